@@ -1,0 +1,20 @@
+"""tinylm: which small language model should you train when compute is scarce?
+
+`import tinylm as tl` loads each module when it is first used, so training needs no plotting libraries and figures no torch.
+"""
+
+import importlib
+from typing import Any
+
+_MODULES = ("config", "data", "fits", "flops", "grammar", "ledger", "plots", "readings", "scoring", "show", "study", "tables")
+_RESULTS = ("Result", "corpus_statistics", "run")
+
+__all__ = [*_MODULES, *_RESULTS]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"tinylm.{name}")
+    if name in _RESULTS:
+        return getattr(importlib.import_module("tinylm.results"), name)
+    raise AttributeError(f"module 'tinylm' has no attribute {name!r}")

@@ -1,0 +1,290 @@
+"""What to run: frozen, keyword-only dataclasses that say everything that changes a result and nothing else.
+
+Imports neither torch nor the rest of tinylm, so a study can be planned, keyed and looked up in milliseconds.
+"""
+
+import dataclasses
+import hashlib
+import json
+import numbers
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+
+
+class TinylmError(Exception):
+    """A user's mistake: its message names the mend, and the command line prints it without a traceback."""
+
+
+class ConfigError(TinylmError):
+    """A setting that cannot be run."""
+
+
+class _Checked:
+    """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15)."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for f in dataclasses.fields(self):
+            value = _coerce(type(self).__name__, f.name, hints[f.name], getattr(self, f.name))
+            object.__setattr__(self, f.name, value)
+        self.check()
+
+    def check(self) -> None:
+        """Raise ConfigError where the fields contradict each other."""
+
+    def require(self, condition: bool, message: str) -> None:
+        """Raise ConfigError with the class's name before the message, unless the condition holds."""
+        if not condition:
+            raise ConfigError(f"{type(self).__name__}: {message}")
+
+
+def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
+    if get_origin(hint) is Literal:
+        if value not in get_args(hint):
+            raise ConfigError(f"{owner}.{name}: unknown value {value!r}; choose one of {', '.join(get_args(hint))}")
+        return value
+    if hint in (int, float):
+        return _coerce_number(owner, name, hint, value)
+    if not isinstance(value, hint):
+        raise ConfigError(f"{owner}.{name}: needs a {hint.__name__}, got {value!r} ({type(value).__name__})")
+    return value
+
+
+def _coerce_number(owner: str, name: str, hint: type, value: Any) -> int | float:
+    kind = "whole number" if hint is int else "number"
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise ConfigError(f"{owner}.{name}: needs a {kind}, got {value!r} ({type(value).__name__}; write it without quotes)")
+    if value != value or value in (float("inf"), float("-inf")):
+        raise ConfigError(f"{owner}.{name}: needs a finite {kind}, got {value!r}")
+    if hint is int and int(value) != value:
+        raise ConfigError(f"{owner}.{name}: needs a whole number, got {value!r}")
+    if value < 0:
+        raise ConfigError(f"{owner}.{name}: must not be negative, got {value!r}")
+    return hint(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig(_Checked):
+    """The shape of a model that reads `context_length` tokens; `kind` is its tag in records."""
+
+    kind: ClassVar[str] = ""
+    context_length: int = 128
+
+    def check(self) -> None:
+        self.require(self.context_length > 0, "context_length must be at least 1")
+
+    def require_positive(self, *names: str) -> None:
+        """Raise ConfigError unless each named size is at least 1."""
+        for name in names:
+            self.require(getattr(self, name) > 0, f"{name} must be at least 1")
+
+    def require_probability(self, *names: str) -> None:
+        """Raise ConfigError unless each named dropout is in [0, 1)."""
+        for name in names:
+            self.require(getattr(self, name) < 1, f"{name} must be below 1, got {getattr(self, name)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearConfig(ModelConfig):
+    """Concatenated token embeddings, one linear layer to the vocabulary."""
+
+    kind: ClassVar[str] = "linear"
+    d_model: int = 128
+
+    def check(self) -> None:
+        super().check()
+        self.require_positive("d_model")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MLPConfig(ModelConfig):
+    """Concatenated token embeddings, `n_hidden` ReLU layers with dropout, a linear layer to the vocabulary."""
+
+    kind: ClassVar[str] = "mlp"
+    d_model: int = 128
+    d_hidden: int = 256
+    n_hidden: int = 2
+    dropout: float = 0.1
+
+    def check(self) -> None:
+        super().check()
+        self.require_positive("d_model", "d_hidden", "n_hidden")
+        self.require_probability("dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig(ModelConfig):
+    """A causal Transformer; the defaults are the paper's (post-norm, learned positions, ReLU, dropout 0.1).
+
+    `n_kv_head` 0 means as many as `n_head`. `attention_dropout` acts on the attention weights, `projection_dropout` after
+    the output projection, `ffn_dropout` after the FFN. `init`: `multihead` draws the attention input projection as
+    nn.MultiheadAttention does, `linear` as nn.Linear does, `scaled` draws every matrix from N(0, 0.02) and divides the
+    projections that write to the residual stream by sqrt(2 n_layer) (Radford et al. 2019).
+    """
+
+    kind: ClassVar[str] = "transformer"
+    n_layer: int = 3
+    n_head: int = 4
+    n_kv_head: int = 0
+    d_model: int = 128
+    d_ff: int = 256
+    norm: Literal["layer", "rms"] = "layer"
+    norm_place: Literal["post", "pre"] = "post"
+    position: Literal["learned", "rope", "none"] = "learned"
+    rope_base: float = 10_000.0
+    ffn: Literal["relu", "gelu", "swiglu", "relu2", "none"] = "relu"
+    qk_norm: bool = False
+    tied: bool = False
+    bias: bool = True
+    init: Literal["multihead", "linear", "scaled"] = "multihead"
+    embedding_dropout: float = 0.0
+    attention_dropout: float = 0.1
+    projection_dropout: float = 0.0
+    ffn_dropout: float = 0.1
+
+    @property
+    def d_head(self) -> int:
+        """Width of one attention head."""
+        return self.d_model // self.n_head
+
+    @property
+    def kv_heads(self) -> int:
+        """Number of key and value heads."""
+        return self.n_kv_head or self.n_head
+
+    def check(self) -> None:
+        super().check()
+        self.require_positive("n_layer", "n_head", "d_model", "rope_base")
+        if self.ffn != "none":
+            self.require_positive("d_ff")
+        self.require(self.d_model % self.n_head == 0, f"n_head={self.n_head} does not divide d_model={self.d_model}; choose a divisor")
+        self.require(self.n_head % self.kv_heads == 0, f"n_kv_head={self.n_kv_head} does not divide n_head={self.n_head}; choose a divisor")
+        odd_rope = self.position == "rope" and self.d_head % 2 == 1
+        self.require(not odd_rope, f"RoPE rotates pairs, but the head width d_model/n_head={self.d_head} is odd; change n_head or d_model")
+        self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NgramConfig(ModelConfig):
+    """Interpolated modified Kneser-Ney counts of the given order (context order - 1); order 1 is the unigram, 0 the uniform line."""
+
+    kind: ClassVar[str] = "ngram"
+    context_length: int = field(default=0, init=False)
+    order: int = 5
+
+    def check(self) -> None:
+        object.__setattr__(self, "context_length", max(self.order - 1, 0))
+        self.require(self.order <= 8, f"order must be 0 to 8, got {self.order}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig(_Checked):
+    """How to train and score; exactly one of `steps`, `epochs`, `flops` bounds the run. Zero means "not set" or "all".
+
+    `windows_per_epoch` counts training windows (0: every window); `sampling` draws their starts uniformly with replacement
+    (`random`) or visits each start once an epoch (`shuffled`). `train_tokens` keeps the first tokens of the training text.
+    `warmup` and `decay` are fractions of the run. `n_evals` validations are spread evenly over it; `keep` says whose
+    weights are tested. Scoring: windows of `eval_context` tokens (0: context_length) move by `eval_stride`, each scores its
+    last `eval_stride` positions, from token `eval_start` (0: eval_context) for `eval_tokens` tokens (0: to the end).
+    """
+
+    steps: int = 0
+    epochs: int = 0
+    flops: int = 0
+    loss_at: Literal["last", "all"] = "last"
+    batch_size: int = 64
+    windows_per_epoch: int = 50_000
+    sampling: Literal["random", "shuffled"] = "random"
+    train_tokens: int = 0
+    optimizer: Literal["adam", "adamw"] = "adam"
+    lr: float = 3e-4
+    beta1: float = 0.9
+    beta2: float = 0.999
+    weight_decay: float = 0.0
+    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    warmup: float = 0.0
+    clip: float = 0.0
+    n_evals: int = 1
+    keep: Literal["best", "last"] = "best"
+    eval_context: int = 0
+    eval_stride: int = 1
+    eval_start: int = 0
+    eval_tokens: int = 0
+
+    def check(self) -> None:
+        bounds = [name for name in ("steps", "epochs", "flops") if getattr(self, name)]
+        self.require(len(bounds) == 1, f"set exactly one of steps, epochs and flops above zero, got {bounds or 'none'}")
+        self.require(self.batch_size > 0, "batch_size must be at least 1")
+        self.require(self.lr > 0, "lr must be above zero")
+        self.require(self.n_evals > 0, "n_evals must be at least 1")
+        self.require(self.eval_stride > 0, "eval_stride must be at least 1")
+        self.require(self.warmup <= 1, f"warmup is a fraction of the run, got {self.warmup}")
+        for name in ("beta1", "beta2"):
+            self.require(getattr(self, name) < 1, f"{name} must be below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec(_Checked):
+    """One planned run: a corpus's name, a model, how to train and score it, and a seed."""
+
+    corpus: str
+    model: ModelConfig
+    train: TrainConfig
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """16 hex digits that identify the run: a hash of the fields that differ from their defaults."""
+        text = json.dumps(_changed(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _changed(config: Any) -> dict[str, Any]:
+    """The fields that differ from their defaults, nested configs likewise, each model with its kind."""
+    out: dict[str, Any] = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if dataclasses.is_dataclass(value):
+            out[f.name] = _changed(value)
+        elif f.init and value != f.default:
+            out[f.name] = value
+    return out
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Every field of a config as JSON values, nested configs likewise, each model with its kind."""
+    out: dict[str, Any] = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if f.init:
+            out[f.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
+    return out
+
+
+def spec_from_dict(data: dict[str, Any]) -> RunSpec:
+    """The spec that `to_dict` wrote; absent fields take their defaults, unknown ones raise ConfigError."""
+    parts = dict(data)
+    model = dict(parts.pop("model", {}))
+    model_class = model_kinds().get(model.pop("kind", ""))
+    if model_class is None:
+        raise ConfigError(f"unknown model kind in {data.get('model')!r}; known: {', '.join(model_kinds())}")
+    train = _build(TrainConfig, parts.pop("train", {}))
+    return _build(RunSpec, parts | {"model": _build(model_class, model), "train": train})
+
+
+def _build(cls: type, fields: dict[str, Any]) -> Any:
+    known = [f.name for f in dataclasses.fields(cls) if f.init]
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        raise ConfigError(f"{cls.__name__} has no field {', '.join(unknown)}; its fields are {', '.join(known)}")
+    return cls(**fields)
+
+
+def model_kinds() -> dict[str, type[ModelConfig]]:
+    """Every model config defined so far, by its tag; a new architecture appears here by subclassing ModelConfig."""
+    found, queue = {}, [ModelConfig]
+    while queue:
+        for cls in queue.pop().__subclasses__():
+            found[cls.kind] = cls
+            queue.append(cls)
+    return found

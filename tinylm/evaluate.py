@@ -1,0 +1,41 @@
+"""NLL of every scored token of a split, by windows that move by the spec's stride."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tinylm.config import RunSpec
+from tinylm.models import LanguageModel
+from tinylm.scoring import eval_context, scored_range
+
+POSITIONS_PER_BATCH = 16_384  # keeps a batch's activations in the cache of a CPU core
+LOGITS_PER_BATCH = 8_388_608  # 32 MiB of float32: what a large vocabulary allows
+
+
+@torch.inference_mode()
+def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> np.ndarray:
+    """NLL in nats, float32, of each token of the spec's scored range, each scored once; restores the model's mode.
+
+    Each window scores its last `eval_stride` positions, so every scored token sees at least eval_context - eval_stride + 1
+    tokens; the last window ends at the range's end and scores only what is left.
+    """
+    context, stride, wanted = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
+    ends = torch.arange(wanted.start + stride, wanted.stop + stride, stride).clamp(max=wanted.stop)
+    vocab_size = model.head.out_features
+    n_batch = max(1, min(POSITIONS_PER_BATCH // context, LOGITS_PER_BATCH // (stride * vocab_size)))
+    was_training = model.training
+    model.eval()
+    nll_WS = torch.cat([_window_nlls(model, tokens_N, batch, context, stride) for batch in ends.split(n_batch)])
+    model.train(was_training)
+    n_last = len(wanted) - stride * (len(ends) - 1)
+    return torch.cat([nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]).numpy()
+
+
+def _window_nlls(model: LanguageModel, tokens_N: Tensor, ends_B: Tensor, context: int, stride: int) -> Tensor:
+    """NLLs (B, stride) of the last tokens before each end, on the CPU."""
+    rows = (ends_B[:, None] - context - 1 + torch.arange(context + 1)).to(tokens_N.device)
+    window = tokens_N[rows].long()
+    logits_BSV = model(window[:, :-1], stride)
+    y_BS = window[:, -stride:]
+    return F.cross_entropy(logits_BSV.flatten(0, 1).float(), y_BS.flatten(), reduction="none").view(y_BS.shape).cpu()

@@ -1,0 +1,64 @@
+"""Statistics of records: seeds measure training noise, blocks of test text measure test noise."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from tinylm.ledger import RunRecord
+from tinylm.results import Result
+
+
+def by_name(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
+    """The finished records of each name, in the order of first appearance; diverged runs are left out."""
+    groups: dict[str, list[RunRecord]] = {}
+    for result in results:
+        if result.record.test is not None:
+            groups.setdefault(result.name, []).append(result.record)
+    return groups
+
+
+def summary(results: Sequence[Result]) -> pd.DataFrame:
+    """One row per name: n, mean test and valid NLL, seed SD (NaN below n = 2), mean block SE of the test, and the costs."""
+    rows = []
+    for name, records in by_name(results).items():
+        test = np.array([record.test.nll for record in records])
+        rows.append(
+            {
+                "name": name,
+                "n": len(records),
+                "n_params": records[0].n_params,
+                "test_nll": test.mean(),
+                "seed_sd": test.std(ddof=1) if len(test) > 1 else np.nan,
+                "test_se": np.mean([record.test.se for record in records]),
+                "valid_nll": np.mean([record.valid.nll for record in records]),
+                "flops": records[0].flops,
+                "flops_textbook": records[0].flops_textbook,
+                "flops_2nd": records[0].flops_2nd,
+                "seconds": np.mean([record.seconds for record in records]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def half_width(values: Sequence[float], confidence: float = 0.95) -> float:
+    """Half width of Student's t interval of the mean; NaN below two values."""
+    n = len(values)
+    if n < 2:
+        return float("nan")
+    return float(stats.t.ppf(0.5 + confidence / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+
+
+def paired_difference(first: RunRecord, second: RunRecord) -> tuple[float, float]:
+    """Mean test NLL of `first` minus `second` and its block standard error, both on the same scored tokens.
+
+    Pairing by block of text takes out the text's own difficulty, which both models share.
+    """
+    if (first.test.start, first.test.n_tokens) != (second.test.start, second.test.n_tokens):
+        raise ValueError("a paired difference needs the same scored tokens")
+    gaps = np.array(first.test.blocks) - np.array(second.test.blocks)
+    sizes = np.full(len(gaps), first.test.block_size, dtype=float)
+    sizes[-1] = first.test.n_tokens - first.test.block_size * (len(gaps) - 1)
+    mean = float(np.average(gaps, weights=sizes))
+    return mean, float(np.sqrt(np.average((gaps - mean) ** 2, weights=sizes) / (len(gaps) - 1)))

@@ -1,0 +1,161 @@
+"""Exact training cost by arithmetic on configs: every matrix product, forward and backward, counted as 2 m n k FLOPs.
+
+Ignored: lookups, norms, softmax, activations, residual sums, optimizers without matrix products, and all evaluation.
+Attention scores are full T x T (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
+under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention as zero.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import singledispatch
+
+from tinylm.config import ConfigError, LinearConfig, MLPConfig, ModelConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.data import CorpusInfo
+
+Parts = dict[str, int]
+# Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
+BACKWARD_PER_FORWARD = 2
+
+
+@singledispatch
+def forward_parts(config: ModelConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    """Forward FLOPs of one window by part: the last block computed at `n_out` positions, the head at `n_scored`."""
+    raise ConfigError(f"{type(config).__name__} has no FLOP count; register one with tinylm.flops.forward_parts.register")
+
+
+@forward_parts.register
+def _(config: LinearConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    return {"embedding": 0, "head": 2 * config.context_length * config.d_model * vocab_size}
+
+
+@forward_parts.register
+def _(config: MLPConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    first = 2 * config.context_length * config.d_model * config.d_hidden
+    later = 2 * config.d_hidden**2 * (config.n_hidden - 1)
+    return {"embedding": 0, "ffn": first + later, "head": 2 * config.d_hidden * vocab_size}
+
+
+@forward_parts.register
+def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    width, length = config.d_model, config.context_length
+    kv_width = 2 * config.kv_heads * config.d_head
+    matrices = {"none": 0, "swiglu": 3}.get(config.ffn, 2)
+    computed = (config.n_layer - 1) * length + n_out
+    return {
+        "embedding": 0,
+        "attention_projections": 2 * width * (2 * width * computed + kv_width * length * config.n_layer),
+        "attention_scores": 4 * width * length * computed,
+        "ffn": 2 * matrices * width * config.d_ff * computed,
+        "head": 2 * width * vocab_size * n_scored,
+    }
+
+
+@forward_parts.register
+def _(config: NgramConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    return {"counts": 0}
+
+
+@singledispatch
+def n_params(config: ModelConfig, vocab_size: int) -> int:
+    """Number of trained parameters of the model that the config describes."""
+    raise ConfigError(f"{type(config).__name__} has no parameter count; register one with tinylm.flops.n_params.register")
+
+
+@n_params.register
+def _(config: LinearConfig, vocab_size: int) -> int:
+    return vocab_size * config.d_model + (config.context_length * config.d_model + 1) * vocab_size
+
+
+@n_params.register
+def _(config: MLPConfig, vocab_size: int) -> int:
+    widths = [config.context_length * config.d_model] + [config.d_hidden] * config.n_hidden + [vocab_size]
+    return vocab_size * config.d_model + sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+
+
+@n_params.register
+def _(config: TransformerConfig, vocab_size: int) -> int:
+    width, bias = config.d_model, int(config.bias)
+    kv_width = 2 * config.kv_heads * config.d_head
+    norm = width * (2 if config.norm == "layer" else 1)
+    attention = 2 * (width + bias) * width + (width + bias) * kv_width + 2 * config.d_head * config.qk_norm + norm
+    up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
+    ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
+    positions = config.context_length * width if config.position == "learned" else 0
+    head = bias * vocab_size + (0 if config.tied else width * vocab_size)
+    return vocab_size * width + positions + config.n_layer * (attention + ffn) + norm + head
+
+
+@n_params.register
+def _(config: NgramConfig, vocab_size: int) -> int:
+    return 0
+
+
+@dataclass(frozen=True)
+class RunCost:
+    """What a run will do: updates, windows, target tokens, and its FLOPs under four conventions.
+
+    `flops` is executed; `flops_textbook` computes every position in every block, as the paper's code does; `flops_2nd` and
+    `flops_6nd` are 2 and 6 times parameters times input positions, the paper's and the usual shorthand.
+    """
+
+    steps: int
+    windows: int
+    tokens_seen: int
+    flops: int
+    flops_textbook: int
+    flops_2nd: int
+    flops_6nd: int
+
+
+def window_flops(spec: RunSpec, vocab_size: int) -> tuple[int, int]:
+    """Training FLOPs of one window, forward and backward: (executed, textbook)."""
+    length = spec.model.context_length
+    n_scored = length if spec.train.loss_at == "all" else 1
+    counts = [sum(forward_parts(spec.model, vocab_size, n_out, n_scored).values()) for n_out in (n_scored, length)]
+    return (1 + BACKWARD_PER_FORWARD) * counts[0], (1 + BACKWARD_PER_FORWARD) * counts[1]
+
+
+def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
+    """Training windows in an epoch of a text of `n_train` tokens; ConfigError when the text holds no window."""
+    n_starts = min(n_train, spec.train.train_tokens or n_train) - spec.model.context_length
+    if n_starts < 1:
+        raise ConfigError(
+            f"context_length={spec.model.context_length} is longer than the {min(n_train, spec.train.train_tokens or n_train):,} "
+            f"training tokens of {spec.corpus}; shorten it"
+        )
+    if spec.train.sampling == "shuffled":
+        return min(spec.train.windows_per_epoch or n_starts, n_starts)
+    return spec.train.windows_per_epoch or n_starts
+
+
+def windows_at(steps: int, per_epoch: int, batch_size: int) -> int:
+    """Windows trained on after `steps` updates: epochs of `per_epoch` windows, each ending with a smaller batch if need be."""
+    epochs, rest = divmod(steps, math.ceil(per_epoch / batch_size))
+    return epochs * per_epoch + min(rest * batch_size, per_epoch)
+
+
+def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:
+    """Planned updates; with a FLOP budget floor(budget / FLOPs per full step), ConfigError when that is none."""
+    if train.flops:
+        steps = train.flops // step_flops
+        if steps == 0:
+            raise ConfigError(
+                f"a budget of {train.flops:.3g} FLOPs is too small for one step of {step_flops:.3g}; raise it or shrink the batch"
+            )
+        return steps
+    return train.steps or train.epochs * math.ceil(per_epoch / train.batch_size)
+
+
+def run_cost(spec: RunSpec, corpus: CorpusInfo) -> RunCost:
+    """The exact cost of a spec on a corpus, before it is run."""
+    if isinstance(spec.model, NgramConfig):
+        n_tokens = spec.train.train_tokens or corpus.n_tokens["train"]
+        return RunCost(0, 0, n_tokens, 0, 0, 0, 0)
+    executed, textbook = window_flops(spec, corpus.vocab_size)
+    per_epoch = windows_per_epoch(spec, corpus.n_tokens["train"])
+    steps = num_steps(spec.train, per_epoch, executed * spec.train.batch_size)
+    windows = windows_at(steps, per_epoch, spec.train.batch_size)
+    length = spec.model.context_length
+    n_d = n_params(spec.model, corpus.vocab_size) * windows * length
+    targets = length if spec.train.loss_at == "all" else 1
+    return RunCost(steps, windows, windows * targets, windows * executed, windows * textbook, 2 * n_d, 6 * n_d)

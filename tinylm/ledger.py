@@ -1,0 +1,198 @@
+"""RunRecord <-> one JSON file per run: write once, look up, explain a miss, tabulate. Needs no torch."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tinylm import versions
+from tinylm.config import RunSpec, TinylmError, spec_from_dict, to_dict
+
+
+class LedgerError(TinylmError):
+    """A record that cannot be read or written."""
+
+
+class LedgerWarning(UserWarning):
+    """A file in the ledger that is skipped."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """Mean NLL in nats per token over `n_tokens` tokens of a split, from token `start`.
+
+    `se` is the block-bootstrap standard error over `blocks`, the mean NLLs of consecutive blocks of `block_size` tokens (the
+    last may be shorter). Every scored token sees at least `min_context` tokens; windows move by `stride`.
+    """
+
+    split: str
+    nll: float
+    se: float
+    n_tokens: int
+    start: int
+    stride: int
+    min_context: int
+    block_size: int
+    blocks: list[float] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """The outcome of one spec. `curve` holds step, tokens_seen, flops, train_nll, valid_nll at each validation.
+
+    `status` is `done` or `diverged` (then scores are None). `environment` holds device, threads and library versions.
+    """
+
+    spec: RunSpec
+    version: str
+    status: str
+    vocab_size: int
+    n_params: int
+    steps: int
+    windows: int
+    tokens_seen: int
+    flops: int
+    flops_textbook: int
+    flops_2nd: int
+    flops_6nd: int
+    curve: list[dict[str, float]] = field(repr=False)
+    best_step: int
+    valid: Score | None
+    test: Score | None
+    seconds: float
+    corpus_sha256: str
+    environment: dict[str, str]
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the code has changed its numbers since this record was made."""
+        return self.version != versions.current(self.spec)
+
+
+def _rounded(value: Any) -> Any:
+    """Floats at 7 significant digits, so that a record is short and stable."""
+    if isinstance(value, float):
+        return float(f"{value:.7g}")
+    if isinstance(value, dict):
+        return {k: _rounded(v) for k, v in value.items()}
+    return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def to_json(record: RunRecord) -> str:
+    """The record as JSON text, one field a line, lists of numbers on one line."""
+    fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    fields |= {name: dataclasses.asdict(fields[name]) for name in ("valid", "test") if fields[name] is not None}
+    # The spec is written in full: rounding it would change its key.
+    fields = {"key": record.spec.key} | _rounded(fields) | {"spec": to_dict(record.spec)}
+    lines = [f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in fields.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def from_json(text: str) -> RunRecord:
+    """The record that `to_json` wrote; LedgerError says what is wrong with any other text."""
+    try:
+        data = json.loads(text)
+        key = data.pop("key")
+        data["spec"] = spec_from_dict(data["spec"])
+        for name in ("valid", "test"):
+            data[name] = None if data[name] is None else Score(**data[name])
+        record = RunRecord(**data)
+    except (ValueError, KeyError, TypeError, AttributeError, TinylmError) as error:
+        raise LedgerError(f"not a run record: {type(error).__name__}: {error}") from error
+    if key != record.spec.key:
+        raise LedgerError(f"its key {key} is not its spec's, {record.spec.key}: the file was edited; train the run again")
+    return record
+
+
+def file_name(spec: RunSpec) -> str:
+    """A record's file name: corpus, kind, seed and key."""
+    return f"{spec.corpus}-{spec.model.kind}-s{spec.seed}-{spec.key}.json"
+
+
+def write(record: RunRecord, folder: Path) -> Path:
+    """Write the record into the folder; LedgerError when it cannot be written."""
+    path = folder / file_name(record.spec)
+    write_text(path, to_json(record))
+    return path
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file through a temporary one and a rename, so that it is never half there; LedgerError when it cannot be written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise LedgerError(f"cannot write {path}: {error.strerror}; make the folder writable or free some space") from error
+
+
+def read(path: Path) -> RunRecord:
+    """The record in a file; LedgerError names the file."""
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, LedgerError) as error:
+        raise LedgerError(f"{path}: {error}") from error
+
+
+class Ledger:
+    """The records of several folders, read once; the first folder that holds a key wins. Broken files are named and skipped."""
+
+    def __init__(self, folders: Sequence[Path]) -> None:
+        self.folders = list(folders)
+        self.records: dict[str, RunRecord] = {}
+        for path in (p for folder in self.folders for p in sorted(folder.glob("**/*-s*-*.json"))):
+            try:
+                record = read(path)
+            except LedgerError as error:
+                warnings.warn(f"skipped a broken ledger file: {error}", LedgerWarning, stacklevel=2)
+                continue
+            if record.spec.key not in self.records or self.records[record.spec.key].is_stale:
+                self.records[record.spec.key] = record
+
+    def find(self, spec: RunSpec) -> RunRecord | None:
+        """The spec's record, or None where it is missing or stale."""
+        record = self.records.get(spec.key)
+        return None if record is None or record.is_stale else record
+
+    def explain(self, spec: RunSpec) -> str:
+        """Why `find` gave what it gave: a hit, a stale record, or which inputs differ from the nearest record."""
+        record = self.records.get(spec.key)
+        if record is not None:
+            now = versions.current(spec)
+            return f"stale: made by {record.version}, the code is now {now}" if record.is_stale else "hit"
+        wanted = flatten(to_dict(spec))
+        others = [flatten(to_dict(r.spec)) for r in self.records.values() if r.spec.model.kind == spec.model.kind]
+        if not others:
+            return f"miss: no record of any {spec.model.kind} run"
+        gaps = [{name: (other.get(name), value) for name, value in wanted.items() if other.get(name) != value} for other in others]
+        nearest = min(gaps, key=len)
+        return "miss: the nearest record has " + ", ".join(f"{name}={a!r} instead of {b!r}" for name, (a, b) in nearest.items())
+
+
+def flatten(data: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings under dotted names, e.g. `train.lr`."""
+    out: dict[str, Any] = {}
+    for name, value in data.items():
+        out |= {f"{name}.{k}": v for k, v in flatten(value).items()} if isinstance(value, dict) else {name: value}
+    return out
+
+
+def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
+    """One flat row per record: spec fields under dotted names, costs, and the scores as valid_nll, test_nll, test_se."""
+    out = []
+    for record in records:
+        row = {"key": record.spec.key} | flatten(to_dict(record.spec))
+        plain = [f.name for f in dataclasses.fields(record) if f.name not in ("spec", "curve", "valid", "test", "environment")]
+        row |= {name: getattr(record, name) for name in plain}
+        for name, score in (("valid", record.valid), ("test", record.test)):
+            row |= {f"{name}_nll": score and score.nll, f"{name}_se": score and score.se}
+        out.append(row)
+    return out

@@ -1,0 +1,104 @@
+"""Causal multi-head attention for the last N of T positions."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tinylm.config import TransformerConfig
+from tinylm.models.dropout import Dropout, keep_mask, keep_scale
+from tinylm.models.layers import NoRotation, Rotary
+
+SCORES_PER_CHUNK = 2**19  # 2 MiB of float32 scores: what stays in a CPU core's cache between passes
+
+
+class Attention(nn.Module):
+    """Multi-head attention with grouped keys and values (Vaswani et al. 2017; Ainslie et al. 2023).
+
+    Queries and the output projection run at the last `n_out` positions only, keys and values at all T.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.n_head, self.kv_heads, self.d_head = config.n_head, config.kv_heads, config.d_head
+        kv_width = 2 * self.kv_heads * self.d_head
+        self.query = nn.Linear(config.d_model, config.d_model, bias=config.bias)
+        self.key_value = nn.Linear(config.d_model, kv_width, bias=config.bias)
+        self.out = nn.Linear(config.d_model, config.d_model, bias=config.bias)
+        self.query_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
+        self.key_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
+        self.rotate = Rotary(config) if config.position == "rope" else NoRotation()
+        self.weights_dropout = config.attention_dropout
+        self.dropout = Dropout(config.projection_dropout)
+
+    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
+        n_batch, n_positions, width = x_BTD.shape
+        q_BHNK = self._heads(self.query(x_BTD[:, -n_out:]), self.n_head)
+        kv_BHTK = self._heads(self.key_value(x_BTD), 2 * self.kv_heads)
+        k_BHTK, v_BHTK = kv_BHTK[:, : self.kv_heads], kv_BHTK[:, self.kv_heads :]
+        q_BHNK = self.rotate(self.query_norm(q_BHNK), n_positions)
+        k_BHTK = self.rotate(self.key_norm(k_BHTK), n_positions)
+        mixed_BHNK = attend(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training)
+        return self.dropout(self.out(mixed_BHNK.transpose(1, 2).reshape(n_batch, n_out, width)))
+
+    def _heads(self, x_BTD: Tensor, n_head: int) -> Tensor:
+        return x_BTD.unflatten(-1, (n_head, self.d_head)).transpose(1, 2)
+
+
+def attend(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float) -> Tensor:
+    """softmax(q k^T / sqrt(K)) v where each of the last N queries sees no later key; keys are shared by groups of query heads.
+
+    `dropout` acts on the weights. A GPU takes PyTorch's fused kernel, a CPU the chunked one below: the same function.
+    """
+    n_out, n_positions = q_BHNK.shape[2], k_BHTK.shape[2]
+    group = q_BHNK.shape[1] // k_BHTK.shape[1]
+    if group > 1:
+        k_BHTK, v_BHTK = k_BHTK.repeat_interleave(group, 1), v_BHTK.repeat_interleave(group, 1)
+    if not q_BHNK.is_cuda:
+        return _ChunkedAttention.apply(q_BHNK, k_BHTK, v_BHTK, dropout)
+    if n_out in (1, n_positions):
+        return F.scaled_dot_product_attention(q_BHNK, k_BHTK, v_BHTK, dropout_p=dropout, is_causal=n_out > 1)
+    mask = torch.ones(n_out, n_positions, dtype=torch.bool, device=q_BHNK.device).tril(n_positions - n_out)
+    return F.scaled_dot_product_attention(q_BHNK, k_BHTK, v_BHTK, attn_mask=mask, dropout_p=dropout)
+
+
+class _ChunkedAttention(torch.autograd.Function):
+    """Attention a few windows at a time, so that the score matrix never leaves the cache between its passes."""
+
+    @staticmethod
+    def forward(ctx, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float) -> Tensor:
+        n_batch, n_head, n_out, d_head = q_BHNK.shape
+        n_positions = k_BHTK.shape[2]
+        bias_NT = q_BHNK.new_full((n_out, n_positions), float("-inf")).triu(n_positions - n_out + 1)
+        n_chunk = max(1, SCORES_PER_CHUNK // (n_head * n_out * n_positions))
+        # Written as (B, N, H, K) in memory, so that joining the heads afterwards is a view.
+        mixed_BHNK = q_BHNK.new_empty(n_batch, n_out, n_head, d_head).transpose(1, 2)
+        weights, masks = [], []
+        for q, k, v, mixed in zip(*(t.split(n_chunk) for t in (q_BHNK, k_BHTK, v_BHTK, mixed_BHNK)), strict=True):
+            scores = torch.baddbmm(bias_NT, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=d_head**-0.5)
+            weights.append(torch.softmax(scores, -1))
+            masks.append(keep_mask(scores.shape, dropout, q.device) if dropout else weights[-1].new_ones(1))
+            kept = torch.mul(weights[-1], masks[-1], out=scores) if dropout else weights[-1]
+            mixed.copy_(torch.bmm(kept, v.flatten(0, 1)).view(mixed.shape))
+        ctx.n_chunk, ctx.dropout, ctx.n_chunks = n_chunk, dropout, len(weights)
+        ctx.save_for_backward(q_BHNK, k_BHTK, v_BHTK, *weights, *masks)
+        return mixed_BHNK.mul_(keep_scale(dropout)) if dropout else mixed_BHNK
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad_BHNK: Tensor) -> tuple[Tensor | None, ...]:
+        q_BHNK, k_BHTK, v_BHTK, *saved = ctx.saved_tensors
+        weights, masks = saved[: ctx.n_chunks], saved[ctx.n_chunks :]
+        grads = [torch.empty_like(t.transpose(1, 2)).transpose(1, 2) for t in (q_BHNK, k_BHTK, v_BHTK)]
+        chunks = zip(*(t.split(ctx.n_chunk) for t in (q_BHNK, k_BHTK, v_BHTK, grad_BHNK, *grads)), strict=True)
+        scale = q_BHNK.shape[-1] ** -0.5
+        for weight, mask, (q, k, v, grad, grad_q, grad_k, grad_v) in zip(weights, masks, chunks, strict=True):
+            grad = grad.flatten(0, 1) * keep_scale(ctx.dropout)
+            kept = weight * mask if ctx.dropout else weight
+            grad_v.copy_(torch.bmm(kept.mT, grad).view(grad_v.shape))
+            grad_weights = torch.bmm(grad, v.flatten(0, 1).mT)
+            if ctx.dropout:
+                grad_weights.mul_(mask)
+            grad_scores = torch.ops.aten._softmax_backward_data(grad_weights, weight, -1, weight.dtype)
+            grad_q.copy_(torch.bmm(grad_scores, k.flatten(0, 1)).mul_(scale).view(grad_q.shape))
+            grad_k.copy_(torch.bmm(grad_scores.mT, q.flatten(0, 1)).mul_(scale).view(grad_k.shape))
+        return *grads, None

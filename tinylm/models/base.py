@@ -1,0 +1,32 @@
+"""What every model is: tokens in, logits of the last positions out."""
+
+from functools import singledispatch
+
+from torch import Tensor, nn
+
+from tinylm.config import ConfigError, ModelConfig
+
+
+class LanguageModel(nn.Module):
+    """A next-token predictor; subclasses define `hidden` and a `head` from width to vocabulary."""
+
+    head: nn.Module
+
+    def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
+        """States (B, n_out, D) of the last `n_out` positions, before the vocabulary head."""
+        raise TypeError(f"{type(self).__name__} defines no hidden states")
+
+    def forward(self, x_BT: Tensor, n_out: int) -> Tensor:
+        """Logits (B, n_out, V) for the token after each of the last `n_out` positions."""
+        return self.head(self.hidden(x_BT, n_out))
+
+
+@singledispatch
+def build(config: ModelConfig, vocab_size: int) -> LanguageModel:
+    """The model of a config on the CPU, initialised from torch's global generator; ConfigError for a config without one."""
+    raise ConfigError(f"{type(config).__name__} has no model; register one with tinylm.models.build.register")
+
+
+def n_params(model: nn.Module) -> int:
+    """Number of trained parameters, shared ones counted once."""
+    return sum(p.numel() for p in model.parameters())

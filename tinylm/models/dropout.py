@@ -1,0 +1,33 @@
+"""Dropout whose masks cost 16 random bits an element: several times faster on a CPU than PyTorch's own."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+LEVELS = 2**16  # a probability is rounded to 1/LEVELS, and the scale uses the rounded one, so the mean is exact
+
+
+def keep_mask(shape: torch.Size | tuple[int, ...], p: float, device: torch.device) -> Tensor:
+    """Boolean mask, False with probability `p` rounded to 1/65536, from PyTorch's global generator."""
+    n = math.prod(shape)
+    bits = torch.empty(-(-n // 4), dtype=torch.int64, device=device).random_(-(2**63), None)
+    return bits.view(torch.int16)[:n].view(shape) >= round(p * LEVELS) - LEVELS // 2
+
+
+def keep_scale(p: float) -> float:
+    """What kept elements are multiplied with, so that the expectation is unchanged."""
+    return LEVELS / (LEVELS - round(p * LEVELS))
+
+
+class Dropout(nn.Module):
+    """Zero elements with probability p in training and scale the rest by 1 / (1 - p) (Srivastava et al. 2014)."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * keep_mask(x.shape, self.p, x.device) * keep_scale(self.p)

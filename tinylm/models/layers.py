@@ -1,0 +1,110 @@
+"""Small parts of a Transformer, each chosen once at construction: norms, positions, FFNs, residual branches."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tinylm.config import TransformerConfig
+from tinylm.models.dropout import Dropout
+
+NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+
+
+class Rotary(nn.Module):
+    """Rotary positions, half-split pairs (Su et al. 2021); `x_BHNK` sits at the last N of T positions."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        half = config.d_head // 2
+        angles = torch.outer(torch.arange(config.context_length).float(), config.rope_base ** (-torch.arange(half) / half))
+        self.register_buffer("cos", torch.cat([angles.cos(), angles.cos()], -1), persistent=False)
+        self.register_buffer("sin", torch.cat([-angles.sin(), angles.sin()], -1), persistent=False)
+
+    def forward(self, x_BHNK: Tensor, n_positions: int) -> Tensor:
+        rows = slice(n_positions - x_BHNK.shape[2], n_positions)
+        swapped = x_BHNK.roll(x_BHNK.shape[-1] // 2, -1)
+        return x_BHNK * self.cos[rows] + swapped * self.sin[rows]
+
+
+class NoRotation(nn.Module):
+    """Leaves queries and keys as they are."""
+
+    def forward(self, x_BHNK: Tensor, n_positions: int) -> Tensor:
+        return x_BHNK
+
+
+class LearnedPositions(nn.Module):
+    """Adds a trained vector per position to the token embeddings."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(config.context_length, config.d_model)
+
+    def forward(self, x_BTD: Tensor) -> Tensor:
+        return x_BTD + self.embedding.weight[: x_BTD.shape[1]]
+
+
+class ReLUSquared(nn.Module):
+    """max(x, 0)^2 (So et al. 2021)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x).square()
+
+
+class FFN(nn.Module):
+    """Two linear layers with an activation between them, then dropout."""
+
+    def __init__(self, config: TransformerConfig, activation: nn.Module) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, config.d_ff, bias=config.bias)
+        self.activation = activation
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
+        self.dropout = Dropout(config.ffn_dropout)
+
+    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
+        return self.dropout(self.down(self.activation(self.up(x_BTD[:, -n_out:]))))
+
+
+class SwiGLU(nn.Module):
+    """silu(W1 x) * (W2 x), projected back (Shazeer 2020): three matrices of D x d_ff."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.up = nn.Linear(config.d_model, 2 * config.d_ff, bias=config.bias)
+        self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
+        self.dropout = Dropout(config.ffn_dropout)
+
+    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
+        gate, value = self.up(x_BTD[:, -n_out:]).chunk(2, -1)
+        return self.dropout(self.down(F.silu(gate) * value))
+
+
+class PostNorm(nn.Module):
+    """norm(x + layer(x)), at the last `n_out` positions (Vaswani et al. 2017)."""
+
+    def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.norm = layer, norm
+
+    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
+        return self.norm(x_BTD[:, -n_out:] + self.layer(x_BTD, n_out))
+
+
+class PreNorm(nn.Module):
+    """x + layer(norm(x)), at the last `n_out` positions (Xiong et al. 2020)."""
+
+    def __init__(self, layer: nn.Module, norm: nn.Module) -> None:
+        super().__init__()
+        self.layer, self.norm = layer, norm
+
+    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
+        return x_BTD[:, -n_out:] + self.layer(self.norm(x_BTD), n_out)
+
+
+RESIDUALS = {"post": PostNorm, "pre": PreNorm}
+ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "relu2": ReLUSquared}
+
+
+def ffn(config: TransformerConfig) -> nn.Module:
+    """The position-wise layer that `config.ffn` names (`none` is the Transformer's business: it leaves the branch out)."""
+    return SwiGLU(config) if config.ffn == "swiglu" else FFN(config, ACTIVATIONS[config.ffn]())

@@ -1,0 +1,93 @@
+"""Run the study's notebooks with papermill and keep them clean: stable bytes, no timestamps, no machine's traces."""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+from traitlets.config import Config
+
+from tinylm import ledger, paths, study
+from tinylm.config import TinylmError
+from tinylm.profiles import PROFILES
+
+KERNEL_METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+
+class NotebookError(TinylmError):
+    """A notebook that failed, or parameters it does not have."""
+
+
+def section_of(name: str) -> str:
+    """The section of a notebook's or a section's name, with or without its number; NotebookError lists the known ones."""
+    for section, notebook in study.NOTEBOOKS.items():
+        if name.removesuffix(".ipynb") in (section, notebook, notebook[:2]):
+            return section
+    known = ", ".join(f"{notebook} ({section})" for section, notebook in study.NOTEBOOKS.items())
+    raise NotebookError(f"unknown section or notebook {name!r}; choose one of {known}")
+
+
+def execute(section: str, profile: str, folder: Path) -> Path:
+    """Run a section's notebook under a profile into `folder`; the full profile runs its stored parameters as they are.
+
+    Raises NotebookError with the cell, the error and the command that runs only this notebook again.
+    """
+    name = study.NOTEBOOKS[section]
+    source, target = paths.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
+    parameters = {} if profile == "full" else PROFILES[profile][section]
+    _check_parameters(source, parameters)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NotebookError(f"cannot write to {folder}: {error.strerror}; make it writable") from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings of the Jupyter stack are no business of the reader's
+            papermill.execute_notebook(
+                source, target, parameters, kernel_name="python3", progress_bar=False, cwd=paths.NOTEBOOKS, **_transport()
+            )
+    except PapermillExecutionError as error:
+        rerun = f"python run_me.py --only {name}" + ("" if profile == "full" else f" --profile {profile}")
+        raise NotebookError(
+            f"{name}.ipynb failed in cell {error.cell_index}: {error.ename}: {error.evalue}\n  the notebook as far as it ran: {target}\n"
+            f"  after mending it, run only this one again: {rerun}"
+        ) from error
+    clean(target)
+    return target
+
+
+def _transport() -> dict[str, Any]:
+    """Unix sockets where there are any: no open ports, and no warning about them."""
+    return {"config": Config({"KernelManager": {"transport": "ipc"}})} if os.name == "posix" else {}
+
+
+def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:
+    if not source.exists():
+        raise NotebookError(f"{source} is missing; restore it with: git checkout -- {source.relative_to(paths.ROOT)}")
+    known = papermill.inspect_notebook(source)
+    unknown = sorted(set(parameters) - set(known))
+    if unknown:
+        raise NotebookError(f"{source.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+
+
+def clean(path: Path) -> None:
+    """Remove what differs between two equal runs: papermill's times and paths, kernel versions, stderr."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata = nbformat.from_dict(KERNEL_METADATA)
+    for cell in notebook.cells:
+        cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+    ledger.write_text(path, nbformat.writes(notebook) + "\n")
+
+
+def publish(executed: list[Path]) -> None:
+    """Put executed notebooks of the full profile, with their outputs, in the place of their sources."""
+    for path in executed:
+        ledger.write_text(paths.NOTEBOOKS / path.name, path.read_text(encoding="utf-8"))

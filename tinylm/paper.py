@@ -1,0 +1,43 @@
+"""What the reproduced study reports (arXiv 2512.20877 and its public notebook): facts to stand beside our own, never inputs.
+
+`test_nll` is nats per token from one run; `flops_2nd` is the cost as the study states it, 2 x parameters x windows x T x epochs.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PaperRow:
+    """One row of the study: test NLL, and where it states them parameters, 2ND FLOPs and valid NLL per epoch."""
+
+    test_nll: float
+    n_params: int | None = None
+    flops_2nd: float | None = None
+    valid_curve: tuple[float, ...] = ()
+
+
+ROWS = {
+    "Linear": PaperRow(3.0549, 1_073_345, 4.12e13),
+    "MLP": PaperRow(2.3222, 4_285_377, 1.65e14),
+    "Self-Attention": PaperRow(2.1335, 231_617, 1.19e13),
+    "Transformer": PaperRow(2.0058, 430_785, 2.21e13),
+    "Linear, T = 32": PaperRow(2.5135, 274_625, 1.05e12, (2.5825, 2.4568)),
+    "Linear, T = 64": PaperRow(2.7006, 540_865, 4.15e12, (2.7611, 2.6568)),
+    "Linear, T = 128": PaperRow(3.0496, 1_073_345, 1.65e13, (3.0335, 2.9785)),
+    "MLP, 128 hidden": PaperRow(2.5482, 2_130_497, 3.27e13, (2.7261, 2.5367)),
+    "MLP, 256 hidden": PaperRow(2.5115, 4_285_377, 6.58e13, (2.6366, 2.4665)),
+    "MLP, 512 hidden": PaperRow(2.5002, 8_693_441, 1.34e14, (2.6433, 2.4553)),
+    "Self-Attention, 1 head": PaperRow(2.3482, 231_617, 3.56e12, (2.4736, 2.3213)),
+    "Self-Attention, 2 heads": PaperRow(2.4033, 231_617, 3.56e12, (2.5180, 2.3765)),
+    "Self-Attention, 4 heads": PaperRow(2.3055, 231_617, 3.56e12, (2.4294, 2.2869)),
+    "Transformer, 2 layers": PaperRow(2.3034, 298_305, 4.58e12, (2.4470, 2.2522)),
+    "Transformer, 3 layers": PaperRow(2.2795, 430_785, 6.62e12, (2.4349, 2.2587)),
+    "Transformer, 4 layers": PaperRow(2.3078, 563_265, 8.65e12, (2.4576, 2.2845)),
+    # The study states these two costs for T = 64, half the windows it trained on.
+    "Learned positions": PaperRow(1.9738, 430_785, 2.21e13, (2.3513, 2.2077, 2.1246, 2.0326, 1.9825, 1.9238, 1.8978, 1.8680)),
+    "RoPE": PaperRow(2.0096, 414_401, 2.12e13, (2.4333, 2.2926, 2.2202, 2.1691, 2.1219, 2.0710, 2.0396, 1.9987)),
+    "PTB Transformer": PaperRow(6.1896, 2_975_631, 2.44e14, (6.5120, 6.4388, 6.4969, 6.6971, 6.8901, 7.0918, 7.3665, 7.5535)),
+    "WikiText-2 Transformer": PaperRow(6.8875, 8_958_077, 7.33e14, (6.8142, 6.8508, 6.9365, 7.1284, 7.3672, 7.6108, 7.9037, 8.0791)),
+}
+# The study's notebook holds the PTB run twice, same code, other random state.
+PTB_REPEAT = PaperRow(6.1843)

@@ -1,0 +1,128 @@
+"""The steps of run_me.py: plan, train, execute the notebooks, publish, check live, say where everything is."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinylm import data, grammar, ledger, notebooks, paths, report, results, study, sweep, verify
+from tinylm.config import TinylmError
+from tinylm.flops import run_cost
+from tinylm.profiles import PROFILES
+from tinylm.study import Planned
+
+
+class PipelineError(TinylmError):
+    """A step that could not be finished; the message says what to run next."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked run_me.py for."""
+
+    profile: str
+    sections: tuple[str, ...]
+    device: str
+    data_dir: Path | None
+    fresh: bool
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this is the published study, whose outputs are tracked."""
+        return self.profile == "full"
+
+    @property
+    def folder(self) -> Path:
+        """Where executed notebooks go, and all results of the small profiles."""
+        return paths.OUT / self.profile
+
+    @property
+    def ledger(self) -> Path:
+        """Where new records go."""
+        return paths.LEDGER if self.is_full else paths.LOCAL_LEDGER
+
+    @property
+    def plan(self) -> list[Planned]:
+        """The planned runs of the asked sections, most wanted first."""
+        return [run for run in study.plan(self.profile) if run.section in self.sections]
+
+    def missing(self) -> list[Planned]:
+        """Planned runs without a record of today's code; all of them when a fresh study is asked for."""
+        if self.fresh:
+            return self.plan
+        found = ledger.Ledger([paths.LEDGER, self.ledger])
+        return [run for run in self.plan if found.find(run.spec) is None]
+
+
+def describe(request: Request, speed: float) -> str:
+    """The plan in one paragraph: runs recorded, runs to train, their FLOPs, the time this machine should take."""
+    missing = request.missing()
+    total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in missing)
+    settings = sweep.Settings(device=request.device)
+    minutes = total / (speed * verify.EFFICIENCY * settings.n_workers) / 60
+    text = f"{request.profile} study: {len(request.plan)} runs planned, {len(request.plan) - len(missing)} recorded, {len(missing)} to train"
+    return text + (f" ({total:.2e} FLOPs, about {minutes:.0f} min on {settings.n_workers} processes of this machine)" if missing else "")
+
+
+def train_missing(request: Request) -> None:
+    """Train what the ledger lacks; PipelineError when it was stopped before the end."""
+    settings = sweep.Settings(device=request.device, data_dir=request.data_dir, folder=request.ledger)
+    left = sweep.train_all(request.missing(), settings, lambda run, record: None)
+    if left:
+        raise PipelineError(f"stopped with {len(left)} runs left; the same command continues them from their checkpoints")
+
+
+def record_corpora(request: Request) -> None:
+    """Record the statistics of the corpora that the first notebook shows, where the record is missing and the text is at hand."""
+    if "control" not in request.sections:
+        return
+    for name in PROFILES[request.profile]["control"]["corpora"]:
+        known = results.recorded_statistics(name) is not None
+        if not known and (data.available(name, request.data_dir) or not request.is_full):
+            results.record_statistics(name, request.ledger, request.data_dir)
+
+
+def execute(request: Request) -> list[Path]:
+    """Run the asked notebooks; all notebooks of the profile that are executed now or before, in order."""
+    folder = request.folder / "notebooks"
+    for section in request.sections:
+        print(f"  {study.NOTEBOOKS[section]}", flush=True)
+        notebooks.execute(section, request.profile, folder)
+    source = paths.NOTEBOOKS if request.is_full else folder
+    names = [f"{name}.ipynb" for name in study.NOTEBOOKS.values()]
+    chosen = [folder / name if name.removesuffix(".ipynb") in _asked(request) else source / name for name in names]
+    return [path for path in chosen if path.exists()]
+
+
+def _asked(request: Request) -> set[str]:
+    return {study.NOTEBOOKS[section] for section in request.sections}
+
+
+def publish(request: Request, executed: list[Path]) -> Path:
+    """Write figures, PDF and HTML; the full study's into the tracked folders, once everything has succeeded. Returns the report's folder."""
+    staging = request.folder / "staging"
+    shutil.rmtree(staging, ignore_errors=True)
+    report.build(executed, staging, paths.NOTEBOOKS / "report.toml")
+    target, figures = (paths.DOCS, paths.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
+    report.publish_figures(executed, figures)
+    target.mkdir(parents=True, exist_ok=True)
+    for path in staging.iterdir():
+        path.replace(target / path.name)
+    staging.rmdir()
+    if request.is_full:
+        notebooks.publish([path for path in executed if path.parent == request.folder / "notebooks"])
+    return target
+
+
+def check_live(request: Request, minutes: float) -> list[verify.Comparison]:
+    """Retrain a sample of the published ledger on this machine and compare; says so when only generated text is at hand."""
+    settings = sweep.Settings(
+        device=request.device,
+        data_dir=request.data_dir,
+        folder=paths.OUT / "verify" / "ledger",
+        checkpoints=paths.OUT / "verify" / "checkpoints",
+        weights=paths.OUT / "verify" / "weights",
+    )
+    runs = verify.sample(minutes, request.data_dir, settings.n_workers)
+    if all(run.spec.corpus in grammar.SOURCES for run in runs):
+        print("  no downloaded corpus is at hand: the live check retrains runs on generated text (`python -m tinylm download` gets the corpora)")
+    return verify.compare(runs, settings)

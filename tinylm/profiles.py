@@ -1,0 +1,100 @@
+"""Notebook parameters of each profile: `full` is the published study, `quick` a small one trained live, `smoke` a test of seconds.
+
+The stored parameter cells of the notebooks equal `full`; a test compares them. Literals only, as papermill injects them.
+"""
+
+from typing import Any
+
+Parameters = dict[str, dict[str, Any]]
+
+FULL: Parameters = {
+    "control": {
+        "corpora": ["tiny_shakespeare", "ptb", "wikitext-2", "ptb-eos", "wikitext-2-eos", "grammar-char", "grammar-word"],
+        "control_corpus": "grammar-char",
+        "context_length": 64,
+        "d_model": 64,
+        "n_layer": 2,
+        "epochs": 4,
+        "windows_per_epoch": 20_000,
+        "eval_tokens": 10_000,
+        "orders": [0, 1, 2, 4, 6],
+        "seeds": [0, 1, 2, 3, 4],
+    },
+    "architectures": {
+        "corpus": "tiny_shakespeare",
+        "context_length": 128,
+        "d_model": 128,
+        "d_hidden": 256,
+        "n_layer": 3,
+        "epochs_feedforward": 3,
+        "epochs_attention": 4,
+        "windows_per_epoch": 50_000,
+        "eval_tokens": 10_000,
+        "orders": [0, 1, 2, 4, 6],
+        "seeds": [0, 1, 2, 3, 4],
+    },
+    "sweeps": {
+        "corpus": "tiny_shakespeare",
+        "context_length": 128,
+        "d_model": 128,
+        "context_lengths": [32, 64, 128],
+        "hidden_widths": [128, 256, 512],
+        "head_counts": [1, 2, 4],
+        "layer_counts": [2, 3, 4],
+        "epochs": 2,
+        "windows_per_epoch": 30_000,
+        "eval_tokens": 5_000,
+        "seeds": [0, 1, 2, 3, 4],
+    },
+    "rope": {
+        "corpus": "tiny_shakespeare",
+        "context_length": 128,
+        "d_model": 128,
+        "n_layer": 3,
+        "rope_base": 10_000.0,
+        "epochs": 8,
+        "windows_per_epoch": 50_000,
+        "eval_tokens": 10_000,
+        "seeds": [0, 1, 2, 3, 4],
+    },
+    "words": {
+        "corpora": ["ptb", "wikitext-2"],
+        "names": ["PTB", "WikiText-2"],
+        "context_length": 64,
+        "d_model": 128,
+        "n_layer": 3,
+        "batch_size": 32,
+        "epochs": 8,
+        "train_tokens": 80_000,
+        "windows_per_epoch": 79_935,
+        "eval_tokens": 19_935,
+        "orders": [0, 1, 2, 3, 5],
+        "seeds": [0, 1, 2, 3, 4],
+    },
+}
+
+QUICK: Parameters = {
+    "control": FULL["control"] | {"corpora": ["tiny_shakespeare", "ptb", "grammar-char"], "epochs": 2, "seeds": [0, 1]},
+    "architectures": FULL["architectures"] | {"windows_per_epoch": 8_000, "eval_tokens": 4_000, "seeds": [0]},
+    "sweeps": FULL["sweeps"] | {"windows_per_epoch": 4_000, "eval_tokens": 2_000, "seeds": [0]},
+    "rope": FULL["rope"] | {"epochs": 2, "windows_per_epoch": 8_000, "eval_tokens": 4_000, "seeds": [0]},
+    "words": FULL["words"]
+    | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
+    | {"seeds": [0]},
+}
+
+_TINY: dict[str, Any] = {"context_length": 16, "d_model": 16, "windows_per_epoch": 640, "eval_tokens": 500, "seeds": [0]}
+
+SMOKE: Parameters = {
+    "control": FULL["control"] | _TINY | {"corpora": ["grammar-char", "grammar-word"], "epochs": 1, "orders": [0, 1, 3], "seeds": [0, 1]},
+    "architectures": FULL["architectures"] | _TINY | {"corpus": "grammar-char", "d_hidden": 32, "n_layer": 2, "orders": [0, 1, 3]},
+    "sweeps": FULL["sweeps"]
+    | _TINY
+    | {"corpus": "grammar-char", "context_lengths": [8, 16], "hidden_widths": [16, 32], "head_counts": [1, 2], "layer_counts": [1, 2]},
+    "rope": FULL["rope"] | _TINY | {"corpus": "grammar-char", "n_layer": 2, "epochs": 2},
+    "words": FULL["words"]
+    | _TINY
+    | {"corpora": ["grammar-word"], "names": ["Grammar"], "n_layer": 1, "epochs": 2, "train_tokens": 2_000, "orders": [0, 1, 3]},
+}
+
+PROFILES: dict[str, Parameters] = {"full": FULL, "quick": QUICK, "smoke": SMOKE}

@@ -1,0 +1,98 @@
+"""Records -> the sentences of the report that hold numbers. Each says n, and no more than its records show."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tinylm import fits, study
+from tinylm.config import NgramConfig
+from tinylm.results import Result
+from tinylm.tables import amount, signed
+
+
+def control(found: Sequence[Result], floor: dict[str, float]) -> str:
+    """Which model comes closest to the floor, and whether any falls below it."""
+    lines = fits.summary(found).sort_values("test_nll")
+    best = lines.iloc[0]
+    below = lines[lines["test_nll"] < floor["test"] - 2 * lines["test_se"]]
+    verdict = "no model is below it" if below.empty else f"**below it, which must be an error: {', '.join(below['name'])}**"
+    return (
+        f"The closest to the floor of {floor['test']:.4f} nats is {best['name']} at {best['test_nll']:.4f} (n = {best['n']}), an excess of "
+        f"{best['test_nll'] - floor['test']:.4f}; by two standard errors of the test text {verdict}."
+    )
+
+
+def cost(found: Sequence[Result]) -> str:
+    """How far the stated costs are from the true ones, and what that does to the ranking by cost."""
+    lines = _networks(found)
+    ranked = {convention: list(lines.sort_values(convention)["name"]) for convention in ("flops", "flops_textbook", "flops_2nd")}
+    ratios = ", ".join(
+        f"{line['name']} {line['flops_2nd'] / line['flops_textbook']:.2g} times its textbook cost and {line['flops_2nd'] / line['flops']:.2g} times its executed one"
+        for _, line in lines.iterrows()
+    )
+    return (
+        f"In the study's convention $2ND$ a run is charged: {ratios}. From cheapest to dearest, $2ND$ ranks {_order(ranked['flops_2nd'])}; "
+        f"textbook FLOPs rank {_order(ranked['flops_textbook'])}; executed FLOPs rank {_order(ranked['flops'])}. {_best_counts(found)}"
+    )
+
+
+def abstract(found: Sequence[Result]) -> str:
+    """The report's abstract: what was reproduced, how close, and what the costs and the counts say."""
+    lines = _networks(found)
+    gaps = [abs(line["test_nll"] - row.test_nll) for line, row in _with_study(found)]
+    agreement = f" The largest distance to the study's test NLL is {max(gaps):.3f} nats over {len(gaps)} models." if gaps else ""
+    return (
+        f"Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, self-attention and Transformer "
+        f"models on characters and words [@bhatti2025], with every FLOP counted.{agreement} True training costs differ from the stated ones by factors from "
+        f"{(lines['flops_2nd'] / lines['flops_textbook']).min():.2g} to {(lines['flops_2nd'] / lines['flops_textbook']).max():.2g}, not the same for each architecture, "
+        f"which overturns the ranking by cost. {_best_counts(found)} Everything in this report, this sentence included, is computed from the run records by one command."
+    )
+
+
+def words(found: Sequence[Result]) -> str:
+    """For each word-level network: the epoch of its best valid loss, what training on cost it, its true cost, and the counts beside it."""
+    sentences = []
+    for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
+        record = records[0]
+        valid = [point["valid_nll"] for point in record.curve]
+        best = valid.index(min(valid))
+        counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig) and r.record.spec.corpus == record.spec.corpus]
+        sentence = (
+            f"{name} (seed {record.spec.seed}, n = {len(records)}) is best after epoch {best + 1} at a valid NLL of {valid[best]:.4f} and at {valid[-1]:.4f} after "
+            f"epoch {len(valid)}, while its train NLL falls to {record.curve[-1]['train_nll']:.2f}; the run cost {amount(record.flops)} FLOPs executed, "
+            f"{amount(record.flops_textbook)} textbook, {amount(record.flops_2nd)} as $2ND$."
+        )
+        if counts:
+            chosen = min(counts, key=lambda r: r.record.valid.nll)
+            gap = fits.paired_difference(chosen.record, record)
+            sentence += f" {chosen.name} on the same words scores {chosen.record.test.nll:.4f} on test, {signed(gap[0])} ± {gap[1]:.4f} (paired block SE) from it."
+        sentences.append(sentence)
+    return " ".join(sentences)
+
+
+def _networks(found: Sequence[Result]) -> pd.DataFrame:
+    return fits.summary([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
+
+
+def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, study.paper.PaperRow]]:
+    references = {name: study.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
+    return [(line, references[line["name"]]) for _, line in fits.summary(found).iterrows() if references[line["name"]]]
+
+
+def _order(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _best_counts(found: Sequence[Result]) -> str:
+    """The n-gram order chosen on valid against the best network, on the same test tokens."""
+    counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig)]
+    networks = [r for r in found if not isinstance(r.record.spec.model, NgramConfig) and r.record.test]
+    if not counts or not networks:
+        return ""
+    count, network = (min(group, key=lambda r: r.record.valid.nll) for group in (counts, networks))
+    gap, error = fits.paired_difference(count.record, network.record)
+    verdict = "beat" if gap < -2 * error else "do not beat" if gap > 2 * error else "are level with"
+    return (
+        f"Kneser-Ney counts ({count.name}, no gradient step) score {count.record.test.nll:.4f} nats per token on the test slice and {verdict} the best network, {network.name} "
+        f"at {network.record.test.nll:.4f} (seed {network.record.spec.seed}): {signed(gap)} ± {error:.4f}, paired block standard error."
+    )

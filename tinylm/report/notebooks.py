@@ -1,0 +1,166 @@
+"""Executed notebooks -> chapters: what of a notebook the report shows, in order, and where it stood.
+
+Shown are text cells and what code cells display through `tinylm.show`; of printed text only that of cells tagged
+`show-output`. A cell tagged `abstract` gives the abstract, one tagged `remove-cell` nothing.
+"""
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbformat import NotebookNode
+
+from tinylm.report.errors import Place, ReportError
+from tinylm.report.markdown import Token, parse
+
+ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prose:
+    """Markdown, from a text cell or computed by a code cell."""
+
+    place: Place
+    tokens: list[Token]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Printed:
+    """Text that a cell tagged `show-output` printed."""
+
+    place: Place
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One picture in two formats and the numbers it was drawn from; `inches` is its width."""
+
+    place: Place
+    name: str
+    caption: str
+    alt: str
+    wide: bool
+    inches: float
+    svg: str
+    png: bytes
+    csv: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table of formatted cells (Markdown), and its numbers."""
+
+    place: Place
+    name: str
+    caption: str
+    header: list[str]
+    rows: list[list[str]]
+    align: list[str]
+    note: str | None
+    bold: list[int]
+    wide: bool
+    csv: str
+
+
+Block = Prose | Printed | Figure | Table
+
+
+@dataclass
+class Chapter:
+    """What one notebook contributes; `name` is its file name without number and suffix, so that titles may change."""
+
+    name: str
+    file: str
+    blocks: list[Block] = field(default_factory=list)
+    abstract: list[Prose] = field(default_factory=list)
+
+
+def read(path: Path) -> Chapter:
+    """The chapter of one executed notebook; raises ReportError where it is missing, failed, has no outputs or holds an unfit picture."""
+    if not path.is_file():
+        raise ReportError(f"notebook {path} not found; execute the notebooks first")
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if code and not any(cell.outputs for cell in code):
+        raise ReportError(f"{path.stem} has no outputs: execute it first")
+    chapter = Chapter(name=re.sub(r"^\d+[_-]*", "", path.stem) or path.stem, file=path.name)
+    for number, cell in enumerate(notebook.cells, 1):
+        place = Place(path.stem, number, _beginning(cell.source))
+        with place.blamed():
+            blocks = list(_cell_blocks(cell, place))
+        if "abstract" in _tags(cell):
+            chapter.abstract += [block for block in blocks if isinstance(block, Prose)]
+        else:
+            chapter.blocks += blocks
+    return chapter
+
+
+def _beginning(source: str) -> str:
+    line = source.strip().partition("\n")[0].strip()
+    return line if len(line) <= 40 else line[:37] + "..."
+
+
+def _tags(cell: NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def _cell_blocks(cell: NotebookNode, place: Place) -> Iterator[Block]:
+    if cell.cell_type == "markdown" and "remove-cell" not in _tags(cell):
+        yield Prose(place=place, tokens=parse(cell.source))
+    if cell.cell_type == "code":
+        for output in cell.outputs:
+            if output.output_type == "error":
+                raise ReportError(f"the cell failed with {output.ename}: {output.evalue}; mend it and run the notebook again")
+            if "remove-cell" not in _tags(cell):
+                yield from _output_blocks(output, place, printed="show-output" in _tags(cell))
+
+
+def _output_blocks(output: NotebookNode, place: Place, printed: bool) -> Iterator[Block]:
+    if output.output_type == "stream":
+        if printed and output.name == "stdout":
+            yield Printed(place=place, text=ANSI.sub("", output.text))
+        return
+    kind = output.metadata.get("report", {}).get("kind")
+    if kind == "figure":
+        yield _figure(output, place)
+    elif kind == "table":
+        yield _table(output, place)
+    elif "text/markdown" in output.data:
+        yield Prose(place=place, tokens=parse(output.data["text/markdown"]))
+    elif any(picture in output.data for picture in PICTURES):
+        raise ReportError("a picture without name, caption and alt text: display it with tl.show.figure(fig, name, caption, alt)")
+    elif printed and "text/plain" in output.data:
+        yield Printed(place=place, text=output.data["text/plain"])
+
+
+def _figure(output: NotebookNode, place: Place) -> Figure:
+    fields = _fields(output, ("name", "caption", "alt", "wide", "inches"))
+    if not fields["alt"].strip() or not fields["caption"].strip():
+        raise ReportError(f"figure {fields['name']} needs a caption and an alt text")
+    png = base64.b64decode(_data(output, "image/png"))
+    return Figure(place=place, svg=_data(output, "image/svg+xml"), png=png, csv=output.data.get("text/csv"), **fields)
+
+
+def _table(output: NotebookNode, place: Place) -> Table:
+    fields = _fields(output, ("name", "caption", "header", "rows", "align", "note", "bold", "wide"))
+    return Table(place=place, csv=_data(output, "text/csv"), **fields)
+
+
+def _fields(output: NotebookNode, names: tuple[str, ...]) -> dict[str, Any]:
+    report = output.metadata["report"]
+    kind, absent = report["kind"], [name for name in names if name not in report]
+    if absent:
+        raise ReportError(f"a {kind} without {', '.join(absent)}: display it with tl.show.{kind} and run the notebook again")
+    return {name: report[name] for name in names}
+
+
+def _data(output: NotebookNode, mime: str) -> str:
+    if mime not in output.data:
+        raise ReportError(f"{output.metadata['report']['kind']} {output.metadata['report']['name']} has no {mime}: run the notebook again")
+    return output.data[mime]

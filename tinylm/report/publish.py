@@ -1,0 +1,65 @@
+"""Write what the notebooks show: the report, and every figure and table as files."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tinylm.report.document import Document, citation_keys
+from tinylm.report.errors import ReportError
+from tinylm.report.frontmatter import read_front_matter
+from tinylm.report.notebooks import Figure, Table, read
+from tinylm.report.typeset import typeset
+
+REFERENCES = Path(__file__).parent / "references.bib"
+PUBLISHED_SUFFIXES = (".png", ".svg", ".csv")
+
+
+def build(notebooks: Sequence[Path], target: Path, front_matter: Path, references: Path = REFERENCES) -> None:
+    """Turn executed notebooks, in order, into `report.pdf` and `report.html` in the folder `target`.
+
+    The same notebooks give the same bytes. `front_matter` is a TOML file (title, authors, date, keywords), `references` a
+    BibTeX file of which the cited works are printed. Raises ReportError, naming notebook and cell, before anything is written.
+    """
+    front = read_front_matter(front_matter)
+    document = Document([read(Path(path)) for path in notebooks], front, citation_keys(references))
+    pdf, page = typeset(document, references, front.timestamp)
+    target.mkdir(parents=True, exist_ok=True)
+    _write(target / "report.pdf", pdf)
+    _write(target / "report.html", page)
+
+
+def publish_figures(notebooks: Sequence[Path], figures_dir: Path) -> None:
+    """Write every figure as NAME.png, NAME.svg and NAME.csv and every table as NAME.csv into `figures_dir`.
+
+    `notebooks` are all of them: PNG, SVG and CSV files that none of them makes any more are removed; files that did not
+    change are not touched. Raises ReportError where two outputs share a name, before anything is written.
+    """
+    files: dict[str, bytes] = {}
+    places: dict[str, str] = {}
+    for block in [block for path in notebooks for block in read(Path(path)).blocks]:
+        if isinstance(block, Figure | Table):
+            if block.name in places:
+                raise ReportError(f"{block.place}: the name {block.name} is taken by {places[block.name]}; rename one")
+            places[block.name] = str(block.place)
+            files |= _files(block)
+    figures_dir.mkdir(parents=True, exist_ok=True)
+    for name, content in files.items():
+        _write(figures_dir / name, content)
+    for path in figures_dir.iterdir():
+        if path.suffix in PUBLISHED_SUFFIXES and path.name not in files:
+            path.unlink()
+
+
+def _files(block: Figure | Table) -> dict[str, bytes]:
+    files = {} if block.csv is None else {f"{block.name}.csv": block.csv.encode()}
+    if isinstance(block, Figure):
+        files |= {f"{block.name}.png": block.png, f"{block.name}.svg": block.svg.encode()}
+    return files
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing; leave one that already holds the content alone."""
+    if path.is_file() and path.read_bytes() == content:
+        return
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_bytes(content)
+    temporary.replace(path)

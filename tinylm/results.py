@@ -1,0 +1,89 @@
+"""Planned runs -> their records, for a notebook: found in the ledger, or trained when the parameters were edited."""
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tinylm import corpus_stats, data, ledger, paths, study
+from tinylm.config import TinylmError
+from tinylm.ledger import RunRecord
+from tinylm.study import Planned
+
+
+class MissingRecords(TinylmError):
+    """Published runs that are not in the ledger."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run under its name in the section's tables."""
+
+    name: str
+    record: RunRecord
+
+
+def run(planned: Sequence[Planned]) -> list[Result]:
+    """The records of the planned runs, in order; prints which are missing.
+
+    A missing run of the published study is never trained here: it takes hours, and `run_me.py --train` does it. Any other
+    missing run, one whose parameters were edited, is trained now and kept in out/ledger. Raises MissingRecords when none
+    is left.
+    """
+    published = {run.spec.key for run in study.plan("full")}
+    found = ledger.Ledger([paths.LEDGER, paths.LOCAL_LEDGER])
+    new = [run for run in planned if found.find(run.spec) is None and run.spec.key not in published]
+    if new:
+        _train(new)
+        found = ledger.Ledger([paths.LEDGER, paths.LOCAL_LEDGER])
+    pairs = [(run, found.find(run.spec)) for run in planned]
+    _report_missing([run for run, record in pairs if record is None])
+    results = [Result(run.name, record) for run, record in pairs if record is not None]
+    if planned and not results:
+        raise MissingRecords(f"no record of this section exists yet; train it with: {_command(planned)}")
+    return results
+
+
+def _train(planned: Sequence[Planned]) -> None:
+    from tinylm import sweep  # torch is loaded only where a run is missing
+
+    left = sweep.train_all(planned, sweep.Settings(), lambda run, record: None)
+    if left:
+        raise MissingRecords(f"{len(left)} of {len(planned)} runs were stopped; run the cell again to continue them")
+
+
+def _command(planned: Sequence[Planned]) -> str:
+    return f"python -m tinylm train --missing --section {planned[0].section}"
+
+
+def _report_missing(planned: Sequence[Planned]) -> None:
+    if planned:
+        seeds = Counter(run.name for run in planned)
+        names = ", ".join(f"{name} ({n} seed{'s' if n > 1 else ''})" for name, n in seeds.items())
+        print(f"Not yet in the ledger: {names}.\nTrain them with: {_command(planned)}")
+
+
+def corpus_statistics(names: Sequence[str]) -> list[dict[str, Any]]:
+    """The recorded statistics of the named corpora; computed now and kept in out/ledger where there is no record of this text."""
+    return [recorded_statistics(name) or record_statistics(name, paths.LOCAL_LEDGER) for name in names]
+
+
+def recorded_statistics(name: str) -> dict[str, Any] | None:
+    """The record of a corpus's statistics, None where there is none of this very text."""
+    for folder in (paths.LEDGER, paths.LOCAL_LEDGER):
+        path = folder / "corpora" / f"{name}.json"
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            if found["sha256"] == data.info(name).sha256:
+                return found
+    return None
+
+
+def record_statistics(name: str, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
+    """Compute a corpus's statistics and write them to folder/corpora/NAME.json."""
+    corpus = data.load(name, data_dir)
+    found = {"sha256": corpus.info.sha256} | corpus_stats.corpus_statistics(corpus)
+    ledger.write_text(folder / "corpora" / f"{name}.json", json.dumps(found, indent=1) + "\n")
+    return found

@@ -1,0 +1,59 @@
+"""Which tokens of a split are scored, and how exact their mean is. Needs no torch."""
+
+import numpy as np
+
+from tinylm.config import ConfigError, RunSpec
+from tinylm.ledger import Score
+
+BLOCK_SIZE = 250
+RESAMPLES = 2_000
+
+
+def eval_context(spec: RunSpec) -> int:
+    """Tokens in each scoring window."""
+    return spec.train.eval_context or spec.model.context_length
+
+
+def scored_range(spec: RunSpec, n_split: int) -> range:
+    """Indices of the scored tokens of a split of `n_split` tokens; ConfigError when there are none or the first lacks its context."""
+    start = spec.train.eval_start or eval_context(spec)
+    stop = min(n_split, start + spec.train.eval_tokens) if spec.train.eval_tokens else n_split
+    if start >= stop:
+        raise ConfigError(f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; lower it")
+    if start < eval_context(spec):
+        raise ConfigError(f"eval_start={start} leaves the first window short of its {eval_context(spec)} tokens; raise it")
+    return range(start, stop)
+
+
+def check_scoring(spec: RunSpec, n_tokens: dict[str, int]) -> None:
+    """Raise ConfigError for a model's spec whose scoring would fail only after training; `n_tokens` per split."""
+    for split in ("valid", "test"):
+        scored_range(spec, n_tokens[split])
+    context, stride, length = eval_context(spec), spec.train.eval_stride, spec.model.context_length
+    if not stride <= context <= length:
+        raise ConfigError(f"scoring needs eval_stride <= eval_context <= context_length, got {stride}, {context}, {length}; lower the first two")
+    if spec.model.kind in ("linear", "mlp") and (stride > 1 or context < length):
+        raise ConfigError(f"{spec.model.kind} scores one token after exactly {length}; set eval_stride=1 and eval_context=0")
+
+
+def summarise(spec: RunSpec, split: str, nll_N: np.ndarray, min_context: int, stride: int) -> Score:
+    """The Score of the NLLs (N,) of the scored range, in order; nats per token."""
+    starts = np.arange(0, len(nll_N), BLOCK_SIZE)
+    sums, sizes = np.add.reduceat(nll_N.astype(np.float64), starts), np.diff(np.append(starts, len(nll_N)))
+    return Score(
+        split=split,
+        nll=float(sums.sum() / sizes.sum()),
+        se=block_bootstrap_se(sums, sizes),
+        n_tokens=len(nll_N),
+        start=spec.train.eval_start or eval_context(spec),
+        stride=stride,
+        min_context=min_context,
+        block_size=BLOCK_SIZE,
+        blocks=[round(float(value), 5) for value in sums / sizes],
+    )
+
+
+def block_bootstrap_se(sums: np.ndarray, sizes: np.ndarray) -> float:
+    """Standard error of sum(sums) / sum(sizes) when whole blocks are resampled (Kunsch 1989), with a fixed generator."""
+    draws = np.random.default_rng(0).integers(len(sums), size=(RESAMPLES, len(sums)))
+    return float(np.std(sums[draws].sum(1) / sizes[draws].sum(1), ddof=1))

@@ -1,0 +1,226 @@
+"""Many specs -> many records in a pool of processes; the driver alone writes the ledger, the moment a run is done."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from tinylm import data, ledger, paths
+from tinylm.config import NgramConfig, RunSpec, TinylmError
+from tinylm.counts import count_record
+from tinylm.flops import run_cost
+from tinylm.ledger import RunRecord
+from tinylm.study import Planned
+from tinylm.train import Hooks, Interrupted, train
+
+
+class SweepError(TinylmError):
+    """Runs that could not go on."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run, none of which changes a result beyond rounding: device, processes, corpora, where records and states go."""
+
+    device: str = "cpu"
+    workers: int = 0  # 0: one per core on a CPU, each with one thread; one on a GPU
+    data_dir: Path | None = None
+    folder: Path = paths.LOCAL_LEDGER
+    minutes: float = 0.0  # 0: no limit
+    checkpoints: Path = paths.CHECKPOINTS
+    weights: Path = paths.WEIGHTS
+
+    @property
+    def n_workers(self) -> int:
+        """Number of processes."""
+        return self.workers or (os.cpu_count() or 1 if self.device == "cpu" else 1)
+
+
+def run_one(spec: RunSpec, settings: Settings, progress: Callable[[int, int, int], None], stop: Callable[[], bool]) -> RunRecord:
+    """Run one spec in this process; its checkpoint is removed once the record exists."""
+    corpus = data.load(spec.corpus, settings.data_dir)
+    if isinstance(spec.model, NgramConfig):
+        return count_record(spec, corpus)
+    state = settings.checkpoints / f"{spec.key}.safetensors"
+    hooks = Hooks(progress=progress, stop=stop, checkpoint=state, weights=settings.weights / f"{spec.key}.safetensors")
+    return train(spec, corpus, settings.device, hooks)
+
+
+def train_all(planned: Sequence[Planned], settings: Settings, done: Callable[[Planned, RunRecord], None]) -> list[Planned]:
+    """Run the planned specs in order, write each record into `folder/section`, call `done`, return what was not finished.
+
+    Ctrl-C and the time limit stop the runs at their next checkpoint; calling again continues them. A run that fails is named
+    and left while the others go on; a user's mistake or a killed process is raised once the others have saved their states.
+    """
+    if not planned:
+        return []
+    context = multiprocessing.get_context("spawn")
+    queue, stopping = context.SimpleQueue(), context.Event()
+    threads = max(1, (os.cpu_count() or 1) // settings.n_workers)
+    left = dict(enumerate(planned))
+    with (
+        _progress_bar(planned, queue) as bar,
+        ProcessPoolExecutor(settings.n_workers, context, _start_worker, (queue, stopping, threads)) as pool,
+        _deadline(settings.minutes, stopping),
+        _stop_on_error(pool, stopping),
+    ):
+        with _sigint_ignored():
+            futures = {pool.submit(_work, i, run.spec, settings): i for i, run in left.items()}
+        for future in _as_completed(futures, stopping):
+            i = futures[future]
+            record = _finished(future, planned[i], bar)
+            if record is None:
+                continue
+            ledger.write(record, settings.folder / planned[i].section)
+            (settings.checkpoints / f"{record.spec.key}.safetensors").unlink(missing_ok=True)
+            del left[i]
+            bar.write(f"{planned[i].name} (seed {record.spec.seed}): {_outcome(record)}")
+            done(planned[i], record)
+    return list(left.values())
+
+
+def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
+    """A run's record, or None where it was stopped or, which is said, failed; TinylmError for a mistake or a killed process."""
+    error = Interrupted() if future.cancelled() else future.exception()
+    if isinstance(error, BrokenProcessPool):
+        raise SweepError("a training process was killed, perhaps for want of memory; repeat to go on, with fewer workers") from error
+    if error is None or isinstance(error, TinylmError):
+        return future.result()
+    if not isinstance(error, Interrupted):
+        bar.write(f"{run.name} (seed {run.spec.seed}): failed: {type(error).__name__}: {error}")
+    return None
+
+
+def _outcome(record: RunRecord) -> str:
+    if record.test is None:
+        return f"{record.status} at step {record.steps:,}"
+    return f"test NLL {record.test.nll:.4f} +- {record.test.se:.4f}, {record.flops:.2e} FLOPs, {record.seconds:.0f} s"
+
+
+def _as_completed(futures: dict[Future, int], stopping: Any) -> Iterator[Future]:
+    """Futures as they finish; Ctrl-C asks the runs to stop and goes on waiting for them to save."""
+    pending = set(futures)
+    while pending:
+        try:
+            finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        except KeyboardInterrupt:
+            tqdm.write("stopping: the runs in progress save their states")
+            stopping.set()
+            continue
+        if stopping.is_set():
+            pending = {f for f in pending if not f.cancel()}
+        yield from finished
+
+
+@contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    """Processes started here are deaf to Ctrl-C from their first instruction, not only once they have loaded torch."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _deadline(minutes: float, stopping: Any) -> Iterator[None]:
+    timer = threading.Timer(minutes * 60, stopping.set)
+    if minutes:
+        timer.daemon = True
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextmanager
+def _stop_on_error(pool: ProcessPoolExecutor, stopping: Any) -> Iterator[None]:
+    """An error in one run stops the others at their next checkpoint and is raised then, not when hours of runs are over."""
+    try:
+        yield
+    except BaseException:
+        stopping.set()
+        pool.shutdown(wait=True, cancel_futures=True)
+        raise
+
+
+@contextmanager
+def _progress_bar(planned: Sequence[Planned], queue: Any) -> Iterator[tqdm]:
+    """A bar in FLOPs over all runs, fed by the workers: throughput and time left come with it."""
+    total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in planned)
+    bar = tqdm(total=total, unit="FLOP", unit_scale=True, desc=f"{len(planned)} runs", smoothing=0.05, dynamic_ncols=True)
+    listener = threading.Thread(target=_listen, args=(queue, bar), daemon=True)
+    listener.start()
+    try:
+        yield bar
+    finally:
+        queue.put(None)
+        listener.join()
+        bar.close()
+
+
+def _listen(queue: Any, bar: tqdm) -> None:
+    seen: dict[int, int] = {}
+    while (message := queue.get()) is not None:
+        run, flops = message
+        bar.update(flops - seen.get(run, 0))
+        seen[run] = flops
+
+
+_worker: dict[str, Any] = {}  # what the pool's initialiser hands to the tasks of its process
+
+
+def _start_worker(queue: Any, stopping: Any, threads: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides; a terminal sends Ctrl-C to every process
+    torch.set_num_threads(threads)
+    _worker.update(queue=queue, stopping=stopping, parent=os.getppid(), running=threading.Lock())
+    threading.Thread(target=_end_with_driver, daemon=True).start()
+
+
+def _end_with_driver() -> None:
+    """End this process once its driver is dead and the run in progress has saved: the pool alone would wait for ever."""
+    driver = multiprocessing.parent_process()
+    if driver is not None:
+        driver.join()
+        with _worker["running"]:
+            os._exit(1)
+
+
+def _work(index: int, spec: RunSpec, settings: Settings) -> RunRecord:
+    def progress(step: int, num_steps: int, flops: int) -> None:
+        _worker["queue"].put((index, flops))
+
+    def stop() -> bool:
+        return _worker["stopping"].is_set() or os.getppid() != _worker["parent"]
+
+    with _worker["running"]:
+        if stop():
+            raise Interrupted("stopped before its first step")
+        return run_one(spec, settings, progress, stop)
+
+
+def throughput(seconds: float = 2.0) -> float:
+    """FLOP/s of one core on a product of two 512 x 512 float32 matrices: a quick estimate of this machine's speed."""
+    a, threads = torch.randn(512, 512), torch.get_num_threads()
+    torch.set_num_threads(1)
+    started, n_products = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        a @ a
+        n_products += 1
+    torch.set_num_threads(threads)
+    return n_products * 2 * 512**3 / (time.perf_counter() - started)

@@ -1,0 +1,165 @@
+"""Records and plans -> the tables of the report: numbers as text, ready for tl.show.table."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tinylm import data, fits, flops, grammar, study
+from tinylm.config import NgramConfig
+from tinylm.results import Result
+from tinylm.study import Planned
+
+NONE = "–"
+
+
+def corpora(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row per corpus: level, vocabulary, tokens of each split."""
+    sizes = [{"corpus": s["corpus"], "level": s["level"], "vocabulary": s["vocab_size"]} | s["n_tokens"] for s in statistics]
+    return pd.DataFrame(sizes)
+
+
+def entropies(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row per corpus: entropies in nats per token, share of test tokens that are <unk> or unseen, the exact floor where known."""
+    return pd.DataFrame(
+        {
+            "corpus": s["corpus"],
+            "uniform": f"{s['uniform_entropy']:.3f}",
+            "unigram": f"{s['unigram_entropy']:.3f}",
+            "bigram": f"{s['bigram_entropy']:.3f}",
+            "unseen in test": f"{100 * s['oov_rate']['test']:.2f} %",
+            "unknown in test": f"{100 * s['unk_rate']['test']:.2f} %" if "unk_rate" in s else NONE,
+            "floor": f"{s['floor']['test']:.3f}" if "floor" in s else NONE,
+        }
+        for s in statistics
+    )
+
+
+def headings(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """One row per corpus that has speaker headings: characters of names that train has and has not, in valid and test."""
+    rows = []
+    for s in statistics:
+        row = {"corpus": s["corpus"]}
+        for split, seen in itertools.product(("valid", "test"), ("seen", "unseen")):
+            row[f"{split}, {seen}"] = f"{s['headings'][split][seen]:,}" if "headings" in s else NONE
+        rows.append(row)
+    with_headings = [row for row, s in zip(rows, statistics, strict=True) if "headings" in s]
+    return pd.DataFrame(with_headings or rows)
+
+
+def planned(runs: Sequence[Planned]) -> pd.DataFrame:
+    """One row per name of a plan: seeds, parameters, steps, and the cost of one seed under three conventions."""
+    rows: dict[str, dict[str, Any]] = {}
+    for run in _networks(runs):
+        info = data.info(run.spec.corpus)
+        cost = flops.run_cost(run.spec, info)
+        row = rows.setdefault(run.name, {"model": run.name, "seeds": 0})
+        row["seeds"] += 1
+        row |= {"parameters": f"{flops.n_params(run.spec.model, info.vocab_size):,}", "steps": f"{cost.steps:,}"}
+        row |= {"executed FLOPs": amount(cost.flops), "textbook FLOPs": amount(cost.flops_textbook), "2ND": amount(cost.flops_2nd)}
+    return pd.DataFrame(rows.values())
+
+
+def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
+    """One row per name of a plan: forward FLOPs of one window in each part of the model, as executed."""
+    rows = {}
+    for run in _networks(runs):
+        n_scored = run.spec.model.context_length if run.spec.train.loss_at == "all" else 1
+        parts = flops.forward_parts(run.spec.model, data.vocab_size(run.spec.corpus), n_scored, n_scored)
+        columns = {"projections": "attention_projections", "scores": "attention_scores", "FFN": "ffn", "head": "head"}
+        rows[run.name] = {"model": run.name} | {title: amount(parts.get(part, 0)) for title, part in columns.items()}
+    return pd.DataFrame(rows.values())
+
+
+def results(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per name: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row."""
+    references = {name: study.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
+    rows = []
+    for _, line in fits.summary(found).iterrows():
+        reference = references[line["name"]]
+        rows.append(
+            {
+                "model": line["name"],
+                "n": line["n"],
+                "parameters": f"{line['n_params']:,}",
+                "executed FLOPs": amount(line["flops"]),
+                "valid": f"{line['valid_nll']:.4f}",
+                "test": f"{line['test_nll']:.4f}",
+                "seed SD": spread(line["seed_sd"]),
+                "block SE": spread(line["test_se"]),
+                "perplexity": f"{math.exp(line['test_nll']):.4g}",
+                "study": f"{reference.test_nll:.4f}" if reference else NONE,
+                "ours − study": signed(line["test_nll"] - reference.test_nll) if reference else NONE,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def neighbours(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per pair of neighbours in a sweep with the same scored tokens: mean paired difference over common seeds, its SEs."""
+    rows = []
+    for (first, a), (second, b) in itertools.pairwise(fits.by_name(found).items()):
+        same_family = first.split(",")[0] == second.split(",")[0] or len(fits.by_name(found)) == 2
+        if not same_family or a[0].test.start != b[0].test.start:
+            continue
+        seeds = {record.spec.seed: record for record in a}
+        gaps = [fits.paired_difference(record, seeds[record.spec.seed]) for record in b if record.spec.seed in seeds]
+        means = [gap for gap, _ in gaps]
+        rows.append(
+            {
+                "first": first,
+                "second": second,
+                "n": len(gaps),
+                "second − first": signed(float(np.mean(means))),
+                "95 % over seeds": f"±{fits.half_width(means):.4f}" if len(means) > 1 else NONE,
+                "paired SE": f"{gaps[0][1]:.4f}",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def floors(corpus: str, start: int, n_tokens: int) -> dict[str, float]:
+    """The generated corpus's exact loss on the scored tokens of valid and test, nats per token."""
+    return {split: grammar.floor(corpus, split, start, n_tokens) for split in ("valid", "test")}
+
+
+def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
+    """One row per name: test NLL, seed SD, block SE, and the distance to the exact floor."""
+    rows = [
+        {
+            "model": line["name"],
+            "n": line["n"],
+            "executed FLOPs": amount(line["flops"]),
+            "test": f"{line['test_nll']:.4f}",
+            "seed SD": spread(line["seed_sd"]),
+            "block SE": spread(line["test_se"]),
+            "excess": signed(line["test_nll"] - floor["test"]),
+        }
+        for _, line in fits.summary(found).iterrows()
+    ]
+    return pd.DataFrame([*rows, {"model": "Exact floor", "test": f"{floor['test']:.4f}"}]).fillna(NONE)
+
+
+def _networks(runs: Sequence[Planned]) -> list[Planned]:
+    return [run for run in runs if not isinstance(run.spec.model, NgramConfig)]
+
+
+def amount(value: float) -> str:
+    """A count with three digits, as $a \\times 10^b$; a dash for none."""
+    if not value:
+        return NONE
+    digits, exponent = f"{value:.2e}".split("e")
+    return rf"${digits} \times 10^{{{int(exponent)}}}$"
+
+
+def spread(value: float) -> str:
+    """A spread in nats with four decimals; a dash where there is none."""
+    return NONE if pd.isna(value) else f"{value:.4f}"
+
+
+def signed(value: float) -> str:
+    """A difference in nats with its sign."""
+    return f"{value:+.4f}".replace("-", "−")

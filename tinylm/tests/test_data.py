@@ -1,0 +1,180 @@
+import hashlib
+import json
+import os
+
+import numpy as np
+import pytest
+
+from tinylm import data, download, paths
+from tinylm.data import SPLITS, DataError
+
+TEXTS = {"train": "b a <unk> a\n\na b\n", "valid": "a c\n", "test": "b\n"}
+PAPER = {
+    "tiny_shakespeare": (65, 892_117, 111_669, 111_606),
+    "ptb": (9_999, 887_521, 70_390, 78_669),
+    "wikitext-2": (33_277, 2_051_910, 213_886, 241_211),
+    "ptb-eos": (10_000, 929_589, 73_760, 82_430),
+    "wikitext-2-eos": (33_278, 2_088_628, 217_646, 245_569),
+}
+
+
+def real(name):
+    """The published corpus, or a skip where it is not on this machine."""
+    if not data.available(name):
+        pytest.skip(f"{name} is neither in TINYLM_DATA nor in datasets/")
+    return data.load(name)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A little corpus `small` under three names, its publisher's folder, and an empty datasets/ and out/ for it."""
+    published = tmp_path / "published"
+    published.mkdir()
+    splits = {}
+    for split, text in TEXTS.items():
+        path = published / f"{split}.txt"
+        path.write_text(text)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        splits[split] = {"file": path.name, "bytes": len(text), "sha256": digest, "url": path.as_uri()}
+    shared = {"folder": "small", "n_tokens": {"train": 6, "valid": 2, "test": 1}}
+    corpora = {"small": shared | {"level": "word", "line_end": "", "vocab_size": 3}}
+    corpora["small-eos"] = shared | {"level": "word", "line_end": "<eos>", "vocab_size": 4, "n_tokens": {"train": 9, "valid": 3, "test": 2}}
+    corpora["letters"] = shared | {"level": "character", "vocab_size": 10, "n_tokens": {"train": 17, "valid": 4, "test": 2}}
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "manifest.json").write_text(json.dumps({"folders": {"small": {"splits": splits}}, "corpora": corpora}))
+    monkeypatch.setattr(download, "DATASETS", tmp_path / "datasets")
+    monkeypatch.setattr(paths, "OUT", tmp_path / "out")
+    monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
+    monkeypatch.delenv("TINYLM_DATA", raising=False)
+    return tmp_path
+
+
+def install(folder, **changed):
+    """The published files in <folder>/small, with some contents changed, or left out where they are None."""
+    (folder / "small").mkdir(parents=True)
+    for split, text in (TEXTS | changed).items():
+        if text is not None:
+            (folder / "small" / f"{split}.txt").write_bytes(text if isinstance(text, bytes) else text.encode())
+    return folder
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_sizes_are_the_papers(name):
+    about = data.info(name)
+    assert (about.vocab_size, *(about.n_tokens[split] for split in SPLITS)) == PAPER[name]
+
+
+@pytest.mark.parametrize("name", PAPER)
+def test_the_real_corpora_have_the_stated_sizes(name):
+    corpus = real(name)
+    assert len(corpus.vocab) == corpus.info.vocab_size
+    assert list(corpus.vocab) == sorted(corpus.vocab)
+    for split in SPLITS:
+        ids = corpus.split(split)
+        assert ids.dtype == np.uint16 and len(ids) == corpus.info.n_tokens[split]
+        np.testing.assert_array_equal(corpus.encode(corpus.decode(ids[:2000])), ids[:2000])
+
+
+def test_words_of_train_make_the_vocabulary(place):
+    corpus = data.load("small", install(place / "mine"))
+    assert corpus.vocab == ("<unk>", "a", "b")
+    assert corpus.decode(corpus.train) == "b a <unk> a a b"
+    assert corpus.valid.tolist() == [1, 0]  # c is not in train
+
+
+def test_every_line_ends_in_eos(place):
+    corpus = data.load("small-eos", install(place / "mine"))
+    assert corpus.vocab == ("<eos>", "<unk>", "a", "b")
+    assert corpus.train.tolist() == [3, 2, 1, 2, 0, 0, 2, 3, 0]
+    assert corpus.encode("a b").tolist() == [2, 3]
+
+
+def test_characters_of_all_splits_make_the_alphabet(place):
+    corpus = data.load("letters", install(place / "mine"))
+    assert "".join(corpus.vocab) == "\n <>abcknu"
+    assert corpus.decode(corpus.valid) == "a c\n"
+    with pytest.raises(DataError, match="'x'"):
+        corpus.encode("ax")
+
+
+def test_search_order(place, monkeypatch):
+    data_dir, environment = place / "mine", install(place / "theirs")
+    data_dir.mkdir()
+    monkeypatch.setenv("TINYLM_DATA", str(environment))
+    assert data._find("small", data_dir) == environment / "small"  # data_dir lacks it
+    install(data_dir)
+    install(place / "datasets")
+    assert data._find("small", data_dir) == data_dir / "small"
+    monkeypatch.delenv("TINYLM_DATA")
+    assert data._find("small", None) == place / "datasets" / "small"
+
+
+def test_what_is_missing_is_downloaded(place):
+    install(place / "datasets", valid=None)
+    assert not data.available("small")
+    assert data.load("small").info.name == "small"
+    assert data.available("small")
+
+
+def test_what_cannot_be_had_says_where_it_looked(place):
+    for split in SPLITS:
+        (place / "published" / f"{split}.txt").unlink()
+    with pytest.raises(DataError, match=r"(?s)mine.small, .*datasets.small.*`python -m tinylm download small"):
+        data.load("small", place / "mine")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, r"valid\.txt is missing"),
+        ("", r"valid\.txt is empty, expected 4 bytes"),
+        ("a ", r"valid\.txt is truncated: expected 4 bytes, sha256 .* found 2 bytes, sha256"),
+        ("a d\n", r"valid\.txt is not the published file"),
+        (b"a \xff\n", r"valid\.txt is not UTF-8"),
+    ],
+)
+def test_a_damaged_file_is_named_with_the_mend(place, content, says):
+    with pytest.raises(DataError, match=says + r".*`python -m tinylm download small`"):
+        data.load("small", install(place / "mine", valid=content))
+
+
+def test_the_cache_is_memory_mapped_and_a_broken_one_is_replaced(place):
+    folder = install(place / "mine")
+    assert isinstance(data.load("small", folder).train, np.memmap)
+    (cache,) = (place / "out" / "cache").iterdir()
+    assert cache.name == f"small-{data.info('small').sha256[:12]}"
+    (cache / "train.npy").write_bytes(b"half a header")
+    assert data.load("small", folder).decode(data.load("small", folder).train) == "b a <unk> a a b"
+    assert np.load(cache / "train.npy").size == 6
+    assert os.listdir(cache.parent) == [cache.name]
+
+
+def test_a_damaged_text_is_found_behind_a_whole_cache(place):
+    folder = install(place / "mine")
+    data.load("small", folder)
+    (folder / "small" / "test.txt").write_text("a\n")
+    with pytest.raises(DataError, match=r"test\.txt is not the published file"):
+        data.load("small", folder)
+
+
+def test_without_a_writable_out_the_corpus_is_in_memory(place):
+    (place / "out").write_text("a file where the folder should be")
+    corpus = data.load("small", install(place / "mine"))
+    assert not isinstance(corpus.train, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        corpus.train[0] = 1
+
+
+def test_unknown_names_list_what_there_is():
+    with pytest.raises(DataError, match="tiny_shakespeare, ptb, wikitext-2, ptb-eos, wikitext-2-eos, grammar-char, grammar-word"):
+        data.info("shakespeare")
+    with pytest.raises(DataError, match="train, valid, test"):
+        data.load("grammar-word").split("dev")
+
+
+@pytest.mark.parametrize("name", ["grammar-char", "grammar-word"])
+def test_generated_corpora_need_no_file(place, name):
+    assert data.available(name)
+    corpus = data.load(name)
+    assert {split: len(corpus.split(split)) for split in SPLITS} == corpus.info.n_tokens
+    np.testing.assert_array_equal(corpus.encode(corpus.decode(corpus.test)), corpus.test)

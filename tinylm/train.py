@@ -1,0 +1,221 @@
+"""Spec -> record: the one training loop, FLOP-counted, the same on CPU and CUDA, resumable to the same bits."""
+
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tinylm import checkpoint, versions
+from tinylm.batches import WindowStarts
+from tinylm.config import ConfigError, RunSpec
+from tinylm.data import Corpus
+from tinylm.evaluate import token_nlls
+from tinylm.flops import RunCost, run_cost, window_flops, windows_at
+from tinylm.ledger import RunRecord, Score
+from tinylm.models import build, n_params
+from tinylm.optimizers import learning_rate, make_optimizer
+from tinylm.scoring import check_scoring, eval_context, summarise
+
+CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
+SAVE_EVERY = 60.0  # seconds between checkpoints
+
+
+class Interrupted(Exception):
+    """Training stopped before its end; its checkpoint, if it has one, continues it."""
+
+
+@dataclass
+class Hooks:
+    """What a caller may watch and steer: `progress(step, num_steps, flops)` every few steps, `stop()` asked as often."""
+
+    progress: Callable[[int, int, int], None] = lambda step, num_steps, flops: None
+    stop: Callable[[], bool] = lambda: False
+    checkpoint: Path | None = None
+    weights: Path | None = None
+
+
+@dataclass
+class _History:
+    """What a run remembers beside weights and optimizer: saved whole in every checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_step: int = 0
+    best_nll: float = math.inf
+    loss_sum: float = 0.0
+    loss_windows: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | None = None) -> RunRecord:
+    """Train, validate and test one spec; continues from `hooks.checkpoint` where that file exists.
+
+    Raises ConfigError before any work for a spec that cannot run, Interrupted when `hooks.stop()` says so. A loss that is
+    not finite ends the run with status `diverged` and no scores. Writes the kept weights to `hooks.weights`.
+    """
+    run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
+    run.resume()
+    finite = run.fit()
+    return run.record(finite)
+
+
+class _Run:
+    """One training in progress."""
+
+    def __init__(self, spec: RunSpec, corpus: Corpus, device: torch.device, hooks: Hooks) -> None:
+        self.spec, self.corpus, self.device, self.hooks = spec, corpus, device, hooks
+        self.cost: RunCost = run_cost(spec, corpus.info)
+        self.starts = WindowStarts(spec, len(corpus.train))
+        self.n_out = spec.model.context_length if spec.train.loss_at == "all" else 1
+        if self.n_out > 1 and spec.model.kind in ("linear", "mlp"):
+            raise ConfigError(f"{spec.model.kind} predicts one token per window; set loss_at='last'")
+        check_scoring(spec, corpus.info.n_tokens)
+        torch.manual_seed(spec.seed)
+        self.model = build(spec.model, corpus.info.vocab_size).to(device)
+        self.optimizer = make_optimizer(self.model, spec.train)
+        self.offsets = torch.arange(spec.model.context_length + 1, device=device)
+        self.tokens = {split: self._on_device(getattr(corpus, split)) for split in ("train", "valid", "test")}
+        self.best = {}
+        self.history = _History()
+        last = self.cost.steps
+        self.eval_steps = {round(last * (i + 1) / spec.train.n_evals) for i in range(spec.train.n_evals)} - {0}
+
+    def _on_device(self, tokens: np.ndarray) -> Tensor:
+        return torch.from_numpy(tokens.astype(np.int32)).to(self.device)
+
+    def fit(self) -> bool:
+        """Train to the planned step; whether every loss was finite."""
+        clock, saved = time.perf_counter() - self.history.seconds, time.perf_counter()
+        loss_sum = torch.tensor(self.history.loss_sum, dtype=torch.float64, device=self.device)
+        self.model.train()
+        epoch, starts = -1, torch.empty(0)
+        while self.history.step < self.cost.steps:
+            wanted, place = divmod(self.history.step, self.starts.steps_per_epoch)
+            if wanted != epoch:
+                epoch, starts = wanted, torch.from_numpy(self.starts.epoch(wanted)).to(self.device)
+            batch = starts[place * self.starts.batch_size : (place + 1) * self.starts.batch_size]
+            loss_sum += self._step(batch).detach() * len(batch)
+            self.history.step += 1
+            self.history.loss_windows += len(batch)
+            due = self.history.step in self.eval_steps
+            if not due and self.history.step % CHECK_EVERY:
+                continue
+            self.history.loss_sum, self.history.seconds = loss_sum.item(), time.perf_counter() - clock
+            if not math.isfinite(self.history.loss_sum):
+                return False
+            if due:
+                if not self._validate():
+                    return False
+                loss_sum.zero_()
+            self.hooks.progress(self.history.step, self.cost.steps, self._flops())
+            stop = self.hooks.stop() and self.history.step < self.cost.steps
+            if stop or time.perf_counter() - saved > SAVE_EVERY:
+                self.save()
+                saved = time.perf_counter()
+            if stop:
+                raise Interrupted(f"stopped at step {self.history.step:,} of {self.cost.steps:,}")
+        self.history.seconds = time.perf_counter() - clock
+        return True
+
+    def _step(self, starts_B: Tensor) -> Tensor:
+        """One update on the windows at the given starts; the mean loss before it, on the device."""
+        train = self.spec.train
+        window = self.tokens["train"][starts_B[:, None] + self.offsets].long()
+        logits_BNV = self.model(window[:, :-1], self.n_out)
+        loss = F.cross_entropy(logits_BNV.flatten(0, 1), window[:, -self.n_out :].flatten())
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if train.clip:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
+        rate = learning_rate(train, self.history.step, self.cost.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        self.optimizer.step()
+        return loss
+
+    def _flops(self) -> int:
+        windows = windows_at(self.history.step, self.starts.per_epoch, self.spec.train.batch_size)
+        return windows * window_flops(self.spec, self.corpus.info.vocab_size)[0]
+
+    def _validate(self) -> bool:
+        """Score the validation range, add a point to the curve, keep the weights if they are the ones to test; whether it was finite."""
+        history = self.history
+        nll = float(token_nlls(self.model, self.tokens["valid"], self.spec).mean(dtype=np.float64))
+        if not math.isfinite(nll):
+            return False
+        windows = windows_at(history.step, self.starts.per_epoch, self.spec.train.batch_size)
+        point = {"step": history.step, "tokens_seen": windows * self.n_out, "flops": self._flops()}
+        history.curve.append(point | {"train_nll": history.loss_sum / history.loss_windows, "valid_nll": nll})
+        history.loss_sum, history.loss_windows = 0.0, 0
+        if self.spec.train.keep == "last" or nll < history.best_nll:
+            history.best_nll, history.best_step = nll, history.step
+            self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+        return True
+
+    def save(self) -> None:
+        """Write the checkpoint, if the caller asked for one."""
+        if self.hooks.checkpoint is None:
+            return
+        groups = {"model": self.model.state_dict(), "best": self.best, "random": checkpoint.random_states()}
+        groups["optimizer"] = checkpoint.optimizer_tensors(self.optimizer)
+        tensors = {name: t for prefix, group in groups.items() for name, t in checkpoint.with_prefix(prefix, group).items()}
+        checkpoint.save(self.hooks.checkpoint, tensors, asdict(self.history) | {"version": versions.current(self.spec)})
+
+    def resume(self) -> None:
+        """Continue from the caller's checkpoint; one of another code version is ignored."""
+        if self.hooks.checkpoint is None or not self.hooks.checkpoint.exists():
+            return
+        tensors, facts = checkpoint.load(self.hooks.checkpoint)
+        if facts.pop("version") != versions.current(self.spec):
+            return
+        self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+        self.best = {name: t.to(self.device) for name, t in checkpoint.under_prefix("best", tensors).items()}
+        checkpoint.restore_optimizer(self.optimizer, checkpoint.under_prefix("optimizer", tensors))
+        checkpoint.restore_random_states(checkpoint.under_prefix("random", tensors))
+        self.history = _History(**facts)
+
+    def record(self, finite: bool) -> RunRecord:
+        """Test the kept weights and put everything in a record."""
+        started = time.perf_counter()
+        scores: dict[str, Score | None] = {"valid": None, "test": None}
+        if finite:
+            self.model.load_state_dict(self.best)
+            scores = {split: self._score(split) for split in scores}
+            if self.hooks.weights is not None:
+                checkpoint.save(self.hooks.weights, self.best, {"key": self.spec.key})
+        history = self.history
+        windows = windows_at(history.step, self.starts.per_epoch, self.spec.train.batch_size)
+        costs = {name: value * windows // self.cost.windows for name, value in asdict(self.cost).items()}  # less if it diverged
+        return RunRecord(
+            spec=self.spec,
+            version=versions.current(self.spec),
+            status="done" if finite else "diverged",
+            vocab_size=self.corpus.info.vocab_size,
+            n_params=n_params(self.model),
+            curve=history.curve,
+            best_step=history.best_step,
+            seconds=round(history.seconds + time.perf_counter() - started, 1),
+            corpus_sha256=self.corpus.info.sha256,
+            environment=environment(self.device),
+            **(costs | {"steps": history.step}),
+            **scores,
+        )
+
+    def _score(self, split: str) -> Score:
+        stride = self.spec.train.eval_stride
+        nlls = token_nlls(self.model, self.tokens[split], self.spec)
+        return summarise(self.spec, split, nlls, eval_context(self.spec) - stride + 1, stride)
+
+
+def environment(device: torch.device) -> dict[str, str]:
+    """What a record says of the machine: device, threads, Python, torch and numpy versions."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    found = {"device": name, "threads": str(torch.get_num_threads()), "python": platform.python_version()}
+    return found | {"torch": torch.__version__, "numpy": np.__version__}

@@ -1,0 +1,89 @@
+"""Retrain a sample of the ledger on this machine and compare: equal bits on the same stack, else inside a band measured from seeds."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tinylm import data, fits, ledger, paths, study, sweep
+from tinylm.config import NgramConfig, TinylmError
+from tinylm.flops import run_cost
+from tinylm.ledger import RunRecord
+from tinylm.results import Result
+from tinylm.study import Planned
+
+CONFIDENCE = 0.99
+# A training step reaches about this share of the speed of a large matrix product.
+EFFICIENCY = 0.4
+
+
+class VerifyError(TinylmError):
+    """A retrained run whose score differs from its record by more than seeds explain."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A recorded test NLL, the retrained one, and the half width of the band that seeds allow."""
+
+    name: str
+    corpus: str
+    recorded: float
+    retrained: float
+    band: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the difference is inside the band."""
+        return abs(self.retrained - self.recorded) <= self.band
+
+    def __str__(self) -> str:
+        gap = self.retrained - self.recorded
+        verdict = "same value" if gap == 0 else f"differs by {gap:+.4f}, {'inside' if self.agrees else 'OUTSIDE'} the band of {self.band:.4f}"
+        return f"{self.name} on {self.corpus}: recorded {self.recorded:.4f}, retrained {self.retrained:.4f}: {verdict}"
+
+
+def sample(minutes: float, data_dir: Path | None, workers: int) -> list[Planned]:
+    """The cheapest recorded runs, one seed each, whose corpora are at hand and which fit in the time on this machine."""
+    found = ledger.Ledger([paths.LEDGER])
+    budget = minutes * 60 * workers * EFFICIENCY * sweep.throughput()
+    runs = [r for r in study.plan("full") if r.spec.seed == 0 and not isinstance(r.spec.model, NgramConfig) and found.find(r.spec)]
+    usable = [r for r in runs if data.available(r.spec.corpus, data_dir)]
+    chosen: list[Planned] = []
+    for run in sorted(usable, key=_cost):
+        budget -= _cost(run)
+        if budget >= 0:
+            chosen.append(run)
+    return chosen
+
+
+def _cost(run: Planned) -> int:
+    return run_cost(run.spec, data.info(run.spec.corpus)).flops
+
+
+def compare(runs: Sequence[Planned], settings: sweep.Settings) -> list[Comparison]:
+    """Retrain the runs into `settings.folder` and compare each with its record."""
+    found = ledger.Ledger([paths.LEDGER])
+    everything = [Result(f"{r.section} {r.name}", record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
+    groups = fits.by_name([r for r in everything if not isinstance(r.record.spec.model, NgramConfig)])
+    retrained: list[tuple[Planned, RunRecord]] = []
+    sweep.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
+    return [_comparison(run, found.find(run.spec), record, groups) for run, record in retrained]
+
+
+def _comparison(run: Planned, recorded: RunRecord, retrained: RunRecord, groups: dict[str, list[RunRecord]]) -> Comparison:
+    bands = {name: prediction_half_width([r.test.nll for r in records]) for name, records in groups.items()}
+    known = [band for band in bands.values() if not math.isnan(band)]
+    band = bands[f"{run.section} {run.name}"]
+    if math.isnan(band):  # one seed only: the widest band that was measured
+        band = max(known, default=float("nan"))
+    nll = retrained.test.nll if retrained.test else float("nan")
+    # A record keeps 7 digits.
+    return Comparison(f"{run.section}: {run.name}", run.spec.corpus, recorded.test.nll, float(f"{nll:.7g}"), band)
+
+
+def prediction_half_width(values: Sequence[float]) -> float:
+    """Half width of the 99 % interval in which one more run falls (Student's t), NaN below three values."""
+    n = len(values)
+    if n < 3:
+        return float("nan")
+    return fits.half_width(values, CONFIDENCE) * math.sqrt(n + 1)
