@@ -9,7 +9,7 @@ from typing import Any
 _MODULES = ("config", "data", "fits", "flops", "grammar", "ledger", "plots", "readings", "scoring", "show", "study", "tables")
 _RESULTS = ("Result", "corpus_statistics", "run")
 
-__all__ = [*_MODULES, *_RESULTS]  # noqa: PLE0604
+__all__ = [*_MODULES, *_RESULTS]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ Attention scores are full T x T (the causal half is not taken off). PyTorch's Fl
 under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention as zero.
 """
 
+import itertools
 import math
 from dataclasses import dataclass
 from functools import singledispatch
@@ -69,7 +70,7 @@ def _(config: LinearConfig, vocab_size: int) -> int:
 @n_params.register
 def _(config: MLPConfig, vocab_size: int) -> int:
     widths = [config.context_length * config.d_model] + [config.d_hidden] * config.n_hidden + [vocab_size]
-    return vocab_size * config.d_model + sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+    return vocab_size * config.d_model + sum((a + 1) * b for a, b in itertools.pairwise(widths))
 
 
 @n_params.register

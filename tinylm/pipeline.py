@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinylm import data, grammar, ledger, notebooks, paths, report, results, study, sweep, verify
+from tinylm import data, grammar, ledger, notebooks, paths, readme, report, results, study, sweep, verify
 from tinylm.config import TinylmError
 from tinylm.flops import run_cost
 from tinylm.profiles import PROFILES
@@ -59,7 +59,9 @@ def describe(request: Request, speed: float) -> str:
     total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in missing)
     settings = sweep.Settings(device=request.device)
     minutes = total / (speed * verify.EFFICIENCY * settings.n_workers) / 60
-    text = f"{request.profile} study: {len(request.plan)} runs planned, {len(request.plan) - len(missing)} recorded, {len(missing)} to train"
+    text = (
+        f"{request.profile} study: {len(request.plan)} runs planned, {len(request.plan) - len(missing)} recorded, {len(missing)} to train"
+    )
     return text + (f" ({total:.2e} FLOPs, about {minutes:.0f} min on {settings.n_workers} processes of this machine)" if missing else "")
 
 
@@ -98,7 +100,7 @@ def _asked(request: Request) -> set[str]:
 
 
 def publish(request: Request, executed: list[Path]) -> Path:
-    """Write figures, PDF and HTML; the full study's into the tracked folders, once everything has succeeded. Returns the report's folder."""
+    """Write figures, PDF and HTML, the full study's into the tracked folders once all has succeeded; the report's folder."""
     staging = request.folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
     report.build(executed, staging, paths.NOTEBOOKS / "report.toml")
@@ -110,6 +112,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
     staging.rmdir()
     if request.is_full:
         notebooks.publish([path for path in executed if path.parent == request.folder / "notebooks"])
+        readme.update(paths.ROOT / "README.md")
     return target
 
 
@@ -124,5 +127,7 @@ def check_live(request: Request, minutes: float) -> list[verify.Comparison]:
     )
     runs = verify.sample(minutes, request.data_dir, settings.n_workers)
     if all(run.spec.corpus in grammar.SOURCES for run in runs):
-        print("  no downloaded corpus is at hand: the live check retrains runs on generated text (`python -m tinylm download` gets the corpora)")
+        print(
+            "  no downloaded corpus is at hand: the live check retrains runs on generated text (`python -m tinylm download` gets the corpora)"
+        )
     return verify.compare(runs, settings)

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from tinylm import fits, study
 from tinylm.config import NgramConfig
@@ -43,9 +44,8 @@ STYLE = {
 
 
 def panels(n: int = 1, width: float = 6.0, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure of `n` panels side by side in the project's style; sizes in inches."""
-    with plt.rc_context(STYLE):
-        fig, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False)
+    """A figure of `n` panels side by side; sizes in inches."""
+    fig, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False)
     return fig, list(axes[0])
 
 
@@ -57,6 +57,7 @@ def colours(names: Sequence[str]) -> dict[str, str]:
     return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
 
 
+@mpl.rc_context(STYLE)
 def zipf(statistics: Sequence[dict[str, Any]]) -> Drawn:
     """Relative frequency of each token against its rank, on log axes, one line a corpus."""
     fig, (ax,) = panels()
@@ -70,6 +71,7 @@ def zipf(statistics: Sequence[dict[str, Any]]) -> Drawn:
     return fig, rows
 
 
+@mpl.rc_context(STYLE)
 def loss_curves(results: Sequence[Result]) -> Drawn:
     """Train and valid NLL after each epoch, in two panels: mean over seeds, single seeds thin, the paper's valid curve dotted."""
     fig, axes = panels(2, 6.6, 3.2)
@@ -91,6 +93,7 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
     return fig, rows
 
 
+@mpl.rc_context(STYLE)
 def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn:
     """Valid NLL against cumulative executed training FLOPs, one line a run; counts dashed, a known `floor` in nats dotted."""
     fig, (ax,) = panels()
@@ -105,11 +108,13 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
     if floor is not None:
         ax.axhline(floor, color="black", linestyle=":", label="exact floor")
         rows.append({"name": "exact floor", "valid_nll": floor})
-    ax.set(xscale="log", xlabel="cumulative training FLOPs (executed)", ylabel="valid NLL (nats per token)")
+    ax.set_ylabel("valid NLL (nats per token)")
+    _log_flops(ax, "cumulative training FLOPs (executed)")
     ax.legend()
     return fig, rows
 
 
+@mpl.rc_context(STYLE)
 def test_against_flops(results: Sequence[Result]) -> Drawn:
     """Test NLL against training FLOPs: filled where executed, hollow where textbook, crosses where the paper states it."""
     fig, (ax,) = panels()
@@ -129,11 +134,13 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
             row |= {"paper_flops_2nd": reference.flops_2nd, "paper_test_nll": reference.test_nll}
         rows.append(row)
     rows += _count_lines(ax, results, "test")
-    ax.set(xscale="log", xlabel="training FLOPs", ylabel="test NLL (nats per token)")
+    ax.set_ylabel("test NLL (nats per token)")
+    _log_flops(ax, "training FLOPs")
     ax.legend()
     return fig, rows
 
 
+@mpl.rc_context(STYLE)
 def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
     """Test NLL against one size per architecture; `fields` maps a name's prefix to the model field that varies.
 
@@ -158,6 +165,14 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
     axes[0].set_ylabel("test NLL (nats per token)")
     axes[-1].legend()
     return fig, rows
+
+
+def _log_flops(ax: Axes, label: str) -> None:
+    """A logarithmic FLOP axis; minor ticks carry no labels once a whole decade is in sight, where they would run into each other."""
+    ax.set(xscale="log", xlabel=label)
+    low, high = ax.get_xlim()
+    if high / low > 10:
+        ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _trained(results: Sequence[Result]) -> dict[str, list[RunRecord]]:

@@ -25,27 +25,29 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
 def cost(found: Sequence[Result]) -> str:
     """How far the stated costs are from the true ones, and what that does to the ranking by cost."""
     lines = _networks(found)
-    ranked = {convention: list(lines.sort_values(convention)["name"]) for convention in ("flops", "flops_textbook", "flops_2nd")}
-    ratios = ", ".join(
-        f"{line['name']} {line['flops_2nd'] / line['flops_textbook']:.2g} times its textbook cost and {line['flops_2nd'] / line['flops']:.2g} times its executed one"
-        for _, line in lines.iterrows()
+    ranked = {convention: ", ".join(lines.sort_values(convention)["name"]) for convention in ("flops", "flops_textbook", "flops_2nd")}
+    ratios = "; ".join(
+        f"{name}, {stated / textbook:.2g} times its textbook cost and {stated / executed:.2g} times its executed one"
+        for name, stated, textbook, executed in zip(lines["name"], lines["flops_2nd"], lines["flops_textbook"], lines["flops"], strict=True)
     )
     return (
-        f"In the study's convention $2ND$ a run is charged: {ratios}. From cheapest to dearest, $2ND$ ranks {_order(ranked['flops_2nd'])}; "
-        f"textbook FLOPs rank {_order(ranked['flops_textbook'])}; executed FLOPs rank {_order(ranked['flops'])}. {_best_counts(found)}"
+        f"In the study's convention $2ND$ a run is charged: {ratios}. From cheapest to dearest, $2ND$ ranks {ranked['flops_2nd']}; "
+        f"textbook FLOPs rank {ranked['flops_textbook']}; executed FLOPs rank {ranked['flops']}. {_best_counts(found)}"
     )
 
 
 def abstract(found: Sequence[Result]) -> str:
     """The report's abstract: what was reproduced, how close, and what the costs and the counts say."""
     lines = _networks(found)
+    ratios = lines["flops_2nd"] / lines["flops_textbook"]
     gaps = [abs(line["test_nll"] - row.test_nll) for line, row in _with_study(found)]
-    agreement = f" The largest distance to the study's test NLL is {max(gaps):.3f} nats over {len(gaps)} models." if gaps else ""
+    agreement = f" The largest distance to the study's test NLL is {max(gaps):.3f} nats over {len(gaps)} baselines." if gaps else ""
     return (
-        f"Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, self-attention and Transformer "
-        f"models on characters and words [@bhatti2025], with every FLOP counted.{agreement} True training costs differ from the stated ones by factors from "
-        f"{(lines['flops_2nd'] / lines['flops_textbook']).min():.2g} to {(lines['flops_2nd'] / lines['flops_textbook']).max():.2g}, not the same for each architecture, "
-        f"which overturns the ranking by cost. {_best_counts(found)} Everything in this report, this sentence included, is computed from the run records by one command."
+        "Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, "
+        f"self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted.{agreement} "
+        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times the true ones, not the same for each "
+        f"architecture, which overturns the ranking by cost. {_best_counts(found)} Everything in this report, this sentence "
+        "included, is computed from the run records by one command."
     )
 
 
@@ -58,14 +60,18 @@ def words(found: Sequence[Result]) -> str:
         best = valid.index(min(valid))
         counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig) and r.record.spec.corpus == record.spec.corpus]
         sentence = (
-            f"{name} (seed {record.spec.seed}, n = {len(records)}) is best after epoch {best + 1} at a valid NLL of {valid[best]:.4f} and at {valid[-1]:.4f} after "
-            f"epoch {len(valid)}, while its train NLL falls to {record.curve[-1]['train_nll']:.2f}; the run cost {amount(record.flops)} FLOPs executed, "
-            f"{amount(record.flops_textbook)} textbook, {amount(record.flops_2nd)} as $2ND$."
+            f"{name} (seed {record.spec.seed}, n = {len(records)}) is best after epoch {best + 1} at a valid NLL of {valid[best]:.4f} "
+            f"and at {valid[-1]:.4f} after epoch {len(valid)}, while its train NLL falls to {record.curve[-1]['train_nll']:.2f}; "
+            f"the run cost {amount(record.flops)} FLOPs executed, {amount(record.flops_textbook)} textbook, "
+            f"{amount(record.flops_2nd)} as $2ND$."
         )
         if counts:
             chosen = min(counts, key=lambda r: r.record.valid.nll)
             gap = fits.paired_difference(chosen.record, record)
-            sentence += f" {chosen.name} on the same words scores {chosen.record.test.nll:.4f} on test, {signed(gap[0])} ± {gap[1]:.4f} (paired block SE) from it."
+            sentence += (
+                f" {chosen.name} on the same words scores {chosen.record.test.nll:.4f} on test, {signed(gap[0])} ± {gap[1]:.4f} "
+                "(paired block SE) from it."
+            )
         sentences.append(sentence)
     return " ".join(sentences)
 
@@ -79,10 +85,6 @@ def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, study.paper.Pa
     return [(line, references[line["name"]]) for _, line in fits.summary(found).iterrows() if references[line["name"]]]
 
 
-def _order(names: Sequence[str]) -> str:
-    return ", ".join(names)
-
-
 def _best_counts(found: Sequence[Result]) -> str:
     """The n-gram order chosen on valid against the best network, on the same test tokens."""
     counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig)]
@@ -93,6 +95,7 @@ def _best_counts(found: Sequence[Result]) -> str:
     gap, error = fits.paired_difference(count.record, network.record)
     verdict = "beat" if gap < -2 * error else "do not beat" if gap > 2 * error else "are level with"
     return (
-        f"Kneser-Ney counts ({count.name}, no gradient step) score {count.record.test.nll:.4f} nats per token on the test slice and {verdict} the best network, {network.name} "
-        f"at {network.record.test.nll:.4f} (seed {network.record.spec.seed}): {signed(gap)} ± {error:.4f}, paired block standard error."
+        f"Kneser-Ney counts ({count.name}, no gradient step) score {count.record.test.nll:.4f} nats per token on the test slice and "
+        f"{verdict} the best network, {network.name} at {network.record.test.nll:.4f} (seed {network.record.spec.seed}): "
+        f"{signed(gap)} ± {error:.4f}, paired block standard error."
     )

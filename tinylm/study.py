@@ -243,4 +243,6 @@ def paper_row(spec: RunSpec) -> paper.PaperRow | None:
 
 @cache
 def _paper_rows() -> dict[str, paper.PaperRow]:
-    return {run.spec.key: paper.ROWS[run.name] for run in plan("full") if run.name in paper.ROWS and run.spec.seed == 0}
+    # The control's models bear the same names, but read a generated text that the study does not have.
+    runs = [run for run in plan("full") if run.section != "control" and run.spec.seed == 0]
+    return {run.spec.key: paper.ROWS[run.name] for run in runs if run.name in paper.ROWS}

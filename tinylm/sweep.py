@@ -188,30 +188,24 @@ _worker: dict[str, Any] = {}  # what the pool's initialiser hands to the tasks o
 def _start_worker(queue: Any, stopping: Any, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides; a terminal sends Ctrl-C to every process
     torch.set_num_threads(threads)
-    _worker.update(queue=queue, stopping=stopping, parent=os.getppid(), running=threading.Lock())
-    threading.Thread(target=_end_with_driver, daemon=True).start()
+    _worker.update(queue=queue, stopping=stopping, busy=threading.Lock())
+    threading.Thread(target=_leave_with_driver, daemon=True).start()
 
 
-def _end_with_driver() -> None:
-    """End this process once its driver is dead and the run in progress has saved: the pool alone would wait for ever."""
-    driver = multiprocessing.parent_process()
-    if driver is not None:
-        driver.join()
-        with _worker["running"]:
-            os._exit(1)
+def _leave_with_driver() -> None:
+    """When the driver is killed, let the run in progress save its state, then end this process too."""
+    multiprocessing.parent_process().join()
+    _worker["stopping"].set()
+    with _worker["busy"]:
+        os._exit(1)
 
 
 def _work(index: int, spec: RunSpec, settings: Settings) -> RunRecord:
     def progress(step: int, num_steps: int, flops: int) -> None:
         _worker["queue"].put((index, flops))
 
-    def stop() -> bool:
-        return _worker["stopping"].is_set() or os.getppid() != _worker["parent"]
-
-    with _worker["running"]:
-        if stop():
-            raise Interrupted("stopped before its first step")
-        return run_one(spec, settings, progress, stop)
+    with _worker["busy"]:
+        return run_one(spec, settings, progress, _worker["stopping"].is_set)
 
 
 def throughput(seconds: float = 2.0) -> float:

@@ -140,7 +140,8 @@ def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
         }
         for _, line in fits.summary(found).iterrows()
     ]
-    return pd.DataFrame([*rows, {"model": "Exact floor", "test": f"{floor['test']:.4f}"}]).fillna(NONE)
+    last = {column: NONE for column in rows[0]} | {"model": "Exact floor", "test": f"{floor['test']:.4f}"}
+    return pd.DataFrame([*rows, last])
 
 
 def _networks(runs: Sequence[Planned]) -> list[Planned]:

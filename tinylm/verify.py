@@ -38,7 +38,9 @@ class Comparison:
 
     def __str__(self) -> str:
         gap = self.retrained - self.recorded
-        verdict = "same value" if gap == 0 else f"differs by {gap:+.4f}, {'inside' if self.agrees else 'OUTSIDE'} the band of {self.band:.4f}"
+        verdict = (
+            "same value" if gap == 0 else f"differs by {gap:+.4f}, {'inside' if self.agrees else 'OUTSIDE'} the band of {self.band:.4f}"
+        )
         return f"{self.name} on {self.corpus}: recorded {self.recorded:.4f}, retrained {self.retrained:.4f}: {verdict}"
 
 

@@ -18,7 +18,8 @@ Token = dict[str, Any]
 REFERENCE = r"(?<![\w@])@(?P<reference_key>(?:fig|tbl|eq|sec):[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)?)"
 CITATION = r"\[(?P<citation_keys>@[\w:.-]+(?:\s*;\s*@[\w:.-]+)*)\]"
 # As pandoc: a dollar opens before and closes behind something that is not space, and a price needs no escape.
-INLINE_MATH = r"\$(?=[^\s$])(?P<inline_tex>(?:\\.|[^$\\])+?)(?<=\S)\$(?!\d)"
+# The punctuation behind a formula belongs to it, so that no line begins with it.
+INLINE_MATH = r"\$(?=[^\s$])(?P<inline_tex>(?:\\.|[^$\\])+?)(?<=\S)\$(?!\d)(?P<inline_tail>[.,;:)]*)"
 BLOCK_MATH = r"^ {0,3}\$\$(?P<block_tex>(?:\\.|[^$\\])+?)\$\$[ \t]*(?:\n|$)"
 
 
@@ -40,7 +41,7 @@ def _scientific(md: mistune.Markdown) -> None:
 
     def add(kind: str, pattern: str, group: str, level: Any, before: str) -> None:
         def parse(_: Any, match: re.Match[str], state: Any) -> int:
-            state.append_token({"type": kind, "raw": match[group].strip()})
+            state.append_token({"type": kind, "raw": match[group].strip(), "tail": match.groupdict().get("inline_tail", "")})
             return match.end()
 
         level.register(kind, pattern, parse, before=before)
@@ -165,7 +166,8 @@ class Renderer:
         raise ReportError(f"{token['raw'].strip()[:60]!r} is HTML, which the PDF cannot show; write Markdown, or `backticks` around a name")
 
     def _on_inline_math(self, token: Token) -> str:
-        return f"#math.equation(alt: {quoted(token['raw'])}, ${tex_to_typst(token['raw'])}$);"
+        formula = f"#math.equation(alt: {quoted(token['raw'])}, ${tex_to_typst(token['raw'])}$);"
+        return f"#tied[{formula}{escaped(token['tail'])}];" if token["tail"] else formula
 
     def _on_reference(self, token: Token) -> str:
         return f"#ref(label({quoted(self.links.reference(token['raw']))}));"

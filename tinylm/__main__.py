@@ -1,0 +1,61 @@
+"""The command line: `python -m tinylm COMMAND`, also installed as `tinylm`."""
+
+import argparse
+import os
+import shlex
+import sys
+import time
+import warnings
+from collections.abc import Sequence
+
+from tinylm.cli import common, download, flops, ledger, status, train
+from tinylm.config import TinylmError
+from tinylm.ledger import LedgerWarning
+
+EXAMPLES = """
+  python -m tinylm status                          what the published study still lacks
+  python -m tinylm train --missing --minutes 9     train what it lacks for nine minutes; repeat to go on
+  python -m tinylm train --corpus grammar-char --model transformer --steps 500
+  python -m tinylm flops                           what the paper's runs cost, and what it says they cost
+exit codes: 0 done, 1 work left or failed, 2 bad input, 130 interrupted"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all subcommands; each sets `run`, a function of the parsed arguments that returns the exit code."""
+    parser = common.parser(argparse.ArgumentParser, "Train small language models under a counted compute budget.", EXAMPLES, prog="tinylm")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for module in (train, status, flops, ledger, download):
+        module.add(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; a user's mistake is one line on stderr, never a traceback."""
+    started = time.monotonic()
+    words = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser().parse_args(words)
+    args.started, args.command_line = started, shlex.join(["python", "-m", "tinylm", *words])
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LedgerWarning)
+        warnings.showwarning = _print_warning
+        try:
+            code = args.run(args)
+            sys.stdout.flush()
+            return code
+        except TinylmError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough; keep Python from flushing into it at its exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 1
+
+
+def _print_warning(message: Warning | str, *_: object) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

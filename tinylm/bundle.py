@@ -1,0 +1,166 @@
+"""Run records in one tar file, to carry them between machines: the same records give the same bytes, and reading trusts nothing."""
+
+import io
+import os
+import re
+import tarfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from tinylm import data, ledger
+from tinylm.config import TinylmError
+from tinylm.ledger import LedgerError, RunRecord
+
+RECORD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*-s[0-9]+-([0-9a-f]{16})\.json")
+SECTION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
+MAX_BYTES = 8 << 20  # a thousand times a usual record
+END = bytes(2 * tarfile.BLOCKSIZE)  # two blocks of zeros end a tar
+
+DAMAGED = (tarfile.TarError, ValueError, OSError, EOFError, OverflowError, MemoryError)  # what tarfile raises on a bad header
+
+
+class BundleError(TinylmError):
+    """A tar of records that cannot be read or written."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A member of a tar: its name, the section and record in it, or the problem that keeps it out."""
+
+    name: str
+    section: str = ""
+    record: RunRecord | None = None
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What became of an entry: `added`, `replaced` (what was there was stale or broken), `kept` (it was there), `differs` or `refused`."""
+
+    name: str
+    action: str
+    reason: str = ""
+
+
+def pack(records: Iterable[tuple[str, RunRecord]], file: Path) -> None:
+    """Write (section, record) pairs as SECTION/FILE members, sorted, without times or owners, through a temporary file and a rename.
+
+    BundleError when the file cannot be written; whatever happens, FILE is the old one or the new one, whole.
+    """
+    members = {f"{section}/{ledger.file_name(record.spec)}": ledger.to_json(record).encode() for section, record in records}
+    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as stream:
+            with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+                for name, content in sorted(members.items()):
+                    member = tarfile.TarInfo(name)  # its mtime, uid and gid are 0
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+            stream.flush()
+            os.fsync(stream.fileno())
+        temporary.replace(file)
+    except OSError as error:
+        raise BundleError(f"cannot write {file}: {error.strerror}; choose a file in an existing, writable folder with space") from error
+    finally:
+        if temporary.exists():
+            temporary.unlink()
+
+
+def entries(file: Path) -> Iterator[Entry]:
+    """The members of a tar that are files, each a valid record or a problem; a tar that is cut or damaged ends in a problem.
+
+    BundleError when the file cannot be opened as a tar. Nothing is extracted: a member's path only gives its section.
+    """
+    try:
+        stream = file.open("rb")
+    except OSError as error:
+        raise BundleError(f"cannot read {file}: {error.strerror}") from error
+    with stream:
+        try:
+            tar = tarfile.open(fileobj=stream, mode="r:")  # noqa: SIM115 (closing it would close nothing: the stream is ours)
+        except DAMAGED as error:
+            raise BundleError(f"{file} is not a plain tar file ({error}); unpack a compressed one first") from error
+        try:
+            yield from (_entry(tar, member) for member in tar if not member.isdir())
+            stream.seek(tar.offset)
+            whole = stream.read(len(END)) == END
+        except DAMAGED:
+            whole = False
+        if not whole:
+            yield Entry(file.name, problem="the file is cut or damaged here, members may be missing; copy it again")
+
+
+def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+    try:
+        section, name = _place(member)
+        stream = tar.extractfile(member)
+        record = ledger.from_json(stream.read().decode("utf-8") if stream else "")
+        if ledger.file_name(record.spec) != name:
+            raise LedgerError(f"the record's own name is {ledger.file_name(record.spec)}")
+        check(record)
+    except (LedgerError, UnicodeDecodeError) as error:
+        return Entry(member.name, problem=str(error))
+    except RecursionError:
+        return Entry(member.name, problem="not a run record: nested too deeply")
+    return Entry(member.name, section, record)
+
+
+def _place(member: tarfile.TarInfo) -> tuple[str, str]:
+    """A member's section and file name; LedgerError unless it is a regular file named and sized like a record."""
+    path = PurePosixPath(member.name)
+    if not member.isreg() or member.issparse():
+        raise LedgerError("not a regular file")
+    if path.is_absolute() or ".." in path.parts:
+        raise LedgerError("its path leaves the folder")
+    section = path.parent.name
+    if not RECORD_NAME.fullmatch(path.name) or (section and not SECTION_NAME.fullmatch(section)):
+        raise LedgerError("not named like a record, SECTION/CORPUS-KIND-sSEED-KEY.json")
+    if member.size > MAX_BYTES:
+        raise LedgerError(f"too large for a record: {member.size:,} bytes")
+    return section, path.name
+
+
+def check(record: RunRecord) -> None:
+    """Raise LedgerError for a record that could not be written again, or whose corpus is unknown or was another text."""
+    try:
+        ledger.to_json(record)
+        info = data.info(record.spec.corpus)
+    except (ValueError, TypeError, TinylmError) as error:
+        raise LedgerError(str(error)) from error
+    if record.corpus_sha256 != info.sha256:
+        raise LedgerError(f"made on another text than the published {info.name}; train it again")
+
+
+def merge(file: Path, into: Path) -> list[Merged]:
+    """Write the tar's records into `into/SECTION`, and say what became of each member.
+
+    A record that is there stays, unless it is stale or broken; a stale one is never added.
+    """
+    present = {match[1]: path for path in into.glob("**/*.json") if (match := RECORD_NAME.fullmatch(path.name))}
+    return [_merge(entry, into, present) for entry in entries(file)]
+
+
+def _merge(entry: Entry, into: Path, present: dict[str, Path]) -> Merged:
+    if entry.record is None:
+        return Merged(entry.name, "refused", entry.problem)
+    if entry.record.is_stale:
+        return Merged(entry.name, "refused", f"stale: made by {entry.record.version}; train it again")
+    old = present.get(entry.record.spec.key)
+    if old is None:
+        present[entry.record.spec.key] = ledger.write(entry.record, into / entry.section)
+        return Merged(entry.name, "added")
+    try:
+        there = ledger.read(old)
+    except LedgerError:
+        return _replace(entry.record, old, Merged(entry.name, "replaced", "what was there is broken"))
+    if there.is_stale:
+        return _replace(entry.record, old, Merged(entry.name, "replaced", f"what was there is stale, made by {there.version}"))
+    if ledger.to_json(there) == ledger.to_json(entry.record):
+        return Merged(entry.name, "kept")
+    return Merged(entry.name, "differs", f"{old} holds another outcome of the same run and stays; delete it to take this one")
+
+
+def _replace(record: RunRecord, old: Path, merged: Merged) -> Merged:
+    ledger.write(record, old.parent)
+    return merged

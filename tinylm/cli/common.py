@@ -1,0 +1,127 @@
+"""What the subcommands share: help texts, the ledger's folders, the choice of planned runs, plain tables."""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tinylm import data, ledger, paths, study
+from tinylm.config import RunSpec, TinylmError
+from tinylm.flops import RunCost, run_cost
+from tinylm.ledger import Ledger, LedgerError, RunRecord
+from tinylm.study import Planned
+
+
+class UsageError(TinylmError):
+    """Arguments that do not go together, or that name something that is not there."""
+
+
+def parser(make: Callable[..., argparse.ArgumentParser], description: str, examples: str, **options: Any) -> argparse.ArgumentParser:
+    """A parser with examples below its flags; flags must be written out, so that a later flag breaks no script."""
+    epilog = f"examples:\n{examples.strip(chr(10))}"
+    return make(description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+
+
+def command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, examples: str) -> argparse.ArgumentParser:
+    """Add a subcommand that calls `run`."""
+    added = parser(lambda **options: commands.add_parser(name, **options), summary, examples, help=summary)
+    added.set_defaults(run=run)
+    return added
+
+
+def whole(least: int) -> Callable[[str], int]:
+    """An argument type: a whole number not below `least`."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} up")
+        return int(text)
+
+    return parse
+
+
+def minutes(text: str) -> float:
+    """An argument type: a finite positive number."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above zero")
+    return value
+
+
+def read_ledger() -> Ledger:
+    """The published records and the local ones."""
+    return Ledger([paths.LEDGER, paths.LOCAL_LEDGER])
+
+
+def survey(folders: Sequence[Path]) -> dict[Path, RunRecord | str]:
+    """Every file of the ledger folders that is named like a record: its record, or what is wrong with it."""
+    found: dict[Path, RunRecord | str] = {}
+    for path in sorted(path for folder in folders for path in folder.glob("**/*-s*-*.json")):
+        try:
+            found[path] = ledger.read(path)
+        except (LedgerError, RecursionError) as error:
+            found[path] = str(error).removeprefix(f"{path}: ") or type(error).__name__
+    return found
+
+
+def choose(profile: str, section: str | None, seeds: Sequence[int] | None) -> list[Planned]:
+    """The planned runs of a profile, most wanted first, of one section and some seeds where given; UsageError when there are none."""
+    runs = study.plan(profile)
+    if section is not None:
+        study.section_plan(section, profile)  # raises for an unknown one
+        runs = [run for run in runs if run.section == section]
+    known = sorted({run.spec.seed for run in runs})
+    unknown = sorted(set(seeds or ()) - set(known))
+    if unknown:
+        raise UsageError(f"no planned run has seed {unknown[0]}; choose from {' '.join(map(str, known))}")
+    return [run for run in runs if seeds is None or run.spec.seed in seeds]
+
+
+def cost(spec: RunSpec) -> RunCost:
+    """The cost of a spec on its corpus; opens no corpus file."""
+    return run_cost(spec, data.info(spec.corpus))
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Aligned plain text: the first column to the left, the others to the right."""
+    lines = [list(header), *map(list, rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    cells = ([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))] for line in lines)
+    return "\n".join("  ".join(line).rstrip() for line in cells)
+
+
+def short(value: float | None) -> str:
+    """A FLOP count with three digits, e.g. 7.55e13; 0 and a missing one as they are."""
+    if not value:
+        return "-" if value is None else "0"
+    digits, exponent = f"{value:.2e}".split("e")
+    return f"{digits}e{int(exponent)}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a reader would use."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length or (unit != "days" and seconds >= length):
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def relative(path: Path) -> str:
+    """A path from the repository's root where it lies below it."""
+    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)
+
+
+def outcome(name: str, record: RunRecord) -> list[str]:
+    """A record as a row under OUTCOME."""
+    scores = ["-", "-", "-"]
+    if record.valid is not None and record.test is not None:
+        scores = [f"{record.valid.nll:.4f}", f"{record.test.nll:.4f} +- {record.test.se:.4f}", f"{math.exp(record.test.nll):.4g}"]
+    counts = [f"{record.n_params:,}", f"{record.steps:,}", short(record.flops)]
+    return [name, str(record.spec.seed), *counts, *scores, f"{record.seconds:.0f}", record.status, record.spec.key]
+
+
+OUTCOME = ["run", "seed", "parameters", "steps", "FLOPs", "valid NLL", "test NLL", "perplexity", "seconds", "status", "key"]

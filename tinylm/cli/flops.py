@@ -1,0 +1,127 @@
+"""`flops`: what a run costs, part by part, before it is run; and what the paper's runs cost beside what it says."""
+
+import argparse
+import json
+from dataclasses import asdict
+from typing import Any
+
+from tinylm import data, flops, grammar, paper, study
+from tinylm.cli import specs
+from tinylm.cli.common import UsageError, choose, command, cost, short, table, whole
+from tinylm.profiles import PROFILES
+from tinylm.study import Planned
+
+EXAMPLES = """
+  python -m tinylm flops                                            every row of the paper
+  python -m tinylm flops --section sweeps                           every row of a section
+  python -m tinylm flops --corpus ptb --model transformer --epochs 8
+  python -m tinylm flops --corpus tiny_shakespeare --model self-attention --heads 1 4 --budget 1e13 --json"""
+NOTE = "FLOPs count matrix products, forward and backward; lookups, norms, softmax, activations and evaluation are left out."
+COSTS = {
+    "executed": "flops",
+    "textbook": "flops_textbook",
+    "2ND": "flops_2nd",
+    "6ND": "flops_6nd",
+}
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = command(commands, "flops", run, "count the FLOPs of a run, part by part, without running it", EXAMPLES)
+    parser.add_argument("--profile", help=f"with --section: one of {', '.join(PROFILES)} (full)")
+    parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--seeds", "--seed", nargs="+", type=whole(0), metavar="N", help=argparse.SUPPRESS)
+    specs.add_flags(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the paper's rows, a section's rows, or the parts of single runs."""
+    single = specs.given(args)
+    if single and (args.section or args.profile):
+        raise UsageError(f"{single[0]} describes a single run and does not go with --section or --profile")
+    if args.profile and not args.section:
+        raise UsageError("--profile needs --section; `tinylm flops` alone shows the paper's rows")
+    if single:
+        runs = specs.planned(args)
+        found = [breakdown(run) for run in runs]
+        text = "\n\n".join(map(_describe, found))
+    elif args.section:
+        found = [breakdown(run) for run in _one_seed(choose(args.profile or "full", args.section, None))]
+        text = _section_table(found)
+    else:
+        found = paper_rows()
+        text = _paper_table(found)
+    print(json.dumps(found, indent=1) if args.json else f"{text}\n{NOTE}")
+    return 0
+
+
+def breakdown(run: Planned) -> dict[str, Any]:
+    """Parts of a run's FLOPs, forward and backward, of a window and of the run, executed and textbook; and its total costs."""
+    info, length = data.info(run.spec.corpus), run.spec.model.context_length
+    total = cost(run.spec)
+    n_scored = length if run.spec.train.loss_at == "all" else 1
+    parts: dict[str, Any] = {}
+    for convention, n_out in (("executed", n_scored), ("textbook", length)):
+        forward = flops.forward_parts(run.spec.model, info.vocab_size, n_out, n_scored) | {"optimizer": 0}
+        parts[convention] = {
+            name: {
+                "forward": value,
+                "backward": flops.BACKWARD_PER_FORWARD * value,
+                "run": (1 + flops.BACKWARD_PER_FORWARD) * value * total.windows,
+            }
+            for name, value in forward.items()
+        }
+    params = flops.n_params(run.spec.model, info.vocab_size)
+    about = {"name": run.name, "corpus": run.spec.corpus, "seed": run.spec.seed, "key": run.spec.key, "n_params": params}
+    return about | asdict(total) | {"parts": parts}
+
+
+def paper_rows() -> list[dict[str, Any]]:
+    """The paper's runs: parameters, costs as we count them, and what it states of both."""
+    runs = [run for run in study.plan("full") if run.name in paper.ROWS and run.spec.corpus not in grammar.SOURCES]
+    rows = []
+    for run in _one_seed(runs):
+        found = breakdown(run)
+        del found["parts"]
+        stated = paper.ROWS[run.name]
+        rows.append(found | {"n_params_stated": stated.n_params, "flops_2nd_stated": stated.flops_2nd})
+    return rows
+
+
+def _one_seed(runs: list[Planned]) -> list[Planned]:
+    """The first run of each name in a section."""
+    first: dict[tuple[str, str], Planned] = {}
+    for run in runs:
+        first.setdefault((run.section, run.name), run)
+    return list(first.values())
+
+
+def _describe(found: dict[str, Any]) -> str:
+    title = f"{found['name']} on {found['corpus']}: {found['n_params']:,} parameters, key {found['key']}"
+    counts = f"{found['steps']:,} steps, {found['windows']:,} windows, {found['tokens_seen']:,} target tokens"
+    rows = []
+    for convention, parts in found["parts"].items():
+        total = {column: sum(part[column] for part in parts.values()) for column in ("forward", "backward", "run")}
+        for name, part in (parts | {"total": total}).items():
+            share = f"{part['run'] / total['run']:.1%}" if total["run"] else "-"
+            window = [f"{part['forward']:,}", f"{part['backward']:,}"]
+            rows.append([f"{convention}: {name.replace('_', ' ')}", *window, short(part["run"]), share])
+        rows.append([""] * 5)
+    body = table(["part", "forward / window", "backward / window", "run", "share"], rows[:-1])
+    conventions = ", ".join(f"{name} {short(found[field])}" for name, field in COSTS.items())
+    return f"{title}\n{counts}\n\n{body}\n\n{conventions} FLOPs"
+
+
+def _section_table(found: list[dict[str, Any]]) -> str:
+    rows = [[f["name"], f"{f['n_params']:,}", f"{f['steps']:,}", *(short(f[field]) for field in COSTS.values())] for f in found]
+    return table(["run", "parameters", "steps", *COSTS], rows)
+
+
+def _paper_table(found: list[dict[str, Any]]) -> str:
+    rows = []
+    for f in found:
+        stated = f["flops_2nd_stated"]
+        ratio = f"{stated / f['flops_textbook']:.2f}" if stated else "-"
+        rows.append([f["name"], f"{f['n_params']:,}", *(short(f[COSTS[c]]) for c in ("executed", "textbook", "2ND")), short(stated), ratio])
+    return table(["run", "parameters", "executed", "textbook", "2ND", "2ND stated", "stated / textbook"], rows)

@@ -1,0 +1,101 @@
+"""`ledger`: carry records between machines, check them, look at one."""
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tinylm import bundle, ledger, paths
+from tinylm.cli.common import OUTCOME, UsageError, command, outcome, read_ledger, relative, short, survey, table
+from tinylm.config import to_dict
+from tinylm.ledger import RunRecord
+
+EXAMPLES = """
+  python -m tinylm ledger import runs.tar     add the records that `train --out runs.tar` packed elsewhere
+  python -m tinylm ledger check               name records that are broken or stale
+  python -m tinylm ledger show 7a164cb9       one record, by its key or the beginning of it, or by its file"""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommands."""
+    parser = command(commands, "ledger", _check, "import, check and show run records", EXAMPLES)
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    one = command(actions, "import", _import, "merge the records of a tar file into the ledger", EXAMPLES.splitlines()[1])
+    one.add_argument("file", type=Path, metavar="FILE.tar")
+    one.add_argument("--into", type=Path, metavar="FOLDER", help="the ledger to add them to (docs/ledger)")
+    one = command(actions, "check", _check, "read every record; 1 where one is broken or stale", EXAMPLES.splitlines()[2])
+    one.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="(docs/ledger and out/ledger)")
+    one = command(actions, "show", _show, "print one record", EXAMPLES.splitlines()[3])
+    one.add_argument("record", metavar="KEY|FILE")
+
+
+def _import(args: argparse.Namespace) -> int:
+    into = args.into or paths.LEDGER
+    merged = bundle.merge(args.file, into)
+    for line in merged:
+        if line.action != "kept":
+            print(f"{line.action}: {line.name}" + (f": {line.reason}" if line.reason else ""))
+    counts = Counter(line.action for line in merged)
+    text = ", ".join(f"{counts[action]} {action}" for action in ("added", "replaced", "kept", "differs", "refused") if counts[action])
+    print(f"{relative(into)}: {text or 'the tar holds no record'}")
+    return 1 if counts["refused"] else 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    for folder in args.folders:
+        if not folder.is_dir():
+            raise UsageError(f"{folder} is not a folder")
+    found = survey(args.folders or [paths.LEDGER, paths.LOCAL_LEDGER])
+    counts: Counter[str] = Counter()
+    for path, record in found.items():
+        problem = _problem(path, record)
+        counts[problem.partition(":")[0]] += 1
+        if problem:
+            print(f"{relative(path)}: {problem}")
+    print(f"{len(found)} records, {counts['broken']} broken, {counts['stale']} stale")
+    return 1 if counts["broken"] or counts["stale"] else 0
+
+
+def _problem(path: Path, record: RunRecord | str) -> str:
+    if isinstance(record, str):
+        return f"broken: {record}"
+    try:
+        bundle.check(record)
+    except ledger.LedgerError as error:
+        return f"broken: {error}"
+    if path.name != ledger.file_name(record.spec):
+        return f"broken: its name should be {ledger.file_name(record.spec)}"
+    return f"stale: made by {record.version}; train it again" if record.is_stale else ""
+
+
+def _show(args: argparse.Namespace) -> int:
+    print(_text(_find(args.record)))
+    return 0
+
+
+def _find(wanted: str) -> RunRecord:
+    """The record in a file, or the one whose key begins so."""
+    if wanted.endswith(".json") or "/" in wanted:
+        return ledger.read(Path(wanted))
+    records = read_ledger().records
+    matches = [key for key in records if key.startswith(wanted)]
+    if len(matches) != 1:
+        found = f"{len(matches)} records have" if matches else "no record has"
+        raise UsageError(f"{found} a key that begins with {wanted!r}; `python -m tinylm status` says what is recorded")
+    return records[matches[0]]
+
+
+def _text(record: RunRecord) -> str:
+    """The record for a reader: outcome, settings, costs, validations, machine."""
+    spec, settings = record.spec, ledger.flatten(to_dict(record.spec))
+    name = f"{spec.corpus} {spec.model.kind}"
+    costs = {"executed": record.flops, "textbook": record.flops_textbook, "2ND": record.flops_2nd, "6ND": record.flops_6nd}
+    curve = [[f"{p['step']:.0f}", short(p["flops"]), f"{p['train_nll']:.4f}", f"{p['valid_nll']:.4f}"] for p in record.curve]
+    parts = [
+        table(OUTCOME, [outcome(name, record)]),
+        "FLOPs: " + ", ".join(f"{convention} {short(value)}" for convention, value in costs.items()),
+        table(["step", "FLOPs", "train NLL", "valid NLL"], curve) if curve else "",
+        "\n".join(f"{field} = {value}" for field, value in settings.items()),
+        f"made by {record.version}{', stale' if record.is_stale else ''}; " + ", ".join(f"{k} {v}" for k, v in record.environment.items()),
+    ]
+    return "\n\n".join(part for part in parts if part)

@@ -1,0 +1,54 @@
+"""The flags of run_me.py."""
+
+import argparse
+from pathlib import Path
+
+from tinylm import notebooks
+from tinylm.config import TinylmError
+from tinylm.profiles import PROFILES
+
+
+def section(name: str) -> str:
+    """The section of a notebook's name, for argparse."""
+    try:
+        return notebooks.section_of(name)
+    except TinylmError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def minutes(text: str) -> float:
+    """A time limit, for argparse."""
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"needs a number of minutes, got {text!r}") from error
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
+    return value
+
+
+def folder(text: str) -> Path:
+    """An existing folder, for argparse."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return Path(text)
+
+
+def arguments(description: str) -> argparse.Namespace:
+    """Parse the command line; exits with 2 and one line for a mistake."""
+    parser = argparse.ArgumentParser(description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--profile", choices=PROFILES, default="full", help="full: published study; quick: small, trained live; smoke: seconds"
+    )
+    parser.add_argument("--train", action="store_true", help="first train what the full study's ledger lacks (hours on a CPU)")
+    parser.add_argument("--fresh", action="store_true", help="first train every run again")
+    parser.add_argument(
+        "--verify", type=minutes, metavar="MINUTES", default=3.0, help="length of the live check of the ledger, 0 for none (default 3)"
+    )
+    parser.add_argument(
+        "--only", type=section, metavar="SECTION", action="append", help="only this notebook, e.g. 03_sweeps; may be repeated"
+    )
+    parser.add_argument("--status", action="store_true", help="print the plan and stop")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train (default cpu)")
+    parser.add_argument("--data-dir", type=folder, help="folder of the corpora (else TINYLM_DATA, datasets/, download)")
+    return parser.parse_args()

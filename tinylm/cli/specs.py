@@ -1,0 +1,136 @@
+"""Flags -> specs: one or a few single runs described on the command line; several values of a flag make several runs."""
+
+import argparse
+import itertools
+from dataclasses import dataclass
+from typing import Any, get_args, get_type_hints
+
+from tinylm import data
+from tinylm.cli.common import UsageError
+from tinylm.config import TrainConfig, TransformerConfig, spec_from_dict
+from tinylm.study import Planned
+
+SECTION = "local"  # the folder of the ledger that holds single runs
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A model's kind in records, the fields that make it the one of the study, and d_ff as a multiple of d_model."""
+
+    kind: str
+    fields: dict[str, Any]
+    ffn_factor: int = 0
+
+
+PRESETS = {
+    "linear": Preset("linear", {}),
+    "mlp": Preset("mlp", {}),
+    "self-attention": Preset("transformer", {"n_layer": 1}, 4),
+    "transformer": Preset("transformer", {"n_layer": 3}, 2),
+}
+EVAL_TOKENS, EVALS = 10_000, 4  # the paper's scored tokens; validations of a run that is not counted in epochs
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _choices(owner: type, name: str) -> dict[str, Any]:
+    return {"choices": get_args(get_type_hints(owner)[name])}
+
+
+NUMBER = {"type": _number, "metavar": "N"}
+FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
+    "model.context_length": ("--context-length", NUMBER, "tokens the model reads (128)"),
+    "model.d_model": ("--d-model", NUMBER, "width (128)"),
+    "model.n_layer": ("--layers", NUMBER, "blocks of an attention model (self-attention 1, transformer 3)"),
+    "model.n_head": ("--heads", NUMBER, "attention heads (4)"),
+    "model.n_kv_head": ("--kv-heads", NUMBER, "key and value heads, fewer share them (as many as heads)"),
+    "model.d_ff": ("--d-ff", NUMBER, "width of the FFN (self-attention 4, transformer 2 times the width)"),
+    "model.position": ("--position", _choices(TransformerConfig, "position"), "how an attention model knows positions (learned)"),
+    "model.d_hidden": ("--d-hidden", NUMBER, "width of the MLP's hidden layers (256)"),
+    "model.n_hidden": ("--hidden-layers", NUMBER, "hidden layers of the MLP (2)"),
+    "train.loss_at": ("--loss-at", _choices(TrainConfig, "loss_at"), "which positions the loss is taken at (last)"),
+    "train.optimizer": ("--optimizer", _choices(TrainConfig, "optimizer"), "(adam)"),
+    "train.lr": ("--lr", NUMBER, "learning rate (3e-4)"),
+    "train.batch_size": ("--batch-size", NUMBER, "windows in a step (64)"),
+    "train.windows_per_epoch": ("--windows-per-epoch", NUMBER, "windows in an epoch (50000; 0: every window)"),
+    "train.eval_tokens": ("--eval-tokens", NUMBER, f"tokens scored in valid and test ({EVAL_TOKENS}; 0: all)"),
+    "train.n_evals": ("--evals", NUMBER, f"validations during the run (one an epoch, else {EVALS})"),
+}
+BOUNDS = {
+    "train.epochs": ("--epochs", "train for this many epochs (1, where no other bound is given)"),
+    "train.steps": ("--steps", "train for this many steps"),
+    "train.flops": ("--budget", "train for at most this many FLOPs, e.g. 1e13"),
+}
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that describe single runs."""
+    group = parser.add_argument_group("single runs", "several values of a flag make several runs; in brackets what is used unless told")
+    group.add_argument("--corpus", metavar="NAME", help=f"one of {', '.join(data.names())}")
+    group.add_argument("--model", choices=PRESETS)
+    bounds = group.add_mutually_exclusive_group()
+    for field, (flag, text) in BOUNDS.items():
+        bounds.add_argument(flag, dest=field, nargs="+", **(NUMBER | {"metavar": "FLOPS"} if flag == "--budget" else NUMBER), help=text)
+    for field, (flag, options, text) in FLAGS.items():
+        group.add_argument(flag, dest=field, nargs="+", **options, help=text)
+    group.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other field of the model's or the training's config, e.g. model.norm=rms train.schedule=cosine",
+    )
+
+
+def given(args: argparse.Namespace) -> list[str]:
+    """The flags of single runs that were used, as the user writes them."""
+    flags = {field: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()} | {"corpus": "--corpus", "model": "--model", "set": "--set"}
+    return [flag for field, flag in flags.items() if getattr(args, field)]
+
+
+def planned(args: argparse.Namespace) -> list[Planned]:
+    """The runs that the flags describe, named by the model and what differs among them."""
+    if not args.corpus or not args.model:
+        raise UsageError("a single run needs --corpus and --model")
+    data.info(args.corpus)  # raises for an unknown name
+    axes = {field: values for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
+    axes |= {field: [value] for field, value in map(_assignment, args.set)}
+    runs = []
+    for seed in args.seeds or [0]:
+        for values in itertools.product(*axes.values()):
+            fields = dict(zip(axes, values, strict=True))
+            varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(axes[name]) > 1]
+            spec = spec_from_dict({"corpus": args.corpus, "seed": seed} | _settings(PRESETS[args.model], fields))
+            runs.append(Planned(SECTION, " ".join([args.model, *varied]), spec))
+    return runs
+
+
+def _assignment(text: str) -> tuple[str, int | float | bool | str]:
+    """FIELD=VALUE of --set, the value as a number or true or false where it reads as one."""
+    field, separator, value = text.partition("=")
+    if not separator or field.partition(".")[0] not in ("model", "train") or not field.partition(".")[2]:
+        raise UsageError(f"--set {text}: write model.FIELD=VALUE or train.FIELD=VALUE, e.g. model.norm=rms")
+    if value in ("true", "false"):
+        return field, value == "true"
+    try:
+        return field, _number(value)
+    except ValueError:
+        return field, value
+
+
+def _settings(preset: Preset, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The model's and the training's settings: the preset's, this command line's defaults, then what the flags say."""
+    said = {owner: {k.split(".", 1)[1]: v for k, v in fields.items() if k.startswith(f"{owner}.")} for owner in ("model", "train")}
+    model = {"kind": preset.kind} | preset.fields | said["model"]
+    width = model.get("d_model", TransformerConfig.d_model)
+    if preset.ffn_factor and isinstance(width, int | float):
+        model = {"d_ff": preset.ffn_factor * width} | model
+    train = {"eval_tokens": EVAL_TOKENS} | said["train"]
+    if not any(train.get(name) is not None for name in ("steps", "epochs", "flops")):
+        train["epochs"] = 1
+    return {"model": model, "train": {"n_evals": train.get("epochs", EVALS)} | train}

@@ -1,0 +1,77 @@
+"""`status`: what of a profile's study is recorded, and what is left."""
+
+import argparse
+import json
+from collections import Counter, defaultdict
+from typing import Any
+
+from tinylm import paths, study
+from tinylm.cli.common import choose, command, cost, read_ledger, relative, short, survey, table
+from tinylm.ledger import Ledger
+from tinylm.profiles import PROFILES
+from tinylm.study import Planned
+
+EXAMPLES = """
+  python -m tinylm status
+  python -m tinylm status --profile full --section words --json
+exit code: 0 when nothing is left and no record is broken, else 1"""
+HEADER = ["section", "planned", "recorded", "missing", "stale", "broken", "FLOPs left", "left, by seed"]
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = command(commands, "status", run, "what of the study is recorded, and what is left", EXAMPLES)
+    parser.add_argument("--profile", default="full", help=f"one of {', '.join(PROFILES)} (full)")
+    parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the state of each section; 1 where something is left to train or to mend."""
+    runs = choose(args.profile, args.section, None)
+    broken = {path: found for path, found in survey([paths.LEDGER, paths.LOCAL_LEDGER]).items() if isinstance(found, str)}
+    sections = _sections(runs, read_ledger(), Counter(path.parent.name for path in broken))
+    complete = not any(section["missing"] or section["stale"] for section in sections.values())
+    names = {relative(path): problem for path, problem in broken.items()}
+    if args.json:
+        print(json.dumps({"profile": args.profile, "complete": complete, "sections": sections, "broken": names}, indent=1))
+    else:
+        print(_text(args, sections, complete))
+    return 0 if complete and not broken else 1
+
+
+def _sections(runs: list[Planned], ledger: Ledger, broken: Counter) -> dict[str, dict[str, Any]]:
+    """Per section the names planned, recorded, missing and stale, and the FLOPs left."""
+    out: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        empty = {"planned": 0, "recorded": 0, "missing": defaultdict(list), "stale": defaultdict(list), "broken": broken[run.section]}
+        section = out.setdefault(run.section, empty | {"flops_left": 0})
+        section["planned"] += 1
+        if ledger.find(run.spec) is not None:
+            section["recorded"] += 1
+            continue
+        section["stale" if run.spec.key in ledger.records else "missing"][str(run.spec.seed)].append(run.name)
+        section["flops_left"] += cost(run.spec).flops
+    return out
+
+
+def _text(args: argparse.Namespace, sections: dict[str, dict[str, Any]], complete: bool) -> str:
+    total = Counter()
+    rows = []
+    for name, section in sections.items():
+        left = {state: Counter({seed: len(names) for seed, names in section[state].items()}) for state in ("missing", "stale")}
+        counts = {key: section[key] for key in ("planned", "recorded", "broken", "flops_left")}
+        counts |= {state: by_seed.total() for state, by_seed in left.items()}
+        total.update(counts)
+        rows.append(_row(name, counts, left["missing"] + left["stale"]))
+    if len(rows) > 1:
+        rows.append(_row("all", total, Counter()))
+    section = f" --section {args.section}" if args.section else ""
+    profile = "" if args.profile == "full" else f" --profile {args.profile}"
+    last = "Nothing is left." if complete else f"Train what is left with: python -m tinylm train --missing{profile}{section}"
+    return f"{table(HEADER, rows)}\n{last}"
+
+
+def _row(name: str, counts: dict[str, int], by_seed: Counter) -> list[str]:
+    numbers = [f"{counts[key]:,}" for key in ("planned", "recorded", "missing", "stale", "broken")]
+    return [name, *numbers, short(counts["flops_left"]), " ".join(f"{seed}:{n}" for seed, n in sorted(by_seed.items()))]

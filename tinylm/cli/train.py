@@ -1,0 +1,172 @@
+"""`train`: add what the study lacks, or run a few single runs. The one subcommand that loads torch."""
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tinylm import bundle, data, paths, study
+from tinylm.cli import specs
+from tinylm.cli.common import (
+    OUTCOME,
+    UsageError,
+    choose,
+    command,
+    cost,
+    duration,
+    minutes,
+    outcome,
+    read_ledger,
+    relative,
+    short,
+    table,
+    whole,
+)
+from tinylm.ledger import RunRecord
+from tinylm.profiles import PROFILES
+from tinylm.study import Planned
+
+EXAMPLES = """
+  python -m tinylm train --missing                                all that the published study lacks
+  python -m tinylm train --missing --minutes 9 --out runs.tar     for nine minutes; repeat until it exits with 0
+  python -m tinylm train --missing --section rope --seeds 0 1
+  python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
+  python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
+exit code: 0 when nothing is left, 1 when runs are left or one diverged or failed"""
+EFFICIENCY = 0.4  # of the speed of one large product, what training reached on a CPU: 0.35 to 0.58 over the study's models
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = command(commands, "train", run, "train what the study lacks (--missing), or single runs (--corpus, --model)", EXAMPLES)
+    group = parser.add_argument_group("the study", "most wanted runs first; records go to docs/ledger (profile full) or out/ledger")
+    group.add_argument("--missing", action="store_true", help="train every planned run without a record")
+    group.add_argument("--profile", help=f"one of {', '.join(PROFILES)} (full)")
+    group.add_argument("--section", metavar="NAME", help=f"only this one of {', '.join(study.SECTIONS)}")
+    specs.add_flags(parser)
+    group = parser.add_argument_group("both")
+    group.add_argument("--seeds", "--seed", nargs="+", type=whole(0), metavar="N", help="only these (--missing: every one, single runs: 0)")
+    group.add_argument("--minutes", type=minutes, metavar="M", help="stop in time to end after this many; the same command goes on")
+    group.add_argument("--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs, anew after each finished one")
+    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(cuda where there is one)")
+    group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
+    group.add_argument("--data-dir", type=Path, metavar="DIR", help="the folder above the corpora's folders")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train what the arguments ask for and is not recorded; 0 when all of it is."""
+    planned, folder = (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), paths.LOCAL_LEDGER)
+    if args.data_dir is not None and not args.data_dir.is_dir():
+        raise UsageError(f"--data-dir {args.data_dir} is not a folder")
+    found = read_ledger()
+    records = {run.spec.key: record for run in planned if (record := found.find(run.spec)) is not None}
+    wanted = [run for run in planned if run.spec.key not in records]
+    _pack(args.out, planned, records)  # before any training: is the file writable?
+    flops = sum(cost(run.spec).flops for run in wanted)  # raises for a run that cannot be
+    print(f"{len(planned)} runs, {len(records)} recorded, {len(wanted)} to train: {short(flops)} FLOPs", flush=True)
+    left = _train(wanted, planned, records, folder, args) if wanted else []
+    if not args.missing:
+        rows = [outcome(run.name, records[run.spec.key]) for run in planned if run.spec.key in records]
+        print(table(OUTCOME, rows) if rows else "no run was finished")
+    if left:
+        print(f"{len(left)} runs are left; continue with: {args.command_line}")
+    failed = not args.missing and any(record.status != "done" for record in records.values())
+    return 1 if left or failed else 0
+
+
+def _study_runs(args: argparse.Namespace) -> list[Planned]:
+    if single := specs.given(args):
+        raise UsageError(f"{single[0]} describes a single run and does not go with --missing")
+    return choose(args.profile or "full", args.section, args.seeds)
+
+
+def _study_folder(args: argparse.Namespace) -> Path:
+    return paths.LEDGER if args.profile in (None, "full") else paths.LOCAL_LEDGER
+
+
+def _single_runs(args: argparse.Namespace) -> list[Planned]:
+    if args.profile or args.section:
+        raise UsageError("--profile and --section go with --missing")
+    if not specs.given(args):
+        raise UsageError("say what to train: --missing for what the study lacks, or --corpus and --model for a single run")
+    return specs.planned(args)
+
+
+def _pack(file: Path | None, planned: Sequence[Planned], records: dict[str, RunRecord]) -> None:
+    """Pack every record there is of the planned runs, so that a bundle never lacks what an earlier call trained."""
+    if file is not None:
+        bundle.pack(((run.section, records[run.spec.key]) for run in planned if run.spec.key in records), file)
+
+
+def _train(
+    wanted: list[Planned], planned: list[Planned], records: dict[str, RunRecord], folder: Path, args: argparse.Namespace
+) -> list[Planned]:
+    """Train the wanted runs, add their records to `records`, and return the runs that are left."""
+    sweep = _load_sweep()
+    device = _device(args.device)
+    for name in dict.fromkeys(run.spec.corpus for run in wanted):
+        data.load(name, args.data_dir)  # once here, before every process does: found, checked, cached
+    settings = sweep.Settings(
+        device=device,
+        workers=min(args.workers or sweep.Settings(device=device).n_workers, len(wanted)),
+        data_dir=args.data_dir,
+        folder=folder,
+        minutes=max(args.minutes - (time.monotonic() - args.started) / 60, 1e-3) if args.minutes else 0.0,
+        checkpoints=paths.CHECKPOINTS,
+        weights=paths.WEIGHTS,
+    )
+    print(_forecast(sweep, settings, sum(cost(run.spec).flops for run in wanted)), flush=True)
+
+    def done(run: Planned, record: RunRecord) -> None:
+        records[run.spec.key] = record
+        _pack(args.out, planned, records)
+
+    with _terminated_like_interrupted():
+        try:
+            return sweep.train_all(wanted, settings, done)
+        except sweep.SweepError as error:
+            print(f"failed: {error}", file=sys.stderr)
+            return [run for run in wanted if run.spec.key not in records]
+
+
+def _load_sweep() -> ModuleType:
+    try:
+        from tinylm import sweep
+    except ModuleNotFoundError as error:
+        raise UsageError(f"training needs the package {error.name}; run `python -m pip install {error.name}`") from error
+    return sweep
+
+
+def _device(wanted: str) -> str:
+    import torch
+
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise UsageError("--device cuda: torch finds no CUDA device here; use --device cpu")
+    return "cuda" if available and wanted != "cpu" else "cpu"
+
+
+def _forecast(sweep: ModuleType, settings: Any, flops: int) -> str:
+    """Where the records go, on what they are made, and about how long it takes."""
+    processes = f"{settings.n_workers} process{'es' if settings.n_workers > 1 else ''}"
+    place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
+    if settings.device != "cpu":
+        return place
+    rate = EFFICIENCY * sweep.throughput(0.5) * settings.n_workers
+    limit = f", stopping after {duration(60 * settings.minutes)}" if settings.minutes else ""
+    return f"{place}, about {duration(flops / rate)} at {short(rate)} FLOP/s{limit}"
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, as `timeout` and batch systems send it, lets the runs save their state as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,67 @@
+"""Tiny corpora, configs and specs that several test files share."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from tinylm.config import LinearConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.data import Corpus, CorpusInfo
+
+VOCAB_SIZE = 11
+SIZES = {"train": 4000, "valid": 500, "test": 600}
+LINEAR = LinearConfig(context_length=4, d_model=6)
+MLP = MLPConfig(context_length=4, d_model=6, d_hidden=10, n_hidden=3, dropout=0.1)
+TRANSFORMER = TransformerConfig(context_length=8, n_layer=2, n_head=2, d_model=16, d_ff=24)
+
+
+def markov_corpus() -> Corpus:
+    """Each token is 3 times the one before plus 1 (modulo 11), or a random one in one case of ten."""
+    rng = np.random.default_rng(0)
+    splits = {}
+    for split, size in SIZES.items():
+        ids, noise = np.zeros(size, np.uint16), rng.random(size) < 0.1
+        for i in range(1, size):
+            ids[i] = rng.integers(VOCAB_SIZE) if noise[i] else (3 * ids[i - 1] + 1) % VOCAB_SIZE
+        splits[split] = ids
+    info = CorpusInfo(name="markov", level="character", vocab_size=VOCAB_SIZE, n_tokens=SIZES, sha256="0" * 64)
+    return Corpus(info=info, vocab=tuple("abcdefghijk"), **splits)
+
+
+def spec(model=TRANSFORMER, seed=0, **train) -> RunSpec:
+    """A spec on the Markov corpus of 3 steps of 4 windows unless told otherwise."""
+    if not {"steps", "epochs", "flops"} & set(train):
+        train["steps"] = 3
+    settings = {"batch_size": 4, "windows_per_epoch": 30, "eval_tokens": 50} | train
+    return RunSpec(corpus="markov", model=model, train=TrainConfig(**settings), seed=seed)
+
+
+@st.composite
+def transformer_configs(draw) -> TransformerConfig:
+    """Any small Transformer that the config allows, without dropout."""
+    n_head = draw(st.sampled_from([1, 2, 4]))
+    return TransformerConfig(
+        context_length=draw(st.integers(1, 7)),
+        n_layer=draw(st.integers(1, 3)),
+        n_head=n_head,
+        n_kv_head=draw(st.sampled_from([0, *(k for k in (1, 2, 4) if n_head % k == 0)])),
+        d_model=n_head * draw(st.sampled_from([2, 4])),
+        d_ff=draw(st.integers(1, 9)),
+        norm=draw(st.sampled_from(["layer", "rms"])),
+        norm_place=draw(st.sampled_from(["post", "pre"])),
+        position=draw(st.sampled_from(["learned", "rope", "none"])),
+        ffn=draw(st.sampled_from(["relu", "gelu", "swiglu", "relu2", "none"])),
+        qk_norm=draw(st.booleans()),
+        tied=draw(st.booleans()),
+        bias=draw(st.booleans()),
+        init=draw(st.sampled_from(["multihead", "linear"])),
+        attention_dropout=0.0,
+        ffn_dropout=0.0,
+    )
+
+
+@st.composite
+def feedforward_configs(draw) -> LinearConfig | MLPConfig:
+    """Any small Linear or MLP, without dropout."""
+    shape = {"context_length": draw(st.integers(1, 6)), "d_model": draw(st.integers(1, 5))}
+    if draw(st.booleans()):
+        return LinearConfig(**shape)
+    return MLPConfig(**shape, d_hidden=draw(st.integers(1, 8)), n_hidden=draw(st.integers(1, 3)), dropout=0.0)

@@ -1,0 +1,201 @@
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import feedforward_configs, transformer_configs
+
+from tinylm import config
+from tinylm.config import (
+    ConfigError,
+    LinearConfig,
+    MLPConfig,
+    ModelConfig,
+    NgramConfig,
+    RunSpec,
+    TrainConfig,
+    TransformerConfig,
+    spec_from_dict,
+    to_dict,
+)
+
+SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
+# A published record is found by its key: where one of these changes, a field's name, type or default did, and old records are lost.
+GOLDEN_KEYS = {
+    "5d9a14a91f0bd5c3": SPEC,
+    "bf26c9d87fb07a2e": RunSpec(
+        corpus="tiny_shakespeare", model=LinearConfig(context_length=32), train=TrainConfig(steps=100, lr=1e-2), seed=3
+    ),
+    "8580671d1bf2777b": RunSpec(corpus="ptb", model=MLPConfig(dropout=0.2), train=TrainConfig(flops=10**15)),
+    "58dcb1669c94cfed": RunSpec(corpus="ptb", model=NgramConfig(order=3), train=TrainConfig(epochs=1, train_tokens=80_000)),
+}
+
+trains = st.builds(
+    TrainConfig,
+    flops=st.integers(1, 10**18),
+    lr=st.floats(1e-12, 1e3),
+    beta2=st.floats(0, 0.999999),
+    weight_decay=st.floats(0, 1e6),
+    loss_at=st.sampled_from(["last", "all"]),
+    sampling=st.sampled_from(["random", "shuffled"]),
+    optimizer=st.sampled_from(["adam", "adamw"]),
+    schedule=st.sampled_from(["constant", "cosine", "linear"]),
+    keep=st.sampled_from(["best", "last"]),
+)
+models = st.one_of(transformer_configs(), feedforward_configs(), st.builds(NgramConfig, order=st.integers(0, 8)))
+specs = st.builds(RunSpec, corpus=st.text(max_size=9), model=models, train=trains, seed=st.integers(0, 2**40))
+
+
+@pytest.mark.parametrize("key", GOLDEN_KEYS)
+def test_keys_are_pinned(key):
+    assert GOLDEN_KEYS[key].key == key, "a published key moved: give a new field a default that keeps the old meaning, and rename none"
+
+
+@given(spec=specs)
+def test_round_trip_through_json_text(spec):
+    again = spec_from_dict(json.loads(json.dumps(to_dict(spec))))
+    assert again == spec
+    assert again.key == spec.key
+
+
+@given(spec=specs)
+def test_the_key_ignores_fields_at_their_defaults(spec):
+    written = to_dict(spec)
+    for part, defaults in (("train", TrainConfig(flops=spec.train.flops)), ("model", type(spec.model)())):
+        written[part] = {
+            name: value for name, value in written[part].items() if name in ("kind", "flops") or value != getattr(defaults, name)
+        }
+    assert spec_from_dict(written).key == spec.key
+
+
+@given(spec=specs, seed=st.integers(0, 2**40))
+def test_any_other_setting_has_another_key(spec, seed):
+    other = dataclasses.replace(spec, seed=seed)
+    assert (other.key == spec.key) == (other == spec)
+
+
+@pytest.mark.parametrize("value", [10**15, 1e15, np.int64(10**15), np.float64(1e15)])
+def test_equal_numbers_are_one_spec(value):
+    train = TrainConfig(flops=value)
+    assert type(train.flops) is int
+    assert dataclasses.replace(SPEC, train=train).key == dataclasses.replace(SPEC, train=TrainConfig(flops=10**15)).key
+
+
+def test_a_whole_number_becomes_the_declared_float():
+    assert type(TrainConfig(steps=1, clip=1).clip) is float
+    assert TrainConfig(steps=1, clip=1) == TrainConfig(steps=1, clip=1.0)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("steps", "10", "whole number"),
+        ("steps", True, "whole number"),
+        ("steps", None, "whole number"),
+        ("steps", 1.5, "whole number"),
+        ("steps", -1, "negative"),
+        ("steps", float("inf"), "finite"),
+        ("lr", "1e-3", "without quotes"),
+        ("lr", False, "number"),
+        ("lr", float("nan"), "finite"),
+        ("lr", -1e-3, "negative"),
+        ("lr", 0, "above zero"),
+        ("batch_size", 0, "at least 1"),
+        ("n_evals", 0, "at least 1"),
+        ("eval_stride", 0, "at least 1"),
+        ("warmup", 1.5, "fraction"),
+        ("beta1", 1, "below 1"),
+        ("beta2", 1.0, "below 1"),
+        ("optimizer", "sgd", "adam, adamw"),
+        ("loss_at", ["last"], "last, all"),
+        ("schedule", 1, "constant, cosine, linear"),
+    ],
+)
+def test_a_wrong_training_setting_is_named(name, value, reason):
+    with pytest.raises(ConfigError, match=rf"(?s)TrainConfig.*\b{name}\b.*{reason}"):
+        TrainConfig(**({"steps": 10} | {name: value}))
+
+
+@pytest.mark.parametrize("bounds", [{}, {"steps": 0}, {"steps": 1, "epochs": 1}, {"steps": 1, "epochs": 1, "flops": 1}])
+def test_a_run_has_exactly_one_bound(bounds):
+    with pytest.raises(ConfigError, match="exactly one of steps, epochs and flops"):
+        TrainConfig(**bounds)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "reason"),
+    [
+        (TransformerConfig, {"n_head": 3}, r"n_head=3 does not divide d_model=128"),
+        (TransformerConfig, {"n_kv_head": 3}, r"n_kv_head=3 does not divide n_head=4"),
+        (TransformerConfig, {"position": "rope", "d_model": 12, "n_head": 4}, r"head width d_model/n_head=3 is odd"),
+        (TransformerConfig, {"n_layer": 0}, "n_layer must be at least 1"),
+        (TransformerConfig, {"n_head": 0}, "n_head must be at least 1"),
+        (TransformerConfig, {"d_model": 0}, "d_model must be at least 1"),
+        (TransformerConfig, {"d_ff": 0}, "d_ff must be at least 1"),
+        (TransformerConfig, {"context_length": 0}, "context_length must be at least 1"),
+        (TransformerConfig, {"ffn_dropout": 1.0}, "ffn_dropout must be below 1"),
+        (TransformerConfig, {"position": "alibi"}, "learned, rope, none"),
+        (TransformerConfig, {"qk_norm": 1}, "needs a bool"),
+        (LinearConfig, {"d_model": 0}, "d_model must be at least 1"),
+        (LinearConfig, {"context_length": 0}, "context_length must be at least 1"),
+        (MLPConfig, {"d_hidden": 0}, "d_hidden must be at least 1"),
+        (MLPConfig, {"n_hidden": 0}, "n_hidden must be at least 1"),
+        (MLPConfig, {"dropout": 1}, "dropout must be below 1"),
+        (NgramConfig, {"order": 9}, "order must be 0 to 8"),
+        (NgramConfig, {"order": -1}, "negative"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_refused(kind, fields, reason):
+    with pytest.raises(ConfigError, match=reason) as caught:
+        kind(**fields)
+    assert kind.__name__ in str(caught.value)
+
+
+def test_an_attention_only_block_needs_no_ffn_width():
+    assert TransformerConfig(ffn="none", d_ff=0).d_ff == 0
+
+
+def test_an_odd_head_width_is_fine_without_rotation():
+    assert TransformerConfig(d_model=12, n_head=4).d_head == 3
+
+
+@pytest.mark.parametrize("order", range(9))
+def test_an_ngram_reads_one_token_less_than_its_order(order):
+    assert NgramConfig(order=order).context_length == max(order - 1, 0)
+
+
+@pytest.mark.parametrize(("part", "owner"), [("model", "TransformerConfig"), ("train", "TrainConfig")])
+def test_an_unknown_field_is_named_with_the_known_ones(part, owner):
+    written = to_dict(SPEC)
+    written[part]["learning_rate"] = 1
+    with pytest.raises(ConfigError, match=rf"{owner} has no field learning_rate; its fields are .*"):
+        spec_from_dict(written)
+    with pytest.raises(ConfigError, match="RunSpec has no field colour"):
+        spec_from_dict(to_dict(SPEC) | {"colour": "red"})
+
+
+@pytest.mark.parametrize("model", [{}, {"kind": "mamba"}, {"kind": ""}])
+def test_an_unknown_kind_lists_the_known_ones(model):
+    with pytest.raises(ConfigError, match=re.escape("known: " + ", ".join(config.model_kinds()))):
+        spec_from_dict(to_dict(SPEC) | {"model": model})
+
+
+def test_every_kind_is_known_by_its_tag():
+    kinds = config.model_kinds()
+    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "ngram")} == {LinearConfig, MLPConfig, TransformerConfig, NgramConfig}
+    assert all(issubclass(kind, ModelConfig) and kind.kind == tag for tag, kind in kinds.items())
+
+
+def test_a_spec_takes_configs_not_dictionaries():
+    with pytest.raises(ConfigError, match=r"RunSpec\.model: needs a ModelConfig"):
+        RunSpec(corpus="ptb", model={"kind": "linear"}, train=TrainConfig(steps=1))
+    with pytest.raises(ConfigError, match=r"RunSpec\.seed: must not be negative"):
+        dataclasses.replace(SPEC, seed=-1)
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SPEC.seed = 1

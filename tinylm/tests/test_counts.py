@@ -1,0 +1,60 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from specs import SIZES, VOCAB_SIZE, spec
+
+from tinylm import ledger, ngram
+from tinylm.config import ConfigError, NgramConfig
+from tinylm.counts import count_record
+from tinylm.flops import run_cost
+
+
+def counted(corpus, order, **train):
+    return count_record(spec(NgramConfig(order=order), **({"epochs": 1, "eval_start": 8, "eval_tokens": 0} | train)), corpus)
+
+
+def test_order_0_is_the_uniform_line(corpus):
+    record = counted(corpus, 0)
+    assert record.test.nll == pytest.approx(math.log(VOCAB_SIZE), rel=1e-12)
+    assert record.test.se == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize(("order", "start"), [(1, 8), (3, 8), (5, 0)])
+def test_scores_are_the_models_on_the_scored_range(corpus, order, start):
+    record = counted(corpus, order, eval_start=start, eval_tokens=300, train_tokens=1000)
+    model, start = ngram.fit(corpus.train[:1000], order, VOCAB_SIZE), start or order - 1
+    for score, ids in ((record.valid, corpus.valid), (record.test, corpus.test)):
+        assert score.nll == pytest.approx(-model.log_probs(ids)[start : start + 300].mean(), rel=1e-12)
+        assert (score.start, score.n_tokens, score.min_context) == (start, 300, order - 1)
+
+
+def test_later_tokens_do_not_change_a_score(corpus):
+    ids = corpus.test.copy()
+    ids[200:] = 0
+    cut = dataclasses.replace(corpus, test=ids)
+    assert counted(cut, 3, eval_tokens=192).test == counted(corpus, 3, eval_tokens=192).test
+
+
+def test_a_record_states_the_planned_cost_and_survives_the_ledger(corpus, tmp_path):
+    record = counted(corpus, 3, train_tokens=1000)
+    cost = dataclasses.asdict(run_cost(record.spec, corpus.info))
+    assert cost == {name: getattr(record, name) for name in cost}
+    n_grams = sum(len({tuple(corpus.train[i : i + n]) for i in range(1001 - n)}) for n in (1, 2, 3))
+    assert (record.version, record.status, record.tokens_seen, record.n_params) == ("ngram-1", "done", 1000, n_grams)
+    read = ledger.read(ledger.write(record, tmp_path))
+    assert read.test.nll == pytest.approx(record.test.nll, rel=1e-6)
+
+
+def test_two_tokens_of_context_beat_none(corpus):
+    """The text is nine tenths determined by the token before."""
+    unigram, bigram = counted(corpus, 1).test.nll, counted(corpus, 2).test.nll
+    noise = np.log(VOCAB_SIZE) * 0.1 - 0.9 * np.log(0.9 + 0.1 / VOCAB_SIZE) - 0.1 * np.log(0.1)
+    assert unigram == pytest.approx(np.log(VOCAB_SIZE), abs=0.3)
+    assert bigram == pytest.approx(noise, abs=0.15)
+
+
+def test_a_start_beyond_the_split_is_an_error(corpus):
+    with pytest.raises(ConfigError, match="nothing to score"):
+        counted(corpus, 2, eval_start=max(SIZES.values()))

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
+from torch import nn
+
+from tinylm import evaluate
+from tinylm.config import ConfigError
+from tinylm.evaluate import token_nlls
+from tinylm.models import build
+
+
+class Bigram(nn.Module):
+    """Logits from a table at the last token, so the NLL of a token is known whatever the windows."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(1, VOCAB_SIZE)
+        self.table = torch.randn(VOCAB_SIZE, VOCAB_SIZE, generator=torch.Generator().manual_seed(0))
+
+    def forward(self, x_BT, n_out):
+        return self.table[x_BT[:, -n_out:]]
+
+
+class Seen(nn.Module):
+    """Gives the token after t others the probability 2^-t: its NLL says how many tokens it saw."""
+
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(1, 2)
+
+    def forward(self, x_BT, n_out):
+        p_N = 0.5 ** torch.arange(x_BT.shape[1] - n_out + 1, x_BT.shape[1] + 1)
+        return torch.stack([p_N.log(), (1 - p_N).log()], -1).expand(len(x_BT), -1, -1)
+
+
+windows = {"context": st.integers(1, 8), "n_split": st.integers(9, 70), "start": st.integers(0, 20), "tokens": st.integers(0, 30)}
+
+
+@given(stride=st.integers(1, 8), n_positions=st.integers(1, 64), **windows)
+def test_every_scored_token_is_scored_once_in_order(stride, n_positions, context, n_split, start, tokens):
+    planned = spec(eval_context=context, eval_stride=min(stride, context), eval_start=start and start + context, eval_tokens=tokens)
+    first = start + context
+    if first >= n_split:
+        with pytest.raises(ConfigError, match="nothing to score"):
+            token_nlls(Bigram(), torch.zeros(n_split, dtype=torch.int32), planned)
+        return
+    ids = torch.randint(VOCAB_SIZE, (n_split,), generator=torch.Generator().manual_seed(n_split)).int()
+    stop = min(n_split, first + tokens) if tokens else n_split
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate, "POSITIONS_PER_BATCH", n_positions)
+        nll_N = token_nlls(Bigram(), ids, planned)
+    log_probs = torch.log_softmax(Bigram().table, -1)[ids[first - 1 : stop - 1].long(), ids[first:stop].long()]
+    assert nll_N.dtype == np.float32
+    np.testing.assert_allclose(nll_N, -log_probs.numpy(), rtol=1e-5)
+
+
+@given(stride=st.integers(1, 8), **windows)
+def test_every_token_sees_what_the_score_promises(stride, context, n_split, start, tokens):
+    stride = min(stride, context)
+    if start + context >= n_split:
+        return
+    planned = spec(eval_context=context, eval_stride=stride, eval_start=start and start + context, eval_tokens=tokens)
+    seen_N = np.rint(token_nlls(Seen(), torch.zeros(n_split, dtype=torch.int32), planned) / np.log(2))
+    assert seen_N.min() >= context - stride + 1
+    assert seen_N.max() <= context
+
+
+@pytest.mark.parametrize("model", [TRANSFORMER, LINEAR])
+def test_stride_1_is_one_window_per_token(corpus, model):
+    torch.manual_seed(0)
+    trained, length = build(model, VOCAB_SIZE).eval(), model.context_length
+    ids = torch.from_numpy(corpus.valid.astype(np.int32))
+    nll_N = token_nlls(trained, ids, spec(model, eval_tokens=40))
+    for i, nll in enumerate(nll_N, start=length):
+        log_probs = torch.log_softmax(trained(ids[None, i - length : i].long(), 1)[0, 0], -1)
+        assert nll == pytest.approx(-log_probs[int(ids[i])].item(), rel=1e-5)
+
+
+def test_a_stride_of_the_whole_window_scores_consecutive_windows(corpus):
+    torch.manual_seed(0)
+    model, ids = build(TRANSFORMER, VOCAB_SIZE).eval(), torch.from_numpy(corpus.valid.astype(np.int32))
+    nll_N = token_nlls(model, ids, spec(eval_stride=8, eval_tokens=16))
+    for window, start in ((nll_N[:8], 7), (nll_N[8:], 15)):
+        log_probs_TV = torch.log_softmax(model(ids[None, start : start + 8].long(), 8)[0], -1)
+        expected = -log_probs_TV[torch.arange(8), ids[start + 1 : start + 9].long()]
+        np.testing.assert_allclose(window, expected.detach().numpy(), rtol=1e-5)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_scoring_turns_dropout_off_and_leaves_mode_and_random_state(training):
+    model, ids = build(TRANSFORMER, VOCAB_SIZE).train(training), torch.zeros(40, dtype=torch.int32)
+    state = torch.get_rng_state()
+    first, second = (token_nlls(model, ids, spec()) for _ in range(2))
+    assert model.training is training
+    assert np.array_equal(first, second)
+    assert torch.equal(state, torch.get_rng_state())

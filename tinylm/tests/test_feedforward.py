@@ -1,0 +1,55 @@
+import pytest
+import torch
+from specs import LINEAR, MLP, VOCAB_SIZE
+from torch import nn
+
+from tinylm.config import ConfigError
+from tinylm.models import build
+
+
+def test_linear_is_one_product_with_the_concatenated_embeddings():
+    model, x_BT = build(LINEAR, VOCAB_SIZE), torch.randint(VOCAB_SIZE, (3, 4))
+    joined = torch.cat([model.embedding.weight[x_BT[:, t]] for t in range(4)], 1)
+    torch.testing.assert_close(model(x_BT, 1)[:, 0], joined @ model.head.weight.T + model.head.bias)
+
+
+def test_mlp_is_the_papers():
+    model, x_BT = build(MLP, VOCAB_SIZE).eval(), torch.randint(VOCAB_SIZE, (3, 4))
+    plain = nn.Sequential(
+        nn.Linear(24, 10), nn.ReLU(), nn.Dropout(0.1), nn.Linear(10, 10), nn.ReLU(), nn.Dropout(0.1), nn.Linear(10, 10), nn.ReLU(),
+        nn.Dropout(0.1), nn.Linear(10, VOCAB_SIZE),
+    ).eval()  # fmt: skip
+    ours = [p for name, p in model.named_parameters() if name != "embedding.weight"]
+    with torch.no_grad():
+        for to, source in zip(plain.parameters(), ours, strict=True):
+            to.copy_(source)
+    torch.testing.assert_close(model(x_BT, 1)[:, 0], plain(model.embedding(x_BT).flatten(1)))
+
+
+def test_mlp_drops_out_after_every_hidden_layer():
+    torch.manual_seed(0)
+    model = build(MLP, VOCAB_SIZE)
+    drops = [layer.p for layer in model.layers if type(layer).__name__ == "Dropout"]
+    assert drops == [0.1] * MLP.n_hidden
+    hidden_BND = model.hidden(torch.randint(VOCAB_SIZE, (2000, 4)), 1)
+    model.eval()
+    assert (hidden_BND == 0).float().mean() > 0.1 + 0.9 * (model.hidden(torch.randint(VOCAB_SIZE, (2000, 4)), 1) == 0).float().mean() - 0.03
+
+
+@pytest.mark.parametrize("config", [LINEAR, MLP])
+@pytest.mark.parametrize(("n_tokens", "n_out"), [(3, 1), (5, 1), (4, 2)])
+def test_they_read_one_full_window_and_predict_one_token(config, n_tokens, n_out):
+    with pytest.raises(ConfigError, match=rf"predicts one token after exactly 4; it got {n_tokens} tokens .* asked for {n_out}"):
+        build(config, VOCAB_SIZE)(torch.zeros(1, n_tokens, dtype=torch.long), n_out)
+
+
+@pytest.mark.parametrize("config", [LINEAR, MLP])
+def test_initialisation_is_pytorchs(config):
+    torch.manual_seed(0)
+    model = build(config, 2000)
+    assert model.embedding.weight.std().item() == pytest.approx(1, abs=0.02)
+    for layer in (m for m in model.modules() if isinstance(m, nn.Linear)):
+        bound = layer.in_features**-0.5
+        assert 0.9 * bound < layer.weight.abs().max() <= bound
+        assert layer.weight.std().item() == pytest.approx(bound / 3**0.5, rel=0.15)
+        assert layer.bias.abs().max() <= bound

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from scipy import stats
+from synthetic import record, results
+
+from tinylm import fits
+from tinylm.results import Result
+
+
+def test_summary_gives_mean_and_seed_spread_and_leaves_one_seed_without_one():
+    summary = fits.summary(results(a=[2.0, 2.2, 2.4], b=[3.0])).set_index("name")
+    assert summary.loc["a", "test_nll"] == pytest.approx(2.2)
+    assert summary.loc["a", "seed_sd"] == pytest.approx(0.2)
+    assert list(summary["n"]) == [3, 1]
+    assert np.isnan(summary.loc["b", "seed_sd"])
+
+
+def test_a_diverged_run_is_left_out():
+    import dataclasses
+
+    diverged = dataclasses.replace(record(), status="diverged", valid=None, test=None)
+    assert fits.by_name([Result("a", diverged), Result("b", record())]).keys() == {"b"}
+
+
+def test_half_width_is_students_interval():
+    values = [1.0, 1.4, 0.9, 1.2, 1.1]
+    low, high = stats.t.interval(0.95, 4, np.mean(values), stats.sem(values))
+    assert fits.half_width(values) == pytest.approx((high - low) / 2)
+    assert np.isnan(fits.half_width([1.0]))
+
+
+def test_paired_difference_takes_out_the_difficulty_that_both_models_share():
+    text = np.random.default_rng(0).normal(2, 0.5, 40)
+    gap, error = fits.paired_difference(record(blocks=text + 0.1), record(blocks=text))
+    assert gap == pytest.approx(0.1)
+    assert error == pytest.approx(0, abs=1e-9)
+
+
+def test_paired_error_is_the_standard_error_of_the_block_gaps():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(2, 0.5, 40), rng.normal(2, 0.5, 40)
+    gap, error = fits.paired_difference(record(blocks=a), record(blocks=b))
+    assert gap == pytest.approx(np.mean(a - b))
+    assert error == pytest.approx(stats.sem(a - b))
+
+
+def test_a_pair_that_scored_other_tokens_is_refused():
+    with pytest.raises(ValueError, match="same scored tokens"):
+        fits.paired_difference(record(start=8), record(start=16))

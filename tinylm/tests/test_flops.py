@@ -1,0 +1,116 @@
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import MLP, SIZES, TRANSFORMER, VOCAB_SIZE, feedforward_configs, spec, transformer_configs
+from torch.utils.flop_counter import FlopCounterMode
+
+from tinylm import flops
+from tinylm.config import ConfigError, ModelConfig, NgramConfig
+from tinylm.data import CorpusInfo
+from tinylm.flops import n_params, run_cost, window_flops, windows_at, windows_per_epoch
+from tinylm.models import build
+from tinylm.models import n_params as built_params
+
+INFO = CorpusInfo(name="markov", level="character", vocab_size=VOCAB_SIZE, n_tokens=SIZES, sha256="")
+losses = st.sampled_from(["last", "all"])
+
+
+def counted(config, n_windows, n_computed, n_scored):
+    """FLOPs that PyTorch counts in one update: the last block at `n_computed` positions, head and loss at `n_scored`."""
+    model = build(config, VOCAB_SIZE)
+    x_BT, y_BN = torch.zeros(n_windows, config.context_length, dtype=torch.long), torch.zeros(n_windows, n_scored, dtype=torch.long)
+    with FlopCounterMode(display=False) as counter:
+        logits_BNV = model.head(model.hidden(x_BT, n_computed)[:, -n_scored:])
+        F.cross_entropy(logits_BNV.flatten(0, 1), y_BN.flatten()).backward()
+    return counter.get_total_flops()
+
+
+@given(config=transformer_configs(), loss_at=losses, n_windows=st.integers(1, 3))
+def test_a_transformer_costs_what_pytorch_counts(config, loss_at, n_windows):
+    executed, textbook = window_flops(spec(config, loss_at=loss_at), VOCAB_SIZE)
+    n_scored = config.context_length if loss_at == "all" else 1
+    assert counted(config, n_windows, n_scored, n_scored) == n_windows * executed
+    assert counted(config, n_windows, config.context_length, n_scored) == n_windows * textbook
+
+
+@given(config=feedforward_configs(), n_windows=st.integers(1, 3))
+def test_linear_and_mlp_cost_what_pytorch_counts(config, n_windows):
+    executed, textbook = window_flops(spec(config), VOCAB_SIZE)
+    assert counted(config, n_windows, 1, 1) == n_windows * executed == n_windows * textbook
+
+
+@given(config=transformer_configs() | feedforward_configs())
+def test_parameters_are_those_of_the_built_model(config):
+    assert n_params(config, VOCAB_SIZE) == built_params(build(config, VOCAB_SIZE))
+
+
+def test_backward_costs_twice_the_forward():
+    parts = flops.forward_parts(MLP, VOCAB_SIZE, 1, 1)
+    assert parts == {"embedding": 0, "ffn": 2 * (24 * 10 + 2 * 10 * 10), "head": 2 * 10 * 11}
+    assert window_flops(spec(MLP), VOCAB_SIZE)[0] == 3 * sum(parts.values())
+
+
+@given(budget=st.integers(1, 10**8), config=transformer_configs() | feedforward_configs(), batch=st.integers(1, 40), loss_at=losses)
+def test_a_budget_is_never_exceeded_nor_half_used(budget, config, batch, loss_at):
+    planned = spec(config, flops=budget, batch_size=batch, loss_at=loss_at)
+    full_step = window_flops(planned, VOCAB_SIZE)[0] * batch
+    if full_step > budget:
+        with pytest.raises(ConfigError, match="too small for one step .* raise it or shrink the batch"):
+            run_cost(planned, INFO)
+        return
+    cost = run_cost(planned, INFO)
+    assert cost.steps == budget // full_step
+    assert 0 < cost.flops <= budget
+    if 30 % batch == 0:  # no smaller batch at the end of an epoch
+        assert budget - cost.flops < full_step
+
+
+@given(per_epoch=st.integers(1, 200), batch=st.integers(1, 70), steps=st.integers(0, 40))
+def test_windows_are_counted_batch_by_batch(per_epoch, batch, steps):
+    sizes = [min(batch, per_epoch - start) for start in range(0, per_epoch, batch)]
+    assert windows_at(steps, per_epoch, batch) == sum(sizes[step % len(sizes)] for step in range(steps))
+
+
+def test_an_epoch_of_the_study_ends_with_a_batch_of_16():
+    assert [windows_at(step, 50_000, 64) for step in (781, 782, 783)] == [49_984, 50_000, 50_064]
+
+
+def test_a_runs_cost_in_every_convention():
+    cost = run_cost(spec(TRANSFORMER, epochs=2, loss_at="all"), INFO)
+    assert (cost.steps, cost.windows, cost.tokens_seen) == (16, 60, 60 * 8)
+    assert cost.flops == cost.flops_textbook == 60 * window_flops(spec(TRANSFORMER, loss_at="all"), VOCAB_SIZE)[0]
+    assert (cost.flops_2nd, cost.flops_6nd) == tuple(k * n_params(TRANSFORMER, VOCAB_SIZE) * 60 * 8 for k in (2, 6))
+    last = run_cost(spec(TRANSFORMER, epochs=2), INFO)
+    assert last.tokens_seen == 60
+    assert last.flops < last.flops_textbook < cost.flops
+
+
+def test_counting_costs_no_flops():
+    cost = run_cost(spec(NgramConfig(order=3), train_tokens=100), INFO)
+    assert cost.tokens_seen == 100
+    assert {value for name, value in dataclasses.asdict(cost).items() if name != "tokens_seen"} == {0}
+    assert n_params(NgramConfig(), VOCAB_SIZE) == 0
+
+
+@pytest.mark.parametrize("sampling", ["random", "shuffled"])
+@pytest.mark.parametrize(("wanted", "tokens", "windows"), [(0, 0, 3992), (30, 0, 30), (30, 20, 30), (0, 20, 12), (0, 9, 1)])
+def test_windows_per_epoch(sampling, wanted, tokens, windows):
+    planned = spec(windows_per_epoch=wanted, train_tokens=tokens, sampling=sampling)
+    # Windows that are visited once each cannot be more than there are.
+    assert windows_per_epoch(planned, 4000) == (min(windows, 12) if sampling == "shuffled" and tokens == 20 else windows)
+
+
+@pytest.mark.parametrize(("tokens", "n_train"), [(8, 4000), (0, 8), (0, 0)])
+def test_a_text_without_a_window_is_an_error(tokens, n_train):
+    with pytest.raises(ConfigError, match=r"context_length=8 is longer than .* training tokens of markov; shorten it"):
+        windows_per_epoch(spec(train_tokens=tokens), n_train)
+
+
+def test_an_unregistered_kind_is_an_error():
+    for count in (lambda: flops.forward_parts(ModelConfig(), 2, 1, 1), lambda: n_params(ModelConfig(), 2), lambda: build(ModelConfig(), 2)):
+        with pytest.raises(ConfigError, match="ModelConfig has no .* register one with tinylm"):
+            count()

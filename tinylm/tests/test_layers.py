@@ -1,0 +1,79 @@
+import cmath
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tinylm.config import TransformerConfig
+from tinylm.models.layers import FFN, LearnedPositions, PostNorm, PreNorm, ReLUSquared, Rotary, SwiGLU, ffn
+
+CONFIG = TransformerConfig(context_length=32, d_model=12, n_head=2, d_ff=5, ffn_dropout=0.0, position="rope", rope_base=100.0)
+
+
+def rotated(x_K, position):
+    """A head vector at a position, turned by the layer."""
+    x_BHNK = torch.zeros(1, 1, position + 1, len(x_K))
+    x_BHNK[0, 0, position] = x_K
+    return Rotary(CONFIG)(x_BHNK, position + 1)[0, 0, position]
+
+
+def test_a_rotation_turns_half_split_pairs():
+    x = torch.randn(6, generator=torch.Generator().manual_seed(0))
+    for position in (0, 1, 31):
+        turned = [complex(x[i], x[i + 3]) * cmath.exp(1j * position * 100.0 ** (-2 * i / 6)) for i in range(3)]
+        expected = torch.tensor([z.real for z in turned] + [z.imag for z in turned])
+        torch.testing.assert_close(rotated(x, position), expected)
+
+
+@given(m=st.integers(0, 15), n=st.integers(0, 15), shift=st.integers(0, 16), seed=st.integers(0, 9))
+def test_scores_depend_on_relative_positions_only(m, n, shift, seed):
+    q, k = torch.randn(2, 6, generator=torch.Generator().manual_seed(seed))
+    there, here = rotated(q, m + shift) @ rotated(k, n + shift), rotated(q, m) @ rotated(k, n)
+    assert float(there) == pytest.approx(float(here), abs=1e-4)
+
+
+def test_rotation_keeps_lengths_and_places_the_last_positions():
+    x = torch.randn(2, 3, 4, 6, generator=torch.Generator().manual_seed(0))
+    padded = torch.cat([torch.zeros(2, 3, 5, 6), x], 2)
+    torch.testing.assert_close(Rotary(CONFIG)(x, 9), Rotary(CONFIG)(padded, 9)[:, :, -4:])
+    torch.testing.assert_close(Rotary(CONFIG)(x, 9).norm(dim=-1), x.norm(dim=-1))
+
+
+def test_learned_positions_add_one_vector_each():
+    layer, x = LearnedPositions(CONFIG), torch.zeros(2, 7, 12)
+    assert torch.equal(layer(x)[1], layer.embedding.weight[:7])
+
+
+def test_ffn_formulas():
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 12)
+    plain, gated = FFN(CONFIG, ReLUSquared()), SwiGLU(CONFIG)
+    torch.testing.assert_close(plain(x, 4), torch.clamp(x @ plain.up.weight.T + plain.up.bias, min=0) ** 2 @ plain.down.weight.T + plain.down.bias)
+    gate, value = (x @ w.T + b for w, b in zip(gated.up.weight.split(5), gated.up.bias.split(5), strict=True))
+    torch.testing.assert_close(gated(x, 4), (gate * torch.sigmoid(gate) * value) @ gated.down.weight.T + gated.down.bias)
+    for layer in (plain, gated):
+        torch.testing.assert_close(layer(x, 2), layer(x, 4)[:, -2:])
+
+
+@pytest.mark.parametrize("name", ["relu", "gelu", "relu2", "swiglu"])
+def test_a_config_names_its_ffn(name):
+    layer = ffn(TransformerConfig(ffn=name))
+    assert type(layer) is (SwiGLU if name == "swiglu" else FFN)
+    if name != "swiglu":
+        at_two = {"relu": 2.0, "gelu": 1.9545, "relu2": 4.0}[name]
+        assert float(layer.activation(torch.tensor(2.0))) == pytest.approx(at_two, abs=1e-4)
+
+
+def test_residual_branches():
+    class Double(torch.nn.Module):
+        def forward(self, x, n_out):
+            return 2 * x[:, -n_out:]
+
+    class AddOne(torch.nn.Module):
+        def forward(self, x):
+            return x + 1
+
+    x = torch.arange(6.0).view(1, 3, 2)
+    assert torch.equal(PostNorm(Double(), AddOne())(x, 2), 3 * x[:, -2:] + 1)
+    assert torch.equal(PreNorm(Double(), AddOne())(x, 2), x[:, -2:] + 2 * (x[:, -2:] + 1))

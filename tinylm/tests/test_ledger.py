@@ -1,0 +1,185 @@
+import dataclasses
+import json
+import os
+
+import pytest
+from specs import LINEAR, TRANSFORMER, spec
+
+from tinylm import ledger, paths, versions
+from tinylm.config import NgramConfig, TransformerConfig
+from tinylm.ledger import Ledger, LedgerError, LedgerWarning, RunRecord, Score
+
+SCORE = Score(split="test", nll=2.0, se=0.04, n_tokens=300, start=8, stride=1, min_context=8, block_size=250, blocks=[1.9, 2.2])
+
+
+def record(planned=None, **changes) -> RunRecord:
+    planned = planned or spec()
+    fields = {
+        "spec": planned,
+        "version": versions.current(planned),
+        "status": "done",
+        "vocab_size": 11,
+        "n_params": 1234,
+        "steps": 3,
+        "windows": 12,
+        "tokens_seen": 12,
+        "flops": 10**15 + 1,
+        "flops_textbook": 2 * 10**15,
+        "flops_2nd": 3,
+        "flops_6nd": 9,
+        "curve": [{"step": 3, "tokens_seen": 12, "flops": 10**15 + 1, "train_nll": 2.125, "valid_nll": 2.25}],
+        "best_step": 3,
+        "valid": dataclasses.replace(SCORE, split="valid"),
+        "test": SCORE,
+        "seconds": 1.5,
+        "corpus_sha256": "0" * 64,
+        "environment": {"device": "cpu"},
+    }
+    return RunRecord(**(fields | changes))
+
+
+@pytest.mark.parametrize("made", [record(), record(spec(LINEAR)), record(status="diverged", valid=None, test=None, curve=[])])
+def test_round_trip(tmp_path, made):
+    path = ledger.write(made, tmp_path / "new" / "section")
+    assert ledger.read(path) == made
+    assert path.name == f"markov-{made.spec.model.kind}-s0-{made.spec.key}.json"
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_writing_twice_gives_the_same_bytes(tmp_path):
+    first = ledger.write(record(), tmp_path).read_bytes()
+    assert ledger.write(ledger.read(ledger.write(record(), tmp_path)), tmp_path).read_bytes() == first
+
+
+@pytest.mark.parametrize("dropout", [1 - 0.9**2, 1 / 3, 0.123456789012345])
+def test_a_setting_of_many_digits_keeps_its_key(tmp_path, dropout):
+    planned = spec(TransformerConfig(context_length=8, ffn_dropout=dropout), lr=dropout / 1000)
+    assert ledger.read(ledger.write(record(planned), tmp_path)).spec == planned
+
+
+def test_results_are_kept_at_seven_digits(tmp_path):
+    made = record(test=dataclasses.replace(SCORE, nll=2.00000012345))
+    assert ledger.read(ledger.write(made, tmp_path)).test.nll == 2.0
+
+
+def test_a_result_that_is_not_a_number_is_never_written(tmp_path):
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        ledger.write(record(test=dataclasses.replace(SCORE, nll=float("nan"))), tmp_path / "ledger")
+    assert not (tmp_path / "ledger").exists()
+
+
+def test_a_failed_write_leaves_the_old_record_and_no_other_file(tmp_path, monkeypatch):
+    path = ledger.write(record(), tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(path), "replace", lambda self, target: os.remove(tmp_path / "absent"))
+        with pytest.raises(LedgerError, match="cannot write .*No such file.*; make the folder writable or free some space"):
+            ledger.write(record(seconds=99.0), tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert ledger.read(path) == record()
+
+
+def test_an_unwritable_folder_is_named(tmp_path):
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    with pytest.raises(LedgerError, match=r"cannot write .*ledger.*make the folder writable"):
+        ledger.write(record(), tmp_path / "ledger")
+
+
+def edited(path, change):
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda data: data["spec"].update(seed=7), "is not its spec's, .* the file was edited; train the run again"),
+        (lambda data: data.update(key="0" * 16), "the file was edited"),
+        (lambda data: data.pop("key"), "KeyError"),
+        (lambda data: data.pop("flops"), "flops"),
+        (lambda data: data.update(colour="red"), "colour"),
+        (lambda data: data["test"].pop("nll"), "nll"),
+        (lambda data: data["spec"]["train"].update(lr="high"), r"TrainConfig\.lr"),
+        (lambda data: data["spec"]["model"].update(kind="mamba"), "unknown model kind"),
+    ],
+)
+def test_an_edited_record_is_refused(tmp_path, change, reason):
+    path = ledger.write(record(), tmp_path)
+    edited(path, change)
+    with pytest.raises(LedgerError, match=rf"(?s){path.name}.*{reason}"):
+        ledger.read(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"key": 1, "spec": []}'])
+def test_a_broken_file_is_named_skipped_and_kept(tmp_path, content):
+    kept = ledger.write(record(), tmp_path)
+    broken = tmp_path / "markov-linear-s0-0123456789abcdef.json"
+    broken.write_bytes(content)
+    with pytest.warns(LedgerWarning, match=broken.name):
+        found = Ledger([tmp_path])
+    assert list(found.records) == [record().spec.key]
+    assert broken.read_bytes() == content
+    assert kept.exists()
+
+
+def test_other_json_files_are_no_records(tmp_path):
+    (tmp_path / "corpora").mkdir()
+    (tmp_path / "corpora" / "ptb-eos.json").write_text("{}")
+    assert Ledger([tmp_path, tmp_path / "absent"]).records == {}
+
+
+def test_the_first_folder_wins_unless_stale(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    ledger.write(record(seconds=1.0), first)
+    ledger.write(record(seconds=2.0), second)
+    assert Ledger([first, second]).find(spec()).seconds == 1.0
+    assert Ledger([second, first]).find(spec()).seconds == 2.0
+    ledger.write(record(version="last-0 adam-1"), first)
+    assert Ledger([first, second]).find(spec()).seconds == 2.0
+
+
+def test_a_stale_record_is_no_hit_and_says_why(tmp_path, monkeypatch):
+    ledger.write(record(), tmp_path)
+    monkeypatch.setitem(versions.PROTOCOLS, "last", 9)
+    found = Ledger([tmp_path])
+    assert found.find(spec()) is None
+    assert found.explain(spec()) == "stale: made by last-1 adam-1, the code is now last-9 adam-1"
+
+
+def test_versions_name_what_the_spec_uses():
+    assert versions.current(spec(loss_at="all", optimizer="adamw")) == "all-1 adamw-1"
+    assert versions.current(spec(NgramConfig(), epochs=1)) == "ngram-1"
+
+
+def test_a_look_up_explains_itself(tmp_path):
+    for planned in (spec(), spec(seed=1, lr=0.5), spec(dataclasses.replace(TRANSFORMER, n_layer=3))):
+        ledger.write(record(planned), tmp_path)
+    found = Ledger([tmp_path])
+    assert found.explain(spec()) == "hit"
+    assert found.explain(spec(LINEAR)) == "miss: no record of any linear run"
+    assert found.explain(spec(seed=1)) in (
+        "miss: the nearest record has train.lr=0.5 instead of 0.0003",
+        "miss: the nearest record has seed=0 instead of 1",
+    )
+    assert found.explain(spec(seed=1, lr=0.25)) == "miss: the nearest record has train.lr=0.5 instead of 0.25"
+    assert Ledger([]).explain(spec()).startswith("miss")
+
+
+def test_rows_are_flat():
+    done, diverged = ledger.rows([record(), record(valid=None, test=None, status="diverged")])
+    assert done["model.kind"] == "transformer"
+    assert done["train.lr"] == 3e-4
+    assert (done["valid_nll"], done["test_nll"], done["test_se"]) == (2.0, 2.0, 0.04)
+    assert (diverged["test_nll"], diverged["status"]) == (None, "diverged")
+    assert done.keys() == diverged.keys()
+    assert not [name for name, value in done.items() if isinstance(value, dict | list)]
+
+
+def test_every_published_record_reads_and_is_where_its_name_says():
+    published = sorted(paths.LEDGER.glob("**/*-s*-*.json"))
+    if not published:
+        pytest.skip("docs/ledger holds no record")
+    records = [ledger.read(path) for path in published]
+    assert [path.name for path in published] == [ledger.file_name(r.spec) for r in records]
+    stale = [path.name for path, r in zip(published, records, strict=True) if r.is_stale]
+    assert not stale, "these records were made by another version of the code; train them again"

@@ -1,0 +1,96 @@
+import ast
+import inspect
+import re
+
+import nbformat
+import papermill
+import pytest
+
+from tinylm import notebooks, paths, study
+from tinylm.profiles import FULL, PROFILES
+
+SOURCES = {section: paths.NOTEBOOKS / f"{name}.ipynb" for section, name in study.NOTEBOOKS.items()}
+MAX_CELL_LINES = 15
+
+
+def cells(section, kind):
+    return [cell for cell in nbformat.read(SOURCES[section], as_version=4).cells if cell.cell_type == kind]
+
+
+@pytest.mark.parametrize("section", SOURCES)
+def test_stored_parameters_are_the_full_profile(section):
+    (cell,) = [cell for cell in cells(section, "code") if "parameters" in cell.metadata.get("tags", [])]
+    stored = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
+    assert stored == FULL[section]
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("section", study.SECTIONS)
+def test_every_profile_has_the_parameters_of_the_section(section, profile):
+    assert set(PROFILES[profile][section]) == set(inspect.signature(study.SECTIONS[section]).parameters)
+
+
+@pytest.mark.parametrize("section", SOURCES)
+def test_metadata_is_that_of_any_python3_kernel_and_holds_no_widget_state(section):
+    notebook = nbformat.read(SOURCES[section], as_version=4)
+    assert notebook.metadata == notebooks.KERNEL_METADATA
+    assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
+
+
+@pytest.mark.parametrize("section", SOURCES)
+def test_cells_are_short_and_define_nothing(section):
+    for cell in cells(section, "code"):
+        assert len(cell.source.splitlines()) <= MAX_CELL_LINES, cell.source
+        assert not re.search(r"^\s*(def|class) ", cell.source, re.MULTILINE), cell.source
+
+
+@pytest.mark.parametrize("section", SOURCES)
+def test_stored_outputs_exist_so_that_nbval_compares_something(section):
+    outputs = [output for cell in cells(section, "code") for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+    compared = [output for output in outputs if "text/csv" in output.get("data", {})]
+    assert len(compared) >= 3, "a table or figure with its numbers is what nbval compares"
+
+
+@pytest.mark.parametrize("section", SOURCES)
+def test_typed_prose_holds_no_result(section):
+    for cell in cells(section, "markdown"):
+        assert not re.search(r"\d\.\d{3}", cell.source), (
+            f"a number with three decimals is a result; compute it in a cell: {cell.source[:80]}"
+        )
+
+
+def test_sections_are_found_by_name_notebook_or_number():
+    assert {notebooks.section_of(name) for name in ("sweeps", "03_sweeps", "03_sweeps.ipynb", "03")} == {"sweeps"}
+    with pytest.raises(notebooks.NotebookError, match="unknown section or notebook 'sweep'; choose one of 01_data"):
+        notebooks.section_of("sweep")
+
+
+def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
+    notebook = nbformat.v4.new_notebook(metadata={"papermill": {"start_time": "now"}})
+    cell = nbformat.v4.new_code_cell("1", id="a", metadata={"tags": ["parameters"], "papermill": {"duration": 1}})
+    cell.outputs = [nbformat.v4.new_output("stream", name=name, text="x") for name in ("stdout", "stderr")]
+    notebook.cells = [cell]
+    path = tmp_path / "n.ipynb"
+    nbformat.write(notebook, path)
+    notebooks.clean(path)
+    cleaned = nbformat.read(path, as_version=4)
+    assert cleaned.metadata == notebooks.KERNEL_METADATA
+    assert cleaned.cells[0].metadata == {"tags": ["parameters"]}
+    assert [output.name for output in cleaned.cells[0].outputs] == ["stdout"]
+
+
+def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(tmp_path, monkeypatch):
+    notebook = nbformat.v4.new_notebook(metadata=notebooks.KERNEL_METADATA)
+    notebook.cells = [nbformat.v4.new_code_cell("1 / 0", id="a")]
+    nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    with pytest.raises(notebooks.NotebookError, match=r"(?s)03_sweeps.*cell.*ZeroDivisionError.*run_me.py --only 03_sweeps"):
+        notebooks.execute("sweeps", "full", tmp_path / "out")
+
+
+def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monkeypatch):
+    monkeypatch.setitem(PROFILES, "odd", {"sweeps": {"seedz": [0]}})
+    monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **kwargs: pytest.fail("the kernel was started"))
+    with pytest.raises(notebooks.NotebookError, match="no parameter seedz; it has corpus"):
+        notebooks.execute("sweeps", "odd", tmp_path)

@@ -1,0 +1,82 @@
+"""The whole line on generated text: training, every notebook through papermill, figures and report; and what can go wrong with it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tinylm import ledger, paths, pipeline, readme, study
+
+ALL = tuple(study.SECTIONS)
+
+
+def run_me(*arguments):
+    command = [sys.executable, paths.ROOT / "run_me.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT / "docs", timeout=280)
+
+
+def test_the_smoke_study_trains_runs_every_notebook_and_typesets_the_report():
+    done = run_me("--profile", "smoke", "--device", "cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Done in" in done.stdout
+    folder = paths.OUT / "smoke"
+    assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
+    assert "<html" in (folder / "report.html").read_text(encoding="utf-8")
+    assert len(list((folder / "notebooks").glob("*.ipynb"))) == len(study.NOTEBOOKS)
+    assert (folder / "figures" / "sweeps.csv").read_text().count("\n") > 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--profile", "huge"], "invalid choice: 'huge'"),
+        (["--only", "03_sweep"], "unknown section or notebook '03_sweep'; choose one of 01_data"),
+        (["--verify", "-1"], "must not be negative"),
+        (["--verify", "soon"], "a number of minutes"),
+        (["--device", "abacus"], "invalid choice: 'abacus'"),
+        (["--data-dir", "no/such/folder"], "is not a folder"),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_one_clear_line_and_exit_code_2(arguments, message):
+    done = run_me(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_status_names_what_is_recorded_and_trains_nothing():
+    done = run_me("--status")
+    assert done.returncode == 0
+    assert "full study" in done.stdout and "recorded" in done.stdout
+    assert "Notebooks" not in done.stdout
+
+
+def test_a_fresh_study_trains_everything_again(monkeypatch):
+    request = pipeline.Request("smoke", ("rope",), "cpu", None, True)
+    assert len(request.missing()) == len(request.plan) > 0
+
+
+def test_the_published_figures_are_not_the_small_profiles():
+    assert pipeline.Request("smoke", ALL, "cpu", None, False).folder != pipeline.Request("full", ALL, "cpu", None, False).folder
+
+
+def test_the_readme_table_is_that_of_the_ledger():
+    text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    assert readme.results_table() in text, "run python run_me.py and commit the README"
+
+
+def test_a_readme_without_markers_is_refused(tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("no markers")
+    with pytest.raises(readme.ReadmeError, match="results: begin"):
+        readme.update(path)
+    assert path.read_text() == "no markers"
+
+
+def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
+    path = tmp_path / "README.md"
+    path.write_text(f"a\n{readme.BEGIN}\nold\n{readme.END}\nb\n")
+    readme.update(path)
+    assert "Transformer" in path.read_text()
+    monkeypatch.setattr(ledger, "write_text", lambda *args: pytest.fail("written again"))
+    readme.update(path)

@@ -1,0 +1,49 @@
+import matplotlib.pyplot as plt
+import pytest
+from synthetic import record, results
+
+from tinylm import corpus_stats, data, plots
+from tinylm.config import LinearConfig, NgramConfig
+from tinylm.results import Result
+
+COUNTS = Result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_families_keep_their_colours_and_others_stay_apart():
+    assert plots.colours(["Linear", "MLP"]) == {"Linear": plots.COLOURS[0], "MLP": plots.COLOURS[1]}
+    assert len(set(plots.colours(["Linear, T = 32", "Linear, T = 64"]).values())) == 2
+
+
+def test_loss_curves_draw_the_mean_over_seeds():
+    _, rows = plots.loss_curves(results(Linear=[2.0, 3.0]))
+    assert [row["mean_nll"] for row in rows if row["curve"] == "valid_nll"] == [3.0, 2.75]
+
+
+def test_trajectories_hold_every_seed_the_counts_and_the_floor():
+    fig, rows = plots.trajectories([*results(Linear=[2.0, 3.0]), COUNTS], floor=1.0)
+    assert {row["name"] for row in rows} == {"Linear", "KN-6", "exact floor"}
+    assert {row.get("seed") for row in rows if row["name"] == "Linear"} == {0, 1}
+    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["Linear", "KN-6 counts", "exact floor"]
+
+
+def test_test_against_flops_shows_both_costs():
+    _, rows = plots.test_against_flops([*results(Linear=[2.0, 3.0]), COUNTS])
+    assert rows[0]["test_nll"] == 2.5 and rows[0]["flops_textbook"] == 2 * rows[0]["flops"]
+    assert rows[-1] == {"name": "KN-6", "test_nll": pytest.approx(1.7)}
+
+
+def test_sweep_panels_take_the_varied_field_from_the_spec():
+    found = [Result(f"Linear, T = {t}", record(t / 10, model=LinearConfig(context_length=t, d_model=4), start=t)) for t in (8, 16)]
+    _, rows = plots.sweep_panels(found, {"Linear": "context_length"})
+    assert [(row["context_length"], row["test_nll"]) for row in rows] == [(8, 0.8), (16, 1.6)]
+
+
+def test_zipf_draws_each_corpus():
+    _, rows = plots.zipf([corpus_stats.corpus_statistics(data.load("grammar-char"))])
+    assert {row["corpus"] for row in rows} == {"grammar-char"}

@@ -1,0 +1,62 @@
+import json
+
+import pytest
+
+from tinylm import ledger, paths, results, study, sweep
+from tinylm.config import LinearConfig, RunSpec, TrainConfig
+from tinylm.study import Planned
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    """Empty ledgers in place of the project's."""
+    monkeypatch.setattr(paths, "LEDGER", tmp_path / "published")
+    monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path / "local")
+    return tmp_path
+
+
+def small_run():
+    train = TrainConfig(steps=2, batch_size=4, eval_tokens=20)
+    return Planned("sweeps", "Linear", RunSpec(corpus="grammar-char", model=LinearConfig(context_length=4, d_model=4), train=train))
+
+
+def test_a_published_run_is_never_trained_in_a_notebook(folders, monkeypatch):
+    monkeypatch.setattr(sweep, "train_all", lambda *args: pytest.fail("training was started"))
+    with pytest.raises(results.MissingRecords, match="python -m tinylm train --missing --section rope"):
+        results.run(study.section_plan("rope", "full"))
+
+
+def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
+    planned = small_run()
+    calls = []
+
+    def train_all(runs, settings, done):
+        calls.append(runs)
+        for run in runs:
+            record = sweep.run_one(run.spec, sweep.Settings(weights=folders, checkpoints=folders), lambda *args: None, lambda: False)
+            ledger.write(record, paths.LOCAL_LEDGER / run.section)
+        return []
+
+    monkeypatch.setattr(sweep, "train_all", train_all)
+    first, second = results.run([planned]), results.run([planned])
+    assert first == second
+    assert calls == [[planned]]
+
+
+def test_what_is_missing_is_named_with_its_command(folders, capsys):
+    runs = [run for run in study.section_plan("control", "full") if run.name in ("Uniform", "Unigram")]
+    record = sweep.run_one(runs[0].spec, sweep.Settings(), lambda *args: None, lambda: False)
+    ledger.write(record, paths.LEDGER / "control")
+    found = results.run(runs)
+    assert [result.name for result in found] == ["Uniform"]
+    assert "Unigram (1 seed)" in capsys.readouterr().out
+
+
+def test_corpus_statistics_are_kept_and_renewed_when_the_text_changes(folders):
+    (fresh,) = results.corpus_statistics(["grammar-char"])
+    path = paths.LOCAL_LEDGER / "corpora" / "grammar-char.json"
+    assert json.loads(path.read_text()) == fresh
+    path.write_text(json.dumps(fresh | {"vocab_size": 0}))
+    assert results.corpus_statistics(["grammar-char"])[0]["vocab_size"] == 0
+    path.write_text(json.dumps(fresh | {"sha256": "another text"}))
+    assert results.corpus_statistics(["grammar-char"]) == [fresh]

@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import LINEAR, MLP, SIZES, TRANSFORMER, spec
+
+from tinylm.config import ConfigError, NgramConfig
+from tinylm.scoring import BLOCK_SIZE, block_bootstrap_se, check_scoring, eval_context, scored_range, summarise
+
+
+@given(context=st.integers(0, 8), start=st.integers(0, 60), tokens=st.integers(0, 60), n_split=st.integers(0, 60))
+def test_the_scored_range_lies_in_the_split_after_a_full_context(context, start, tokens, n_split):
+    planned = spec(eval_context=context, eval_start=start, eval_tokens=tokens)
+    first = start or context or TRANSFORMER.context_length
+    if first >= n_split or first < (context or TRANSFORMER.context_length):
+        with pytest.raises(ConfigError):
+            scored_range(planned, n_split)
+        return
+    wanted = scored_range(planned, n_split)
+    assert wanted.start == first
+    assert wanted.stop == (min(first + tokens, n_split) if tokens else n_split)
+
+
+def test_errors_name_the_mend():
+    with pytest.raises(ConfigError, match="markov has 8 tokens and scoring starts at token 8; lower it"):
+        scored_range(spec(), 8)
+    with pytest.raises(ConfigError, match="eval_start=7 leaves the first window short of its 8 tokens; raise it"):
+        scored_range(spec(eval_start=7), 100)
+
+
+def test_counts_need_no_window():
+    assert scored_range(spec(NgramConfig(order=0), eval_tokens=0), 9) == range(9)
+    assert scored_range(spec(NgramConfig(order=3), eval_start=8, eval_tokens=0), 9) == range(8, 9)
+    assert eval_context(spec(NgramConfig(order=3))) == 2
+
+
+@pytest.mark.parametrize("settings", [{"eval_context": 9}, {"eval_stride": 9}, {"eval_context": 4, "eval_stride": 5}, {"eval_start": 599}])
+def test_what_cannot_be_scored_is_refused_before_training(settings):
+    with pytest.raises(ConfigError):
+        check_scoring(spec(**settings), SIZES)
+
+
+@pytest.mark.parametrize("model", [LINEAR, MLP])
+def test_linear_and_mlp_score_one_token_after_a_full_window(model):
+    check_scoring(spec(model), SIZES)
+    for settings in ({"eval_stride": 2}, {"eval_context": 3}):
+        with pytest.raises(ConfigError, match="scores one token after exactly 4; set eval_stride=1 and eval_context=0"):
+            check_scoring(spec(model, **settings), SIZES)
+
+
+@pytest.mark.parametrize("n_tokens", [1, 249, 250, 251, 1000, 1234])
+def test_a_score_is_the_mean_over_tokens(n_tokens):
+    nll_N = np.random.default_rng(0).gamma(2.0, size=n_tokens).astype(np.float32)
+    score = summarise(spec(eval_start=20, eval_stride=2), "test", nll_N, 7, 2)
+    assert score.nll == pytest.approx(nll_N.astype(np.float64).mean(), rel=1e-12)
+    assert (score.split, score.n_tokens, score.start, score.stride, score.min_context) == ("test", n_tokens, 20, 2, 7)
+    assert len(score.blocks) == -(-n_tokens // BLOCK_SIZE)
+    means = [nll_N[i : i + BLOCK_SIZE].mean() for i in range(0, n_tokens, BLOCK_SIZE)]
+    assert score.blocks == pytest.approx(means, abs=1e-5)
+
+
+def test_a_score_starts_after_the_context_unless_told():
+    assert summarise(spec(), "valid", np.ones(3, np.float32), 8, 1).start == 8
+
+
+def test_the_block_error_is_the_analytic_one():
+    """Blocks of equal size: the bootstrap's variance is the variance of the block means over their number."""
+    means = np.random.default_rng(1).normal(2.0, 0.3, size=40)
+    error = block_bootstrap_se(means * BLOCK_SIZE, np.full(40, BLOCK_SIZE))
+    assert error == pytest.approx(means.std() / 40**0.5, rel=0.04)
+
+
+def test_the_block_error_of_correlated_tokens_exceeds_the_naive_one():
+    slow = np.repeat(np.random.default_rng(2).normal(2.0, 0.3, size=40), BLOCK_SIZE)
+    score = summarise(spec(), "test", slow, 8, 1)
+    assert score.se == pytest.approx(0.3 / 40**0.5, rel=0.3)
+    assert score.se > 10 * slow.std() / len(slow) ** 0.5
+
+
+def test_the_block_error_is_the_same_every_time():
+    nll_N = np.random.default_rng(3).gamma(2.0, size=2600)
+    assert summarise(spec(), "test", nll_N, 8, 1) == summarise(spec(), "test", nll_N, 8, 1)

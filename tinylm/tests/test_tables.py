@@ -1,0 +1,70 @@
+import pytest
+from synthetic import record, results
+
+from tinylm import corpus_stats, data, readings, study, tables
+from tinylm.config import NgramConfig
+from tinylm.results import Result
+
+
+def test_amounts_spreads_and_signs_are_written_one_way():
+    assert tables.amount(5.554e13) == r"$5.55 \times 10^{13}$"
+    assert tables.amount(0) == tables.spread(float("nan")) == "–"
+    assert tables.signed(-0.12345) == "−0.1235"
+    assert tables.signed(0.1) == "+0.1000"
+
+
+def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_own():
+    (run,) = [r for r in study.section_plan("architectures", "full") if r.name == "Transformer" and r.spec.seed == 0]
+    import dataclasses
+
+    ours = dataclasses.replace(record(2.01), spec=run.spec)
+    frame = tables.results([Result("Transformer", ours), Result("Other", record(1.5))]).set_index("model")
+    assert frame.loc["Transformer", "study"] == "2.0058"
+    assert frame.loc["Transformer", "ours − study"] == "+0.0042"
+    assert frame.loc["Other", "study"] == "–"
+
+
+def test_planned_counts_seeds_and_skips_counts():
+    frame = tables.planned(study.section_plan("architectures", "full"))
+    assert list(frame["model"]) == ["Linear", "MLP", "Self-Attention", "Transformer"]
+    assert list(frame["parameters"]) == ["1,073,345", "4,285,377", "231,617", "430,785"]
+    assert set(frame["seeds"]) == {5}
+
+
+def test_neighbours_pairs_seeds_within_a_family_only():
+    found = results(**{"MLP, 128 hidden": [2.5, 2.6], "MLP, 256 hidden": [2.4, 2.55], "Linear, T = 32": [3.0]})
+    frame = tables.neighbours(found)
+    assert len(frame) == 1
+    assert frame.loc[0, "second − first"] == "−0.0750"
+    assert frame.loc[0, "n"] == 2
+
+
+def test_tables_of_a_generated_corpus_need_no_file():
+    statistics = [corpus_stats.corpus_statistics(data.load("grammar-char"))]
+    assert tables.corpora(statistics).loc[0, "vocabulary"] == data.vocab_size("grammar-char")
+    assert tables.entropies(statistics).loc[0, "floor"] != "–"
+    assert tables.headings(statistics).loc[0, "test, seen"] == "–"
+
+
+def test_excess_is_the_distance_to_the_floor():
+    frame = tables.excess(results(a=[2.0]), {"test": 1.75}).set_index("model")
+    assert frame.loc["a", "excess"] == "+0.2500"
+    assert frame.loc["Exact floor", "test"] == "1.7500"
+
+
+def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
+    assert "no model is below it" in readings.control(results(a=[2.0]), {"test": 1.9})
+    assert "must be an error: a" in readings.control(results(a=[2.0]), {"test": 2.5})
+
+
+@pytest.mark.parametrize(
+    ("counts", "verdict"), [(1.5, "beat the best network"), (2.5, "do not beat the best network"), (2.0, "are level with the best network")]
+)
+def test_the_verdict_on_counts_follows_from_the_records(counts, verdict):
+    kn = Result("KN-6", record(counts, model=NgramConfig(order=6), eval_start=8))
+    assert f" {verdict}, MLP" in readings.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
+
+
+def test_the_words_reading_finds_the_epoch_of_the_best_valid_loss():
+    text = readings.words(results(**{"PTB Transformer": [6.0]}))
+    assert "best after epoch 2" in text and "n = 1" in text

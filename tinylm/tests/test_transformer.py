@@ -1,0 +1,239 @@
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import VOCAB_SIZE, transformer_configs
+from torch import nn
+
+from tinylm.config import ConfigError, TransformerConfig
+from tinylm.models import build
+
+PAPER = TransformerConfig(context_length=9, n_layer=3, n_head=4, d_model=16, d_ff=32, attention_dropout=0.0, ffn_dropout=0.0)
+SELF_ATTENTION = dataclasses.replace(PAPER, n_layer=1, d_ff=64)
+LEARNED = dataclasses.replace(PAPER, norm_place="pre", init="linear")
+ROPE = dataclasses.replace(LEARNED, position="rope")
+
+
+class PostNormBlock(nn.Module):
+    """The paper's block: nn.MultiheadAttention, then an FFN, each added and normalised."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.attention = nn.MultiheadAttention(config.d_model, config.n_head, batch_first=True)
+        self.norm1, self.norm2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
+        self.ffn = nn.Sequential(nn.Linear(config.d_model, config.d_ff), nn.ReLU(), nn.Linear(config.d_ff, config.d_model))
+
+    def forward(self, x):
+        future = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        x = self.norm1(x + self.attention(x, x, x, attn_mask=future, need_weights=False)[0])
+        return self.norm2(x + self.ffn(x))
+
+
+class PreNormBlock(nn.Module):
+    """The paper's RoPE ablation's block: separate q, k, v and out projections."""
+
+    def __init__(self, config):
+        super().__init__()
+        self.config = config
+        self.q, self.k, self.v, self.out = (nn.Linear(config.d_model, config.d_model) for _ in range(4))
+        self.norm1, self.norm2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
+        self.ffn = nn.Sequential(nn.Linear(config.d_model, config.d_ff), nn.ReLU(), nn.Linear(config.d_ff, config.d_model))
+
+    def forward(self, x):
+        y = self.norm1(x)
+        heads = [layer(y).unflatten(-1, (self.config.n_head, -1)).transpose(1, 2) for layer in (self.q, self.k, self.v)]
+        if self.config.position == "rope":
+            heads[:2] = [self.rotated(h) for h in heads[:2]]
+        mixed = F.scaled_dot_product_attention(*heads, is_causal=True)
+        x = x + self.out(mixed.transpose(1, 2).flatten(2))
+        return x + self.ffn(self.norm2(x))
+
+    def rotated(self, x):
+        half = x.shape[-1] // 2
+        angles = torch.outer(torch.arange(x.shape[2]).float(), self.config.rope_base ** (-torch.arange(half).float() / half))
+        turned = torch.complex(x[..., :half], x[..., half:]) * torch.complex(angles.cos(), angles.sin())
+        return torch.cat([turned.real, turned.imag], -1)
+
+
+class Reference(nn.Module):
+    """The paper's Transformer, every position computed in every block."""
+
+    def __init__(self, config):
+        super().__init__()
+        block = PostNormBlock if config.norm_place == "post" else PreNormBlock
+        self.tokens = nn.Embedding(VOCAB_SIZE, config.d_model)
+        self.positions = nn.Embedding(config.context_length, config.d_model) if config.position == "learned" else None
+        self.blocks = nn.Sequential(*(block(config) for _ in range(config.n_layer)))
+        self.norm, self.head = nn.LayerNorm(config.d_model), nn.Linear(config.d_model, VOCAB_SIZE)
+
+    def forward(self, x_BT):
+        x = self.tokens(x_BT)
+        if self.positions is not None:
+            x = x + self.positions(torch.arange(x_BT.shape[1]))
+        return self.head(self.norm(self.blocks(x)))
+
+
+def translated(ours, config):
+    """Our tensors (weights or gradients, by name) under the reference's names."""
+    out = {}
+    for name, tensor in ours.items():
+        for old, new in (
+            ("embedding.weight", "tokens.weight"),
+            ("positions.tokens.", "positions."),
+            ("attention.norm", "norm1"),
+            ("ffn.0.norm", "norm2"),
+            ("ffn.0.layer.up", "ffn.0"),
+            ("ffn.0.layer.down", "ffn.2"),
+            ("attention.layer.out", "attention.out_proj" if config.norm_place == "post" else "out"),
+        ):
+            name = name.replace(old, new)
+        out[name] = tensor
+    for i in range(config.n_layer):
+        for part in ("weight", "bias"):
+            q = out.pop(f"blocks.{i}.attention.layer.query.{part}")
+            k, v = out.pop(f"blocks.{i}.attention.layer.key_value.{part}").chunk(2)
+            if config.norm_place == "post":
+                out[f"blocks.{i}.attention.in_proj_{part}"] = torch.cat([q, k, v])
+            else:
+                out |= {f"blocks.{i}.{letter}.{part}": tensor for letter, tensor in zip("qkv", (q, k, v), strict=True)}
+    return out
+
+
+@pytest.mark.parametrize("config", [SELF_ATTENTION, PAPER, LEARNED, ROPE], ids=["self-attention", "transformer", "learned", "rope"])
+@pytest.mark.parametrize("n_out", [1, 9])
+def test_the_papers_models_with_the_same_weights(config, n_out):
+    torch.manual_seed(0)
+    model, reference = build(config, VOCAB_SIZE).double(), Reference(config).double()
+    reference.load_state_dict(translated(model.state_dict(), config))
+    x_BT, y_BN = torch.randint(VOCAB_SIZE, (5, 9)), torch.randint(VOCAB_SIZE, (5, n_out))
+    ours, theirs = model(x_BT, n_out), reference(x_BT)[:, -n_out:]
+    torch.testing.assert_close(ours, theirs)
+    for logits_BNV in (ours, theirs):
+        F.cross_entropy(logits_BNV.flatten(0, 1), y_BN.flatten()).backward()
+    gradients = translated({name: p.grad for name, p in model.named_parameters()}, config)
+    wanted = {name: p.grad for name, p in reference.named_parameters()}
+    assert gradients.keys() == wanted.keys()
+    for name, gradient in wanted.items():
+        torch.testing.assert_close(gradients[name], gradient)
+
+
+def distinct_tokens(config, n_batch=2):
+    torch.manual_seed(0)
+    return torch.randint(VOCAB_SIZE, (n_batch, config.context_length))
+
+
+@given(config=transformer_configs(), data=st.data())
+def test_computing_the_last_positions_only_changes_nothing(config, data):
+    n_out = data.draw(st.sampled_from(sorted({1, (config.context_length + 1) // 2, config.context_length})))
+    x_BT = distinct_tokens(config)
+    model = build(config, VOCAB_SIZE).double()
+    full = model.head(model.hidden(x_BT, config.context_length)[:, -n_out:])
+    part = model(x_BT, n_out)
+    torch.testing.assert_close(part, full)
+    direction = torch.randn(full.shape, dtype=full.dtype)
+    parameters = list(model.parameters())
+    for ours, theirs in zip(*(torch.autograd.grad(out, parameters, direction) for out in (part, full)), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
+@given(config=transformer_configs())
+def test_no_prediction_sees_a_later_token(config):
+    model = build(config, VOCAB_SIZE).double()
+    embedded = []
+    model.embedding.register_forward_hook(lambda module, args, out: embedded.append(out))
+    logits_BTV = model(distinct_tokens(config, 1), config.context_length)
+    direction = torch.randn(VOCAB_SIZE, dtype=torch.float64)
+    for t in range(config.context_length):
+        (gradient_BTD,) = torch.autograd.grad(logits_BTV[0, t] @ direction, embedded[0], retain_graph=True)
+        assert not gradient_BTD[0, t + 1 :].any()
+        assert gradient_BTD[0, : t + 1].abs().sum(-1).all() or config.d_model == 2  # a norm of two values leaves only their order
+
+
+@given(config=transformer_configs(), length=st.integers(1, 7))
+def test_a_shorter_window_is_the_start_of_a_longer_one(config, length):
+    length = min(length, config.context_length)
+    model, x_BT = build(config, VOCAB_SIZE).double(), distinct_tokens(config)
+    torch.testing.assert_close(model(x_BT[:, :length], length), model(x_BT, config.context_length)[:, :length])
+
+
+def test_a_longer_window_than_the_context_is_an_error():
+    with pytest.raises(ConfigError, match="a window of 10 tokens does not fit context_length=9; cut it"):
+        build(PAPER, VOCAB_SIZE)(torch.zeros(1, 10, dtype=torch.long), 1)
+
+
+def test_a_tied_head_is_the_embedding():
+    model = build(dataclasses.replace(PAPER, tied=True), VOCAB_SIZE)
+    assert model.head.weight is model.embedding.weight
+
+
+@pytest.mark.parametrize("place", ["embedding", "attention", "projection", "ffn"])
+def test_every_dropout_acts_in_training_only(place):
+    torch.manual_seed(0)
+    model, x_BT = build(dataclasses.replace(PAPER, **{f"{place}_dropout": 0.5}), VOCAB_SIZE), distinct_tokens(PAPER)
+    assert not torch.equal(model(x_BT, 1), model(x_BT, 1))
+    model.eval()
+    assert torch.equal(model(x_BT, 1), model(x_BT, 1))
+    plain = build(PAPER, VOCAB_SIZE).eval()
+    plain.load_state_dict(model.state_dict())
+    assert torch.equal(model(x_BT, 1), plain(x_BT, 1))
+
+
+def uniform(tensor, bound):
+    """Whether a large tensor looks drawn from U(-bound, bound)."""
+    return bool(0.98 * bound < tensor.abs().max() <= bound and abs(tensor.std() / bound - 3**-0.5) < 0.01 and abs(tensor.mean()) < 0.02 * bound)
+
+
+@pytest.fixture
+def wide():
+    torch.manual_seed(0)
+    return TransformerConfig(context_length=64, n_layer=2, d_model=128, d_ff=128)
+
+
+def test_multihead_initialisation_is_that_of_pytorchs_modules(wide):
+    attention = build(wide, 500).blocks[1].attention.layer
+    reference = nn.MultiheadAttention(128, 4)
+    bound = (6 / (128 + 3 * 128)) ** 0.5
+    for weight in (reference.in_proj_weight, attention.query.weight, attention.key_value.weight):
+        assert uniform(weight, bound)
+    for weight in (reference.out_proj.weight, attention.out.weight):
+        assert uniform(weight, 128**-0.5)
+    for bias in (reference.in_proj_bias, reference.out_proj.bias, attention.query.bias, attention.key_value.bias, attention.out.bias):
+        assert not bias.any()
+
+
+@pytest.mark.parametrize("init", ["multihead", "linear"])
+def test_other_parts_start_as_pytorch_starts_them(wide, init):
+    model = build(dataclasses.replace(wide, init=init), 500)
+    for embedding in (model.embedding, model.positions.embedding):
+        assert embedding.weight.std().item() == pytest.approx(1, abs=0.02)
+    layers = [model.head, model.blocks[0].ffn[0].layer.up, model.blocks[1].ffn[0].layer.down]
+    attention = model.blocks[0].attention.layer
+    layers += [attention.query, attention.key_value, attention.out] if init == "linear" else []
+    for layer in layers:
+        assert uniform(layer.weight, 128**-0.5)
+        assert 0 < layer.bias.abs().max() <= 128**-0.5
+    for norm in (m for m in model.modules() if isinstance(m, nn.LayerNorm)):
+        assert norm.weight.eq(1).all()
+        assert not norm.bias.any()
+
+
+def test_scaled_initialisation(wide):
+    model = build(dataclasses.replace(wide, init="scaled"), 500)
+    block = model.blocks[0]
+    for module in (model.embedding, model.positions.embedding, model.head, block.attention.layer.query, block.ffn[0].layer.up):
+        assert module.weight.std().item() == pytest.approx(0.02, rel=0.03)
+    for module in (block.attention.layer.out, block.ffn[0].layer.down):
+        assert module.weight.std().item() == pytest.approx(0.02 / 2, rel=0.03)
+        assert not module.bias.any()
+
+
+def test_an_initialisation_follows_the_seed():
+    models = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        models.append(build(PAPER, VOCAB_SIZE))
+    assert torch.equal(models[0].head.weight, models[1].head.weight)
+    assert not torch.equal(models[0].head.weight, models[2].head.weight)
