@@ -7,7 +7,7 @@ done, 1 a step failed, stopped or disagreed with its record, 2 a mistake on the 
 import sys
 import time
 
-from tinylm import pipeline, study, sweep
+from tinylm import pipeline, study
 from tinylm.cli.rebuild import arguments
 from tinylm.config import TinylmError
 
@@ -17,7 +17,7 @@ def main() -> int:
     args, started = arguments(__doc__), time.perf_counter()
     sections = tuple(dict.fromkeys(args.only)) if args.only else tuple(study.SECTIONS)
     request = pipeline.Request(args.profile, sections, args.device, args.data_dir, args.fresh)
-    print(f"1. Plan: {pipeline.describe(request, sweep.throughput())}")
+    print(f"1. Plan: {pipeline.describe(request)}")
     if args.status:
         return 0
     if args.train or args.fresh or not request.is_full:

@@ -60,14 +60,21 @@ def _coerce_number(owner: str, name: str, hint: type, value: Any) -> int | float
         raise ConfigError(f"{owner}.{name}: needs a whole number, got {value!r}")
     if value < 0:
         raise ConfigError(f"{owner}.{name}: must not be negative, got {value!r}")
-    return hint(value)
+    try:
+        return hint(value)
+    except OverflowError as error:
+        raise ConfigError(f"{owner}.{name}: {str(value)[:12]}... is too large") from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(_Checked):
-    """The shape of a model that reads `context_length` tokens; `kind` is its tag in records."""
+    """The shape of a model that reads `context_length` tokens; `kind` is its tag in records.
+
+    `predicts_every_position` is False for a model that gives one prediction per window.
+    """
 
     kind: ClassVar[str] = ""
+    predicts_every_position: ClassVar[bool] = True
     context_length: int = 128
 
     def check(self) -> None:
@@ -79,9 +86,9 @@ class ModelConfig(_Checked):
             self.require(getattr(self, name) > 0, f"{name} must be at least 1")
 
     def require_probability(self, *names: str) -> None:
-        """Raise ConfigError unless each named dropout is in [0, 1)."""
+        """Raise ConfigError unless each named dropout is below 1 by more than the masks can resolve."""
         for name in names:
-            self.require(getattr(self, name) < 1, f"{name} must be below 1, got {getattr(self, name)}")
+            self.require(getattr(self, name) <= 0.999, f"{name} must be at most 0.999, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +96,7 @@ class LinearConfig(ModelConfig):
     """Concatenated token embeddings, one linear layer to the vocabulary."""
 
     kind: ClassVar[str] = "linear"
+    predicts_every_position: ClassVar[bool] = False
     d_model: int = 128
 
     def check(self) -> None:
@@ -101,6 +109,7 @@ class MLPConfig(ModelConfig):
     """Concatenated token embeddings, `n_hidden` ReLU layers with dropout, a linear layer to the vocabulary."""
 
     kind: ClassVar[str] = "mlp"
+    predicts_every_position: ClassVar[bool] = False
     d_model: int = 128
     d_hidden: int = 256
     n_hidden: int = 2
@@ -216,6 +225,7 @@ class TrainConfig(_Checked):
         self.require(len(bounds) == 1, f"set exactly one of steps, epochs and flops above zero, got {bounds or 'none'}")
         self.require(self.batch_size > 0, "batch_size must be at least 1")
         self.require(self.lr > 0, "lr must be above zero")
+        self.require(self.optimizer != "adam" or self.weight_decay == 0, "adam has no weight_decay; set optimizer='adamw'")
         self.require(self.n_evals > 0, "n_evals must be at least 1")
         self.require(self.eval_stride > 0, "eval_stride must be at least 1")
         self.require(self.warmup <= 1, f"warmup is a fraction of the run, got {self.warmup}")
@@ -231,6 +241,12 @@ class RunSpec(_Checked):
     model: ModelConfig
     train: TrainConfig
     seed: int = 0
+
+    def check(self) -> None:
+        one_position = self.train.loss_at == "last" and self.train.eval_stride == 1
+        message = f"{self.model.kind} predicts one token per window; set loss_at='last' and eval_stride=1"
+        self.require(self.model.predicts_every_position or one_position, message)
+        self.require(self.seed < 2**63, f"seed must be below 2**63, got {self.seed}")
 
     @property
     def key(self) -> str:
@@ -249,42 +265,3 @@ def _changed(config: Any) -> dict[str, Any]:
         elif f.init and value != f.default:
             out[f.name] = value
     return out
-
-
-def to_dict(config: Any) -> dict[str, Any]:
-    """Every field of a config as JSON values, nested configs likewise, each model with its kind."""
-    out: dict[str, Any] = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if f.init:
-            out[f.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
-    return out
-
-
-def spec_from_dict(data: dict[str, Any]) -> RunSpec:
-    """The spec that `to_dict` wrote; absent fields take their defaults, unknown ones raise ConfigError."""
-    parts = dict(data)
-    model = dict(parts.pop("model", {}))
-    model_class = model_kinds().get(model.pop("kind", ""))
-    if model_class is None:
-        raise ConfigError(f"unknown model kind in {data.get('model')!r}; known: {', '.join(model_kinds())}")
-    train = _build(TrainConfig, parts.pop("train", {}))
-    return _build(RunSpec, parts | {"model": _build(model_class, model), "train": train})
-
-
-def _build(cls: type, fields: dict[str, Any]) -> Any:
-    known = [f.name for f in dataclasses.fields(cls) if f.init]
-    unknown = sorted(set(fields) - set(known))
-    if unknown:
-        raise ConfigError(f"{cls.__name__} has no field {', '.join(unknown)}; its fields are {', '.join(known)}")
-    return cls(**fields)
-
-
-def model_kinds() -> dict[str, type[ModelConfig]]:
-    """Every model config defined so far, by its tag; a new architecture appears here by subclassing ModelConfig."""
-    found, queue = {}, [ModelConfig]
-    while queue:
-        for cls in queue.pop().__subclasses__():
-            found[cls.kind] = cls
-            queue.append(cls)
-    return found

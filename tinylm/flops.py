@@ -132,7 +132,7 @@ def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
 def windows_at(steps: int, per_epoch: int, batch_size: int) -> int:
     """Windows trained on after `steps` updates: epochs of `per_epoch` windows, each ending with a smaller batch if need be."""
     epochs, rest = divmod(steps, math.ceil(per_epoch / batch_size))
-    return epochs * per_epoch + min(rest * batch_size, per_epoch)
+    return epochs * per_epoch + rest * batch_size
 
 
 def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import versions
-from tinylm.config import RunSpec, TinylmError, spec_from_dict, to_dict
+from tinylm.config import RunSpec, TinylmError
+from tinylm.serialise import spec_from_dict, to_dict
 
 
 class LedgerError(TinylmError):
@@ -102,7 +103,7 @@ def from_json(text: str) -> RunRecord:
         for name in ("valid", "test"):
             data[name] = None if data[name] is None else Score(**data[name])
         record = RunRecord(**data)
-    except (ValueError, KeyError, TypeError, AttributeError, TinylmError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, TinylmError) as error:
         raise LedgerError(f"not a run record: {type(error).__name__}: {error}") from error
     if key != record.spec.key:
         raise LedgerError(f"its key {key} is not its spec's, {record.spec.key}: the file was edited; train the run again")

@@ -53,12 +53,12 @@ class Request:
         return [run for run in self.plan if found.find(run.spec) is None]
 
 
-def describe(request: Request, speed: float) -> str:
+def describe(request: Request) -> str:
     """The plan in one paragraph: runs recorded, runs to train, their FLOPs, the time this machine should take."""
     missing = request.missing()
     total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in missing)
     settings = sweep.Settings(device=request.device)
-    minutes = total / (speed * verify.EFFICIENCY * settings.n_workers) / 60
+    minutes = total / sweep.expected_speed(settings) / 60
     text = (
         f"{request.profile} study: {len(request.plan)} runs planned, {len(request.plan) - len(missing)} recorded, {len(missing)} to train"
     )
@@ -67,7 +67,9 @@ def describe(request: Request, speed: float) -> str:
 
 def train_missing(request: Request) -> None:
     """Train what the ledger lacks; PipelineError when it was stopped before the end."""
-    settings = sweep.Settings(device=request.device, data_dir=request.data_dir, folder=request.ledger)
+    settings = sweep.Settings(device=sweep.device(request.device), data_dir=request.data_dir, folder=request.ledger)
+    for name in {run.spec.corpus for run in request.missing()}:
+        data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
     left = sweep.train_all(request.missing(), settings, lambda run, record: None)
     if left:
         raise PipelineError(f"stopped with {len(left)} runs left; the same command continues them from their checkpoints")
@@ -119,15 +121,15 @@ def publish(request: Request, executed: list[Path]) -> Path:
 def check_live(request: Request, minutes: float) -> list[verify.Comparison]:
     """Retrain a sample of the published ledger on this machine and compare; says so when only generated text is at hand."""
     settings = sweep.Settings(
-        device=request.device,
+        device=sweep.device(request.device),
         data_dir=request.data_dir,
         folder=paths.OUT / "verify" / "ledger",
         checkpoints=paths.OUT / "verify" / "checkpoints",
         weights=paths.OUT / "verify" / "weights",
     )
-    runs = verify.sample(minutes, request.data_dir, settings.n_workers)
-    if all(run.spec.corpus in grammar.SOURCES for run in runs):
-        print(
-            "  no downloaded corpus is at hand: the live check retrains runs on generated text (`python -m tinylm download` gets the corpora)"
-        )
+    runs = verify.sample(minutes, settings)
+    if not runs:
+        print("  nothing was checked: no recorded run fits in this time; give --verify more minutes")
+    elif all(run.spec.corpus in grammar.SOURCES for run in runs):
+        print("  no other corpus is at hand (`python -m tinylm download`): the live check retrains runs on generated text")
     return verify.compare(runs, settings)

@@ -19,7 +19,9 @@ def scored_range(spec: RunSpec, n_split: int) -> range:
     start = spec.train.eval_start or eval_context(spec)
     stop = min(n_split, start + spec.train.eval_tokens) if spec.train.eval_tokens else n_split
     if start >= stop:
-        raise ConfigError(f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; lower it")
+        raise ConfigError(
+            f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; lower it"
+        )
     if start < eval_context(spec):
         raise ConfigError(f"eval_start={start} leaves the first window short of its {eval_context(spec)} tokens; raise it")
     return range(start, stop)
@@ -31,9 +33,11 @@ def check_scoring(spec: RunSpec, n_tokens: dict[str, int]) -> None:
         scored_range(spec, n_tokens[split])
     context, stride, length = eval_context(spec), spec.train.eval_stride, spec.model.context_length
     if not stride <= context <= length:
-        raise ConfigError(f"scoring needs eval_stride <= eval_context <= context_length, got {stride}, {context}, {length}; lower the first two")
-    if spec.model.kind in ("linear", "mlp") and (stride > 1 or context < length):
-        raise ConfigError(f"{spec.model.kind} scores one token after exactly {length}; set eval_stride=1 and eval_context=0")
+        raise ConfigError(
+            f"scoring needs eval_stride <= eval_context <= context_length, got {stride}, {context}, {length}; lower the first two"
+        )
+    if not spec.model.predicts_every_position and context < length:
+        raise ConfigError(f"{spec.model.kind} reads exactly {length} tokens; set eval_context=0")
 
 
 def summarise(spec: RunSpec, split: str, nll_N: np.ndarray, min_context: int, stride: int) -> Score:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tinylm import checkpoint, versions
 from tinylm.batches import WindowStarts
-from tinylm.config import ConfigError, RunSpec
+from tinylm.config import RunSpec
 from tinylm.data import Corpus
 from tinylm.evaluate import token_nlls
 from tinylm.flops import RunCost, run_cost, window_flops, windows_at
@@ -57,7 +57,7 @@ class _History:
 def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | None = None) -> RunRecord:
     """Train, validate and test one spec; continues from `hooks.checkpoint` where that file exists.
 
-    Raises ConfigError before any work for a spec that cannot run, Interrupted when `hooks.stop()` says so. A loss that is
+    Raises ConfigError before any work for a spec that its corpus cannot run, Interrupted when `hooks.stop()` says so. A loss that is
     not finite ends the run with status `diverged` and no scores. Writes the kept weights to `hooks.weights`.
     """
     run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
@@ -74,8 +74,6 @@ class _Run:
         self.cost: RunCost = run_cost(spec, corpus.info)
         self.starts = WindowStarts(spec, len(corpus.train))
         self.n_out = spec.model.context_length if spec.train.loss_at == "all" else 1
-        if self.n_out > 1 and spec.model.kind in ("linear", "mlp"):
-            raise ConfigError(f"{spec.model.kind} predicts one token per window; set loss_at='last'")
         check_scoring(spec, corpus.info.n_tokens)
         torch.manual_seed(spec.seed)
         self.model = build(spec.model, corpus.info.vocab_size).to(device)

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tinylm import data, fits, ledger, paths, study, sweep
 from tinylm.config import NgramConfig, TinylmError
@@ -13,8 +12,6 @@ from tinylm.results import Result
 from tinylm.study import Planned
 
 CONFIDENCE = 0.99
-# A training step reaches about this share of the speed of a large matrix product.
-EFFICIENCY = 0.4
 
 
 class VerifyError(TinylmError):
@@ -44,12 +41,12 @@ class Comparison:
         return f"{self.name} on {self.corpus}: recorded {self.recorded:.4f}, retrained {self.retrained:.4f}: {verdict}"
 
 
-def sample(minutes: float, data_dir: Path | None, workers: int) -> list[Planned]:
+def sample(minutes: float, settings: sweep.Settings) -> list[Planned]:
     """The cheapest recorded runs, one seed each, whose corpora are at hand and which fit in the time on this machine."""
     found = ledger.Ledger([paths.LEDGER])
-    budget = minutes * 60 * workers * EFFICIENCY * sweep.throughput()
+    budget = minutes * 60 * sweep.expected_speed(settings)
     runs = [r for r in study.plan("full") if r.spec.seed == 0 and not isinstance(r.spec.model, NgramConfig) and found.find(r.spec)]
-    usable = [r for r in runs if data.available(r.spec.corpus, data_dir)]
+    usable = [r for r in runs if data.available(r.spec.corpus, settings.data_dir)]
     chosen: list[Planned] = []
     for run in sorted(usable, key=_cost):
         budget -= _cost(run)

@@ -2,7 +2,7 @@
 
 import argparse
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,14 @@ def choose(profile: str, section: str | None, seeds: Sequence[int] | None) -> li
     if unknown:
         raise UsageError(f"no planned run has seed {unknown[0]}; choose from {' '.join(map(str, known))}")
     return [run for run in runs if seeds is None or run.spec.seed in seeds]
+
+
+def distinct(runs: Sequence[Planned], identity: Callable[[Planned], Hashable]) -> list[Planned]:
+    """The first run of each identity, in order: sections may share a run, and seeds share a name."""
+    found: dict[Hashable, Planned] = {}
+    for run in runs:
+        found.setdefault(identity(run), run)
+    return list(found.values())
 
 
 def cost(spec: RunSpec) -> RunCost:

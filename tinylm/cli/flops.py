@@ -5,9 +5,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from tinylm import data, flops, grammar, paper, study
+from tinylm import data, flops, study
 from tinylm.cli import specs
-from tinylm.cli.common import UsageError, choose, command, cost, short, table, whole
+from tinylm.cli.common import UsageError, choose, command, cost, distinct, short, table, whole
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
 
@@ -79,22 +79,18 @@ def breakdown(run: Planned) -> dict[str, Any]:
 
 def paper_rows() -> list[dict[str, Any]]:
     """The paper's runs: parameters, costs as we count them, and what it states of both."""
-    runs = [run for run in study.plan("full") if run.name in paper.ROWS and run.spec.corpus not in grammar.SOURCES]
     rows = []
-    for run in _one_seed(runs):
-        found = breakdown(run)
-        del found["parts"]
-        stated = paper.ROWS[run.name]
-        rows.append(found | {"n_params_stated": stated.n_params, "flops_2nd_stated": stated.flops_2nd})
+    for run in _one_seed(study.plan("full")):
+        stated = study.paper_row(run.spec)
+        if stated is not None:
+            found = breakdown(run)
+            del found["parts"]
+            rows.append(found | {"n_params_stated": stated.n_params, "flops_2nd_stated": stated.flops_2nd})
     return rows
 
 
 def _one_seed(runs: list[Planned]) -> list[Planned]:
-    """The first run of each name in a section."""
-    first: dict[tuple[str, str], Planned] = {}
-    for run in runs:
-        first.setdefault((run.section, run.name), run)
-    return list(first.values())
+    return distinct(runs, lambda run: (run.section, run.name))
 
 
 def _describe(found: dict[str, Any]) -> str:

@@ -1,13 +1,15 @@
 """Flags -> specs: one or a few single runs described on the command line; several values of a flag make several runs."""
 
 import argparse
+import contextlib
 import itertools
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 from tinylm import data
 from tinylm.cli.common import UsageError
-from tinylm.config import TrainConfig, TransformerConfig, spec_from_dict
+from tinylm.config import TrainConfig, TransformerConfig
+from tinylm.serialise import spec_from_dict
 from tinylm.study import Planned
 
 SECTION = "local"  # the folder of the ledger that holds single runs
@@ -32,10 +34,10 @@ EVAL_TOKENS, EVALS = 10_000, 4  # the paper's scored tokens; validations of a ru
 
 
 def _number(text: str) -> int | float:
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number")
 
 
 def _choices(owner: type, name: str) -> dict[str, Any]:
@@ -119,7 +121,7 @@ def _assignment(text: str) -> tuple[str, int | float | bool | str]:
         return field, value == "true"
     try:
         return field, _number(value)
-    except ValueError:
+    except argparse.ArgumentTypeError:
         return field, value
 
 

@@ -18,6 +18,7 @@ from tinylm.cli.common import (
     choose,
     command,
     cost,
+    distinct,
     duration,
     minutes,
     outcome,
@@ -38,7 +39,7 @@ EXAMPLES = """
   python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
   python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
 exit code: 0 when nothing is left, 1 when runs are left or one diverged or failed"""
-EFFICIENCY = 0.4  # of the speed of one large product, what training reached on a CPU: 0.35 to 0.58 over the study's models
+RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach a step where they save
 
 
 def add(commands: Any) -> None:
@@ -51,7 +52,7 @@ def add(commands: Any) -> None:
     specs.add_flags(parser)
     group = parser.add_argument_group("both")
     group.add_argument("--seeds", "--seed", nargs="+", type=whole(0), metavar="N", help="only these (--missing: every one, single runs: 0)")
-    group.add_argument("--minutes", type=minutes, metavar="M", help="stop in time to end after this many; the same command goes on")
+    group.add_argument("--minutes", type=minutes, metavar="M", help="end after about this many; the same command goes on")
     group.add_argument("--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs, anew after each finished one")
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(cuda where there is one)")
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
@@ -60,7 +61,8 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train what the arguments ask for and is not recorded; 0 when all of it is."""
-    planned, folder = (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), paths.LOCAL_LEDGER)
+    runs, folder = (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), paths.LOCAL_LEDGER)
+    planned = distinct(runs, lambda run: run.spec.key)
     if args.data_dir is not None and not args.data_dir.is_dir():
         raise UsageError(f"--data-dir {args.data_dir} is not a folder")
     found = read_ledger()
@@ -108,7 +110,7 @@ def _train(
 ) -> list[Planned]:
     """Train the wanted runs, add their records to `records`, and return the runs that are left."""
     sweep = _load_sweep()
-    device = _device(args.device)
+    device = sweep.device(args.device)
     for name in dict.fromkeys(run.spec.corpus for run in wanted):
         data.load(name, args.data_dir)  # once here, before every process does: found, checked, cached
     settings = sweep.Settings(
@@ -116,7 +118,7 @@ def _train(
         workers=min(args.workers or sweep.Settings(device=device).n_workers, len(wanted)),
         data_dir=args.data_dir,
         folder=folder,
-        minutes=max(args.minutes - (time.monotonic() - args.started) / 60, 1e-3) if args.minutes else 0.0,
+        minutes=max(RESERVE * args.minutes - (time.monotonic() - args.started) / 60, 1e-3) if args.minutes else 0.0,
         checkpoints=paths.CHECKPOINTS,
         weights=paths.WEIGHTS,
     )
@@ -142,22 +144,13 @@ def _load_sweep() -> ModuleType:
     return sweep
 
 
-def _device(wanted: str) -> str:
-    import torch
-
-    available = torch.cuda.is_available()
-    if wanted == "cuda" and not available:
-        raise UsageError("--device cuda: torch finds no CUDA device here; use --device cpu")
-    return "cuda" if available and wanted != "cpu" else "cpu"
-
-
 def _forecast(sweep: ModuleType, settings: Any, flops: int) -> str:
     """Where the records go, on what they are made, and about how long it takes."""
     processes = f"{settings.n_workers} process{'es' if settings.n_workers > 1 else ''}"
     place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
     if settings.device != "cpu":
         return place
-    rate = EFFICIENCY * sweep.throughput(0.5) * settings.n_workers
+    rate = sweep.expected_speed(settings, 0.5)
     limit = f", stopping after {duration(60 * settings.minutes)}" if settings.minutes else ""
     return f"{place}, about {duration(flops / rate)} at {short(rate)} FLOP/s{limit}"
 

@@ -1,5 +1,7 @@
 """Linear and MLP: the window's embeddings concatenated, then matrix products. They predict one token per window."""
 
+import itertools
+
 from torch import Tensor, nn
 
 from tinylm.config import ConfigError, LinearConfig, MLPConfig
@@ -42,7 +44,7 @@ class MLP(_Concatenated):
     def __init__(self, config: MLPConfig, vocab_size: int) -> None:
         super().__init__(config.context_length, config.d_model, vocab_size)
         widths = [config.context_length * config.d_model] + [config.d_hidden] * config.n_hidden
-        layers = [(nn.Linear(a, b), nn.ReLU(), Dropout(config.dropout)) for a, b in zip(widths, widths[1:], strict=False)]
+        layers = [(nn.Linear(a, b), nn.ReLU(), Dropout(config.dropout)) for a, b in itertools.pairwise(widths)]
         self.layers = nn.Sequential(*(module for layer in layers for module in layer))
         self.head = nn.Linear(config.d_hidden, vocab_size)
 

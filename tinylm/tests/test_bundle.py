@@ -86,7 +86,11 @@ def link(target, kind=tarfile.SYMTYPE):
 
 
 BAD_MEMBERS = {
-    "leaves the folder": [("../" + name(made()), text(made())), ("local/../../" + name(made()), text(made())), ("/tmp/" + name(made()), b"")],
+    "leaves the folder": [
+        ("../" + name(made()), text(made())),
+        ("local/../../" + name(made()), text(made())),
+        ("/tmp/" + name(made()), b""),
+    ],
     "not a regular file": [(link("/etc/passwd"), b""), (link(name(made()), tarfile.LNKTYPE), b""), (link("", tarfile.FIFOTYPE), b"")],
     "not named like a record": [("local/notes.txt", b"x"), ("corpora/ptb.json", b"{}"), (name(made(), "a b"), text(made()))],
     "not a run record": [(name(made()), b"{"), (name(made()), b"\xff"), (name(made()), b"[]"), (name(made()), b"[" * 100_000)],

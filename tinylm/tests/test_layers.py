@@ -49,7 +49,8 @@ def test_ffn_formulas():
     torch.manual_seed(0)
     x = torch.randn(2, 4, 12)
     plain, gated = FFN(CONFIG, ReLUSquared()), SwiGLU(CONFIG)
-    torch.testing.assert_close(plain(x, 4), torch.clamp(x @ plain.up.weight.T + plain.up.bias, min=0) ** 2 @ plain.down.weight.T + plain.down.bias)
+    squared = torch.clamp(x @ plain.up.weight.T + plain.up.bias, min=0) ** 2
+    torch.testing.assert_close(plain(x, 4), squared @ plain.down.weight.T + plain.down.bias)
     gate, value = (x @ w.T + b for w, b in zip(gated.up.weight.split(5), gated.up.bias.split(5), strict=True))
     torch.testing.assert_close(gated(x, 4), (gate * torch.sigmoid(gate) * value) @ gated.down.weight.T + gated.down.bias)
     for layer in (plain, gated):

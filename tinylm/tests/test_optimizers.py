@@ -30,6 +30,10 @@ def test_cosine_and_linear_end_one_step_short_of_zero():
     assert linear == pytest.approx([2 - 2 * i / 8 for i in range(8)])
 
 
+def test_a_schedule_runs_from_the_end_of_the_warm_up_to_the_end():
+    assert rates(6, warmup=1 / 3, schedule="linear") == pytest.approx([1.0, 2.0, 2.0, 1.5, 1.0, 0.5])
+
+
 @given(
     num_steps=st.integers(1, 200),
     warmup=st.floats(0, 1),

@@ -53,6 +53,7 @@ def test_true_costs_of_the_study(name):
 
 
 def test_a_published_epoch_is_782_steps_whose_last_holds_16_windows():
-    one = run_cost(dataclasses.replace(SPECS["Linear"], train=dataclasses.replace(SPECS["Linear"].train, epochs=1)), data.info("tiny_shakespeare"))
-    assert (one.steps, one.windows) == (782, 50_000)
+    train = dataclasses.replace(SPECS["Linear"].train, epochs=1)
+    cost = run_cost(dataclasses.replace(SPECS["Linear"], train=train), data.info("tiny_shakespeare"))
+    assert (cost.steps, cost.windows) == (782, 50_000)
     assert 50_000 - 781 * 64 == 16

@@ -31,10 +31,10 @@ def test_a_value_outside_the_band_or_none_at_all_disagrees():
 
 
 def test_the_sample_is_the_cheapest_that_fits_and_needs_its_corpus(monkeypatch):
-    monkeypatch.setattr(verify.sweep, "throughput", lambda: 1e11)
+    monkeypatch.setattr(verify.sweep, "expected_speed", lambda settings: 8e10)
     monkeypatch.setattr(verify.data, "available", lambda name, data_dir: name == "grammar-char")
-    runs = verify.sample(1.0, None, 2)
+    runs = verify.sample(1.0, verify.sweep.Settings())
     assert runs and {run.spec.corpus for run in runs} == {"grammar-char"}
     assert [verify._cost(run) for run in runs] == sorted(verify._cost(run) for run in runs)
-    assert sum(verify._cost(run) for run in runs) <= 60 * 2 * verify.EFFICIENCY * 1e11
-    assert verify.sample(0.0, None, 2) == []
+    assert sum(verify._cost(run) for run in runs) <= 60 * 8e10
+    assert verify.sample(0.0, verify.sweep.Settings()) == []

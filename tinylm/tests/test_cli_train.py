@@ -1,0 +1,140 @@
+"""`train` from the command line: with a stand-in for the sweep, and once for real."""
+
+import shlex
+import signal
+from functools import partial
+
+import commandline
+import pytest
+from records import made
+
+from tinylm import bundle, ledger, paths, study, sweep
+from tinylm.__main__ import main
+
+SMOKE = "train --missing --profile smoke"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    """The repository's folders moved to an empty place."""
+    return commandline.move_home(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def call(capsys):
+    """Runs a command line; gives exit code, stdout, stderr."""
+    return partial(commandline.run, capsys)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """A stand-in for the sweep that records runs without training them; `limit` runs a call, then it stops."""
+
+    class Sweep:
+        limit, calls, fields, after = 1000, [], {}, staticmethod(lambda run: None)
+
+    def train_all(planned, settings, done):
+        Sweep.calls.append((planned, settings))
+        for run in planned[: Sweep.limit]:
+            record = made(spec=run.spec, **Sweep.fields)
+            ledger.write(record, settings.folder / run.section)
+            done(run, record)
+            Sweep.after(run)
+        return list(planned[Sweep.limit :])
+
+    Sweep.calls = []
+    monkeypatch.setattr(sweep, "train_all", train_all)
+    monkeypatch.setattr(sweep, "expected_speed", lambda settings, seconds: 1e9)
+    return Sweep
+
+
+def names(file):
+    return [entry.name for entry in bundle.entries(file)]
+
+
+def test_missing_runs_in_order_until_none_is_left(call, home, trained):
+    trained.limit = 3
+    plan = []
+    for run in study.plan("smoke"):  # two of its sections share runs
+        if run.spec.key not in {other.spec.key for other in plan}:
+            plan.append(run)
+    code, out, _ = call(f"{SMOKE} --minutes 9 --out {home / 'a.tar'}")
+    (planned, settings) = trained.calls[0]
+    assert code == 1 and planned == plan
+    assert settings.folder == paths.LOCAL_LEDGER and settings.checkpoints == paths.CHECKPOINTS and 8 < settings.minutes <= 9
+    assert out.startswith(f"{len(plan)} runs, 0 recorded, {len(plan)} to train: ") and "stopping after " in out
+    assert out.splitlines()[-1].startswith(
+        f"{len(plan) - 3} runs are left; continue with: python -m tinylm train --missing --profile smoke"
+    )
+    assert len(names(home / "a.tar")) == 3
+    trained.limit = 1000
+    assert main(shlex.split(out.splitlines()[-1].partition("tinylm ")[2])) == 0
+    assert trained.calls[1][0] == plan[3:] and len(names(home / "a.tar")) == len(plan)
+
+
+def test_the_full_profile_goes_to_the_published_ledger(call, trained, home, monkeypatch):
+    monkeypatch.setattr("tinylm.data.load", lambda name, folder: None)
+    assert call(f"train --missing --section rope --seeds 1 3 --data-dir {home} --device cpu --workers 7")[0] == 0
+    planned, settings = trained.calls[0]
+    assert [(run.name, run.spec.seed) for run in planned] == [(n, s) for s in (1, 3) for n in ("Learned positions", "RoPE")]
+    assert (settings.folder, settings.workers, settings.data_dir, settings.minutes) == (paths.LEDGER, 4, home, 0.0)
+    assert len(list((paths.LEDGER / "rope").iterdir())) == 4
+
+
+def test_the_bundle_is_whole_after_every_run(call, home, trained):
+    sizes = []
+    trained.after = lambda run: sizes.append(len(names(home / "a.tar")))
+    assert call(f"{SMOKE} --section words --out {home / 'a.tar'}")[0] == 0
+    assert sizes == list(range(1, len(sizes) + 1))
+    assert [p.name for p in home.glob("*") if p.is_file()] == ["a.tar"]
+
+
+def test_single_runs_are_found_again(call, trained):
+    line = "train --corpus grammar-char --model self-attention --heads 1 2 --steps 20"
+    code, out, _ = call(line)
+    assert code == 0 and "self-attention n_head=2" in out
+    assert len(list((paths.LOCAL_LEDGER / "local").iterdir())) == 2
+    code, out, _ = call(line)
+    assert code == 0 and out.startswith("2 runs, 2 recorded, 0 to train") and "3.2500 +- 0.0500" in out
+    assert len(trained.calls) == 1
+
+
+def test_a_diverged_single_run_is_a_failure(call, trained):
+    trained.fields = {"status": "diverged", "valid": None, "test": None}
+    code, out, _ = call("train --corpus grammar-char --model mlp")
+    assert code == 1 and "diverged" in out
+
+
+def test_a_killed_process_leaves_runs(call, trained):
+    def die(run):
+        raise sweep.SweepError("a training process was killed")
+
+    trained.after = die
+    code, out, err = call("train --corpus grammar-char --model mlp --seeds 0 1 --steps 5")
+    assert code == 1 and err == "failed: a training process was killed\n" and "1 runs are left" in out
+
+
+def test_sigterm_is_heard_as_ctrl_c(call, trained):
+    trained.after = lambda run: signal.raise_signal(signal.SIGTERM)
+    before = signal.getsignal(signal.SIGTERM)
+    assert call("train --corpus grammar-char --model mlp --steps 5")[0] == 130
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_device_that_is_not_there(call, trained, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    code, _, err = call(f"{SMOKE} --device cuda")
+    assert code == 2 and "finds no CUDA device" in err
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    assert call(f"{SMOKE} --device auto")[0] == 0 and trained.calls[0][1].device == "cuda" and trained.calls[0][1].workers == 1
+
+
+def test_a_tiny_run_for_real(call, home):
+    line = "train --corpus grammar-char --model transformer --layers 1 --d-model 8 --heads 2 --context-length 8 --steps 12 --eval-tokens 50"
+    code, out, err = call(f"{line} --workers 1 --device cpu --out {home / 'a.tar'}")
+    assert code == 0, err
+    (entry,) = bundle.entries(home / "a.tar")
+    assert entry.section == "local" and entry.record.steps == 12 and entry.record.status == "done"
+    assert f"{entry.record.test.nll:.4f} +- " in out and entry.record.spec.key in out
+    assert ledger.read(paths.LOCAL_LEDGER / entry.name) == entry.record
+    assert not list(paths.CHECKPOINTS.glob("*"))

@@ -1,0 +1,101 @@
+import dataclasses
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from specs import TRANSFORMER
+
+from tinylm import checkpoint, data, ledger, sweep, train
+from tinylm.checkpoint import CheckpointError
+from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
+from tinylm.ledger import Ledger
+from tinylm.study import Planned
+from tinylm.train import Interrupted
+
+TRAIN = TrainConfig(steps=120, n_evals=3, batch_size=4, eval_tokens=50)
+MODELS = {"Linear": LinearConfig(context_length=4, d_model=4), "Transformer": TRANSFORMER, "KN-2": NgramConfig(order=2)}
+PLANNED = [Planned("smoke", name, RunSpec(corpus="grammar-word", model=model, train=TRAIN)) for name, model in MODELS.items()]
+LINEAR = PLANNED[0].spec
+
+
+@pytest.fixture
+def settings(tmp_path):
+    folders = {"folder": tmp_path / "ledger", "checkpoints": tmp_path / "checkpoints", "weights": tmp_path / "weights"}
+    return sweep.Settings(workers=2, **folders)
+
+
+def interrupted(spec, settings):
+    """Train to the first look at the clock, leaving a checkpoint."""
+    with pytest.raises(Interrupted):
+        sweep.run_one(spec, settings, lambda *progress: None, lambda: True)
+    return settings.checkpoints / f"{spec.key}.safetensors"
+
+
+def test_a_deadline_leaves_runs_that_a_second_call_continues(settings):
+    late = dataclasses.replace(settings, minutes=1e-9)
+    assert sweep.train_all(PLANNED[:2], late, lambda run, record: pytest.fail("no run can be done in no time")) == PLANNED[:2]
+    assert Ledger([settings.folder]).records == {}
+    # A mark in the saved curve shows that the run was continued, not started again.
+    state = interrupted(LINEAR, settings)
+    tensors, facts = checkpoint.load(state)
+    facts["curve"][0]["train_nll"] = 123.0
+    checkpoint.save(state, tensors, facts)
+
+    done = []
+    assert sweep.train_all(PLANNED, settings, lambda run, record: done.append((run, record))) == []
+    found = Ledger([settings.folder / "smoke"])
+    assert sorted(run.name for run, _ in done) == sorted(MODELS)
+    for run, record in done:
+        assert record.spec == run.spec
+        assert found.find(run.spec).test.nll == pytest.approx(record.test.nll, rel=1e-6)
+    assert found.find(LINEAR).curve[0]["train_nll"] == 123.0
+    alone = train.train(LINEAR, data.load("grammar-word"))
+    assert found.find(LINEAR).test.nll == pytest.approx(alone.test.nll, rel=1e-5)
+    assert list(settings.checkpoints.iterdir()) == []
+    assert {p.stem for p in settings.weights.iterdir()} == {run.spec.key for run in PLANNED[:2]}
+
+
+def test_a_users_mistake_in_one_run_stops_the_others():
+    stopping, started = threading.Event(), threading.Event()
+
+    def other_run():
+        started.set()
+        assert stopping.wait(60)
+
+    def mistaken_run():
+        assert started.wait(60)
+        raise CheckpointError("delete it and train again")
+
+    with ThreadPoolExecutor(2) as pool, pytest.raises(CheckpointError, match="delete it"), sweep._stop_on_error(pool, stopping):
+        mistaken, other, waiting = (pool.submit(run) for run in (mistaken_run, other_run, other_run))
+        for future in sweep._as_completed({mistaken: 0, other: 1, waiting: 2}, stopping):
+            future.result()
+    assert stopping.is_set()
+    assert other.exception() is None
+
+
+def test_no_plan_needs_no_process(settings):
+    assert sweep.train_all([], settings, lambda run, record: None) == []
+
+
+def test_a_run_alone_writes_weights_and_keeps_its_checkpoint_for_the_ledgers_sake(settings):
+    state = interrupted(LINEAR, settings)
+    steps = []
+    record = sweep.run_one(LINEAR, settings, lambda step, *rest: steps.append(step), lambda: False)
+    assert steps[0] > train.CHECK_EVERY - 1
+    assert ledger.file_name(record.spec).startswith("grammar-word-linear-s0-")
+    assert state.exists()
+    assert (settings.weights / f"{LINEAR.key}.safetensors").exists()
+
+
+def test_workers_are_the_cores_unless_told():
+    assert sweep.Settings(workers=3).n_workers == 3
+    assert sweep.Settings().n_workers >= 1
+    assert sweep.Settings(device="cuda").n_workers == 1
+
+
+def test_the_expected_speed_is_a_rate_and_leaves_the_threads():
+    threads = torch.get_num_threads()
+    assert 1e8 < sweep.expected_speed(sweep.Settings(workers=1), 0.05) < 1e13
+    assert torch.get_num_threads() == threads

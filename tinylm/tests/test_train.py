@@ -1,0 +1,277 @@
+import dataclasses
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
+
+from tinylm import checkpoint, ledger, train, versions
+from tinylm.checkpoint import CheckpointError
+from tinylm.config import ConfigError, NgramConfig
+from tinylm.evaluate import token_nlls
+from tinylm.flops import run_cost, window_flops
+from tinylm.models import build
+from tinylm.train import Hooks, Interrupted
+
+DROPOUT = dataclasses.replace(TRANSFORMER, embedding_dropout=0.1, projection_dropout=0.1)
+RUN = {"epochs": 2, "n_evals": 4, "lr": 3e-3}  # 16 steps of 4 windows, every 8th of 2
+ADAMW = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine", "warmup": 0.5, "clip": 0.5, "beta2": 0.95}
+MOVED = (
+    "these numbers moved: bump the version of the {} in tinylm/versions.py, which makes the published records stale, "
+    "or undo the change that moved them"
+)
+GOLDEN = {
+    "last adam": (
+        spec(DROPOUT, n_evals=3, lr=1e-2),
+        [2.3572197, 2.5122533, 2.5796723],
+        [2.580518, 2.5556233, 2.4926766],
+    ),
+    "last adam, feed-forward": (
+        spec(MLP, n_evals=3, lr=1e-2),
+        [2.5262601, 2.3502173, 2.5410366],
+        [2.4081183, 2.4032875, 2.3951252],
+    ),
+    "all adamw, warm-up, cosine, clipping": (
+        spec(DROPOUT, n_evals=3, lr=1e-2, **ADAMW),
+        [2.6492059, 2.3961468, 2.2831461],
+        [2.4547396, 2.3285679, 2.206298],
+    ),
+    "all adamw, every variant": (
+        spec(
+            dataclasses.replace(
+                DROPOUT,
+                n_kv_head=1,
+                norm="rms",
+                norm_place="pre",
+                position="rope",
+                ffn="swiglu",
+                qk_norm=True,
+                tied=True,
+                bias=False,
+                init="scaled",
+            ),
+            n_evals=3,
+            lr=1e-2,
+            **ADAMW,
+        ),
+        [2.4416621, 2.31637, 2.2048309],
+        [2.3175573, 2.2029695, 2.1305642],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_three_steps_are_pinned(corpus, name):
+    planned, train_nll, valid_nll = GOLDEN[name]
+    curve = train.train(planned, corpus).curve
+    what = f"protocol {planned.train.loss_at!r} or the optimizer {planned.train.optimizer!r}"
+    assert [point["train_nll"] for point in curve] == pytest.approx(train_nll, rel=1e-5), MOVED.format(what)
+    assert [point["valid_nll"] for point in curve] == pytest.approx(valid_nll, rel=1e-5), MOVED.format(what)
+
+
+@pytest.fixture
+def every_step(monkeypatch):
+    monkeypatch.setattr(train, "CHECK_EVERY", 1)
+
+
+def stop_at(*calls):
+    """A `stop` that says yes when it is asked for the n-th time."""
+    counter = itertools.count(1)
+    return lambda: next(counter) in calls
+
+
+@pytest.mark.parametrize("settings", [{}, ADAMW], ids=["last adam", "all adamw"])
+@pytest.mark.parametrize("stops", [(1,), (7, 1, 1), (3, 5, 3), (8,), (15,)], ids=str)
+def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step, settings, stops):
+    planned = spec(DROPOUT, **RUN, **settings)
+    whole = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "whole"))
+    state = tmp_path / "state"
+    for n_steps in stops:
+        with pytest.raises(Interrupted, match="of 16"):
+            train.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(n_steps)))
+        torch.manual_seed(12345)  # a new process's random state is another
+    assert checkpoint.load(state)[1]["step"] == sum(stops)
+    resumed = train.train(planned, corpus, hooks=Hooks(checkpoint=state, weights=tmp_path / "resumed"))
+    timeless = {"seconds": 0.0}
+    assert dataclasses.replace(resumed, **timeless) == dataclasses.replace(whole, **timeless)
+    weights = [load_file(tmp_path / name) for name in ("whole", "resumed")]
+    assert all(torch.equal(weights[0][name], tensor) for name, tensor in weights[1].items())
+
+
+def test_the_best_weights_survive_an_interruption(corpus, tmp_path, every_step):
+    planned, state = spec(steps=20, n_evals=10, lr=0.3), tmp_path / "state"
+    whole = train.train(planned, corpus)
+    with pytest.raises(Interrupted):
+        train.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(19)))
+    assert whole.best_step < 19, "this test needs a run that ends worse than it was"
+    assert train.train(planned, corpus, hooks=Hooks(checkpoint=state)).test == whole.test
+
+
+def test_looking_more_often_changes_nothing(corpus, monkeypatch):
+    planned = spec(DROPOUT, **RUN)
+    rare = train.train(planned, corpus)
+    monkeypatch.setattr(train, "CHECK_EVERY", 1)
+    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
+    assert dataclasses.replace(train.train(planned, corpus), seconds=rare.seconds) == rare
+
+
+def test_a_checkpoint_is_saved_as_time_passes(corpus, tmp_path, every_step, monkeypatch):
+    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
+    steps, state = [], tmp_path / "state"
+
+    def progress(step, num_steps, flops):
+        steps.append((step, num_steps, flops, checkpoint.load(state)[1]["step"] if state.exists() else 0))
+
+    train.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, progress=progress))
+    per_window = window_flops(spec(), VOCAB_SIZE)[0]
+    windows = [4 * step - 2 * (step // 8) for step in range(1, 17)]
+    assert steps == [(step, 16, n * per_window, step - 1) for step, n in enumerate(windows, 1)]
+
+
+def test_without_a_checkpoint_an_interrupted_run_starts_again(corpus, every_step):
+    planned = spec(**RUN)
+    with pytest.raises(Interrupted, match="stopped at step 2 of 16"):
+        train.train(planned, corpus, hooks=Hooks(stop=stop_at(2)))
+    assert train.train(planned, corpus).curve == train.train(planned, corpus).curve
+
+
+def test_a_checkpoint_of_another_version_is_ignored(corpus, tmp_path, every_step, monkeypatch):
+    planned, state = spec(**RUN), tmp_path / "state"
+    with pytest.raises(Interrupted):
+        train.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
+    monkeypatch.setitem(versions.PROTOCOLS, "last", 9)
+    steps = []
+    train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=lambda step, *_: steps.append(step)))
+    assert steps[0] == 1
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b"\xff" * len(b)])
+def test_a_damaged_checkpoint_is_a_clear_error(corpus, tmp_path, every_step, damage):
+    state = tmp_path / "state"
+    with pytest.raises(Interrupted):
+        train.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
+    state.write_bytes(damage(state.read_bytes()))
+    with pytest.raises(CheckpointError, match="state is not a readable checkpoint .* delete it and train again"):
+        train.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state))
+
+
+def test_a_record_states_what_was_planned(corpus, tmp_path):
+    planned = spec(**RUN)
+    record = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
+    cost = dataclasses.asdict(run_cost(planned, corpus.info))
+    assert cost == {name: getattr(record, name) for name in cost}
+    assert (record.spec, record.status, record.version, record.vocab_size) == (planned, "done", "last-1 adam-1", VOCAB_SIZE)
+    assert [point["step"] for point in record.curve] == [4, 8, 12, 16]
+    assert [point["tokens_seen"] for point in record.curve] == [16, 30, 46, 60]
+    assert record.curve[-1]["flops"] == record.flops
+    assert {split: (s.n_tokens, s.start, s.min_context) for split, s in (("v", record.valid), ("t", record.test))} == {
+        "v": (50, 8, 8),
+        "t": (50, 8, 8),
+    }
+    assert record.corpus_sha256 == corpus.info.sha256
+    assert record.environment.keys() == {"device", "threads", "python", "torch", "numpy"}
+    assert ledger.read(ledger.write(record, tmp_path / "ledger")).spec == planned
+
+
+def test_the_kept_weights_give_the_record(corpus, tmp_path):
+    planned = spec(**RUN)
+    record = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
+    model = build(TRANSFORMER, VOCAB_SIZE)
+    checkpoint.load_weights(model, tmp_path / "weights")
+    for score, ids in ((record.valid, corpus.valid), (record.test, corpus.test)):
+        assert score.nll == pytest.approx(token_nlls(model, torch.from_numpy(ids.astype(np.int32)), planned).mean(), rel=1e-6)
+    assert checkpoint.load(tmp_path / "weights")[1] == {"key": planned.key}
+
+
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_the_best_or_the_last_weights_are_tested(corpus, keep):
+    record = train.train(spec(steps=20, n_evals=10, lr=0.3, keep=keep), corpus)
+    curve = {point["step"]: point["valid_nll"] for point in record.curve}
+    best = min(curve, key=curve.get)
+    assert best != 20, "this test needs a run that ends worse than it was"
+    assert record.best_step == (best if keep == "best" else 20)
+    assert record.valid.nll == pytest.approx(curve[record.best_step], rel=1e-9)
+
+
+@pytest.mark.parametrize("model", [LINEAR, TRANSFORMER])
+def test_steps_epochs_and_flops_bound_the_same_run(corpus, model):
+    settings = {"batch_size": 5, "n_evals": 3}
+    by_epochs = train.train(spec(model, epochs=2, **settings), corpus)
+    assert (by_epochs.steps, by_epochs.windows) == (12, 60)
+    budget = by_epochs.flops + by_epochs.flops // 12 - 1  # one FLOP short of another step
+    for bound in ({"steps": 12}, {"flops": by_epochs.flops}, {"flops": budget}):
+        other = train.train(spec(model, **bound, **settings), corpus)
+        assert (other.curve, other.test, other.flops) == (by_epochs.curve, by_epochs.test, by_epochs.flops)
+
+
+@pytest.mark.parametrize("n_evals", [1, 3, 13])
+def test_the_training_loss_is_the_mean_over_windows_of_any_batch_size(corpus, n_evals):
+    """Weights that do not move: the mean over an epoch that visits every window once is the NLL of the training text."""
+    still = spec(LINEAR, epochs=1, sampling="shuffled", windows_per_epoch=0, train_tokens=54, lr=1e-30, n_evals=n_evals)
+    curve = train.train(still, corpus).curve
+    torch.manual_seed(0)
+    nll_N = token_nlls(build(LINEAR, VOCAB_SIZE), torch.from_numpy(corpus.train[:54].astype(np.int32)), spec(LINEAR, eval_tokens=0))
+    windows = np.diff([0, *(point["tokens_seen"] for point in curve)])
+    assert (len(nll_N), windows.sum()) == (50, 50)
+    assert np.average([point["train_nll"] for point in curve], weights=windows) == pytest.approx(nll_N.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [1, 3, 200])
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_a_run_that_blows_up_has_diverged(corpus, tmp_path, steps, keep):
+    planned = spec(steps=steps, lr=1e30, keep=keep)
+    record = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
+    assert (record.status, record.valid, record.test) == ("diverged", None, None)
+    assert record.steps == min(steps, train.CHECK_EVERY)
+    shorter = run_cost(spec(steps=record.steps), corpus.info)
+    assert {name: getattr(record, name) for name in dataclasses.asdict(shorter)} == dataclasses.asdict(shorter)
+    assert not (tmp_path / "weights").exists()
+    assert ledger.read(ledger.write(record, tmp_path)).status == "diverged"
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        spec(LINEAR, eval_context=3),
+        spec(eval_context=9),
+        spec(eval_stride=9),
+        spec(eval_start=3),
+        spec(eval_start=10_000),
+        spec(train_tokens=8),
+        spec(flops=10),
+        spec(NgramConfig(order=2)),
+    ],
+)
+def test_a_spec_that_cannot_run_is_refused_before_any_work(corpus, planned):
+    def progress(step, num_steps, flops):
+        pytest.fail("it trained")
+
+    with pytest.raises(ConfigError):
+        train.train(planned, corpus, hooks=Hooks(progress=progress))
+
+
+def test_seeds_give_other_runs_and_the_same_seed_the_same(corpus):
+    runs = [train.train(spec(DROPOUT, seed=seed, **RUN), corpus) for seed in (0, 0, 1)]
+    assert runs[0].curve == runs[1].curve
+    assert runs[0].curve != runs[2].curve
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        (LINEAR, {"lr": 0.02}),
+        (dataclasses.replace(TRANSFORMER, n_layer=1), {"lr": 0.01, "loss_at": "all", "optimizer": "adamw", "schedule": "cosine"}),
+    ],
+    ids=["linear", "transformer"],
+)
+def test_models_learn_what_follows_what(corpus, model, settings):
+    """Below the unigram entropy by far, and not below what the noise allows."""
+    record = train.train(spec(model, steps=150, batch_size=32, windows_per_epoch=0, **settings, eval_tokens=400), corpus)
+    counts = np.bincount(corpus.train, minlength=VOCAB_SIZE) / len(corpus.train)
+    unigram = -(counts * np.log(counts)).sum()
+    p = 0.9 + 0.1 / VOCAB_SIZE
+    floor = -p * math.log(p) - (1 - p) * math.log(0.1 / VOCAB_SIZE)
+    assert floor - 3 * record.test.se < record.test.nll < 0.6 * unigram
