@@ -6,7 +6,7 @@
 import importlib
 from typing import Any
 
-_MODULES = ("config", "data", "fits", "flops", "grammar", "ledger", "plots", "readings", "scoring", "show", "study", "tables")
+_MODULES = ("config", "data", "diagrams", "fits", "flops", "grammar", "ledger", "plots", "readings", "scoring", "show", "study", "tables")
 _RESULTS = ("Result", "corpus_statistics", "run")
 
 __all__ = [*_MODULES, *_RESULTS]

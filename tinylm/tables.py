@@ -118,7 +118,8 @@ def neighbours(found: Sequence[Result]) -> pd.DataFrame:
                 "paired SE": f"{gaps[0][1]:.4f}",
             }
         )
-    return pd.DataFrame(rows)
+    no_pair = {"first": NONE, "second": NONE, "n": 0, "second − first": NONE, "95 % over seeds": NONE, "paired SE": NONE}
+    return pd.DataFrame(rows or [no_pair])
 
 
 def floors(corpus: str, start: int, n_tokens: int) -> dict[str, float]:

@@ -1,0 +1,49 @@
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pytest
+
+from tinylm import diagrams, study
+from tinylm.config import ConfigError, LinearConfig, MLPConfig, NgramConfig, TransformerConfig
+
+PLAN = study.section_plan("architectures", "full")
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def test_a_deeper_model_has_a_larger_factor():
+    blocks = [stage for stage in diagrams.stages(TransformerConfig(n_layer=7)) if stage.repeats > 1]
+    assert {stage.repeats for stage in blocks} == {7}
+    assert len(blocks) == 4
+
+
+def test_what_the_config_leaves_out_is_not_drawn():
+    texts = [stage.text for stage in diagrams.stages(TransformerConfig(ffn="none", position="rope", norm="rms"))]
+    assert not [text for text in texts if "FFN" in text or "layer norm" in text]
+    assert "+ rotary positions in attention" in texts
+
+
+def test_the_norm_stands_where_the_config_puts_it():
+    order = {place: [s.kind for s in diagrams.stages(TransformerConfig(norm_place=place))][2:4] for place in ("pre", "post")}
+    assert order == {"pre": ["norm", "attention"], "post": ["attention", "norm"]}
+
+
+def test_sizes_are_those_of_the_config():
+    assert "linear 512 → V" in diagrams.stages(LinearConfig(context_length=8, d_model=64))[-1].text
+    assert len(diagrams.stages(MLPConfig(n_hidden=5))) == len(diagrams.stages(MLPConfig(n_hidden=2))) + 3
+    assert diagrams.stages(replace(TransformerConfig(), n_head=1))[2].text.startswith("attention, 1 head\n")
+
+
+def test_a_column_a_model_without_the_counts():
+    fig, rows = diagrams.architectures(PLAN)
+    assert [ax.get_title() for ax in fig.axes] == ["Linear", "MLP", "Self-Attention", "Transformer"]
+    assert {row["model"] for row in rows} == {"Linear", "MLP", "Self-Attention", "Transformer"}
+
+
+def test_a_config_without_a_diagram_says_how_to_add_one():
+    with pytest.raises(ConfigError, match="stages.register"):
+        diagrams.stages(NgramConfig())
