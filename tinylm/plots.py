@@ -163,7 +163,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
             for name, value, n, nll, error in zip(chosen, values, summary["n"], summary["test_nll"], errors, strict=True)
         ]
     axes[0].set_ylabel("test NLL (nats per token)")
-    axes[-1].legend()
+    axes[0].legend()
     return fig, rows
 
 
