@@ -24,6 +24,7 @@ def main() -> int:
         print("2. Train")
         pipeline.train_missing(request)
     pipeline.record_corpora(request)
+    pipeline.record_samples(request)
     print("3. Notebooks")
     executed = pipeline.execute(request)
     print("4. Figures, HTML and PDF")

@@ -4,7 +4,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinylm import data, grammar, ledger, notebooks, paths, readme, report, results, study, sweep, verify
+from tinylm import data, grammar, ledger, notebooks, paths, readme, report, results, samples, study, sweep, verify
 from tinylm.config import TinylmError
 from tinylm.flops import run_cost
 from tinylm.profiles import PROFILES
@@ -83,6 +83,16 @@ def record_corpora(request: Request) -> None:
         known = results.recorded_statistics(name) is not None
         if not known and (data.available(name, request.data_dir) or not request.is_full):
             results.record_statistics(name, request.ledger, request.data_dir)
+
+
+def record_samples(request: Request) -> None:
+    """Record continuations of the baselines whose weights are at hand and that have none yet."""
+    if "architectures" not in request.sections:
+        return
+    for run in samples.wanted(study.section_plan("architectures", request.profile)):
+        weights = paths.WEIGHTS / f"{run.spec.key}.safetensors"
+        if samples.read(run.spec) is None and weights.exists() and data.available(run.spec.corpus, request.data_dir):
+            samples.record(run.spec, weights, request.ledger, request.data_dir)
 
 
 def execute(request: Request) -> list[Path]:

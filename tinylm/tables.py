@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, flops, grammar, study
+from tinylm import data, fits, flops, grammar, samples, study
 from tinylm.config import NgramConfig
 from tinylm.results import Result
 from tinylm.study import Planned
@@ -122,6 +122,16 @@ def neighbours(found: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows or [no_pair])
 
 
+def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
+    """One row per sampled network and temperature: how it goes on after the window at `start`; line ends as a slash."""
+    rows = []
+    for run in samples.wanted(runs):
+        found = samples.read(run.spec) or {"samples": []}
+        chosen = [sample for sample in found["samples"] if sample["start"] == start]
+        rows += [{"model": run.name, "temperature": f"{s['temperature']:g}", "continuation": verbatim(s["text"])} for s in chosen]
+    return pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])
+
+
 def floors(corpus: str, start: int, n_tokens: int) -> dict[str, float]:
     """The generated corpus's exact loss on the scored tokens of valid and test, nats per token."""
     return {split: grammar.floor(corpus, split, start, n_tokens) for split in ("valid", "test")}
@@ -160,6 +170,11 @@ def amount(value: float) -> str:
 def spread(value: float) -> str:
     """A spread in nats with four decimals; a dash where there is none."""
     return NONE if pd.isna(value) else f"{value:.4f}"
+
+
+def verbatim(text: str) -> str:
+    """Generated text as inline code: nothing in it is markup, and a slash stands for a line end."""
+    return f"`` {text.replace('`', chr(39)).replace(chr(10), ' / ')} ``"
 
 
 def signed(value: float) -> str:
