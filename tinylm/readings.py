@@ -65,6 +65,11 @@ def words(found: Sequence[Result]) -> str:
             f"the run cost {amount(record.flops)} FLOPs executed, {amount(record.flops_textbook)} textbook, "
             f"{amount(record.flops_2nd)} as $2ND$."
         )
+        reference = study.paper_row(record.spec)
+        if reference:
+            gap = signed(record.test.nll - reference.test_nll)
+            again = f", whose notebook holds the run a second time with {reference.repeat_nll:.4f}" if reference.repeat_nll else ""
+            sentence += f" Its test NLL is {gap} from the study's {reference.test_nll:.4f}{again}."
         if counts:
             chosen = min(counts, key=lambda r: r.record.valid.nll)
             gap = fits.paired_difference(chosen.record, record)
