@@ -80,7 +80,7 @@ def record_corpora(request: Request) -> None:
     if "control" not in request.sections:
         return
     for name in PROFILES[request.profile]["control"]["corpora"]:
-        known = results.recorded_statistics(name) is not None
+        known = results.recorded_statistics(name, (paths.LEDGER, request.ledger)) is not None
         if not known and (data.available(name, request.data_dir) or not request.is_full):
             results.record_statistics(name, request.ledger, request.data_dir)
 
@@ -91,7 +91,8 @@ def record_samples(request: Request) -> None:
         return
     for run in samples.wanted(study.section_plan("architectures", request.profile)):
         weights = paths.WEIGHTS / f"{run.spec.key}.safetensors"
-        if samples.read(run.spec) is None and weights.exists() and data.available(run.spec.corpus, request.data_dir):
+        recorded = samples.read(run.spec, (paths.LEDGER, request.ledger)) is not None
+        if not recorded and weights.exists() and data.available(run.spec.corpus, request.data_dir):
             samples.record(run.spec, weights, request.ledger, request.data_dir)
 
 

@@ -67,12 +67,13 @@ def _report_missing(planned: Sequence[Planned]) -> None:
 
 def corpus_statistics(names: Sequence[str]) -> list[dict[str, Any]]:
     """The recorded statistics of the named corpora; computed now and kept in out/ledger where there is no record of this text."""
-    return [recorded_statistics(name) or record_statistics(name, paths.LOCAL_LEDGER) for name in names]
+    folders = (paths.LEDGER, paths.LOCAL_LEDGER)
+    return [recorded_statistics(name, folders) or record_statistics(name, paths.LOCAL_LEDGER) for name in names]
 
 
-def recorded_statistics(name: str) -> dict[str, Any] | None:
-    """The record of a corpus's statistics, None where there is none of this very text."""
-    for folder in (paths.LEDGER, paths.LOCAL_LEDGER):
+def recorded_statistics(name: str, folders: Sequence[Path]) -> dict[str, Any] | None:
+    """The record of a corpus's statistics in the first ledger folder that has it, None where there is none of this very text."""
+    for folder in folders:
         path = folder / "corpora" / f"{name}.json"
         if path.exists():
             found = json.loads(path.read_text(encoding="utf-8"))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tinylm import data, ledger, paths
+from tinylm import data, ledger
 from tinylm.config import NgramConfig, RunSpec
 from tinylm.study import Planned
 
@@ -20,9 +20,9 @@ def wanted(runs: Sequence[Planned]) -> list[Planned]:
     return [run for run in runs if run.spec.seed == 0 and not isinstance(run.spec.model, NgramConfig)]
 
 
-def read(spec: RunSpec) -> dict[str, Any] | None:
-    """A run's recorded samples, None where there are none."""
-    for folder in (paths.LEDGER, paths.LOCAL_LEDGER):
+def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
+    """A run's recorded samples in the first ledger folder that has them, None where there are none."""
+    for folder in folders:
         path = folder / FOLDER / f"{spec.key}.json"
         if path.exists():
             return json.loads(path.read_text(encoding="utf-8"))

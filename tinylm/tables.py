@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, flops, grammar, samples, study
+from tinylm import data, fits, flops, grammar, paths, samples, study
 from tinylm.config import NgramConfig
 from tinylm.results import Result
 from tinylm.study import Planned
@@ -126,7 +126,7 @@ def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
     """One row per sampled network and temperature: how it goes on after the window at `start`; line ends as a slash."""
     rows = []
     for run in samples.wanted(runs):
-        found = samples.read(run.spec) or {"samples": []}
+        found = samples.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"samples": []}
         chosen = [sample for sample in found["samples"] if sample["start"] == start]
         rows += [{"model": run.name, "temperature": f"{s['temperature']:g}", "continuation": verbatim(s["text"])} for s in chosen]
     return pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import checkpoint, data, generate, paths, samples, study
+from tinylm import checkpoint, data, generate, samples, study
 from tinylm.config import ConfigError, LinearConfig, RunSpec, TrainConfig
 from tinylm.generate import Prompt
 from tinylm.models import build
@@ -44,15 +44,14 @@ def test_weights_that_were_saved_predict_the_same(corpus, tmp_path):
     assert torch.equal(built(x_BT, 1), loaded(x_BT, 1))
 
 
-def test_samples_are_recorded_once_and_read_without_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "LEDGER", tmp_path / "published")
-    monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path / "local")
+def test_samples_are_recorded_once_and_read_without_weights(tmp_path):
+    folders = (tmp_path / "published", tmp_path / "local")
     planned = RunSpec(corpus="grammar-char", model=LinearConfig(context_length=4, d_model=4), train=TrainConfig(steps=1))
     built = build(planned.model, data.vocab_size("grammar-char"))
     checkpoint.save(tmp_path / "w", built.state_dict(), {})
-    assert samples.read(planned) is None
-    found = samples.record(planned, tmp_path / "w", paths.LOCAL_LEDGER)
-    assert samples.read(planned) == found == json.loads(json.dumps(found))
+    assert samples.read(planned, folders) is None
+    found = samples.record(planned, tmp_path / "w", folders[1])
+    assert samples.read(planned, folders) == found == json.loads(json.dumps(found))
     assert {(s["start"], s["temperature"]) for s in found["samples"]} == {(s, t) for s in (0, 19_996) for t in samples.TEMPERATURES}
     assert all(len(s["text"]) == samples.N_TOKENS and len(s["prompt"]) == 4 for s in found["samples"])
 
