@@ -6,6 +6,7 @@ done, 1 a step failed, stopped or disagreed with its record, 2 a mistake on the 
 
 import sys
 import time
+import warnings
 
 from tinylm import pipeline, study
 from tinylm.cli.rebuild import arguments
@@ -41,6 +42,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
     try:
         sys.exit(main())
     except TinylmError as error:

@@ -135,6 +135,21 @@ def write_text(path: Path, text: str) -> None:
         raise LedgerError(f"cannot write {path}: {error.strerror}; make the folder writable or free some space") from error
 
 
+def read_facts(path: Path) -> dict[str, Any] | None:
+    """The JSON object of a file beside the run records; None where there is none, or, with a warning, where it is broken."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(found, dict):
+            return found
+        problem = "not a JSON object"
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    warnings.warn(f"skipped a broken ledger file: {path}: {problem}", LedgerWarning, stacklevel=2)
+    return None
+
+
 def read(path: Path) -> RunRecord:
     """The record in a file; LedgerError names the file."""
     try:

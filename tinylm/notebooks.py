@@ -7,6 +7,8 @@ from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client.kernelspec import NoSuchKernel
+from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -41,6 +43,7 @@ def execute(section: str, profile: str, folder: Path) -> Path:
     name = study.NOTEBOOKS[section]
     source, target = paths.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
     parameters = {} if profile == "full" else PROFILES[profile][section]
+    rerun = f"python run_me.py --only {name}" + ("" if profile == "full" else f" --profile {profile}")
     _check_parameters(source, parameters)
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,11 +55,14 @@ def execute(section: str, profile: str, folder: Path) -> Path:
             papermill.execute_notebook(
                 source, target, parameters, kernel_name="python3", progress_bar=False, cwd=paths.NOTEBOOKS, **_transport()
             )
+    except (DeadKernelError, NoSuchKernel) as error:
+        mend = "free some memory, or run `pip install -r requirements.txt`, then repeat"
+        raise NotebookError(f"{name}.ipynb was not finished: {type(error).__name__}: {error}; {mend}: {rerun}") from error
     except PapermillExecutionError as error:
-        rerun = f"python run_me.py --only {name}" + ("" if profile == "full" else f" --profile {profile}")
+        beginning = error.source.strip().partition("\n")[0]
         raise NotebookError(
-            f"{name}.ipynb failed in cell {error.cell_index}: {error.ename}: {error.evalue}\n  the notebook as far as it ran: {target}\n"
-            f"  after mending it, run only this one again: {rerun}"
+            f"{name}.ipynb failed in the cell that begins `{beginning}`: {error.ename}: {error.evalue}\n"
+            f"  the notebook as far as it ran: {target}\n  after mending it, run only this one again: {rerun}"
         ) from error
     clean(target)
     return target
@@ -70,7 +76,11 @@ def _transport() -> dict[str, Any]:
 def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:
     if not source.exists():
         raise NotebookError(f"{source} is missing; restore it with: git checkout -- {source.relative_to(paths.ROOT)}")
-    known = papermill.inspect_notebook(source)
+    try:
+        known = papermill.inspect_notebook(source)
+    except (ValueError, OSError) as error:
+        mend = f"restore it with: git checkout -- {source.relative_to(paths.ROOT)}"
+        raise NotebookError(f"{source} is not a readable notebook ({str(error)[:80]!r}); {mend}") from error
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise NotebookError(f"{source.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")

@@ -74,11 +74,9 @@ def corpus_statistics(names: Sequence[str]) -> list[dict[str, Any]]:
 def recorded_statistics(name: str, folders: Sequence[Path]) -> dict[str, Any] | None:
     """The record of a corpus's statistics in the first ledger folder that has it, None where there is none of this very text."""
     for folder in folders:
-        path = folder / "corpora" / f"{name}.json"
-        if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
-            if found["sha256"] == data.info(name).sha256:
-                return found
+        found = ledger.read_facts(folder / "corpora" / f"{name}.json")
+        if found is not None and found.get("sha256") == data.info(name).sha256:
+            return found
     return None
 
 

@@ -23,9 +23,9 @@ def wanted(runs: Sequence[Planned]) -> list[Planned]:
 def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
     """A run's recorded samples in the first ledger folder that has them, None where there are none."""
     for folder in folders:
-        path = folder / FOLDER / f"{spec.key}.json"
-        if path.exists():
-            return json.loads(path.read_text(encoding="utf-8"))
+        found = ledger.read_facts(folder / FOLDER / f"{spec.key}.json")
+        if found is not None:
+            return found
     return None
 
 

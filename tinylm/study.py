@@ -3,10 +3,11 @@
 Each section function takes exactly the parameters of its notebook's parameter cell.
 """
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from functools import cache, wraps
+from typing import Any, get_args, get_origin
 
 from tinylm import paper
 from tinylm.config import (
@@ -35,6 +36,34 @@ class Planned:
     spec: RunSpec
 
 
+def _checked(section: Callable[..., list[Planned]]) -> Callable[..., list[Planned]]:
+    """A section whose parameters are checked by name and type first; StudyError names the one to change."""
+    hints = {name: parameter.annotation for name, parameter in inspect.signature(section).parameters.items()}
+
+    @wraps(section)
+    def plan_section(**parameters: Any) -> list[Planned]:
+        unknown, absent = sorted(parameters.keys() - hints), sorted(hints.keys() - parameters)
+        if unknown or absent:
+            problem = f"has no parameter {unknown[0]!r}" if unknown else f"needs the parameter {absent[0]!r}"
+            raise StudyError(f"{section.__name__} {problem}; its parameters are {', '.join(hints)}")
+        for name, value in parameters.items():
+            _check_parameter(name, hints[name], value)
+        return section(**parameters)
+
+    return plan_section
+
+
+def _check_parameter(name: str, hint: Any, value: Any) -> None:
+    """Raise StudyError for a value that is not of the annotated type; which numbers make sense is the configs' business."""
+    if get_origin(hint) is list:
+        if not isinstance(value, list | tuple) or not value:
+            raise StudyError(f"{name}: needs a list in square brackets with at least one entry, got {value!r}")
+        for entry in value:
+            _check_parameter(name, get_args(hint)[0], entry)
+    elif isinstance(value, str) != (hint is str) or isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise StudyError(f"{name}: needs {'a name in quotes' if hint is str else 'a number without quotes'}, got {value!r}")
+
+
 def _planned(section: str, models: dict[str, tuple[str, ModelConfig, TrainConfig]], seeds: list[int]) -> list[Planned]:
     runs = [(name, RunSpec(corpus=c, model=m, train=t)) for name, (c, m, t) in models.items()]
     return [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in runs]
@@ -53,6 +82,7 @@ def _counts(section: str, corpora: dict[str, str], orders: list[int], train: Tra
 NGRAM_NAMES = {0: "Uniform", 1: "Unigram"}
 
 
+@_checked
 def control(
     *,
     corpora: list[str],
@@ -83,6 +113,7 @@ def control(
     return _counts("control", {control_corpus: ""}, orders, counting) + _planned("control", models, seeds)
 
 
+@_checked
 def architectures(
     *,
     corpus: str,
@@ -111,6 +142,7 @@ def architectures(
     return counts + _planned("architectures", models, seeds)
 
 
+@_checked
 def sweeps(
     *,
     corpus: str,
@@ -143,6 +175,7 @@ def sweeps(
     return _planned("sweeps", models, seeds)
 
 
+@_checked
 def rope(
     *,
     corpus: str,
@@ -173,6 +206,7 @@ def rope(
     return _planned("rope", models, seeds)
 
 
+@_checked
 def words(
     *,
     corpora: list[str],
@@ -199,6 +233,8 @@ def words(
         eval_tokens=eval_tokens,
     )
     model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
+    if len(names) != len(corpora):
+        raise StudyError(f"names: needs one for each of the {len(corpora)} corpora, got {names!r}")
     prefixes = dict(zip(corpora, (f"{name} " for name in names), strict=True))
     models = {f"{prefix}Transformer": (corpus, model, train) for corpus, prefix in prefixes.items()}
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)

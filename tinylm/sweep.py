@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,7 @@ class SweepError(TinylmError):
     """Runs that could not go on."""
 
 
+LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
 EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large product over the study's models
 
 
@@ -69,6 +71,7 @@ def train_all(planned: Sequence[Planned], settings: Settings, done: Callable[[Pl
     planned = list({run.spec.key: run for run in reversed(planned)}.values())[::-1]  # sections may share a run
     if not planned:
         return []
+    _require_writable(settings.folder, settings.checkpoints, settings.weights)
     context = multiprocessing.get_context("spawn")
     queue, stopping = context.SimpleQueue(), context.Event()
     threads = max(1, (os.cpu_count() or 1) // settings.n_workers)
@@ -92,6 +95,17 @@ def train_all(planned: Sequence[Planned], settings: Settings, done: Callable[[Pl
             bar.write(f"{planned[i].name} (seed {record.spec.seed}): {_outcome(record)}")
             done(planned[i], record)
     return list(left.values())
+
+
+def _require_writable(*folders: Path) -> None:
+    """Make the folders; SweepError, before any training, for one that files cannot be written into."""
+    for folder in folders:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            message = f"cannot write into {folder}: {error.strerror}; make it writable, or move away the file in its place"
+            raise SweepError(message) from error
 
 
 def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
@@ -193,14 +207,22 @@ def _start_worker(queue: Any, stopping: Any, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides; a terminal sends Ctrl-C to every process
     torch.set_num_threads(threads)
     _worker.update(queue=queue, stopping=stopping, busy=threading.Lock())
+    # `timeout` sends SIGTERM to every process too.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_leave, args=(LEAVE_AFTER,), daemon=True).start())
     threading.Thread(target=_leave_with_driver, daemon=True).start()
 
 
 def _leave_with_driver() -> None:
     """When the driver is killed, let the run in progress save its state, then end this process too."""
     multiprocessing.parent_process().join()
+    _leave(0.0)
+
+
+def _leave(after: float) -> None:
+    """Stop the run in progress where it saves its state, and end this process so many seconds later."""
     _worker["stopping"].set()
     with _worker["busy"]:
+        time.sleep(after)
         os._exit(1)
 
 

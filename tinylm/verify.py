@@ -15,7 +15,7 @@ CONFIDENCE = 0.99
 
 
 class VerifyError(TinylmError):
-    """A retrained run whose score differs from its record by more than seeds explain."""
+    """A live check that could not be finished."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,8 @@ def sample(minutes: float, settings: sweep.Settings) -> list[Planned]:
     """The cheapest recorded runs, one seed each, whose corpora are at hand and which fit in the time on this machine."""
     found = ledger.Ledger([paths.LEDGER])
     budget = minutes * 60 * sweep.expected_speed(settings)
-    runs = [r for r in study.plan("full") if r.spec.seed == 0 and not isinstance(r.spec.model, NgramConfig) and found.find(r.spec)]
+    networks = [r for r in study.plan("full") if r.spec.seed == 0 and not isinstance(r.spec.model, NgramConfig)]
+    runs = [r for r in networks if (record := found.find(r.spec)) is not None and record.test is not None]
     usable = [r for r in runs if data.available(r.spec.corpus, settings.data_dir)]
     chosen: list[Planned] = []
     for run in sorted(usable, key=_cost):
@@ -60,12 +61,14 @@ def _cost(run: Planned) -> int:
 
 
 def compare(runs: Sequence[Planned], settings: sweep.Settings) -> list[Comparison]:
-    """Retrain the runs into `settings.folder` and compare each with its record."""
+    """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
     found = ledger.Ledger([paths.LEDGER])
     everything = [Result(f"{r.section} {r.name}", record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
     groups = fits.by_name([r for r in everything if not isinstance(r.record.spec.model, NgramConfig)])
     retrained: list[tuple[Planned, RunRecord]] = []
-    sweep.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
+    left = sweep.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
+    if left:
+        raise VerifyError(f"the live check is not finished: {len(left)} of {len(runs)} runs were stopped or failed; repeat it")
     return [_comparison(run, found.find(run.spec), record, groups) for run, record in retrained]
 
 

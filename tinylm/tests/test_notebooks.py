@@ -85,7 +85,7 @@ def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(
     notebook.cells = [nbformat.v4.new_code_cell("1 / 0", id="a")]
     nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
-    with pytest.raises(notebooks.NotebookError, match=r"(?s)03_sweeps.*cell.*ZeroDivisionError.*run_me.py --only 03_sweeps"):
+    with pytest.raises(notebooks.NotebookError, match=r"(?s)03_sweeps.*cell that begins `1 / 0`.*ZeroDivisionError.*run_me.py --only 03_sweeps"):
         notebooks.execute("sweeps", "full", tmp_path / "out")
 
 
@@ -94,3 +94,11 @@ def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monk
     monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **kwargs: pytest.fail("the kernel was started"))
     with pytest.raises(notebooks.NotebookError, match="no parameter seedz; it has corpus"):
         notebooks.execute("sweeps", "odd", tmp_path)
+
+
+def test_a_damaged_notebook_is_named_with_the_mend(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    (tmp_path / "03_sweeps.ipynb").write_text("{")
+    with pytest.raises(notebooks.NotebookError, match=r"03_sweeps.ipynb is not a readable notebook.*git checkout -- 03_sweeps.ipynb"):
+        notebooks.execute("sweeps", "full", tmp_path / "out")

@@ -60,3 +60,12 @@ def test_corpus_statistics_are_kept_and_renewed_when_the_text_changes(folders):
     assert results.corpus_statistics(["grammar-char"])[0]["vocab_size"] == 0
     path.write_text(json.dumps(fresh | {"sha256": "another text"}))
     assert results.corpus_statistics(["grammar-char"]) == [fresh]
+
+
+def test_broken_statistics_are_named_and_made_anew(folders):
+    path = paths.LOCAL_LEDGER / "corpora" / "grammar-char.json"
+    path.parent.mkdir(parents=True)
+    for broken in ("{", "[]"):
+        path.write_text(broken)
+        with pytest.warns(ledger.LedgerWarning, match="skipped a broken ledger file: .*grammar-char.json"):
+            assert results.recorded_statistics("grammar-char", [paths.LOCAL_LEDGER]) is None

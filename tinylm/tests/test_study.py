@@ -72,3 +72,29 @@ def test_only_the_studys_runs_have_a_paper_row():
     rows = {(run.section, run.name): study.paper_row(run.spec) for run in plan("full") if run.spec.seed == 1}
     assert rows["architectures", "Linear"].test_nll == 3.0549
     assert rows["control", "Linear"] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"seeds": 0}, r"seeds: needs a list in square brackets .*, got 0"),
+        ({"seeds": "0"}, "seeds: needs a list"),
+        ({"seeds": []}, "seeds: needs a list"),
+        ({"seeds": ["0"]}, "seeds: needs a number without quotes, got '0'"),
+        ({"epochs": "2"}, "epochs: needs a number without quotes, got '2'"),
+        ({"epochs": True}, "epochs: needs a number"),
+        ({"d_model": None}, "d_model: needs a number"),
+        ({"corpus": 3}, "corpus: needs a name in quotes, got 3"),
+        ({"n_layers": 3}, "sweeps has no parameter 'n_layers'; its parameters are corpus"),
+    ],
+)
+def test_a_bad_parameter_is_named(change, message):
+    with pytest.raises(StudyError, match=message):
+        study.sweeps(**(PROFILES["smoke"]["sweeps"] | change))
+
+
+def test_a_parameter_left_out_is_named_and_so_are_too_few_names():
+    with pytest.raises(StudyError, match="sweeps needs the parameter 'seeds'"):
+        study.sweeps(**{name: value for name, value in PROFILES["smoke"]["sweeps"].items() if name != "seeds"})
+    with pytest.raises(StudyError, match="names: needs one for each of the 2 corpora"):
+        study.words(**(PROFILES["full"]["words"] | {"names": ["PTB"]}))

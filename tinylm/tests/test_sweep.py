@@ -99,3 +99,10 @@ def test_the_expected_speed_is_a_rate_and_leaves_the_threads():
     threads = torch.get_num_threads()
     assert 1e8 < sweep.expected_speed(sweep.Settings(workers=1), 0.05) < 1e13
     assert torch.get_num_threads() == threads
+
+
+def test_a_folder_that_cannot_be_written_into_is_named_before_any_training(settings, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweep, "ProcessPoolExecutor", lambda *args: pytest.fail("processes were started"))
+    (tmp_path / "weights").write_text("a file in the place of the folder")
+    with pytest.raises(sweep.SweepError, match="cannot write into .*weights"):
+        sweep.train_all(PLANNED, settings, lambda run, record: None)

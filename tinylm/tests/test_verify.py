@@ -38,3 +38,10 @@ def test_the_sample_is_the_cheapest_that_fits_and_needs_its_corpus(monkeypatch):
     assert [verify._cost(run) for run in runs] == sorted(verify._cost(run) for run in runs)
     assert sum(verify._cost(run) for run in runs) <= 60 * 8e10
     assert verify.sample(0.0, verify.sweep.Settings()) == []
+
+
+def test_a_check_that_did_not_retrain_every_run_is_an_error(monkeypatch):
+    monkeypatch.setattr(verify.sweep, "train_all", lambda runs, settings, done: list(runs))
+    runs = verify.study.section_plan("control", "full")[-1:]
+    with pytest.raises(verify.VerifyError, match="1 of 1 runs were stopped or failed"):
+        verify.compare(runs, verify.sweep.Settings())
