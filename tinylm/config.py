@@ -10,7 +10,6 @@ import numbers
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
-
 MAX_EVALS = 100_000
 
 
@@ -229,7 +228,7 @@ class TrainConfig(_Checked):
         self.require(self.batch_size > 0, "batch_size must be at least 1")
         self.require(self.lr > 0, "lr must be above zero")
         self.require(self.optimizer != "adam" or self.weight_decay == 0, "adam has no weight_decay; set optimizer='adamw'")
-        self.require(0 < self.n_evals <= MAX_EVALS, f"n_evals must be 1 to {MAX_EVALS:,}, got {self.n_evals:.6g}")
+        self.require(0 < self.n_evals <= MAX_EVALS, f"n_evals must be at least 1 and at most {MAX_EVALS:,}")
         self.require(self.eval_stride > 0, "eval_stride must be at least 1")
         self.require(self.warmup <= 1, f"warmup is a fraction of the run, got {self.warmup}")
         for name in ("beta1", "beta2"):

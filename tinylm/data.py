@@ -156,8 +156,8 @@ def _fetch(name: str, data_dir: str | Path | None) -> Path:
 
 def _read(path: Path, entry: dict, name: str) -> str:
     """The text of a split file after checking that it is there, complete, unchanged and UTF-8."""
-    ours = path.is_relative_to(download.DATASETS)
-    mend = f"{'delete it' if ours else f'put the published file there, or move {path.parent} away'} and run `python -m tinylm download {name}`"
+    first = "delete it" if path.is_relative_to(download.DATASETS) else f"put the published file there, or move {path.parent} away"
+    mend = f"{first} and run `python -m tinylm download {name}`"
     try:
         content = path.read_bytes()
     except FileNotFoundError:

@@ -116,7 +116,8 @@ def publish(request: Request, executed: list[Path]) -> Path:
     """Write figures, PDF and HTML, the full study's into the tracked folders once all has succeeded; the report's folder."""
     staging = request.folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
-    report.build(executed, staging, paths.NOTEBOOKS / "report.toml")
+    notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"
+    report.build(executed, staging, paths.NOTEBOOKS / "report.toml", notice)
     target, figures = (paths.DOCS, paths.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
     report.publish_figures(executed, figures)
     target.mkdir(parents=True, exist_ok=True)

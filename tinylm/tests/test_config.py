@@ -103,6 +103,7 @@ def test_a_whole_number_becomes_the_declared_float():
         ("lr", 0, "above zero"),
         ("batch_size", 0, "at least 1"),
         ("n_evals", 0, "at least 1"),
+        ("n_evals", 1e12, "at most 100,000"),
         ("eval_stride", 0, "at least 1"),
         ("warmup", 1.5, "fraction"),
         ("beta1", 1, "below 1"),

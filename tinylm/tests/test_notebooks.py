@@ -85,7 +85,8 @@ def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(
     notebook.cells = [nbformat.v4.new_code_cell("1 / 0", id="a")]
     nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
     monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
-    with pytest.raises(notebooks.NotebookError, match=r"(?s)03_sweeps.*cell that begins `1 / 0`.*ZeroDivisionError.*run_me.py --only 03_sweeps"):
+    message = r"(?s)03_sweeps.*cell that begins `1 / 0`.*ZeroDivisionError.*run_me.py --only 03_sweeps"
+    with pytest.raises(notebooks.NotebookError, match=message):
         notebooks.execute("sweeps", "full", tmp_path / "out")
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import multiprocessing
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -106,3 +107,21 @@ def test_a_folder_that_cannot_be_written_into_is_named_before_any_training(setti
     (tmp_path / "weights").write_text("a file in the place of the folder")
     with pytest.raises(sweep.SweepError, match="cannot write into .*weights"):
         sweep.train_all(PLANNED, settings, lambda run, record: None)
+
+
+def busy_worker(queue, stopping):
+    sweep._start_worker(queue, stopping, 1)
+    with sweep._worker["busy"]:
+        queue.put("busy")
+        queue.put("saved" if stopping.wait(60) else "never asked to stop")
+
+
+def test_sigterm_lets_the_run_in_progress_save_its_state():
+    context = multiprocessing.get_context("spawn")
+    queue, stopping = context.SimpleQueue(), context.Event()
+    worker = context.Process(target=busy_worker, args=(queue, stopping))
+    worker.start()
+    assert queue.get() == "busy"
+    worker.terminate()
+    worker.join(60)
+    assert queue.get() == "saved"
