@@ -72,7 +72,8 @@ def train_missing(request: Request) -> None:
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
     left = sweep.train_all(request.missing(), settings, lambda run, record: None)
     if left:
-        raise PipelineError(f"stopped with {len(left)} runs left; the same command continues them from their checkpoints")
+        after = "--fresh starts over" if request.fresh else "the same command continues them from their checkpoints"
+        raise PipelineError(f"{len(left)} runs are left, stopped or failed; {after}")
 
 
 def record_corpora(request: Request) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from tinylm import fits, study
@@ -32,7 +33,7 @@ def cost(found: Sequence[Result]) -> str:
     )
     return (
         f"In the study's convention $2ND$ a run is charged: {ratios}. From cheapest to dearest, $2ND$ ranks {ranked['flops_2nd']}; "
-        f"textbook FLOPs rank {ranked['flops_textbook']}; executed FLOPs rank {ranked['flops']}. {_best_counts(found)}"
+        f"textbook FLOPs rank {ranked['flops_textbook']}; executed FLOPs rank {ranked['flops']}. {_equal_cost(found)} {_best_counts(found)}"
     )
 
 
@@ -40,13 +41,15 @@ def abstract(found: Sequence[Result]) -> str:
     """The report's abstract: what was reproduced, how close, and what the costs and the counts say."""
     lines = _networks(found)
     ratios = lines["flops_2nd"] / lines["flops_textbook"]
+    orders = [list(lines.sort_values(convention)["name"]) for convention in ("flops_2nd", "flops_textbook")]
+    effect = "leaves" if orders[0] == orders[1] else "overturns"
     gaps = [abs(line["test_nll"] - row.test_nll) for line, row in _with_study(found)]
     agreement = f" The largest distance to the study's test NLL is {max(gaps):.3f} nats over {len(gaps)} baselines." if gaps else ""
     return (
         "Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, "
         f"self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted.{agreement} "
-        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times the true ones, not the same for each "
-        f"architecture, which overturns the ranking by cost. {_best_counts(found)} Everything in this report, this sentence "
+        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times the true ones, which {effect} the ranking "
+        f"by cost. {_equal_cost(found)} {_best_counts(found)} Everything in this report, this sentence "
         "included, is computed from the run records by one command."
     )
 
@@ -79,6 +82,31 @@ def words(found: Sequence[Result]) -> str:
             )
         sentences.append(sentence)
     return " ".join(sentences)
+
+
+def _equal_cost(found: Sequence[Result]) -> str:
+    """Self-Attention's valid NLL where it has spent what the whole MLP run spends, in executed and in textbook FLOPs."""
+    groups = fits.by_name(found)
+    if not {"MLP", "Self-Attention"} <= groups.keys():
+        return ""
+    mlp, attention = groups["MLP"], groups["Self-Attention"]
+    nll = float(np.mean([record.valid.nll for record in mlp]))
+    parts = []
+    for convention, budget, share in (
+        ("executed", mlp[0].flops, 1.0),
+        ("textbook", mlp[0].flops_textbook, attention[0].flops_textbook / attention[0].flops),
+    ):
+        spent = [point["flops"] * share for point in attention[0].curve]
+        if budget < spent[0]:
+            parts.append(f"in {convention} FLOPs that budget does not pay for its first validation")
+            continue
+        curves = [[point["valid_nll"] for point in record.curve] for record in attention]
+        at_budget = float(np.mean([np.interp(np.log(budget), np.log(spent), curve) for curve in curves]))
+        parts.append(f"in {convention} FLOPs it is at {at_budget:.4f}")
+    return (
+        f"At the cost of the whole MLP run, which ends at a valid NLL of {nll:.4f} (n = {len(mlp)}), "
+        f"Self-Attention (n = {len(attention)}) compares so: {'; '.join(parts)}."
+    )
 
 
 def _networks(found: Sequence[Result]) -> pd.DataFrame:

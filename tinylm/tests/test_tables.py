@@ -68,3 +68,12 @@ def test_the_verdict_on_counts_follows_from_the_records(counts, verdict):
 def test_the_words_reading_finds_the_epoch_of_the_best_valid_loss():
     text = readings.words(results(**{"PTB Transformer": [6.0]}))
     assert "best after epoch 2" in text and "n = 1" in text
+
+
+def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
+    found = [*results(MLP=[2.0]), *results(**{"Self-Attention": [1.5]})]
+    # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
+    text = readings.cost(found)
+    assert "in executed FLOPs it is at 1.7500; in textbook FLOPs it is at" in text
+    dearer = [*results(MLP=[2.0]), Result("Self-Attention", record(1.5, flops=10_000))]
+    assert "in executed FLOPs that budget does not pay for its first validation" in readings.cost(dearer)
