@@ -71,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     _pack(args.out, planned, records)  # before any training: is the file writable?
     flops = sum(cost(run.spec).flops for run in wanted)  # raises for a run that cannot be
     print(f"{len(planned)} runs, {len(records)} recorded, {len(wanted)} to train: {short(flops)} FLOPs", flush=True)
+    if not args.missing:
+        print("\n".join(f"{run.name} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
     left = _train(wanted, planned, records, folder, args) if wanted else []
     if not args.missing:
         rows = [outcome(run.name, records[run.spec.key]) for run in planned if run.spec.key in records]
