@@ -87,12 +87,6 @@ def table(data: Data, name: str, caption: str, note: str | None = None, wide: bo
     _display(bundle, kind="table", name=name, caption=caption, wide=wide, **content)
 
 
-def scientific(value: float, digits: int = 3) -> str:
-    """A large or small number for prose, with `digits` significant digits: 6.6e13 -> $6.60 \\times 10^{13}$."""
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    return rf"${mantissa} \times 10^{{{int(exponent)}}}$"
-
-
 def text(markdown: str) -> None:
     """Display a paragraph whose numbers the caller has computed (an f-string); Markdown, as in a text cell."""
     _display({"text/plain": markdown, "text/markdown": markdown}, kind="text")

@@ -90,7 +90,7 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
                 "test": f"{line['test_nll']:.4f}",
                 "seed SD": spread(line["seed_sd"]),
                 "block SE": spread(line["test_se"]),
-                "perplexity": f"{math.exp(line['test_nll']):.4g}",
+                "perplexity": perplexity(line["test_nll"]),
                 "study": f"{reference.test_nll:.4f}" if reference else NONE,
                 "ours − study": signed(line["test_nll"] - reference.test_nll) if reference else NONE,
             }
@@ -165,6 +165,12 @@ def amount(value: float) -> str:
         return NONE
     digits, exponent = f"{value:.2e}".split("e")
     return rf"${digits} \times 10^{{{int(exponent)}}}$"
+
+
+def perplexity(nll: float) -> str:
+    """exp of an NLL, with four digits or, from a thousand up, as a whole number."""
+    value = math.exp(nll)
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
 
 def spread(value: float) -> str:

@@ -1,9 +1,11 @@
 """One thread, and hypothesis without a clock and with fixed examples, so that the tests say the same on a busy machine."""
 
 import os
+from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when a test first imports it, and by worker processes
 
+import commandline
 import pytest
 from hypothesis import settings
 from specs import markov_corpus
@@ -16,3 +18,15 @@ settings.load_profile("tinylm")
 def corpus():
     """A corpus of 11 tokens in memory, nine in ten of which follow from the one before."""
     return markov_corpus()
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The repository's folders moved to an empty place."""
+    return commandline.move_home(monkeypatch, tmp_path)
+
+
+@pytest.fixture
+def call(capsys):
+    """Runs a command line; gives exit code, stdout, stderr."""
+    return partial(commandline.run, capsys)

@@ -5,25 +5,13 @@ import os
 import re
 import subprocess
 import sys
-from functools import partial
 
-import commandline
 import pytest
 from records import made
 
 from tinylm import bundle, data, flops, ledger, paths, study
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """The repository's folders moved to an empty place."""
-    return commandline.move_home(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def call(capsys):
-    """Runs a command line; gives exit code, stdout, stderr."""
-    return partial(commandline.run, capsys)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 COMMANDS = ["", "train", "flops", "ledger", "ledger import", "ledger check", "ledger show", "status", "download"]

@@ -2,9 +2,7 @@
 
 import shlex
 import signal
-from functools import partial
 
-import commandline
 import pytest
 from records import made
 
@@ -14,16 +12,7 @@ from tinylm.__main__ import main
 SMOKE = "train --missing --profile smoke"
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    """The repository's folders moved to an empty place."""
-    return commandline.move_home(monkeypatch, tmp_path)
-
-
-@pytest.fixture
-def call(capsys):
-    """Runs a command line; gives exit code, stdout, stderr."""
-    return partial(commandline.run, capsys)
+pytestmark = pytest.mark.usefixtures("home")
 
 
 @pytest.fixture

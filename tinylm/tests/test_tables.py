@@ -10,6 +10,7 @@ def test_amounts_spreads_and_signs_are_written_one_way():
     assert tables.amount(5.554e13) == r"$5.55 \times 10^{13}$"
     assert tables.amount(0) == tables.spread(float("nan")) == "–"
     assert tables.signed(-0.12345) == "−0.1235"
+    assert (tables.perplexity(2.0), tables.perplexity(10.4126)) == ("7.389", "33,276")
     assert tables.signed(0.1) == "+0.1000"
 
 
