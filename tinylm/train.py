@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tinylm import checkpoint, versions
+from tinylm import checkpoint, cpu, versions
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec
 from tinylm.data import Corpus
@@ -75,6 +75,7 @@ class _Run:
         self.starts = WindowStarts(spec, len(corpus.train))
         self.n_out = spec.model.context_length if spec.train.loss_at == "all" else 1
         check_scoring(spec, corpus.info.n_tokens)
+        cpu.prepare()
         torch.manual_seed(spec.seed)
         self.model = build(spec.model, corpus.info.vocab_size).to(device)
         self.optimizer = make_optimizer(self.model, spec.train)

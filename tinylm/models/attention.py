@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
 from tinylm.models.dropout import Dropout, keep_mask, keep_scale
-from tinylm.models.layers import NoRotation, Rotary
+from tinylm.models.layers import NoRotation, Rotary, last
 
 SCORES_PER_CHUNK = 2**19  # 2 MiB of float32 scores: what stays in a CPU core's cache between passes
 
@@ -32,9 +32,9 @@ class Attention(nn.Module):
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
         n_batch, n_positions, width = x_BTD.shape
-        q_BHNK = self._heads(self.query(x_BTD[:, -n_out:]), self.n_head)
+        q_BHNK = self._heads(self.query(last(x_BTD, n_out)), self.n_head)
         kv_BHTK = self._heads(self.key_value(x_BTD), 2 * self.kv_heads)
-        k_BHTK, v_BHTK = kv_BHTK[:, : self.kv_heads], kv_BHTK[:, self.kv_heads :]
+        k_BHTK, v_BHTK = kv_BHTK.chunk(2, 1)
         q_BHNK = self.rotate(self.query_norm(q_BHNK), n_positions)
         k_BHTK = self.rotate(self.key_norm(k_BHTK), n_positions)
         mixed_BHNK = attend(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training)

@@ -9,10 +9,13 @@ LEVELS = 2**16  # a probability is rounded to 1/LEVELS, and the scale uses the r
 
 
 def keep_mask(shape: torch.Size | tuple[int, ...], p: float, device: torch.device) -> Tensor:
-    """Boolean mask, False with probability `p` rounded to 1/65536, from PyTorch's global generator."""
+    """Mask of int16, 0 with probability `p` rounded to 1/65536 and else 1, from PyTorch's global generator.
+
+    Compared in place: a CPU compares into booleans, and multiplies by them, several times slower.
+    """
     n = math.prod(shape)
     bits = torch.empty(-(-n // 4), dtype=torch.int64, device=device).random_(-(2**63), None)
-    return bits.view(torch.int16)[:n].view(shape) >= round(p * LEVELS) - LEVELS // 2
+    return bits.view(torch.int16)[:n].view(shape).ge_(round(p * LEVELS) - LEVELS // 2)
 
 
 def keep_scale(p: float) -> float:
@@ -30,4 +33,4 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        return x * keep_mask(x.shape, self.p, x.device) * keep_scale(self.p)
+        return (x * keep_mask(x.shape, self.p, x.device)).mul_(keep_scale(self.p))

@@ -1,5 +1,7 @@
 """Small parts of a Transformer, each chosen once at construction: norms, positions, FFNs, residual branches."""
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -8,6 +10,11 @@ from tinylm.config import TransformerConfig
 from tinylm.models.dropout import Dropout
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+
+
+def last(x_BTD: Tensor, n_out: int) -> Tensor:
+    """The last `n_out` positions; all of them as they are, because even a full slice copies everything in its backward pass."""
+    return x_BTD if n_out == x_BTD.shape[1] else x_BTD[:, -n_out:]
 
 
 class Rotary(nn.Module):
@@ -62,7 +69,7 @@ class FFN(nn.Module):
         self.dropout = Dropout(config.ffn_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        return self.dropout(self.down(self.activation(self.up(x_BTD[:, -n_out:]))))
+        return self.dropout(self.down(self.activation(self.up(last(x_BTD, n_out)))))
 
 
 class SwiGLU(nn.Module):
@@ -75,7 +82,7 @@ class SwiGLU(nn.Module):
         self.dropout = Dropout(config.ffn_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        gate, value = self.up(x_BTD[:, -n_out:]).chunk(2, -1)
+        gate, value = self.up(last(x_BTD, n_out)).chunk(2, -1)
         return self.dropout(self.down(F.silu(gate) * value))
 
 
@@ -87,7 +94,7 @@ class PostNorm(nn.Module):
         self.layer, self.norm = layer, norm
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        return self.norm(x_BTD[:, -n_out:] + self.layer(x_BTD, n_out))
+        return self.norm(last(x_BTD, n_out) + self.layer(x_BTD, n_out))
 
 
 class PreNorm(nn.Module):
@@ -98,11 +105,11 @@ class PreNorm(nn.Module):
         self.layer, self.norm = layer, norm
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        return x_BTD[:, -n_out:] + self.layer(self.norm(x_BTD), n_out)
+        return last(x_BTD, n_out) + self.layer(self.norm(x_BTD), n_out)
 
 
 RESIDUALS = {"post": PostNorm, "pre": PreNorm}
-ACTIVATIONS = {"relu": nn.ReLU, "gelu": nn.GELU, "relu2": ReLUSquared}
+ACTIVATIONS = {"relu": functools.partial(nn.ReLU, inplace=True), "gelu": nn.GELU, "relu2": ReLUSquared}
 
 
 def ffn(config: TransformerConfig) -> nn.Module:

@@ -18,7 +18,7 @@ LAYERS = [
     ["download", "grammar", "models", "ngram", "optimizers", "paper", "profiles", "serialise", "versions"],
     ["data", "ledger"],
     ["flops", "scoring"],
-    ["batches", "evaluate", "checkpoint", "counts", "study"],
+    ["batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
     ["train"],
     ["sweep"],
 ]
