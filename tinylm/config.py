@@ -195,8 +195,10 @@ class TrainConfig(_Checked):
     `windows_per_epoch` counts training windows (0: every window); `sampling` draws their starts uniformly with replacement
     (`random`) or visits each start once an epoch (`shuffled`). `train_tokens` keeps the first tokens of the training text.
     `warmup` and `decay` are fractions of the run. `n_evals` validations are spread evenly over it; `keep` says whose
-    weights are tested. Scoring: windows of `eval_context` tokens (0: context_length) move by `eval_stride`, each scores its
-    last `eval_stride` positions, from token `eval_start` (0: eval_context) for `eval_tokens` tokens (0: to the end).
+    weights are tested. `precision` bf16 computes the steps in bf16 and keeps weights and scores in fp32; `micro_batch` windows
+    at a time go through the model (0: the whole batch) and their gradients add up. Scoring: windows of `eval_context` tokens
+    (0: context_length) move by `eval_stride`, each scores its last `eval_stride` positions, from token `eval_start` (0:
+    eval_context) for `eval_tokens` tokens (0: to the end).
     """
 
     steps: int = 0
@@ -217,6 +219,8 @@ class TrainConfig(_Checked):
     clip: float = 0.0
     n_evals: int = 1
     keep: Literal["best", "last"] = "best"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    micro_batch: int = 0
     eval_context: int = 0
     eval_stride: int = 1
     eval_start: int = 0
@@ -226,6 +230,7 @@ class TrainConfig(_Checked):
         bounds = [name for name in ("steps", "epochs", "flops") if getattr(self, name)]
         self.require(len(bounds) == 1, f"set exactly one of steps, epochs and flops above zero, got {bounds or 'none'}")
         self.require(self.batch_size > 0, "batch_size must be at least 1")
+        self.require(self.micro_batch <= self.batch_size, f"micro_batch={self.micro_batch} is larger than the batch; lower it")
         self.require(self.lr > 0, "lr must be above zero")
         self.require(self.optimizer != "adam" or self.weight_decay == 0, "adam has no weight_decay; set optimizer='adamw'")
         self.require(0 < self.n_evals <= MAX_EVALS, f"n_evals must be at least 1 and at most {MAX_EVALS:,}")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,8 +11,14 @@ from tinylm.config import TrainConfig
 
 
 def make_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
-    """The fused optimizer of a config; AdamW decays matrices and embeddings, not biases or norms (Loshchilov and Hutter 2019)."""
-    settings = {"lr": train.lr, "betas": (train.beta1, train.beta2), "fused": True}
+    """The fused optimizer of a config; AdamW decays matrices and embeddings, not biases or norms (Loshchilov and Hutter 2019).
+
+    On a GPU the learning rate and the step count live on the device, so that a CUDA graph can hold the update.
+    """
+    device = next(model.parameters()).device
+    settings: dict[str, Any] = {"lr": train.lr, "betas": (train.beta1, train.beta2), "fused": True}
+    if device.type == "cuda":
+        settings |= {"lr": torch.tensor(train.lr, device=device), "capturable": True}
     if train.optimizer == "adam":
         return torch.optim.Adam(model.parameters(), **settings)
     decayed = [p for p in model.parameters() if p.ndim >= 2]

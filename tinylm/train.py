@@ -9,22 +9,25 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tinylm import checkpoint, cpu, versions
 from tinylm.batches import WindowStarts
-from tinylm.config import RunSpec
+from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
 from tinylm.evaluate import token_nlls
 from tinylm.flops import RunCost, run_cost, window_flops, windows_at
 from tinylm.ledger import RunRecord, Score
 from tinylm.models import build, n_params
-from tinylm.optimizers import learning_rate, make_optimizer
 from tinylm.scoring import check_scoring, eval_context, summarise
+from tinylm.update import make_update
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
 SAVE_EVERY = 60.0  # seconds between checkpoints
+
+
+class MemoryShort(TinylmError):
+    """A batch that the device's memory does not hold."""
 
 
 class Interrupted(Exception):
@@ -62,7 +65,12 @@ def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | Non
     """
     run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
     run.resume()
-    finite = run.fit()
+    try:
+        finite = run.fit()
+    except torch.OutOfMemoryError as error:
+        size = spec.train.micro_batch or spec.train.batch_size
+        message = f"{device} has no memory for {size} windows of {spec.model.context_length} tokens at a time"
+        raise MemoryShort(f"{message}; set micro_batch={max(1, size // 2)}, which splits a batch, or run fewer workers") from error
     return run.record(finite)
 
 
@@ -78,9 +86,8 @@ class _Run:
         cpu.prepare()
         torch.manual_seed(spec.seed)
         self.model = build(spec.model, corpus.info.vocab_size).to(device)
-        self.optimizer = make_optimizer(self.model, spec.train)
-        self.offsets = torch.arange(spec.model.context_length + 1, device=device)
         self.tokens = {split: self._on_device(getattr(corpus, split)) for split in ("train", "valid", "test")}
+        self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps)
         self.best = {}
         self.history = _History()
         last = self.cost.steps
@@ -100,7 +107,7 @@ class _Run:
             if wanted != epoch:
                 epoch, starts = wanted, torch.from_numpy(self.starts.epoch(wanted)).to(self.device)
             batch = starts[place * self.starts.batch_size : (place + 1) * self.starts.batch_size]
-            loss_sum += self._step(batch).detach() * len(batch)
+            loss_sum += self.update(batch, self.history.step) * len(batch)
             self.history.step += 1
             self.history.loss_windows += len(batch)
             due = self.history.step in self.eval_steps
@@ -122,22 +129,6 @@ class _Run:
                 raise Interrupted(f"stopped at step {self.history.step:,} of {self.cost.steps:,}")
         self.history.seconds = time.perf_counter() - clock
         return True
-
-    def _step(self, starts_B: Tensor) -> Tensor:
-        """One update on the windows at the given starts; the mean loss before it, on the device."""
-        train = self.spec.train
-        window = self.tokens["train"][starts_B[:, None] + self.offsets].long()
-        logits_BNV = self.model(window[:, :-1], self.n_out)
-        loss = F.cross_entropy(logits_BNV.flatten(0, 1), window[:, -self.n_out :].flatten())
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        if train.clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), train.clip)
-        rate = learning_rate(train, self.history.step, self.cost.steps)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self.optimizer.step()
-        return loss
 
     def _flops(self) -> int:
         windows = windows_at(self.history.step, self.starts.per_epoch, self.spec.train.batch_size)
@@ -163,7 +154,7 @@ class _Run:
         if self.hooks.checkpoint is None:
             return
         groups = {"model": self.model.state_dict(), "best": self.best, "random": checkpoint.random_states()}
-        groups["optimizer"] = checkpoint.optimizer_tensors(self.optimizer)
+        groups["optimizer"] = checkpoint.optimizer_tensors(self.update.optimizer)
         tensors = {name: t for prefix, group in groups.items() for name, t in checkpoint.with_prefix(prefix, group).items()}
         checkpoint.save(self.hooks.checkpoint, tensors, asdict(self.history) | {"version": versions.current(self.spec)})
 
@@ -176,7 +167,7 @@ class _Run:
             return
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
         self.best = {name: t.to(self.device) for name, t in checkpoint.under_prefix("best", tensors).items()}
-        checkpoint.restore_optimizer(self.optimizer, checkpoint.under_prefix("optimizer", tensors))
+        checkpoint.restore_optimizer(self.update.optimizer, checkpoint.under_prefix("optimizer", tensors))
         checkpoint.restore_random_states(checkpoint.under_prefix("random", tensors))
         self.history = _History(**facts)
 

@@ -19,6 +19,7 @@ LAYERS = [
     ["data", "ledger"],
     ["flops", "scoring"],
     ["batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
+    ["update"],
     ["train"],
     ["sweep"],
 ]

@@ -1,0 +1,117 @@
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
+
+from tinylm import train
+from tinylm.config import ConfigError, TransformerConfig
+from tinylm.models import build
+from tinylm.update import CapturedUpdate, Update, make_update
+
+QUIET = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
+PLAIN = dataclasses.replace(TRANSFORMER, **QUIET)
+DENSE = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine", "warmup": 0.2, "clip": 0.5}
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+def updated(planned, corpus, num_steps=10, device="cpu", make=make_update):
+    """The losses of so many steps, and the model after them."""
+    torch.manual_seed(0)
+    model = build(planned.model, VOCAB_SIZE).to(device).train()
+    tokens = torch.from_numpy(corpus.train.astype("int32")).to(device)
+    update = make(planned, model, tokens, num_steps)
+    starts = torch.randint(len(tokens) - 20, (num_steps, planned.train.batch_size), generator=torch.Generator().manual_seed(1))
+    sizes = [planned.train.batch_size - step % 3 // 2 for step in range(num_steps)]  # now and then a smaller batch
+    losses = [update(row[:size].to(device), step) for step, (row, size) in enumerate(zip(starts, sizes, strict=True))]
+    return torch.stack(losses).cpu(), model.cpu()
+
+
+def assert_same_weights(first, second, **tolerance):
+    for name, tensor in first.state_dict().items():
+        torch.testing.assert_close(tensor, second.state_dict()[name], **tolerance)
+
+
+def test_a_step_is_plain_pytorchs_step(corpus):
+    planned = spec(PLAIN, lr=1e-2)
+    losses, model = updated(planned, corpus, 1)
+    torch.manual_seed(0)
+    reference = build(PLAIN, VOCAB_SIZE).train()
+    starts = torch.randint(len(corpus.train) - 20, (1, 4), generator=torch.Generator().manual_seed(1))[0]
+    window = torch.stack([torch.from_numpy(corpus.train[s : s + 9].astype("int64")) for s in starts.tolist()])
+    loss = F.cross_entropy(reference(window[:, :-1], 1)[:, -1], window[:, -1])
+    optimizer = torch.optim.Adam(reference.parameters(), lr=1e-2)
+    loss.backward()
+    optimizer.step()
+    assert losses[0].item() == pytest.approx(loss.item(), rel=1e-6)
+    assert_same_weights(model, reference, rtol=1e-4, atol=1e-5)
+
+
+# Without biases: a key's bias has no gradient but rounding's, which Adam makes as large as any other.
+@pytest.mark.parametrize(
+    "config", [dataclasses.replace(PLAIN, bias=False), LINEAR, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind
+)
+@pytest.mark.parametrize("micro_batch", [1, 2, 3])
+def test_a_batch_in_parts_is_the_same_batch(corpus, config, micro_batch):
+    whole, parts = (updated(spec(config, micro_batch=size, clip=0.5), corpus) for size in (0, micro_batch))
+    torch.testing.assert_close(parts[0], whole[0])
+    assert_same_weights(parts[1], whole[1], rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{}, DENSE], ids=["last", "all"])
+def test_bf16_steps_stay_near_fp32_steps(corpus, settings):
+    (exact, kept), (rounded, model) = (updated(spec(PLAIN, lr=1e-3, precision=p, **settings), corpus) for p in ("fp32", "bf16"))
+    assert not torch.equal(exact, rounded)
+    torch.testing.assert_close(rounded, exact, rtol=0.02, atol=0.02)
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+    moved = {name: (tensor - kept.state_dict()[name]).abs().max() for name, tensor in model.state_dict().items()}
+    assert max(moved.values()) <= 2 * 10 * 1e-3, "Adam moves a weight by at most the rate a step, in either precision"
+
+
+def test_bf16_keeps_weight_changes_that_bf16_would_lose(corpus):
+    before, after = (updated(spec(PLAIN, lr=1e-6, precision="bf16"), corpus, n)[1] for n in (1, 10))
+    gap = (before.head.weight - after.head.weight).abs()
+    assert (gap > 0).float().mean() > 0.9
+    assert gap.max() < 2e-5
+
+
+def test_bf16_trains_every_architecture_and_scores_in_fp32(corpus):
+    tied = TransformerConfig(
+        context_length=8, n_layer=1, n_head=2, d_model=16, d_ff=24, tied=True, position="rope", norm="rms", qk_norm=True
+    )
+    for config in (LINEAR, MLP, tied):
+        record = train.train(spec(config, precision="bf16", steps=60, lr=1e-2), corpus)
+        assert record.test.nll < record.curve[0]["train_nll"]
+
+
+def test_a_batch_too_small_to_split_is_refused():
+    with pytest.raises(ConfigError, match="micro_batch=9 is larger than the batch"):
+        spec(micro_batch=9)
+
+
+def test_a_lack_of_memory_names_the_setting(corpus, monkeypatch):
+    def apply(self, starts_B):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Update, "apply", apply)
+    with pytest.raises(train.MemoryShort, match=r"no memory for 4 windows of 8 tokens at a time; set micro_batch=2"):
+        train.train(spec(), corpus)
+
+
+@needs_cuda
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_ten_steps_are_the_same_on_a_gpu(corpus, precision):
+    planned = spec(PLAIN, lr=1e-3, precision=precision, **DENSE)
+    (here, kept), (there, model) = (updated(planned, corpus, device=device) for device in ("cpu", "cuda"))
+    torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-3)
+    if precision == "fp32":
+        assert_same_weights(model, kept, rtol=1e-2, atol=1e-3)
+
+
+@needs_cuda
+@pytest.mark.parametrize("config", [PLAIN, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind)
+def test_a_recorded_step_is_the_step(corpus, config):
+    (plain, kept), (recorded, model) = (updated(spec(config), corpus, device="cuda", make=make) for make in (Update, CapturedUpdate))
+    torch.testing.assert_close(recorded, plain, rtol=1e-4, atol=1e-5)
+    assert_same_weights(model, kept, rtol=1e-3, atol=1e-4)

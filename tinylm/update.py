@@ -1,0 +1,152 @@
+"""One update of the weights: the same code on CPU and GPU, in fp32 or bf16, in one batch or in parts of it."""
+
+import copy
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from tinylm.config import RunSpec
+from tinylm.models import LanguageModel
+from tinylm.optimizers import learning_rate, make_optimizer
+
+WARM_UP = 3  # updates before a CUDA graph is recorded: libraries choose kernels and the optimizer makes its state
+
+
+class Fp32:
+    """The model computes by itself."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+
+    def fetch_weights(self) -> None:
+        """Nothing to do: they are the model's own."""
+
+    def return_gradients(self) -> None:
+        """Nothing to do: they are the model's own."""
+
+
+class Bf16:
+    """A bf16 copy computes; the fp32 model keeps the weights and takes the gradients (Micikevicius et al. 2018)."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.kept, self.model = model, copy.deepcopy(model).to(torch.bfloat16).train()
+
+    def pairs(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
+        """(copy's, kept) parameters."""
+        return list(zip(self.model.parameters(), self.kept.parameters(), strict=True))
+
+    @torch.no_grad()
+    def fetch_weights(self) -> None:
+        """Round the kept weights into the copy, whose old gradients go."""
+        for computing, kept in self.pairs():
+            computing.copy_(kept)
+            computing.grad = None
+
+    def return_gradients(self) -> None:
+        """Hand the copy's gradients to the kept weights."""
+        for computing, kept in self.pairs():
+            kept.grad = computing.grad.float()
+
+
+PRECISIONS = {"fp32": Fp32, "bf16": Bf16}
+
+
+class Update:
+    """A spec's training step: windows cut by index from `tokens_N` on its device, their mean loss, gradients, optimizer.
+
+    With `micro_batch` set, gradients of that many windows at a time add up to the batch's: less memory, the same result but
+    for rounding and for which elements drop out.
+    """
+
+    def __init__(self, spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int) -> None:
+        self.train, self.tokens_N, self.num_steps = spec.train, tokens_N, num_steps
+        self.parameters = list(model.parameters())
+        self.computing = PRECISIONS[spec.train.precision](model)
+        self.optimizer = make_optimizer(model, spec.train)
+        self.n_out = spec.model.context_length if spec.train.loss_at == "all" else 1
+        self.offsets = torch.arange(spec.model.context_length + 1, device=tokens_N.device)
+
+    def __call__(self, starts_B: Tensor, step: int) -> Tensor:
+        """Update on the windows at `starts_B` as 0-based step `step`; the mean loss before it, on the device."""
+        self.set_rate(step)
+        return self.apply(starts_B)
+
+    def set_rate(self, step: int) -> None:
+        """Set the learning rate of a step; where the optimizer holds it on the device, without waiting for the device."""
+        rate = learning_rate(self.train, step, self.num_steps)
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def apply(self, starts_B: Tensor) -> Tensor:
+        """The step at the learning rate as it is set."""
+        self.computing.fetch_weights()
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = [self._backward(part, len(part) / len(starts_B)) for part in starts_B.split(self.train.micro_batch or len(starts_B))]
+        self.computing.return_gradients()
+        if self.train.clip:
+            torch.nn.utils.clip_grad_norm_(self.parameters, self.train.clip)
+        self.optimizer.step()
+        return torch.stack(parts).sum()
+
+    def _backward(self, starts_B: Tensor, share: float) -> Tensor:
+        """Add the gradients of some of the batch's windows; their share of its mean loss."""
+        window = self.tokens_N[starts_B[:, None] + self.offsets].long()
+        logits_BNV = self.computing.model(window[:, :-1], self.n_out)
+        loss = F.cross_entropy(logits_BNV.flatten(0, 1).float(), window[:, -self.n_out :].flatten()) * share
+        loss.backward()
+        return loss.detach()
+
+
+class CapturedUpdate(Update):
+    """On a GPU, the step recorded once as a CUDA graph and replayed, so that the device never waits for Python.
+
+    An epoch's last, smaller batch runs unrecorded, on the same weights and optimizer state.
+    """
+
+    graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self, starts_B: Tensor, step: int) -> Tensor:
+        if len(starts_B) != self.train.batch_size:
+            return super().__call__(starts_B, step)
+        self.set_rate(step)
+        if self.graph is None:
+            self._record(starts_B)
+        self.starts_B.copy_(starts_B)
+        self.graph.replay()
+        return self.loss
+
+    def _record(self, starts_B: Tensor) -> None:
+        self.starts_B = starts_B.clone()
+        before = [t.clone() for t in self.parameters], _optimizer_copy(self.optimizer), torch.cuda.get_rng_state()
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(WARM_UP):
+                self.apply(self.starts_B)
+        torch.cuda.current_stream().wait_stream(stream)
+        self._undo(*before)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph):
+            self.loss = self.apply(self.starts_B)
+
+    @torch.no_grad()
+    def _undo(self, weights: list[Tensor], state: dict[int, dict[str, Tensor]], random: Tensor) -> None:
+        """Take back the warm-up in place: the graph is going to use these very tensors."""
+        for parameter, old in zip(self.parameters, weights, strict=True):
+            parameter.copy_(old)
+            for name, tensor in self.optimizer.state[parameter].items():
+                tensor.copy_(state.get(id(parameter), {}).get(name, torch.zeros_like(tensor)))
+        torch.cuda.set_rng_state(random)
+
+
+def _optimizer_copy(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+    return {id(parameter): {name: t.clone() for name, t in state.items()} for parameter, state in optimizer.state.items()}
+
+
+def make_update(spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int) -> Update:
+    """The update of a spec on the device of its model and tokens."""
+    return (CapturedUpdate if tokens_N.is_cuda else Update)(spec, model, tokens_N, num_steps)
