@@ -6,7 +6,22 @@
 import importlib
 from typing import Any
 
-_MODULES = ("config", "data", "diagrams", "fits", "flops", "grammar", "ledger", "plots", "readings", "scoring", "show", "study", "tables")
+_MODULES = (
+    "config",
+    "data",
+    "diagrams",
+    "fits",
+    "flops",
+    "grammar",
+    "ledger",
+    "plots",
+    "readings",
+    "scoring",
+    "show",
+    "study",
+    "tables",
+    "timings",
+)
 _RESULTS = ("Result", "corpus_statistics", "run")
 
 __all__ = [*_MODULES, *_RESULTS]

@@ -2,28 +2,54 @@
 
 import ctypes
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's malloc.h
-LARGEST = 2**31 - 1
+DEFAULT_MMAP, LARGEST = 2**25, 2**31 - 1  # glibc raises its own threshold up to 32 MiB as it sees memory freed
 
 
 @cache
 def prepare() -> None:
     """Keep freed memory for the next step and let oneDNN compute fp32 products, where this machine has both."""
-    if platform.libc_ver()[0] == "glibc":
-        _keep_freed_memory()
-    if hasattr(torch.backends.mkldnn, "matmul") and torch.backends.cpu.get_cpu_capability() == "AVX512":
+    _keep_freed_memory(LARGEST // 2, LARGEST)
+    if has_onednn():
         _allow_onednn_products()
 
 
-def _keep_freed_memory() -> None:
-    """Without this, activations go back to the system after every step, and the next step faults each page in again."""
-    libc = ctypes.CDLL(None)
-    libc.mallopt(MMAP_THRESHOLD, LARGEST // 2)
-    libc.mallopt(TRIM_THRESHOLD, LARGEST)
+@contextmanager
+def unprepared() -> Iterator[None]:
+    """For a while, the process as PyTorch and the system set it up."""
+    permission = torch.backends.mkldnn.matmul.fp32_precision if has_onednn() else None
+    _keep_freed_memory(DEFAULT_MMAP, 2 * DEFAULT_MMAP)
+    if permission is not None:
+        torch.backends.mkldnn.matmul.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        _keep_freed_memory(LARGEST // 2, LARGEST)
+        if permission is not None:
+            torch.backends.mkldnn.matmul.fp32_precision = permission
+
+
+def has_onednn() -> bool:
+    """Whether oneDNN is there with vectors wide enough to matter."""
+    return hasattr(torch.backends.mkldnn, "matmul") and torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+def _keep_freed_memory(mmap: int, trim: int) -> None:
+    """Blocks up to `mmap` bytes are reused, and `trim` free bytes kept; else every step faults its activations' pages in anew."""
+    if libc := _glibc():
+        libc.mallopt(MMAP_THRESHOLD, mmap)
+        libc.mallopt(TRIM_THRESHOLD, trim)
+
+
+@cache
+def _glibc() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if platform.libc_ver()[0] == "glibc" else None
 
 
 def _allow_onednn_products() -> None:

@@ -75,13 +75,13 @@ class RunRecord:
         return self.version != versions.current(self.spec)
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """Floats at 7 significant digits, so that a record is short and stable."""
     if isinstance(value, float):
         return float(f"{value:.7g}")
     if isinstance(value, dict):
-        return {k: _rounded(v) for k, v in value.items()}
-    return [_rounded(v) for v in value] if isinstance(value, list | tuple) else value
+        return {k: rounded(v) for k, v in value.items()}
+    return [rounded(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def to_json(record: RunRecord) -> str:
@@ -89,7 +89,7 @@ def to_json(record: RunRecord) -> str:
     fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
     fields |= {name: dataclasses.asdict(fields[name]) for name in ("valid", "test") if fields[name] is not None}
     # The spec is written in full: rounding it would change its key.
-    fields = {"key": record.spec.key} | _rounded(fields) | {"spec": to_dict(record.spec)}
+    fields = {"key": record.spec.key} | rounded(fields) | {"spec": to_dict(record.spec)}
     lines = [f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in fields.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 

@@ -70,7 +70,9 @@ FULL: Parameters = {
         "eval_tokens": 19_935,
         "orders": [0, 1, 2, 3, 5],
         "seeds": [0, 1, 2, 3, 4],
+        "seeds_once": [0],
     },
+    "speed": {"device": "cpu"},
 }
 
 QUICK: Parameters = {
@@ -81,6 +83,7 @@ QUICK: Parameters = {
     "words": FULL["words"]
     | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
     | {"seeds": [0]},
+    "speed": FULL["speed"],
 }
 
 _TINY: dict[str, Any] = {"context_length": 16, "d_model": 16, "windows_per_epoch": 640, "eval_tokens": 500, "seeds": [0]}
@@ -95,6 +98,7 @@ SMOKE: Parameters = {
     "words": FULL["words"]
     | _TINY
     | {"corpora": ["grammar-word"], "names": ["Grammar"], "n_layer": 1, "epochs": 2, "train_tokens": 2_000, "orders": [0, 1, 3]},
+    "speed": FULL["speed"],
 }
 
 PROFILES: dict[str, Parameters] = {"full": FULL, "quick": QUICK, "smoke": SMOKE}

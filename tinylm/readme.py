@@ -1,12 +1,10 @@
-"""The README's table of reproduced rows, generated from the ledger between two markers."""
+"""The README's tables, generated from the ledger between markers."""
 
 from pathlib import Path
 
-from tinylm import fits, ledger, paths, study
+from tinylm import fits, ledger, paths, study, timings
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.results import Result
-
-BEGIN, END = "<!-- results: begin -->", "<!-- results: end -->"
 
 
 class ReadmeError(TinylmError):
@@ -14,14 +12,18 @@ class ReadmeError(TinylmError):
 
 
 def update(path: Path) -> None:
-    """Replace what stands between the markers by today's table; leaves an unchanged file alone."""
+    """Replace what stands between the markers by today's tables; leaves an unchanged file alone."""
     text = path.read_text(encoding="utf-8")
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        raise ReadmeError(f"{path} needs the lines {BEGIN} and {END}, once each and in this order; put them back")
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    new = f"{before}{BEGIN}\n{results_table()}\n{END}{after}"
+    new = _filled(_filled(text, "results", results_table(), path), "bench", timings.markdown(timings.recorded()), path)
     if new != text:
         ledger.write_text(path, new)
+
+
+def _filled(text: str, name: str, table: str, path: Path) -> str:
+    begin, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        raise ReadmeError(f"{path} needs the lines {begin} and {end}, once each and in this order; put them back")
+    return f"{text.split(begin)[0]}{begin}\n{table}\n{end}{text.split(end)[1]}"
 
 
 def results_table() -> str:

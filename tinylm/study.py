@@ -221,13 +221,16 @@ def words(
     eval_tokens: int,
     orders: list[int],
     seeds: list[int],
+    seeds_once: list[int],
 ) -> list[Planned]:
-    """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text."""
+    """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
+
+    Windows start at random, as the study's do on characters; `seeds_once` repeat it with each window visited once an epoch.
+    """
     train = TrainConfig(
         epochs=epochs,
         batch_size=batch_size,
         windows_per_epoch=windows_per_epoch,
-        sampling="shuffled",
         train_tokens=train_tokens,
         n_evals=epochs,
         eval_tokens=eval_tokens,
@@ -237,8 +240,15 @@ def words(
         raise StudyError(f"names: needs one for each of the {len(corpora)} corpora, got {names!r}")
     prefixes = dict(zip(corpora, (f"{name} " for name in names), strict=True))
     models = {f"{prefix}Transformer": (corpus, model, train) for corpus, prefix in prefixes.items()}
+    once = {f"{name}, each window once": (*run[:2], replace(train, sampling="shuffled")) for name, run in models.items()}
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
-    return _counts("words", prefixes, orders, counting) + _planned("words", models, seeds)
+    return _counts("words", prefixes, orders, counting) + _planned("words", models, seeds) + _planned("words", once, seeds_once)
+
+
+@_checked
+def speed(*, device: str) -> list[Planned]:
+    """The appendix on speed shows timings that `python -m tinylm bench` recorded; it plans no run."""
+    return []
 
 
 SECTIONS: dict[str, Callable[..., list[Planned]]] = {
@@ -247,6 +257,7 @@ SECTIONS: dict[str, Callable[..., list[Planned]]] = {
     "sweeps": sweeps,
     "rope": rope,
     "words": words,
+    "speed": speed,
 }
 NOTEBOOKS = {
     "control": "01_data",
@@ -254,6 +265,7 @@ NOTEBOOKS = {
     "sweeps": "03_sweeps",
     "rope": "04_rope_ablation",
     "words": "05_word_level",
+    "speed": "09_speed",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, flops, grammar, paths, samples, study
+from tinylm import data, fits, flops, grammar, paths, samples, study, timings
 from tinylm.config import NgramConfig
 from tinylm.results import Result
 from tinylm.study import Planned
@@ -130,6 +130,12 @@ def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
         chosen = [sample for sample in found["samples"] if sample["start"] == start]
         rows += [{"model": run.name, "temperature": f"{s['temperature']:g}", "continuation": verbatim(s["text"])} for s in chosen]
     return pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])
+
+
+def timed(facts: dict[str, Any]) -> pd.DataFrame:
+    """One row per comparison of the benchmark: both sides, the gain, the gain worth having."""
+    header, *lines = timings.cells(facts)
+    return pd.DataFrame(lines, columns=header)
 
 
 def floors(corpus: str, start: int, n_tokens: int) -> dict[str, float]:

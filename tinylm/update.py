@@ -1,6 +1,7 @@
 """One update of the weights: the same code on CPU and GPU, in fp32 or bf16, in one batch or in parts of it."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -85,12 +86,15 @@ class Update:
         """The step at the learning rate as it is set."""
         self.computing.fetch_weights()
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [self._backward(part, len(part) / len(starts_B)) for part in starts_B.split(self.train.micro_batch or len(starts_B))]
+        parts = [self._backward(part, len(part) / len(starts_B)) for part in self._parts(starts_B)]
         self.computing.return_gradients()
         if self.train.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.train.clip)
         self.optimizer.step()
         return torch.stack(parts).sum()
+
+    def _parts(self, starts_B: Tensor) -> Sequence[Tensor]:
+        return starts_B.split(self.train.micro_batch) if self.train.micro_batch else [starts_B]
 
     def _backward(self, starts_B: Tensor, share: float) -> Tensor:
         """Add the gradients of some of the batch's windows; their share of its mean loss."""

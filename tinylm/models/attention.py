@@ -8,7 +8,7 @@ from tinylm.config import TransformerConfig
 from tinylm.models.dropout import Dropout, keep_mask, keep_scale
 from tinylm.models.layers import NoRotation, Rotary, last
 
-SCORES_PER_CHUNK = 2**19  # 2 MiB of float32 scores: what stays in a CPU core's cache between passes
+BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
 
 
 class Attention(nn.Module):
@@ -69,7 +69,7 @@ class _ChunkedAttention(torch.autograd.Function):
         n_batch, n_head, n_out, d_head = q_BHNK.shape
         n_positions = k_BHTK.shape[2]
         bias_NT = q_BHNK.new_full((n_out, n_positions), float("-inf")).triu(n_positions - n_out + 1)
-        n_chunk = max(1, SCORES_PER_CHUNK // (n_head * n_out * n_positions))
+        n_chunk = max(1, BYTES_PER_CHUNK // (n_head * n_out * n_positions * q_BHNK.element_size()))
         # Written as (B, N, H, K) in memory, so that joining the heads afterwards is a view.
         mixed_BHNK = q_BHNK.new_empty(n_batch, n_out, n_head, d_head).transpose(1, 2)
         weights, masks = [], []

@@ -42,7 +42,7 @@ def assert_same(ours, theirs, leaves):
 def test_chunks_equal_the_textbook_formula(n_out, kv_heads, n_batch, n_chunk):
     leaves = inputs(n_out, kv_heads, n_batch)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(attention, "SCORES_PER_CHUNK", n_chunk * H * n_out * T)
+        patch.setattr(attention, "BYTES_PER_CHUNK", n_chunk * H * n_out * T * 8)
         ours = attend(*leaves, 0.0)
         assert_same(ours, textbook(*leaves), leaves)
 
@@ -57,7 +57,7 @@ def test_dropout_equals_plain_softmax_with_the_same_mask(monkeypatch, n_out, kv_
         return drawn[-1]
 
     monkeypatch.setattr(attention, "keep_mask", recorded)
-    monkeypatch.setattr(attention, "SCORES_PER_CHUNK", 2 * H * n_out * T)
+    monkeypatch.setattr(attention, "BYTES_PER_CHUNK", 2 * H * n_out * T * 8)
     torch.manual_seed(0)
     leaves = inputs(n_out, kv_heads)
     ours = attend(*leaves, 0.3)

@@ -75,8 +75,10 @@ def test_a_readme_without_markers_is_refused(tmp_path):
 
 def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
     path = tmp_path / "README.md"
-    path.write_text(f"a\n{readme.BEGIN}\nold\n{readme.END}\nb\n")
+    path.write_text("".join(f"a\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nb\n" for name in ("results", "bench")))
     readme.update(path)
-    assert "Transformer" in path.read_text()
+    assert "RoPE" in path.read_text()
+    assert "nanoGPT" in path.read_text()
+    assert "old" not in path.read_text()
     monkeypatch.setattr(ledger, "write_text", lambda *args: pytest.fail("written again"))
     readme.update(path)

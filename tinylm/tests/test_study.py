@@ -30,7 +30,7 @@ def test_a_plan_is_its_sections(profile):
 @pytest.mark.parametrize(("section", "profile"), SECTION_PROFILES)
 def test_every_run_of_a_section_is_planned_once_and_can_run(section, profile):
     runs = section_plan(section, profile)
-    assert runs
+    assert runs or section == "speed"  # its timings are no runs
     assert all(isinstance(run, Planned) and run.section == section for run in runs)
     assert len({run.spec.key for run in runs}) == len(runs)
     assert len({(run.name, run.spec.seed) for run in runs}) == len(runs)
@@ -43,7 +43,7 @@ def test_runs_that_share_a_table_share_the_scored_tokens(section, profile):
     """Except where the study sweeps the context itself, and scores after each context as the paper does."""
     specs = [run.spec for run in section_plan(section, profile)]
     scored = {(spec.train.eval_start or spec.model.context_length, spec.train.eval_tokens) for spec in specs}
-    assert len(scored) == 1 or section == "sweeps"
+    assert len(scored) <= 1 or section == "sweeps"
 
 
 @pytest.mark.parametrize(("section", "profile"), SECTION_PROFILES)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from specs import VOCAB_SIZE, transformer_configs
 from torch import nn
 
+from tinylm.bench import textbook
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models import build
 
@@ -15,21 +16,6 @@ PAPER = TransformerConfig(context_length=9, n_layer=3, n_head=4, d_model=16, d_f
 SELF_ATTENTION = dataclasses.replace(PAPER, n_layer=1, d_ff=64)
 LEARNED = dataclasses.replace(PAPER, norm_place="pre", init="linear")
 ROPE = dataclasses.replace(LEARNED, position="rope")
-
-
-class PostNormBlock(nn.Module):
-    """The paper's block: nn.MultiheadAttention, then an FFN, each added and normalised."""
-
-    def __init__(self, config):
-        super().__init__()
-        self.attention = nn.MultiheadAttention(config.d_model, config.n_head, batch_first=True)
-        self.norm1, self.norm2 = nn.LayerNorm(config.d_model), nn.LayerNorm(config.d_model)
-        self.ffn = nn.Sequential(nn.Linear(config.d_model, config.d_ff), nn.ReLU(), nn.Linear(config.d_ff, config.d_model))
-
-    def forward(self, x):
-        future = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
-        x = self.norm1(x + self.attention(x, x, x, attn_mask=future, need_weights=False)[0])
-        return self.norm2(x + self.ffn(x))
 
 
 class PreNormBlock(nn.Module):
@@ -58,22 +44,9 @@ class PreNormBlock(nn.Module):
         return torch.cat([turned.real, turned.imag], -1)
 
 
-class Reference(nn.Module):
-    """The paper's Transformer, every position computed in every block."""
-
-    def __init__(self, config):
-        super().__init__()
-        block = PostNormBlock if config.norm_place == "post" else PreNormBlock
-        self.tokens = nn.Embedding(VOCAB_SIZE, config.d_model)
-        self.positions = nn.Embedding(config.context_length, config.d_model) if config.position == "learned" else None
-        self.blocks = nn.Sequential(*(block(config) for _ in range(config.n_layer)))
-        self.norm, self.head = nn.LayerNorm(config.d_model), nn.Linear(config.d_model, VOCAB_SIZE)
-
-    def forward(self, x_BT):
-        x = self.tokens(x_BT)
-        if self.positions is not None:
-            x = x + self.positions(torch.arange(x_BT.shape[1]))
-        return self.head(self.norm(self.blocks(x)))
+def reference_model(config):
+    """The study's Transformer as a textbook writes it."""
+    return textbook.Transformer(config, VOCAB_SIZE, textbook.Block if config.norm_place == "post" else PreNormBlock)
 
 
 def translated(ours, config):
@@ -106,7 +79,7 @@ def translated(ours, config):
 @pytest.mark.parametrize("n_out", [1, 9])
 def test_the_papers_models_with_the_same_weights(config, n_out):
     torch.manual_seed(0)
-    model, reference = build(config, VOCAB_SIZE).double(), Reference(config).double()
+    model, reference = build(config, VOCAB_SIZE).double(), reference_model(config).double()
     reference.load_state_dict(translated(model.state_dict(), config))
     x_BT, y_BN = torch.randint(VOCAB_SIZE, (5, 9)), torch.randint(VOCAB_SIZE, (5, n_out))
     ours, theirs = model(x_BT, n_out), reference(x_BT)[:, -n_out:]

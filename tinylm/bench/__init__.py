@@ -1,0 +1,42 @@
+"""Timings of training on this machine, each against the straightforward way to do the same."""
+
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tinylm.bench import roofline, rows
+from tinylm.bench.rows import Row
+
+
+def run(device: str, rounds: int, said: Callable[[Row], None]) -> dict[str, Any]:
+    """Every row, told as it is measured, and the roofline: what `python -m tinylm bench` saves."""
+    bench = rows.open_bench(device, rounds)
+    found: list[Row] = []
+    for measure in rows.ROWS:
+        for row in measure(bench):
+            found.append(row)
+            said(row)
+    return {
+        "machine": machine(device),
+        "rows": [asdict(row) for row in found],
+        "peaks": roofline.peaks(bench),
+        "points": list(roofline.points(bench)),
+        "shares": {precision: roofline.shares(bench, precision) for precision in ("fp32", "bf16")} if device == "cpu" else {},
+    }
+
+
+def machine(device: str) -> dict[str, str]:
+    """What the timings are of: processor, threads, versions."""
+    name = torch.cuda.get_device_name(device) if device != "cpu" else processor()
+    return {"device": name, "threads": str(torch.get_num_threads()), "python": platform.python_version(), "torch": torch.__version__}
+
+
+def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """The processor's name where the system tells it, and the widest vectors that PyTorch uses."""
+    lines: Sequence[str] = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{(names or [platform.processor() or platform.machine()])[0]}, {torch.backends.cpu.get_cpu_capability()}"

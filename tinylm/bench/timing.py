@@ -1,0 +1,77 @@
+"""How the benchmark takes time: both sides in one process, in turns, medians, ratios within a round."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+
+from tinylm import cpu
+
+BURST = 0.25  # seconds that each side runs before it is the other's turn
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Median seconds of a call on either side, and the median over rounds of theirs divided by ours."""
+
+    ours: float
+    theirs: float
+    ratio: float
+
+
+def compare(ours: Callable[[], object], theirs: Callable[[], object], rounds: int, device: str) -> Pair:
+    """Time two calls in turns, both in the process as training prepares it."""
+    cpu.prepare()
+    times = [(per_call(ours, device), per_call(theirs, device)) for _ in range(rounds)]
+    return Pair(median(a for a, _ in times), median(b for _, b in times), median(b / a for a, b in times))
+
+
+def unprepared(call: Callable[[], object]) -> Callable[[], object]:
+    """The call in a process as PyTorch and the system set it up: what somebody else's script runs in."""
+
+    def run() -> None:
+        with cpu.unprepared():
+            call()
+
+    return run
+
+
+def per_call(call: Callable[[], object], device: str) -> float:
+    """Median seconds of a call after one unmeasured one, over calls that fill a burst; on a GPU the mean, waited for once."""
+    call()
+    _wait(device)
+    if device != "cpu":
+        return _mean_on_device(call, device)
+    times: list[float] = []
+    while sum(times) < BURST or len(times) < 3:
+        started = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - started)
+    return median(times)
+
+
+def _mean_on_device(call: Callable[[], object], device: str, n_calls: int = 50) -> float:
+    for _ in range(5):
+        call()
+    _wait(device)
+    started = time.perf_counter()
+    for _ in range(n_calls):
+        call()
+    _wait(device)
+    return (time.perf_counter() - started) / n_calls
+
+
+def _wait(device: str) -> None:
+    if device != "cpu":
+        torch.cuda.synchronize()
+
+
+def peak(dtype: torch.dtype, device: str) -> float:
+    """FLOP/s of the best square matrix product of a few sizes: the ceiling of any training step."""
+    rates = []
+    for n in (512, 1024, 2048) if device == "cpu" else (4096, 8192):
+        a = torch.randn(n, n, device=device).to(dtype)
+        rates.append(2 * n**3 / per_call(lambda a=a: a @ a, device))
+    return max(rates)
