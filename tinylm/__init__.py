@@ -6,8 +6,25 @@
 import importlib
 from typing import Any
 
-_MODULES = ("config", "data", "diagrams", "fits", "flops", "grammar", "ledger", "plots", "readings", "scoring", "show", "study", "tables")
-_RESULTS = ("Result", "corpus_statistics", "run")
+_MODULES = (
+    "claim_list",
+    "claims",
+    "config",
+    "data",
+    "diagrams",
+    "fits",
+    "flops",
+    "grammar",
+    "ledger",
+    "plots",
+    "readings",
+    "scoring",
+    "show",
+    "significance",
+    "study",
+    "tables",
+)
+_RESULTS = ("Result", "companions", "corpus_statistics", "run")
 
 __all__ = [*_MODULES, *_RESULTS]
 

@@ -24,6 +24,8 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 TORCH_FREE = [
+    "claim_list",
+    "claims",
     "config",
     "data",
     "fits",
@@ -33,11 +35,15 @@ TORCH_FREE = [
     "paper",
     "plots",
     "profiles",
+    "readings",
     "report",
+    "results",
     "scoring",
     "serialise",
     "show",
+    "significance",
     "study",
+    "tables",
 ]
 LIGHT = ["config", "data", "flops", "ledger", "profiles", "paper", "scoring", "study"]
 
