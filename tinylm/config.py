@@ -47,6 +47,10 @@ def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
         return value
     if hint in (int, float):
         return _coerce_number(owner, name, hint, value)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{owner}.{name}: needs a list of numbers, got {value!r}")
+        return tuple(_coerce(owner, name, get_args(hint)[0], entry) for entry in value)
     if not isinstance(value, hint):
         raise ConfigError(f"{owner}.{name}: needs a {hint.__name__}, got {value!r} ({type(value).__name__})")
     return value
@@ -82,6 +86,9 @@ class ModelConfig(_Checked):
     def check(self) -> None:
         self.require(self.context_length > 0, "context_length must be at least 1")
 
+    def check_vocab_size(self, vocab_size: int) -> None:
+        """Raise ConfigError where the model cannot have a vocabulary of this size."""
+
     def require_positive(self, *names: str) -> None:
         """Raise ConfigError unless each named size is at least 1."""
         for name in names:
@@ -95,20 +102,31 @@ class ModelConfig(_Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class LinearConfig(ModelConfig):
-    """Concatenated token embeddings, one linear layer to the vocabulary."""
+    """Concatenated token embeddings, one linear layer to the vocabulary.
+
+    `embedding_init`: `normal` is nn.Embedding's N(0, 1), `identity` starts from one-hot codes and needs d_model = vocabulary size.
+    """
 
     kind: ClassVar[str] = "linear"
     predicts_every_position: ClassVar[bool] = False
     d_model: int = 128
+    embedding_init: Literal["normal", "identity"] = "normal"
 
     def check(self) -> None:
         super().check()
         self.require_positive("d_model")
 
+    def check_vocab_size(self, vocab_size: int) -> None:
+        fits = self.embedding_init != "identity" or self.d_model == vocab_size
+        self.require(fits, f"embedding_init='identity' needs d_model={vocab_size}, the size of the vocabulary; got {self.d_model}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig(ModelConfig):
-    """Concatenated token embeddings, `n_hidden` ReLU layers with dropout, a linear layer to the vocabulary."""
+    """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary.
+
+    The `n_hidden` layers are `d_hidden` wide, unless `hidden_widths` says the width of each instead.
+    """
 
     kind: ClassVar[str] = "mlp"
     predicts_every_position: ClassVar[bool] = False
@@ -116,11 +134,23 @@ class MLPConfig(ModelConfig):
     d_hidden: int = 256
     n_hidden: int = 2
     dropout: float = 0.1
+    activation: Literal["relu", "gelu"] = "relu"
+    hidden_widths: tuple[int, ...] = ()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Width of each hidden layer."""
+        return self.hidden_widths or (self.d_hidden,) * self.n_hidden
 
     def check(self) -> None:
         super().check()
         self.require_positive("d_model", "d_hidden", "n_hidden")
         self.require_probability("dropout")
+        if self.hidden_widths:  # one model has one spelling, and so one key
+            self.require(min(self.hidden_widths) > 0, "hidden_widths must be at least 1")
+            plain = (self.d_hidden, self.n_hidden) == (MLPConfig.d_hidden, MLPConfig.n_hidden)
+            uneven = len(set(self.hidden_widths)) > 1
+            self.require(plain and uneven, "hidden_widths is for widths that differ, in place of d_hidden and n_hidden")
 
 
 @dataclass(frozen=True, kw_only=True)

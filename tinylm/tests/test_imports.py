@@ -15,7 +15,7 @@ FILES = {p for p in ROOT.rglob("*.py") if p.parent.name != "tests"}
 # Each row may import from the rows above it, and only from those.
 LAYERS = [
     ["config"],
-    ["download", "grammar", "models", "ngram", "optimizers", "paper", "profiles", "serialise", "versions"],
+    ["download", "grammar", "models", "ngram", "optimizers", "paper", "parameters", "profiles", "serialise", "sister", "versions"],
     ["data", "ledger"],
     ["flops", "scoring"],
     ["batches", "evaluate", "checkpoint", "counts", "study"],
@@ -33,6 +33,7 @@ TORCH_FREE = [
     "ledger",
     "ngram",
     "paper",
+    "parameters",
     "plots",
     "profiles",
     "readings",
@@ -42,10 +43,11 @@ TORCH_FREE = [
     "serialise",
     "show",
     "significance",
+    "sister",
     "study",
     "tables",
 ]
-LIGHT = ["config", "data", "flops", "ledger", "profiles", "paper", "scoring", "study"]
+LIGHT = ["config", "data", "flops", "ledger", "parameters", "profiles", "paper", "scoring", "sister", "study"]
 
 
 def module_name(path: Path) -> str:
