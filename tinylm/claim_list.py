@@ -35,7 +35,7 @@ def _per_flop() -> list[Claim]:
         Claim(
             text=text,
             source=PAPER,
-            contrast=f"Self-Attention − {mlp}, valid, equal {name} FLOPs",
+            contrast=f"Self-Attention − {mlp} (valid, equal {name} FLOPs)",
             runs=("Self-Attention", mlp),
             measure=partial(at_largest_cost, convention=convention),
             below=0.0,
@@ -53,7 +53,7 @@ def _small_budgets() -> list[Claim]:
         Claim(
             text="At small budgets an MLP is best per FLOP",
             source=SISTER,
-            contrast=f"{mlp} − {other}, valid, least shared cost",
+            contrast=f"{mlp} − {other} (valid, first shared cost)",
             runs=(mlp, other),
             measure=partial(at_smallest_cost, convention="flops"),
             below=0.0,
@@ -86,7 +86,7 @@ def _contexts() -> list[Claim]:
         Claim(
             text="A longer context hurts the linear model early in training",
             source=PAPER,
-            contrast=f"{longest} − {shortest}, valid, first epoch",
+            contrast=f"{longest} − {shortest} (valid, first epoch)",
             runs=(longest, shortest),
             measure=after_first_epoch,
             above=0.0,
@@ -117,7 +117,7 @@ def _words() -> list[Claim]:
         Claim(
             text=f"On words training over-fits after epoch {epoch}",
             source=PAPER,
-            contrast=f"{name}, best valid after epoch {epoch} − up to it",
+            contrast=f"{name} (best valid after epoch {epoch} − up to it)",
             runs=(name,),
             measure=partial(later_than, epoch=epoch),
             above=0.0,
@@ -128,7 +128,7 @@ def _words() -> list[Claim]:
     excess = Claim(
         text=f"{vocabulary} more than its text's own difficulty, taken from counts",
         source=OURS,
-        contrast="WikiText-2 − PTB Transformer, each above its KN-5 counts",
+        contrast="WikiText-2 − PTB Transformer (each above its KN-5)",
         runs=("WikiText-2 Transformer", "WikiText-2 KN-5", "PTB Transformer", "PTB KN-5"),
         measure=excess_difference,
         above=0.0,

@@ -22,6 +22,7 @@ from tinylm.tables import amount
 
 MIN_SEEDS = 3
 LEVEL = 0.05
+NBSP = "\N{NO-BREAK SPACE}"  # a bound stays on the line of its sign
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 
 Records = Sequence[RunRecord]
@@ -83,11 +84,14 @@ class Claim:
 
     @property
     def statement(self) -> str:
-        """The claimed range in words."""
-        if math.isinf(self.above) or math.isinf(self.below):
-            side, bound = ("below", self.below) if math.isinf(self.above) else ("above", self.above)
-            return f"{side} {bound:g}".replace("-", "−")
-        return f"{self.above:g} to {self.below:g}".replace("-", "−")
+        """The contrast and the range that is claimed of it."""
+        if math.isinf(self.above):
+            claimed = f"<{NBSP}{self.below:g}"
+        elif math.isinf(self.below):
+            claimed = f">{NBSP}{self.above:g}"
+        else:
+            claimed = f"in{NBSP}[{self.above:g}, {self.below:g}]"
+        return f"{self.contrast} {claimed.replace('-', '−')}"
 
     def weigh(self, groups: dict[str, list[RunRecord]]) -> Evidence:
         """The evidence in the records of each name; its note says which runs or seeds the claim waits for."""

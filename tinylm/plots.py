@@ -196,13 +196,15 @@ def claims(judged: pd.DataFrame) -> Drawn:
 
 
 def _claim_axes(ax: Axes, rows: pd.DataFrame, limit: float) -> None:
-    """Rows from the top down under their contrasts and n, ticks that read as nats, and a legend of verdicts."""
-    ticks = [tick for tick in (-1, -0.3, -0.1, -0.03, 0, 0.03, 0.1, 0.3, 1) if abs(tick) <= limit]
+    """Rows from the top down between their contrasts and n, ticks that read as nats, and a legend of verdicts."""
+    ticks = [tick for tick in (-1, -0.3, -0.1, 0, 0.1, 0.3, 1) if abs(tick) <= limit]
     ax.axvline(0, color="black", linewidth=0.7)
     ax.set(xlim=(-limit, limit), ylim=(len(rows) - 0.4, -0.6), xlabel="effect in nats per token")
     ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_yticks(range(len(rows)), [f"{row['contrast']}  (n = {row['n']})" for _, row in rows.iterrows()])
+    ax.set_yticks(range(len(rows)), rows["contrast"])
+    for y, n in enumerate(rows["n"]):
+        ax.annotate(f"n = {n}", (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     ax.grid(axis="y", visible=False)
     for verdict, (colour, marker) in VERDICTS.items():
         ax.plot([], [], color=colour, marker=marker, linestyle="-", label=verdict)

@@ -88,9 +88,9 @@ def words(found: Sequence[Result]) -> str:
 def claims(judged: pd.DataFrame) -> str:
     """How many claims of each source are supported, refuted and undecided, and which are decided."""
     tested = judged[judged["follows"] == ""]
-    waiting = int((tested["p"].isna()).sum())
+    n_tested = int(tested["p"].notna().sum())
     tally = "; ".join(f"{source}: {_verdicts(rows)}" for source, rows in tested.groupby("source", sort=False))
-    parts = [f"Of {len(tested)} claimed effects, {waiting} still wait for runs or seeds. By source, {tally}."]
+    parts = [f"Of {len(tested)} claimed effects {n_tested} are tested; the others wait for runs or seeds. By source, {tally}."]
     for verdict in ("supported", "refuted"):
         rows = tested[tested["verdict"] == verdict]
         contrasts = {text: "; ".join(group["contrast"]) for text, group in rows.groupby("text", sort=False)}
@@ -125,7 +125,7 @@ def turning(found: Sequence[Result]) -> str:
         return f"{text}; at the end it is at {signed(float(best[long_name][-1] - best[short_name][-1]))} from it."
     epoch = int(np.median(epochs))
     costs = " and ".join(amount(group[0].curve[epoch - 1]["flops"]) for group in (long, short))
-    return f"{text}, first after epoch {epoch} (median), at a cost of {costs} executed FLOPs."
+    return f"{text}, first after epoch {epoch} (median), when the two have cost {costs} executed FLOPs."
 
 
 def _best_so_far(record: RunRecord) -> np.ndarray:

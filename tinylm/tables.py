@@ -156,13 +156,12 @@ def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
 
 
 def claims(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per claim: what is measured for it, the effect with its 95 % interval beside what is claimed, test, n and verdict."""
+    """One row per claim: the statement that is tested for it, the effect with its 95 % interval, test, n and verdict."""
     return pd.DataFrame(
         {
             "claim": row["text"],
             "source": row["source"],
-            "evidence, first − second": row["follows"] or row["contrast"],
-            "claimed": row["statement"],
+            "statement": f"as for {row['follows']}" if row["follows"] else row["statement"],
             "effect, 95 %": interval(row["effect"], row["low"], row["high"]),
             "test": row["test"] or NONE,
             "n": row["n"],

@@ -48,7 +48,7 @@ def test_a_claim_about_size_must_clear_its_margin():
 def test_closeness_is_supported_refuted_or_undecided(a, verdict):
     row = judged(results(a=a, b=[2.0, 2.0, 2.0]), CLOSE)
     assert row["verdict"] == verdict
-    assert row["test"] == "TOST, paired t" and row["statement"] == "−0.1 to 0.1"
+    assert row["test"] == "TOST, paired t" and row["statement"] == f"a − b, close in{claims.NBSP}[−0.1, 0.1]"
 
 
 def test_a_new_seed_can_change_a_verdict():
@@ -156,7 +156,7 @@ def test_tables_and_readings_say_what_the_frame_says():
     assert shown.loc[0, "effect, 95 %"].startswith("−0.502 [−0.5") and shown.loc[1, "effect, 95 %"] == "–"
     assert list(tables.claim_evidence(frame)["remarks"]) == ["–", "waits for RoPE"]
     text = readings.claims(frame)
-    assert "Of 2 claimed effects, 1 still wait" in text and "**Supported:** a beats b (a − b)." in text and "Refuted" not in text
+    assert "Of 2 claimed effects 1 are tested" in text and "**Supported:** a beats b (a − b)." in text and "Refuted" not in text
 
 
 def long_linear(length, curves):
