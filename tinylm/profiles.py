@@ -98,8 +98,8 @@ QUICK: Parameters = {
     | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
     | {"seeds": [0]},
     "claims": FULL["claims"]
-    | {"context_length": 64, "context_lengths": [16, 64], "linear_epochs": 6, "mlp_epochs": 6, "windows_per_epoch": 2_000}
-    | {"eval_tokens": 1_000, "sister_context_lengths": [16, 64], "sister_heads": [1, 4], "sister_layers": [2], "sister_windows": 64}
+    | {"context_length": 32, "context_lengths": [8, 32], "linear_epochs": 6, "mlp_epochs": 6, "windows_per_epoch": 2_000}
+    | {"eval_tokens": 1_000, "sister_context_lengths": [8, 32], "sister_heads": [1, 4], "sister_layers": [2], "sister_windows": 64}
     | {"seeds": [0]},
 }
 
