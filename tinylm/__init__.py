@@ -7,6 +7,8 @@ import importlib
 from typing import Any
 
 _MODULES = (
+    "claim_list",
+    "claims",
     "config",
     "data",
     "diagrams",
@@ -18,11 +20,12 @@ _MODULES = (
     "readings",
     "scoring",
     "show",
+    "significance",
     "study",
     "tables",
     "timings",
 )
-_RESULTS = ("Result", "corpus_statistics", "run")
+_RESULTS = ("Result", "companions", "corpus_statistics", "run")
 
 __all__ = [*_MODULES, *_RESULTS]
 

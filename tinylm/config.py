@@ -1,75 +1,23 @@
 """What to run: frozen, keyword-only dataclasses that say everything that changes a result and nothing else.
 
-Imports neither torch nor the rest of tinylm, so a study can be planned, keyed and looked up in milliseconds.
+Imports no torch, so a study can be planned, keyed and looked up in milliseconds.
 """
 
 import dataclasses
 import hashlib
 import json
-import numbers
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal
+
+from tinylm.checked import Checked
+from tinylm.checked import ConfigError as ConfigError
+from tinylm.checked import TinylmError as TinylmError
 
 MAX_EVALS = 100_000
 
 
-class TinylmError(Exception):
-    """A user's mistake: its message names the mend, and the command line prints it without a traceback."""
-
-
-class ConfigError(TinylmError):
-    """A setting that cannot be run."""
-
-
-class _Checked:
-    """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15)."""
-
-    def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
-        for f in dataclasses.fields(self):
-            value = _coerce(type(self).__name__, f.name, hints[f.name], getattr(self, f.name))
-            object.__setattr__(self, f.name, value)
-        self.check()
-
-    def check(self) -> None:
-        """Raise ConfigError where the fields contradict each other."""
-
-    def require(self, condition: bool, message: str) -> None:
-        """Raise ConfigError with the class's name before the message, unless the condition holds."""
-        if not condition:
-            raise ConfigError(f"{type(self).__name__}: {message}")
-
-
-def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
-    if get_origin(hint) is Literal:
-        if value not in get_args(hint):
-            raise ConfigError(f"{owner}.{name}: unknown value {value!r}; choose one of {', '.join(get_args(hint))}")
-        return value
-    if hint in (int, float):
-        return _coerce_number(owner, name, hint, value)
-    if not isinstance(value, hint):
-        raise ConfigError(f"{owner}.{name}: needs a {hint.__name__}, got {value!r} ({type(value).__name__})")
-    return value
-
-
-def _coerce_number(owner: str, name: str, hint: type, value: Any) -> int | float:
-    kind = "whole number" if hint is int else "number"
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ConfigError(f"{owner}.{name}: needs a {kind}, got {value!r} ({type(value).__name__}; write it without quotes)")
-    if value != value or value in (float("inf"), float("-inf")):
-        raise ConfigError(f"{owner}.{name}: needs a finite {kind}, got {value!r}")
-    if hint is int and int(value) != value:
-        raise ConfigError(f"{owner}.{name}: needs a whole number, got {value!r}")
-    if value < 0:
-        raise ConfigError(f"{owner}.{name}: must not be negative, got {value!r}")
-    try:
-        return hint(value)
-    except OverflowError as error:
-        raise ConfigError(f"{owner}.{name}: {str(value)[:12]}... is too large") from error
-
-
 @dataclass(frozen=True, kw_only=True)
-class ModelConfig(_Checked):
+class ModelConfig(Checked):
     """The shape of a model that reads `context_length` tokens; `kind` is its tag in records.
 
     `predicts_every_position` is False for a model that gives one prediction per window.
@@ -81,6 +29,9 @@ class ModelConfig(_Checked):
 
     def check(self) -> None:
         self.require(self.context_length > 0, "context_length must be at least 1")
+
+    def check_vocab_size(self, vocab_size: int) -> None:
+        """Raise ConfigError where the model cannot have a vocabulary of this size."""
 
     def require_positive(self, *names: str) -> None:
         """Raise ConfigError unless each named size is at least 1."""
@@ -95,20 +46,31 @@ class ModelConfig(_Checked):
 
 @dataclass(frozen=True, kw_only=True)
 class LinearConfig(ModelConfig):
-    """Concatenated token embeddings, one linear layer to the vocabulary."""
+    """Concatenated token embeddings, one linear layer to the vocabulary.
+
+    `embedding_init`: `normal` is nn.Embedding's N(0, 1), `identity` starts from one-hot codes and needs d_model = vocabulary size.
+    """
 
     kind: ClassVar[str] = "linear"
     predicts_every_position: ClassVar[bool] = False
     d_model: int = 128
+    embedding_init: Literal["normal", "identity"] = "normal"
 
     def check(self) -> None:
         super().check()
         self.require_positive("d_model")
 
+    def check_vocab_size(self, vocab_size: int) -> None:
+        fits = self.embedding_init != "identity" or self.d_model == vocab_size
+        self.require(fits, f"embedding_init='identity' needs d_model={vocab_size}, the size of the vocabulary; got {self.d_model}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig(ModelConfig):
-    """Concatenated token embeddings, `n_hidden` ReLU layers with dropout, a linear layer to the vocabulary."""
+    """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary.
+
+    The `n_hidden` layers are `d_hidden` wide, unless `hidden_widths` says the width of each instead.
+    """
 
     kind: ClassVar[str] = "mlp"
     predicts_every_position: ClassVar[bool] = False
@@ -116,11 +78,23 @@ class MLPConfig(ModelConfig):
     d_hidden: int = 256
     n_hidden: int = 2
     dropout: float = 0.1
+    activation: Literal["relu", "gelu"] = "relu"
+    hidden_widths: tuple[int, ...] = ()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Width of each hidden layer."""
+        return self.hidden_widths or (self.d_hidden,) * self.n_hidden
 
     def check(self) -> None:
         super().check()
         self.require_positive("d_model", "d_hidden", "n_hidden")
         self.require_probability("dropout")
+        if self.hidden_widths:  # one model has one spelling, and so one key
+            self.require(min(self.hidden_widths) > 0, "hidden_widths must be at least 1")
+            plain = (self.d_hidden, self.n_hidden) == (MLPConfig.d_hidden, MLPConfig.n_hidden)
+            uneven = len(set(self.hidden_widths)) > 1
+            self.require(plain and uneven, "hidden_widths is for widths that differ, in place of d_hidden and n_hidden")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +163,7 @@ class NgramConfig(ModelConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig(_Checked):
+class TrainConfig(Checked):
     """How to train and score; exactly one of `steps`, `epochs`, `flops` bounds the run. Zero means "not set" or "all".
 
     `windows_per_epoch` counts training windows (0: every window); `sampling` draws their starts uniformly with replacement
@@ -241,7 +215,7 @@ class TrainConfig(_Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSpec(_Checked):
+class RunSpec(Checked):
     """One planned run: a corpus's name, a model, how to train and score it, and a seed."""
 
     corpus: str

@@ -41,11 +41,11 @@ def _(config: LinearConfig) -> list[Stage]:
 
 @stages.register
 def _(config: MLPConfig) -> list[Stage]:
-    width = config.context_length * config.d_model
-    widths = [width] + [config.d_hidden] * config.n_hidden
-    hidden = [Stage(f"linear {a:,} → {b}\nReLU, dropout {config.dropout:g}", "matrix") for a, b in itertools.pairwise(widths)]
+    widths = [config.context_length * config.d_model, *config.widths]
+    activation = {"relu": "ReLU", "gelu": "GELU"}[config.activation]
+    hidden = [Stage(f"linear {a:,} → {b}\n{activation}, dropout {config.dropout:g}", "matrix") for a, b in itertools.pairwise(widths)]
     first = [_embedding(config.d_model), Stage(f"concatenate\n{config.context_length} × {config.d_model}", "norm")]
-    return [*first, *hidden, _head(config.d_hidden)]
+    return [*first, *hidden, _head(widths[-1])]
 
 
 @stages.register

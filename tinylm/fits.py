@@ -50,15 +50,47 @@ def half_width(values: Sequence[float], confidence: float = 0.95) -> float:
     return float(stats.t.ppf(0.5 + confidence / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
 
 
+def same_tokens(first: RunRecord, second: RunRecord) -> bool:
+    """Whether both runs were scored on the same tokens of the same text, valid and test."""
+    texts = [(record.spec.corpus, record.corpus_sha256) for record in (first, second)]
+    ranges = [[(score.start, score.n_tokens) for score in (record.valid, record.test)] for record in (first, second)]
+    return texts[0] == texts[1] and ranges[0] == ranges[1]
+
+
+def block_gaps(first: RunRecord, second: RunRecord) -> tuple[np.ndarray, np.ndarray]:
+    """Test NLL of `first` minus `second` in each block of text, and the tokens in each block; ValueError unless the tokens are the same."""
+    if not same_tokens(first, second):
+        raise ValueError("a paired difference needs the same scored tokens")
+    gaps = np.array(first.test.blocks) - np.array(second.test.blocks)
+    sizes = np.full(len(gaps), first.test.block_size, dtype=float)
+    sizes[-1] = first.test.n_tokens - first.test.block_size * (len(gaps) - 1)
+    return gaps, sizes
+
+
+def block_se(gaps: np.ndarray, sizes: np.ndarray) -> float:
+    """Standard error of the mean of blocks of text that hold `sizes` tokens."""
+    mean = np.average(gaps, weights=sizes)
+    return float(np.sqrt(np.average((gaps - mean) ** 2, weights=sizes) / (len(gaps) - 1)))
+
+
 def paired_difference(first: RunRecord, second: RunRecord) -> tuple[float, float]:
     """Mean test NLL of `first` minus `second` and its block standard error, both on the same scored tokens.
 
     Pairing by block of text takes out the text's own difficulty, which both models share.
     """
-    if (first.test.start, first.test.n_tokens) != (second.test.start, second.test.n_tokens):
-        raise ValueError("a paired difference needs the same scored tokens")
-    gaps = np.array(first.test.blocks) - np.array(second.test.blocks)
-    sizes = np.full(len(gaps), first.test.block_size, dtype=float)
-    sizes[-1] = first.test.n_tokens - first.test.block_size * (len(gaps) - 1)
-    mean = float(np.average(gaps, weights=sizes))
-    return mean, float(np.sqrt(np.average((gaps - mean) ** 2, weights=sizes) / (len(gaps) - 1)))
+    gaps, sizes = block_gaps(first, second)
+    return float(np.average(gaps, weights=sizes)), block_se(gaps, sizes)
+
+
+def spent(record: RunRecord, convention: str) -> np.ndarray:
+    """Cumulative training FLOPs at each validation, counted as `flops` (executed) or `flops_textbook`, which is in proportion."""
+    return np.array([point["flops"] for point in record.curve]) * (getattr(record, convention) / record.flops)
+
+
+def best_valid_at(record: RunRecord, budget: float, convention: str) -> float:
+    """The best valid NLL that a run has reached for a budget, between validations interpolated in log FLOPs.
+
+    Before the first validation it is that of the first one, a bound in the run's favour; beyond the last that of the whole run.
+    """
+    best = np.minimum.accumulate([point["valid_nll"] for point in record.curve])
+    return float(np.interp(np.log(budget), np.log(spent(record, convention)), best))

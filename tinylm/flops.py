@@ -31,9 +31,8 @@ def _(config: LinearConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts
 
 @forward_parts.register
 def _(config: MLPConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
-    first = 2 * config.context_length * config.d_model * config.d_hidden
-    later = 2 * config.d_hidden**2 * (config.n_hidden - 1)
-    return {"embedding": 0, "ffn": first + later, "head": 2 * config.d_hidden * vocab_size}
+    widths = [config.context_length * config.d_model, *config.widths]
+    return {"embedding": 0, "ffn": sum(2 * a * b for a, b in itertools.pairwise(widths)), "head": 2 * widths[-1] * vocab_size}
 
 
 @forward_parts.register
@@ -69,7 +68,7 @@ def _(config: LinearConfig, vocab_size: int) -> int:
 
 @n_params.register
 def _(config: MLPConfig, vocab_size: int) -> int:
-    widths = [config.context_length * config.d_model] + [config.d_hidden] * config.n_hidden + [vocab_size]
+    widths = [config.context_length * config.d_model, *config.widths, vocab_size]
     return vocab_size * config.d_model + sum((a + 1) * b for a, b in itertools.pairwise(widths))
 
 
@@ -148,7 +147,8 @@ def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:
 
 
 def run_cost(spec: RunSpec, corpus: CorpusInfo) -> RunCost:
-    """The exact cost of a spec on a corpus, before it is run."""
+    """The exact cost of a spec on a corpus, before it is run; ConfigError for a spec that its corpus cannot run."""
+    spec.model.check_vocab_size(corpus.vocab_size)
     if isinstance(spec.model, NgramConfig):
         n_tokens = spec.train.train_tokens or corpus.n_tokens["train"]
         return RunCost(0, 0, n_tokens, 0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""What the reproduced study reports (arXiv 2512.20877 and its public notebook): facts to stand beside our own, never inputs.
+"""What the reproduced study (arXiv 2512.20877 and its public notebook) and its sister report: facts to stand beside our own, never inputs.
 
 `test_nll` is nats per token from one run; `flops_2nd` is the cost as the study states it, 2 x parameters x windows x T x epochs.
 """
@@ -42,4 +42,27 @@ ROWS = {
     "RoPE": PaperRow(2.0096, 414_401, 2.12e13, (2.4333, 2.2926, 2.2202, 2.1691, 2.1219, 2.0710, 2.0396, 1.9987)),
     "PTB Transformer": PaperRow(6.1896, 2_975_631, 2.44e14, (6.5120, 6.4388, 6.4969, 6.6971, 6.8901, 7.0918, 7.3665, 7.5535), 6.1843),
     "WikiText-2 Transformer": PaperRow(6.8875, 8_958_077, 7.33e14, (6.8142, 6.8508, 6.9365, 7.1284, 7.3672, 7.6108, 7.9037, 8.0791)),
+}
+
+
+@dataclass(frozen=True)
+class SisterRow:
+    """A row that the sister project "Tiny Language Models" states: test NLL in nats per character, and what is said of the run.
+
+    Its splits, its scored tokens and its protocol are its own: to be cited beside our numbers, not subtracted from them.
+    """
+
+    test_nll: float
+    remark: str = ""
+
+
+_ATTENTION = SisterRow(1.82, "number of heads not stated")
+SISTER_ROWS = {
+    "One-hot Linear, T = 128": SisterRow(2.33),
+    "GELU MLP": SisterRow(1.94),
+    "Attention without FFN, 1 head": _ATTENTION,
+    "Attention without FFN, 2 heads": _ATTENTION,
+    "Attention without FFN, 4 heads": _ATTENTION,
+    "Attention without FFN, 8 heads": _ATTENTION,
+    "Tied Transformer, 4 layers": SisterRow(1.77, "about 1.5 million parameters"),
 }

@@ -6,11 +6,12 @@ from typing import Any
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import NullFormatter, NullLocator
 
-from tinylm import fits, study
+from tinylm import fits, stated
 from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
@@ -83,7 +84,7 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
             epochs = np.arange(1, curves.shape[1] + 1)
             ax.plot(epochs, curves.T, color=colour, linewidth=0.5, alpha=0.5)
             ax.plot(epochs, curves.mean(0), color=colour, marker="o", markersize=3, label=name)
-            reference = study.paper_row(records[0].spec)
+            reference = stated.paper_row(records[0].spec)
             if field == "valid_nll" and reference and reference.valid_curve:
                 ax.plot(epochs, reference.valid_curve, color=colour, linestyle=":", label=f"{name}, paper")
             rows += [{"name": name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)]
@@ -128,7 +129,7 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
         ax.plot(record.flops_textbook, nll, color=colour, marker=marker, markerfacecolor="white", linestyle="none")
         row: dict[str, Any] = {"name": name, "n": len(nlls), "test_nll": nll, "error": error}
         row |= {"flops": record.flops, "flops_textbook": record.flops_textbook}
-        reference = study.paper_row(record.spec)
+        reference = stated.paper_row(record.spec)
         if reference:
             ax.plot(reference.flops_2nd, reference.test_nll, color=colour, marker="x", linestyle="none")
             row |= {"paper_flops_2nd": reference.flops_2nd, "paper_test_nll": reference.test_nll}
@@ -154,7 +155,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
         summary = fits.summary([r for r in results if r.name in chosen])
         errors = summary["seed_sd"].fillna(summary["test_se"])
         ax.errorbar(range(len(values)), summary["test_nll"], errors, color=FAMILY_COLOURS[prefix], marker="o", capsize=2, label="ours")
-        reference = [study.paper_row(group[0].spec) for group in chosen.values()]
+        reference = [stated.paper_row(group[0].spec) for group in chosen.values()]
         if all(reference):
             ax.plot(range(len(values)), [row.test_nll for row in reference], "kx", linestyle=":", linewidth=0.8, label="paper")
         ax.set(title=prefix, xlabel=field, xticks=range(len(values)), xticklabels=values)
@@ -200,6 +201,50 @@ def time_shares(facts: dict[str, Any]) -> Drawn:
     ax.grid(visible=False)
     fig.legend(loc="outside upper center", ncols=3)
     return fig, [{"precision": name, "kind": k, "share": v} for name, shares in facts["shares"].items() for k, v in shares.items()]
+
+
+VERDICTS = {"supported": (COLOURS[2], "o"), "refuted": (COLOURS[3], "X"), "undecided": (COLOURS[6], "s")}
+
+
+@mpl.rc_context(STYLE)
+def claims(judged: pd.DataFrame) -> Drawn:
+    """Each measured effect with its 95 % interval and, shaded, the range that is claimed of it; small strokes are the paper's effects.
+
+    Colour and marker are the verdict's. A claim without records is left out, as is one that follows from another's evidence.
+    """
+    rows = judged[judged["effect"].notna() & (judged["follows"] == "")].reset_index(drop=True)
+    fig, (ax,) = panels(1, 7.0, 1.1 + 0.22 * max(len(rows), 1))
+    limit = 1.3 * max([1.0, *rows["effect"].abs(), *rows["reported"].abs().dropna()])
+    ax.set_xscale("symlog", linthresh=0.03, linscale=0.5)
+    for y, row in rows.iterrows():
+        colour, marker = VERDICTS[row["verdict"]]
+        ax.barh(y, min(row["below"], limit) - max(row["above"], -limit), 0.82, max(row["above"], -limit), color="#eef3f7", zorder=0)
+        ends = np.clip([row["low"], row["high"]], -limit, limit)
+        ax.plot(ends, [y, y], color=colour, linewidth=1.2)
+        if np.isinf(row["high"]):
+            ax.plot(limit, y, color=colour, marker=">", linestyle="none", markersize=4, clip_on=False)
+        ax.plot(row["effect"], y, color=colour, marker=marker, linestyle="none")
+        ax.plot(row["reported"], y, color="black", marker="|", linestyle="none", markersize=7)
+    _claim_axes(ax, rows, limit)
+    columns = ["contrast", "source", "above", "below", "effect", "low", "high", "reported", "n", "p_holm", "verdict"]
+    return fig, rows[columns].to_dict("records")
+
+
+def _claim_axes(ax: Axes, rows: pd.DataFrame, limit: float) -> None:
+    """Rows from the top down between their contrasts and n, ticks that read as nats, and a legend of verdicts."""
+    ticks = [tick for tick in (-1, -0.3, -0.1, 0, 0.1, 0.3, 1) if abs(tick) <= limit]
+    ax.axvline(0, color="black", linewidth=0.7)
+    ax.set(xlim=(-limit, limit), ylim=(len(rows) - 0.4, -0.6), xlabel="effect in nats per token")
+    ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(range(len(rows)), rows["contrast"])
+    for y, n in enumerate(rows["n"]):
+        ax.annotate(f"n = {n}", (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
+    ax.grid(axis="y", visible=False)
+    for verdict, (colour, marker) in VERDICTS.items():
+        ax.plot([], [], color=colour, marker=marker, linestyle="-", label=verdict)
+    ax.plot([], [], color="black", marker="|", linestyle="none", label="the paper's own")
+    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=4)
 
 
 def _log_flops(ax: Axes, label: str) -> None:

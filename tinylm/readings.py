@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import fits, study
+from tinylm import fits, stated
 from tinylm.config import NgramConfig
+from tinylm.ledger import RunRecord
 from tinylm.results import Result
 from tinylm.tables import amount, signed
 
@@ -68,7 +69,7 @@ def words(found: Sequence[Result]) -> str:
             f"the run cost {amount(record.flops)} FLOPs executed, {amount(record.flops_textbook)} textbook, "
             f"{amount(record.flops_2nd)} as $2ND$."
         )
-        reference = study.paper_row(record.spec)
+        reference = stated.paper_row(record.spec)
         if reference:
             gap = signed(record.test.nll - reference.test_nll)
             again = f", whose notebook holds the run a second time with {reference.repeat_nll:.4f}" if reference.repeat_nll else ""
@@ -84,6 +85,60 @@ def words(found: Sequence[Result]) -> str:
     return " ".join(sentences)
 
 
+def claims(judged: pd.DataFrame) -> str:
+    """How many claims of each source are supported, refuted and undecided, and which are decided."""
+    tested = judged[judged["follows"] == ""]
+    n_tested = int(tested["p"].notna().sum())
+    tally = "; ".join(f"{source}: {_verdicts(rows)}" for source, rows in tested.groupby("source", sort=False))
+    parts = [f"Of {len(tested)} claimed effects {n_tested} are tested; the others wait for runs or seeds. By source, {tally}."]
+    for verdict in ("supported", "refuted"):
+        rows = tested[tested["verdict"] == verdict]
+        contrasts = {text: "; ".join(group["contrast"]) for text, group in rows.groupby("text", sort=False)}
+        if contrasts:
+            parts.append(f"**{verdict.capitalize()}:** " + ". ".join(f"{text} ({names})" for text, names in contrasts.items()) + ".")
+    return " ".join(parts)
+
+
+def _verdicts(rows: pd.DataFrame) -> str:
+    counts = rows["verdict"].value_counts()
+    return ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("supported", "refuted", "undecided"))
+
+
+def turning(found: Sequence[Result]) -> str:
+    """At which budget the order of the longest and the shortest context of the long Linear runs turns, seed by seed."""
+    groups = fits.by_name([r for r in found if r.name.startswith("Linear, T = ") and r.name.endswith(", long")])
+    ordered = sorted(groups.items(), key=lambda item: item[1][0].spec.model.context_length)
+    if len(ordered) < 2:
+        return "The long Linear runs, which would show at which budget the order of the context lengths turns, are not recorded yet."
+    (short_name, short), (long_name, long) = ordered[0], ordered[-1]
+    best = {name: np.mean([_best_so_far(record) for record in records], axis=0) for name, records in ordered}
+    first, last = (min(best, key=lambda name: best[name][i]) for i in (0, -1))
+    partners = {record.spec.seed: record for record in short}
+    pairs = [(record, partners[record.spec.seed]) for record in long if record.spec.seed in partners]
+    turns = [_first_below(_best_so_far(a), _best_so_far(b)) for a, b in pairs]
+    epochs = [turn for turn in turns if turn is not None]
+    text = (
+        f"After the first of {len(best[first])} epochs {first} has the lowest mean valid NLL ({best[first][0]:.4f}), after the last {last} "
+        f"({best[last][-1]:.4f}). {long_name} falls below {short_name} at equal updates in {len(epochs)} of {len(pairs)} seeds"
+    )
+    if not epochs:
+        return f"{text}; at the end it is at {signed(float(best[long_name][-1] - best[short_name][-1]))} from it."
+    epoch = int(np.median(epochs))
+    costs = " and ".join(amount(group[0].curve[epoch - 1]["flops"]) for group in (long, short))
+    return f"{text}, first after epoch {epoch} (median), when the two have cost {costs} executed FLOPs."
+
+
+def _best_so_far(record: RunRecord) -> np.ndarray:
+    return np.minimum.accumulate([point["valid_nll"] for point in record.curve])
+
+
+def _first_below(first: np.ndarray, second: np.ndarray) -> int | None:
+    """The first epoch from which on `first` stays below `second`; None where it does not end below."""
+    above = np.flatnonzero(first >= second)
+    epoch = int(above[-1]) + 2 if len(above) else 1
+    return epoch if epoch <= len(first) else None
+
+
 def _equal_cost(found: Sequence[Result]) -> str:
     """Self-Attention's valid NLL where it has spent what the whole MLP run spends, in executed and in textbook FLOPs."""
     groups = fits.by_name(found)
@@ -92,17 +147,13 @@ def _equal_cost(found: Sequence[Result]) -> str:
     mlp, attention = groups["MLP"], groups["Self-Attention"]
     nll = float(np.mean([record.valid.nll for record in mlp]))
     parts = []
-    for convention, budget, share in (
-        ("executed", mlp[0].flops, 1.0),
-        ("textbook", mlp[0].flops_textbook, attention[0].flops_textbook / attention[0].flops),
-    ):
-        spent = [point["flops"] * share for point in attention[0].curve]
-        if budget < spent[0]:
-            parts.append(f"in {convention} FLOPs that budget does not pay for its first validation")
+    for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
+        budget = getattr(mlp[0], convention)
+        if budget < fits.spent(attention[0], convention)[0]:
+            parts.append(f"in {name} FLOPs that budget does not pay for its first validation")
             continue
-        curves = [[point["valid_nll"] for point in record.curve] for record in attention]
-        at_budget = float(np.mean([np.interp(np.log(budget), np.log(spent), curve) for curve in curves]))
-        parts.append(f"in {convention} FLOPs it is at {at_budget:.4f}")
+        at_budget = float(np.mean([fits.best_valid_at(record, budget, convention) for record in attention]))
+        parts.append(f"in {name} FLOPs it is at {at_budget:.4f}")
     return (
         f"At the cost of the whole MLP run, which ends at a valid NLL of {nll:.4f} (n = {len(mlp)}), "
         f"Self-Attention (n = {len(attention)}) compares so: {'; '.join(parts)}."
@@ -113,8 +164,8 @@ def _networks(found: Sequence[Result]) -> pd.DataFrame:
     return fits.summary([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
 
 
-def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, study.paper.PaperRow]]:
-    references = {name: study.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
+def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, stated.paper.PaperRow]]:
+    references = {name: stated.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
     return [(line, references[line["name"]]) for _, line in fits.summary(found).iterrows() if references[line["name"]]]
 
 

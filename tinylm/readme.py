@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinylm import fits, ledger, paths, study, timings
+from tinylm import fits, ledger, paths, stated, study, timings
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.results import Result
 
@@ -35,7 +35,7 @@ def results_table() -> str:
     records = fits.by_name(results)
     for _, line in fits.summary(results).iterrows():
         first = records[line["name"]][0]
-        reference = study.paper_row(first.spec)
+        reference = stated.paper_row(first.spec)
         spread = f" ± {line['seed_sd']:.4f}" if line["n"] > 1 else ""
         ours = f"{line['test_nll']:.4f}{spread} ({line['n']})"
         if reference is not None:

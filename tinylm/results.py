@@ -10,6 +10,7 @@ from typing import Any
 from tinylm import corpus_stats, data, ledger, paths, study
 from tinylm.config import TinylmError
 from tinylm.ledger import RunRecord
+from tinylm.profiles import PROFILES
 from tinylm.study import Planned
 
 
@@ -46,6 +47,16 @@ def run(planned: Sequence[Planned]) -> list[Result]:
     return results
 
 
+def companions(planned: Sequence[Planned]) -> list[Planned]:
+    """The other sections of the study that the planned section is part of, for a notebook that reads the results of all of them.
+
+    A section with edited parameters is set beside the published study. The control is left out: its models bear the names of others.
+    """
+    section, keys = planned[0].section, {run.spec.key for run in planned}
+    profiles = [name for name in PROFILES if {run.spec.key for run in study.section_plan(section, name)} == keys]
+    return [run for run in study.plan(profiles[0] if profiles else "full") if run.section not in (section, "control")]
+
+
 def _train(planned: Sequence[Planned]) -> None:
     from tinylm import sweep  # torch is loaded only where a run is missing
 
@@ -55,7 +66,8 @@ def _train(planned: Sequence[Planned]) -> None:
 
 
 def _command(planned: Sequence[Planned]) -> str:
-    return f"python -m tinylm train --missing --section {planned[0].section}"
+    sections = {run.section for run in planned}
+    return "python -m tinylm train --missing" + (f" --section {sections.pop()}" if len(sections) == 1 else "")
 
 
 def _report_missing(planned: Sequence[Planned]) -> None:

@@ -3,28 +3,22 @@
 Each section function takes exactly the parameters of its notebook's parameter cell.
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache, wraps
-from typing import Any, get_args, get_origin
+from typing import Any
 
-from tinylm import paper
+from tinylm import data, sister
 from tinylm.config import (
     LinearConfig,
     MLPConfig,
     ModelConfig,
     NgramConfig,
     RunSpec,
-    TinylmError,
     TrainConfig,
     TransformerConfig,
 )
+from tinylm.parameters import StudyError, checked
 from tinylm.profiles import PROFILES
-
-
-class StudyError(TinylmError):
-    """A profile, section or parameter that the study does not have."""
 
 
 @dataclass(frozen=True)
@@ -34,34 +28,6 @@ class Planned:
     section: str
     name: str
     spec: RunSpec
-
-
-def _checked(section: Callable[..., list[Planned]]) -> Callable[..., list[Planned]]:
-    """A section whose parameters are checked by name and type first; StudyError names the one to change."""
-    hints = {name: parameter.annotation for name, parameter in inspect.signature(section).parameters.items()}
-
-    @wraps(section)
-    def plan_section(**parameters: Any) -> list[Planned]:
-        unknown, absent = sorted(parameters.keys() - hints), sorted(hints.keys() - parameters)
-        if unknown or absent:
-            problem = f"has no parameter {unknown[0]!r}" if unknown else f"needs the parameter {absent[0]!r}"
-            raise StudyError(f"{section.__name__} {problem}; its parameters are {', '.join(hints)}")
-        for name, value in parameters.items():
-            _check_parameter(name, hints[name], value)
-        return section(**parameters)
-
-    return plan_section
-
-
-def _check_parameter(name: str, hint: Any, value: Any) -> None:
-    """Raise StudyError for a value that is not of the annotated type; which numbers make sense is the configs' business."""
-    if get_origin(hint) is list:
-        if not isinstance(value, list | tuple) or not value:
-            raise StudyError(f"{name}: needs a list in square brackets with at least one entry, got {value!r}")
-        for entry in value:
-            _check_parameter(name, get_args(hint)[0], entry)
-    elif isinstance(value, str) != (hint is str) or isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise StudyError(f"{name}: needs {'a name in quotes' if hint is str else 'a number without quotes'}, got {value!r}")
 
 
 def _planned(section: str, models: dict[str, tuple[str, ModelConfig, TrainConfig]], seeds: list[int]) -> list[Planned]:
@@ -82,7 +48,7 @@ def _counts(section: str, corpora: dict[str, str], orders: list[int], train: Tra
 NGRAM_NAMES = {0: "Uniform", 1: "Unigram"}
 
 
-@_checked
+@checked
 def control(
     *,
     corpora: list[str],
@@ -113,7 +79,7 @@ def control(
     return _counts("control", {control_corpus: ""}, orders, counting) + _planned("control", models, seeds)
 
 
-@_checked
+@checked
 def architectures(
     *,
     corpus: str,
@@ -142,7 +108,7 @@ def architectures(
     return counts + _planned("architectures", models, seeds)
 
 
-@_checked
+@checked
 def sweeps(
     *,
     corpus: str,
@@ -175,7 +141,7 @@ def sweeps(
     return _planned("sweeps", models, seeds)
 
 
-@_checked
+@checked
 def rope(
     *,
     corpus: str,
@@ -206,7 +172,7 @@ def rope(
     return _planned("rope", models, seeds)
 
 
-@_checked
+@checked
 def words(
     *,
     corpora: list[str],
@@ -245,10 +211,45 @@ def words(
     return _counts("words", prefixes, orders, counting) + _planned("words", models, seeds) + _planned("words", once, seeds_once)
 
 
-@_checked
+@checked
 def speed(*, device: str) -> list[Planned]:
     """The appendix on speed shows timings that `python -m tinylm bench` recorded; it plans no run."""
     return []
+
+
+@checked
+def claims(
+    *,
+    corpus: str,
+    context_length: int,
+    d_model: int,
+    d_hidden: int,
+    context_lengths: list[int],
+    linear_epochs: int,
+    mlp_epochs: int,
+    windows_per_epoch: int,
+    eval_tokens: int,
+    sister_context_lengths: list[int],
+    sister_heads: list[int],
+    sister_layers: list[int],
+    sister_windows: int,
+    seeds: list[int],
+) -> list[Planned]:
+    """What judges the stated claims: the paper's MLP and Linear trained longer, the sister project's models under its own protocol.
+
+    All are scored on the same tokens, those of the paper's slice. Feed-forward models read `windows_per_epoch` windows an epoch,
+    the sister's attention models as many tokens as `sister_windows` windows of 64 hold. The dear runs come last.
+    """
+    if max(*context_lengths, *sister_context_lengths) > context_length:
+        raise StudyError(f"context_lengths, sister_context_lengths: none may exceed context_length={context_length}, where scoring begins")
+    train = TrainConfig(epochs=1, windows_per_epoch=windows_per_epoch, eval_start=context_length, eval_tokens=eval_tokens)
+    mlp = MLPConfig(context_length=context_length, d_model=d_model, d_hidden=d_hidden)
+    runs: dict[str, tuple[ModelConfig, TrainConfig]] = {"MLP, long": (mlp, replace(train, epochs=mlp_epochs, n_evals=mlp_epochs))}
+    longer = replace(train, epochs=linear_epochs, n_evals=linear_epochs)
+    runs |= {f"Linear, T = {length}, long": (LinearConfig(context_length=length, d_model=d_model), longer) for length in context_lengths}
+    runs |= sister.feedforward(train, data.vocab_size(corpus), sister_context_lengths, context_length)
+    runs |= sister.attention(replace(train, windows_per_epoch=sister_windows), context_length, d_model, sister_heads, sister_layers)
+    return _planned("claims", {name: (corpus, *run) for name, run in runs.items()}, seeds)
 
 
 SECTIONS: dict[str, Callable[..., list[Planned]]] = {
@@ -257,6 +258,7 @@ SECTIONS: dict[str, Callable[..., list[Planned]]] = {
     "sweeps": sweeps,
     "rope": rope,
     "words": words,
+    "claims": claims,
     "speed": speed,
 }
 NOTEBOOKS = {
@@ -265,6 +267,7 @@ NOTEBOOKS = {
     "sweeps": "03_sweeps",
     "rope": "04_rope_ablation",
     "words": "05_word_level",
+    "claims": "07_claims",
     "speed": "09_speed",
 }
 
@@ -282,15 +285,3 @@ def plan(profile: str) -> list[Planned]:
     """Every planned run of a profile, most wanted first: all of seed 0 in the order of the sections, then seed 1, and so on."""
     runs = [run for section in SECTIONS for run in section_plan(section, profile)]
     return sorted(runs, key=lambda run: run.spec.seed)
-
-
-def paper_row(spec: RunSpec) -> paper.PaperRow | None:
-    """The study's own row for a spec, whatever its seed; None where the spec is not one of its runs."""
-    return _paper_rows().get(replace(spec, seed=0).key)
-
-
-@cache
-def _paper_rows() -> dict[str, paper.PaperRow]:
-    # The control's models bear the same names, but read a generated text that the study does not have.
-    runs = [run for run in plan("full") if run.section != "control" and run.spec.seed == 0]
-    return {run.spec.key: paper.ROWS[run.name] for run in runs if run.name in paper.ROWS}

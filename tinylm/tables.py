@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, flops, grammar, paths, samples, study, timings
+from tinylm import data, fits, flops, grammar, paths, samples, stated, timings
 from tinylm.config import NgramConfig
 from tinylm.results import Result
 from tinylm.study import Planned
@@ -76,7 +76,7 @@ def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
     """One row per name: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row."""
-    references = {name: study.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
+    references = {name: stated.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
     rows = []
     for _, line in fits.summary(found).iterrows():
         reference = references[line["name"]]
@@ -161,6 +161,38 @@ def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame([*rows, last])
 
 
+def claims(judged: pd.DataFrame) -> pd.DataFrame:
+    """One row per claim: the statement that is tested for it, the effect with its 95 % interval, test, n and verdict."""
+    return pd.DataFrame(
+        {
+            "claim": row["text"],
+            "source": row["source"],
+            "statement": f"as for {row['follows']}" if row["follows"] else row["statement"],
+            "effect, 95 %": interval(row["effect"], row["low"], row["high"]),
+            "test": row["test"] or NONE,
+            "n": row["n"],
+            "verdict": row["verdict"],
+        }
+        for _, row in judged.iterrows()
+    )
+
+
+def claim_evidence(judged: pd.DataFrame) -> pd.DataFrame:
+    """One row per tested claim: the paper's own effect, the text's share of the standard error, p before and after Holm, remarks."""
+    tested = judged[judged["follows"] == ""]
+    return pd.DataFrame(
+        {
+            "evidence": row["contrast"],
+            "paper": NONE if pd.isna(row["reported"]) else signed(row["reported"]),
+            "text SE": spread(row["text_se"]),
+            "p": p_value(row["p"]),
+            "p, Holm": p_value(row["p_holm"]),
+            "remarks": row["note"] or NONE,
+        }
+        for _, row in tested.iterrows()
+    )
+
+
 def _networks(runs: Sequence[Planned]) -> list[Planned]:
     return [run for run in runs if not isinstance(run.spec.model, NgramConfig)]
 
@@ -182,6 +214,19 @@ def perplexity(nll: float) -> str:
 def spread(value: float) -> str:
     """A spread in nats with four decimals; a dash where there is none."""
     return NONE if pd.isna(value) else f"{value:.4f}"
+
+
+def interval(effect: float, low: float, high: float) -> str:
+    """A difference in nats with three decimals and its interval, open where it has no end; a dash where there is none."""
+    if pd.isna(effect):
+        return NONE
+    ends = [f"{value:+.3f}".replace("inf", "∞") for value in (low, high)]
+    return f"{effect:+.3f}{'' if pd.isna(low) else f' [{ends[0]}, {ends[1]}]'}".replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """A p value with two digits, down to a thousandth; a dash where there is none."""
+    return NONE if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
 def verbatim(text: str) -> str:

@@ -5,7 +5,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from tinylm import data, flops, study
+from tinylm import data, flops, stated, study
 from tinylm.cli import specs
 from tinylm.cli.common import UsageError, choose, command, cost, distinct, short, table, whole
 from tinylm.profiles import PROFILES
@@ -81,11 +81,11 @@ def paper_rows() -> list[dict[str, Any]]:
     """The paper's runs: parameters, costs as we count them, and what it states of both."""
     rows = []
     for run in _one_seed(study.plan("full")):
-        stated = study.paper_row(run.spec)
-        if stated is not None:
+        row = stated.paper_row(run.spec)
+        if row is not None:
             found = breakdown(run)
             del found["parts"]
-            rows.append(found | {"n_params_stated": stated.n_params, "flops_2nd_stated": stated.flops_2nd})
+            rows.append(found | {"n_params_stated": row.n_params, "flops_2nd_stated": row.flops_2nd})
     return rows
 
 

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 
 from tinylm import data
 from tinylm.cli.common import UsageError
-from tinylm.config import TrainConfig, TransformerConfig
+from tinylm.config import MLPConfig, TrainConfig, TransformerConfig
 from tinylm.serialise import spec_from_dict
 from tinylm.study import Planned
 
@@ -40,6 +40,10 @@ def _number(text: str) -> int | float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number")
 
 
+def _widths(text: str) -> tuple[int | float, ...]:
+    return tuple(_number(part) for part in text.split(","))
+
+
 def _choices(owner: type, name: str) -> dict[str, Any]:
     return {"choices": get_args(get_type_hints(owner)[name])}
 
@@ -55,6 +59,12 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "model.position": ("--position", _choices(TransformerConfig, "position"), "how an attention model knows positions (learned)"),
     "model.d_hidden": ("--d-hidden", NUMBER, "width of the MLP's hidden layers (256)"),
     "model.n_hidden": ("--hidden-layers", NUMBER, "hidden layers of the MLP (2)"),
+    "model.hidden_widths": (
+        "--hidden-widths",
+        {"type": _widths, "metavar": "N,N"},
+        "width of each hidden layer of the MLP where they differ, e.g. 128,256,512",
+    ),
+    "model.activation": ("--activation", _choices(MLPConfig, "activation"), "of the MLP's hidden layers (relu)"),
     "train.loss_at": ("--loss-at", _choices(TrainConfig, "loss_at"), "which positions the loss is taken at (last)"),
     "train.optimizer": ("--optimizer", _choices(TrainConfig, "optimizer"), "(adam)"),
     "train.lr": ("--lr", NUMBER, "learning rate (3e-4)"),

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from tinylm.config import ConfigError, LinearConfig, MLPConfig
 from tinylm.models.base import LanguageModel, build
 from tinylm.models.dropout import Dropout
+from tinylm.models.layers import ACTIVATIONS
 
 
 class _Concatenated(LanguageModel):
@@ -31,22 +32,26 @@ class Linear(_Concatenated):
     """One linear layer from the concatenated embeddings to the vocabulary (arXiv 2512.20877)."""
 
     def __init__(self, config: LinearConfig, vocab_size: int) -> None:
+        config.check_vocab_size(vocab_size)
         super().__init__(config.context_length, config.d_model, vocab_size)
         self.head = nn.Linear(config.context_length * config.d_model, vocab_size)
+        if config.embedding_init == "identity":
+            nn.init.eye_(self.embedding.weight)
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         return self.concatenated(x_BT, n_out)
 
 
 class MLP(_Concatenated):
-    """Hidden layers of ReLU and dropout over the concatenated embeddings (arXiv 2512.20877; Bengio et al. 2003)."""
+    """Hidden layers of an activation and dropout over the concatenated embeddings (arXiv 2512.20877; Bengio et al. 2003)."""
 
     def __init__(self, config: MLPConfig, vocab_size: int) -> None:
         super().__init__(config.context_length, config.d_model, vocab_size)
-        widths = [config.context_length * config.d_model] + [config.d_hidden] * config.n_hidden
-        layers = [(nn.Linear(a, b), nn.ReLU(), Dropout(config.dropout)) for a, b in itertools.pairwise(widths)]
+        widths = [config.context_length * config.d_model, *config.widths]
+        activation = ACTIVATIONS[config.activation]
+        layers = [(nn.Linear(a, b), activation(), Dropout(config.dropout)) for a, b in itertools.pairwise(widths)]
         self.layers = nn.Sequential(*(module for layer in layers for module in layer))
-        self.head = nn.Linear(config.d_hidden, vocab_size)
+        self.head = nn.Linear(widths[-1], vocab_size)
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         return self.layers(self.concatenated(x_BT, n_out))

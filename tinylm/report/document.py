@@ -13,7 +13,7 @@ from tinylm.report.notebooks import Block, Chapter, Figure, Printed, Prose, Tabl
 from tinylm.report.tables import booktabs
 from tinylm.report.typstsyntax import array, quoted, truth
 
-LONG_TABLE = 40
+LONG_TABLE = 24
 CITATION_KEY = re.compile(r"^\s*@\w+\s*\{\s*([^,\s]+)", re.MULTILINE)
 POWER_OF_TEN = re.compile(r"([-−]?\d(?:\.\d+)?)e(-?\d+)")
 PLACE_MARK = "// "

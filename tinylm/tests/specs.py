@@ -63,5 +63,7 @@ def feedforward_configs(draw) -> LinearConfig | MLPConfig:
     """Any small Linear or MLP, without dropout."""
     shape = {"context_length": draw(st.integers(1, 6)), "d_model": draw(st.integers(1, 5))}
     if draw(st.booleans()):
-        return LinearConfig(**shape)
-    return MLPConfig(**shape, d_hidden=draw(st.integers(1, 8)), n_hidden=draw(st.integers(1, 3)), dropout=0.0)
+        return draw(st.sampled_from([LinearConfig(**shape), LinearConfig(**shape | {"d_model": VOCAB_SIZE}, embedding_init="identity")]))
+    uniform = st.fixed_dictionaries({"d_hidden": st.integers(1, 8), "n_hidden": st.integers(1, 3)})
+    uneven = st.fixed_dictionaries({"hidden_widths": st.lists(st.integers(1, 8), min_size=2, max_size=4, unique=True)})
+    return MLPConfig(**shape, **draw(uniform | uneven), activation=draw(st.sampled_from(["relu", "gelu"])), dropout=0.0)

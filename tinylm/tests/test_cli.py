@@ -67,6 +67,9 @@ MISTAKES = {
     f"train {ONE} --set model.norm=batch": "unknown value 'batch'; choose one of layer, rms",
     f"train {ONE} --set model.colour=red": "TransformerConfig has no field colour",
     f"train {ONE} --set model.d_model=wide": "d_model: needs a whole number",
+    "train --corpus grammar-char --model mlp --hidden-widths 8,x": "argument --hidden-widths: 'x' is not a number",
+    "train --corpus grammar-char --model mlp --hidden-widths 8,8": "hidden_widths is for widths that differ",
+    "train --corpus grammar-char --model linear --set model.embedding_init=identity": "needs d_model=",
     "train --corpus grammar-char --model linear --heads 2": "LinearConfig has no field n_head",
     "flops --corpus ptb": "a single run needs --corpus and --model",
     "flops --profile full": "--profile needs --section",
@@ -107,7 +110,13 @@ def test_flops_of_the_paper(call):
     assert all(row["n_params_stated"] in (None, row["n_params"]) for row in found)
 
 
-SPECS = ["mlp --steps 7", "linear --epochs 2", "self-attention --epochs 1 --d-model 32", "transformer --budget 1e12 --loss-at all"]
+SPECS = [
+    "mlp --steps 7",
+    "mlp --hidden-widths 8,16,32 --activation gelu",
+    "linear --epochs 2",
+    "self-attention --epochs 1 --d-model 32",
+    "transformer --budget 1e12 --loss-at all",
+]
 
 
 @pytest.mark.parametrize("flags", SPECS)

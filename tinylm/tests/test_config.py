@@ -19,6 +19,8 @@ GOLDEN_KEYS = {
         corpus="tiny_shakespeare", model=LinearConfig(context_length=32), train=TrainConfig(steps=100, lr=1e-2), seed=3
     ),
     "8580671d1bf2777b": RunSpec(corpus="ptb", model=MLPConfig(dropout=0.2), train=TrainConfig(flops=10**15)),
+    "0d84415086f80634": RunSpec(corpus="ptb", model=LinearConfig(d_model=9999, embedding_init="identity"), train=TrainConfig(steps=1)),
+    "37c7163cd2bfd5dd": RunSpec(corpus="ptb", model=MLPConfig(activation="gelu", hidden_widths=(8, 16)), train=TrainConfig(steps=1)),
     "58dcb1669c94cfed": RunSpec(corpus="ptb", model=NgramConfig(order=3), train=TrainConfig(epochs=1, train_tokens=80_000)),
 }
 
@@ -143,6 +145,13 @@ def test_a_run_has_exactly_one_bound(bounds):
         (MLPConfig, {"d_hidden": 0}, "d_hidden must be at least 1"),
         (MLPConfig, {"n_hidden": 0}, "n_hidden must be at least 1"),
         (MLPConfig, {"dropout": 1}, "dropout must be at most 0.999"),
+        (MLPConfig, {"activation": "silu"}, "relu, gelu"),
+        (MLPConfig, {"hidden_widths": "128,256"}, "hidden_widths: needs a list of numbers, got '128,256'"),
+        (MLPConfig, {"hidden_widths": (8, 1.5)}, "hidden_widths: needs a whole number, got 1.5"),
+        (MLPConfig, {"hidden_widths": (8, 0)}, "hidden_widths must be at least 1"),
+        (MLPConfig, {"hidden_widths": (8, 8)}, "hidden_widths is for widths that differ, in place of d_hidden and n_hidden"),
+        (MLPConfig, {"hidden_widths": (8, 9), "n_hidden": 3}, "in place of d_hidden and n_hidden"),
+        (LinearConfig, {"embedding_init": "zeros"}, "normal, identity"),
         (NgramConfig, {"order": 9}, "order must be 0 to 8"),
         (NgramConfig, {"order": -1}, "negative"),
     ],
@@ -151,6 +160,19 @@ def test_a_model_that_cannot_be_built_is_refused(kind, fields, reason):
     with pytest.raises(ConfigError, match=reason) as caught:
         kind(**fields)
     assert kind.__name__ in str(caught.value)
+
+
+def test_the_widths_of_hidden_layers():
+    assert MLPConfig(d_hidden=7, n_hidden=3).widths == (7, 7, 7)
+    assert MLPConfig(hidden_widths=[8.0, 16]) == MLPConfig(hidden_widths=(8, 16))
+    assert MLPConfig(hidden_widths=[8, 16]).widths == (8, 16)
+
+
+def test_one_hot_codes_need_a_width_of_the_vocabulary():
+    LinearConfig(d_model=65, embedding_init="identity").check_vocab_size(65)
+    LinearConfig(d_model=65).check_vocab_size(11)
+    with pytest.raises(ConfigError, match="embedding_init='identity' needs d_model=11, the size of the vocabulary; got 65"):
+        LinearConfig(d_model=65, embedding_init="identity").check_vocab_size(11)
 
 
 def test_an_attention_only_block_needs_no_ffn_width():

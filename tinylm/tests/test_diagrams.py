@@ -35,6 +35,8 @@ def test_the_norm_stands_where_the_config_puts_it():
 def test_sizes_are_those_of_the_config():
     assert "linear 512 → V" in diagrams.stages(LinearConfig(context_length=8, d_model=64))[-1].text
     assert len(diagrams.stages(MLPConfig(n_hidden=5))) == len(diagrams.stages(MLPConfig(n_hidden=2))) + 3
+    layers = [stage.text for stage in diagrams.stages(MLPConfig(activation="gelu", hidden_widths=(8, 16)))][-2:]
+    assert layers[0].startswith("linear 8 → 16\nGELU") and layers[1].startswith("linear 16 → V")
     assert diagrams.stages(replace(TransformerConfig(), n_head=1))[2].text.startswith("attention, 1 head\n")
 
 

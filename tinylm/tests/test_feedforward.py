@@ -3,7 +3,7 @@ import torch
 from specs import LINEAR, MLP, VOCAB_SIZE
 from torch import nn
 
-from tinylm.config import ConfigError
+from tinylm.config import ConfigError, LinearConfig, MLPConfig
 from tinylm.models import build
 
 
@@ -24,6 +24,25 @@ def test_mlp_is_the_papers():
         for to, source in zip(plain.parameters(), ours, strict=True):
             to.copy_(source)
     torch.testing.assert_close(model(x_BT, 1)[:, 0], plain(model.embedding(x_BT).flatten(1)))
+
+
+def test_an_mlp_of_chosen_widths_and_activation():
+    config = MLPConfig(context_length=4, d_model=6, activation="gelu", hidden_widths=(5, 7), dropout=0.0)
+    model, x_BT = build(config, VOCAB_SIZE), torch.randint(VOCAB_SIZE, (3, 4))
+    (w1, b1), (w2, b2), (w3, b3) = [(m.weight, m.bias) for m in model.modules() if isinstance(m, nn.Linear)]
+    assert [w.shape for w in (w1, w2, w3)] == [(5, 24), (7, 5), (VOCAB_SIZE, 7)]
+    hidden = nn.functional.gelu(nn.functional.gelu(model.embedding(x_BT).flatten(1) @ w1.T + b1) @ w2.T + b2)
+    torch.testing.assert_close(model(x_BT, 1)[:, 0], hidden @ w3.T + b3)
+
+
+def test_one_hot_embeddings_start_as_the_identity_and_are_trained():
+    config = LinearConfig(context_length=4, d_model=VOCAB_SIZE, embedding_init="identity")
+    model, x_BT = build(config, VOCAB_SIZE), torch.randint(VOCAB_SIZE, (3, 4))
+    assert torch.equal(model.embedding.weight, torch.eye(VOCAB_SIZE)) and model.embedding.weight.requires_grad
+    one_hot = nn.functional.one_hot(x_BT, VOCAB_SIZE).float().flatten(1)
+    torch.testing.assert_close(model(x_BT, 1)[:, 0], one_hot @ model.head.weight.T + model.head.bias)
+    with pytest.raises(ConfigError, match=f"embedding_init='identity' needs d_model={VOCAB_SIZE + 1}"):
+        build(config, VOCAB_SIZE + 1)
 
 
 def test_mlp_drops_out_after_every_hidden_layer():

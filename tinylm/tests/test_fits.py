@@ -47,3 +47,24 @@ def test_paired_error_is_the_standard_error_of_the_block_gaps():
 def test_a_pair_that_scored_other_tokens_is_refused():
     with pytest.raises(ValueError, match="same scored tokens"):
         fits.paired_difference(record(start=8), record(start=16))
+
+
+def test_another_text_is_not_the_same_tokens():
+    assert not fits.same_tokens(record(), record(corpus="grammar-word"))
+    assert fits.same_tokens(record(seed=0), record(seed=1))
+
+
+def test_a_curve_is_read_at_a_budget_in_either_convention():
+    run = record(2.0, flops=1_000, curve=4)  # validations at 250, 500, 750 and 1,000 executed FLOPs, twice that textbook
+    assert fits.spent(run, "flops_textbook")[0] == 500
+    assert fits.best_valid_at(run, 500, "flops") == fits.best_valid_at(run, 1_000, "flops_textbook") == pytest.approx(2.25)
+    assert 2.25 < fits.best_valid_at(run, 400, "flops") < 2.5
+    assert fits.best_valid_at(run, 1, "flops") == pytest.approx(2.5)
+
+
+def test_over_fitting_does_not_undo_the_best_loss():
+    import dataclasses
+
+    run = record(2.0, curve=2)
+    worse = [*run.curve, run.curve[-1] | {"flops": 2_000, "valid_nll": 9.0}]
+    assert fits.best_valid_at(dataclasses.replace(run, curve=worse), 2_000, "flops") == pytest.approx(2.25)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import MLP, SIZES, TRANSFORMER, VOCAB_SIZE, feedforward_configs, spec, transformer_configs
+from specs import LINEAR, MLP, SIZES, TRANSFORMER, VOCAB_SIZE, feedforward_configs, spec, transformer_configs
 from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm import flops
@@ -77,6 +77,11 @@ def test_windows_are_counted_batch_by_batch(per_epoch, batch, steps):
 
 def test_an_epoch_of_the_study_ends_with_a_batch_of_16():
     assert [windows_at(step, 50_000, 64) for step in (781, 782, 783)] == [49_984, 50_000, 50_064]
+
+
+def test_a_model_that_its_corpus_cannot_have_has_no_cost():
+    with pytest.raises(ConfigError, match=f"needs d_model={VOCAB_SIZE}, the size of the vocabulary; got 6"):
+        run_cost(spec(dataclasses.replace(LINEAR, embedding_init="identity")), INFO)
 
 
 def test_a_runs_cost_in_every_convention():

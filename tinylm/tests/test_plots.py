@@ -1,8 +1,11 @@
+import dataclasses
+
 import matplotlib.pyplot as plt
 import pytest
 from synthetic import record, results
 
-from tinylm import corpus_stats, data, plots
+from tinylm import claims, corpus_stats, data, plots
+from tinylm.claims import Claim
 from tinylm.config import LinearConfig, NgramConfig
 from tinylm.results import Result
 
@@ -47,3 +50,13 @@ def test_sweep_panels_take_the_varied_field_from_the_spec():
 def test_zipf_draws_each_corpus():
     _, rows = plots.zipf([corpus_stats.corpus_statistics(data.load("grammar-char"))])
     assert {row["corpus"] for row in rows} == {"grammar-char"}
+
+
+def test_the_forest_tells_verdicts_by_colour_and_by_marker_and_skips_what_has_no_effect():
+    claim = Claim(text="t", source="s", contrast="a − b", runs=("a", "b"), measure=claims.test_difference, below=0.0)
+    judged = claims.judge([claim, dataclasses.replace(claim, contrast="c", runs=("RoPE",))], results(a=[2.0, 2.1], b=[2.4, 2.4]))
+    fig, rows = plots.claims(judged)
+    assert [row["contrast"] for row in rows] == ["a − b"]
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["a − b"]
+    assert "n = 2" in [text.get_text() for text in fig.axes[0].texts]
+    assert len({colour for colour, _ in plots.VERDICTS.values()}) == len({marker for _, marker in plots.VERDICTS.values()}) == 3

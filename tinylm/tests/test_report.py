@@ -220,8 +220,12 @@ def test_tables_break_headers_and_sentences_before_they_are_refused(report, show
     sentence = "A sentence that is far too long to stand in one line of the table, and goes on. " * 2
     wide = [{"model": "x", **{f"a long header {i}": 1.234 for i in range(9)}, "remark": sentence}]
     report(["# A", code(shown(show.table, wide, "fits", "Caption.", wide=True))])
+
+
+def test_a_table_longer_than_a_page_can_be_referred_to(report, shown):
     long = [{"row": i, "value": i / 3} for i in range(120)]
-    report(["# A", code(shown(show.table, long, "long", "Caption."))])
+    page = report(["# A\n\nSee @tbl:long.", code(shown(show.table, long, "long", "Caption.", wide=True))])
+    assert "See Table\N{NO-BREAK SPACE}1." in words(page, "p")
 
 
 FAILURE = new_output("error", ename="ZeroDivisionError", evalue="division by zero", traceback=[])

@@ -4,6 +4,7 @@ import pytest
 
 from tinylm import ledger, paths, results, study, sweep
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
+from tinylm.profiles import PROFILES
 from tinylm.study import Planned
 
 
@@ -50,6 +51,23 @@ def test_what_is_missing_is_named_with_its_command(folders, capsys):
     found = results.run(runs)
     assert [result.name for result in found] == ["Uniform"]
     assert "Unigram (1 seed)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("profile", ["full", "smoke"])
+def test_companions_are_the_other_sections_of_the_same_study(profile):
+    others = results.companions(study.section_plan("rope", profile))
+    assert {run.section for run in others} == set(study.SECTIONS) - {"rope", "control"}
+    assert set(others) <= set(study.plan(profile))
+
+
+def test_an_edited_section_stands_beside_the_published_study():
+    edited = study.rope(**(PROFILES["full"]["rope"] | {"seeds": [7]}))
+    assert results.companions(edited) == results.companions(study.section_plan("rope", "full"))
+
+
+def test_what_is_missing_of_several_sections_has_one_command(folders):
+    with pytest.raises(results.MissingRecords, match="train --missing$"):
+        results.run([*study.section_plan("rope", "full"), *study.section_plan("words", "full")])
 
 
 def test_corpus_statistics_are_kept_and_renewed_when_the_text_changes(folders):

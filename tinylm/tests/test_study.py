@@ -1,9 +1,10 @@
 import inspect
 import json
+from dataclasses import replace
 
 import pytest
 
-from tinylm import data, study
+from tinylm import data, stated, study
 from tinylm.flops import run_cost
 from tinylm.profiles import PROFILES
 from tinylm.study import SECTIONS, Planned, StudyError, plan, section_plan
@@ -69,32 +70,52 @@ def test_seeds_change_the_seed_only():
 
 
 def test_only_the_studys_runs_have_a_paper_row():
-    rows = {(run.section, run.name): study.paper_row(run.spec) for run in plan("full") if run.spec.seed == 1}
+    rows = {(run.section, run.name): stated.paper_row(run.spec) for run in plan("full") if run.spec.seed == 1}
     assert rows["architectures", "Linear"].test_nll == 3.0549
     assert rows["control", "Linear"] is None
+    assert not [name for (section, name), row in rows.items() if section == "claims" and row]
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"seeds": 0}, r"seeds: needs a list in square brackets .*, got 0"),
-        ({"seeds": "0"}, "seeds: needs a list"),
-        ({"seeds": []}, "seeds: needs a list"),
-        ({"seeds": ["0"]}, "seeds: needs a number without quotes, got '0'"),
-        ({"epochs": "2"}, "epochs: needs a number without quotes, got '2'"),
-        ({"epochs": True}, "epochs: needs a number"),
-        ({"d_model": None}, "d_model: needs a number"),
-        ({"corpus": 3}, "corpus: needs a name in quotes, got 3"),
-        ({"n_layers": 3}, "sweeps has no parameter 'n_layers'; its parameters are corpus"),
-    ],
-)
-def test_a_bad_parameter_is_named(change, message):
-    with pytest.raises(StudyError, match=message):
-        study.sweeps(**(PROFILES["smoke"]["sweeps"] | change))
+def claims(seed=0):
+    return {run.name: run.spec for run in section_plan("claims", "full") if run.spec.seed == seed}
 
 
-def test_a_parameter_left_out_is_named_and_so_are_too_few_names():
-    with pytest.raises(StudyError, match="sweeps needs the parameter 'seeds'"):
-        study.sweeps(**{name: value for name, value in PROFILES["smoke"]["sweeps"].items() if name != "seeds"})
+def cost(spec):
+    return run_cost(spec, data.info(spec.corpus)).flops
+
+
+def test_the_papers_rows_come_before_the_claims_and_the_dear_rows_last():
+    order = list(claims())
+    assert list(SECTIONS)[-2:] == ["claims", "speed"]
+    assert len(order) == 1 + 4 + 4 + 1 + 4 + 3
+    assert order[:5] == ["MLP, long", *(f"Linear, T = {length}, long" for length in (16, 32, 64, 128))]
+    assert order[-3:] == [f"Tied Transformer, {n} layers" for n in (2, 4, 6)]
+
+
+def test_the_long_runs_are_the_papers_own_but_for_their_length():
+    papers = {run.name: run.spec for run in section_plan("architectures", "full") if run.spec.seed == 0}
+    for name in ("MLP", "Linear"):
+        long = claims()["MLP, long" if name == "MLP" else "Linear, T = 128, long"]
+        epochs = {"epochs": papers[name].train.epochs, "n_evals": papers[name].train.n_evals, "eval_start": 0}
+        assert replace(long, train=replace(long.train, **epochs)) == papers[name]
+    textbook = run_cost(papers["Self-Attention"], data.info("tiny_shakespeare")).flops_textbook
+    assert cost(claims()["MLP, long"]) == pytest.approx(textbook, rel=0.05)
+
+
+def test_the_sisters_rows_are_found_by_their_spec():
+    rows = {name: stated.sister_row(spec) for name, spec in claims(seed=1).items()}
+    assert {name: row.test_nll for name, row in rows.items() if row and not name.startswith("Attention")} == {
+        "One-hot Linear, T = 128": 2.33,
+        "GELU MLP": 1.94,
+        "Tied Transformer, 4 layers": 1.77,
+    }
+    assert {row.test_nll for name, row in rows.items() if name.startswith("Attention")} == {1.82}
+    assert stated.sister_row(section_plan("claims", "smoke")[0].spec) is None
+
+
+def test_parameters_that_contradict_each_other_are_named():
     with pytest.raises(StudyError, match="names: needs one for each of the 2 corpora"):
         study.words(**(PROFILES["full"]["words"] | {"names": ["PTB"]}))
+    for name in ("context_lengths", "sister_context_lengths"):
+        with pytest.raises(StudyError, match="none may exceed context_length=128, where scoring begins"):
+            study.claims(**(PROFILES["full"]["claims"] | {name: [16, 256]}))

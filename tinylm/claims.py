@@ -1,0 +1,248 @@
+"""What a claim is and how the records judge it: supported, refuted or undecided. Needs no torch.
+
+A claim says in which range a measured effect lies. It is supported when the effect is shown to lie inside, refuted when it is shown
+to lie outside, and undecided in every other case and always below three seeds. "Shown" means a two-sided p value, twice the smaller
+one-sided one, of at most 0.05 after Holm's adjustment over all claims, those whose runs are missing included: a claim that is
+decided cannot be undone by the arrival of another one.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pandas as pd
+
+from tinylm import fits, significance, stated, study
+from tinylm.ledger import RunRecord
+from tinylm.results import Result
+from tinylm.significance import Estimate
+from tinylm.tables import amount
+
+MIN_SEEDS = 3
+LEVEL = 0.05
+NBSP = "\N{NO-BREAK SPACE}"  # a bound stays on the line of its sign
+SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
+
+Records = Sequence[RunRecord]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What the records show of a claim's effect; `reported` is the effect in the paper's own numbers, NaN where it has none."""
+
+    estimate: Estimate | None
+    note: str = ""
+    reported: float = math.nan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """An effect in nats with its 95 % interval; `p_for` and `p_against` are one-sided, for and against the claimed range."""
+
+    n: int = 0
+    effect: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    text_se: float = math.nan
+    p_for: float = math.nan
+    p_against: float = math.nan
+    test: str = ""
+    note: str = ""
+    reported: float = math.nan
+
+    @property
+    def p(self) -> float:
+        """Two-sided p value of the claimed range's nearest bound; NaN where there is nothing to test."""
+        return min(1.0, 2 * min(self.p_for, self.p_against))
+
+    @property
+    def is_testable(self) -> bool:
+        """Whether there are seeds enough, and a p value."""
+        return self.n >= MIN_SEEDS and not math.isnan(self.p_for + self.p_against)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """A claim: that the effect which `measure` finds in the records of `runs` lies above `above` and below `below`, in nats.
+
+    `contrast` says in short what the effect is, and is the claim's name. A claim that `follows` another's contrast rests on the
+    same evidence and is not tested again; `remark` says what its evidence leaves out. Its runs read `n_texts` corpora.
+    """
+
+    text: str
+    source: str
+    contrast: str
+    runs: tuple[str, ...]
+    measure: Callable[..., Finding]
+    above: float = -math.inf
+    below: float = math.inf
+    follows: str = ""
+    remark: str = ""
+    n_texts: int = 1
+
+    @property
+    def statement(self) -> str:
+        """The contrast and the range that is claimed of it."""
+        if math.isinf(self.above):
+            claimed = f"<{NBSP}{self.below:g}"
+        elif math.isinf(self.below):
+            claimed = f">{NBSP}{self.above:g}"
+        else:
+            claimed = f"in{NBSP}[{self.above:g}, {self.below:g}]"
+        return f"{self.contrast} {claimed.replace('-', '−')}"
+
+    def weigh(self, groups: dict[str, list[RunRecord]]) -> Evidence:
+        """The evidence in the records of each name; its note says which runs or seeds the claim waits for."""
+        missing = [name for name in self.runs if name not in groups]
+        if missing:
+            return Evidence(note=_sentences(_waiting(missing), self.remark))
+        if len({record.spec.corpus for name in self.runs for record in groups[name]}) != self.n_texts:
+            return Evidence(note=_sentences("the runs read different texts", self.remark))
+        finding = self.measure(*(groups[name] for name in self.runs))
+        if finding.estimate is None:
+            return Evidence(note=_sentences(finding.note, self.remark), reported=finding.reported)
+        return self._evidence(finding, finding.estimate)
+
+    def _evidence(self, finding: Finding, estimate: Estimate) -> Evidence:
+        low, high = estimate.interval()
+        few = f"waits for seeds, {estimate.n} of {MIN_SEEDS}" if estimate.n < MIN_SEEDS else ""
+        return Evidence(
+            n=estimate.n,
+            effect=estimate.mean,
+            low=low,
+            high=high,
+            text_se=estimate.text_se,
+            p_for=significance.p_inside(estimate, self.above, self.below),
+            p_against=significance.p_outside(estimate, self.above, self.below),
+            test=estimate.test if math.isinf(self.above) or math.isinf(self.below) else f"TOST, {estimate.test}",
+            note=_sentences(few, finding.note, self._companion(estimate), self.remark),
+            reported=finding.reported,
+        )
+
+    def _companion(self, estimate: Estimate) -> str:
+        bounds = [bound for bound in (self.above, self.below) if math.isfinite(bound)]
+        p = estimate.wilcoxon(bounds[0]) if len(bounds) == 1 else math.nan
+        return "" if math.isnan(p) else f"Wilcoxon p = {p:.2g}"
+
+
+@cache
+def _planned_names() -> frozenset[str]:
+    return frozenset(run.name for run in study.plan("full"))
+
+
+def _waiting(missing: Sequence[str]) -> str:
+    """Which runs are not recorded, and which of them no study plans."""
+    unplanned = [name for name in missing if name not in _planned_names()]
+    planned = [name for name in missing if name not in unplanned]
+    waits = f"waits for {' and '.join(planned)}" if planned else ""
+    return _sentences(waits, f"no study plans {' or '.join(unplanned)}" if unplanned else "")
+
+
+def _sentences(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)
+
+
+def judge(claims: Sequence[Claim], results: Sequence[Result]) -> pd.DataFrame:
+    """One row per claim, in order: what it says, the evidence, p before and after Holm's adjustment, and the verdict."""
+    groups = fits.by_name(results)
+    tested = [claim for claim in claims if not claim.follows]
+    evidence = {claim.contrast: claim.weigh(groups) for claim in tested}
+    adjusted = significance.holm([found.p if found.is_testable else 1.0 for found in evidence.values()])
+    p_holm = dict(zip(evidence, adjusted, strict=True))
+    rows = []
+    for claim in claims:
+        tested_as = claim.follows or claim.contrast
+        rows.append(_row(claim, evidence[tested_as], float(p_holm[tested_as])))
+    return pd.DataFrame(rows)
+
+
+def _row(claim: Claim, found: Evidence, p_holm: float) -> dict[str, Any]:
+    verdict = UNDECIDED
+    if found.is_testable and p_holm <= LEVEL:
+        verdict = SUPPORTED if found.p_for < found.p_against else REFUTED
+    row = {name: getattr(claim, name) for name in ("text", "source", "contrast", "statement", "above", "below", "follows")}
+    row |= {name: getattr(found, name) for name in ("n", "effect", "low", "high", "text_se", "reported", "test", "note")}
+    if claim.follows:
+        row["note"] = _sentences(f"follows from {claim.follows}", claim.remark)
+    return row | {"p": found.p if found.is_testable else math.nan, "p_holm": p_holm if found.is_testable else math.nan, "verdict": verdict}
+
+
+def test_difference(first: Records, second: Records) -> Finding:
+    """Test NLL of `first` minus `second`."""
+    rows = [stated.paper_row(records[0].spec) for records in (first, second)]
+    reported = rows[0].test_nll - rows[1].test_nll if all(rows) else math.nan
+    return Finding(estimate=significance.difference(first, second), reported=reported)
+
+
+def dearer_difference(first: Records, second: Records) -> Finding:
+    """Test NLL of `first` minus `second`, with how many times as much `first` costs, counted three ways."""
+    finding = test_difference(first, second)
+    ratios = {
+        name: getattr(first[0], field) / getattr(second[0], field)
+        for name, field in (("2ND", "flops_2nd"), ("textbook", "flops_textbook"), ("executed", "flops"))
+    }
+    note = "cost ratio " + ", ".join(f"{ratio:.2g} ({name})" for name, ratio in ratios.items())
+    return Finding(estimate=finding.estimate, note=note, reported=finding.reported)
+
+
+def at_largest_cost(first: Records, second: Records, convention: str) -> Finding:
+    """Best valid NLL of `first` minus `second` where both have spent what the cheaper run spends in all."""
+    return _at_cost(first, second, convention, min(getattr(records[0], convention) for records in (first, second)))
+
+
+def at_smallest_cost(first: Records, second: Records, convention: str) -> Finding:
+    """Best valid NLL of `first` minus `second` at the first cost at which both have been validated."""
+    return _at_cost(first, second, convention, max(fits.spent(records[0], convention)[0] for records in (first, second)))
+
+
+def _at_cost(first: Records, second: Records, convention: str, budget: float) -> Finding:
+    """Valid curves at a budget. A `first` validated later only is bounded from below by its first validation."""
+    begins = [fits.spent(records[0], convention)[0] for records in (first, second)]
+    ends = [fits.spent(records[0], convention)[-1] for records in (first, second)]
+    note = f"at {amount(budget)} FLOPs"
+    tolerance = 1 + 1e-9
+    if budget > tolerance * min(ends) or budget * tolerance < begins[1]:
+        return Finding(estimate=None, note=f"the runs share no cost, {note} one of them has no validation")
+    rows = [{record.spec.seed: fits.best_valid_at(record, budget, convention) for record in records} for records in (first, second)]
+    estimate = _over_seeds(first, second, *rows)
+    if budget * tolerance < begins[0]:
+        late = f"first validated at {begins[0] / budget:.2g} times that, where its loss bounds the effect from below"
+        return Finding(estimate=replace(estimate, is_lower_bound=True), note=f"{note}; {late}")
+    return Finding(estimate=estimate, note=note)
+
+
+def after_first_epoch(first: Records, second: Records) -> Finding:
+    """Valid NLL of `first` minus `second` at the first validation, after equally many updates."""
+    rows = [{record.spec.seed: record.curve[0]["valid_nll"] for record in records} for records in (first, second)]
+    return Finding(estimate=_over_seeds(first, second, *rows), note=f"after {first[0].curve[0]['step']:,} updates")
+
+
+def _over_seeds(first: Records, second: Records, a: dict[int, float], b: dict[int, float]) -> Estimate:
+    """Values by seed, subtracted: paired where the records may be, else Welch; the text's noise is not known of a curve."""
+    pairs = significance.common_seeds(first, second)
+    if pairs:
+        return significance.paired([a[x.spec.seed] - b[y.spec.seed] for x, y in pairs])
+    return significance.welch(list(a.values()), list(b.values()))
+
+
+def later_than(records: Records, epoch: int) -> Finding:
+    """How far the best valid NLL after `epoch` stays above the best one up to it, and how many seeds have their best by then."""
+    curves = [[point["valid_nll"] for point in record.curve] for record in records]
+    if min(map(len, curves)) <= epoch:
+        return Finding(estimate=None, note=f"the runs end with epoch {min(map(len, curves))}")
+    by_then = sum(record.best_step <= record.curve[epoch - 1]["step"] for record in records)
+    gaps = [min(curve[epoch:]) - min(curve[:epoch]) for curve in curves]
+    note = f"best by epoch {epoch} in {by_then} of {len(records)} seeds"
+    return Finding(estimate=significance.paired(gaps, test="one-sample t"), note=note)
+
+
+def excess_difference(first: Records, first_counts: Records, second: Records, second_counts: Records) -> Finding:
+    """Test NLL above that of the counts of the same text, for `first` minus for `second`."""
+    above = [significance.difference(*rows) for rows in ((first, first_counts), (second, second_counts))]
+    text = [
+        significance.Part(variance=estimate.text_se**2, df=len(records[0].test.blocks) - 1)
+        for estimate, records in zip(above, (first, second), strict=True)
+    ]
+    return Finding(estimate=significance.welch(above[0].gaps, above[1].gaps, text))

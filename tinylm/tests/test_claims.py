@@ -1,0 +1,178 @@
+import dataclasses
+import math
+from functools import partial
+
+import pytest
+from synthetic import record, results
+
+from tinylm import claim_list, claims, readings, tables
+from tinylm.claims import Claim
+from tinylm.results import Result
+
+BETTER = Claim(text="a beats b", source="paper", contrast="a − b", runs=("a", "b"), measure=claims.test_difference, below=0.0)
+CLOSE = dataclasses.replace(BETTER, text="a is close to b", contrast="a − b, close", above=-0.1, below=0.1)
+CLEAR = {"a": [2.00, 2.02, 2.01, 1.99], "b": [2.50, 2.53, 2.49, 2.51]}
+
+
+def judged(found, *chosen):
+    return claims.judge(chosen or [BETTER], found).iloc[0]
+
+
+def test_a_clear_effect_is_supported_one_way_and_refuted_the_other():
+    row = judged(results(**CLEAR))
+    assert (row["verdict"], row["n"]) == ("supported", 4)
+    assert row["effect"] == pytest.approx(-0.5025) and row["high"] < 0
+    assert judged(results(**CLEAR), dataclasses.replace(BETTER, above=0.0, below=math.inf))["verdict"] == "refuted"
+
+
+def test_nothing_is_decided_below_three_seeds():
+    row = judged(results(a=CLEAR["a"][:2], b=CLEAR["b"]))
+    assert (row["verdict"], row["n"]) == ("undecided", 2)
+    assert math.isnan(row["p"]) and "2 of 3" in row["note"]
+
+
+def test_a_wide_interval_is_undecided():
+    row = judged(results(a=[2.0, 2.6, 2.3], b=[2.4, 2.4, 2.4]))
+    assert row["verdict"] == "undecided" and row["low"] < 0 < row["high"]
+
+
+def test_a_claim_about_size_must_clear_its_margin():
+    far = dataclasses.replace(BETTER, below=-0.45)
+    assert judged(results(**CLEAR), far)["verdict"] == "supported"
+    assert judged(results(**CLEAR), dataclasses.replace(BETTER, below=-0.6))["verdict"] == "refuted"
+
+
+@pytest.mark.parametrize(
+    ("a", "verdict"), [([2.01, 2.0, 1.99], "supported"), ([2.51, 2.5, 2.49], "refuted"), ([2.3, 2.1, 1.9], "undecided")]
+)
+def test_closeness_is_supported_refuted_or_undecided(a, verdict):
+    row = judged(results(a=a, b=[2.0, 2.0, 2.0]), CLOSE)
+    assert row["verdict"] == verdict
+    assert row["test"] == "TOST, paired t" and row["statement"] == f"a − b, close in{claims.NBSP}[−0.1, 0.1]"
+
+
+def test_a_new_seed_can_change_a_verdict():
+    a, b = [2.00, 2.02, 2.01], [2.50, 2.53, 2.49]
+    assert judged(results(a=a[:2], b=b[:2]))["verdict"] == "undecided"
+    assert judged(results(a=a, b=b))["verdict"] == "supported"
+    assert judged(results(a=[*a, 3.5], b=[*b, 2.5]))["verdict"] == "undecided"
+
+
+def test_noise_of_the_text_can_leave_undecided_what_seeds_alone_decide():
+    blocks = [1.0, 3.0, 1.0, 3.0]
+    noisy = [Result("a", record(blocks=[x + 0.001 * s for x in blocks], seed=s)) for s in range(4)]
+    steady = [Result("b", record(2.3, seed=s)) for s in range(4)]
+    row = judged([*noisy, *steady])
+    assert row["verdict"] == "undecided" and row["text_se"] > 0.5
+
+
+def test_missing_runs_are_named_and_runs_that_no_study_plans_too():
+    claim = dataclasses.replace(BETTER, runs=("RoPE", "nowhere"))
+    row = judged(results(a=[2.0]), claim)
+    assert (row["verdict"], row["n"]) == ("undecided", 0)
+    assert row["note"] == "waits for RoPE; no study plans nowhere"
+
+
+def test_holm_counts_the_claims_that_wait_too():
+    waiting = [dataclasses.replace(BETTER, contrast=f"{i}", runs=("nowhere",)) for i in range(9)]
+    alone, among = judged(results(**CLEAR)), judged(results(**CLEAR), BETTER, *waiting)
+    assert alone["p_holm"] == alone["p"]
+    assert among["p_holm"] == pytest.approx(10 * among["p"])
+
+
+def test_a_claim_that_follows_has_the_same_verdict_and_is_not_tested_again():
+    general = dataclasses.replace(BETTER, contrast="in general", follows="a − b", remark="one of many")
+    frame = claims.judge([BETTER, general], results(**CLEAR))
+    assert list(frame["verdict"]) == ["supported", "supported"]
+    assert frame.loc[0, "p_holm"] == frame.loc[0, "p"]
+    assert frame.loc[1, "note"] == "follows from a − b; one of many"
+
+
+def test_runs_of_different_texts_are_not_compared():
+    found = [*results(a=CLEAR["a"]), *[Result("b", record(2.5, seed=s, corpus="grammar-word")) for s in range(4)]]
+    assert judged(found)["note"] == "the runs read different texts"
+    assert judged(found, dataclasses.replace(BETTER, n_texts=2))["verdict"] == "supported"
+
+
+def curve_runs(name, offset, flops, curve, seeds=4):
+    return [Result(name, record(2.0 + offset + 0.01 * s * s, seed=s, flops=flops, curve=curve)) for s in range(seeds)]
+
+
+def test_equal_cost_is_where_the_cheaper_run_ends():
+    # a is at 2.5 of its 1,000 FLOPs when b ends at 500, in whose only validation b is 0.4 above.
+    claim = dataclasses.replace(BETTER, measure=partial(claims.at_largest_cost, convention="flops"))
+    row = judged([*curve_runs("a", 0.0, 1_000, 2), *curve_runs("b", 0.4, 500, 1)], claim)
+    assert row["effect"] == pytest.approx(-0.4) and row["verdict"] == "supported"
+    assert r"$5.00 \times 10^{2}$" in row["note"]
+
+
+def test_the_least_shared_cost_is_the_later_first_validation():
+    claim = dataclasses.replace(BETTER, measure=partial(claims.at_smallest_cost, convention="flops"))
+    row = judged([*curve_runs("a", 0.0, 1_000, 4), *curve_runs("b", 0.0, 1_000, 2)], claim)
+    assert r"$5.00 \times 10^{2}$" in row["note"]
+    assert row["effect"] == pytest.approx(-0.25)
+
+
+def test_a_later_first_validation_bounds_and_so_can_only_refute():
+    claim = dataclasses.replace(BETTER, measure=partial(claims.at_largest_cost, convention="flops"))
+    for offset, verdict in ((0.5, "refuted"), (-2.0, "undecided")):
+        found = [Result("a", record(2.0 + offset + 0.01 * s * s, seed=s, flops=900, curve=1)) for s in range(4)]
+        row = judged([*found, *[Result("b", record(2.0, seed=s, flops=300, curve=1)) for s in range(4)]], claim)
+        assert row["verdict"] == verdict and math.isinf(row["high"])
+        assert "first validated at 3 times that" in row["note"]
+
+
+def test_runs_that_share_no_cost_show_nothing():
+    claim = dataclasses.replace(BETTER, measure=partial(claims.at_smallest_cost, convention="flops"))
+    row = judged([*curve_runs("a", 0.0, 900, 1), *curve_runs("b", 0.0, 300, 1)], claim)
+    assert row["n"] == 0 and row["verdict"] == "undecided" and "share no cost" in row["note"]
+
+
+def test_over_fitting_is_the_rise_after_an_epoch():
+    def over_fitted(seed):
+        run = record(2.0, seed=seed, curve=3)
+        nlls = [2.0, 2.2 + 0.01 * seed, 2.6]
+        return dataclasses.replace(run, best_step=1, curve=[p | {"valid_nll": v} for p, v in zip(run.curve, nlls, strict=True)])
+
+    claim = Claim(text="t", source="s", contrast="c", runs=("a",), measure=partial(claims.later_than, epoch=1), above=0.0)
+    row = judged([Result("a", over_fitted(seed)) for seed in range(4)], claim)
+    assert row["verdict"] == "supported" and row["effect"] == pytest.approx(0.215)
+    assert "4 of 4 seeds" in row["note"]
+    too_late = dataclasses.replace(claim, measure=partial(claims.later_than, epoch=3))
+    assert judged([Result("a", over_fitted(0))], too_late)["note"] == "the runs end with epoch 3"
+
+
+def test_the_list_names_each_effect_once_and_every_run_but_the_unplanned():
+    contrasts = [claim.contrast for claim in claim_list.CLAIMS]
+    assert len(set(contrasts)) == len(contrasts)
+    assert {claim.follows for claim in claim_list.CLAIMS} - {""} <= set(contrasts)
+    assert all(claim.above < claim.below for claim in claim_list.CLAIMS)
+
+
+def test_tables_and_readings_say_what_the_frame_says():
+    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=("RoPE",))], results(**CLEAR))
+    shown = tables.claims(frame)
+    assert list(shown["verdict"]) == ["supported", "undecided"]
+    assert shown.loc[0, "effect, 95 %"].startswith("−0.502 [−0.5") and shown.loc[1, "effect, 95 %"] == "–"
+    assert list(tables.claim_evidence(frame)["remarks"]) == ["–", "waits for RoPE"]
+    text = readings.claims(frame)
+    assert "Of 2 claimed effects 1 are tested" in text and "**Supported:** a beats b (a − b)." in text and "Refuted" not in text
+
+
+def long_linear(length, curves):
+    from tinylm.config import LinearConfig
+
+    runs = []
+    for seed, curve in enumerate(curves):
+        run = record(2.0, seed=seed, model=LinearConfig(context_length=length, d_model=4), curve=len(curve), start=32)
+        points = [point | {"valid_nll": value} for point, value in zip(run.curve, curve, strict=True)]
+        runs.append(Result(f"Linear, T = {length}, long", dataclasses.replace(run, curve=points)))
+    return runs
+
+
+def test_the_turning_point_is_read_off_the_curves():
+    short = long_linear(16, [[2.0, 1.9, 1.9]] * 2)
+    turning = readings.turning([*short, *long_linear(32, [[2.5, 1.95, 1.8], [2.5, 1.8, 1.7]])])
+    assert "T = 32, long falls below Linear, T = 16, long at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
+    assert "in 0 of 2 seeds; at the end it is at +0.3000" in readings.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
+    assert "not recorded yet" in readings.turning(short)

@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.weightstats import ttost_paired
+from synthetic import record
+
+from tinylm import significance
+from tinylm.config import NgramConfig
+from tinylm.significance import Part
+
+A = [2.10, 2.14, 2.08, 2.17, 2.11]
+B = [2.02, 2.09, 2.05, 2.04, 2.06]
+GAPS = [a - b for a, b in zip(A, B, strict=True)]
+
+
+def test_without_text_noise_paired_is_the_paired_t_test():
+    reference = stats.ttest_rel(A, B)
+    estimate = significance.paired(GAPS)
+    assert 2 * estimate.p_above(0) == pytest.approx(reference.pvalue)
+    assert estimate.interval() == pytest.approx(tuple(reference.confidence_interval(0.95)))
+    assert 2 * significance.paired(GAPS).p_below(0.2) == pytest.approx(stats.ttest_1samp(GAPS, 0.2).pvalue)
+
+
+def test_without_text_noise_welch_is_welchs_t_test():
+    reference = stats.ttest_ind(A, B[:3], equal_var=False)
+    estimate = significance.welch(A, B[:3])
+    assert 2 * estimate.p_above(0) == pytest.approx(reference.pvalue)
+    assert estimate.interval() == pytest.approx(tuple(reference.confidence_interval(0.95)))
+    assert estimate.n == 3
+
+
+def test_text_noise_widens_the_interval_and_adds_its_degrees_of_freedom():
+    plain, noisy = significance.paired(GAPS), significance.paired(GAPS, [Part(variance=0.03**2, df=39)])
+    assert noisy.se == pytest.approx(np.hypot(plain.se, 0.03))
+    assert noisy.df == pytest.approx(noisy.se**4 / (plain.se**4 / 4 + 0.03**4 / 39))
+    assert noisy.interval()[0] < plain.interval()[0]
+    assert noisy.text_se == pytest.approx(0.03)
+
+
+def test_closeness_is_tost():
+    estimate = significance.paired(GAPS)
+    reference, *_ = ttost_paired(np.array(A), np.array(B), -0.1, 0.1)
+    assert significance.p_inside(estimate, -0.1, 0.1) == pytest.approx(reference)
+    assert significance.p_outside(estimate, -0.01, 0.01) == pytest.approx(stats.ttest_1samp(GAPS, 0.01, alternative="greater").pvalue)
+
+
+def test_holm_by_hand():
+    # 4 x 0.005, 3 x 0.01, 2 x 0.03, 1 x 0.04, none smaller than the one before it
+    assert significance.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert len(significance.holm([])) == 0
+
+
+def test_wilcoxon_speaks_from_six_pairs_on():
+    assert np.isnan(significance.paired(GAPS).wilcoxon())
+    assert significance.paired([*GAPS, 0.01]).wilcoxon() == pytest.approx(2 / 2**6)
+
+
+def test_one_seed_has_an_effect_and_no_interval():
+    estimate = significance.paired([0.1], [Part(variance=0.01, df=9)])
+    assert estimate.mean == 0.1 and np.isnan(estimate.interval()).all() and np.isnan(estimate.p_above(0))
+
+
+def test_equal_gaps_leave_no_doubt_and_no_warning():
+    estimate = significance.paired([0.25, 0.25, 0.25])
+    assert estimate.p_above(0) == 0 and estimate.p_below(0) == 1
+    assert estimate.interval() == (0.25, 0.25)
+
+
+def test_records_pair_by_seed_on_the_same_tokens_and_keep_the_texts_noise():
+    rng = np.random.default_rng(0)
+    first = [record(blocks=rng.normal(2.1, 0.1, 40), seed=s) for s in (0, 1, 2, 3)]
+    second = [record(blocks=rng.normal(2.0, 0.1, 40), seed=s) for s in (3, 2, 1)]
+    estimate = significance.difference(first, second)
+    gaps = np.array([np.array(first[s].test.blocks) - np.array(second[3 - s].test.blocks) for s in (1, 2, 3)])
+    assert estimate.test == "paired t" and estimate.n == 3
+    assert estimate.gaps == pytest.approx(gaps.mean(1))
+    assert estimate.text_se == pytest.approx(stats.sem(gaps.mean(0)))
+
+
+def test_counts_pair_with_every_seed():
+    networks = [record(2.0 + 0.01 * s, seed=s) for s in range(4)]
+    estimate = significance.difference(networks, [record(1.7, model=NgramConfig(order=6), eval_start=8)])
+    assert estimate.test == "one-sample t" and estimate.n == 4
+    assert estimate.mean == pytest.approx(0.315)
+
+
+def test_records_of_other_tokens_or_seeds_are_unpaired():
+    first = [record(2.0, seed=s) for s in range(3)]
+    for second in ([record(1.9, seed=s, start=16) for s in range(3)], [record(1.9, seed=s) for s in (5, 6, 7)]):
+        estimate = significance.difference(first, second)
+        assert estimate.test == "Welch t"
+        assert estimate.text_se == pytest.approx(np.hypot(0.01, 0.01))
