@@ -25,7 +25,7 @@ _MODULES = (
     "tables",
     "timings",
 )
-_RESULTS = ("Result", "companions", "corpus_statistics", "run")
+_RESULTS = ("Result", "companions", "corpus_statistics", "of_corpora", "run")
 
 __all__ = [*_MODULES, *_RESULTS]
 

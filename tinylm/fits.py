@@ -50,6 +50,11 @@ def half_width(values: Sequence[float], confidence: float = 0.95) -> float:
     return float(stats.t.ppf(0.5 + confidence / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
 
 
+def single_run_half_width(values: Sequence[float], confidence: float = 0.95) -> float:
+    """Half width of the interval around the mean of these runs in which one more run should fall (Student's t); NaN below two values."""
+    return half_width(values, confidence) * float(np.sqrt(len(values) + 1))
+
+
 def same_tokens(first: RunRecord, second: RunRecord) -> bool:
     """Whether both runs were scored on the same tokens of the same text, valid and test."""
     texts = [(record.spec.corpus, record.corpus_sha256) for record in (first, second)]

@@ -18,6 +18,8 @@ FULL: Parameters = {
         "windows_per_epoch": 20_000,
         "eval_tokens": 10_000,
         "orders": [0, 1, 2, 4, 6],
+        "count_corpora": ["tiny_shakespeare", "ptb-eos", "wikitext-2-eos"],
+        "count_orders": [1, 2, 3, 4, 5, 6],
         "seeds": [0, 1, 2, 3, 4],
     },
     "architectures": {
@@ -92,7 +94,8 @@ FULL: Parameters = {
 }
 
 QUICK: Parameters = {
-    "control": FULL["control"] | {"corpora": ["tiny_shakespeare", "ptb", "grammar-char"], "epochs": 2, "seeds": [0, 1]},
+    "control": FULL["control"]
+    | {"corpora": ["tiny_shakespeare", "ptb", "grammar-char"], "count_corpora": ["tiny_shakespeare"], "epochs": 2, "seeds": [0, 1]},
     "architectures": FULL["architectures"] | {"windows_per_epoch": 8_000, "eval_tokens": 4_000, "seeds": [0]},
     "sweeps": FULL["sweeps"] | {"windows_per_epoch": 4_000, "eval_tokens": 2_000, "seeds": [0]},
     "rope": FULL["rope"] | {"epochs": 2, "windows_per_epoch": 8_000, "eval_tokens": 4_000, "seeds": [0]},
@@ -109,7 +112,10 @@ QUICK: Parameters = {
 _TINY: dict[str, Any] = {"context_length": 16, "d_model": 16, "windows_per_epoch": 640, "eval_tokens": 500, "seeds": [0]}
 
 SMOKE: Parameters = {
-    "control": FULL["control"] | _TINY | {"corpora": ["grammar-char", "grammar-word"], "epochs": 1, "orders": [0, 1, 3], "seeds": [0, 1]},
+    "control": FULL["control"]
+    | _TINY
+    | {"corpora": ["grammar-char", "grammar-word"], "epochs": 1, "orders": [0, 1, 3], "seeds": [0, 1]}
+    | {"count_corpora": ["grammar-word"], "count_orders": [1, 2]},
     "architectures": FULL["architectures"] | _TINY | {"corpus": "grammar-char", "d_hidden": 32, "n_layer": 2, "orders": [0, 1, 3]},
     "sweeps": FULL["sweeps"]
     | _TINY

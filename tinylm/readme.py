@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tinylm import fits, ledger, paths, stated, study, timings
+from tinylm import fits, ledger, paths, stated, study, tables, timings
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.results import Result
 
@@ -30,7 +30,7 @@ def results_table() -> str:
     """One Markdown row per reproduced run of the study, and the best counts of each corpus, from the ledger."""
     found = ledger.Ledger([paths.LEDGER])
     results = [Result(run.name, record) for run in study.plan("full") if run.section != "control" and (record := found.find(run.spec))]
-    head = ["run", "study, one run", "ours: mean ± seed SD (n)", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
+    head = ["run", "study, one run", "ours: mean ± seed SD (n)", "95 % for one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     records = fits.by_name(results)
     for _, line in fits.summary(results).iterrows():
@@ -40,10 +40,17 @@ def results_table() -> str:
         ours = f"{line['test_nll']:.4f}{spread} ({line['n']})"
         if reference is not None:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
-            lines.append([line["name"], f"{reference.test_nll:.4f}", ours, *costs])
+            agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference.test_nll)
+            lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
         elif isinstance(first.spec.model, NgramConfig) and first is _best_counts(records, first.spec.corpus):
-            lines.append([f"{line['name']} counts", "–", ours, "–", "–", "0"])
-    return "\n".join(["Test NLL in nats per token, on the study's slices.", "", *(f"| {' | '.join(cells)} |" for cells in lines)])
+            lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
+    return "\n".join(
+        [
+            "Test NLL in nats per token, on the study's slices; where one more run of ours should fall around our mean, and whether the study's run does.",
+            "",
+            *(f"| {' | '.join(cells)} |" for cells in lines),
+        ]
+    )
 
 
 def _best_counts(records: dict[str, list[ledger.RunRecord]], corpus: str) -> ledger.RunRecord:

@@ -47,6 +47,11 @@ def run(planned: Sequence[Planned]) -> list[Result]:
     return results
 
 
+def of_corpora(results: Sequence[Result], corpora: Sequence[str]) -> list[Result]:
+    """The results on the named corpora."""
+    return [result for result in results if result.record.spec.corpus in corpora]
+
+
 def companions(planned: Sequence[Planned]) -> list[Planned]:
     """The other sections of the study that the planned section is part of, for a notebook that reads the results of all of them.
 

@@ -60,11 +60,14 @@ def control(
     windows_per_epoch: int,
     eval_tokens: int,
     orders: list[int],
+    count_corpora: list[str],
+    count_orders: list[int],
     seeds: list[int],
 ) -> list[Planned]:
     """A control experiment on generated text, whose least possible loss is known: each architecture and counts against that floor.
 
-    `corpora` are the texts whose statistics the notebook shows; they need no run.
+    `corpora` are the texts whose statistics the notebook shows; they need no run. The whole of `count_corpora` is counted, and
+    all of their valid and test splits is scored: the literature's protocol on the `-eos` ones.
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens, lr=1e-3)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
@@ -76,7 +79,10 @@ def control(
         "Transformer": (control_corpus, TransformerConfig(**shape, n_layer=n_layer, d_ff=2 * d_model, **quiet), train),
     }
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
-    return _counts("control", {control_corpus: ""}, orders, counting) + _planned("control", models, seeds)
+    whole = _counts(
+        "control", {name: f"{name} " for name in count_corpora}, count_orders, TrainConfig(epochs=1, eval_start=max(count_orders))
+    )
+    return _counts("control", {control_corpus: ""}, orders, counting) + whole + _planned("control", models, seeds)
 
 
 @checked

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, flops, grammar, paths, samples, stated, timings
+from tinylm import data, fits, flops, grammar, paths, samples, stated, study, timings
 from tinylm.config import NgramConfig
 from tinylm.results import Result
 from tinylm.study import Planned
@@ -75,8 +75,12 @@ def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per name: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row."""
-    references = {name: stated.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
+    """One row per name: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row.
+
+    The study has one run of each row, so it agrees with ours when it lies where one more run of ours should fall.
+    """
+    groups = fits.by_name(found)
+    references = {name: stated.paper_row(records[0].spec) for name, records in groups.items()}
     rows = []
     for _, line in fits.summary(found).iterrows():
         reference = references[line["name"]]
@@ -93,9 +97,30 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
                 "perplexity": perplexity(line["test_nll"]),
                 "study": f"{reference.test_nll:.4f}" if reference else NONE,
                 "ours − study": signed(line["test_nll"] - reference.test_nll) if reference else NONE,
+                "one run": agreement([record.test.nll for record in groups[line["name"]]], reference.test_nll) if reference else NONE,
             }
         )
     return pd.DataFrame(rows)
+
+
+def agreement(ours: Sequence[float], study: float) -> str:
+    """Where one more run of ours should fall with 95 %, as a half width around our mean, and whether the study's run lies inside."""
+    half = fits.single_run_half_width(ours)
+    if math.isnan(half):
+        return NONE
+    return f"±{half:.4f}, {'inside' if abs(study - float(np.mean(ours))) <= half else 'outside'}"
+
+
+def counted(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per order of n-gram counts and a pair of columns per corpus: valid and test NLL, with the test's perplexity for words."""
+    rows: dict[int, dict[str, Any]] = {}
+    for record in (result.record for result in found if isinstance(result.record.spec.model, NgramConfig)):
+        order, corpus = record.spec.model.order, record.spec.corpus
+        row = rows.setdefault(order, {"counts": study.NGRAM_NAMES.get(order, f"KN-{order}")})
+        by_word = data.info(corpus).level == "word"
+        row[f"{corpus}, valid"] = f"{record.valid.nll:.4f}"
+        row[f"{corpus}, test"] = f"{record.test.nll:.4f}" + (f" ({perplexity(record.test.nll)})" if by_word else "")
+    return pd.DataFrame(rows.values())
 
 
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:

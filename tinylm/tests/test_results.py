@@ -56,7 +56,7 @@ def test_what_is_missing_is_named_with_its_command(folders, capsys):
 @pytest.mark.parametrize("profile", ["full", "smoke"])
 def test_companions_are_the_other_sections_of_the_same_study(profile):
     others = results.companions(study.section_plan("rope", profile))
-    assert {run.section for run in others} == set(study.SECTIONS) - {"rope", "control"}
+    assert {run.section for run in others} == set(study.SECTIONS) - {"rope", "control", "speed"}
     assert set(others) <= set(study.plan(profile))
 
 

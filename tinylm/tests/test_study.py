@@ -43,8 +43,8 @@ def test_every_run_of_a_section_is_planned_once_and_can_run(section, profile):
 def test_runs_that_share_a_table_share_the_scored_tokens(section, profile):
     """Except where the study sweeps the context itself, and scores after each context as the paper does."""
     specs = [run.spec for run in section_plan(section, profile)]
-    scored = {(spec.train.eval_start or spec.model.context_length, spec.train.eval_tokens) for spec in specs}
-    assert len(scored) <= 1 or section == "sweeps"
+    scored = {(spec.corpus, spec.train.eval_start or spec.model.context_length, spec.train.eval_tokens) for spec in specs}
+    assert len(scored) == len({spec.corpus for spec in specs}) or section == "sweeps"
 
 
 @pytest.mark.parametrize(("section", "profile"), SECTION_PROFILES)

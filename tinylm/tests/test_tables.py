@@ -78,3 +78,10 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     assert "in executed FLOPs it is at 1.7500; in textbook FLOPs it is at" in text
     dearer = [*results(MLP=[2.0]), Result("Self-Attention", record(1.5, flops=10_000))]
     assert "in executed FLOPs that budget does not pay for its first validation" in readings.cost(dearer)
+
+
+def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
+    ours = [2.0, 2.02, 1.98]  # SD 0.02; t(0.975, 2) = 4.3027
+    assert tables.agreement(ours, 2.09) == "±0.0994, inside"
+    assert tables.agreement(ours, 2.11) == "±0.0994, outside"
+    assert tables.agreement([2.0], 2.0) == tables.NONE
