@@ -30,7 +30,7 @@ def results_table() -> str:
     """One Markdown row per reproduced run of the study, and the best counts of each corpus, from the ledger."""
     found = ledger.Ledger([paths.LEDGER])
     results = [Result(run.name, record) for run in study.plan("full") if run.section != "control" and (record := found.find(run.spec))]
-    head = ["run", "study, one run", "ours: mean ± seed SD (n)", "95 % for one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
+    head = ["run", "study, one run", "ours: mean ± seed SD (n)", "one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     records = fits.by_name(results)
     for _, line in fits.summary(results).iterrows():
@@ -44,13 +44,11 @@ def results_table() -> str:
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
         elif isinstance(first.spec.model, NgramConfig) and first is _best_counts(records, first.spec.corpus):
             lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
-    return "\n".join(
-        [
-            "Test NLL in nats per token, on the study's slices; where one more run of ours should fall around our mean, and whether the study's run does.",
-            "",
-            *(f"| {' | '.join(cells)} |" for cells in lines),
-        ]
+    caption = (
+        "Test NLL in nats per token, on the study's slices. One more run of ours should fall with 95 % within the given distance of "
+        "our mean; inside says that the study's one run does."
     )
+    return "\n".join([caption, "", *(f"| {' | '.join(cells)} |" for cells in lines)])
 
 
 def _best_counts(records: dict[str, list[ledger.RunRecord]], corpus: str) -> ledger.RunRecord:
