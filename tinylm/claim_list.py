@@ -93,7 +93,8 @@ def _contexts() -> list[Claim]:
         ),
         _versus("A longer context helps the linear model", SISTER, "One-hot Linear, T = 128", "One-hot Linear, T = 16", below=0.0),
         _versus("A longer context helps the linear model once it is trained for longer", SISTER, longest, shortest, below=0.0),
-        _versus("A longer context helps attention", SISTER, "Self-Attention, T = 128", "Self-Attention, T = 32", below=0.0),
+        _versus("A longer context helps attention", SISTER, "Self-Attention", "Self-Attention, T = 32", below=0.0),
+        _versus("A longer context helps attention", SISTER, "Self-Attention, T = 32", "Self-Attention, T = 16", below=0.0),
     ]
 
 

@@ -82,6 +82,7 @@ FULL: Parameters = {
         "context_lengths": [16, 32, 64, 128],
         "linear_epochs": 12,
         "mlp_epochs": 28,
+        "attention_epochs": 4,
         "windows_per_epoch": 50_000,
         "eval_tokens": 10_000,
         "sister_context_lengths": [16, 32, 64, 128],
@@ -103,7 +104,14 @@ QUICK: Parameters = {
     | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
     | {"seeds": [0]},
     "claims": FULL["claims"]
-    | {"context_length": 32, "context_lengths": [8, 32], "linear_epochs": 6, "mlp_epochs": 6, "windows_per_epoch": 2_000}
+    | {
+        "context_length": 32,
+        "context_lengths": [8, 32],
+        "linear_epochs": 6,
+        "mlp_epochs": 6,
+        "attention_epochs": 2,
+        "windows_per_epoch": 2_000,
+    }
     | {"eval_tokens": 1_000, "sister_context_lengths": [8, 32], "sister_heads": [1, 4], "sister_layers": [2], "sister_windows": 64}
     | {"seeds": [0]},
     "speed": FULL["speed"],
@@ -126,7 +134,7 @@ SMOKE: Parameters = {
     | {"corpora": ["grammar-word"], "names": ["Grammar"], "n_layer": 1, "epochs": 2, "train_tokens": 2_000, "orders": [0, 1, 3]},
     "claims": FULL["claims"]
     | _TINY
-    | {"corpus": "grammar-char", "d_hidden": 32, "context_lengths": [8, 16], "linear_epochs": 2, "mlp_epochs": 2}
+    | {"corpus": "grammar-char", "d_hidden": 32, "context_lengths": [8, 16], "linear_epochs": 2, "mlp_epochs": 2, "attention_epochs": 1}
     | {"sister_context_lengths": [8, 16], "sister_heads": [1, 2], "sister_layers": [1, 2], "sister_windows": 32},
     "speed": FULL["speed"],
 }
