@@ -103,6 +103,17 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def sister(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per model of the sister project: our test NLL under its protocol and what it states on splits of its own."""
+    rows = []
+    for _, line in fits.summary(found).iterrows():
+        row = stated.sister_row(fits.by_name(found)[line["name"]][0].spec)
+        if row is not None:
+            ours = {"n": line["n"], "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
+            rows.append({"model": line["name"]} | ours | {"it states": f"{row.test_nll:.2f}", "remark": row.remark})
+    return pd.DataFrame(rows or [dict.fromkeys(("model", "n", "test", "seed SD", "it states", "remark"), NONE)])
+
+
 def agreement(ours: Sequence[float], study: float) -> str:
     """Where one more run of ours should fall with 95 %, as a half width around our mean, and whether the study's run lies inside."""
     half = fits.single_run_half_width(ours)
