@@ -42,8 +42,8 @@ def has_onednn() -> bool:
 
 def _keep_freed_memory(mmap: int, trim: int) -> None:
     """Blocks up to `mmap` bytes are reused, and `trim` free bytes kept; else every step faults its activations' pages in anew."""
-    if libc := _glibc():
-        libc.mallopt(MMAP_THRESHOLD, mmap)
+    libc = _glibc()
+    if libc and (libc.mallopt(MMAP_THRESHOLD, mmap) or libc.mallopt(MMAP_THRESHOLD, DEFAULT_MMAP)):  # older ones stop at 32 MiB
         libc.mallopt(TRIM_THRESHOLD, trim)
 
 

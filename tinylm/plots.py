@@ -180,9 +180,10 @@ def roofline(facts: dict[str, Any]) -> Drawn:
             ax.axhline(facts["peaks"][precision], color=colour, linestyle="--", linewidth=1, label=f"{precision} product")
         ax.set(xscale="log", yscale="log", xlabel=size, xticks=[p["value"] for p in chosen], xticklabels=[p["value"] for p in chosen])
         ax.xaxis.set_minor_formatter(NullFormatter())
+        ax.tick_params(axis="x", labelsize=7)
         ax.sharey(axes[0])
     axes[0].set_ylabel("GFLOP/s")
-    axes[0].legend()
+    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return fig, facts["points"] + [{"size": "one product", "precision": name, "gflops": rate} for name, rate in facts["peaks"].items()]
 
 

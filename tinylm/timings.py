@@ -26,6 +26,8 @@ def cells(facts: dict[str, Any]) -> list[list[str]]:
 
 def markdown(facts: dict[str, Any]) -> str:
     """The table for a README, with the machine below."""
+    if not facts:
+        return "No timings are recorded: python -m tinylm bench --json docs/ledger/bench/cpu.json"
     header, *lines = cells(facts)
     rule = ["---"] * 3 + ["---:"] * (len(header) - 3)
     rows = [f"| {' | '.join(line)} |" for line in (header, rule, *lines)]
@@ -35,7 +37,7 @@ def markdown(facts: dict[str, Any]) -> str:
 def describe(facts: dict[str, Any]) -> str:
     """The machine of the timings in words."""
     found = facts["machine"]
-    return f"{found['device']}, {found['threads']} threads, Python {found['python']}, torch {found['torch']}"
+    return f"{found['device']}, {found['threads']} threads, Python {found['python']}, torch {found['torch']}, {found['date']}"
 
 
 def reading(facts: dict[str, Any]) -> str:
@@ -54,6 +56,8 @@ def reading(facts: dict[str, Any]) -> str:
             f"In {precision} one large product runs at {ceiling:.0f} GFLOP/s; the fastest step, with {best['size']} {best['value']}, "
             f"reaches {best['gflops']:.0f}, {100 * best['gflops'] / ceiling:.0f} per cent of it."
         )
+    growth = "; ".join(f"{size} from {low} to {high}: {gain:.1f}" for size, low, high, gain in _growth(facts["points"]))
+    sentences.append(f"How many times faster the fp32 step computes as one size grows: {growth}.")
     for precision, shares in facts["shares"].items():
         rest = ", ".join(f"{kind} {100 * share:.0f}" for kind, share in shares.items() if kind != "matrix products")
         products = 100 * shares["matrix products"]
@@ -61,3 +65,13 @@ def reading(facts: dict[str, Any]) -> str:
             f"A step in {precision} with dropout spends {products:.0f} per cent of its time on matrix products; the rest goes to {rest}."
         )
     return " ".join(sentences)
+
+
+def _growth(points: list[dict[str, Any]]) -> list[tuple[str, int, int, float]]:
+    """Each size with its least and largest value and the ratio of the fp32 rates there."""
+    found = []
+    for size in dict.fromkeys(point["size"] for point in points):
+        chosen = [point for point in points if (point["size"], point["precision"]) == (size, "fp32")]
+        first, last = chosen[0], chosen[-1]
+        found.append((size, first["value"], last["value"], last["gflops"] / first["gflops"]))
+    return found

@@ -23,6 +23,7 @@ from tinylm.scoring import check_scoring, eval_context, summarise
 from tinylm.update import make_update
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
+LOOK_AFTER = 2.0  # seconds after which it looks all the same, so that a stop is soon noticed
 SAVE_EVERY = 60.0  # seconds between checkpoints
 
 
@@ -63,15 +64,20 @@ def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | Non
     Raises ConfigError before any work for a spec that its corpus cannot run, Interrupted when `hooks.stop()` says so. A loss that is
     not finite ends the run with status `diverged` and no scores. Writes the kept weights to `hooks.weights`.
     """
-    run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
-    run.resume()
     try:
-        finite = run.fit()
+        run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
+        run.resume()
+        return run.record(run.fit())
     except torch.OutOfMemoryError as error:
-        size = spec.train.micro_batch or spec.train.batch_size
-        message = f"{device} has no memory for {size} windows of {spec.model.context_length} tokens at a time"
-        raise MemoryShort(f"{message}; set micro_batch={max(1, size // 2)}, which splits a batch, or run fewer workers") from error
-    return run.record(finite)
+        raise MemoryShort(_memory_advice(spec, device)) from error
+
+
+def _memory_advice(spec: RunSpec, device: str) -> str:
+    size = spec.train.micro_batch or spec.train.batch_size
+    mend = f"--set train.micro_batch={size // 2} splits a batch (a run of its own)" if size > 1 else "lower context_length or d_model"
+    return (
+        f"{device} has no memory for {size} windows of {spec.model.context_length} tokens at a time; {mend}, and fewer --workers share it"
+    )
 
 
 class _Run:
@@ -99,6 +105,7 @@ class _Run:
     def fit(self) -> bool:
         """Train to the planned step; whether every loss was finite."""
         clock, saved = time.perf_counter() - self.history.seconds, time.perf_counter()
+        looked = saved
         loss_sum = torch.tensor(self.history.loss_sum, dtype=torch.float64, device=self.device)
         self.model.train()
         epoch, starts = -1, torch.empty(0)
@@ -111,8 +118,9 @@ class _Run:
             self.history.step += 1
             self.history.loss_windows += len(batch)
             due = self.history.step in self.eval_steps
-            if not due and self.history.step % CHECK_EVERY:
+            if not due and self.history.step % CHECK_EVERY and time.perf_counter() - looked < LOOK_AFTER:
                 continue
+            looked = time.perf_counter()
             self.history.loss_sum, self.history.seconds = loss_sum.item(), time.perf_counter() - clock
             if not math.isfinite(self.history.loss_sum):
                 return False

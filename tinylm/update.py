@@ -28,7 +28,9 @@ class Fp32:
 
 
 class Bf16:
-    """A bf16 copy computes; the fp32 model keeps the weights and takes the gradients (Micikevicius et al. 2018)."""
+    """A bf16 copy computes, its rotary tables rounded too; the fp32 model keeps the weights and takes the gradients
+    (Micikevicius et al. 2018).
+    """
 
     def __init__(self, model: LanguageModel) -> None:
         self.kept, self.model = model, copy.deepcopy(model).to(torch.bfloat16).train()
@@ -39,15 +41,16 @@ class Bf16:
 
     @torch.no_grad()
     def fetch_weights(self) -> None:
-        """Round the kept weights into the copy, whose old gradients go."""
+        """Round the kept weights into the copy."""
         for computing, kept in self.pairs():
             computing.copy_(kept)
-            computing.grad = None
 
     def return_gradients(self) -> None:
-        """Hand the copy's gradients to the kept weights."""
+        """Add the copy's gradients, in fp32, to those of the kept weights, and clear them."""
         for computing, kept in self.pairs():
-            kept.grad = computing.grad.float()
+            gradient = computing.grad.float()
+            kept.grad = gradient if kept.grad is None else kept.grad.add_(gradient)
+            computing.grad = None
 
 
 PRECISIONS = {"fp32": Fp32, "bf16": Bf16}
@@ -56,8 +59,8 @@ PRECISIONS = {"fp32": Fp32, "bf16": Bf16}
 class Update:
     """A spec's training step: windows cut by index from `tokens_N` on its device, their mean loss, gradients, optimizer.
 
-    With `micro_batch` set, gradients of that many windows at a time add up to the batch's: less memory, the same result but
-    for rounding and for which elements drop out.
+    With `micro_batch` set, gradients of that many windows at a time add up in fp32 to the batch's: less memory, the same result
+    but for rounding and for which elements drop out.
     """
 
     def __init__(self, spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int) -> None:
@@ -87,7 +90,6 @@ class Update:
         self.computing.fetch_weights()
         self.optimizer.zero_grad(set_to_none=True)
         parts = [self._backward(part, len(part) / len(starts_B)) for part in self._parts(starts_B)]
-        self.computing.return_gradients()
         if self.train.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.train.clip)
         self.optimizer.step()
@@ -102,6 +104,7 @@ class Update:
         logits_BNV = self.computing.model(window[:, :-1], self.n_out)
         loss = F.cross_entropy(logits_BNV.flatten(0, 1).float(), window[:, -self.n_out :].flatten()) * share
         loss.backward()
+        self.computing.return_gradients()
         return loss.detach()
 
 
@@ -121,7 +124,7 @@ class CapturedUpdate(Update):
             self._record(starts_B)
         self.starts_B.copy_(starts_B)
         self.graph.replay()
-        return self.loss
+        return self.loss.clone()  # the next replay overwrites it
 
     def _record(self, starts_B: Tensor) -> None:
         self.starts_B = starts_B.clone()

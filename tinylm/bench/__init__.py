@@ -1,5 +1,6 @@
 """Timings of training on this machine, each against the straightforward way to do the same."""
 
+import datetime
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -25,14 +26,21 @@ def run(device: str, rounds: int, said: Callable[[Row], None]) -> dict[str, Any]
         "rows": [asdict(row) for row in found],
         "peaks": roofline.peaks(bench),
         "points": list(roofline.points(bench)),
-        "shares": {precision: roofline.shares(bench, precision) for precision in ("fp32", "bf16")} if device == "cpu" else {},
+        "shares": {precision: roofline.shares(bench, precision) for precision in ("fp32", "bf16")},
     }
 
 
 def machine(device: str) -> dict[str, str]:
     """What the timings are of: processor, threads, versions."""
     name = torch.cuda.get_device_name(device) if device != "cpu" else processor()
-    return {"device": name, "threads": str(torch.get_num_threads()), "python": platform.python_version(), "torch": torch.__version__}
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return {
+        "date": today,
+        "device": name,
+        "threads": str(torch.get_num_threads()),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
 
 
 def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:

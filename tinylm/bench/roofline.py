@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from tinylm import cpu
 from tinylm.bench.rows import DENSE, Bench
-from tinylm.bench.timing import peak, per_call
+from tinylm.bench.timing import median_seconds, one_product
 from tinylm.config import ModelConfig, TrainConfig
 
 TRAIN = TrainConfig(epochs=1, loss_at="all")
@@ -18,17 +18,19 @@ SIZES = {
     "width": [32, 64, 128, 256, 512],
     "depth": [1, 2, 3, 6, 12],
     "context": [16, 32, 64, 128, 256, 512],
-    "batch": [1, 4, 16, 64, 128],
+    "batch": [1, 4, 16, 64],
 }
-# What an operator's own time is spent on, by a part of its name; the first match counts.
+ROUNDS = 3  # bursts per point
+# What an operator's own time is spent on, by how its name begins; the first match counts, the rest is the interpreter's.
 KINDS = {
-    "matrix products": ("mm", "bmm"),
-    "softmax": ("softmax",),
-    "norms": ("norm",),
-    "activations": ("clamp", "threshold", "relu", "gelu"),
-    "optimizer": ("adam", "Optimizer"),
-    "copies and layout": ("copy", "cat", "index", "embedding", "fill"),
-    "sums and products of elements": ("add", "mul", "sum"),
+    "matrix products": ("aten::mm", "aten::bmm", "aten::addmm", "aten::baddbmm"),
+    "softmax": ("aten::_softmax", "aten::_log_softmax", "aten::nll"),
+    "norms": ("aten::native_layer_norm", "aten::_fused_rms_norm", "aten::rms_norm"),
+    "activations": ("aten::clamp", "aten::threshold", "aten::relu", "aten::gelu"),
+    "random masks": ("aten::random_", "aten::ge_"),
+    "optimizer": ("aten::_fused_adam",),
+    "copies and layout": ("aten::copy_", "aten::cat", "aten::index", "aten::embedding", "aten::fill_", "aten::zero_"),
+    "sums and products of elements": ("aten::add", "aten::mul", "aten::sum"),
 }
 
 
@@ -47,7 +49,7 @@ def points(bench: Bench) -> Iterator[dict[str, Any]]:
         for value in values:
             for precision in ("fp32", "bf16"):
                 model, train = sized(name, value)
-                seconds = per_call(bench.update(model, replace(train, precision=precision)), bench.device)
+                seconds = median_seconds(bench.update(model, replace(train, precision=precision)), ROUNDS, bench.device)
                 rate = bench.flops(model, train) / seconds / 1e9
                 yield {"size": name, "value": value, "precision": precision, "ms": 1e3 * seconds, "gflops": rate}
 
@@ -55,11 +57,15 @@ def points(bench: Bench) -> Iterator[dict[str, Any]]:
 def peaks(bench: Bench) -> dict[str, float]:
     """GFLOP/s of one large matrix product in each precision, as training prepares the process."""
     cpu.prepare()
-    return {name: peak(dtype, bench.device) / 1e9 for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    found = {}
+    for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        product, n_flops = one_product(dtype, bench.device)
+        found[name] = n_flops / median_seconds(product, bench.rounds, bench.device) / 1e9
+    return found
 
 
 def shares(bench: Bench, precision: str, n_steps: int = 5) -> dict[str, float]:
-    """Fraction of a dense step's host time by kind of operation (Python and dispatch are in `other`)."""
+    """Fraction of a dense step's host time by kind of operation; what no kind names is the interpreter and dispatch."""
     step = bench.update(replace(DENSE, attention_dropout=0.1, ffn_dropout=0.1), replace(TRAIN, precision=precision))
     step()
     with profile(activities=[ProfilerActivity.CPU]) as found:
@@ -67,8 +73,7 @@ def shares(bench: Bench, precision: str, n_steps: int = 5) -> dict[str, float]:
             step()
     times: dict[str, float] = defaultdict(float)
     for event in found.key_averages():
-        kind = next((kind for kind, parts in KINDS.items() if any(part in event.key for part in parts)), "other")
-        kind = "random masks" if "random" in event.key or event.key == "aten::ge_" else kind
+        kind = next((kind for kind, names in KINDS.items() if event.key.startswith(names)), "interpreter and dispatch")
         times[kind] += event.self_cpu_time_total
     total = sum(times.values())
     return {kind: value / total for kind, value in sorted(times.items(), key=lambda item: -item[1])}

@@ -1,4 +1,4 @@
-"""How the benchmark takes time: both sides in one process, in turns, medians, ratios within a round."""
+"""How the benchmark takes the time of a step: both sides in one process, in turns, medians, ratios within a round."""
 
 import time
 from collections.abc import Callable
@@ -68,10 +68,13 @@ def _wait(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def peak(dtype: torch.dtype, device: str) -> float:
-    """FLOP/s of the best square matrix product of a few sizes: the ceiling of any training step."""
-    rates = []
-    for n in (512, 1024, 2048) if device == "cpu" else (4096, 8192):
-        a = torch.randn(n, n, device=device).to(dtype)
-        rates.append(2 * n**3 / per_call(lambda a=a: a @ a, device))
-    return max(rates)
+def one_product(dtype: torch.dtype, device: str) -> tuple[Callable[[], object], int]:
+    """One large square matrix product, the ceiling of any training step, and its FLOPs."""
+    n = 2048 if device == "cpu" else 8192
+    a = torch.randn(n, n, device=device).to(dtype)
+    return lambda: a @ a, 2 * n**3
+
+
+def median_seconds(call: Callable[[], object], rounds: int, device: str) -> float:
+    """Median over so many bursts of the median seconds of a call."""
+    return median(per_call(call, device) for _ in range(rounds))

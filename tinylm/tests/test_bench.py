@@ -92,6 +92,10 @@ def test_steps_and_the_roofline_are_measured(small):
     assert shares["matrix products"] > 0
 
 
+def test_no_record_is_said_to_be_none():
+    assert "tinylm bench" in timings.markdown({})
+
+
 def test_a_size_changes_one_thing():
     assert roofline.sized("width", 64)[0] == dataclasses.replace(rows.DENSE, d_model=64, d_ff=128)
     assert roofline.sized("depth", 2)[0] == dataclasses.replace(rows.DENSE, n_layer=2)
@@ -107,7 +111,10 @@ def test_the_machine_is_named(tmp_path):
 
 def test_the_command_saves_what_it_prints(monkeypatch, tmp_path, capsys):
     row = rows.Row("a step", "textbook", "ms", 1.0, 2.0, 2.0, 1.5)
-    facts = {"machine": {"device": "cpu", "threads": "2", "python": "3", "torch": "2"}, "rows": [dataclasses.asdict(row)]}
+    facts = {
+        "machine": {"device": "cpu", "threads": "2", "python": "3", "torch": "2", "date": "2026-11-20"},
+        "rows": [dataclasses.asdict(row)],
+    }
     monkeypatch.setattr(bench, "run", lambda device, rounds, said: said(row) or facts)
     code, out, _ = run(capsys, f"bench --json {tmp_path / 'b.json'}")
     assert code == 0
@@ -121,6 +128,19 @@ def test_a_file_that_cannot_be_written_is_known_before_measuring(monkeypatch, tm
     code, _, err = run(capsys, f"bench --json {tmp_path / 'file' / 'b.json'}")
     assert code == 2
     assert "cannot write" in err
+    code, _, err = run(capsys, f"bench --json {tmp_path}")
+    assert code == 2
+    assert "name a file" in err
+
+
+def test_an_interrupted_benchmark_leaves_the_record(monkeypatch, tmp_path, capsys):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "run", interrupted)
+    (tmp_path / "b.json").write_text("kept")
+    assert run(capsys, f"bench --json {tmp_path / 'b.json'}")[0] == 130
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("b.json", "kept")]
 
 
 def test_the_recorded_timings_make_a_table_and_sentences():

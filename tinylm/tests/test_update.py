@@ -59,6 +59,17 @@ def test_a_batch_in_parts_is_the_same_batch(corpus, config, micro_batch):
     assert_same_weights(parts[1], whole[1], rtol=1e-3, atol=1e-5)
 
 
+def test_parts_of_a_bf16_batch_add_up_in_fp32(corpus, monkeypatch):
+    kept = []
+    monkeypatch.setattr(Update, "set_rate", lambda self, step: kept.append(self.parameters))
+    gradients = {}
+    for name, settings in {"exact": {}, "whole": {"precision": "bf16"}, "parts": {"precision": "bf16", "micro_batch": 1}}.items():
+        updated(spec(PLAIN, batch_size=256, **settings), corpus, 1)
+        gradients[name] = torch.cat([p.grad.flatten() for p in kept[-1]])
+    errors = {name: (g - gradients["exact"]).norm() / gradients["exact"].norm() for name, g in gradients.items()}
+    assert errors["parts"] < 1.5 * errors["whole"]
+
+
 @pytest.mark.parametrize("settings", [{}, DENSE], ids=["last", "all"])
 def test_bf16_steps_stay_near_fp32_steps(corpus, settings):
     (exact, kept), (rounded, model) = (updated(spec(PLAIN, lr=1e-3, precision=p, **settings), corpus) for p in ("fp32", "bf16"))
@@ -95,8 +106,10 @@ def test_a_lack_of_memory_names_the_setting(corpus, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Update, "apply", apply)
-    with pytest.raises(train.MemoryShort, match=r"no memory for 4 windows of 8 tokens at a time; set micro_batch=2"):
+    with pytest.raises(train.MemoryShort, match=r"no memory for 4 windows of 8 tokens at a time; --set train.micro_batch=2"):
         train.train(spec(), corpus)
+    with pytest.raises(train.MemoryShort, match="no memory for 1 windows of 8 tokens at a time; lower context_length"):
+        train.train(spec(micro_batch=1), corpus)
 
 
 @needs_cuda
