@@ -168,11 +168,13 @@ class TrainConfig(Checked):
 
     `windows_per_epoch` counts training windows (0: every window); `sampling` draws their starts uniformly with replacement
     (`random`) or visits each start once an epoch (`shuffled`). `train_tokens` keeps the first tokens of the training text.
-    `warmup` and `decay` are fractions of the run. `n_evals` validations are spread evenly over it; `keep` says whose
-    weights are tested. `precision` bf16 computes the steps in bf16 and keeps weights and scores in fp32; `micro_batch` windows
-    at a time go through the model (0: the whole batch) and their gradients add up. Scoring: windows of `eval_context` tokens
-    (0: context_length) move by `eval_stride`, each scores its last `eval_stride` positions, from token `eval_start` (0:
-    eval_context) for `eval_tokens` tokens (0: to the end).
+    `optimizer` muon orthogonalises the updates of hidden matrices, at the rate `lr`; AdamW has the rest, at `adam_lr` (0: `lr`).
+    `warmup` and `decay` are fractions of the run; the schedule wsd is warm-up, a constant rate, and a linear decay. `average` ema
+    scores and keeps a running mean of the weights, to which a step adds 1 - `ema_decay`. `n_evals` validations are spread evenly
+    over the run; `keep` says whose weights are tested. `precision` bf16 computes the steps in bf16 and keeps weights and scores
+    in fp32; `micro_batch` windows at a time go through the model (0: the whole batch) and their gradients add up. Scoring: windows
+    of `eval_context` tokens (0: context_length) move by `eval_stride`, each scores its last `eval_stride` positions, from token
+    `eval_start` (0: eval_context) for `eval_tokens` tokens (0: to the end).
     """
 
     steps: int = 0
@@ -183,14 +185,18 @@ class TrainConfig(Checked):
     windows_per_epoch: int = 50_000
     sampling: Literal["random", "shuffled"] = "random"
     train_tokens: int = 0
-    optimizer: Literal["adam", "adamw"] = "adam"
+    optimizer: Literal["adam", "adamw", "muon"] = "adam"
     lr: float = 3e-4
+    adam_lr: float = 0.0
     beta1: float = 0.9
     beta2: float = 0.999
     weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine", "linear"] = "constant"
+    schedule: Literal["constant", "cosine", "linear", "wsd"] = "constant"
     warmup: float = 0.0
+    decay: float = 0.2
     clip: float = 0.0
+    average: Literal["none", "ema"] = "none"
+    ema_decay: float = 0.999
     n_evals: int = 1
     keep: Literal["best", "last"] = "best"
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -210,8 +216,14 @@ class TrainConfig(Checked):
         self.require(0 < self.n_evals <= MAX_EVALS, f"n_evals must be at least 1 and at most {MAX_EVALS:,}")
         self.require(self.eval_stride > 0, "eval_stride must be at least 1")
         self.require(self.warmup <= 1, f"warmup is a fraction of the run, got {self.warmup}")
-        for name in ("beta1", "beta2"):
+        for name in ("beta1", "beta2", "ema_decay"):
             self.require(getattr(self, name) < 1, f"{name} must be below 1")
+        # A setting without effect would give one run two keys.
+        for name, owner, value in (("adam_lr", "optimizer", "muon"), ("decay", "schedule", "wsd"), ("ema_decay", "average", "ema")):
+            has_effect = getattr(self, owner) == value or getattr(self, name) == getattr(TrainConfig, name)
+            self.require(has_effect, f"{name} needs {owner}={value!r}")
+        fits = self.schedule != "wsd" or 0 < self.decay <= 1 - self.warmup
+        self.require(fits, f"decay={self.decay} must be above zero and fit beside warmup={self.warmup} in the run; change one")
 
 
 @dataclass(frozen=True, kw_only=True)

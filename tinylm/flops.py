@@ -1,6 +1,7 @@
 """Exact training cost by arithmetic on configs: every matrix product, forward and backward, counted as 2 m n k FLOPs.
 
-Ignored: lookups, norms, softmax, activations, residual sums, optimizers without matrix products, and all evaluation.
+Counted too: the matrix products of an optimizer, once a step. Ignored: lookups, norms, softmax, activations, residual sums, averaging of
+weights, and all evaluation.
 Attention scores are full T x T (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
 under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention as zero.
 """
@@ -16,6 +17,7 @@ from tinylm.data import CorpusInfo
 Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
 BACKWARD_PER_FORWARD = 2
+NEWTON_SCHULZ_STEPS = 5  # torch.optim.Muon's default
 
 
 @singledispatch
@@ -90,6 +92,40 @@ def _(config: NgramConfig, vocab_size: int) -> int:
     return 0
 
 
+@singledispatch
+def hidden_shapes(config: ModelConfig) -> list[tuple[int, int]]:
+    """Shapes of the weight matrices between hidden states, which Muon updates: neither embeddings nor the vocabulary head."""
+    return []
+
+
+@hidden_shapes.register
+def _(config: MLPConfig) -> list[tuple[int, int]]:
+    widths = [config.context_length * config.d_model, *config.widths]
+    return [(b, a) for a, b in itertools.pairwise(widths)]
+
+
+@hidden_shapes.register
+def _(config: TransformerConfig) -> list[tuple[int, int]]:
+    width = config.d_model
+    attention = [(width, width), (2 * config.kv_heads * config.d_head, width), (width, width)]
+    up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
+    ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
+    return (attention + ffn) * config.n_layer
+
+
+def optimizer_flops(spec: RunSpec) -> int:
+    """FLOPs of the optimizer's matrix products in one step, however large the batch; ConfigError where Muon has no matrix.
+
+    Muon's Newton-Schulz iteration on an m x n matrix X, m <= n: A = X X^T, A A, then (b A + c A A) X (Jordan et al. 2024).
+    """
+    if spec.train.optimizer != "muon":
+        return 0
+    sides = [(min(shape), max(shape)) for shape in hidden_shapes(spec.model)]
+    if not sides:
+        raise ConfigError(f"{spec.model.kind} has no hidden matrices for muon; set optimizer='adamw'")
+    return NEWTON_SCHULZ_STEPS * sum(4 * m * m * n + 2 * m**3 for m, n in sides)
+
+
 @dataclass(frozen=True)
 class RunCost:
     """What a run will do: updates, windows, target tokens, and its FLOPs under four conventions.
@@ -108,7 +144,7 @@ class RunCost:
 
 
 def window_flops(spec: RunSpec, vocab_size: int) -> tuple[int, int]:
-    """Training FLOPs of one window, forward and backward: (executed, textbook)."""
+    """Training FLOPs of one window, forward and backward, without the optimizer's: (executed, textbook)."""
     length = spec.model.context_length
     n_scored = length if spec.train.loss_at == "all" else 1
     counts = [sum(forward_parts(spec.model, vocab_size, n_out, n_scored).values()) for n_out in (n_scored, length)]
@@ -152,11 +188,15 @@ def run_cost(spec: RunSpec, corpus: CorpusInfo) -> RunCost:
     if isinstance(spec.model, NgramConfig):
         n_tokens = spec.train.train_tokens or corpus.n_tokens["train"]
         return RunCost(0, 0, n_tokens, 0, 0, 0, 0)
-    executed, textbook = window_flops(spec, corpus.vocab_size)
-    per_epoch = windows_per_epoch(spec, corpus.n_tokens["train"])
-    steps = num_steps(spec.train, per_epoch, executed * spec.train.batch_size)
-    windows = windows_at(steps, per_epoch, spec.train.batch_size)
+    step_flops = spec.train.batch_size * window_flops(spec, corpus.vocab_size)[0] + optimizer_flops(spec)
+    return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops))
+
+
+def cost_after(spec: RunSpec, corpus: CorpusInfo, steps: int) -> RunCost:
+    """The exact cost of the first `steps` updates of a run that trains a model by gradients."""
+    windows = windows_at(steps, windows_per_epoch(spec, corpus.n_tokens["train"]), spec.train.batch_size)
+    executed, textbook = (windows * flops + steps * optimizer_flops(spec) for flops in window_flops(spec, corpus.vocab_size))
     length = spec.model.context_length
     n_d = n_params(spec.model, corpus.vocab_size) * windows * length
     targets = length if spec.train.loss_at == "all" else 1
-    return RunCost(steps, windows, windows * targets, windows * executed, windows * textbook, 2 * n_d, 6 * n_d)
+    return RunCost(steps, windows, windows * targets, executed, textbook, 2 * n_d, 6 * n_d)

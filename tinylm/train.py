@@ -16,7 +16,7 @@ from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
 from tinylm.evaluate import token_nlls
-from tinylm.flops import RunCost, run_cost, window_flops, windows_at
+from tinylm.flops import RunCost, cost_after, run_cost
 from tinylm.ledger import RunRecord, Score
 from tinylm.models import build, n_params
 from tinylm.scoring import check_scoring, eval_context, summarise
@@ -87,7 +87,6 @@ class _Run:
         self.spec, self.corpus, self.device, self.hooks = spec, corpus, device, hooks
         self.cost: RunCost = run_cost(spec, corpus.info)
         self.starts = WindowStarts(spec, len(corpus.train))
-        self.n_out = spec.model.context_length if spec.train.loss_at == "all" else 1
         check_scoring(spec, corpus.info.n_tokens)
         cpu.prepare()
         torch.manual_seed(spec.seed)
@@ -128,7 +127,7 @@ class _Run:
                 if not self._validate():
                     return False
                 loss_sum.zero_()
-            self.hooks.progress(self.history.step, self.cost.steps, self._flops())
+            self.hooks.progress(self.history.step, self.cost.steps, self._spent().flops)
             stop = self.hooks.stop() and self.history.step < self.cost.steps
             if stop or time.perf_counter() - saved > SAVE_EVERY:
                 self.save()
@@ -138,9 +137,8 @@ class _Run:
         self.history.seconds = time.perf_counter() - clock
         return True
 
-    def _flops(self) -> int:
-        windows = windows_at(self.history.step, self.starts.per_epoch, self.spec.train.batch_size)
-        return windows * window_flops(self.spec, self.corpus.info.vocab_size)[0]
+    def _spent(self) -> RunCost:
+        return cost_after(self.spec, self.corpus.info, self.history.step)
 
     def _validate(self) -> bool:
         """Score the validation range, add a point to the curve, keep the weights if they are the ones to test; whether it was finite."""
@@ -148,8 +146,8 @@ class _Run:
         nll = float(token_nlls(self.model, self.tokens["valid"], self.spec).mean(dtype=np.float64))
         if not math.isfinite(nll):
             return False
-        windows = windows_at(history.step, self.starts.per_epoch, self.spec.train.batch_size)
-        point = {"step": history.step, "tokens_seen": windows * self.n_out, "flops": self._flops()}
+        spent = self._spent()
+        point = {"step": history.step, "tokens_seen": spent.tokens_seen, "flops": spent.flops}
         history.curve.append(point | {"train_nll": history.loss_sum / history.loss_windows, "valid_nll": nll})
         history.loss_sum, history.loss_windows = 0.0, 0
         if self.spec.train.keep == "last" or nll < history.best_nll:
@@ -189,8 +187,6 @@ class _Run:
             if self.hooks.weights is not None:
                 checkpoint.save(self.hooks.weights, self.best, {"key": self.spec.key})
         history = self.history
-        windows = windows_at(history.step, self.starts.per_epoch, self.spec.train.batch_size)
-        costs = {name: value * windows // self.cost.windows for name, value in asdict(self.cost).items()}  # less if it diverged
         return RunRecord(
             spec=self.spec,
             version=versions.current(self.spec),
@@ -202,7 +198,7 @@ class _Run:
             seconds=round(history.seconds + time.perf_counter() - started, 1),
             corpus_sha256=self.corpus.info.sha256,
             environment=environment(self.device),
-            **(costs | {"steps": history.step}),
+            **asdict(self._spent()),  # less than planned if it diverged
             **scores,
         )
 

@@ -77,9 +77,9 @@ class Update:
         return self.apply(starts_B)
 
     def set_rate(self, step: int) -> None:
-        """Set the learning rate of a step; where the optimizer holds it on the device, without waiting for the device."""
-        rate = learning_rate(self.train, step, self.num_steps)
+        """Set the learning rates of a step; where the optimizer holds it on the device, without waiting for the device."""
         for group in self.optimizer.param_groups:
+            rate = learning_rate(self.train, step, self.num_steps, group["peak_lr"])
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
             else:

@@ -6,7 +6,7 @@ Bump one when the golden test of its protocol or optimizer fails for a reason th
 from tinylm.config import NgramConfig, RunSpec
 
 PROTOCOLS = {"last": 1, "all": 1}
-OPTIMIZERS = {"adam": 1, "adamw": 1}
+OPTIMIZERS = {"adam": 1, "adamw": 1, "muon": 1}
 NGRAM = 1
 
 

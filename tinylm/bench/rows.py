@@ -19,7 +19,7 @@ from tinylm.bench.timing import compare, one_product, unprepared
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
 from tinylm.data import Corpus
 from tinylm.evaluate import token_nlls
-from tinylm.flops import window_flops
+from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models import build
 from tinylm.study import Planned
 from tinylm.update import Update, make_update
@@ -79,7 +79,7 @@ class Bench:
     def flops(self, model: ModelConfig, train: TrainConfig) -> int:
         """Executed FLOPs of such a step."""
         spec = RunSpec(corpus=self.corpus.info.name, model=model, train=train)
-        return train.batch_size * window_flops(spec, self.corpus.info.vocab_size)[0]
+        return train.batch_size * window_flops(spec, self.corpus.info.vocab_size)[0] + optimizer_flops(spec)
 
 
 def open_bench(device: str, rounds: int) -> Bench:

@@ -16,7 +16,7 @@ EXAMPLES = """
   python -m tinylm flops --section sweeps                           every row of a section
   python -m tinylm flops --corpus ptb --model transformer --epochs 8
   python -m tinylm flops --corpus tiny_shakespeare --model self-attention --heads 1 4 --budget 1e13 --json"""
-NOTE = "FLOPs count matrix products, forward and backward; lookups, norms, softmax, activations and evaluation are left out."
+NOTE = "FLOPs count matrix products, of forward, backward and optimizer; lookups, norms, softmax, activations and evaluation are left out."
 COSTS = {
     "executed": "flops",
     "textbook": "flops_textbook",
@@ -63,7 +63,7 @@ def breakdown(run: Planned) -> dict[str, Any]:
     n_scored = length if run.spec.train.loss_at == "all" else 1
     parts: dict[str, Any] = {}
     for convention, n_out in (("executed", n_scored), ("textbook", length)):
-        forward = flops.forward_parts(run.spec.model, info.vocab_size, n_out, n_scored) | {"optimizer": 0}
+        forward = flops.forward_parts(run.spec.model, info.vocab_size, n_out, n_scored)
         parts[convention] = {
             name: {
                 "forward": value,
@@ -71,7 +71,7 @@ def breakdown(run: Planned) -> dict[str, Any]:
                 "run": (1 + flops.BACKWARD_PER_FORWARD) * value * total.windows,
             }
             for name, value in forward.items()
-        }
+        } | {"optimizer": {"forward": 0, "backward": 0, "run": total.steps * flops.optimizer_flops(run.spec)}}
     params = flops.n_params(run.spec.model, info.vocab_size)
     about = {"name": run.name, "corpus": run.spec.corpus, "seed": run.spec.seed, "key": run.spec.key, "n_params": params}
     return about | asdict(total) | {"parts": parts}

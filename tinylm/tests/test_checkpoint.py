@@ -74,7 +74,7 @@ def test_prefixes():
     assert checkpoint.under_prefix("model", grouped).keys() == {"a.b"}
 
 
-@pytest.mark.parametrize("name", ["adam", "adamw"])
+@pytest.mark.parametrize("name", ["adam", "adamw", "muon"])
 def test_a_restored_optimizer_makes_the_same_update(path, name):
     torch.manual_seed(0)
     models = [build(TRANSFORMER, VOCAB_SIZE) for _ in range(2)]

@@ -110,9 +110,14 @@ def test_a_whole_number_becomes_the_declared_float():
         ("warmup", 1.5, "fraction"),
         ("beta1", 1, "below 1"),
         ("beta2", 1.0, "below 1"),
-        ("optimizer", "sgd", "adam, adamw"),
+        ("adam_lr", 1e-3, "optimizer='muon'"),
+        ("decay", 0.3, "schedule='wsd'"),
+        ("ema_decay", 0.99, "average='ema'"),
+        ("ema_decay", 1, "below 1"),
+        ("average", "swa", "none, ema"),
+        ("optimizer", "sgd", "adam, adamw, muon"),
         ("loss_at", ["last"], "last, all"),
-        ("schedule", 1, "constant, cosine, linear"),
+        ("schedule", 1, "constant, cosine, linear, wsd"),
     ],
 )
 def test_a_wrong_training_setting_is_named(name, value, reason):
@@ -233,6 +238,8 @@ def test_a_config_cannot_be_changed():
     ("make", "message"),
     [
         (lambda: TrainConfig(steps=1, optimizer="adam", weight_decay=0.1), "adam has no weight_decay; set optimizer='adamw'"),
+        (lambda: TrainConfig(steps=1, schedule="wsd", warmup=0.9), "decay=0.2 must be above zero and fit beside warmup=0.9"),
+        (lambda: TrainConfig(steps=1, schedule="wsd", decay=0), "decay=0.0 must be above zero"),
         (lambda: TrainConfig(steps=1, lr=10**400), "lr: 1000000000.* is too large"),
         (lambda: TransformerConfig(ffn_dropout=0.99999), "ffn_dropout must be at most 0.999"),
         (lambda: dataclasses.replace(SPEC, seed=2**64), "seed must be below"),

@@ -11,9 +11,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from tinylm import flops
 from tinylm.config import ConfigError, ModelConfig, NgramConfig
 from tinylm.data import CorpusInfo
-from tinylm.flops import n_params, run_cost, window_flops, windows_at, windows_per_epoch
+from tinylm.flops import cost_after, n_params, optimizer_flops, run_cost, window_flops, windows_at, windows_per_epoch
 from tinylm.models import build
 from tinylm.models import n_params as built_params
+from tinylm.optimizers import make_optimizer
 
 INFO = CorpusInfo(name="markov", level="character", vocab_size=VOCAB_SIZE, n_tokens=SIZES, sha256="")
 losses = st.sampled_from(["last", "all"])
@@ -54,10 +55,45 @@ def test_backward_costs_twice_the_forward():
     assert window_flops(spec(MLP), VOCAB_SIZE)[0] == 3 * sum(parts.values())
 
 
-@given(budget=st.integers(1, 10**8), config=transformer_configs() | feedforward_configs(), batch=st.integers(1, 40), loss_at=losses)
-def test_a_budget_is_never_exceeded_nor_half_used(budget, config, batch, loss_at):
-    planned = spec(config, flops=budget, batch_size=batch, loss_at=loss_at if config.predicts_every_position else "last")
-    full_step = window_flops(planned, VOCAB_SIZE)[0] * batch
+@given(config=transformer_configs())
+def test_muons_products_cost_what_pytorch_counts(config):
+    planned = spec(config, optimizer="muon", batch_size=5)
+    model = build(config, VOCAB_SIZE)
+    optimizer = make_optimizer(model, planned.train)
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    with FlopCounterMode(display=False) as counter:
+        optimizer.step()
+    assert counter.get_total_flops() == optimizer_flops(planned)
+    assert optimizer_flops(spec(config)) == 0
+
+
+def test_an_optimizers_products_are_part_of_every_step():
+    plain, muon = (run_cost(spec(TRANSFORMER, epochs=2, optimizer=name), INFO) for name in ("adamw", "muon"))
+    extra = 16 * optimizer_flops(spec(TRANSFORMER, optimizer="muon"))
+    assert (muon.steps, muon.windows) == (plain.steps, plain.windows) == (16, 60)
+    assert (muon.flops - plain.flops, muon.flops_textbook - plain.flops_textbook) == (extra, extra)
+    assert (muon.flops_2nd, muon.flops_6nd) == (plain.flops_2nd, plain.flops_6nd)
+    assert cost_after(spec(TRANSFORMER, epochs=2, optimizer="muon"), INFO, 16) == muon
+
+
+def test_muon_needs_a_hidden_matrix():
+    with pytest.raises(ConfigError, match="linear has no hidden matrices for muon; set optimizer='adamw'"):
+        run_cost(spec(LINEAR, optimizer="muon"), INFO)
+
+
+@given(
+    budget=st.integers(1, 10**8),
+    config=transformer_configs() | feedforward_configs(),
+    batch=st.integers(1, 40),
+    loss_at=losses,
+    optimizer=st.sampled_from(["adam", "muon"]),
+)
+def test_a_budget_is_never_exceeded_nor_half_used(budget, config, batch, loss_at, optimizer):
+    optimizer = "adam" if config.kind == "linear" else optimizer
+    loss_at = loss_at if config.predicts_every_position else "last"
+    planned = spec(config, flops=budget, batch_size=batch, loss_at=loss_at, optimizer=optimizer)
+    full_step = window_flops(planned, VOCAB_SIZE)[0] * batch + optimizer_flops(planned)
     if full_step > budget:
         with pytest.raises(ConfigError, match="too small for one step .* raise it or shrink the batch"):
             run_cost(planned, INFO)

@@ -1,19 +1,23 @@
+import copy
+import dataclasses
 import math
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import LINEAR, TRANSFORMER, VOCAB_SIZE
+from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.config import TrainConfig
+from tinylm.flops import hidden_shapes
 from tinylm.models import build
-from tinylm.optimizers import learning_rate, make_optimizer
+from tinylm.optimizers import hidden_matrices, learning_rate, make_optimizer
+from tinylm.update import Update
 
 
 def rates(num_steps, **settings):
     train = TrainConfig(steps=num_steps, lr=2.0, **settings)
-    return [learning_rate(train, step, num_steps) for step in range(num_steps)]
+    return [learning_rate(train, step, num_steps, train.lr) for step in range(num_steps)]
 
 
 def test_a_constant_rate_is_the_rate():
@@ -34,13 +38,19 @@ def test_a_schedule_runs_from_the_end_of_the_warm_up_to_the_end():
     assert rates(6, warmup=1 / 3, schedule="linear") == pytest.approx([1.0, 2.0, 2.0, 1.5, 1.0, 0.5])
 
 
+def test_wsd_is_constant_until_the_last_share_of_the_run():
+    assert rates(10, warmup=0.2, schedule="wsd", decay=0.4) == pytest.approx([1.0] + [2.0] * 6 + [1.5, 1.0, 0.5])
+    assert rates(5, schedule="wsd", decay=1) == pytest.approx(rates(5, schedule="linear"))
+
+
 @given(
     num_steps=st.integers(1, 200),
     warmup=st.floats(0, 1),
-    schedule=st.sampled_from(["constant", "cosine", "linear"]),
+    schedule=st.sampled_from(["constant", "cosine", "linear", "wsd"]),
 )
 def test_a_rate_rises_then_falls_and_stays_above_zero(num_steps, warmup, schedule):
-    values = rates(num_steps, warmup=warmup, schedule=schedule)
+    decay = {"decay": min(0.2, 1 - warmup)} if schedule == "wsd" and warmup < 1 else {}
+    values = rates(num_steps, warmup=warmup if decay or schedule != "wsd" else 0.5, schedule=schedule, **decay)
     peak = values.index(max(values))
     assert values[:peak] == sorted(values[:peak])
     assert values[peak:] == sorted(values[peak:], reverse=True)
@@ -78,3 +88,77 @@ def test_one_update_of_adamw_by_hand():
     optimizer.step()
     torch.testing.assert_close(model.head.weight.detach(), before["head.weight"] * (1 - 0.1 * 0.5) - 0.1)
     torch.testing.assert_close(model.head.bias.detach(), before["head.bias"] - 0.1)
+
+
+PLAIN = dataclasses.replace(TRANSFORMER, attention_dropout=0.0, ffn_dropout=0.0)
+MUON = TrainConfig(steps=9, optimizer="muon", lr=0.02, adam_lr=0.003, weight_decay=0.3, beta2=0.95)
+
+
+def updated(model, step, num_steps=3):
+    """The model after updates with the same made-up gradients."""
+    for seed in range(num_steps):
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in model.parameters():
+            parameter.grad = torch.randn(parameter.shape, generator=generator)
+        step()
+    return model
+
+
+def twins(config=PLAIN):
+    torch.manual_seed(0)
+    first = build(config, VOCAB_SIZE)
+    return first, copy.deepcopy(first)
+
+
+@pytest.mark.parametrize("ffn", ["relu2", "swiglu", "none"])
+def test_muon_is_pytorchs_muon_beside_pytorchs_adamw(ffn):
+    model, reference = twins(dataclasses.replace(PLAIN, ffn=ffn, tied=True))
+    ours = make_optimizer(model, MUON)
+    is_hidden = {name: name.startswith("blocks.") and p.ndim == 2 for name, p in reference.named_parameters()}
+    named = dict(reference.named_parameters())
+    muon = torch.optim.Muon([named[n] for n in named if is_hidden[n]], lr=0.02, weight_decay=0.3, adjust_lr_fn="match_rms_adamw")
+    others = [{"params": [named[n]], "weight_decay": 0.3 if named[n].ndim == 2 else 0.0} for n in named if not is_hidden[n]]
+    adam = torch.optim.AdamW(others, lr=0.003, betas=(0.9, 0.95))
+    updated(model, ours.step)
+    updated(reference, lambda: (muon.step(), adam.step()))
+    for name, parameter in model.named_parameters():
+        torch.testing.assert_close(parameter, named[name], rtol=1e-5, atol=1e-6)
+
+
+def test_muons_matrices_are_the_ones_whose_products_are_counted():
+    for config in (PLAIN, MLP, dataclasses.replace(PLAIN, ffn="swiglu", n_kv_head=1, tied=True), dataclasses.replace(PLAIN, ffn="none")):
+        built = [tuple(p.shape) for p in hidden_matrices(build(config, VOCAB_SIZE))]
+        assert sorted(built) == sorted(hidden_shapes(config))
+    assert hidden_matrices(build(LINEAR, VOCAB_SIZE)) == []
+
+
+def test_a_muon_update_is_nearly_orthogonal_and_as_large_as_adamws():
+    model, _ = twins()
+    before = copy.deepcopy(model)
+    updated(model, make_optimizer(model, dataclasses.replace(MUON, weight_decay=0.0)).step, 1)
+    for old, new in zip(hidden_matrices(before), hidden_matrices(model), strict=True):
+        step = (new - old).detach() / 0.02
+        values = torch.linalg.svdvals(step) / (0.2 * max(step.shape) ** 0.5)
+        assert (values > 0.6).float().mean() > 0.9  # five iterations leave the smallest behind
+        assert values.max() < 1.3
+        assert 0.1 < step.square().mean().sqrt() < 0.3
+
+
+def test_muon_says_the_same_again():
+    models = [twins()[0] for _ in range(2)]
+    for model in models:
+        updated(model, make_optimizer(model, MUON).step)
+    assert all(torch.equal(a, b) for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True))
+
+
+def test_a_schedule_scales_the_rates_of_both_kinds_of_parameters(corpus):
+    tokens = torch.from_numpy(corpus.train.astype("int32"))
+    update = Update(spec(PLAIN, optimizer="muon", lr=0.02, adam_lr=0.003, warmup=0.5), build(PLAIN, VOCAB_SIZE), tokens, 8)
+    for step, factor in ((0, 0.25), (1, 0.5), (5, 1.0)):
+        update.set_rate(step)
+        assert [group["lr"] for group in update.optimizer.param_groups] == pytest.approx([0.02 * factor, 0.003 * factor, 0.003 * factor])
+
+
+def test_without_a_rate_of_its_own_adamw_takes_muons():
+    optimizer = make_optimizer(build(PLAIN, VOCAB_SIZE), TrainConfig(steps=1, optimizer="muon", lr=0.5))
+    assert {group["lr"] for group in optimizer.param_groups} == {0.5}

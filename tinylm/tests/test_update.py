@@ -123,6 +123,29 @@ def test_ten_steps_are_the_same_on_a_gpu(corpus, precision):
 
 
 @needs_cuda
+def test_a_step_of_muon_never_waits_for_the_device(corpus):
+    model = build(PLAIN, VOCAB_SIZE).cuda().train()
+    tokens = torch.from_numpy(corpus.train.astype("int32")).cuda()
+    update = Update(spec(PLAIN, optimizer="muon"), model, tokens, 9)
+    starts = torch.arange(4, device="cuda")
+    update(starts, 0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        update(starts, 1)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@needs_cuda
+def test_a_recorded_step_of_muon_is_the_step(corpus):
+    """Its products are in bf16, whose rounding differs by more than fp32's."""
+    planned = spec(PLAIN, optimizer="muon", lr=1e-3)
+    (plain, kept), (recorded, model) = (updated(planned, corpus, device="cuda", make=make) for make in (Update, CapturedUpdate))
+    torch.testing.assert_close(recorded, plain, rtol=1e-3, atol=1e-3)
+    assert_same_weights(model, kept, rtol=1e-2, atol=1e-3)
+
+
+@needs_cuda
 @pytest.mark.parametrize("config", [PLAIN, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind)
 def test_a_recorded_step_is_the_step(corpus, config):
     (plain, kept), (recorded, model) = (updated(spec(config), corpus, device="cuda", make=make) for make in (Update, CapturedUpdate))
