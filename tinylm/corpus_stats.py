@@ -1,6 +1,5 @@
 """What a corpus is like before any model reads it: sizes, entropies, the rank-frequency curve, unseen tokens, Shakespeare's headings."""
 
-import re
 from typing import Any
 
 import numpy as np
@@ -8,9 +7,8 @@ import numpy as np
 from tinylm import grammar
 from tinylm.data import UNK, Corpus
 from tinylm.grammar import SPLITS
+from tinylm.speakers import HEADING
 
-# A line of letters and blanks that begins with a capital and ends in a colon, at the start of the text or after an empty line.
-HEADING = re.compile(r"(?:\A|\n\n)([A-Z][A-Za-z ]+):\n")
 HELD_OUT = ("valid", "test")
 ZIPF_POINTS = 50
 
