@@ -31,10 +31,10 @@ LAYERS = [
         "versions",
     ],
     ["data", "ledger"],
-    ["flops", "scoring"],
+    ["corpus_stats", "flops", "scoring"],
     ["batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
     ["update"],
-    ["train"],
+    ["adaptive", "train"],
     ["sweep"],
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
@@ -42,6 +42,7 @@ TORCH_FREE = [
     "claim_list",
     "claims",
     "config",
+    "corpus_stats",
     "data",
     "fits",
     "flops",
@@ -59,6 +60,7 @@ TORCH_FREE = [
     "show",
     "significance",
     "sister",
+    "speakers",
     "study",
     "tables",
 ]
