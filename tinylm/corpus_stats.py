@@ -5,14 +5,18 @@ from typing import Any
 
 import numpy as np
 
-from tinylm import grammar
+from tinylm import data, grammar
 from tinylm.data import UNK, Corpus
 from tinylm.grammar import SPLITS
+from tinylm.speakers import HEADING
 
-# A line of letters and blanks that begins with a capital and ends in a colon, at the start of the text or after an empty line.
-HEADING = re.compile(r"(?:\A|\n\n)([A-Z][A-Za-z ]+):\n")
 HELD_OUT = ("valid", "test")
 ZIPF_POINTS = 50
+PLAYS = "tiny_shakespeare"
+WORD = re.compile(r"[A-Za-z]+")
+CHARACTER_CLASSES = ("heading_seen", "heading_unseen", "word_seen", "word_unseen", "rest")
+WORD_CLASSES = ("unknown", "1-9", "10-99", "100+")
+Classes = tuple[np.ndarray, tuple[str, ...]]
 
 
 def corpus_statistics(corpus: Corpus) -> dict[str, Any]:
@@ -40,7 +44,7 @@ def corpus_statistics(corpus: Corpus) -> dict[str, Any]:
     if UNK in corpus.vocab:
         unknown = corpus.vocab.index(UNK)
         out["unk_rate"] = {split: np.mean(corpus.split(split) == unknown) for split in SPLITS}
-    if corpus.info.name == "tiny_shakespeare":
+    if data.source(corpus.info.name) == PLAYS:
         out["headings"] = {split: _heading_characters(corpus, split) for split in HELD_OUT}
     if corpus.info.name in grammar.SOURCES:
         out["floor"] = {split: grammar.floor(corpus.info.name, split) for split in HELD_OUT}
@@ -54,6 +58,37 @@ def heading_mask(corpus: Corpus, split: str) -> np.ndarray:
     for match in HEADING.finditer(corpus.decode(corpus.split(split))):
         mask[match.start(1) : match.end(1) + 1] = 1 if match[1] in names else 2
     return mask
+
+
+def token_classes(corpus: Corpus, split: str) -> Classes:
+    """The class of every token of a split, labels (n,) int8 into the names beside them; no names where a corpus has no classes.
+
+    Characters of Tiny Shakespeare and of what is derived from it: speaker headings, colon included, by whether the name heads a
+    speech in train; runs of letters elsewhere, by whether train has them anywhere in upper or lower case; the rest. Words: `unknown`
+    (<unk>, or never in train) and how often train has them.
+    """
+    if data.source(corpus.info.name) == PLAYS:
+        return _character_classes(corpus, split), CHARACTER_CLASSES
+    if corpus.info.level == "word":
+        return _word_classes(corpus, split), WORD_CLASSES
+    return np.zeros(len(corpus.split(split)), dtype=np.int8), ()
+
+
+def _character_classes(corpus: Corpus, split: str) -> np.ndarray:
+    known = set(WORD.findall(corpus.decode(corpus.train).lower()))
+    labels = np.full(len(corpus.split(split)), CHARACTER_CLASSES.index("rest"), dtype=np.int8)
+    for match in WORD.finditer(corpus.decode(corpus.split(split)).lower()):
+        labels[match.start() : match.end()] = CHARACTER_CLASSES.index("word_seen" if match[0] in known else "word_unseen")
+    mask = heading_mask(corpus, split)
+    labels[mask > 0] = mask[mask > 0] - 1  # seen, unseen
+    return labels
+
+
+def _word_classes(corpus: Corpus, split: str) -> np.ndarray:
+    counts = np.bincount(corpus.train, minlength=corpus.info.vocab_size)
+    if UNK in corpus.vocab:
+        counts[corpus.vocab.index(UNK)] = 0
+    return np.digitize(counts, [1, 10, 100]).astype(np.int8)[corpus.split(split)]
 
 
 def _heading_characters(corpus: Corpus, split: str) -> dict[str, float]:

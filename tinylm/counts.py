@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from tinylm import ngram, versions
+from tinylm import corpus_stats, ngram, versions
 from tinylm.config import RunSpec
 from tinylm.data import Corpus
 from tinylm.ledger import RunRecord, Score
@@ -20,7 +20,7 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     started = time.perf_counter()
     tokens = corpus.train[: spec.train.train_tokens or None]
     model = ngram.fit(tokens, spec.model.order, corpus.info.vocab_size)
-    scores = {split: _score(spec, split, getattr(corpus, split), model) for split in ("valid", "test")}
+    scores = {split: _score(spec, split, corpus, model) for split in ("valid", "test")}
     return RunRecord(
         spec=spec,
         version=versions.current(spec),
@@ -43,7 +43,8 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     )
 
 
-def _score(spec: RunSpec, split: str, tokens: np.ndarray, model: ngram.NgramModel) -> Score:
+def _score(spec: RunSpec, split: str, corpus: Corpus, model: ngram.NgramModel) -> Score:
+    tokens = corpus.split(split)
     wanted = scored_range(spec, len(tokens))
     nlls = -model.log_probs(tokens[: wanted.stop])[wanted.start :]
-    return summarise(spec, split, nlls, spec.model.context_length, 1)
+    return summarise(spec, split, nlls, spec.model.context_length, 1, corpus_stats.token_classes(corpus, split))

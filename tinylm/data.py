@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinylm import download, grammar, paths
+from tinylm import download, grammar, paths, speakers
 from tinylm.download import DataError
 from tinylm.grammar import EOS, SPLITS
 
@@ -62,26 +62,33 @@ class Corpus:
 
     def decode(self, ids: np.ndarray) -> str:
         """The text of ids (n,): characters joined, words separated by one blank, <eos> as a new line."""
-        tokens = [self.vocab[int(i)] for i in ids]
+        tokens = map(self.vocab.__getitem__, np.asarray(ids).tolist())
         return "".join(tokens) if self.info.level == "character" else " ".join(tokens).replace(EOS, "\n")
 
 
 def names() -> list[str]:
     """Every corpus that `load` knows."""
-    return [*download.manifest()["corpora"], *grammar.SOURCES]
+    return [*download.manifest()["corpora"], *grammar.SOURCES, *_derived()]
+
+
+def source(name: str) -> str:
+    """The corpus whose files a corpus is made from: another one for a derived corpus, else itself."""
+    return _derived().get(name, {"source": name})["source"]
 
 
 def info(name: str) -> CorpusInfo:
     """Level, sizes and digest of a corpus, from the manifest or the grammar's constants; an unknown name raises DataError."""
     if name in grammar.SOURCES:
-        source = grammar.SOURCES[name]
-        return CorpusInfo(name=name, level=source.level, vocab_size=source.vocab_size, n_tokens=dict(source.n_tokens), sha256=source.sha256)
-    entry = download.manifest()["corpora"].get(name)
-    if entry is None:
+        made = grammar.SOURCES[name]
+        return CorpusInfo(name=name, level=made.level, vocab_size=made.vocab_size, n_tokens=dict(made.n_tokens), sha256=made.sha256)
+    about = download.manifest()["corpora"].get(source(name))
+    if about is None:
         raise DataError(f"unknown corpus {name!r}; choose one of {', '.join(names())}")
-    splits = download.manifest()["folders"][entry["folder"]]["splits"]
-    digest = hashlib.sha256("".join(splits[s]["sha256"] for s in SPLITS).encode()).hexdigest()
-    return CorpusInfo(name=name, level=entry["level"], vocab_size=entry["vocab_size"], n_tokens=dict(entry["n_tokens"]), sha256=digest)
+    entry = _derived().get(name, about)
+    splits = download.manifest()["folders"][about["folder"]]["splits"]
+    digests = entry.get("sha256") or {split: splits[split]["sha256"] for split in SPLITS}
+    digest = hashlib.sha256("".join(digests[s] for s in SPLITS).encode()).hexdigest()
+    return CorpusInfo(name=name, level=about["level"], vocab_size=entry["vocab_size"], n_tokens=dict(entry["n_tokens"]), sha256=digest)
 
 
 def vocab_size(name: str) -> int:
@@ -92,26 +99,30 @@ def vocab_size(name: str) -> int:
 def available(name: str, data_dir: str | Path | None = None) -> bool:
     """Whether `load` would need no download: the files lie in a searched folder, or the corpus is generated."""
     info(name)
-    return name in grammar.SOURCES or _find(name, data_dir) is not None
+    return name in grammar.SOURCES or _find(source(name), data_dir) is not None
 
 
 def load(name: str, data_dir: str | Path | None = None) -> Corpus:
     """The named corpus, from `data_dir`, else the folder TINYLM_DATA names, else datasets/, else downloaded into datasets/.
 
-    Each folder is searched for <corpus folder>/train.txt, valid.txt and test.txt, whose sha256 must equal the manifest's. The ids
-    are kept in out/cache and memory-mapped, or held in memory where out/ cannot be written. Raises DataError with the mend.
+    Each folder is searched for <corpus folder>/train.txt, valid.txt and test.txt, whose sha256 must equal the manifest's. A derived
+    corpus is built from its source's files. The ids are kept in out/cache and memory-mapped, or held in memory where out/ cannot
+    be written. Raises DataError with the mend.
     """
     about = info(name)
     if name in grammar.SOURCES:
         vocab, arrays = grammar.generate(name)
         return Corpus(info=about, vocab=vocab, **arrays)
-    folder = _find(name, data_dir) or _fetch(name, data_dir)
-    texts = {split: _read(path, entry, name) for split, (path, entry) in _files(name, folder).items()}
+    published = source(name)
+    folder = _find(published, data_dir) or _fetch(published, data_dir)
+    texts = {split: _read(path, entry, published) for split, (path, entry) in _files(published, folder).items()}
     cache = paths.OUT / "cache" / f"{name}-{about.sha256[:12]}"
     cached = _read_cache(cache, about)
     if cached is not None:
         return cached
-    vocab, arrays = _tokenise(texts, about.level, bool(download.manifest()["corpora"][name].get("line_end")))
+    eos = bool(download.manifest()["corpora"][published].get("line_end"))
+    vocab = _vocabulary(texts, about.level, eos)
+    arrays = _encode(_derive(name, texts), vocab, about.level, eos)
     with contextlib.suppress(OSError):  # out/ cannot be written, or another process was faster
         _write_cache(cache, about, vocab, arrays)
     for array in arrays.values():
@@ -189,13 +200,38 @@ def _tokens(text: str, level: str, eos: bool) -> list[str]:
     return (text.replace("\n", f" {EOS} ") if eos else text).split()
 
 
-def _tokenise(texts: dict[str, str], level: str, eos: bool) -> tuple[tuple[str, ...], dict[str, np.ndarray]]:
-    """Vocabulary and ids per split: characters of all splits, or words of train with the others' unknown words as <unk>."""
-    tokens = {split: _tokens(text, level, eos) for split, text in texts.items()}
-    vocab = tuple(sorted(set().union(*tokens.values()) if level == "character" else set(tokens["train"])))
+def _vocabulary(texts: dict[str, str], level: str, eos: bool) -> tuple[str, ...]:
+    """Characters of all splits, or words of train, sorted."""
+    splits = SPLITS if level == "character" else ("train",)
+    return tuple(sorted(set().union(*(_tokens(texts[split], level, eos) for split in splits))))
+
+
+def _encode(texts: dict[str, str], vocab: tuple[str, ...], level: str, eos: bool) -> dict[str, np.ndarray]:
+    """Ids per split, words outside the vocabulary as <unk>."""
     index = {token: i for i, token in enumerate(vocab)}
     unknown = index.get(UNK)
-    return vocab, {s: np.fromiter((index.get(t, unknown) for t in words), np.uint16, len(words)) for s, words in tokens.items()}
+    tokens = {split: _tokens(text, level, eos) for split, text in texts.items()}
+    return {s: np.fromiter((index.get(t, unknown) for t in words), np.uint16, len(words)) for s, words in tokens.items()}
+
+
+def _derived() -> dict[str, dict]:
+    """The derived corpora of the manifest by name: `source`, `steps` of `speakers` from its texts, sizes and sha256 of what they give."""
+    return download.manifest().get("derived", {})
+
+
+def _derive(name: str, texts: dict[str, str]) -> dict[str, str]:
+    """The texts of a corpus from its source's, which are its own unless it is derived; DataError unless they are what the manifest says."""
+    entry = _derived().get(name, {"steps": [], "sha256": {}})
+    for step in entry["steps"]:
+        texts = speakers.STEPS[step](texts)
+    for split, expected in entry["sha256"].items():
+        found = hashlib.sha256(texts[split].encode()).hexdigest()
+        if found != expected:
+            raise DataError(
+                f"{split} of {name} came out with sha256 {found}, not {expected}: tinylm/speakers.py or datasets/manifest.json was "
+                f"changed; undo that, or give the corpus a new name"
+            )
+    return texts
 
 
 def _read_cache(cache: Path, about: CorpusInfo) -> Corpus | None:

@@ -28,7 +28,8 @@ class Score:
     """Mean NLL in nats per token over `n_tokens` tokens of a split, from token `start`.
 
     `se` is the block-bootstrap standard error over `blocks`, the mean NLLs of consecutive blocks of `block_size` tokens (the
-    last may be shorter). Every scored token sees at least `min_context` tokens; windows move by `stride`.
+    last may be shorter). Every scored token sees at least `min_context` tokens; windows move by `stride`. `parts` holds, for
+    each class of tokens that `corpus_stats.token_classes` tells apart, how many were scored and their mean NLL.
     """
 
     split: str
@@ -40,6 +41,7 @@ class Score:
     min_context: int
     block_size: int
     blocks: list[float] = field(repr=False)
+    parts: dict[str, list] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,16 @@ def rounded(value: Any) -> Any:
 def to_json(record: RunRecord) -> str:
     """The record as JSON text, one field a line, lists of numbers on one line."""
     fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
-    fields |= {name: dataclasses.asdict(fields[name]) for name in ("valid", "test") if fields[name] is not None}
+    fields |= {name: _score_fields(fields[name]) for name in ("valid", "test") if fields[name] is not None}
     # The spec is written in full: rounding it would change its key.
     fields = {"key": record.spec.key} | rounded(fields) | {"spec": to_dict(record.spec)}
     lines = [f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in fields.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _score_fields(score: Score) -> dict[str, Any]:
+    """The fields of a score, `parts` only where there are any, as in records made before they were known."""
+    return {name: value for name, value in dataclasses.asdict(score).items() if name != "parts" or value}
 
 
 def from_json(text: str) -> RunRecord:

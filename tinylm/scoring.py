@@ -1,4 +1,6 @@
-"""Which tokens of a split are scored, and how exact their mean is. Needs no torch."""
+"""Which tokens of a split are scored, how exact their mean is, and what it is made of. Needs no torch."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -40,8 +42,20 @@ def check_scoring(spec: RunSpec, n_tokens: dict[str, int]) -> None:
         raise ConfigError(f"{spec.model.kind} reads exactly {length} tokens; set eval_context=0")
 
 
-def summarise(spec: RunSpec, split: str, nll_N: np.ndarray, min_context: int, stride: int) -> Score:
-    """The Score of the NLLs (N,) of the scored range, in order; nats per token."""
+def summarise(
+    spec: RunSpec,
+    split: str,
+    nll_N: np.ndarray,
+    min_context: int,
+    stride: int,
+    classes: tuple[Sequence[int] | np.ndarray, Sequence[str]] = ((), ()),
+) -> Score:
+    """The Score of the NLLs (N,) of the scored range, in order; nats per token.
+
+    `classes`: a label for each token of the whole split, and the names that the labels count through.
+    """
+    start = spec.train.eval_start or eval_context(spec)
+    labels, names = classes
     starts = np.arange(0, len(nll_N), BLOCK_SIZE)
     sums, sizes = np.add.reduceat(nll_N.astype(np.float64), starts), np.diff(np.append(starts, len(nll_N)))
     return Score(
@@ -49,12 +63,19 @@ def summarise(spec: RunSpec, split: str, nll_N: np.ndarray, min_context: int, st
         nll=float(sums.sum() / sizes.sum()),
         se=block_bootstrap_se(sums, sizes),
         n_tokens=len(nll_N),
-        start=spec.train.eval_start or eval_context(spec),
+        start=start,
         stride=stride,
         min_context=min_context,
         block_size=BLOCK_SIZE,
         blocks=[round(float(value), 5) for value in sums / sizes],
+        parts=class_means(nll_N, np.asarray(labels)[start : start + len(nll_N)], names),
     )
+
+
+def class_means(nll_N: np.ndarray, labels_N: np.ndarray, names: Sequence[str]) -> dict[str, list]:
+    """Number of tokens and mean NLL of each class that occurs; counts times means add up to the sum of the NLLs."""
+    chosen = {name: nll_N[labels_N == i] for i, name in enumerate(names)}
+    return {name: [len(nlls), float(nlls.mean(dtype=np.float64))] for name, nlls in chosen.items() if len(nlls)}
 
 
 def block_bootstrap_se(sums: np.ndarray, sizes: np.ndarray) -> float:

@@ -134,6 +134,26 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows.values())
 
 
+def decomposition(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per name and, for each class of test tokens, share, NLL and share times NLL, which add up to the test NLL; means of seeds.
+
+    A dash where a class has no token, or the record is older than the classes.
+    """
+    groups = fits.by_name(found)
+    titles = dict.fromkeys(title for records in groups.values() for record in records for title in record.test.parts)
+    rows = []
+    for name, records in groups.items():
+        row = {"model": name, "n": len(records), "test": f"{np.mean([record.test.nll for record in records]):.4f}"}
+        for title in titles:
+            parts = [record.test.parts[title] for record in records if title in record.test.parts]
+            share = parts[0][0] / records[0].test.n_tokens if len(parts) == len(records) else 0.0
+            nll = float(np.mean([part[1] for part in parts])) if share else 0.0
+            cells = (f"{100 * share:.2f} %", f"{nll:.3f}", f"{share * nll:.4f}") if share else (NONE,) * 3
+            row |= dict(zip((f"{title}, share", f"{title}, NLL", f"{title}, part"), cells, strict=True))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:
     """One row per pair of neighbours in a sweep with the same scored tokens: mean paired difference over common seeds, its SEs."""
     rows = []

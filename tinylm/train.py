@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint, cpu, versions
+from tinylm import checkpoint, corpus_stats, cpu, versions
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
@@ -205,7 +205,8 @@ class _Run:
     def _score(self, split: str) -> Score:
         stride = self.spec.train.eval_stride
         nlls = token_nlls(self.model, self.tokens[split], self.spec)
-        return summarise(self.spec, split, nlls, eval_context(self.spec) - stride + 1, stride)
+        classes = corpus_stats.token_classes(self.corpus, split)
+        return summarise(self.spec, split, nlls, eval_context(self.spec) - stride + 1, stride, classes)
 
 
 def environment(device: torch.device) -> dict[str, str]:

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
             print(f"{name}: generated on this machine, nothing to fetch")
             continue
         try:
-            print(f"{name}: {relative(download.download(name))}")
+            print(f"{name}: {relative(download.download(data.source(name)))}")
         except DataError as error:
             failed += 1
             print(f"{name}: failed: {error}")

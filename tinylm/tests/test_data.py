@@ -5,10 +5,15 @@ import os
 import numpy as np
 import pytest
 
-from tinylm import data, download, paths
+from tinylm import data, download, paths, speakers
 from tinylm.data import SPLITS, DataError
 
 TEXTS = {"train": "b a <unk> a\n\na b\n", "valid": "a c\n", "test": "b\n"}
+DERIVED = {
+    "tiny_shakespeare-plays": (65, 756_373, 67_750, 67_992),
+    "tiny_shakespeare-renamed": (65, 17_857_805, 111_669, 111_606),
+    "tiny_shakespeare-plays-renamed": (65, 15_127_399, 67_750, 67_992),
+}
 PAPER = {
     "tiny_shakespeare": (65, 892_117, 111_669, 111_606),
     "ptb": (9_999, 887_521, 70_390, 78_669),
@@ -62,6 +67,26 @@ def install(folder, **changed):
 def test_sizes_are_the_papers(name):
     about = data.info(name)
     assert (about.vocab_size, *(about.n_tokens[split] for split in SPLITS)) == PAPER[name]
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_derived_corpora_are_known_without_a_text(name, monkeypatch):
+    monkeypatch.setattr(data, "_find", None)  # any look for a file would fail
+    about = data.info(name)
+    assert (about.level, about.vocab_size, *(about.n_tokens[split] for split in SPLITS)) == ("character", *DERIVED[name])
+    assert name in data.names() and data.source(name) == "tiny_shakespeare"
+    assert len({data.info(other).sha256 for other in [*DERIVED, "tiny_shakespeare"]}) == len(DERIVED) + 1
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_derived_corpora_come_out_as_stated(name, tmp_path, monkeypatch):
+    source = real("tiny_shakespeare")
+    monkeypatch.setattr(paths, "OUT", tmp_path)  # no cache: the sha256 of what is built is checked
+    corpus = data.load(name)
+    assert corpus.vocab == source.vocab
+    assert {split: len(corpus.split(split)) for split in SPLITS} == corpus.info.n_tokens
+    unchanged = SPLITS[1:] if name == "tiny_shakespeare-renamed" else ()
+    assert all(np.array_equal(corpus.split(split), source.split(split)) for split in unchanged)
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -170,6 +195,22 @@ def test_unknown_names_list_what_there_is():
         data.info("shakespeare")
     with pytest.raises(DataError, match="train, valid, test"):
         data.load("grammar-word").split("dev")
+
+
+def test_a_derived_text_that_comes_out_otherwise_is_refused(place, monkeypatch):
+    monkeypatch.setitem(speakers.STEPS, "reversed", lambda texts: texts | {"train": texts["train"][::-1]})
+    manifest = json.loads((place / "datasets" / "manifest.json").read_text())
+    digests = {split: hashlib.sha256(text.encode()).hexdigest() for split, text in TEXTS.items()}
+    digests["train"] = hashlib.sha256(TEXTS["train"][::-1].encode()).hexdigest()
+    sizes = {"source": "letters", "steps": ["reversed"], "vocab_size": 10, "n_tokens": {"train": 17, "valid": 4, "test": 2}}
+    manifest["derived"] = {"good": sizes | {"sha256": digests}, "bad": sizes | {"sha256": digests | {"test": "0" * 64}}}
+    folder = install(place / "mine")
+    (place / "datasets" / "manifest.json").write_text(json.dumps(manifest))
+    corpus = data.load("good", folder)
+    assert corpus.decode(corpus.train) == TEXTS["train"][::-1]
+    assert isinstance(corpus.train, np.memmap) and data.available("good", folder) and not data.available("good")
+    with pytest.raises(DataError, match=r"test of bad came out with sha256 .* undo that"):
+        data.load("bad", folder)
 
 
 @pytest.mark.parametrize("name", ["grammar-char", "grammar-word"])

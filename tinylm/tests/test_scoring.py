@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from specs import LINEAR, MLP, SIZES, TRANSFORMER, spec
 
 from tinylm.config import ConfigError, NgramConfig
-from tinylm.scoring import BLOCK_SIZE, block_bootstrap_se, check_scoring, eval_context, scored_range, summarise
+from tinylm.scoring import BLOCK_SIZE, block_bootstrap_se, check_scoring, class_means, eval_context, scored_range, summarise
 
 
 @given(context=st.integers(0, 8), start=st.integers(0, 60), tokens=st.integers(0, 60), n_split=st.integers(0, 60))
@@ -79,3 +79,19 @@ def test_the_block_error_of_correlated_tokens_exceeds_the_naive_one():
 def test_the_block_error_is_the_same_every_time():
     nll_N = np.random.default_rng(3).gamma(2.0, size=2600)
     assert summarise(spec(), "test", nll_N, 8, 1) == summarise(spec(), "test", nll_N, 8, 1)
+
+
+@given(n=st.integers(1, 400), start=st.integers(8, 20))
+def test_the_classes_add_up_to_the_score(n, start):
+    rng = np.random.default_rng(n)
+    nll_N, labels = rng.gamma(2.0, size=n), rng.integers(3, size=start + n + 5)
+    score = summarise(spec(eval_start=start), "test", nll_N, 8, 1, (labels, ("a", "b", "never", "c")))
+    assert "c" not in score.parts  # a class without a token has no mean
+    assert sum(count for count, _ in score.parts.values()) == n
+    assert sum(count * nll for count, nll in score.parts.values()) / n == pytest.approx(score.nll, rel=1e-12)
+
+
+def test_a_class_holds_its_own_tokens():
+    score = summarise(spec(eval_start=8), "test", np.array([1.0, 2.0, 4.0]), 8, 1, (np.array([9] * 8 + [1, 0, 1]), ("x", "y")))
+    assert score.parts == {"x": [1, 2.0], "y": [2, 2.5]}
+    assert class_means(np.ones(2), np.zeros(2), ()) == {}

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from synthetic import record, results
 
@@ -16,8 +18,6 @@ def test_amounts_spreads_and_signs_are_written_one_way():
 
 def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_own():
     (run,) = [r for r in study.section_plan("architectures", "full") if r.name == "Transformer" and r.spec.seed == 0]
-    import dataclasses
-
     ours = dataclasses.replace(record(2.01), spec=run.spec)
     frame = tables.results([Result("Transformer", ours), Result("Other", record(1.5))]).set_index("model")
     assert frame.loc["Transformer", "study"] == "2.0058"
@@ -85,3 +85,15 @@ def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
     assert tables.agreement(ours, 2.09) == "±0.0994, inside"
     assert tables.agreement(ours, 2.11) == "±0.0994, outside"
     assert tables.agreement([2.0], 2.0) == tables.NONE
+
+
+def test_the_decomposition_adds_up_and_has_a_dash_where_there_is_no_class():
+    def with_parts(a, b, seed):
+        made = record((a + 3 * b) / 4, seed=seed)
+        return dataclasses.replace(made, test=dataclasses.replace(made.test, parts={"rare": [250, a], "100+": [750, b]}))
+
+    found = [Result("A", with_parts(4.0, 1.0, 0)), Result("A", with_parts(5.0, 1.2, 1)), Result("Old", record(1.5))]
+    frame = tables.decomposition(found).set_index("model")
+    assert list(frame.loc["A", ["rare, share", "rare, NLL", "rare, part"]]) == ["25.00 %", "4.500", "1.1250"]
+    assert float(frame.loc["A", "rare, part"]) + float(frame.loc["A", "100+, part"]) == pytest.approx(float(frame.loc["A", "test"]))
+    assert (frame.loc["A", "n"], frame.loc["Old", "rare, part"]) == (2, "–")

@@ -1,0 +1,121 @@
+"""Plays as text: speaker headings, whole plays held out, speakers renamed. Texts in, texts out; seeded, and the same everywhere."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tinylm.config import TinylmError
+
+# A line of letters and blanks that begins with a capital and ends in a colon, at the start of the text or after an empty line.
+HEADING = re.compile(r"(?:\A|\n\n)([A-Z][A-Za-z ]+):\n")
+# Words of headings that are in capitals and yet no names: they stand in the verse as common nouns, or count kings.
+TITLES = (
+    *("ANOTHER", "ARCHBISHOP", "BISHOP", "CARDINAL", "DUCHESS", "DUKE", "EARL", "FRIAR", "GARDENER", "GENTLEMEN", "KING", "LADY", "LORD"),
+    *("LORDS", "MISTRESS", "NURSE", "OF", "PAGE", "PRINCE", "QUEEN", "SIR", "II", "III", "IV", "VI", "XI"),
+)
+HELD_OUT_SHARE = 0.1
+COPIES = 20
+SEED = 0
+NAME_LETTERS = range(4, 12)
+# A syllable: consonants and vowels, the last one with the consonants that end the name.
+SYLLABLE = re.compile(r"[^aeiouy]*[aeiouy]+(?:[^aeiouy]+\Z)?")
+Texts = dict[str, str]
+
+
+class SpeakerError(TinylmError):
+    """A text without the speakers that a derived corpus is cut or renamed by."""
+
+
+def held_out_plays(texts: Texts) -> Texts:
+    """A train text cut in three, so that recipes can be chosen on another play without the real valid or test text being read.
+
+    Held out is the shortest stretch of whole speeches, a tenth of train or more, none of whose named speakers speaks outside it;
+    a named speaker's heading has a word in capitals that is no title, while roles such as First Lord recur in every play. In
+    Tiny Shakespeare this is The Winter's Tale. Train is the rest; the stretch is cut at the speech nearest to its middle, valid is the
+    first part and test the second. Raises SpeakerError where there is no such stretch.
+    """
+    text = texts["train"]
+    starts = [match.start(1) for match in HEADING.finditer(text)] + [len(text)]
+    first, stop = min(_closed_stretches(text, starts), key=lambda ends: starts[ends[1]] - starts[ends[0]], default=(0, 0))
+    if first == stop:
+        raise SpeakerError(f"no tenth of this text has speakers of its own ({len(starts) - 1} speeches); give a text of several plays")
+    low, high = starts[first], starts[stop]
+    middle = min(starts[first : stop + 1], key=lambda start: abs(2 * start - low - high))
+    parts = {"train": text[:low] + text[high:], "valid": text[low:middle], "test": text[middle:high]}
+    return {split: part.rstrip("\n") + "\n" for split, part in parts.items()}
+
+
+def _closed_stretches(text: str, starts: list[int]) -> Iterator[tuple[int, int]]:
+    """Each stretch [first, stop) of speeches that is long enough and closed, the shortest from each first speech of a named speaker."""
+    speakers = [match[1] if _names_in(match[1]) else "" for match in HEADING.finditer(text)]
+    first_of = {name: i for i, name in reversed(list(enumerate(speakers)))}
+    last_of = {name: i for i, name in enumerate(speakers)}
+    for first in sorted(first_of[name] for name in first_of if name):
+        last = first
+        for i in range(first, len(speakers)):
+            if speakers[i]:
+                if first_of[speakers[i]] < first:
+                    break
+                last = max(last, last_of[speakers[i]])
+            if i >= last and starts[i + 1] - starts[first] >= HELD_OUT_SHARE * len(text):
+                yield first, i + 1
+                break
+
+
+def renamed(texts: Texts) -> Texts:
+    """Train as 20 copies, the first as it is, in each other one every speaker under an invented name; valid and test unchanged.
+
+    A name is a word in capitals of train's headings that is no title; it is replaced as a whole word, in CAPITALS and Capitalised,
+    headings and mentions alike, by one invented name throughout a copy. Names are put together of the names' own syllables; none is
+    a word of train and none is used twice. Nothing but train is read. Raises SpeakerError for a text without names.
+    """
+    text = texts["train"].rstrip("\n") + "\n"
+    names = speaker_names(text)
+    if not names:
+        raise SpeakerError("no heading of this text has a name in capitals; rename the speakers of plays only")
+    invent = _inventor(names, {word.lower() for word in re.findall(r"[A-Za-z]+", text)})
+    pattern = re.compile(rf"\b({'|'.join([*names, *(name.capitalize() for name in names)])})\b")
+    copies = [text]
+    for _ in range(1, COPIES):
+        new = {name: invent() for name in names}
+        new = {name: word.upper() for name, word in new.items()} | {name.capitalize(): word.capitalize() for name, word in new.items()}
+        copies.append(pattern.sub(lambda match, new=new: new[match[0]], text))
+    return texts | {"train": "\n".join(copies)}
+
+
+def speaker_names(text: str) -> list[str]:
+    """The words in capitals of a text's headings that are no titles, sorted."""
+    return sorted({name for match in HEADING.finditer(text) for name in _names_in(match[1])})
+
+
+def _names_in(heading: str) -> list[str]:
+    return [word for word in heading.split() if word.isupper() and len(word) > 1 and word not in TITLES]
+
+
+def _inventor(names: list[str], taken: set[str]) -> Callable[[], str]:
+    """A function that gives a new name at each call: first, middle and last syllables of the names, drawn anew; lower case."""
+    split = [SYLLABLE.findall(name.lower()) for name in names]
+    longer = [syllables for syllables in split if len(syllables) > 1]
+    if not longer:
+        raise SpeakerError(f"no name of {', '.join(names[:5])} has two syllables to make new ones of; give a text with more names")
+    middles = [syllable for syllables in longer for syllable in syllables[1:-1]] or [syllables[0] for syllables in longer]
+    # Only `random` of a named generator is promised to give the same numbers in every version of NumPy.
+    rng = np.random.Generator(np.random.PCG64(SEED))
+
+    def pick(choices: list) -> str:
+        return choices[int(rng.random() * len(choices))]
+
+    def invent() -> str:
+        for _ in range(10_000):
+            inner = "".join(pick(middles) for _ in pick(longer)[1:-1])
+            name = pick(longer)[0] + inner + pick(longer)[-1]
+            if len(name) in NAME_LETTERS and name not in taken:
+                taken.add(name)
+                return name
+        raise SpeakerError(f"the syllables of {len(names)} names do not give enough new ones; give a text with more names")
+
+    return invent
+
+
+STEPS: dict[str, Callable[[Texts], Texts]] = {"plays": held_out_plays, "renamed": renamed}

@@ -1,0 +1,81 @@
+import re
+
+import pytest
+
+from tinylm import speakers
+from tinylm.speakers import SpeakerError, held_out_plays, renamed, speaker_names
+
+WORDS = "so it is and so it was"
+
+
+def play(*names, speeches=6):
+    """A play whose speakers take turns, named and roles, with mentions of the first of them."""
+    lines = [f"{names[i % len(names)]}:\n{names[0].capitalize()}, {WORDS}: {i}.\n" for i in range(speeches * len(names))]
+    return "\n".join(lines)
+
+
+THREE = {
+    "train": "\n".join([play("MARTELO", "First Lord", "DUKE"), play("ORINDA", "First Lord", "KING BORAN"), play("CELIO", "MARTELO")]),
+    "valid": play("ZARA"),
+    "test": play("ZARA", "MARTELO"),
+}
+
+
+@pytest.fixture(autouse=True)
+def few_copies(monkeypatch):
+    """Four names have syllables for a few copies only."""
+    monkeypatch.setattr(speakers, "COPIES", 4)
+
+
+def test_a_play_with_speakers_of_its_own_is_held_out_and_cut_between_speeches():
+    cut = held_out_plays(THREE)
+    assert speaker_names(cut["train"]) == ["CELIO", "MARTELO"]
+    assert speaker_names(cut["valid"]) == speaker_names(cut["test"]) == ["BORAN", "ORINDA"]
+    assert sorted("".join(cut.values()).split()) == sorted(THREE["train"].split())  # nothing is lost
+    for text in cut.values():
+        assert speakers.HEADING.match(text) and text.endswith(".\n")
+        assert not re.search(r"\n\n\n|[^\n]\n[A-Z][A-Za-z ]+:\n", text)  # every heading follows an empty line
+
+
+def test_the_real_valid_and_test_are_not_read():
+    assert held_out_plays({"train": THREE["train"]}) == held_out_plays(THREE)
+    assert renamed({"train": THREE["train"]})["train"] == renamed(THREE)["train"]
+
+
+def test_a_single_play_cannot_be_cut():
+    with pytest.raises(SpeakerError, match="give a text of several plays"):
+        held_out_plays({"train": "Once upon a time.\n"})
+
+
+def test_each_copy_renames_every_speaker_consistently_and_nothing_else():
+    train = THREE["train"]
+    names = speaker_names(train)
+    assert names == ["BORAN", "CELIO", "MARTELO", "ORINDA"]
+    out = renamed(THREE)
+    assert (out["valid"], out["test"]) == (THREE["valid"], THREE["test"])
+    lines = out["train"].split("\n")
+    n_lines = len(train.split("\n"))
+    copies = ["\n".join(lines[i : i + n_lines - 1]) + "\n" for i in range(0, len(lines) - 1, n_lines)]
+    assert len(copies) == speakers.COPIES and copies[0] == train
+    seen = set()
+    for copy in copies[1:]:
+        pairs = set(zip(re.findall(r"\w+", train), re.findall(r"\w+", copy), strict=True))
+        changed = {(old, new) for old, new in pairs if old != new}
+        assert {old for old, _ in changed} == set(names) | {"Martelo", "Orinda", "Celio"}
+        assert len({old.lower() for old, _ in changed}) == len({new.lower() for _, new in changed}) == len(names)
+        assert all(new == (new.upper() if old.isupper() else new.capitalize()) for old, new in changed)
+        fresh = {new.lower() for _, new in changed}
+        assert not fresh & (seen | set(re.findall(r"\w+", train.lower())))
+        seen |= fresh
+
+
+def test_titles_and_roles_keep_their_words():
+    out = renamed(THREE)["train"]
+    assert out.count("First Lord:") == speakers.COPIES * THREE["train"].count("First Lord:")
+    assert out.count("DUKE:") == speakers.COPIES * THREE["train"].count("DUKE:")
+
+
+@pytest.mark.parametrize(("text", "says"), [(play("Citizen"), "plays only"), (play("BO"), "two syllables")])
+def test_a_text_without_names_to_learn_from_says_so(text, says):
+    with pytest.raises(SpeakerError, match=says):
+        renamed({"train": text})
