@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from specs import LINEAR, MLP, SIZES, TRANSFORMER, spec
 
-from tinylm.config import ConfigError, NgramConfig
+from tinylm import data
+from tinylm.config import ConfigError, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.scoring import BLOCK_SIZE, block_bootstrap_se, check_scoring, class_means, eval_context, scored_range, summarise
 
 
@@ -95,3 +96,16 @@ def test_a_class_holds_its_own_tokens():
     score = summarise(spec(eval_start=8), "test", np.array([1.0, 2.0, 4.0]), 8, 1, (np.array([9] * 8 + [1, 0, 1]), ("x", "y")))
     assert score.parts == {"x": [1, 2.0], "y": [2, 2.5]}
     assert class_means(np.ones(2), np.zeros(2), ()) == {}
+
+
+@pytest.mark.parametrize("context", [128, 256, 512])
+@pytest.mark.parametrize("corpus", ["tiny_shakespeare", "tiny_shakespeare-plays"])
+def test_a_full_split_is_scored_but_for_its_first_window(context, corpus):
+    n_tokens = data.info(corpus).n_tokens
+    whole = TrainConfig(steps=1, loss_at="all", eval_stride=64, eval_context=context)
+    dense = RunSpec(corpus=corpus, model=TransformerConfig(context_length=512), train=whole)
+    check_scoring(dense, n_tokens)
+    counts = RunSpec(corpus=corpus, model=NgramConfig(order=6), train=TrainConfig(epochs=1, eval_start=context))
+    for split in ("valid", "test"):
+        assert len(scored_range(dense, n_tokens[split])) == n_tokens[split] - context
+        assert scored_range(counts, n_tokens[split]) == scored_range(dense, n_tokens[split])
