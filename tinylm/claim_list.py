@@ -1,7 +1,7 @@
 """The claims of the reproduced paper and of its sister project, in our own words, each as a range that an effect must lie in.
 
-Effects are differences in nats per token, first run minus second. `FAR` and `CLOSE` were chosen before the runs: a perplexity lower
-by the factor exp(0.5) = 1.65, and perplexities within about five per cent of each other.
+Effects are differences in nats per token, first run minus second. `FAR` and `CLOSE` were chosen after the first baselines and before the
+sister project's runs: a perplexity lower by the factor exp(0.5) = 1.65, and perplexities within about five per cent of each other.
 """
 
 from dataclasses import replace
@@ -144,7 +144,7 @@ def _sister_models() -> list[Claim]:
     close = f"Attention without FFN is close to the Transformer, within {CLOSE:g} nats"
     wins = [
         Claim(
-            text="For a hundred times the MLP's compute the Transformer wins",
+            text="For many times the MLP's compute, stated as a hundred, the Transformer wins",
             source=SISTER,
             contrast=f"{transformer} − {mlp}",
             runs=(transformer, mlp),

@@ -15,10 +15,10 @@ from typing import Any
 import pandas as pd
 
 from tinylm import fits, significance, stated, study
+from tinylm.formats import amount
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 from tinylm.significance import Estimate
-from tinylm.tables import amount
 
 MIN_SEEDS = 3
 LEVEL = 0.05
@@ -164,7 +164,8 @@ def _row(claim: Claim, found: Evidence, p_holm: float) -> dict[str, Any]:
         verdict = SUPPORTED if found.p_for < found.p_against else REFUTED
     row = {name: getattr(claim, name) for name in ("text", "source", "contrast", "statement", "above", "below", "follows")}
     row |= {name: getattr(found, name) for name in ("n", "effect", "low", "high", "text_se", "reported", "test", "note")}
-    if claim.follows:
+    if claim.follows:  # one case can refute what is said in general, and not support it
+        verdict = REFUTED if verdict == REFUTED else UNDECIDED
         row["note"] = _sentences(f"follows from {claim.follows}", claim.remark)
     return row | {"p": found.p if found.is_testable else math.nan, "p_holm": p_holm if found.is_testable else math.nan, "verdict": verdict}
 

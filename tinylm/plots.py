@@ -90,7 +90,7 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
             rows += [{"name": name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)]
         ax.set(xlabel="epoch", ylabel=f"{field.split('_')[0]} NLL (nats per token)")
         ax.xaxis.get_major_locator().set_params(integer=True)
-    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", ncols=2)
     return fig, rows
 
 

@@ -7,9 +7,9 @@ import pandas as pd
 
 from tinylm import fits, stated
 from tinylm.config import NgramConfig
+from tinylm.formats import amount, signed
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
-from tinylm.tables import amount, signed
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:

@@ -40,7 +40,7 @@ def results_table() -> str:
         ours = f"{line['test_nll']:.4f}{spread} ({line['n']})"
         if reference is not None:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
-            agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference.test_nll)
+            agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference)
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
         elif isinstance(first.spec.model, NgramConfig) and first is _best_counts(records, first.spec.corpus):
             lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])

@@ -1,7 +1,7 @@
 """Is a difference real? Tests over seeds with the text's own noise, closeness, and many claims at once. Needs no torch.
 
-Seeds measure the noise of training, blocks of text the noise of the test. A standard error here adds the variances of both, and its
-degrees of freedom are Welch and Satterthwaite's (Welch 1947); without the text's part the tests are the usual t tests.
+Seeds measure the noise of training, blocks of text the noise of the test. A standard error here adds the variances of both; its degrees
+of freedom are those of the seeds, n - 1 or Welch's (1947). Without the text's part the tests are the usual t tests.
 """
 
 from collections.abc import Sequence
@@ -70,13 +70,13 @@ class Estimate:
 
 def paired(gaps: Sequence[float], text: Sequence[Part] = (), test: str = "paired t") -> Estimate:
     """The mean of paired differences, one a seed; without `text` it is the paired t test."""
-    se, df = _combined([_mean_variance(gaps), *text])
+    se, df = _combined([_mean_variance(gaps)], text)
     return Estimate(n=len(gaps), mean=float(np.mean(gaps)), se=se, df=df, test=test, gaps=tuple(gaps), text_se=_text_se(text))
 
 
 def welch(first: Sequence[float], second: Sequence[float], text: Sequence[Part] = ()) -> Estimate:
     """The mean of `first` minus that of `second`, rows that share no seeds or tokens; without `text` it is Welch's t test."""
-    se, df = _combined([_mean_variance(first), _mean_variance(second), *text])
+    se, df = _combined([_mean_variance(first), _mean_variance(second)], text)
     mean = float(np.mean(first) - np.mean(second))
     return Estimate(n=min(len(first), len(second)), mean=mean, se=se, df=df, test="Welch t", text_se=_text_se(text))
 
@@ -134,9 +134,14 @@ def _text_se(text: Sequence[Part]) -> float:
     return float(np.sqrt(sum(part.variance for part in text))) if text else float("nan")
 
 
-def _combined(parts: Sequence[Part]) -> tuple[float, float]:
-    """Standard error and degrees of freedom of a sum of independent sources of noise."""
-    total = sum(part.variance for part in parts)
-    if not total > 0:  # no spread, or NaN from a single seed
-        return float(np.sqrt(total)), float(max(parts[0].df, 1))
-    return float(np.sqrt(total)), float(total**2 / sum(part.variance**2 / part.df for part in parts if part.variance > 0))
+def _combined(seeds: Sequence[Part], text: Sequence[Part]) -> tuple[float, float]:
+    """Standard error of a sum of independent sources of noise, and the degrees of freedom of the seeds' part alone.
+
+    A text has many blocks; were their degrees of freedom mixed in, a few seeds that happen to agree would make the interval narrower
+    than it is without the text's noise.
+    """
+    variance = sum(part.variance for part in seeds)
+    se = float(np.sqrt(variance + sum(part.variance for part in text)))
+    if not variance > 0:  # no spread, or NaN from a single seed
+        return se, float(max(seeds[0].df, 1))
+    return se, float(variance**2 / sum(part.variance**2 / part.df for part in seeds if part.variance > 0))

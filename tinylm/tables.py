@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, flops, grammar, paths, samples, stated, study, timings
+from tinylm import data, fits, flops, grammar, paper, paths, samples, stated, study, timings
 from tinylm.config import NgramConfig
+from tinylm.formats import NONE, amount, interval, p_value, perplexity, signed, spread, verbatim
 from tinylm.results import Result
 from tinylm.study import Planned
-
-NONE = "–"
 
 
 def corpora(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -97,7 +96,7 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
                 "perplexity": perplexity(line["test_nll"]),
                 "study": f"{reference.test_nll:.4f}" if reference else NONE,
                 "ours − study": signed(line["test_nll"] - reference.test_nll) if reference else NONE,
-                "one run": agreement([record.test.nll for record in groups[line["name"]]], reference.test_nll) if reference else NONE,
+                "one run": agreement([record.test.nll for record in groups[line["name"]]], reference) if reference else NONE,
             }
         )
     return pd.DataFrame(rows)
@@ -114,12 +113,17 @@ def sister(found: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows or [dict.fromkeys(("model", "n", "test", "seed SD", "it states", "remark"), NONE)])
 
 
-def agreement(ours: Sequence[float], study: float) -> str:
-    """Where one more run of ours should fall with 95 %, as a half width around our mean, and whether the study's run lies inside."""
-    half = fits.single_run_half_width(ours)
+def agreement(ours: Sequence[float], reference: paper.PaperRow) -> str:
+    """Where one more run should fall with 95 %, as a half width around our mean, and whether the study's run lies inside.
+
+    Below two seeds of ours the spread is that of the study's own two runs, where it has them.
+    """
+    own = [reference.test_nll, *([reference.repeat_nll] if reference.repeat_nll else [])]
+    half = fits.single_run_half_width(ours) if len(ours) > 1 else 2 * fits.half_width(own)  # between two runs: sqrt(2) SD
     if math.isnan(half):
         return NONE
-    return f"±{half:.4f}, {'inside' if abs(study - float(np.mean(ours))) <= half else 'outside'}"
+    whose = "" if len(ours) > 1 else " (its own repeat)"
+    return f"±{half:.4f}{whose}, {'inside' if abs(reference.test_nll - float(np.mean(ours))) <= half else 'outside'}"
 
 
 def counted(found: Sequence[Result]) -> pd.DataFrame:
@@ -251,45 +255,3 @@ def claim_evidence(judged: pd.DataFrame) -> pd.DataFrame:
 
 def _networks(runs: Sequence[Planned]) -> list[Planned]:
     return [run for run in runs if not isinstance(run.spec.model, NgramConfig)]
-
-
-def amount(value: float) -> str:
-    """A count with three digits, as $a \\times 10^b$; a dash for none."""
-    if not value:
-        return NONE
-    digits, exponent = f"{value:.2e}".split("e")
-    return rf"${digits} \times 10^{{{int(exponent)}}}$"
-
-
-def perplexity(nll: float) -> str:
-    """exp of an NLL, with four digits or, from a thousand up, as a whole number."""
-    value = math.exp(nll)
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
-
-
-def spread(value: float) -> str:
-    """A spread in nats with four decimals; a dash where there is none."""
-    return NONE if pd.isna(value) else f"{value:.4f}"
-
-
-def interval(effect: float, low: float, high: float) -> str:
-    """A difference in nats with three decimals and its interval, open where it has no end; a dash where there is none."""
-    if pd.isna(effect):
-        return NONE
-    ends = [f"{value:+.3f}".replace("inf", "∞") for value in (low, high)]
-    return f"{effect:+.3f}{'' if pd.isna(low) else f' [{ends[0]}, {ends[1]}]'}".replace("-", "−")
-
-
-def p_value(p: float) -> str:
-    """A p value with two digits, down to a thousandth; a dash where there is none."""
-    return NONE if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
-
-
-def verbatim(text: str) -> str:
-    """Generated text as inline code: nothing in it is markup, and a slash stands for a line end."""
-    return f"`` {text.replace('`', chr(39)).replace(chr(10), ' / ')} ``"
-
-
-def signed(value: float) -> str:
-    """A difference in nats with its sign."""
-    return f"{value:+.4f}".replace("-", "−")

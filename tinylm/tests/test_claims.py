@@ -80,10 +80,13 @@ def test_holm_counts_the_claims_that_wait_too():
     assert among["p_holm"] == pytest.approx(10 * among["p"])
 
 
-def test_a_claim_that_follows_has_the_same_verdict_and_is_not_tested_again():
+def test_one_case_can_refute_a_general_claim_and_not_support_it():
     general = dataclasses.replace(BETTER, contrast="in general", follows="a − b", remark="one of many")
     frame = claims.judge([BETTER, general], results(**CLEAR))
-    assert list(frame["verdict"]) == ["supported", "supported"]
+    assert list(frame["verdict"]) == ["supported", "undecided"]
+    worse = dataclasses.replace(BETTER, above=0.0, below=math.inf)
+    contrary = claims.judge([worse, dataclasses.replace(worse, contrast="in general", follows="a − b")], results(**CLEAR))
+    assert list(contrary["verdict"]) == ["refuted", "refuted"]
     assert frame.loc[0, "p_holm"] == frame.loc[0, "p"]
     assert frame.loc[1, "note"] == "follows from a − b; one of many"
 

@@ -29,12 +29,19 @@ def test_without_text_noise_welch_is_welchs_t_test():
     assert estimate.n == 3
 
 
-def test_text_noise_widens_the_interval_and_adds_its_degrees_of_freedom():
+def test_text_noise_widens_the_interval_and_lends_no_degrees_of_freedom():
     plain, noisy = significance.paired(GAPS), significance.paired(GAPS, [Part(variance=0.03**2, df=39)])
     assert noisy.se == pytest.approx(np.hypot(plain.se, 0.03))
-    assert noisy.df == pytest.approx(noisy.se**4 / (plain.se**4 / 4 + 0.03**4 / 39))
+    assert noisy.df == plain.df == len(GAPS) - 1
     assert noisy.interval()[0] < plain.interval()[0]
     assert noisy.text_se == pytest.approx(0.03)
+
+
+def test_few_seeds_err_no_more_often_than_stated():
+    draws = np.random.default_rng(0).normal(size=(20_000, 4))  # three seeds and the text, no true difference
+    text = Part(variance=1.0, df=39)
+    errors = [significance.paired(row[:3] + row[3], [text]).p_above(0) < 0.01 for row in draws]
+    assert np.mean(errors) < 0.013
 
 
 def test_closeness_is_tost():

@@ -3,17 +3,17 @@ import dataclasses
 import pytest
 from synthetic import record, results
 
-from tinylm import corpus_stats, data, readings, study, tables
+from tinylm import corpus_stats, data, formats, paper, readings, study, tables
 from tinylm.config import NgramConfig
 from tinylm.results import Result
 
 
 def test_amounts_spreads_and_signs_are_written_one_way():
-    assert tables.amount(5.554e13) == r"$5.55 \times 10^{13}$"
-    assert tables.amount(0) == tables.spread(float("nan")) == "–"
-    assert tables.signed(-0.12345) == "−0.1235"
-    assert (tables.perplexity(2.0), tables.perplexity(10.4126)) == ("7.389", "33,276")
-    assert tables.signed(0.1) == "+0.1000"
+    assert formats.amount(5.554e13) == r"$5.55 \times 10^{13}$"
+    assert formats.amount(0) == formats.spread(float("nan")) == "–"
+    assert formats.signed(-0.12345) == "−0.1235"
+    assert (formats.perplexity(2.0), formats.perplexity(10.4126)) == ("7.389", "33,276")
+    assert formats.signed(0.1) == "+0.1000"
 
 
 def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_own():
@@ -82,9 +82,12 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
 
 def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
     ours = [2.0, 2.02, 1.98]  # SD 0.02; t(0.975, 2) = 4.3027
-    assert tables.agreement(ours, 2.09) == "±0.0994, inside"
-    assert tables.agreement(ours, 2.11) == "±0.0994, outside"
-    assert tables.agreement([2.0], 2.0) == tables.NONE
+    row = next(iter(paper.ROWS.values()))
+    assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.09)) == "±0.0994, inside"
+    assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.11)) == "±0.0994, outside"
+    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=None)) == formats.NONE
+    # Two runs of the study 0.02 apart: SD 0.0141, t(0.975, 1) = 12.706, times sqrt(2)
+    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=2.02)) == "±0.2541 (its own repeat), inside"
 
 
 def test_the_decomposition_adds_up_and_has_a_dash_where_there_is_no_class():

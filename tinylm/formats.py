@@ -1,0 +1,51 @@
+"""Numbers as the text that tables and sentences show."""
+
+import math
+
+import pandas as pd
+
+NONE = "–"
+
+
+def amount(value: float) -> str:
+    """A count with three digits, as $a \\times 10^b$; a dash for none."""
+    if not value:
+        return NONE
+    digits, exponent = f"{value:.2e}".split("e")
+    return rf"${digits} \times 10^{{{int(exponent)}}}$"
+
+
+def perplexity(nll: float) -> str:
+    """exp of an NLL, with four digits or, from a thousand up, as a whole number."""
+    value = math.exp(nll)
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+
+
+def spread(value: float) -> str:
+    """A spread in nats with four decimals; a dash where there is none."""
+    return NONE if pd.isna(value) else f"{value:.4f}"
+
+
+def interval(effect: float, low: float, high: float) -> str:
+    """A difference in nats with three decimals and its interval; a lower bound where it has no upper end; a dash where there is none."""
+    if pd.isna(effect):
+        return NONE
+    if math.isinf(high):
+        return f"at least {effect:+.3f} (from {low:+.3f})".replace("-", "−")
+    ends = [f"{value:+.3f}" for value in (low, high)]
+    return f"{effect:+.3f}{'' if pd.isna(low) else f' [{ends[0]}, {ends[1]}]'}".replace("-", "−")
+
+
+def p_value(p: float) -> str:
+    """A p value with two digits, down to a thousandth; a dash where there is none."""
+    return NONE if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def verbatim(text: str) -> str:
+    """Generated text as inline code: nothing in it is markup, and a slash stands for a line end."""
+    return f"`` {text.replace('`', chr(39)).replace(chr(10), ' / ')} ``"
+
+
+def signed(value: float) -> str:
+    """A difference in nats with its sign."""
+    return f"{value:+.4f}".replace("-", "−")
