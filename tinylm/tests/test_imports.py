@@ -19,7 +19,7 @@ LAYERS = [
     ["download", "grammar", "models", "ngram", "optimizers", "paper", "parameters", "profiles", "serialise", "sister", "versions"],
     ["data", "ledger"],
     ["flops", "scoring"],
-    ["batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
+    ["averaging", "batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
     ["update"],
     ["train"],
     ["sweep"],
