@@ -102,9 +102,10 @@ class TransformerConfig(ModelConfig):
     """A causal Transformer; the defaults are the paper's (post-norm, learned positions, ReLU, dropout 0.1).
 
     `n_kv_head` 0 means as many as `n_head`. `attention_dropout` acts on the attention weights, `projection_dropout` after
-    the output projection, `ffn_dropout` after the FFN. `init`: `multihead` draws the attention input projection as
-    nn.MultiheadAttention does, `linear` as nn.Linear does, `scaled` draws every matrix from N(0, 0.02) and divides the
-    projections that write to the residual stream by sqrt(2 n_layer) (Radford et al. 2019).
+    the output projection, `ffn_dropout` after the FFN; `dropout_kind` variational shares a mask among the positions of a window,
+    but for the attention weights. `init`: `multihead` draws the attention input projection as nn.MultiheadAttention does, `linear`
+    as nn.Linear does, `scaled` draws every matrix from N(0, 0.02) and divides the projections that write to the residual stream by
+    sqrt(2 n_layer) (Radford et al. 2019), `zero_out` sets those to zero. `softcap` bounds the logits (0: not).
     """
 
     kind: ClassVar[str] = "transformer"
@@ -121,11 +122,13 @@ class TransformerConfig(ModelConfig):
     qk_norm: bool = False
     tied: bool = False
     bias: bool = True
-    init: Literal["multihead", "linear", "scaled"] = "multihead"
+    init: Literal["multihead", "linear", "scaled", "zero_out"] = "multihead"
+    softcap: float = 0.0
     embedding_dropout: float = 0.0
     attention_dropout: float = 0.1
     projection_dropout: float = 0.0
     ffn_dropout: float = 0.1
+    dropout_kind: Literal["element", "variational"] = "element"
 
     @property
     def d_head(self) -> int:
@@ -147,6 +150,36 @@ class TransformerConfig(ModelConfig):
         odd_rope = self.position == "rope" and self.d_head % 2 == 1
         self.require(not odd_rope, f"RoPE rotates pairs, but the head width d_model/n_head={self.d_head} is odd; change n_head or d_model")
         self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LSTMConfig(ModelConfig):
+    """Layers of LSTM that start each window from zero states; `d_embedding` 0 means as wide as the layers, `d_model`.
+
+    Dropout acts on the embedding, between layers (`layer_dropout`) and before the vocabulary head (`output_dropout`).
+    """
+
+    kind: ClassVar[str] = "lstm"
+    n_layer: int = 2
+    d_model: int = 128
+    d_embedding: int = 0
+    tied: bool = False
+    embedding_dropout: float = 0.0
+    layer_dropout: float = 0.0
+    output_dropout: float = 0.0
+    dropout_kind: Literal["element", "variational"] = "element"
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Width of the embedding, then of each layer."""
+        return (self.d_embedding or self.d_model, *(self.d_model,) * self.n_layer)
+
+    def check(self) -> None:
+        super().check()
+        self.require_positive("n_layer", "d_model")
+        self.require(self.d_embedding != self.d_model, "d_embedding=0 is the width of the layers; leave it out")  # one key a model
+        self.require(not (self.tied and self.d_embedding), "a tied head has the embedding's width; leave d_embedding out")
+        self.require_probability("embedding_dropout", "layer_dropout", "output_dropout")
 
 
 @dataclass(frozen=True, kw_only=True)

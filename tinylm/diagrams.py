@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from tinylm.config import ConfigError, LinearConfig, MLPConfig, ModelConfig, TransformerConfig
+from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, ModelConfig, TransformerConfig
 from tinylm.plots import COLOURS, STYLE, panels
 from tinylm.study import Planned
 
-FILLS = {"lookup": COLOURS[5], "matrix": COLOURS[1], "attention": COLOURS[2], "norm": "#d9d9d9"}
+FILLS = {"lookup": COLOURS[5], "matrix": COLOURS[1], "attention": COLOURS[2], "recurrence": COLOURS[4], "norm": "#d9d9d9"}
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,12 @@ def _(config: TransformerConfig) -> list[Stage]:
     pairs = [(normalise, branch) if config.norm_place == "pre" else (branch, normalise) for branch in branches]
     block = [stage for pair in pairs for stage in pair]
     return [_embedding(config.d_model), Stage(f"+ {positions}", "lookup"), *block, Stage(norm, "norm"), _head(config.d_model)]
+
+
+@stages.register
+def _(config: LSTMConfig) -> list[Stage]:
+    layer = Stage(f"LSTM, 4 gates\nwidth {config.d_model}", "recurrence", config.n_layer)
+    return [_embedding(config.widths[0]), layer, _head(config.d_model)]
 
 
 def _embedding(d_model: int) -> Stage:

@@ -3,7 +3,7 @@
 Counted too: the matrix products of an optimizer, once a step. Ignored: lookups, norms, softmax, activations, residual sums, averaging of
 weights, and all evaluation.
 Attention scores are full T x T (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
-under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention as zero.
+under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention and LSTMs as zero.
 """
 
 import itertools
@@ -11,7 +11,17 @@ import math
 from dataclasses import dataclass
 from functools import singledispatch
 
-from tinylm.config import ConfigError, LinearConfig, MLPConfig, ModelConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import (
+    ConfigError,
+    LinearConfig,
+    LSTMConfig,
+    MLPConfig,
+    ModelConfig,
+    NgramConfig,
+    RunSpec,
+    TrainConfig,
+    TransformerConfig,
+)
 from tinylm.data import CorpusInfo
 
 Parts = dict[str, int]
@@ -53,6 +63,17 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
 
 
 @forward_parts.register
+def _(config: LSTMConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    """Four gates, each with an input and a recurrent matrix, at every position: the recurrence spares none, so `n_out` does not matter.
+
+    The initial states are zero; their products, and the gradient into them, count as the others' because PyTorch's kernels compute them.
+    """
+    per_position = [2 * 4 * config.d_model * (n_in + config.d_model) for n_in in config.widths[:-1]]
+    recurrence = config.context_length * sum(per_position)
+    return {"embedding": 0, "recurrence": recurrence, "head": 2 * config.d_model * vocab_size * n_scored}
+
+
+@forward_parts.register
 def _(config: NgramConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
     return {"counts": 0}
 
@@ -88,6 +109,12 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
 
 
 @n_params.register
+def _(config: LSTMConfig, vocab_size: int) -> int:
+    layers = sum(4 * config.d_model * (n_in + config.d_model + 2) for n_in in config.widths[:-1])  # two biases, as PyTorch has them
+    return vocab_size * config.widths[0] + layers + vocab_size + (0 if config.tied else vocab_size * config.d_model)
+
+
+@n_params.register
 def _(config: NgramConfig, vocab_size: int) -> int:
     return 0
 
@@ -111,6 +138,12 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
     return (attention + ffn) * config.n_layer
+
+
+@hidden_shapes.register
+def _(config: LSTMConfig) -> list[tuple[int, int]]:
+    gates = 4 * config.d_model
+    return [shape for n_in in config.widths[:-1] for shape in ((gates, n_in), (gates, config.d_model))]
 
 
 def optimizer_flops(spec: RunSpec) -> int:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from tinylm import checkpoint, corpus_stats, cpu, versions
+from tinylm.averaging import AVERAGES
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
@@ -91,6 +92,7 @@ class _Run:
         cpu.prepare()
         torch.manual_seed(spec.seed)
         self.model = build(spec.model, corpus.info.vocab_size).to(device)
+        self.average = AVERAGES[spec.train.average](self.model, spec.train)
         self.tokens = {split: self._on_device(getattr(corpus, split)) for split in ("train", "valid", "test")}
         self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps)
         self.best = {}
@@ -115,6 +117,7 @@ class _Run:
             batch = starts[place * self.starts.batch_size : (place + 1) * self.starts.batch_size]
             loss_sum += self.update(batch, self.history.step) * len(batch)
             self.history.step += 1
+            self.average.update(self.history.step)
             self.history.loss_windows += len(batch)
             due = self.history.step in self.eval_steps
             if not due and self.history.step % CHECK_EVERY and time.perf_counter() - looked < LOOK_AFTER:
@@ -143,7 +146,7 @@ class _Run:
     def _validate(self) -> bool:
         """Score the validation range, add a point to the curve, keep the weights if they are the ones to test; whether it was finite."""
         history = self.history
-        nll = float(token_nlls(self.model, self.tokens["valid"], self.spec).mean(dtype=np.float64))
+        nll = float(token_nlls(self.average.model, self.tokens["valid"], self.spec).mean(dtype=np.float64))
         if not math.isfinite(nll):
             return False
         spent = self._spent()
@@ -152,14 +155,19 @@ class _Run:
         history.loss_sum, history.loss_windows = 0.0, 0
         if self.spec.train.keep == "last" or nll < history.best_nll:
             history.best_nll, history.best_step = nll, history.step
-            self.best = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
+            self.best = {name: t.detach().clone() for name, t in self.average.model.state_dict().items()}
         return True
 
     def save(self) -> None:
         """Write the checkpoint, if the caller asked for one."""
         if self.hooks.checkpoint is None:
             return
-        groups = {"model": self.model.state_dict(), "best": self.best, "random": checkpoint.random_states()}
+        groups = {
+            "model": self.model.state_dict(),
+            "average": self.average.tensors(),
+            "best": self.best,
+            "random": checkpoint.random_states(),
+        }
         groups["optimizer"] = checkpoint.optimizer_tensors(self.update.optimizer)
         tensors = {name: t for prefix, group in groups.items() for name, t in checkpoint.with_prefix(prefix, group).items()}
         checkpoint.save(self.hooks.checkpoint, tensors, asdict(self.history) | {"version": versions.current(self.spec)})
@@ -172,6 +180,7 @@ class _Run:
         if facts.pop("version") != versions.current(self.spec):
             return
         self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+        self.average.restore(checkpoint.under_prefix("average", tensors))
         self.best = {name: t.to(self.device) for name, t in checkpoint.under_prefix("best", tensors).items()}
         checkpoint.restore_optimizer(self.update.optimizer, checkpoint.under_prefix("optimizer", tensors))
         checkpoint.restore_random_states(checkpoint.under_prefix("random", tensors))

@@ -29,6 +29,7 @@ PRESETS = {
     "mlp": Preset("mlp", {}),
     "self-attention": Preset("transformer", {"n_layer": 1}, 4),
     "transformer": Preset("transformer", {"n_layer": 3}, 2),
+    "lstm": Preset("lstm", {}),
 }
 EVAL_TOKENS, EVALS = 10_000, 4  # the paper's scored tokens; validations of a run that is not counted in epochs
 
@@ -52,7 +53,8 @@ NUMBER = {"type": _number, "metavar": "N"}
 FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "model.context_length": ("--context-length", NUMBER, "tokens the model reads (128)"),
     "model.d_model": ("--d-model", NUMBER, "width (128)"),
-    "model.n_layer": ("--layers", NUMBER, "blocks of an attention model (self-attention 1, transformer 3)"),
+    "model.n_layer": ("--layers", NUMBER, "blocks of an attention model, layers of an LSTM (self-attention 1, transformer 3, lstm 2)"),
+    "model.d_embedding": ("--d-embedding", NUMBER, "width of the LSTM's embedding (that of its layers)"),
     "model.n_head": ("--heads", NUMBER, "attention heads (4)"),
     "model.n_kv_head": ("--kv-heads", NUMBER, "key and value heads, fewer share them (as many as heads)"),
     "model.d_ff": ("--d-ff", NUMBER, "width of the FFN (self-attention 4, transformer 2 times the width)"),

@@ -6,6 +6,7 @@ Every model maps tokens x_BT to logits_BNV of the last N positions and computes 
 
 from tinylm.models.base import LanguageModel, build, n_params
 from tinylm.models.feedforward import MLP, Linear
+from tinylm.models.lstm import LSTM
 from tinylm.models.transformer import Transformer
 
-__all__ = ["MLP", "LanguageModel", "Linear", "Transformer", "build", "n_params"]
+__all__ = ["LSTM", "MLP", "LanguageModel", "Linear", "Transformer", "build", "n_params"]

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
-from tinylm.models.dropout import Dropout, keep_mask, keep_scale
+from tinylm.models.dropout import DROPOUTS, keep_mask, keep_scale
 from tinylm.models.layers import NoRotation, Rotary, last
 
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
@@ -28,7 +28,7 @@ class Attention(nn.Module):
         self.key_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.rotate = Rotary(config) if config.position == "rope" else NoRotation()
         self.weights_dropout = config.attention_dropout
-        self.dropout = Dropout(config.projection_dropout)
+        self.dropout = DROPOUTS[config.dropout_kind](config.projection_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
         n_batch, n_positions, width = x_BTD.shape

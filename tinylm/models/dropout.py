@@ -33,4 +33,18 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        return (x * keep_mask(x.shape, self.p, x.device)).mul_(keep_scale(self.p))
+        return (x * keep_mask(self.mask_shape(x), self.p, x.device)).mul_(keep_scale(self.p))
+
+    def mask_shape(self, x: Tensor) -> torch.Size | tuple[int, ...]:
+        """The shape of the mask, which broadcasts to that of `x`."""
+        return x.shape
+
+
+class VariationalDropout(Dropout):
+    """Dropout of x_BTD with one mask for all positions of a window (Gal and Ghahramani 2016)."""
+
+    def mask_shape(self, x: Tensor) -> tuple[int, ...]:
+        return (x.shape[0], 1, x.shape[2])
+
+
+DROPOUTS = {"element": Dropout, "variational": VariationalDropout}

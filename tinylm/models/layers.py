@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
-from tinylm.models.dropout import Dropout
+from tinylm.models.dropout import DROPOUTS
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
@@ -51,6 +51,17 @@ class LearnedPositions(nn.Module):
         return x_BTD + self.embedding.weight[: x_BTD.shape[1]]
 
 
+class SoftCapped(nn.Linear):
+    """A linear layer whose outputs z become cap * tanh(z / cap), so that none exceeds the cap (Gemma 2, 2024)."""
+
+    def __init__(self, n_in: int, n_out: int, bias: bool, cap: float) -> None:
+        super().__init__(n_in, n_out, bias)
+        self.cap = cap
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.cap * torch.tanh(super().forward(x) / self.cap)
+
+
 class ReLUSquared(nn.Module):
     """max(x, 0)^2 (So et al. 2021)."""
 
@@ -66,7 +77,7 @@ class FFN(nn.Module):
         self.up = nn.Linear(config.d_model, config.d_ff, bias=config.bias)
         self.activation = activation
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
-        self.dropout = Dropout(config.ffn_dropout)
+        self.dropout = DROPOUTS[config.dropout_kind](config.ffn_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
         return self.dropout(self.down(self.activation(self.up(last(x_BTD, n_out)))))
@@ -79,7 +90,7 @@ class SwiGLU(nn.Module):
         super().__init__()
         self.up = nn.Linear(config.d_model, 2 * config.d_ff, bias=config.bias)
         self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
-        self.dropout = Dropout(config.ffn_dropout)
+        self.dropout = DROPOUTS[config.dropout_kind](config.ffn_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
         gate, value = self.up(last(x_BTD, n_out)).chunk(2, -1)
@@ -115,3 +126,10 @@ ACTIVATIONS = {"relu": functools.partial(nn.ReLU, inplace=True), "gelu": nn.GELU
 def ffn(config: TransformerConfig) -> nn.Module:
     """The position-wise layer that `config.ffn` names (`none` is the Transformer's business: it leaves the branch out)."""
     return SwiGLU(config) if config.ffn == "swiglu" else FFN(config, ACTIVATIONS[config.ffn]())
+
+
+def vocabulary_head(config: TransformerConfig, vocab_size: int) -> nn.Linear:
+    """The layer from states to logits, capped where `config.softcap` says so."""
+    if config.softcap:
+        return SoftCapped(config.d_model, vocab_size, config.bias, config.softcap)
+    return nn.Linear(config.d_model, vocab_size, bias=config.bias)

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models.attention import Attention
 from tinylm.models.base import LanguageModel, build
-from tinylm.models.dropout import Dropout
-from tinylm.models.layers import NORMS, RESIDUALS, LearnedPositions, ffn
+from tinylm.models.dropout import DROPOUTS
+from tinylm.models.layers import NORMS, RESIDUALS, LearnedPositions, ffn, vocabulary_head
+
+RESIDUAL_WRITERS = (".out", ".down")  # how the names end of the projections that write to the residual stream
 
 
 class Block(nn.Module):
@@ -41,10 +43,10 @@ class Transformer(LanguageModel):
         self.context_length = config.context_length
         self.embedding = nn.Embedding(vocab_size, config.d_model)
         self.positions = LearnedPositions(config) if config.position == "learned" else nn.Identity()
-        self.dropout = Dropout(config.embedding_dropout)
+        self.dropout = DROPOUTS[config.dropout_kind](config.embedding_dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.norm = NORMS[config.norm](config.d_model)
-        self.head = nn.Linear(config.d_model, vocab_size, bias=config.bias)
+        self.head = vocabulary_head(config, vocab_size)
         INITIALISERS[config.init](self, config)
         if config.tied:
             self.head.weight = self.embedding.weight
@@ -81,12 +83,20 @@ def _init_scaled(model: Transformer, config: TransformerConfig) -> None:
     """N(0, 0.02) everywhere, zero biases, projections into the residual stream divided by sqrt(2 n_layer) (Radford et al. 2019)."""
     for name, module in model.named_modules():
         if isinstance(module, nn.Linear | nn.Embedding):
-            writes_to_stream = name.endswith((".out", ".down"))
-            module.weight.normal_(0, 0.02 / math.sqrt(2 * config.n_layer) if writes_to_stream else 0.02)
+            module.weight.normal_(0, 0.02 / math.sqrt(2 * config.n_layer) if name.endswith(RESIDUAL_WRITERS) else 0.02)
         if isinstance(module, nn.Linear) and module.bias is not None:
             module.bias.zero_()
 
 
-INITIALISERS = {"linear": _init_linear, "multihead": _init_multihead, "scaled": _init_scaled}
+@torch.no_grad()
+def _init_zero_out(model: Transformer, config: TransformerConfig) -> None:
+    """As `scaled`, but projections into the residual stream start at zero: a pre-norm block starts as the identity."""
+    _init_scaled(model, config)
+    for name, module in model.named_modules():
+        if name.endswith(RESIDUAL_WRITERS):
+            module.weight.zero_()
+
+
+INITIALISERS = {"linear": _init_linear, "multihead": _init_multihead, "scaled": _init_scaled, "zero_out": _init_zero_out}
 
 build.register(TransformerConfig, Transformer)

@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from tinylm.config import LinearConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, CorpusInfo
 
 VOCAB_SIZE = 11
@@ -11,6 +11,8 @@ SIZES = {"train": 4000, "valid": 500, "test": 600}
 LINEAR = LinearConfig(context_length=4, d_model=6)
 MLP = MLPConfig(context_length=4, d_model=6, d_hidden=10, n_hidden=3, dropout=0.1)
 TRANSFORMER = TransformerConfig(context_length=8, n_layer=2, n_head=2, d_model=16, d_ff=24)
+
+LSTM = LSTMConfig(context_length=8, n_layer=2, d_model=12, d_embedding=10)
 
 
 def markov_corpus() -> Corpus:
@@ -53,6 +55,7 @@ def transformer_configs(draw) -> TransformerConfig:
         tied=draw(st.booleans()),
         bias=draw(st.booleans()),
         init=draw(st.sampled_from(["multihead", "linear"])),
+        softcap=draw(st.sampled_from([0.0, 5.0])),
         attention_dropout=0.0,
         ffn_dropout=0.0,
     )
@@ -67,3 +70,16 @@ def feedforward_configs(draw) -> LinearConfig | MLPConfig:
     uniform = st.fixed_dictionaries({"d_hidden": st.integers(1, 8), "n_hidden": st.integers(1, 3)})
     uneven = st.fixed_dictionaries({"hidden_widths": st.lists(st.integers(1, 8), min_size=2, max_size=4, unique=True)})
     return MLPConfig(**shape, **draw(uniform | uneven), activation=draw(st.sampled_from(["relu", "gelu"])), dropout=0.0)
+
+
+@st.composite
+def lstm_configs(draw) -> LSTMConfig:
+    """Any small LSTM, without dropout."""
+    width, tied = draw(st.integers(2, 8)), draw(st.booleans())
+    return LSTMConfig(
+        context_length=draw(st.integers(1, 7)),
+        n_layer=draw(st.integers(1, 3)),
+        d_model=width,
+        d_embedding=0 if tied else draw(st.integers(0, 9).filter(lambda d: d != width)),
+        tied=tied,
+    )

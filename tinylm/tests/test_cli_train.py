@@ -8,6 +8,7 @@ from records import made
 
 from tinylm import bundle, ledger, paths, study, sweep
 from tinylm.__main__ import main
+from tinylm.config import LSTMConfig
 
 SMOKE = "train --missing --profile smoke"
 
@@ -86,6 +87,14 @@ def test_single_runs_are_found_again(call, trained):
     code, out, _ = call(line)
     assert code == 0 and out.startswith("2 runs, 2 recorded, 0 to train") and "3.2500 +- 0.0500" in out
     assert len(trained.calls) == 1
+
+
+def test_an_lstm_with_muon_from_the_command_line(call, trained):
+    line = "train --corpus grammar-char --model lstm --layers 1 --d-model 8 --d-embedding 6 --optimizer muon --steps 20"
+    assert call(f"{line} --set train.adam_lr=2e-3 train.average=ema model.output_dropout=0.3")[0] == 0
+    spec = trained.calls[0][0][0].spec
+    assert spec.model == LSTMConfig(n_layer=1, d_model=8, d_embedding=6, output_dropout=0.3)
+    assert (spec.train.optimizer, spec.train.adam_lr, spec.train.average) == ("muon", 2e-3, "ema")
 
 
 def test_a_diverged_single_run_is_a_failure(call, trained):

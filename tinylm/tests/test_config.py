@@ -6,9 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import feedforward_configs, transformer_configs
+from specs import feedforward_configs, lstm_configs, transformer_configs
 
-from tinylm.config import ConfigError, LinearConfig, MLPConfig, ModelConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import (
+    ConfigError,
+    LinearConfig,
+    LSTMConfig,
+    MLPConfig,
+    ModelConfig,
+    NgramConfig,
+    RunSpec,
+    TrainConfig,
+    TransformerConfig,
+)
 from tinylm.serialise import model_kinds, spec_from_dict, to_dict
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
@@ -24,6 +34,8 @@ GOLDEN_KEYS = {
     "58dcb1669c94cfed": RunSpec(corpus="ptb", model=NgramConfig(order=3), train=TrainConfig(epochs=1, train_tokens=80_000)),
 }
 
+KINDS = (LinearConfig, MLPConfig, TransformerConfig, LSTMConfig, NgramConfig)
+
 trains = st.builds(
     TrainConfig,
     flops=st.integers(1, 10**18),
@@ -36,7 +48,7 @@ trains = st.builds(
     schedule=st.sampled_from(["constant", "cosine", "linear"]),
     keep=st.sampled_from(["best", "last"]),
 )
-models = st.one_of(transformer_configs(), feedforward_configs(), st.builds(NgramConfig, order=st.integers(0, 8)))
+models = st.one_of(transformer_configs(), feedforward_configs(), lstm_configs(), st.builds(NgramConfig, order=st.integers(0, 8)))
 
 
 @st.composite
@@ -145,6 +157,14 @@ def test_a_run_has_exactly_one_bound(bounds):
         (TransformerConfig, {"ffn_dropout": 1.0}, "ffn_dropout must be at most 0.999"),
         (TransformerConfig, {"position": "alibi"}, "learned, rope, none"),
         (TransformerConfig, {"qk_norm": 1}, "needs a bool"),
+        (TransformerConfig, {"softcap": -1}, "must not be negative"),
+        (TransformerConfig, {"dropout_kind": "weight"}, "element, variational"),
+        (TransformerConfig, {"init": "zero"}, "scaled, zero_out"),
+        (LSTMConfig, {"n_layer": 0}, "n_layer must be at least 1"),
+        (LSTMConfig, {"d_model": 0}, "d_model must be at least 1"),
+        (LSTMConfig, {"d_embedding": 128}, "d_embedding=0 is the width of the layers; leave it out"),
+        (LSTMConfig, {"tied": True, "d_embedding": 64}, "leave d_embedding out"),
+        (LSTMConfig, {"output_dropout": 1}, "output_dropout must be at most 0.999"),
         (LinearConfig, {"d_model": 0}, "d_model must be at least 1"),
         (LinearConfig, {"context_length": 0}, "context_length must be at least 1"),
         (MLPConfig, {"d_hidden": 0}, "d_hidden must be at least 1"),
@@ -211,7 +231,7 @@ def test_an_unknown_kind_lists_the_known_ones(model):
 
 def test_every_kind_is_known_by_its_tag():
     kinds = model_kinds()
-    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "ngram")} == {LinearConfig, MLPConfig, TransformerConfig, NgramConfig}
+    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "ngram")} == set(KINDS)
     assert all(issubclass(kind, ModelConfig) and kind.kind == tag for tag, kind in kinds.items())
 
 

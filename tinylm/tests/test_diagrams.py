@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import pytest
 
 from tinylm import diagrams, study
-from tinylm.config import ConfigError, LinearConfig, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, NgramConfig, TransformerConfig
 
 PLAN = study.section_plan("architectures", "full")
 
@@ -38,6 +38,11 @@ def test_sizes_are_those_of_the_config():
     layers = [stage.text for stage in diagrams.stages(MLPConfig(activation="gelu", hidden_widths=(8, 16)))][-2:]
     assert layers[0].startswith("linear 8 → 16\nGELU") and layers[1].startswith("linear 16 → V")
     assert diagrams.stages(replace(TransformerConfig(), n_head=1))[2].text.startswith("attention, 1 head\n")
+
+
+def test_an_lstm_is_drawn_with_its_widths_and_depth():
+    embedding, layer, head = diagrams.stages(LSTMConfig(n_layer=3, d_model=200, d_embedding=64))
+    assert "V × 64" in embedding.text and "width 200" in layer.text and layer.repeats == 3 and "linear 200 → V" in head.text
 
 
 def test_a_column_a_model_without_the_counts():

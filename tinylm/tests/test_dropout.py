@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tinylm.models.dropout import LEVELS, Dropout, keep_mask, keep_scale
+from tinylm.models.dropout import LEVELS, Dropout, VariationalDropout, keep_mask, keep_scale
 
 CPU = torch.device("cpu")
 
@@ -54,3 +54,15 @@ def test_dropout_scales_what_it_keeps_in_training_only():
     layer.eval()
     assert layer(x) is x
     assert Dropout(0.0)(x) is x
+
+
+def test_variational_dropout_drops_the_same_elements_at_every_position():
+    torch.manual_seed(0)
+    layer, x = VariationalDropout(0.25), torch.full((50, 7, 40), 3.0)
+    out = layer(x)
+    assert torch.equal(out, out[:, :1].expand_as(out))
+    assert not torch.equal(out[0], out[1])
+    assert set(out.unique().tolist()) == {0.0, 4.0}
+    assert out.mean() == pytest.approx(3, abs=0.15)
+    layer.eval()
+    assert layer(x) is x

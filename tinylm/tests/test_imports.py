@@ -32,7 +32,7 @@ LAYERS = [
     ],
     ["data", "ledger"],
     ["corpus_stats", "flops", "scoring"],
-    ["batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
+    ["averaging", "batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
     ["update"],
     ["adaptive", "train"],
     ["sweep"],

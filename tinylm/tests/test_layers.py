@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config import TransformerConfig
-from tinylm.models.layers import FFN, LearnedPositions, PostNorm, PreNorm, ReLUSquared, Rotary, SwiGLU, ffn
+from tinylm.models.layers import FFN, LearnedPositions, PostNorm, PreNorm, ReLUSquared, Rotary, SoftCapped, SwiGLU, ffn
 
 CONFIG = TransformerConfig(context_length=32, d_model=12, n_head=2, d_ff=5, ffn_dropout=0.0, position="rope", rope_base=100.0)
 
@@ -78,3 +78,12 @@ def test_residual_branches():
     x = torch.arange(6.0).view(1, 3, 2)
     assert torch.equal(PostNorm(Double(), AddOne())(x, 2), 3 * x[:, -2:] + 1)
     assert torch.equal(PreNorm(Double(), AddOne())(x, 2), x[:, -2:] + 2 * (x[:, -2:] + 1))
+
+
+def test_a_soft_cap_bounds_logits_and_leaves_small_ones():
+    head = SoftCapped(3, 5, False, 2.0)
+    x = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    z = x @ head.weight.T
+    torch.testing.assert_close(head(x), 2 * torch.tanh(z / 2))
+    assert head(1e3 * x).abs().max() <= 2
+    torch.testing.assert_close(head(1e-3 * x), 1e-3 * z)

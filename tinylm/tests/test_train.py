@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
+from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm import checkpoint, ledger, train, versions
 from tinylm.checkpoint import CheckpointError
@@ -20,6 +20,7 @@ DROPOUT = dataclasses.replace(TRANSFORMER, embedding_dropout=0.1, projection_dro
 RUN = {"epochs": 2, "n_evals": 4, "lr": 3e-3}  # 16 steps of 4 windows, every 8th of 2
 ADAMW = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine", "warmup": 0.5, "clip": 0.5, "beta2": 0.95}
 MUON = {"optimizer": "muon", "adam_lr": 1e-3, "weight_decay": 0.1, "schedule": "wsd", "decay": 0.5, "clip": 0.5}
+EMA = {"average": "ema", "ema_decay": 0.6}
 MOVED = (
     "these numbers moved: bump the version of the {} in tinylm/versions.py, which makes the published records stale, "
     "or undo the change that moved them"
@@ -86,10 +87,14 @@ def stop_at(*calls):
     return lambda: next(counter) in calls
 
 
-@pytest.mark.parametrize("settings", [{}, ADAMW, MUON], ids=["last adam", "all adamw", "last muon"])
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [(DROPOUT, {}), (DROPOUT, ADAMW), (DROPOUT, MUON), (DROPOUT, EMA), (dataclasses.replace(LSTM, layer_dropout=0.1), MUON | EMA)],
+    ids=["last adam", "all adamw", "last muon", "averaged", "lstm muon averaged"],
+)
 @pytest.mark.parametrize("stops", [(1,), (7, 1, 1), (3, 5, 3), (8,), (15,)], ids=str)
-def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step, settings, stops):
-    planned = spec(DROPOUT, **RUN, **settings)
+def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step, model, settings, stops):
+    planned = spec(model, **RUN, **settings)
     whole = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "whole"))
     state = tmp_path / "state"
     for n_steps in stops:
@@ -222,6 +227,35 @@ def test_the_training_loss_is_the_mean_over_windows_of_any_batch_size(corpus, n_
     assert np.average([point["train_nll"] for point in curve], weights=windows) == pytest.approx(nll_N.mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("keep", ["best", "last"])
+def test_averaged_weights_are_scored_and_kept(corpus, tmp_path, keep):
+    settings = RUN | {"n_evals": 16, "keep": keep}
+    curve = train.train(spec(DROPOUT, **settings, **EMA), corpus, hooks=Hooks(weights=tmp_path / "averaged")).curve
+    mean: dict[str, torch.Tensor] = {}
+    for step in range(1, 17):  # the weights after every step, from runs that are ended there
+        path, shorter = tmp_path / f"{step}", spec(DROPOUT, **settings | {"epochs": 0, "steps": step, "n_evals": 1})
+        last = train.train(shorter, corpus, hooks=Hooks(weights=path))
+        assert last.curve[0]["valid_nll"] != curve[step - 1]["valid_nll"]
+        torch.manual_seed(0)
+        mean = mean or build(DROPOUT, VOCAB_SIZE).state_dict()
+        decay = min(0.6, (1 + step) / (10 + step))
+        mean = {name: decay * mean[name] + (1 - decay) * new for name, new in load_file(path).items()}
+        model = build(DROPOUT, VOCAB_SIZE)
+        model.load_state_dict(mean)
+        nll = token_nlls(model, torch.from_numpy(corpus.valid.astype(np.int32)), shorter).mean()
+        assert curve[step - 1]["valid_nll"] == pytest.approx(nll, rel=1e-5)
+        if keep == "last" or min(curve, key=lambda point: point["valid_nll"])["step"] == step:
+            kept = mean
+    for name, tensor in load_file(tmp_path / "averaged").items():
+        torch.testing.assert_close(tensor, kept[name])
+
+
+def test_averaging_leaves_the_training_as_it_is(corpus):
+    plain, averaged = (train.train(spec(DROPOUT, **RUN, **settings), corpus) for settings in ({}, EMA))
+    assert [point["train_nll"] for point in plain.curve] == [point["train_nll"] for point in averaged.curve]
+    assert plain.flops == averaged.flops
+
+
 @pytest.mark.parametrize("steps", [1, 3, 200])
 @pytest.mark.parametrize("keep", ["best", "last"])
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
@@ -268,8 +302,13 @@ def test_seeds_give_other_runs_and_the_same_seed_the_same(corpus):
     [
         (LINEAR, {"lr": 0.02}),
         (dataclasses.replace(TRANSFORMER, n_layer=1), {"lr": 0.01, "loss_at": "all", "optimizer": "adamw", "schedule": "cosine"}),
+        (
+            dataclasses.replace(TRANSFORMER, n_layer=1),
+            {"lr": 0.02, "loss_at": "all", "optimizer": "muon", "schedule": "wsd", "average": "ema"},
+        ),
+        (LSTM, {"lr": 0.03, "loss_at": "all", "optimizer": "adamw", "schedule": "wsd"}),
     ],
-    ids=["linear", "transformer"],
+    ids=["linear", "transformer", "muon averaged", "lstm"],
 )
 def test_models_learn_what_follows_what(corpus, model, settings):
     """Below the unigram entropy by far, and not below what the noise allows."""

@@ -204,6 +204,45 @@ def test_scaled_initialisation(wide):
         assert not module.bias.any()
 
 
+def test_zero_out_starts_every_block_as_the_identity(wide):
+    models = []
+    for init in ("scaled", "zero_out"):
+        torch.manual_seed(0)
+        models.append(build(dataclasses.replace(wide, init=init, norm_place="pre"), 500).eval())
+    scaled, model = models
+    for block, drawn in zip(model.blocks, scaled.blocks, strict=True):
+        for branch, other in ((block.attention.layer, drawn.attention.layer), (block.ffn[0].layer, drawn.ffn[0].layer)):
+            for name, parameter in branch.named_parameters():
+                same = torch.equal(parameter, dict(other.named_parameters())[name])
+                assert same != name.startswith(("out.weight", "down.weight")) and (same or not parameter.any())
+    x_BT = torch.randint(500, (2, 64))
+    stream_BTD = model.positions(model.embedding(x_BT))
+    torch.testing.assert_close(model(x_BT, 1), model.head(model.norm(stream_BTD[:, -1:])))
+    model(x_BT, 1).sum().backward()
+    assert all(block.attention.layer.out.weight.grad.any() for block in model.blocks)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_soft_cap_bounds_the_logits(tied):
+    config = dataclasses.replace(PAPER, tied=tied)
+    torch.manual_seed(0)
+    model, capped = build(config, VOCAB_SIZE), build(dataclasses.replace(config, softcap=0.7), VOCAB_SIZE)
+    capped.load_state_dict(model.state_dict())
+    x_BT = distinct_tokens(PAPER)
+    torch.testing.assert_close(capped(x_BT, 9), 0.7 * torch.tanh(model(x_BT, 9) / 0.7))
+
+
+@pytest.mark.parametrize("place", ["embedding", "projection", "ffn"])
+def test_variational_dropout_is_one_mask_a_window(place):
+    config = dataclasses.replace(PAPER, dropout_kind="variational", norm_place="pre", init="scaled", **{f"{place}_dropout": 0.5})
+    model = build(config, VOCAB_SIZE)
+    module = {"embedding": model, "projection": model.blocks[0].attention.layer, "ffn": model.blocks[0].ffn[0].layer}[place].dropout
+    ones = torch.ones(3, 9, 16)
+    out = module(ones)
+    assert not torch.equal(out, module(ones))
+    assert torch.equal(out, out[:, :1].expand_as(out)) and out.unique().numel() == 2
+
+
 def test_an_initialisation_follows_the_seed():
     models = []
     for seed in (0, 0, 1):

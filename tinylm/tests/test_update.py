@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
+from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm import train
 from tinylm.config import ConfigError, TransformerConfig
@@ -50,7 +50,7 @@ def test_a_step_is_plain_pytorchs_step(corpus):
 
 # Without biases: a key's bias has no gradient but rounding's, which Adam makes as large as any other.
 @pytest.mark.parametrize(
-    "config", [dataclasses.replace(PLAIN, bias=False), LINEAR, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind
+    "config", [dataclasses.replace(PLAIN, bias=False), LINEAR, LSTM, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind
 )
 @pytest.mark.parametrize("micro_batch", [1, 2, 3])
 def test_a_batch_in_parts_is_the_same_batch(corpus, config, micro_batch):
@@ -91,7 +91,7 @@ def test_bf16_trains_every_architecture_and_scores_in_fp32(corpus):
     tied = TransformerConfig(
         context_length=8, n_layer=1, n_head=2, d_model=16, d_ff=24, tied=True, position="rope", norm="rms", qk_norm=True
     )
-    for config in (LINEAR, MLP, tied):
+    for config in (LINEAR, LSTM, MLP, tied):
         record = train.train(spec(config, precision="bf16", steps=60, lr=1e-2), corpus)
         assert record.test.nll < record.curve[0]["train_nll"]
 
@@ -146,7 +146,7 @@ def test_a_recorded_step_of_muon_is_the_step(corpus):
 
 
 @needs_cuda
-@pytest.mark.parametrize("config", [PLAIN, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind)
+@pytest.mark.parametrize("config", [PLAIN, LSTM, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind)
 def test_a_recorded_step_is_the_step(corpus, config):
     (plain, kept), (recorded, model) = (updated(spec(config), corpus, device="cuda", make=make) for make in (Update, CapturedUpdate))
     torch.testing.assert_close(recorded, plain, rtol=1e-4, atol=1e-5)

@@ -1,0 +1,50 @@
+"""Which weights a run scores and keeps: the trained ones, or a running mean of them."""
+
+import copy
+
+from torch import Tensor
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from tinylm.config import TrainConfig
+from tinylm.models import LanguageModel
+
+
+class Trained:
+    """The weights as they are trained; `model` holds what is scored and kept."""
+
+    def __init__(self, model: LanguageModel, train: TrainConfig) -> None:
+        self.model = model
+
+    def update(self, step: int) -> None:
+        """Take in the weights after `step` updates."""
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What a checkpoint needs beside the trained weights."""
+        return {}
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """Put back what `tensors` took."""
+
+
+class Ema(Trained):
+    """An exponential moving average of the weights after every step, in a model of its own; costs no matrix product.
+
+    The decay is min(ema_decay, (1 + step) / (10 + step)), so that the initial weights do not weigh on a short run (Abadi et al. 2016,
+    TensorFlow's ExponentialMovingAverage).
+    """
+
+    def __init__(self, model: LanguageModel, train: TrainConfig) -> None:
+        self.trained, self.model, self.decay = model, copy.deepcopy(model), train.ema_decay
+
+    def update(self, step: int) -> None:
+        average = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))
+        average(list(self.model.parameters()), list(self.trained.parameters()), step)
+
+    def tensors(self) -> dict[str, Tensor]:
+        return self.model.state_dict()
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        self.model.load_state_dict(tensors)
+
+
+AVERAGES = {"none": Trained, "ema": Ema}
