@@ -7,7 +7,8 @@ from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 from torch import nn
 
 from tinylm import evaluate
-from tinylm.config import ConfigError
+from tinylm.config import ConfigError, NgramConfig
+from tinylm.counts import count_record
 from tinylm.evaluate import token_nlls
 from tinylm.models import build
 
@@ -97,3 +98,13 @@ def test_scoring_turns_dropout_off_and_leaves_mode_and_random_state(training):
     assert model.training is training
     assert np.array_equal(first, second)
     assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("context", [2, 4, 8])
+def test_a_whole_split_is_scored_at_any_context_and_counts_score_the_same_tokens(corpus, context):
+    torch.manual_seed(0)
+    model, ids = build(TRANSFORMER, VOCAB_SIZE), torch.from_numpy(corpus.test.astype(np.int32))
+    whole = spec(loss_at="all", eval_stride=2, eval_context=context, eval_tokens=0)
+    assert len(token_nlls(model, ids, whole)) == len(ids) - context
+    counted = count_record(spec(NgramConfig(order=2), epochs=1, eval_start=context, eval_tokens=0), corpus)
+    assert (counted.test.n_tokens, counted.test.start) == (len(ids) - context, context)
