@@ -44,7 +44,7 @@ MISTAKES = {
     "train --miss": "unrecognized arguments: --miss",
     "train --corpus grammar-char": "a single run needs --corpus and --model",
     "train --corpus shakespeare --model mlp": "unknown corpus 'shakespeare'; choose one of tiny_shakespeare",
-    "train --corpus grammar-char --model rnn": "invalid choice: 'lstm'",
+    "train --corpus grammar-char --model rnn": "invalid choice: 'rnn'",
     f"train {ONE} --section rope": "--profile and --section go with --missing",
     f"train {ONE} --heads 3": "n_head=3 does not divide d_model=128; choose a divisor",
     f"train {ONE} --heads 0": "n_head must be at least 1",
