@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint, cpu, versions
+from tinylm import checkpoint, cpu, versions, weights
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
@@ -187,7 +187,7 @@ class _Run:
             self.model.load_state_dict(self.best)
             scores = {split: self._score(split) for split in scores}
             if self.hooks.weights is not None:
-                checkpoint.save(self.hooks.weights, self.best, {"key": self.spec.key})
+                checkpoint.save(self.hooks.weights, self.best, weights.facts(self.spec, self.corpus))
         history = self.history
         windows = windows_at(history.step, self.starts.per_epoch, self.spec.train.batch_size)
         costs = {name: value * windows // self.cost.windows for name, value in asdict(self.cost).items()}  # less if it diverged

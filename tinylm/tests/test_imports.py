@@ -17,10 +17,11 @@ LAYERS = [
     ["checked"],
     ["config"],
     ["download", "grammar", "models", "ngram", "optimizers", "paper", "parameters", "profiles", "serialise", "sister", "versions"],
-    ["data", "ledger"],
+    ["ledger", "vocabulary"],
+    ["data"],
     ["flops", "scoring"],
     ["batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
-    ["update"],
+    ["update", "weights"],
     ["train"],
     ["sweep"],
 ]
@@ -48,6 +49,7 @@ TORCH_FREE = [
     "sister",
     "study",
     "tables",
+    "vocabulary",
 ]
 LIGHT = ["config", "data", "flops", "ledger", "parameters", "profiles", "paper", "scoring", "sister", "study"]
 
