@@ -116,8 +116,8 @@ def candidates(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> l
     else:
         found = [run.spec.key for run in _named(wanted, planned)]
     if not found:
-        names = ", ".join(dict.fromkeys(run.name for run in planned if run.section in ("architectures", "rope", "words")))
-        raise WeightsError(f"no run is called {wanted!r}; write a weights file, a key, or NAME or NAME@SEED with one of {names}, ...")
+        names = "; ".join(dict.fromkeys(run.name for run in planned if run.section in ("architectures", "rope", "words")))
+        raise WeightsError(f"no run is called {wanted!r}; write a weights file, a key, or NAME or NAME@SEED, where NAME is: {names}; ...")
     return found
 
 
