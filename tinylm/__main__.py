@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Sequence
 
-from tinylm.cli import bench, common, download, flops, ledger, status, train
+from tinylm.cli import bench, chat, common, download, evaluate, flops, generate, ledger, status, train
 from tinylm.config import TinylmError
 from tinylm.ledger import LedgerWarning
 
@@ -16,6 +16,7 @@ EXAMPLES = """
   python -m tinylm status                          what the published study still lacks
   python -m tinylm train --missing --minutes 9     train what it lacks for nine minutes; repeat to go on
   python -m tinylm train --corpus grammar-char --model transformer --steps 500
+  python -m tinylm generate --prompt "HAMLET:"     what a trained model makes of it; chat does so in turns
   python -m tinylm flops                           what the paper's runs cost, and what it says they cost
   python -m tinylm bench                           how fast this machine trains
 exit codes: 0 done, 1 work left or failed, 2 bad input, 130 interrupted"""
@@ -25,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands; each sets `run`, a function of the parsed arguments that returns the exit code."""
     parser = common.parser(argparse.ArgumentParser, "Train small language models under a counted compute budget.", EXAMPLES, prog="tinylm")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (train, status, flops, bench, ledger, download):
+    for module in (train, generate, chat, evaluate, status, flops, bench, ledger, download):
         module.add(commands)
     return parser
 

@@ -14,9 +14,8 @@ import numpy as np
 
 from tinylm import download, grammar, paths, speakers
 from tinylm.download import DataError
-from tinylm.grammar import EOS, SPLITS
-
-UNK = "<unk>"
+from tinylm.grammar import SPLITS
+from tinylm.vocabulary import UNK, Vocabulary, tokenise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,8 +40,9 @@ class Corpus:
     test: np.ndarray
 
     @cached_property
-    def _index(self) -> dict[str, int]:
-        return {token: i for i, token in enumerate(self.vocab)}
+    def vocabulary(self) -> Vocabulary:
+        """The tokens with the means to encode and decode."""
+        return Vocabulary(corpus=self.info.name, level=self.info.level, tokens=self.vocab)
 
     def split(self, name: str) -> np.ndarray:
         """The ids of one split, `train`, `valid` or `test`; another name raises DataError."""
@@ -52,18 +52,11 @@ class Corpus:
 
     def encode(self, text: str) -> np.ndarray:
         """The ids (n,) uint16 of a text; an unknown word becomes <unk> where the vocabulary has it, else DataError names the token."""
-        tokens = _tokens(text, self.info.level, EOS in self._index)
-        unknown = self._index.get(UNK)
-        strangers = sorted({token for token in tokens if token not in self._index})
-        if strangers and unknown is None:
-            known = repr("".join(self.vocab)) if self.info.level == "character" else f"{', '.join(self.vocab[-10:])} and more"
-            raise DataError(f"{self.info.name} has no {', '.join(map(repr, strangers[:5]))}; leave it out of the text. It has {known}")
-        return np.array([self._index.get(token, unknown) for token in tokens], dtype=np.uint16)
+        return self.vocabulary.encode(text)
 
     def decode(self, ids: np.ndarray) -> str:
         """The text of ids (n,): characters joined, words separated by one blank, <eos> as a new line."""
-        tokens = map(self.vocab.__getitem__, np.asarray(ids).tolist())
-        return "".join(tokens) if self.info.level == "character" else " ".join(tokens).replace(EOS, "\n")
+        return self.vocabulary.decode(ids)
 
 
 def names() -> list[str]:
@@ -194,23 +187,17 @@ def _decode(content: bytes) -> tuple[str, str]:
         return "", f"is not UTF-8 (byte {error.start:,})"
 
 
-def _tokens(text: str, level: str, eos: bool) -> list[str]:
-    if level == "character":
-        return list(text)
-    return (text.replace("\n", f" {EOS} ") if eos else text).split()
-
-
 def _vocabulary(texts: dict[str, str], level: str, eos: bool) -> tuple[str, ...]:
     """Characters of all splits, or words of train, sorted."""
     splits = SPLITS if level == "character" else ("train",)
-    return tuple(sorted(set().union(*(_tokens(texts[split], level, eos) for split in splits))))
+    return tuple(sorted(set().union(*(tokenise(texts[split], level, eos) for split in splits))))
 
 
 def _encode(texts: dict[str, str], vocab: tuple[str, ...], level: str, eos: bool) -> dict[str, np.ndarray]:
     """Ids per split, words outside the vocabulary as <unk>."""
     index = {token: i for i, token in enumerate(vocab)}
     unknown = index.get(UNK)
-    tokens = {split: _tokens(text, level, eos) for split, text in texts.items()}
+    tokens = {split: tokenise(text, level, eos) for split, text in texts.items()}
     return {s: np.fromiter((index.get(t, unknown) for t in words), np.uint16, len(words)) for s, words in tokens.items()}
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint, corpus_stats, cpu, versions
+from tinylm import checkpoint, corpus_stats, cpu, versions, weights
 from tinylm.averaging import AVERAGES
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
@@ -194,7 +194,7 @@ class _Run:
             self.model.load_state_dict(self.best)
             scores = {split: self._score(split) for split in scores}
             if self.hooks.weights is not None:
-                checkpoint.save(self.hooks.weights, self.best, {"key": self.spec.key})
+                checkpoint.save(self.hooks.weights, self.best, weights.facts(self.spec, self.corpus))
         history = self.history
         return RunRecord(
             spec=self.spec,

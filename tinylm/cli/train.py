@@ -28,7 +28,7 @@ from tinylm.cli.common import (
     table,
     whole,
 )
-from tinylm.ledger import RunRecord
+from tinylm.ledger import Ledger, RunRecord
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
 
@@ -36,6 +36,7 @@ EXAMPLES = """
   python -m tinylm train --missing                                all that the published study lacks
   python -m tinylm train --missing --minutes 9 --out runs.tar     for nine minutes; repeat until it exits with 0
   python -m tinylm train --missing --section rope --seeds 0 1
+  python -m tinylm train --run Transformer@0 RoPE@1                recorded or not, for the sake of their weights
   python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
   python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
 exit code: 0 when nothing is left, 1 when runs are left or one diverged or failed"""
@@ -49,6 +50,9 @@ def add(commands: Any) -> None:
     group.add_argument("--missing", action="store_true", help="train every planned run without a record")
     group.add_argument("--profile", help=f"one of {', '.join(PROFILES)} (full)")
     group.add_argument("--section", metavar="NAME", help=f"only this one of {', '.join(study.SECTIONS)}")
+    parser.add_argument(
+        "--run", dest="named", nargs="+", metavar="KEY|NAME[@SEED]", help="these planned or recorded runs, where their weights are not here"
+    )
     specs.add_flags(parser)
     group = parser.add_argument_group("both")
     group.add_argument("--seeds", "--seed", nargs="+", type=whole(0), metavar="N", help="only these (--missing: every one, single runs: 0)")
@@ -61,12 +65,13 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train what the arguments ask for and is not recorded; 0 when all of it is."""
-    runs, folder = (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), paths.LOCAL_LEDGER)
+    found = read_ledger()
+    runs, folder = _asked_for(args, found)
     planned = distinct(runs, lambda run: run.spec.key)
     if args.data_dir is not None and not args.data_dir.is_dir():
         raise UsageError(f"--data-dir {args.data_dir} is not a folder")
-    found = read_ledger()
-    records = {run.spec.key: record for run in planned if (record := found.find(run.spec)) is not None}
+    known = [run for run in planned if not args.named or (paths.WEIGHTS / f"{run.spec.key}.safetensors").is_file()]
+    records = {run.spec.key: record for run in known if (record := found.find(run.spec)) is not None}
     wanted = [run for run in planned if run.spec.key not in records]
     _pack(args.out, planned, records)  # before any training: is the file writable?
     flops = sum(cost(run.spec).flops for run in wanted)  # raises for a run that cannot be
@@ -81,6 +86,21 @@ def run(args: argparse.Namespace) -> int:
         print(f"{len(left)} runs are left; continue with: {args.command_line}")
     failed = not args.missing and any(record.status != "done" for record in records.values())
     return 1 if left or failed else 0
+
+
+def _asked_for(args: argparse.Namespace, found: Ledger) -> tuple[list[Planned], Path]:
+    """The runs that the arguments name, and the folder that takes their records."""
+    if args.named:
+        if args.missing or args.profile or args.section or args.seeds or specs.given(args):
+            raise UsageError("--run names whole runs and goes with no flag that describes others; write the seed as NAME@SEED")
+        return _named_runs(args.named, found), paths.LOCAL_LEDGER
+    return (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), paths.LOCAL_LEDGER)
+
+
+def _named_runs(names: Sequence[str], found: Ledger) -> list[Planned]:
+    from tinylm import weights  # torch is loaded only by the commands that compute
+
+    return [weights.trainable(name, paths.WEIGHTS, found.records) for name in names]
 
 
 def _study_runs(args: argparse.Namespace) -> list[Planned]:

@@ -31,14 +31,24 @@ class Attention(nn.Module):
         self.dropout = DROPOUTS[config.dropout_kind](config.projection_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        n_batch, n_positions, width = x_BTD.shape
-        q_BHNK = self._heads(self.query(last(x_BTD, n_out)), self.n_head)
-        kv_BHTK = self._heads(self.key_value(x_BTD), 2 * self.kv_heads)
-        k_BHTK, v_BHTK = kv_BHTK.chunk(2, 1)
-        q_BHNK = self.rotate(self.query_norm(q_BHNK), n_positions)
-        k_BHTK = self.rotate(self.key_norm(k_BHTK), n_positions)
+        n_positions = x_BTD.shape[1]
+        q_BHNK = self.queries(last(x_BTD, n_out), n_positions)
+        k_BHTK, v_BHTK = self.keys_values(x_BTD, n_positions)
+        return self.mix(q_BHNK, k_BHTK, v_BHTK)
+
+    def queries(self, x_BND: Tensor, n_positions: int) -> Tensor:
+        """Queries (B, H, N, K) of the last N of `n_positions` positions."""
+        return self.rotate(self.query_norm(self._heads(self.query(x_BND), self.n_head)), n_positions)
+
+    def keys_values(self, x_BND: Tensor, n_positions: int) -> tuple[Tensor, Tensor]:
+        """Keys and values (B, kv heads, N, K) of the last N of `n_positions` positions."""
+        k_BHNK, v_BHNK = self._heads(self.key_value(x_BND), 2 * self.kv_heads).chunk(2, 1)
+        return self.rotate(self.key_norm(k_BHNK), n_positions), v_BHNK
+
+    def mix(self, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
+        """What the last N positions take from the values of all T, projected (B, N, D)."""
         mixed_BHNK = attend(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training)
-        return self.dropout(self.out(mixed_BHNK.transpose(1, 2).reshape(n_batch, n_out, width)))
+        return self.dropout(self.out(mixed_BHNK.transpose(1, 2).flatten(2)))
 
     def _heads(self, x_BTD: Tensor, n_head: int) -> Tensor:
         return x_BTD.unflatten(-1, (n_head, self.d_head)).transpose(1, 2)

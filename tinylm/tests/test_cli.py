@@ -14,7 +14,20 @@ from tinylm import bundle, data, flops, ledger, paths, study
 pytestmark = pytest.mark.usefixtures("home")
 
 
-COMMANDS = ["", "train", "flops", "ledger", "ledger import", "ledger check", "ledger show", "status", "download"]
+COMMANDS = [
+    "",
+    "train",
+    "generate",
+    "chat",
+    "evaluate",
+    "flops",
+    "ledger",
+    "ledger import",
+    "ledger check",
+    "ledger show",
+    "status",
+    "download",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -71,6 +84,8 @@ MISTAKES = {
     "train --corpus grammar-char --model mlp --hidden-widths 8,8": "hidden_widths is for widths that differ",
     "train --corpus grammar-char --model linear --set model.embedding_init=identity": "needs d_model=",
     "train --corpus grammar-char --model linear --heads 2": "LinearConfig has no field n_head",
+    "train --run Transformer --seeds 1": "write the seed as NAME@SEED",
+    "train --run Transfomer": "no run is called 'Transfomer'",
     "flops --corpus ptb": "a single run needs --corpus and --model",
     "flops --profile full": "--profile needs --section",
     "flops --section rope --heads 2": "--heads describes a single run",

@@ -1,13 +1,18 @@
+import dataclasses
+import itertools
 import json
 
+import numpy as np
 import pytest
 import torch
-from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
+from hypothesis import given
+from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec, transformer_configs
 
 from tinylm import checkpoint, data, generate, samples, study
 from tinylm.config import ConfigError, LinearConfig, RunSpec, TrainConfig
-from tinylm.generate import Prompt
+from tinylm.generate import Prompt, Sampling
 from tinylm.models import build
+from tinylm.models.cache import with_cache
 
 
 def model(config=TRANSFORMER, seed=0):
@@ -30,8 +35,8 @@ def test_a_low_temperature_takes_the_likeliest_token(corpus):
 
 
 def test_a_prompt_that_cannot_be_continued_says_why(corpus):
-    with pytest.raises(ConfigError, match="temperature must be above zero"):
-        generate.continuation(model(), corpus, 8, Prompt(0, 1, 0.0))
+    with pytest.raises(ConfigError, match="temperature: must not be negative"):
+        generate.continuation(model(), corpus, 8, Prompt(0, 1, -1.0))
     with pytest.raises(ConfigError, match="lower the start"):
         generate.continuation(model(), corpus, 8, Prompt(len(corpus.valid), 1, 1.0))
 
@@ -59,3 +64,54 @@ def test_samples_are_recorded_once_and_read_without_weights(tmp_path):
 def test_only_networks_of_seed_0_are_sampled():
     runs = samples.wanted(study.section_plan("architectures", "full"))
     assert [run.name for run in runs] == ["Linear", "MLP", "Self-Attention", "Transformer"]
+
+
+def drawn(predict, sampling, n=30, start=(3, 1)):
+    return list(itertools.islice(generate.stream(predict, np.array(start), sampling), n))
+
+
+VARIANTS = [
+    dataclasses.replace(TRANSFORMER, position=position, norm_place=place, n_kv_head=kv, context_length=16)
+    for position in ("learned", "rope", "none")
+    for place in ("post", "pre")
+    for kv in (0, 1)
+]
+
+
+@pytest.mark.parametrize("config", VARIANTS, ids=lambda c: f"{c.position}-{c.norm_place}-{c.n_kv_head}")
+@pytest.mark.parametrize("sampling", [Sampling(temperature=0), Sampling(temperature=1.5, seed=2), Sampling(top_k=3, seed=1)])
+def test_a_cache_changes_no_token_within_the_context_or_beyond_it(config, sampling):
+    built = model(config)
+    cached, plain = (drawn(make(built, 16), sampling) for make in (generate.cached, generate.windowed))
+    assert cached == plain and len(set(plain)) > 1
+
+
+@given(transformer_configs())
+def test_a_model_with_a_cache_reads_bit_by_bit(config):
+    built = model(config)
+    tokens = torch.arange(config.context_length)[None] % VOCAB_SIZE
+    with torch.inference_mode():
+        reader = with_cache(built)
+        parts = [reader(part, part.shape[1]) for part in tokens.split([1, config.context_length - 1], 1) if part.shape[1]]
+        torch.testing.assert_close(torch.cat(parts, 1), built(tokens, config.context_length))
+
+
+def test_up_to_the_context_length_only_new_tokens_are_read(monkeypatch):
+    built, sizes = model(), []
+    monkeypatch.setattr(generate, "with_cache", lambda m: lambda x_BT, n: sizes.append(x_BT.shape[1]) or m(x_BT, n))
+    drawn(generate.predictor(built, 8), Sampling(), n=10)
+    assert sizes == [2, 1, 1, 1, 1, 1, 1]
+
+
+def test_one_likeliest_token_is_what_no_temperature_takes():
+    predict = generate.windowed(model(), 8)
+    assert drawn(predict, Sampling(top_k=1, temperature=1.0)) == drawn(predict, Sampling(temperature=0, seed=5))
+    assert drawn(predict, Sampling(top_k=10**6)) == drawn(predict, Sampling())
+
+
+def test_a_short_prompt_stands_after_the_lead_unless_every_position_was_trained():
+    lead, prompt = np.arange(8), np.array([9, 9])
+    assert generate.filled(spec(), prompt, lead).tolist() == [2, 3, 4, 5, 6, 7, 9, 9]
+    assert generate.filled(spec(), np.arange(20), lead).tolist() == list(range(20))
+    assert generate.filled(spec(loss_at="all"), prompt, lead).tolist() == [9, 9]
+    assert generate.filled(spec(loss_at="all"), prompt[:0], lead).tolist() == [7]

@@ -30,10 +30,11 @@ LAYERS = [
         "speakers",
         "versions",
     ],
-    ["data", "ledger"],
+    ["ledger", "vocabulary"],
+    ["data"],
     ["corpus_stats", "flops", "scoring"],
     ["averaging", "batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
-    ["update"],
+    ["update", "weights"],
     ["adaptive", "train"],
     ["sweep"],
 ]
@@ -63,6 +64,7 @@ TORCH_FREE = [
     "speakers",
     "study",
     "tables",
+    "vocabulary",
 ]
 LIGHT = ["config", "data", "flops", "ledger", "parameters", "profiles", "paper", "scoring", "sister", "study"]
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import checkpoint, ledger, train, versions
+from tinylm import checkpoint, ledger, train, versions, weights
 from tinylm.checkpoint import CheckpointError
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.evaluate import token_nlls
@@ -191,7 +191,7 @@ def test_the_kept_weights_give_the_record(corpus, tmp_path):
     checkpoint.load_weights(model, tmp_path / "weights")
     for score, ids in ((record.valid, corpus.valid), (record.test, corpus.test)):
         assert score.nll == pytest.approx(token_nlls(model, torch.from_numpy(ids.astype(np.int32)), planned).mean(), rel=1e-6)
-    assert checkpoint.load(tmp_path / "weights")[1] == {"key": planned.key}
+    assert checkpoint.load(tmp_path / "weights")[1] == weights.facts(planned, corpus)
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])

@@ -1,0 +1,127 @@
+"""`chat`: prompts and continuations in turn, with settings that can be changed on the way."""
+
+import argparse
+import contextlib
+import itertools
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinylm.checked import TinylmError
+from tinylm.cli import models
+from tinylm.cli.common import command, whole
+
+if TYPE_CHECKING:
+    from tinylm.generate import Sampling
+    from tinylm.weights import Trained
+
+EXAMPLES = """
+  python -m tinylm chat
+  python -m tinylm chat --model Self-Attention --temperature 0.5
+  printf 'temp 0\\nHAMLET:\\n' | python -m tinylm chat --length 100"""
+HELP = """Write a text, and the model continues it. A line that begins with a blank is a text whatever it says.
+  temp 0.3      temperature: how boldly tokens are drawn; 0 takes the likeliest
+  topk 40       draw from the 40 likeliest tokens only; 0: from all
+  length 200    tokens to draw
+  seed 3        the seed of the next continuation; the one after it takes 4, and so on
+  model NAME    another model: its name, key or file
+  models        the trained models at hand
+  help          this text
+  quit          leave, as Ctrl-D does; Ctrl-C stops a continuation"""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = command(commands, "chat", run, "prompts and continuations in turn; settings can be changed on the way", EXAMPLES)
+    models.add_sampling_flags(parser)
+    models.add_model_flags(parser, models.DEFAULT)
+
+
+@dataclass
+class Session:
+    """What a chat remembers from line to line."""
+
+    trained: "Trained"
+    sampling: "Sampling"
+    length: int
+    data_dir: Path | None
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read lines until `quit` or the end of the input; a mistake in a line is said and the next one read."""
+    trained = models.open_model(args.model, args.data_dir)
+    from tinylm.generate import Sampling
+
+    session = Session(trained, Sampling(temperature=args.temperature, top_k=args.top_k, seed=args.seed), args.length, args.data_dir)
+    asks = sys.stdin.isatty()
+    if asks:
+        with contextlib.suppress(ImportError):  # absent on some systems: then without history
+            import readline  # noqa: F401  importing it gives `input` its history and editing
+        print(f"{_about(session)}\n{models.lead_note(trained)}\nWrite a text to continue; help, quit.")
+    while True:
+        try:
+            line = input("> " if asks else "")
+            if line.strip() == "quit":
+                return 0
+            answer(session, line)
+        except EOFError:
+            return 0
+        except KeyboardInterrupt:
+            print()
+        except (TinylmError, argparse.ArgumentTypeError) as error:
+            print(f"error: {error}", file=sys.stderr)
+
+
+def answer(session: Session, line: str) -> None:
+    """Do what a line says, or continue it."""
+    word, _, value = line.partition(" ")
+    if word in WORDS and not value.strip():
+        print(WORDS[word](session))
+    elif word in SETTINGS and value.strip():
+        SETTINGS[word](session, value.strip())
+        print(_about(session))
+    elif line.strip():
+        _continue(session, line.removeprefix(" "))
+
+
+def _continue(session: Session, prompt: str) -> None:
+    """Print the prompt and what follows; the next continuation has another seed, also when this one is stopped."""
+    drawn = itertools.islice(models.pieces(session.trained, prompt, session.sampling), session.length)
+    session.sampling = replace(session.sampling, seed=session.sampling.seed + 1)
+    print(prompt, end="", flush=True)
+    for piece in drawn:
+        print(piece, end="", flush=True)
+    print()
+
+
+def _about(session: Session) -> str:
+    spec, how = session.trained.spec, session.sampling
+    settings = f"temp {how.temperature:g}, topk {how.top_k}, length {session.length}, seed {how.seed}"
+    return f"[{spec.corpus} {spec.model.kind} {spec.key}: {settings}]"
+
+
+def _set(field: str, parse: Callable[[str], float]) -> Callable[[Session, str], None]:
+    def change(session: Session, text: str) -> None:
+        session.sampling = replace(session.sampling, **{field: parse(text)})
+
+    return change
+
+
+def _set_length(session: Session, text: str) -> None:
+    session.length = whole(1)(text)
+
+
+def _set_model(session: Session, text: str) -> None:
+    session.trained = models.open_model(text, session.data_dir)
+
+
+SETTINGS: dict[str, Callable[[Session, str], None]] = {
+    "temp": _set("temperature", models.temperature),
+    "topk": _set("top_k", whole(0)),
+    "seed": _set("seed", whole(0)),
+    "length": _set_length,
+    "model": _set_model,
+}
+WORDS: dict[str, Callable[[Session], str]] = {"help": lambda _: HELP, "models": lambda _: models.listing()}

@@ -1,0 +1,135 @@
+"""`evaluate`: how well a trained model predicts a split of its corpus, or a text of one's own."""
+
+import argparse
+import json
+import math
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tinylm import data, scoring
+from tinylm.cli import models
+from tinylm.cli.common import UsageError, command, read_ledger, whole
+from tinylm.config import RunSpec
+from tinylm.grammar import SPLITS
+
+if TYPE_CHECKING:
+    from tinylm.weights import Trained
+
+EXAMPLES = """
+  python -m tinylm evaluate --model Transformer                     the record's own tokens and windows: the record's NLL
+  python -m tinylm evaluate --model RoPE@1 --split valid --context 64
+  python -m tinylm evaluate --model 91e131682342ec8a --file my.txt --json"""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    parser = command(commands, "evaluate", run, "score a trained model on a split of its corpus, or on a text file", EXAMPLES)
+    models.add_model_flags(parser, None)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--split", choices=SPLITS, default="test", help="of its corpus: the tokens that its record scores (test)")
+    what.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 text of one's own, scored from the first full window to its end")
+    parser.add_argument("--stride", type=whole(1), metavar="N", help="tokens scored in each window (the run's own)")
+    parser.add_argument("--context", type=whole(1), metavar="N", help="tokens in each window (the run's own)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the score."""
+    trained = models.open_model(args.model, args.data_dir)
+    ids = _text_ids(trained, args.file) if args.file else _split_ids(trained, args.split, args.data_dir)
+    spec = _scored_as(trained.spec, args, len(ids))
+    text = str(args.file or f"{spec.corpus} {args.split}")
+    found = {"model": trained.spec.key, "text": text} | _score(trained, spec, ids)
+    record = read_ledger().find(trained.spec)
+    recorded = getattr(record, args.split, None) if spec == trained.spec and not args.file else None
+    found["record_nll"] = recorded.nll if recorded else None
+    print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else _text(found))
+    return 0
+
+
+def _split_ids(trained: "Trained", split: str, data_dir: Path | None) -> np.ndarray:
+    corpus = data.load(trained.spec.corpus, data_dir)
+    if corpus.vocab != trained.vocabulary.tokens:
+        raise UsageError(f"{trained.path} was trained on another {trained.spec.corpus}: its vocabulary differs; train the run again")
+    return corpus.split(split)
+
+
+def _text_ids(trained: "Trained", file: Path) -> np.ndarray:
+    """The ids of a text file; UsageError for one that cannot be read or has characters the vocabulary lacks."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file} is not UTF-8 (byte {error.start:,}); save it as UTF-8") from error
+    vocabulary = trained.vocabulary
+    strangers = vocabulary.strangers(text)
+    if strangers and data.UNK not in vocabulary.index:
+        raise UsageError(f"{file} has {_described(strangers, vocabulary.level)} outside {vocabulary.corpus}'s vocabulary; take them out")
+    return vocabulary.encode(text)
+
+
+def _described(strangers: Counter[str], level: str) -> str:
+    commonest = ", ".join(f"{token!r} {count:,} times" for token, count in strangers.most_common(5))
+    noun = "characters" if level == "character" else "words"
+    return f"{strangers.total():,} {noun} ({commonest}{', ...' if len(strangers) > 5 else ''})"
+
+
+def _scored_as(spec: RunSpec, args: argparse.Namespace, n_tokens: int) -> RunSpec:
+    """The spec with the windows and the range that are asked for; ConfigError or UsageError where they cannot be."""
+    windows = {name: value for name, value in (("eval_stride", args.stride), ("eval_context", args.context)) if value is not None}
+    whole_text = {"eval_start": 0, "eval_tokens": 0} if args.file else {}
+    if windows and not args.file and not spec.train.eval_start:  # score the record's tokens, whatever the windows
+        whole_text = {"eval_start": max(scoring.eval_context(spec), args.context or 0)}
+    scored = replace(spec, train=replace(spec.train, **(windows | whole_text)))
+    needed = scoring.eval_context(scored)
+    if args.file and n_tokens <= needed:
+        raise UsageError(f"{args.file} has {n_tokens:,} tokens, and the first {needed} are context only; take a longer text")
+    scoring.check_scoring(scored, {split: n_tokens for split in ("valid", "test")})
+    return scored
+
+
+def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]:
+    """NLL, perplexity, bits per character and what was scored how; an <unk> counts as the characters it is written with."""
+    import torch  # loaded only by the commands that compute
+
+    from tinylm import cpu
+    from tinylm.evaluate import token_nlls
+
+    cpu.prepare()
+    context, stride = scoring.eval_context(spec), spec.train.eval_stride
+    nll_N = token_nlls(trained.model, torch.from_numpy(ids.astype(np.int32)), spec)
+    score = scoring.summarise(spec, "", nll_N, context - stride + 1, stride)
+    span = scoring.scored_range(spec, len(ids))
+    scored = ids[span.start : span.stop]
+    characters = trained.vocabulary.n_characters(scored)
+    unknown = trained.vocabulary.index.get(data.UNK)
+    return {
+        "nll": score.nll,
+        "se": score.se,
+        "perplexity": math.exp(score.nll),
+        "bits_per_character": score.nll * len(scored) / math.log(2) / characters,
+        "tokens": len(scored),
+        "characters": characters,
+        "unknown": 0 if unknown is None else int((scored == unknown).sum()),
+        "start": score.start,
+        "stride": stride,
+        "context": context,
+        "min_context": score.min_context,
+    }
+
+
+def _text(found: dict[str, Any]) -> str:
+    """The score for a reader."""
+    unknown = f", {found['unknown']:,} of them <unk>" if found["unknown"] else ""
+    recorded = f"\nits record says {found['record_nll']:.4f}" if found["record_nll"] is not None else ""
+    return (
+        f"{found['model']} on {found['text']}: NLL {found['nll']:.4f} +- {found['se']:.4f} nats per token (block SE), perplexity "
+        f"{found['perplexity']:.4g}, {found['bits_per_character']:.4f} bits per character\n{found['tokens']:,} tokens from token "
+        f"{found['start']:,} on{unknown}; windows of {found['context']} tokens score their last {found['stride']}, so each token sees "
+        f"{found['min_context']} or more{recorded}"
+    )

@@ -1,0 +1,93 @@
+"""What the commands that use trained models share: the model's flag, sampling flags, how a prompt is read."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinylm import paths
+from tinylm.cli.common import UsageError, read_ledger, table, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tinylm.generate import Sampling
+    from tinylm.weights import Trained
+
+DEFAULT = "Transformer"
+NAMING = "a weights file, a run's key or the beginning of it, or a planned run's name, as RoPE or, with its seed, RoPE@1"
+
+
+def add_model_flags(parser: argparse.ArgumentParser, default: str | None) -> None:
+    """Add --model and --data-dir; without a default the model must be said."""
+    text = NAMING if default is None else f"{NAMING} ({default})"
+    parser.add_argument("--model", metavar="NAME|KEY|FILE", required=default is None, default=default, help=text)
+    parser.add_argument(
+        "--data-dir", type=Path, metavar="DIR", help="the folder above the corpora's folders, for weights without vocabulary"
+    )
+
+
+def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say how tokens are drawn."""
+    parser.add_argument("--length", type=whole(1), default=300, metavar="N", help="tokens to draw (300)")
+    parser.add_argument("--temperature", type=temperature, default=0.8, metavar="T", help="how boldly; 0 takes the likeliest (0.8)")
+    parser.add_argument("--top-k", type=whole(0), default=0, metavar="K", help="draw from the K likeliest tokens only (0: from all)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="the same seed gives the same text (0)")
+
+
+def temperature(text: str) -> float:
+    """An argument type: a finite number from 0 up."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from 0 up")
+    return value
+
+
+def open_model(wanted: str, data_dir: Path | None) -> "Trained":
+    """The trained model that a name, key or path means."""
+    try:
+        from tinylm import weights  # torch is loaded only by the commands that compute
+    except ModuleNotFoundError as error:
+        raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
+    records = read_ledger().records
+    return weights.open_file(weights.find(wanted, paths.WEIGHTS, records), records, data_dir)
+
+
+def listing() -> str:
+    """The trained models at hand."""
+    from tinylm import weights
+
+    rows = []
+    for key, name, record in weights.listing(paths.WEIGHTS, read_ledger().records):
+        nll = f"{record.test.nll:.4f}" if record and record.test else "-"
+        rows.append([name or "-", key, record.spec.corpus if record else "-", nll])
+    if not rows:
+        return f"no model is trained here; train one with: python -m tinylm train --run {DEFAULT}@0"
+    return table(["model", "key", "corpus", "test NLL"], rows)
+
+
+def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[str]":
+    """The text of token after token that continues the prompt, without end; words the model does not know are named on stderr."""
+    from tinylm import generate
+
+    ids = trained.vocabulary.encode(prompt)  # raises where there is no <unk> to stand for a stranger
+    for word, count in trained.vocabulary.strangers(prompt).items():
+        print(f"warning: {trained.spec.corpus} has no {word!r}; {_times(count)} <unk> stands for it", file=sys.stderr)
+    start = generate.filled(trained.spec, ids, trained.lead_ids)
+    predict = generate.predictor(trained.model, trained.spec.model.context_length)
+    return map(trained.vocabulary.next_text, generate.stream(predict, start, sampling))
+
+
+def lead_note(trained: "Trained") -> str:
+    """What stands before a prompt that is shorter than the windows a model was trained on; nothing where it was trained on all lengths."""
+    if trained.spec.train.loss_at == "all":
+        return ""
+    length, corpus = trained.spec.model.context_length, trained.spec.corpus
+    return f"note: the model knows windows of {length} tokens only; text of {corpus} fills the window before a shorter prompt"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

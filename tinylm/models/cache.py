@@ -1,0 +1,52 @@
+"""A key-value cache: a Transformer that remembers what it has read, and is then given the new tokens only."""
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from tinylm.models.attention import Attention
+from tinylm.models.layers import LearnedPositions, last
+from tinylm.models.transformer import Transformer
+
+
+class _CachedAttention(nn.Module):
+    """Attention of new positions over all that were read, whose keys and values it keeps."""
+
+    def __init__(self, attention: Attention) -> None:
+        super().__init__()
+        self.attention = attention
+        self.read: list[tuple[Tensor, Tensor]] = []
+
+    def forward(self, x_BND: Tensor, n_out: int) -> Tensor:
+        n_positions = x_BND.shape[1] + sum(k_BHTK.shape[2] for k_BHTK, _ in self.read)
+        q_BHNK = self.attention.queries(last(x_BND, n_out), n_positions)
+        self.read.append(self.attention.keys_values(x_BND, n_positions))
+        k_BHTK, v_BHTK = (torch.cat(parts, 2) for parts in zip(*self.read, strict=True))
+        self.read = [(k_BHTK, v_BHTK)]
+        return self.attention.mix(q_BHNK, k_BHTK, v_BHTK)
+
+
+class _CountedPositions(nn.Module):
+    """Learned positions that go on counting where the tokens before ended."""
+
+    def __init__(self, positions: LearnedPositions) -> None:
+        super().__init__()
+        self.positions, self.n_read = positions, 0
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        start, self.n_read = self.n_read, self.n_read + x_BND.shape[1]
+        return x_BND + self.positions.embedding.weight[start : self.n_read]
+
+
+def with_cache(model: Transformer) -> Transformer:
+    """A Transformer with the model's own parameters that has read nothing yet.
+
+    Each call gives it the next tokens; its logits are the model's for all tokens so far, which must fit the context length.
+    """
+    reader = copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
+    for block in reader.blocks:
+        block.attention.layer = _CachedAttention(block.attention.layer)
+    if isinstance(reader.positions, LearnedPositions):
+        reader.positions = _CountedPositions(reader.positions)
+    return reader

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+from records import made
+from specs import MLP, spec
+
+from tinylm import checkpoint, data, study, weights
+from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.models import build
+from tinylm.train import Hooks, train
+from tinylm.weights import WeightsError
+
+SPEC = RunSpec(corpus="grammar-char", model=TransformerConfig(context_length=8, d_model=8, d_ff=8), train=TrainConfig(steps=1))
+
+
+def written(path, said):
+    """A weights file of an untrained model of SPEC."""
+    built = build(SPEC.model, data.vocab_size(SPEC.corpus))
+    checkpoint.save(path, built.state_dict(), said)
+    return path
+
+
+def test_a_trained_file_needs_neither_ledger_nor_corpus(corpus, tmp_path, monkeypatch):
+    planned, path = spec(MLP), tmp_path / "w.safetensors"
+    train(planned, corpus, hooks=Hooks(weights=path))
+    monkeypatch.setattr(data, "load", lambda *_: pytest.fail("the corpus was opened"))
+    opened = weights.open_file(path, {})
+    assert opened.spec == planned and opened.vocabulary == corpus.vocabulary
+    np.testing.assert_array_equal(opened.lead_ids, corpus.valid[: MLP.context_length])
+    assert not opened.model.training
+
+
+def test_an_older_file_takes_spec_and_vocabulary_from_record_and_corpus(tmp_path):
+    path = written(tmp_path / "w.safetensors", {"key": SPEC.key})
+    opened = weights.open_file(path, {SPEC.key: made(spec=SPEC)})
+    assert opened.spec == SPEC and opened.vocabulary.tokens == data.load("grammar-char").vocab
+    with pytest.raises(WeightsError, match=f"its key {SPEC.key} has no record"):
+        weights.open_file(path, {})
+
+
+def test_a_lead_ends_a_line():
+    text = data.load("grammar-char")
+    lead = text.decode(weights.lead_ids(text, 50))
+    assert len(lead) == 50 and lead.endswith("\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"text"])
+def test_a_file_that_holds_no_weights(tmp_path, content):
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(WeightsError, match="is not a file"):
+        weights.open_file(path, {})
+    path.write_bytes(content)
+    with pytest.raises(checkpoint.CheckpointError, match="not a readable checkpoint"):
+        weights.open_file(path, {})
+
+
+def test_weights_of_another_shape_are_named(tmp_path):
+    path = tmp_path / "w.safetensors"
+    checkpoint.save(path, build(MLP, 5).state_dict(), weights.facts(SPEC, data.load("grammar-char")))
+    with pytest.raises(WeightsError, match="does not hold the weights of transformer"):
+        weights.open_file(path, {})
+
+
+def planned(section, name, seed=0):
+    return next(run.spec for run in study.section_plan(section, "full") if (run.name, run.spec.seed) == (name, seed))
+
+
+def test_names_and_keys_find_files(tmp_path):
+    kept = [planned("architectures", "Transformer", 1), planned("rope", "RoPE"), planned("control", "Transformer")]
+    for one in kept:
+        (tmp_path / f"{one.key}.safetensors").touch()
+    real, rope, control = (tmp_path / f"{one.key}.safetensors" for one in kept)
+    for wanted, path in {
+        "Transformer": real,
+        "transformer@1": real,
+        "Transformer@0": control,
+        "control/Transformer": control,
+        "RoPE": rope,
+        kept[1].key[:8]: rope,
+        str(control): control,
+        "elsewhere.safetensors": "elsewhere.safetensors",
+    }.items():
+        assert str(weights.find(wanted, tmp_path, {})) == str(path)
+    assert [key for key, _, _ in weights.listing(tmp_path, {})] == sorted(one.key for one in kept)
+
+
+def test_what_cannot_be_found_says_what_to_do(tmp_path):
+    key = planned("rope", "RoPE").key
+    with pytest.raises(WeightsError, match=f"train it with: python -m tinylm train --run {key}"):
+        weights.find("RoPE", tmp_path, {})
+    with pytest.raises(WeightsError, match="no run is called 'Rope 2'"):
+        weights.find("Rope 2", tmp_path, {})
+    for last in "01":
+        (tmp_path / f"abcdef012345678{last}.safetensors").touch()
+    with pytest.raises(WeightsError, match="2 keys begin with abcdef"):
+        weights.find("abcdef", tmp_path, {})
+    assert weights.trainable("RoPE", tmp_path, {}).spec.key == key
+    assert weights.trainable(SPEC.key, tmp_path, {SPEC.key: made(spec=SPEC)}).spec == SPEC

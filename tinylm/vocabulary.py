@@ -1,0 +1,65 @@
+"""A vocabulary: text to token ids and back, without the corpus it comes from."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from tinylm.download import DataError
+from tinylm.grammar import EOS
+
+UNK = "<unk>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """The distinct tokens of `corpus` in the order of their ids; `level` is `character` or `word`."""
+
+    corpus: str
+    level: str
+    tokens: tuple[str, ...]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """The id of each token."""
+        return {token: i for i, token in enumerate(self.tokens)}
+
+    def split(self, text: str) -> list[str]:
+        """The tokens of a text, known or not."""
+        return tokenise(text, self.level, EOS in self.index)
+
+    def strangers(self, text: str) -> Counter[str]:
+        """How often each token of a text occurs that the vocabulary lacks."""
+        return Counter(token for token in self.split(text) if token not in self.index)
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids (n,) uint16 of a text; an unknown word becomes <unk> where the vocabulary has it, else DataError names the token."""
+        unknown = self.index.get(UNK)
+        strangers = sorted(self.strangers(text))
+        if strangers and unknown is None:
+            known = repr("".join(self.tokens)) if self.level == "character" else f"{', '.join(self.tokens[-10:])} and more"
+            raise DataError(f"{self.corpus} has no {', '.join(map(repr, strangers[:5]))}; leave it out of the text. It has {known}")
+        return np.array([self.index.get(token, unknown) for token in self.split(text)], dtype=np.uint16)
+
+    def decode(self, ids: np.ndarray) -> str:
+        """The text of ids (n,): characters joined, words separated by one blank, <eos> as a new line."""
+        tokens = [self.tokens[int(i)] for i in ids]
+        return "".join(tokens) if self.level == "character" else " ".join(tokens).replace(EOS, "\n")
+
+    def next_text(self, token: int) -> str:
+        """What a token adds to a text that it continues: `decode` of the whole is the pieces joined."""
+        return ("" if self.level == "character" else " ") + self.decode(np.array([token]))
+
+    def n_characters(self, ids: np.ndarray) -> int:
+        """Characters that ids (n,) stand for: each word with the blank that follows it, <eos> as one line end."""
+        if self.level == "character":
+            return len(ids)
+        return sum(1 if self.tokens[int(i)] == EOS else len(self.tokens[int(i)]) + 1 for i in ids)
+
+
+def tokenise(text: str, level: str, eos: bool) -> list[str]:
+    """The characters of a text, or its words with, where `eos` says so, its line ends as <eos>."""
+    if level == "character":
+        return list(text)
+    return (text.replace("\n", f" {EOS} ") if eos else text).split()

@@ -1,0 +1,154 @@
+"""Trained models: find the weights of a run by its key, its name or their file, and open them with their vocabulary."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinylm import checkpoint, data, grammar, study
+from tinylm.config import NgramConfig, RunSpec, TinylmError
+from tinylm.data import Corpus
+from tinylm.ledger import RunRecord
+from tinylm.models import LanguageModel, build
+from tinylm.serialise import spec_from_dict, to_dict
+from tinylm.study import Planned
+from tinylm.vocabulary import Vocabulary
+
+KEY = re.compile(r"[0-9a-f]{4,16}")
+
+
+class WeightsError(TinylmError):
+    """A trained model that is not there, or a file that holds none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
+    """A model ready to predict, its spec and vocabulary; `lead_ids` (context_length,) is text of its corpus that ends a line."""
+
+    path: Path
+    spec: RunSpec
+    vocabulary: Vocabulary
+    lead_ids: np.ndarray
+    model: LanguageModel
+
+
+def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
+    """What a weights file says beside the tensors, so that it can be used without ledger and corpus."""
+    lead = lead_ids(corpus, spec.model.context_length)
+    return {
+        "key": spec.key,
+        "spec": to_dict(spec),
+        "level": corpus.info.level,
+        "vocab": list(corpus.vocab),
+        "lead": [int(i) for i in lead],
+    }
+
+
+def lead_ids(corpus: Corpus, n: int) -> np.ndarray:
+    """The `n` tokens of valid that end at the first line end after them, where there is one; else its first `n`."""
+    ends = [corpus.vocabulary.index[token] for token in ("\n", grammar.EOS) if token in corpus.vocabulary.index]
+    found = np.flatnonzero(np.isin(corpus.valid[n - 1 :], ends)) if ends else np.array([])
+    start = int(found[0]) if len(found) else 0
+    return np.asarray(corpus.valid[start : start + n])
+
+
+def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | None = None) -> Trained:
+    """The model in a weights file; a file from before vocabularies came with weights needs its record or plan, and its corpus."""
+    if not path.is_file():
+        raise WeightsError(f"{path} is not a file; name a weights file, a run's key or a run's name")
+    tensors, said = checkpoint.load(path)
+    spec = spec_from_dict(said["spec"]) if "spec" in said else _spec_of(path, said.get("key"), records)
+    if "vocab" in said:
+        vocabulary = Vocabulary(corpus=spec.corpus, level=said["level"], tokens=tuple(said["vocab"]))
+        lead = np.array(said["lead"], dtype=np.uint16)
+    else:
+        corpus = data.load(spec.corpus, data_dir)
+        vocabulary, lead = corpus.vocabulary, lead_ids(corpus, spec.model.context_length)
+    model = build(spec.model, len(vocabulary.tokens))
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
+    return Trained(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, model=model.eval())
+
+
+def _spec_of(path: Path, key: str | None, records: Mapping[str, RunRecord]) -> RunSpec:
+    """The spec of a file that says its key only."""
+    if key in records:
+        return records[key].spec
+    for run in _networks():
+        if run.spec.key == key:
+            return run.spec
+    raise WeightsError(f"{path} does not say its spec, and its key {key} has no record in the ledger; import its record, or train it again")
+
+
+def find(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> Path:
+    """The weights file of a path, a key or the beginning of one, or a planned run's name as [SECTION/]NAME[@SEED].
+
+    WeightsError where it is not trained, with the command that trains it, and where several runs are meant.
+    """
+    path = Path(wanted)
+    if path.suffix == ".safetensors" or path.is_file():
+        return path
+    keys = candidates(wanted, folder, records)
+    trained = [key for key in keys if _file(key, folder).is_file()]
+    if not trained:
+        raise WeightsError(f"the weights of {wanted} are not in {folder}; train it with: python -m tinylm train --run {keys[0]}")
+    if len(trained) > 1 and KEY.fullmatch(wanted):
+        raise WeightsError(f"{len(trained)} keys begin with {wanted}: {', '.join(trained[:5])}; write more of it")
+    return _file(trained[0], folder)
+
+
+def _file(key: str, folder: Path) -> Path:
+    return folder / f"{key}.safetensors"
+
+
+def candidates(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> list[str]:
+    """The keys of networks that a key's beginning or a name may mean, the likeliest first; WeightsError where there is none."""
+    planned = _networks()
+    if KEY.fullmatch(wanted):
+        known = {run.spec.key for run in planned} | {path.stem for path in folder.glob("*.safetensors")}
+        known |= {key for key, record in records.items() if not isinstance(record.spec.model, NgramConfig)}
+        found = sorted(key for key in known if key.startswith(wanted))
+    else:
+        found = [run.spec.key for run in _named(wanted, planned)]
+    if not found:
+        names = "; ".join(dict.fromkeys(run.name for run in planned if run.section in ("architectures", "rope", "words")))
+        raise WeightsError(f"no run is called {wanted!r}; write a weights file, a key, or NAME or NAME@SEED, where NAME is: {names}; ...")
+    return found
+
+
+def trainable(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> Planned:
+    """The run that a key or a name means, to be trained; WeightsError where nothing says its spec."""
+    (key, *others) = candidates(wanted, folder, records)
+    if others and KEY.fullmatch(wanted):
+        raise WeightsError(f"{1 + len(others)} keys begin with {wanted}: {', '.join([key, *others][:5])}; write more of it")
+    for run in _networks():
+        if run.spec.key == key:
+            return run
+    if key not in records:
+        raise WeightsError(f"{key} is in no plan and has no record; import its record with `python -m tinylm ledger import`")
+    spec = records[key].spec
+    return Planned("local", f"{spec.corpus} {spec.model.kind}", spec)
+
+
+def _networks() -> list[Planned]:
+    return [run for run in study.plan("full") if not isinstance(run.spec.model, NgramConfig)]
+
+
+def _named(wanted: str, planned: Sequence[Planned]) -> list[Planned]:
+    """Planned runs of a name: of real texts before generated ones, of low seeds before high ones."""
+    name, _, seed = wanted.partition("@")
+    found = [run for run in planned if name.lower() in (run.name.lower(), f"{run.section}/{run.name}".lower())]
+    found = [run for run in found if seed in ("", str(run.spec.seed))]
+    return sorted(found, key=lambda run: (run.spec.corpus in grammar.SOURCES, run.spec.seed))
+
+
+def listing(folder: Path, records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
+    """Key, name and record of every weights file of a folder, the named ones first."""
+    names = {run.spec.key: f"{run.section}/{run.name}@{run.spec.seed}" for run in reversed(study.plan("full"))}
+    keys = sorted(path.stem for path in folder.glob("*.safetensors"))
+    return [(key, names.get(key, ""), records.get(key)) for key in sorted(keys, key=lambda key: key not in names)]
