@@ -139,23 +139,20 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def decomposition(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per name and, for each class of test tokens, share, NLL and share times NLL, which add up to the test NLL; means of seeds.
+    """One row per class of test tokens: its share, and each model's NLL in it (mean over seeds) with its part of the loss in per cent.
 
-    A dash where a class has no token, or the record is older than the classes.
+    Records older than the classes are left out.
     """
-    groups = fits.by_name(found)
-    titles = dict.fromkeys(title for records in groups.values() for record in records for title in record.test.parts)
-    rows = []
+    groups = {name: records for name, records in fits.by_name(found).items() if all(record.test.parts for record in records)}
+    rows: dict[str, dict[str, str]] = {}
     for name, records in groups.items():
-        row = {"model": name, "n": len(records), "test": f"{np.mean([record.test.nll for record in records]):.4f}"}
-        for title in titles:
-            parts = [record.test.parts[title] for record in records if title in record.test.parts]
-            share = parts[0][0] / records[0].test.n_tokens if len(parts) == len(records) else 0.0
-            nll = float(np.mean([part[1] for part in parts])) if share else 0.0
-            cells = (f"{100 * share:.2f} %", f"{nll:.3f}", f"{share * nll:.4f}") if share else (NONE,) * 3
-            row |= dict(zip((f"{title}, share", f"{title}, NLL", f"{title}, part"), cells, strict=True))
-        rows.append(row)
-    return pd.DataFrame(rows)
+        total = float(np.mean([record.test.nll for record in records]))
+        for title, (n_tokens, _) in records[0].test.parts.items():
+            share = n_tokens / records[0].test.n_tokens
+            nll = float(np.mean([record.test.parts[title][1] for record in records]))
+            row = rows.setdefault(title, {"class": title.replace("_", ", "), "share": f"{100 * share:.2f} %"})
+            row[name] = f"{nll:.3f} ({100 * share * nll / total:.1f} %)"
+    return pd.DataFrame(rows.values())
 
 
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:
