@@ -141,7 +141,7 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
 def decomposition(found: Sequence[Result]) -> pd.DataFrame:
     """One row per class of test tokens: its share, and each model's NLL in it (mean over seeds) with its part of the loss in per cent.
 
-    Records older than the classes are left out.
+    Records older than the classes are left out; a row of dashes where that leaves none.
     """
     groups = {name: records for name, records in fits.by_name(found).items() if all(record.test.parts for record in records)}
     rows: dict[str, dict[str, str]] = {}
@@ -152,7 +152,7 @@ def decomposition(found: Sequence[Result]) -> pd.DataFrame:
             nll = float(np.mean([record.test.parts[title][1] for record in records]))
             row = rows.setdefault(title, {"class": title.replace("_", ", "), "share": f"{100 * share:.2f} %"})
             row[name] = f"{nll:.3f} ({100 * share * nll / total:.1f} %)"
-    return pd.DataFrame(rows.values())
+    return pd.DataFrame(list(rows.values()) or [{"class": NONE, "share": NONE}])
 
 
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:

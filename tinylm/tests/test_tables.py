@@ -101,3 +101,4 @@ def test_the_decomposition_adds_up_and_leaves_out_records_without_classes():
     assert list(frame["share"]) == ["25.00 %", "75.00 %"]
     # 4.5 / 4 and 3 x 1.1 / 4 of 1.95
     assert list(frame["A"]) == ["4.500 (57.7 %)", "1.100 (42.3 %)"]
+    assert list(tables.decomposition([Result("Old", record(1.5))])["class"]) == [formats.NONE]
