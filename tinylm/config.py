@@ -275,6 +275,11 @@ class RunSpec(Checked):
         self.require(self.seed < 2**63, f"seed must be below 2**63, got {self.seed}")
 
     @property
+    def n_targets(self) -> int:
+        """Positions of each training window that the loss is taken at: its last ones."""
+        return self.model.context_length if self.train.loss_at == "all" else 1
+
+    @property
     def key(self) -> str:
         """16 hex digits that identify the run: a hash of the fields that differ from their defaults."""
         text = json.dumps(_changed(self), sort_keys=True, separators=(",", ":"))

@@ -179,7 +179,7 @@ class RunCost:
 def window_flops(spec: RunSpec, vocab_size: int) -> tuple[int, int]:
     """Training FLOPs of one window, forward and backward, without the optimizer's: (executed, textbook)."""
     length = spec.model.context_length
-    n_scored = length if spec.train.loss_at == "all" else 1
+    n_scored = spec.n_targets
     counts = [sum(forward_parts(spec.model, vocab_size, n_out, n_scored).values()) for n_out in (n_scored, length)]
     return (1 + BACKWARD_PER_FORWARD) * counts[0], (1 + BACKWARD_PER_FORWARD) * counts[1]
 
@@ -231,5 +231,5 @@ def cost_after(spec: RunSpec, corpus: CorpusInfo, steps: int) -> RunCost:
     executed, textbook = (windows * flops + steps * optimizer_flops(spec) for flops in window_flops(spec, corpus.vocab_size))
     length = spec.model.context_length
     n_d = n_params(spec.model, corpus.vocab_size) * windows * length
-    targets = length if spec.train.loss_at == "all" else 1
+    targets = spec.n_targets
     return RunCost(steps, windows, windows * targets, executed, textbook, 2 * n_d, 6 * n_d)

@@ -66,7 +66,7 @@ def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per name of a plan: forward FLOPs of one window in each part of the model, as executed."""
     rows = {}
     for run in _networks(runs):
-        n_scored = run.spec.model.context_length if run.spec.train.loss_at == "all" else 1
+        n_scored = run.spec.n_targets
         parts = flops.forward_parts(run.spec.model, data.vocab_size(run.spec.corpus), n_scored, n_scored)
         columns = {"projections": "attention_projections", "scores": "attention_scores", "FFN": "ffn", "head": "head"}
         rows[run.name] = {"model": run.name} | {title: amount(parts.get(part, 0)) for title, part in columns.items()}

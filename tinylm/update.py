@@ -68,7 +68,7 @@ class Update:
         self.parameters = list(model.parameters())
         self.computing = PRECISIONS[spec.train.precision](model)
         self.optimizer = make_optimizer(model, spec.train)
-        self.n_out = spec.model.context_length if spec.train.loss_at == "all" else 1
+        self.n_out = spec.n_targets
         self.offsets = torch.arange(spec.model.context_length + 1, device=tokens_N.device)
 
     def __call__(self, starts_B: Tensor, step: int) -> Tensor:

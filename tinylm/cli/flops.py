@@ -60,7 +60,7 @@ def breakdown(run: Planned) -> dict[str, Any]:
     """Parts of a run's FLOPs, forward and backward, of a window and of the run, executed and textbook; and its total costs."""
     info, length = data.info(run.spec.corpus), run.spec.model.context_length
     total = cost(run.spec)
-    n_scored = length if run.spec.train.loss_at == "all" else 1
+    n_scored = run.spec.n_targets
     parts: dict[str, Any] = {}
     for convention, n_out in (("executed", n_scored), ("textbook", length)):
         forward = flops.forward_parts(run.spec.model, info.vocab_size, n_out, n_scored)

@@ -1,6 +1,7 @@
 """Tiny corpora, configs and specs that several test files share."""
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
@@ -83,3 +84,15 @@ def lstm_configs(draw) -> LSTMConfig:
         d_embedding=0 if tied else draw(st.integers(0, 9).filter(lambda d: d != width)),
         tied=tied,
     )
+
+
+def assert_causal(model, x_BT, may_be_blind=False):
+    """By gradient: each position of a single window sees itself and all before it (unless it may be blind), and nothing later."""
+    model, embedded = model.double(), []
+    model.embedding.register_forward_hook(lambda module, args, out: embedded.append(out))
+    logits_BTV = model(x_BT, x_BT.shape[1])
+    direction = torch.randn(VOCAB_SIZE, dtype=torch.float64)
+    for t in range(x_BT.shape[1]):
+        (gradient_BTD,) = torch.autograd.grad(logits_BTV[0, t] @ direction, embedded[0], retain_graph=True)
+        assert not gradient_BTD[0, t + 1 :].any()
+        assert gradient_BTD[0, : t + 1].abs().sum(-1).all() or may_be_blind
