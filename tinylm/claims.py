@@ -7,7 +7,7 @@ decided cannot be undone by the arrival of another one.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -24,6 +24,7 @@ MIN_SEEDS = 3
 LEVEL = 0.05
 NBSP = "\N{NO-BREAK SPACE}"  # a bound stays on the line of its sign
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
+VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
 
 Records = Sequence[RunRecord]
 
@@ -170,6 +171,14 @@ def _row(claim: Claim, found: Evidence, p_holm: float) -> dict[str, Any]:
     return row | {"p": found.p if found.is_testable else math.nan, "p_holm": p_holm if found.is_testable else math.nan, "verdict": verdict}
 
 
+def claim_verdict(verdicts: Iterable[str]) -> str:
+    """The verdict on a claim that several statements are tested for: one refutes it, and only all of them support it."""
+    found = set(verdicts)
+    if REFUTED in found:
+        return REFUTED
+    return SUPPORTED if found == {SUPPORTED} else UNDECIDED
+
+
 def test_difference(first: Records, second: Records) -> Finding:
     """Test NLL of `first` minus `second`."""
     rows = [stated.paper_row(records[0].spec) for records in (first, second)]
@@ -221,11 +230,16 @@ def after_first_epoch(first: Records, second: Records) -> Finding:
 
 
 def _over_seeds(first: Records, second: Records, a: dict[int, float], b: dict[int, float]) -> Estimate:
-    """Values by seed, subtracted: paired where the records may be, else Welch; the text's noise is not known of a curve."""
+    """Values of valid curves by seed, subtracted: paired where the records may be, else Welch.
+
+    A curve keeps no blocks of text; the text's noise is taken to be that of the two runs' difference on test.
+    """
+    text_se = significance.difference(first, second).text_se
+    text = [significance.Part(variance=text_se**2, df=len(first[0].test.blocks) - 1)]
     pairs = significance.common_seeds(first, second)
     if pairs:
-        return significance.paired([a[x.spec.seed] - b[y.spec.seed] for x, y in pairs])
-    return significance.welch(list(a.values()), list(b.values()))
+        return significance.paired([a[x.spec.seed] - b[y.spec.seed] for x, y in pairs], text)
+    return significance.welch(list(a.values()), list(b.values()), text)
 
 
 def later_than(records: Records, epoch: int) -> Finding:

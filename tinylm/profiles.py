@@ -46,6 +46,7 @@ FULL: Parameters = {
         "epochs": 2,
         "windows_per_epoch": 30_000,
         "eval_tokens": 5_000,
+        "orders": [4, 6],
         "seeds": [0, 1, 2, 3, 4],
     },
     "rope": {
@@ -127,7 +128,8 @@ SMOKE: Parameters = {
     "architectures": FULL["architectures"] | _TINY | {"corpus": "grammar-char", "d_hidden": 32, "n_layer": 2, "orders": [0, 1, 3]},
     "sweeps": FULL["sweeps"]
     | _TINY
-    | {"corpus": "grammar-char", "context_lengths": [8, 16], "hidden_widths": [16, 32], "head_counts": [1, 2], "layer_counts": [1, 2]},
+    | {"corpus": "grammar-char", "context_lengths": [8, 16], "hidden_widths": [16, 32], "head_counts": [1, 2], "layer_counts": [1, 2]}
+    | {"orders": [3]},
     "rope": FULL["rope"] | _TINY | {"corpus": "grammar-char", "n_layer": 2, "epochs": 2},
     "words": FULL["words"]
     | _TINY

@@ -1,13 +1,14 @@
 """Records -> the sentences of the report that hold numbers. Each says n, and no more than its records show."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from tinylm import fits, stated
+from tinylm import fits, significance, stated
 from tinylm.config import NgramConfig
-from tinylm.formats import amount, signed
+from tinylm.formats import amount, interval, signed
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 
@@ -49,8 +50,8 @@ def abstract(found: Sequence[Result]) -> str:
     return (
         "Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, "
         f"self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted.{agreement} "
-        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times the true ones, which {effect} the ranking "
-        f"by cost. {_equal_cost(found)} {_best_counts(found)} Everything in this report, this sentence "
+        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times those of the same computation counted exactly, "
+        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} Everything in this report, this sentence "
         "included, is computed from the run records by one command."
     )
 
@@ -86,7 +87,7 @@ def words(found: Sequence[Result]) -> str:
 
 
 def claims(judged: pd.DataFrame) -> str:
-    """How many claims of each source are supported, refuted and undecided, and which are decided."""
+    """How many effects of each source are supported, refuted and undecided, and which are decided."""
     tested = judged[judged["follows"] == ""]
     n_tested = int(tested["p"].notna().sum())
     tally = "; ".join(f"{source}: {_verdicts(rows)}" for source, rows in tested.groupby("source", sort=False))
@@ -170,16 +171,21 @@ def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, stated.paper.P
 
 
 def _best_counts(found: Sequence[Result]) -> str:
-    """The n-gram order chosen on valid against the best network, on the same test tokens."""
-    counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig)]
-    networks = [r for r in found if not isinstance(r.record.spec.model, NgramConfig) and r.record.test]
+    """The n-gram order chosen on valid against the best network, all of its seeds, on the same test tokens."""
+    counts = fits.by_name([r for r in found if isinstance(r.record.spec.model, NgramConfig)])
+    networks = fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
     if not counts or not networks:
         return ""
-    count, network = (min(group, key=lambda r: r.record.valid.nll) for group in (counts, networks))
-    gap, error = fits.paired_difference(count.record, network.record)
-    verdict = "beat" if gap < -2 * error else "do not beat" if gap > 2 * error else "are level with"
+    count, network = (min(groups, key=lambda name: np.mean([r.valid.nll for r in groups[name]])) for groups in (counts, networks))
+    gap = significance.difference(networks[network], counts[count])
+    low, high = gap.interval()
+    of_what = f"95 % interval {interval(gap.mean, low, high)}, n = {gap.n}"
+    if math.isnan(low):  # one seed: only the text's noise is known
+        low, high = gap.mean - 2 * gap.text_se, gap.mean + 2 * gap.text_se
+        of_what = f"{signed(gap.mean)}, block SE {gap.text_se:.4f}, n = 1"
+    verdict = "beat" if low > 0 else "do not beat" if high < 0 else "are level with"
+    ours, theirs = (float(np.mean([r.test.nll for r in records])) for records in (networks[network], counts[count]))
     return (
-        f"Kneser-Ney counts ({count.name}, no gradient step) score {count.record.test.nll:.4f} nats per token on the test slice and "
-        f"{verdict} the best network, {network.name} at {network.record.test.nll:.4f} (seed {network.record.spec.seed}): "
-        f"{signed(gap)} ± {error:.4f}, paired block standard error."
+        f"Kneser-Ney counts ({count}, no gradient step) score {theirs:.4f} nats per token on the test slice and {verdict} the best "
+        f"network, {network}, at {ours:.4f} (difference {of_what})."
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data, fits, flops, grammar, paper, paths, samples, stated, study, timings
+from tinylm.claims import VERDICTS, claim_verdict
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, interval, p_value, perplexity, signed, spread, verbatim
 from tinylm.results import Result
@@ -180,11 +181,13 @@ def neighbours(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
-    """One row per sampled network and temperature: how it goes on after the window at `start`; line ends as a slash."""
+    """The end of the window at `start`, then one row per sampled network and temperature: how it goes on; line ends as a slash."""
     rows = []
     for run in samples.wanted(runs):
         found = samples.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"samples": []}
         chosen = [sample for sample in found["samples"] if sample["start"] == start]
+        if chosen and not rows:
+            rows = [{"model": "the prompt", "temperature": NONE, "continuation": verbatim("…" + chosen[0]["prompt"][-samples.N_TOKENS :])}]
         rows += [{"model": run.name, "temperature": f"{s['temperature']:g}", "continuation": verbatim(s["text"])} for s in chosen]
     return pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])
 
@@ -218,19 +221,29 @@ def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
     return pd.DataFrame([*rows, last])
 
 
+def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
+    """One row per claim in words: the verdict on the whole of it, and how many of its statements have each verdict."""
+    return pd.DataFrame(
+        {"claim": text, "source": group["source"].iloc[0], "verdict": claim_verdict(group["verdict"])}
+        | {verdict: int((group["verdict"] == verdict).sum()) for verdict in VERDICTS}
+        for text, group in judged.groupby("text", sort=False)
+    )
+
+
 def claims(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per claim: the statement that is tested for it, the effect with its 95 % interval, test, n and verdict."""
+    """One row per statement that is tested for a claim, under the claim's words: effect with its 95 % interval, test, n and verdict."""
+    first = ~judged.duplicated("text")
     return pd.DataFrame(
         {
-            "claim": row["text"],
-            "source": row["source"],
+            "claim": row["text"] if first[index] else "",
+            "source": row["source"] if first[index] else "",
             "statement": f"as for {row['follows']}" if row["follows"] else row["statement"],
             "effect, 95 %": interval(row["effect"], row["low"], row["high"]),
             "test": row["test"] or NONE,
             "n": row["n"],
             "verdict": row["verdict"],
         }
-        for _, row in judged.iterrows()
+        for index, row in judged.iterrows()
     )
 
 

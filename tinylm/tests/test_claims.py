@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from synthetic import record, results
 
-from tinylm import claim_list, claims, readings, tables
+from tinylm import claim_list, claims, fits, readings, significance, tables
 from tinylm.claims import Claim
 from tinylm.results import Result
 
@@ -179,3 +179,23 @@ def test_the_turning_point_is_read_off_the_curves():
     assert "T = 32, long falls below Linear, T = 16, long at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
     assert "in 0 of 2 seeds; at the end it is at +0.3000" in readings.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
     assert "not recorded yet" in readings.turning(short)
+
+
+def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_them():
+    assert claims.claim_verdict(["supported", "supported"]) == "supported"
+    assert claims.claim_verdict(["supported", "undecided"]) == "undecided"
+    assert claims.claim_verdict(["supported", "undecided", "refuted"]) == "refuted"
+    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=("RoPE",)), CLOSE], results(**CLEAR))
+    shown = tables.verdicts(frame)
+    assert shown[["claim", "verdict", "supported", "undecided"]].values.tolist() == [
+        ["a beats b", "undecided", 1, 1],
+        ["a is close to b", "refuted", 0, 0],
+    ]
+    assert list(tables.claims(frame)["claim"]) == ["a beats b", "", "a is close to b"]
+
+
+def test_a_curve_takes_the_texts_noise_from_the_test_difference():
+    claim = dataclasses.replace(BETTER, measure=partial(claims.at_largest_cost, convention="flops"))
+    found = [*curve_runs("a", 0.0, 1_000, 2), *curve_runs("b", 0.4, 500, 1)]
+    groups = fits.by_name(found)
+    assert judged(found, claim)["text_se"] == significance.difference(groups["a"], groups["b"]).text_se

@@ -1,0 +1,70 @@
+"""The study itself: section x profile -> parameters -> planned runs. Needs no torch.
+
+Each section function takes exactly the parameters of its notebook's parameter cell.
+"""
+
+from collections.abc import Callable
+
+from tinylm.parameters import StudyError, checked
+from tinylm.profiles import PROFILES
+from tinylm.study.judged import claims
+from tinylm.study.planned import NGRAM_NAMES, Planned
+from tinylm.study.reproduction import architectures, control, rope, sweeps, words
+
+__all__ = [
+    "NGRAM_NAMES",
+    "NOTEBOOKS",
+    "SECTIONS",
+    "Planned",
+    "StudyError",
+    "architectures",
+    "claims",
+    "control",
+    "plan",
+    "rope",
+    "section_plan",
+    "speed",
+    "sweeps",
+    "words",
+]
+
+
+@checked
+def speed(*, device: str) -> list[Planned]:
+    """The appendix on speed shows timings that `python -m tinylm bench` recorded; it plans no run."""
+    return []
+
+
+SECTIONS: dict[str, Callable[..., list[Planned]]] = {
+    "control": control,
+    "architectures": architectures,
+    "sweeps": sweeps,
+    "rope": rope,
+    "words": words,
+    "claims": claims,
+    "speed": speed,
+}
+NOTEBOOKS = {
+    "control": "01_data",
+    "architectures": "02_architectures",
+    "sweeps": "03_sweeps",
+    "rope": "04_rope_ablation",
+    "words": "05_word_level",
+    "claims": "07_claims",
+    "speed": "09_speed",
+}
+
+
+def section_plan(section: str, profile: str) -> list[Planned]:
+    """The planned runs of a section under a profile; StudyError for an unknown one."""
+    if profile not in PROFILES:
+        raise StudyError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+    if section not in SECTIONS:
+        raise StudyError(f"unknown section {section!r}; choose one of {', '.join(SECTIONS)}")
+    return SECTIONS[section](**PROFILES[profile][section])
+
+
+def plan(profile: str) -> list[Planned]:
+    """Every planned run of a profile, most wanted first: all of seed 0 in the order of the sections, then seed 1, and so on."""
+    runs = [run for section in SECTIONS for run in section_plan(section, profile)]
+    return sorted(runs, key=lambda run: run.spec.seed)
