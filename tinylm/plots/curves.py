@@ -1,61 +1,17 @@
-"""Records -> figures, in one style. Each function returns the figure and the rows it was drawn from."""
+"""Records -> figures of losses: against rank, epochs, FLOPs and sizes."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter, NullLocator
 
 from tinylm import fits, stated
 from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
+from tinylm.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.results import Result
-
-Drawn = tuple[Figure, list[dict[str, Any]]]
-
-# Okabe and Ito's palette: distinguishable with any colour vision.
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F7F7F", "#000000")
-FAMILY_COLOURS = {"Linear": COLOURS[0], "MLP": COLOURS[1], "Self-Attention": COLOURS[2], "Transformer": COLOURS[3], "LSTM": COLOURS[4]}
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-STYLE = {
-    "font.size": 9,
-    "axes.titlesize": 9,
-    "axes.labelsize": 9,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8,
-    "legend.fontsize": 8,
-    "legend.frameon": False,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.linewidth": 0.7,
-    "axes.grid": True,
-    "grid.color": "#e6e6e6",
-    "grid.linewidth": 0.6,
-    "axes.axisbelow": True,
-    "lines.linewidth": 1.5,
-    "lines.markersize": 5,
-    "figure.constrained_layout.use": True,
-    "axes.prop_cycle": mpl.cycler(color=COLOURS),
-}
-
-
-def panels(n: int = 1, width: float = 6.0, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure of `n` panels side by side; sizes in inches."""
-    fig, axes = plt.subplots(1, n, figsize=(width, height), squeeze=False)
-    return fig, list(axes[0])
-
-
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each name: its family's where it has one and no other name shares it, else the next of the palette."""
-    families = [family for name in names for family in FAMILY_COLOURS if name.startswith(family)]
-    if len(families) == len(names) == len(set(families)):
-        return {name: FAMILY_COLOURS[family] for name, family in zip(names, families, strict=True)}
-    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
 
 
 @mpl.rc_context(STYLE)
@@ -110,7 +66,7 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
         ax.axhline(floor, color="black", linestyle=":", label="exact floor")
         rows.append({"name": "exact floor", "valid_nll": floor})
     ax.set_ylabel("valid NLL (nats per token)")
-    _log_flops(ax, "cumulative training FLOPs (executed)")
+    log_flops(ax, "cumulative training FLOPs (executed)")
     ax.legend()
     return fig, rows
 
@@ -136,7 +92,7 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
         rows.append(row)
     rows += _count_lines(ax, results, "test")
     ax.set_ylabel("test NLL (nats per token)")
-    _log_flops(ax, "training FLOPs")
+    log_flops(ax, "training FLOPs")
     ax.legend()
     return fig, rows
 
@@ -166,94 +122,6 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
     axes[0].set_ylabel("test NLL (nats per token)")
     axes[0].legend()
     return fig, rows
-
-
-@mpl.rc_context(STYLE)
-def roofline(facts: dict[str, Any]) -> Drawn:
-    """GFLOP/s of a training step against each size of a dense Transformer, under the ceiling of one large matrix product."""
-    sizes = list(dict.fromkeys(point["size"] for point in facts["points"]))
-    fig, axes = panels(len(sizes), 1.9 * len(sizes), 2.6)
-    for ax, size in zip(axes, sizes, strict=True):
-        for precision, colour, marker in zip(facts["peaks"], COLOURS, MARKERS, strict=False):
-            chosen = [point for point in facts["points"] if (point["size"], point["precision"]) == (size, precision)]
-            ax.plot([p["value"] for p in chosen], [p["gflops"] for p in chosen], color=colour, marker=marker, label=precision)
-            ax.axhline(facts["peaks"][precision], color=colour, linestyle="--", linewidth=1, label=f"{precision} product")
-        ax.set(xscale="log", yscale="log", xlabel=size, xticks=[p["value"] for p in chosen], xticklabels=[p["value"] for p in chosen])
-        ax.xaxis.set_minor_formatter(NullFormatter())
-        ax.tick_params(axis="x", labelsize=7)
-        ax.sharey(axes[0])
-    axes[0].set_ylabel("GFLOP/s")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return fig, facts["points"] + [{"size": "one product", "precision": name, "gflops": rate} for name, rate in facts["peaks"].items()]
-
-
-@mpl.rc_context(STYLE)
-def time_shares(facts: dict[str, Any]) -> Drawn:
-    """What a step's time is spent on: one bar a precision, in per cent."""
-    fig, (ax,) = panels(1, 6.4, 2.2)
-    kinds = list(next(iter(facts["shares"].values())))
-    for y, shares in enumerate(facts["shares"].values()):
-        left = 0.0
-        for kind, colour in zip(kinds, (*COLOURS, "#bbbbbb", "#dddddd"), strict=False):
-            share = 100 * shares.get(kind, 0.0)
-            ax.barh(y, share, left=left, color=colour, edgecolor="white", label=kind if y == 0 else None)
-            left += share
-    ax.set(yticks=range(len(facts["shares"])), yticklabels=list(facts["shares"]), xlabel="per cent of the time of a step", xlim=(0, 100))
-    ax.grid(visible=False)
-    fig.legend(loc="outside upper center", ncols=3)
-    return fig, [{"precision": name, "kind": k, "share": v} for name, shares in facts["shares"].items() for k, v in shares.items()]
-
-
-VERDICTS = {"supported": (COLOURS[2], "o"), "refuted": (COLOURS[3], "X"), "undecided": (COLOURS[6], "s")}
-
-
-@mpl.rc_context(STYLE)
-def claims(judged: pd.DataFrame) -> Drawn:
-    """Each measured effect with its 95 % interval and, shaded, the range that is claimed of it; small strokes are the paper's effects.
-
-    Colour and marker are the verdict's. A claim without records is left out, as is one that follows from another's evidence.
-    """
-    rows = judged[judged["effect"].notna() & (judged["follows"] == "")].reset_index(drop=True)
-    fig, (ax,) = panels(1, 7.0, 1.1 + 0.22 * max(len(rows), 1))
-    limit = 1.3 * max([1.0, *rows["effect"].abs(), *rows["reported"].abs().dropna()])
-    ax.set_xscale("symlog", linthresh=0.03, linscale=0.5)
-    for y, row in rows.iterrows():
-        colour, marker = VERDICTS[row["verdict"]]
-        ax.barh(y, min(row["below"], limit) - max(row["above"], -limit), 0.82, max(row["above"], -limit), color="#eef3f7", zorder=0)
-        ends = np.clip([row["low"], row["high"]], -limit, limit)
-        ax.plot(ends, [y, y], color=colour, linewidth=1.2)
-        if np.isinf(row["high"]):
-            ax.plot(limit, y, color=colour, marker=">", linestyle="none", markersize=4, clip_on=False)
-        ax.plot(row["effect"], y, color=colour, marker=marker, linestyle="none")
-        ax.plot(row["reported"], y, color="black", marker="|", linestyle="none", markersize=7)
-    _claim_axes(ax, rows, limit)
-    columns = ["contrast", "source", "above", "below", "effect", "low", "high", "reported", "n", "p_holm", "verdict"]
-    return fig, rows[columns].to_dict("records")
-
-
-def _claim_axes(ax: Axes, rows: pd.DataFrame, limit: float) -> None:
-    """Rows from the top down between their contrasts and n, ticks that read as nats, and a legend of verdicts."""
-    ticks = [tick for tick in (-1, -0.3, -0.1, 0, 0.1, 0.3, 1) if abs(tick) <= limit]
-    ax.axvline(0, color="black", linewidth=0.7)
-    ax.set(xlim=(-limit, limit), ylim=(len(rows) - 0.4, -0.6), xlabel="effect in nats per token")
-    ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_yticks(range(len(rows)), rows["contrast"])
-    for y, n in enumerate(rows["n"]):
-        ax.annotate(f"n = {n}", (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
-    ax.grid(axis="y", visible=False)
-    for verdict, (colour, marker) in VERDICTS.items():
-        ax.plot([], [], color=colour, marker=marker, linestyle="-", label=verdict)
-    ax.plot([], [], color="black", marker="|", linestyle="none", label="the paper's own")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=4)
-
-
-def _log_flops(ax: Axes, label: str) -> None:
-    """A logarithmic FLOP axis; minor ticks carry no labels once a whole decade is in sight, where they would run into each other."""
-    ax.set(xscale="log", xlabel=label)
-    low, high = ax.get_xlim()
-    if high / low > 10:
-        ax.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _trained(results: Sequence[Result]) -> dict[str, list[RunRecord]]:

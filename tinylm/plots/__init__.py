@@ -1,0 +1,20 @@
+"""Records -> figures, in one style. Each function returns the figure and the rows it was drawn from."""
+
+from tinylm.plots.curves import loss_curves, sweep_panels, test_against_flops, trajectories, zipf
+from tinylm.plots.speed import roofline, time_shares
+from tinylm.plots.style import COLOURS, colours
+from tinylm.plots.verdicts import VERDICTS, claims
+
+__all__ = [
+    "COLOURS",
+    "VERDICTS",
+    "claims",
+    "colours",
+    "loss_curves",
+    "roofline",
+    "sweep_panels",
+    "test_against_flops",
+    "time_shares",
+    "trajectories",
+    "zipf",
+]
