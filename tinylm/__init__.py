@@ -14,7 +14,9 @@ _MODULES = (
     "diagrams",
     "fits",
     "flops",
+    "gains",
     "grammar",
+    "ladder",
     "ledger",
     "plots",
     "readings",
@@ -25,7 +27,7 @@ _MODULES = (
     "tables",
     "timings",
 )
-_RESULTS = ("Result", "companions", "corpus_statistics", "of_corpora", "run")
+_RESULTS = ("Result", "companions", "corpus_statistics", "of_corpora", "run", "search_records")
 
 __all__ = [*_MODULES, *_RESULTS]
 

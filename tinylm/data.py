@@ -20,13 +20,17 @@ from tinylm.vocabulary import UNK, Vocabulary, tokenise
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusInfo:
-    """What is known of a corpus without opening it; `n_tokens` per split, `sha256` of the three splits' digests."""
+    """What is known of a corpus without opening it; `n_tokens` per split, `sha256` of the three splits' digests.
+
+    Corpora with the same `held_out` are scored on the same tokens, whatever they train on.
+    """
 
     name: str
     level: str
     vocab_size: int
     n_tokens: dict[str, int]
     sha256: str
+    held_out: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +77,22 @@ def info(name: str) -> CorpusInfo:
     """Level, sizes and digest of a corpus, from the manifest or the grammar's constants; an unknown name raises DataError."""
     if name in grammar.SOURCES:
         made = grammar.SOURCES[name]
-        return CorpusInfo(name=name, level=made.level, vocab_size=made.vocab_size, n_tokens=dict(made.n_tokens), sha256=made.sha256)
+        shape = {"level": made.level, "vocab_size": made.vocab_size, "n_tokens": dict(made.n_tokens)}
+        return CorpusInfo(name=name, sha256=made.sha256, held_out=made.sha256, **shape)
     about = download.manifest()["corpora"].get(source(name))
     if about is None:
         raise DataError(f"unknown corpus {name!r}; choose one of {', '.join(names())}")
     entry = _derived().get(name, about)
     splits = download.manifest()["folders"][about["folder"]]["splits"]
     digests = entry.get("sha256") or {split: splits[split]["sha256"] for split in SPLITS}
-    digest = hashlib.sha256("".join(digests[s] for s in SPLITS).encode()).hexdigest()
-    return CorpusInfo(name=name, level=about["level"], vocab_size=entry["vocab_size"], n_tokens=dict(entry["n_tokens"]), sha256=digest)
+    shape = {"level": about["level"], "vocab_size": entry["vocab_size"], "n_tokens": dict(entry["n_tokens"])}
+    # The tokens depend on the vocabulary and on how lines end, and so on the source.
+    held_out = _digest(source(name), digests["valid"], digests["test"])
+    return CorpusInfo(name=name, sha256=_digest(*(digests[s] for s in SPLITS)), held_out=held_out, **shape)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("".join(parts).encode()).hexdigest()
 
 
 def vocab_size(name: str) -> int:

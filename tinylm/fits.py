@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from tinylm import data
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 
@@ -57,9 +58,14 @@ def single_run_half_width(values: Sequence[float], confidence: float = 0.95) -> 
 
 def same_tokens(first: RunRecord, second: RunRecord) -> bool:
     """Whether both runs were scored on the same tokens of the same text, valid and test."""
-    texts = [(record.spec.corpus, record.corpus_sha256) for record in (first, second)]
     ranges = [[(score.start, score.n_tokens) for score in (record.valid, record.test)] for record in (first, second)]
-    return texts[0] == texts[1] and ranges[0] == ranges[1]
+    return _held_out(first) == _held_out(second) and ranges[0] == ranges[1]
+
+
+def _held_out(record: RunRecord) -> str:
+    """Which text the record was scored on: that of its corpus's name, unless it was made from another text."""
+    info = data.info(record.spec.corpus)
+    return info.held_out if record.corpus_sha256 == info.sha256 else record.spec.corpus + record.corpus_sha256
 
 
 def block_gaps(first: RunRecord, second: RunRecord) -> tuple[np.ndarray, np.ndarray]:

@@ -75,6 +75,22 @@ FULL: Parameters = {
         "seeds": [0, 1, 2, 3, 4],
         "seeds_once": [0],
     },
+    "budget": {
+        "corpus": "tiny_shakespeare",
+        "renamed": "tiny_shakespeare-renamed",
+        "context_length": 128,
+        "d_model": 128,
+        "n_layer": 3,
+        "ladder_budget": 10_000_000_000_000,
+        "full_budget": 75_500_000_000_000,
+        "architectures": ["Linear", "MLP", "Self-Attention", "Transformer", "LSTM"],
+        "frontier_budgets": [100_000_000_000, 1_000_000_000_000, 10_000_000_000_000],
+        "bought_corpora": ["tiny_shakespeare-renamed", "tiny_shakespeare-renamed", "tiny_shakespeare"],
+        "bought_budgets": [22_000_000_000_000, 75_500_000_000_000, 75_500_000_000_000],
+        "orders": [4, 6],
+        "eval_tokens": 0,
+        "seeds": [0, 1, 2, 3, 4],
+    },
     "claims": {
         "corpus": "tiny_shakespeare",
         "context_length": 128,
@@ -104,6 +120,9 @@ QUICK: Parameters = {
     "words": FULL["words"]
     | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
     | {"seeds": [0]},
+    "budget": FULL["budget"]
+    | {"ladder_budget": 200_000_000_000, "full_budget": 400_000_000_000, "frontier_budgets": [20_000_000_000, 100_000_000_000]}
+    | {"bought_corpora": ["tiny_shakespeare-renamed"], "bought_budgets": [1_000_000_000_000], "eval_tokens": 2_000, "seeds": [0]},
     "claims": FULL["claims"]
     | {
         "context_length": 32,
@@ -134,6 +153,17 @@ SMOKE: Parameters = {
     "words": FULL["words"]
     | _TINY
     | {"corpora": ["grammar-word"], "names": ["Grammar"], "n_layer": 1, "epochs": 2, "train_tokens": 2_000, "orders": [0, 1, 3]},
+    "budget": FULL["budget"]
+    | {
+        "corpus": "grammar-char",
+        "renamed": "grammar-char",
+        "context_length": 16,
+        "d_model": 16,
+        "n_layer": 2,
+        "ladder_budget": 20_000_000_000,
+    }
+    | {"full_budget": 40_000_000_000, "architectures": ["Linear", "Transformer"], "frontier_budgets": [1_000_000_000, 2_000_000_000]}
+    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "orders": [3], "eval_tokens": 500, "seeds": [0]},
     "claims": FULL["claims"]
     | _TINY
     | {"corpus": "grammar-char", "d_hidden": 32, "context_lengths": [8, 16], "linear_epochs": 2, "mlp_epochs": 2, "attention_epochs": 1}

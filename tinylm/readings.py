@@ -86,6 +86,17 @@ def words(found: Sequence[Result]) -> str:
     return " ".join(sentences)
 
 
+def searched(records: Sequence[RunRecord]) -> str:
+    """How many runs and FLOPs the search for the recipes took, by training text."""
+    corpora = list(dict.fromkeys(record.spec.corpus for record in records))
+    parts = []
+    for corpus in sorted(corpora):
+        chosen = [record.flops for record in records if record.spec.corpus == corpus]
+        parts.append(f"{len(chosen)} on {corpus} ({amount(sum(chosen))} FLOPs)")
+    total = amount(sum(record.flops for record in records))
+    return f"The search for the recipes took {len(records)} runs of one seed each and {total} FLOPs: {'; '.join(parts) or 'none'}."
+
+
 def claims(judged: pd.DataFrame) -> str:
     """How many effects of each source are supported, refuted and undecided, and which are decided."""
     tested = judged[judged["follows"] == ""]

@@ -52,6 +52,11 @@ def of_corpora(results: Sequence[Result], corpora: Sequence[str]) -> list[Result
     return [result for result in results if result.record.spec.corpus in corpora]
 
 
+def search_records() -> list[RunRecord]:
+    """The records of the runs that chose the recipes, none of which is a result of the study."""
+    return list(ledger.Ledger([paths.LEDGER / "search"]).records.values())
+
+
 def companions(planned: Sequence[Planned]) -> list[Planned]:
     """The other sections of the study that the planned section is part of, for a notebook that reads the results of all of them.
 

@@ -3,10 +3,10 @@
 import argparse
 import contextlib
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args, get_type_hints
 
-from tinylm import data
+from tinylm import data, recipes
 from tinylm.cli.common import UsageError
 from tinylm.config import MLPConfig, TrainConfig, TransformerConfig
 from tinylm.serialise import spec_from_dict
@@ -86,7 +86,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that describe single runs."""
     group = parser.add_argument_group("single runs", "several values of a flag make several runs; in brackets what is used unless told")
     group.add_argument("--corpus", metavar="NAME", help=f"one of {', '.join(data.names())}")
-    group.add_argument("--model", choices=PRESETS)
+    models = group.add_mutually_exclusive_group()
+    models.add_argument("--model", choices=PRESETS)
+    architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
+    models.add_argument(
+        "--recipe", choices=architectures, help="the best known model and training for the --budget; only --seed goes with it"
+    )
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
         bounds.add_argument(flag, dest=field, nargs="+", **(NUMBER | {"metavar": "FLOPS"} if flag == "--budget" else NUMBER), help=text)
@@ -103,15 +108,19 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def given(args: argparse.Namespace) -> list[str]:
     """The flags of single runs that were used, as the user writes them."""
-    flags = {field: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()} | {"corpus": "--corpus", "model": "--model", "set": "--set"}
+    flags = {field: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()} | {
+        name: f"--{name}" for name in ("corpus", "model", "recipe", "set")
+    }
     return [flag for field, flag in flags.items() if getattr(args, field)]
 
 
 def planned(args: argparse.Namespace) -> list[Planned]:
     """The runs that the flags describe, named by the model and what differs among them."""
-    if not args.corpus or not args.model:
-        raise UsageError("a single run needs --corpus and --model")
+    if not args.corpus or not (args.model or args.recipe):
+        raise UsageError("a single run needs --corpus, and --model or --recipe")
     data.info(args.corpus)  # raises for an unknown name
+    if args.recipe:
+        return _recipes(args)
     axes = {field: values for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
     axes |= {field: [value] for field, value in map(_assignment, args.set)}
     runs = []
@@ -122,6 +131,18 @@ def planned(args: argparse.Namespace) -> list[Planned]:
             spec = spec_from_dict({"corpus": args.corpus, "seed": seed} | _settings(PRESETS[args.model], fields))
             runs.append(Planned(SECTION, " ".join([args.model, *varied]), spec))
     return runs
+
+
+def _recipes(args: argparse.Namespace) -> list[Planned]:
+    """The recipe's runs: one for each budget and seed."""
+    allowed = {"--corpus", "--recipe", BOUNDS["train.flops"][0]}
+    if extra := [flag for flag in given(args) if flag not in allowed]:
+        raise UsageError(f"--recipe says all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
+    budgets = getattr(args, "train.flops")
+    if not budgets:
+        raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
+    specs = [recipes.recipe(args.recipe, args.corpus, flops) for flops in budgets]
+    return [Planned(SECTION, f"{args.recipe} recipe", replace(spec, seed=seed)) for seed in args.seeds or [0] for spec in specs]
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str]:

@@ -28,6 +28,7 @@ from tinylm.cli.common import (
     table,
     whole,
 )
+from tinylm.config import RunSpec
 from tinylm.ledger import Ledger, RunRecord
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
@@ -38,6 +39,7 @@ EXAMPLES = """
   python -m tinylm train --missing --section rope --seeds 0 1
   python -m tinylm train --run Transformer@0 RoPE@1                recorded or not, for the sake of their weights
   python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
+  python -m tinylm train --corpus tiny_shakespeare --recipe transformer --budget 1e12
   python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
 exit code: 0 when nothing is left, 1 when runs are left or one diverged or failed"""
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach a step where they save
@@ -78,6 +80,9 @@ def run(args: argparse.Namespace) -> int:
     print(f"{len(planned)} runs, {len(records)} recorded, {len(wanted)} to train: {short(flops)} FLOPs", flush=True)
     if not args.missing:
         print("\n".join(f"{run.name} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
+    if args.recipe:
+        budgets = distinct([run.spec for run in planned], lambda spec: spec.train.flops)
+        print("\n".join(_expected(args.recipe, spec, found) for spec in budgets), flush=True)
     left = _train(wanted, planned, records, folder, args) if wanted else []
     if not args.missing:
         rows = [outcome(run.name, records[run.spec.key]) for run in planned if run.spec.key in records]
@@ -117,7 +122,7 @@ def _single_runs(args: argparse.Namespace) -> list[Planned]:
     if args.profile or args.section:
         raise UsageError("--profile and --section go with --missing")
     if not specs.given(args):
-        raise UsageError("say what to train: --missing for what the study lacks, or --corpus and --model for a single run")
+        raise UsageError("say what to train: --missing for what the study lacks, or --corpus and --model (or --recipe) for a single run")
     return specs.planned(args)
 
 
@@ -156,6 +161,16 @@ def _train(
         except sweep.SweepError as error:
             print(f"failed: {error}", file=sys.stderr)
             return [run for run in wanted if run.spec.key not in records]
+
+
+def _expected(architecture: str, spec: RunSpec, found: Ledger) -> str:
+    """What the recorded runs of a recipe let expect of a budget."""
+    from tinylm import gains  # pandas and scipy are loaded only where they are asked for
+
+    seen = gains.expected(architecture, spec.corpus, spec.train.flops, found.records.values())
+    if seen is None:
+        return f"{short(spec.train.flops)} FLOPs: no run of this recipe on {spec.corpus} is recorded, so nothing is known of its loss"
+    return f"{short(spec.train.flops)} FLOPs: valid NLL of about {seen[0]:.2f}, from {seen[1]} recorded runs of this recipe"
 
 
 def _load_sweep() -> ModuleType:

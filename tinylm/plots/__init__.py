@@ -1,5 +1,6 @@
 """Records -> figures, in one style. Each function returns the figure and the rows it was drawn from."""
 
+from tinylm.plots.budget import frontier, waterfall
 from tinylm.plots.curves import loss_curves, sweep_panels, test_against_flops, trajectories, zipf
 from tinylm.plots.speed import roofline, time_shares
 from tinylm.plots.style import COLOURS, colours
@@ -10,11 +11,13 @@ __all__ = [
     "VERDICTS",
     "claims",
     "colours",
+    "frontier",
     "loss_curves",
     "roofline",
     "sweep_panels",
     "test_against_flops",
     "time_shares",
     "trajectories",
+    "waterfall",
     "zipf",
 ]

@@ -61,7 +61,7 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
             flops, nll = [p["flops"] for p in record.curve], [p["valid_nll"] for p in record.curve]
             ax.plot(flops, nll, color=colour, marker=marker, markersize=3.5, linewidth=1, label=name if record is records[0] else None)
             rows += [{"name": name, "seed": record.spec.seed, "flops": f, "valid_nll": v} for f, v in zip(flops, nll, strict=True)]
-    rows += _count_lines(ax, results, "valid")
+    rows += count_lines(ax, results, "valid")
     if floor is not None:
         ax.axhline(floor, color="black", linestyle=":", label="exact floor")
         rows.append({"name": "exact floor", "valid_nll": floor})
@@ -90,7 +90,7 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
             ax.plot(reference.flops_2nd, reference.test_nll, color=colour, marker="x", linestyle="none")
             row |= {"paper_flops_2nd": reference.flops_2nd, "paper_test_nll": reference.test_nll}
         rows.append(row)
-    rows += _count_lines(ax, results, "test")
+    rows += count_lines(ax, results, "test")
     ax.set_ylabel("test NLL (nats per token)")
     log_flops(ax, "training FLOPs")
     ax.legend()
@@ -129,7 +129,7 @@ def _trained(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
     return fits.by_name([r for r in results if not isinstance(r.record.spec.model, NgramConfig)])
 
 
-def _count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:
+def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:
     """A dashed line for each corpus's best n-gram row, chosen on valid: counting spends no training FLOPs."""
     counts = [r for r in results if isinstance(r.record.spec.model, NgramConfig)]
     corpora = list(dict.fromkeys(r.record.spec.corpus for r in counts))

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tinylm.parameters import StudyError, checked
 from tinylm.profiles import PROFILES
+from tinylm.study.budget import budget
 from tinylm.study.judged import claims
 from tinylm.study.planned import NGRAM_NAMES, Planned
 from tinylm.study.reproduction import architectures, control, rope, sweeps, words
@@ -18,6 +19,7 @@ __all__ = [
     "Planned",
     "StudyError",
     "architectures",
+    "budget",
     "claims",
     "control",
     "plan",
@@ -41,6 +43,7 @@ SECTIONS: dict[str, Callable[..., list[Planned]]] = {
     "sweeps": sweeps,
     "rope": rope,
     "words": words,
+    "budget": budget,
     "claims": claims,
     "speed": speed,
 }
@@ -50,6 +53,7 @@ NOTEBOOKS = {
     "sweeps": "03_sweeps",
     "rope": "04_rope_ablation",
     "words": "05_word_level",
+    "budget": "06_budget",
     "claims": "07_claims",
     "speed": "09_speed",
 }

@@ -136,3 +136,14 @@ def test_a_tiny_run_for_real(call, home):
     assert f"{entry.record.test.nll:.4f} +- " in out and entry.record.spec.key in out
     assert ledger.read(paths.LOCAL_LEDGER / entry.name) == entry.record
     assert not list(paths.CHECKPOINTS.glob("*"))
+
+
+def test_a_recipe_says_what_to_expect_of_a_budget(call, trained):
+    line = "train --corpus grammar-char --recipe transformer --budget 1e9 1e11 --seeds 0 1"
+    code, out, _ = call(line)
+    (planned, _) = trained.calls[0]
+    assert code == 0 and len(planned) == 4 and {run.spec.train.flops for run in planned} == {10**9, 10**11}
+    assert "no run of this recipe on grammar-char is recorded" in out
+    _, out, _ = call(line.replace("1e9 1e11", "1e10"))
+    nll = made(spec=planned[0].spec).valid.nll
+    assert f"1.00e10 FLOPs: valid NLL of about {nll:.2f}, from 4 recorded runs of this recipe" in out

@@ -1,9 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 from synthetic import record, results
 
-from tinylm import fits
+from tinylm import data, fits
 from tinylm.results import Result
 
 
@@ -68,3 +70,14 @@ def test_over_fitting_does_not_undo_the_best_loss():
     run = record(2.0, curve=2)
     worse = [*run.curve, run.curve[-1] | {"flops": 2_000, "valid_nll": 9.0}]
     assert fits.best_valid_at(dataclasses.replace(run, curve=worse), 2_000, "flops") == pytest.approx(2.25)
+
+
+def test_a_training_text_that_was_renamed_changes_no_scored_token():
+    def scored(corpus, sha256=None):
+        return dataclasses.replace(record(corpus=corpus), corpus_sha256=sha256 or data.info(corpus).sha256)
+
+    plain = scored("tiny_shakespeare")
+    assert fits.same_tokens(plain, scored("tiny_shakespeare-renamed"))
+    assert not fits.same_tokens(plain, scored("tiny_shakespeare-plays"))
+    assert not fits.same_tokens(plain, scored("tiny_shakespeare-renamed", "0" * 64))
+    assert not fits.same_tokens(scored("ptb"), scored("ptb-eos"))

@@ -19,6 +19,7 @@ LAYERS = [
     [
         "download",
         "grammar",
+        "ladder",
         "models",
         "ngram",
         "optimizers",
@@ -32,7 +33,7 @@ LAYERS = [
     ],
     ["ledger", "vocabulary"],
     ["data"],
-    ["corpus_stats", "flops", "scoring"],
+    ["corpus_stats", "flops", "recipes", "scoring"],
     ["averaging", "batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
     ["update", "weights"],
     ["adaptive", "train"],
@@ -46,6 +47,8 @@ TORCH_FREE = [
     "corpus_stats",
     "data",
     "fits",
+    "gains",
+    "ladder",
     "flops",
     "ledger",
     "ngram",
@@ -54,6 +57,7 @@ TORCH_FREE = [
     "plots",
     "profiles",
     "readings",
+    "recipes",
     "report",
     "results",
     "scoring",
@@ -66,7 +70,7 @@ TORCH_FREE = [
     "tables",
     "vocabulary",
 ]
-LIGHT = ["config", "data", "flops", "ledger", "parameters", "profiles", "paper", "scoring", "sister", "study"]
+LIGHT = ["config", "data", "flops", "ladder", "ledger", "parameters", "profiles", "paper", "recipes", "scoring", "sister", "study"]
 
 
 def module_name(path: Path) -> str:

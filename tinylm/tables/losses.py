@@ -1,4 +1,4 @@
-"""Records and plans -> the tables of the report: numbers as text, ready for tl.show.table."""
+"""Records -> tables of losses."""
 
 import itertools
 import math
@@ -8,70 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, flops, grammar, paper, paths, samples, stated, study, timings
-from tinylm.claims import VERDICTS, claim_verdict
+from tinylm import data, fits, grammar, paper, stated, study
 from tinylm.config import NgramConfig
-from tinylm.formats import NONE, amount, interval, p_value, perplexity, signed, spread, verbatim
+from tinylm.formats import NONE, amount, perplexity, signed, spread
 from tinylm.results import Result
-from tinylm.study import Planned
-
-
-def corpora(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row per corpus: level, vocabulary, tokens of each split."""
-    sizes = [{"corpus": s["corpus"], "level": s["level"], "vocabulary": s["vocab_size"]} | s["n_tokens"] for s in statistics]
-    return pd.DataFrame(sizes)
-
-
-def entropies(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row per corpus: entropies in nats per token, share of test tokens that are <unk> or unseen, the exact floor where known."""
-    return pd.DataFrame(
-        {
-            "corpus": s["corpus"],
-            "uniform": f"{s['uniform_entropy']:.3f}",
-            "unigram": f"{s['unigram_entropy']:.3f}",
-            "bigram": f"{s['bigram_entropy']:.3f}",
-            "unseen in test": f"{100 * s['oov_rate']['test']:.2f} %",
-            "unknown in test": f"{100 * s['unk_rate']['test']:.2f} %" if "unk_rate" in s else NONE,
-            "floor": f"{s['floor']['test']:.3f}" if "floor" in s else NONE,
-        }
-        for s in statistics
-    )
-
-
-def headings(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """One row per corpus that has speaker headings: characters of names that train has and has not, in valid and test."""
-    rows = []
-    for s in statistics:
-        row = {"corpus": s["corpus"]}
-        for split, seen in itertools.product(("valid", "test"), ("seen", "unseen")):
-            row[f"{split}, {seen}"] = f"{s['headings'][split][seen]:,}" if "headings" in s else NONE
-        rows.append(row)
-    with_headings = [row for row, s in zip(rows, statistics, strict=True) if "headings" in s]
-    return pd.DataFrame(with_headings or rows)
-
-
-def planned(runs: Sequence[Planned]) -> pd.DataFrame:
-    """One row per name of a plan: seeds, parameters, steps, and the cost of one seed under three conventions."""
-    rows: dict[str, dict[str, Any]] = {}
-    for run in _networks(runs):
-        info = data.info(run.spec.corpus)
-        cost = flops.run_cost(run.spec, info)
-        row = rows.setdefault(run.name, {"model": run.name, "seeds": 0})
-        row["seeds"] += 1
-        row |= {"parameters": f"{flops.n_params(run.spec.model, info.vocab_size):,}", "steps": f"{cost.steps:,}"}
-        row |= {"executed FLOPs": amount(cost.flops), "textbook FLOPs": amount(cost.flops_textbook), "2ND": amount(cost.flops_2nd)}
-    return pd.DataFrame(rows.values())
-
-
-def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
-    """One row per name of a plan: forward FLOPs of one window in each part of the model, as executed."""
-    rows = {}
-    for run in _networks(runs):
-        n_scored = run.spec.n_targets
-        parts = flops.forward_parts(run.spec.model, data.vocab_size(run.spec.corpus), n_scored, n_scored)
-        columns = {"projections": "attention_projections", "scores": "attention_scores", "FFN": "ffn", "head": "head"}
-        rows[run.name] = {"model": run.name} | {title: amount(parts.get(part, 0)) for title, part in columns.items()}
-    return pd.DataFrame(rows.values())
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
@@ -180,24 +120,6 @@ def neighbours(found: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows or [no_pair])
 
 
-def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
-    """The end of the window at `start`, then one row per sampled network and temperature: how it goes on; line ends as a slash."""
-    rows = []
-    for run in samples.wanted(runs):
-        found = samples.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"samples": []}
-        chosen = [sample for sample in found["samples"] if sample["start"] == start]
-        if chosen and not rows:
-            rows = [{"model": "the prompt", "temperature": NONE, "continuation": verbatim("…" + chosen[0]["prompt"][-samples.N_TOKENS :])}]
-        rows += [{"model": run.name, "temperature": f"{s['temperature']:g}", "continuation": verbatim(s["text"])} for s in chosen]
-    return pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])
-
-
-def timed(facts: dict[str, Any]) -> pd.DataFrame:
-    """One row per comparison of the benchmark: both sides, the gain, the gain worth having."""
-    header, *lines = timings.cells(facts)
-    return pd.DataFrame(lines, columns=header)
-
-
 def floors(corpus: str, start: int, n_tokens: int) -> dict[str, float]:
     """The generated corpus's exact loss on the scored tokens of valid and test, nats per token."""
     return {split: grammar.floor(corpus, split, start, n_tokens) for split in ("valid", "test")}
@@ -219,49 +141,3 @@ def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
     ]
     last = {column: NONE for column in rows[0]} | {"model": "Exact floor", "test": f"{floor['test']:.4f}"}
     return pd.DataFrame([*rows, last])
-
-
-def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per claim in words: the verdict on the whole of it, and how many of its statements have each verdict."""
-    return pd.DataFrame(
-        {"claim": text, "source": group["source"].iloc[0], "verdict": claim_verdict(group["verdict"])}
-        | {verdict: int((group["verdict"] == verdict).sum()) for verdict in VERDICTS}
-        for text, group in judged.groupby("text", sort=False)
-    )
-
-
-def claims(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per statement that is tested for a claim, under the claim's words: effect with its 95 % interval, test, n and verdict."""
-    first = ~judged.duplicated("text")
-    return pd.DataFrame(
-        {
-            "claim": row["text"] if first[index] else "",
-            "source": row["source"] if first[index] else "",
-            "statement": f"as for {row['follows']}" if row["follows"] else row["statement"],
-            "effect, 95 %": interval(row["effect"], row["low"], row["high"]),
-            "test": row["test"] or NONE,
-            "n": row["n"],
-            "verdict": row["verdict"],
-        }
-        for index, row in judged.iterrows()
-    )
-
-
-def claim_evidence(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per tested claim: the paper's own effect, the text's share of the standard error, p before and after Holm, remarks."""
-    tested = judged[judged["follows"] == ""]
-    return pd.DataFrame(
-        {
-            "evidence": row["contrast"],
-            "paper": NONE if pd.isna(row["reported"]) else signed(row["reported"]),
-            "text SE": spread(row["text_se"]),
-            "p": p_value(row["p"]),
-            "p, Holm": p_value(row["p_holm"]),
-            "remarks": row["note"] or NONE,
-        }
-        for _, row in tested.iterrows()
-    )
-
-
-def _networks(runs: Sequence[Planned]) -> list[Planned]:
-    return [run for run in runs if not isinstance(run.spec.model, NgramConfig)]

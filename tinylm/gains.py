@@ -1,0 +1,98 @@
+"""What the records say of a ladder and of budgets: gains rung by rung, frontiers, FLOPs to a target. Needs no torch."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from tinylm import fits, recipes, significance
+from tinylm.ladder import RENAMED, RUNGS, stands_on
+from tinylm.ledger import RunRecord
+from tinylm.results import Result
+
+
+def ladder(results: Sequence[Result]) -> pd.DataFrame:
+    """One row per recorded rung: its valid and test NLL, and what it takes off the test NLL of the rung below, with a 95 % interval."""
+    groups, below = fits.by_name(results), stands_on([*RUNGS, RENAMED])
+    rows = []
+    for rung in (rung for rung in [*RUNGS, RENAMED] if rung.name in groups):
+        records = groups[rung.name]
+        row = {"rung": rung.name, "below": below[rung.name], "climbed": rung.climbed, "n_params": records[0].n_params}
+        row |= {"flops": records[0].flops, "n": len(records), "gain": math.nan, "low": math.nan, "high": math.nan}
+        row |= {f"{split}_nll": float(np.mean([getattr(r, split).nll for r in records])) for split in ("valid", "test")}
+        if row["below"] in groups:
+            gap = significance.difference(groups[row["below"]], records)
+            low, high = gap.interval()
+            row |= {"n": gap.n, "gain": gap.mean, "low": low, "high": high, "text_se": gap.text_se}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def frontier(results: Sequence[Result]) -> pd.DataFrame:
+    """One row per architecture and budget of results named "ARCHITECTURE, BUDGET": n, parameters, FLOPs, mean valid and test NLL."""
+    lines = fits.summary(results)
+    lines.insert(0, "architecture", [name.rsplit(", ", 1)[0] for name in lines["name"]])
+    return lines.sort_values(["architecture", "flops"], kind="stable", ignore_index=True)
+
+
+def to_target(results: Sequence[Result], target: float) -> pd.DataFrame:
+    """One row per architecture: training FLOPs at which it reaches a valid NLL of `target`, geometric mean over seeds; NaN where none does.
+
+    Every budget is a run of its own that ends cooled down. Between budgets the loss is read off a line in log FLOPs; a target above the
+    first run's loss is reached within its budget, which is then an upper bound, and said to be one.
+    """
+    rows = []
+    for architecture, runs in _by_architecture(results).items():
+        seeds = sorted({run.spec.seed for run in runs})
+        reached = [found for seed in seeds if (found := _reached([run for run in runs if run.spec.seed == seed], target))]
+        logs = np.log([flops for flops, _ in reached])
+        row = {"architecture": architecture, "n": len(reached), "failed": len(seeds) - len(reached)}
+        row |= {"flops": float(np.exp(np.mean(logs))) if reached else math.nan, "factor": float(np.exp(fits.half_width(logs)))}
+        rows.append(row | {"is_upper_bound": any(is_first for _, is_first in reached)})
+    return pd.DataFrame(rows)
+
+
+def expected(architecture: str, corpus: str, flops: float, records: Iterable[RunRecord]) -> tuple[float, int] | None:
+    """The valid NLL that records of the same recipe on the same corpus let expect of a budget, and how many records; None without any.
+
+    Read on a line in log FLOPs between the means of two recorded budgets, and at the nearest one outside them.
+    """
+    nlls: dict[int, list[float]] = {}
+    for record in records:
+        budget = record.spec.train.flops
+        if (
+            record.valid
+            and record.spec.corpus == corpus
+            and budget
+            and replace(record.spec, seed=0) == recipes.recipe(architecture, corpus, budget)
+        ):
+            nlls.setdefault(budget, []).append(record.valid.nll)
+    if not nlls:
+        return None
+    budgets = sorted(nlls)
+    at = np.interp(np.log(flops), np.log(budgets), [np.mean(nlls[budget]) for budget in budgets])
+    return float(at), sum(map(len, nlls.values()))
+
+
+def _by_architecture(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
+    groups: dict[str, list[RunRecord]] = {}
+    for result in results:
+        if result.record.valid is not None:
+            groups.setdefault(result.name.rsplit(", ", 1)[0], []).append(result.record)
+    return groups
+
+
+def _reached(runs: Sequence[RunRecord], target: float) -> tuple[float, bool] | None:
+    """FLOPs at which the runs of one seed, a budget each, reach the target, and whether the first one does already; None if none does."""
+    ordered = sorted(runs, key=lambda run: run.flops)
+    best = np.minimum.accumulate([run.valid.nll for run in ordered])
+    if best[-1] > target:
+        return None
+    i = int(np.argmax(best <= target))
+    if i == 0:
+        return float(ordered[0].flops), True
+    logs = np.log([ordered[i - 1].flops, ordered[i].flops])
+    share = (best[i - 1] - target) / (best[i - 1] - best[i])
+    return float(np.exp(logs[0] + share * (logs[1] - logs[0]))), False

@@ -1,0 +1,57 @@
+"""Gains and frontiers -> figures."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+
+from tinylm import gains
+from tinylm.plots.curves import count_lines
+from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
+from tinylm.results import Result
+
+CLIMBED, TRIED = COLOURS[0], COLOURS[6]
+
+
+@mpl.rc_context(STYLE)
+def waterfall(frame: pd.DataFrame) -> Drawn:
+    """Test NLL down the rungs of a ladder: a bar from the rung below to this one, with the 95 % interval of the gain.
+
+    Climbed rungs are solid and lead on to the next; rungs that were only tried are hollow.
+    """
+    fig, (ax,) = panels(1, 6.8, 1.0 + 0.24 * len(frame))
+    below = frame.set_index("rung")["test_nll"]
+    for y, row in enumerate(frame.itertuples()):
+        start = below.get(row.below, row.test_nll)
+        colour = CLIMBED if row.climbed else TRIED
+        face = colour if row.climbed else "white"
+        ax.barh(y, row.test_nll - start, 0.62, start, facecolor=face, edgecolor=colour, linewidth=0.9)
+        if pd.notna(row.low):
+            ax.plot([start - row.high, start - row.low], [y, y], color="black", linewidth=1)
+        ax.plot(row.test_nll, y, color=colour, marker="o", markerfacecolor=face, markersize=3.5)
+        ax.annotate(f"{row.test_nll:.3f}", (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
+    ax.set(yticks=range(len(frame)), yticklabels=frame["rung"], ylim=(len(frame) - 0.4, -0.6), xlabel="test NLL (nats per token)")
+    ax.grid(axis="y", visible=False)
+    ax.plot([], [], color=CLIMBED, linewidth=6, label="climbed")
+    ax.plot([], [], color=TRIED, linewidth=1, label="tried")
+    ax.plot([], [], color="black", linewidth=1, label="95 % of the gain")
+    fig.legend(loc="outside upper center", ncols=3)
+    return fig, frame.to_dict("records")
+
+
+@mpl.rc_context(STYLE)
+def frontier(results: Sequence[Result], counts: Sequence[Result] = ()) -> Drawn:
+    """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts are dashed lines."""
+    fig, (ax,) = panels()
+    frame = gains.frontier(results)
+    names = list(dict.fromkeys(frame["architecture"]))
+    for (name, colour), marker in zip(colours(names).items(), MARKERS, strict=False):
+        rows = frame[frame["architecture"] == name]
+        ax.plot(rows["flops"], rows["valid_nll"], color=colour, marker=marker, label=name)
+    rows: list[dict[str, Any]] = frame[["architecture", "flops", "n", "n_params", "valid_nll", "test_nll"]].to_dict("records")
+    rows += count_lines(ax, counts, "valid")
+    ax.set_ylabel("valid NLL (nats per token)")
+    log_flops(ax, "training FLOPs (executed)")
+    ax.legend()
+    return fig, rows

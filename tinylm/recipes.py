@@ -1,0 +1,101 @@
+"""The best known way to spend a budget: architecture, corpus and FLOPs -> spec. Needs no torch.
+
+Chosen by searches whose records lie in docs/ledger/search: characters on plays held out of the training text, words on valid, both
+with seeds that no report uses.
+"""
+
+import math
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tinylm import data
+from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
+
+N_EVALS = 8
+EVAL_START = 256  # no model here reads more, so all of them are scored on the same tokens
+STRIDES_PER_CONTEXT = 8  # every token is scored with seven eighths of a context or more
+
+
+class RecipeError(TinylmError):
+    """An architecture, corpus or budget without a recipe."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """A model and its training, chosen at a budget of about `flops`."""
+
+    flops: float
+    model: ModelConfig
+    train: dict[str, Any] = field(default_factory=dict)
+
+
+MUON = {"optimizer": "muon", "lr": 5e-3, "adam_lr": 3e-3, "beta2": 0.95, "schedule": "linear", "warmup": 0.03, "precision": "bf16"}
+ADAMW = {"optimizer": "adamw", "lr": 3e-3, "beta2": 0.95, "schedule": "linear", "warmup": 0.03}
+
+
+def _modern(**shape: Any) -> TransformerConfig:
+    """A pre-norm Transformer with rotary positions, normalised queries and keys, ReLU squared, no biases and no dropout."""
+    block: dict[str, Any] = {"norm": "rms", "norm_place": "pre", "position": "rope", "ffn": "relu2", "qk_norm": True, "bias": False}
+    return TransformerConfig(**block, init="zero_out", attention_dropout=0.0, ffn_dropout=0.0, **shape)
+
+
+def _one_block(context_length: int, d_model: int) -> TransformerConfig:
+    return _modern(context_length=context_length, n_layer=1, d_model=d_model, d_ff=4 * d_model)
+
+
+def _mlp(context_length: int, d_model: int, d_hidden: int) -> MLPConfig:
+    return MLPConfig(context_length=context_length, d_model=d_model, d_hidden=d_hidden, dropout=0.0, activation="gelu")
+
+
+RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
+    ("character", "linear"): (
+        Recipe(flops=1e11, model=LinearConfig(context_length=8, d_model=64), train=ADAMW | {"batch_size": 128}),
+        Recipe(flops=1e12, model=LinearConfig(context_length=16, d_model=64), train=ADAMW | {"batch_size": 128}),
+        Recipe(flops=1e13, model=LinearConfig(context_length=16, d_model=64), train=ADAMW | {"batch_size": 512, "lr": 1e-3}),
+    ),
+    ("character", "mlp"): (
+        Recipe(flops=1e11, model=_mlp(16, 16, 128), train=ADAMW),
+        Recipe(flops=1e12, model=_mlp(32, 16, 320), train=ADAMW | {"batch_size": 128, "lr": 2e-3}),
+        Recipe(flops=1e13, model=_mlp(32, 32, 512), train=ADAMW | {"batch_size": 256, "lr": 1e-3}),
+    ),
+    ("character", "self-attention"): (
+        Recipe(flops=1e11, model=_one_block(32, 32), train=MUON | {"batch_size": 32}),
+        Recipe(flops=1e12, model=_one_block(64, 64), train=MUON | {"batch_size": 32}),
+        Recipe(flops=1e13, model=_one_block(128, 128), train=MUON),
+    ),
+    ("character", "transformer"): (
+        Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32}),
+        Recipe(flops=1e12, model=_modern(context_length=64, n_layer=3, d_model=64, d_ff=128), train=MUON | {"batch_size": 32}),
+        Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
+    ),
+    ("character", "lstm"): (
+        Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=32), train=ADAMW | {"lr": 1e-2, "batch_size": 32}),
+        Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=128), train=ADAMW | {"lr": 5e-3, "batch_size": 32}),
+        Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"lr": 5e-3, "batch_size": 32}),
+    ),
+}
+
+
+def architectures(level: str) -> list[str]:
+    """The architectures that have a recipe for characters or words."""
+    return [architecture for known, architecture in RECIPES if known == level]
+
+
+def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
+    """The spec that spends at most `flops` on a corpus: that of the nearest budget searched; RecipeError where there is none."""
+    level = data.info(corpus).level
+    if (level, architecture) not in RECIPES:
+        raise RecipeError(f"no recipe of {architecture!r} for a corpus of {level}s; choose one of {', '.join(architectures(level))}")
+    if not 0 < flops < math.inf:
+        raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
+    nearest = min(RECIPES[level, architecture], key=lambda known: abs(math.log(known.flops / flops)))
+    dense = nearest.model.predicts_every_position
+    train = TrainConfig(**nearest.train, flops=int(flops), n_evals=N_EVALS, loss_at="all" if dense else "last")
+    return scored(RunSpec(corpus=corpus, model=nearest.model, train=train))
+
+
+def scored(spec: RunSpec, eval_tokens: int = 0) -> RunSpec:
+    """The spec, scored from token 256 on (`eval_tokens` of them, 0: to the end), each with most of a context before it."""
+    length = spec.model.context_length
+    stride = max(1, length // STRIDES_PER_CONTEXT) if spec.train.loss_at == "all" else 1
+    return replace(spec, train=replace(spec.train, eval_start=EVAL_START, eval_tokens=eval_tokens, eval_stride=stride))

@@ -1,0 +1,54 @@
+"""What a budget could have bought: a ladder from the paper's recipe to ours, the frontier of each architecture, and larger purchases."""
+
+from dataclasses import replace
+
+from tinylm import recipes
+from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.ladder import ALL_POSITIONS, PAPER, RENAMED, RUNGS, climb
+from tinylm.parameters import StudyError, checked
+from tinylm.study.planned import Planned, counts
+
+
+@checked
+def budget(
+    *,
+    corpus: str,
+    renamed: str,
+    context_length: int,
+    d_model: int,
+    n_layer: int,
+    ladder_budget: int,
+    full_budget: int,
+    architectures: list[str],
+    frontier_budgets: list[int],
+    bought_corpora: list[str],
+    bought_budgets: list[int],
+    orders: list[int],
+    eval_tokens: int,
+    seeds: list[int],
+) -> list[Planned]:
+    """The ladder at one budget and its ends at the full one, each architecture's recipe over budgets, and recipes on whole corpora.
+
+    `renamed` is `corpus` with renamed speakers, or `corpus` itself. All runs of a text are scored on the same tokens.
+    """
+    if len(bought_corpora) != len(bought_budgets):
+        raise StudyError(f"bought_budgets: needs one for each of the {len(bought_corpora)} corpora, got {bought_budgets!r}")
+    paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
+    first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budget))
+    last = [replace(RENAMED, corpus=renamed)] if renamed != corpus else []
+    specs = climb(first, [*RUNGS, *last])
+    for name in (PAPER, ALL_POSITIONS):
+        specs[f"{name}, {short(full_budget)}"] = replace(specs[name], train=replace(specs[name].train, flops=full_budget))
+    for architecture in architectures:
+        specs |= {f"{architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops) for flops in frontier_budgets}
+    for name, flops in zip(bought_corpora, bought_budgets, strict=True):
+        specs[f"{name}, {short(flops)}"] = recipes.recipe("transformer", name, flops)
+    scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
+    counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
+    counted = counts("budget", {name: f"{name} " for name in dict.fromkeys([corpus, *bought_corpora])}, orders, counting)
+    return counted + [Planned("budget", name, replace(spec, seed=seed)) for seed in seeds for name, spec in scored.items()]
+
+
+def short(flops: float) -> str:
+    """A budget in names, e.g. 7.55e13."""
+    return f"{flops:.3g}".replace("e+", "e")

@@ -1,0 +1,32 @@
+"""Records and plans -> the tables of the report: numbers as text, ready for tl.show.table."""
+
+from tinylm.tables.budget import bought, ladder, targets
+from tinylm.tables.corpora import corpora, entropies, headings
+from tinylm.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, results, sister
+from tinylm.tables.plans import continuations, flop_parts, planned
+from tinylm.tables.speed import timed
+from tinylm.tables.verdicts import claim_evidence, claims, verdicts
+
+__all__ = [
+    "agreement",
+    "bought",
+    "claim_evidence",
+    "claims",
+    "continuations",
+    "corpora",
+    "counted",
+    "decomposition",
+    "entropies",
+    "excess",
+    "floors",
+    "flop_parts",
+    "headings",
+    "ladder",
+    "neighbours",
+    "planned",
+    "results",
+    "sister",
+    "targets",
+    "timed",
+    "verdicts",
+]

@@ -1,0 +1,64 @@
+"""Gains, frontiers and purchases -> tables."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tinylm import data, fits, gains, significance
+from tinylm.config import NgramConfig
+from tinylm.formats import NONE, amount, interval, perplexity, spread
+from tinylm.results import Result
+
+
+def ladder(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per rung: the rung it is compared with, what it gains, n, and where that leaves valid and test."""
+    return pd.DataFrame(
+        {
+            "rung": row.rung,
+            "stands on": row.below or NONE,
+            "climbed": "yes" if row.climbed else "tried",
+            "n": row.n,
+            "parameters": f"{row.n_params:,}",
+            "valid": f"{row.valid_nll:.4f}",
+            "test": f"{row.test_nll:.4f}",
+            "gain, 95 %": interval(row.gain, row.low, row.high),
+        }
+        for row in frame.itertuples()
+    )
+
+
+def targets(found: Sequence[Result], wanted: Sequence[float]) -> pd.DataFrame:
+    """One row per architecture and a column per valid NLL: the FLOPs to reach it, an upper bound, or a dash where no run does."""
+    columns = {f"{nll:.3f}": gains.to_target(found, nll).set_index("architecture") for nll in wanted}
+    names = list(next(iter(columns.values())).index)
+    return pd.DataFrame({"architecture": name} | {title: _reached(frame.loc[name]) for title, frame in columns.items()} for name in names)
+
+
+def _reached(row: pd.Series) -> str:
+    if not row["n"]:
+        return NONE
+    spread = "" if math.isnan(row["factor"]) else f", times or over {row['factor']:.2f}"
+    failed = f", {row['failed']} failed" if row["failed"] else ""
+    return f"{'at most ' if row['is_upper_bound'] else ''}{amount(row['flops'])} (n = {row['n']}{spread}{failed})"
+
+
+def bought(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per network: what it trained on, its cost, its test NLL beside that of the best counts of the same scored text."""
+    counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig)]
+    rows = []
+    for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
+        rivals = [r for r in counts if fits.same_tokens(r.record, records[0])]
+        best = min(rivals, key=lambda r: r.record.valid.nll, default=None)
+        tests = [record.test.nll for record in records]
+        by_word = data.info(records[0].spec.corpus).level == "word"
+        row = {"run": name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
+        row |= {"valid": f"{np.mean([r.valid.nll for r in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
+        row |= {"seed SD": spread(np.std(tests, ddof=1) if len(tests) > 1 else math.nan)}
+        row |= {"perplexity": perplexity(float(np.mean(tests))) if by_word else NONE, "best counts": NONE, "test − counts, 95 %": NONE}
+        if best is not None:
+            gap = significance.difference(records, [best.record])
+            row |= {"best counts": f"{best.record.test.nll:.4f}", "test − counts, 95 %": interval(gap.mean, *gap.interval())}
+        rows.append(row)
+    return pd.DataFrame(rows)

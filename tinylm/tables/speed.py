@@ -1,0 +1,13 @@
+"""Timings -> a table."""
+
+from typing import Any
+
+import pandas as pd
+
+from tinylm import timings
+
+
+def timed(facts: dict[str, Any]) -> pd.DataFrame:
+    """One row per comparison of the benchmark: both sides, the gain, the gain worth having."""
+    header, *lines = timings.cells(facts)
+    return pd.DataFrame(lines, columns=header)

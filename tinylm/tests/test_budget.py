@@ -1,0 +1,118 @@
+"""Ladder, recipes, frontier: from specs to tables and figures."""
+
+import dataclasses
+import math
+
+import pytest
+from synthetic import record
+
+from tinylm import data, gains, grammar, plots, readings, recipes, tables
+from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.flops import n_params, run_cost
+from tinylm.ladder import RUNGS, Rung, climb, stands_on
+from tinylm.recipes import RecipeError, recipe
+from tinylm.results import Result
+from tinylm.train import train
+
+FIRST = RunSpec(corpus="grammar-char", model=TransformerConfig(), train=TrainConfig(flops=10**12))
+
+
+def test_a_rung_that_is_only_tried_changes_no_later_one():
+    rungs = [
+        Rung(name="a"),
+        Rung(name="b", train={"lr": 1.0}, climbed=False),
+        Rung(name="c", model={"tied": True}),
+        Rung(name="d", corpus="ptb"),
+    ]
+    specs = climb(FIRST, rungs)
+    assert specs["b"].train.lr == 1.0 and specs["c"].train.lr == FIRST.train.lr
+    assert specs["d"].model.tied and specs["d"].corpus == "ptb"
+    assert stands_on(rungs) == {"a": "", "b": "a", "c": "a", "d": "c"}
+
+
+def test_every_rung_but_the_first_changes_something_and_can_run():
+    specs, below = climb(FIRST, RUNGS), stands_on(RUNGS)
+    assert len(specs) == len(RUNGS)
+    for name, spec in specs.items():
+        assert not below[name] or spec != specs[below[name]]
+        assert run_cost(spec, data.info("grammar-char")).steps > 0
+
+
+def test_a_small_ladder_comes_closer_to_the_exact_floor():
+    small = TransformerConfig(context_length=16, n_layer=2, d_model=32, d_ff=64)
+    first = RunSpec(corpus="grammar-char", model=small, train=TrainConfig(flops=2 * 10**10))
+    specs = climb(first, [rung for rung in RUNGS if rung.name != "four narrower layers"])
+    corpus, floor = data.load("grammar-char"), grammar.floor("grammar-char", "test", recipes.EVAL_START, 2_000)
+    names = ["the paper's Transformer", "warm-up, a higher rate, linear decay", "batches of 32"]
+    excess = [train(recipes.scored(specs[name], 2_000), corpus).test.nll - floor for name in names]
+    assert excess == sorted(excess, reverse=True) and excess[-1] > 0
+    assert excess[-1] < 0.5 * excess[0]
+
+
+def budget_results(names):
+    """Each name with its test NLLs, one a seed."""
+    return [Result(name, record(nll, seed=s, flops=flops)) for name, (flops, nlls) in names.items() for s, nll in enumerate(nlls)]
+
+
+def test_gains_are_taken_from_the_rung_below():
+    names = [rung.name for rung in RUNGS[:5]]
+    frame = gains.ladder(budget_results({name: (10, [2.0 - 0.1 * i + 0.01 * s for s in range(3)]) for i, name in enumerate(names)}))
+    assert list(frame["below"]) == ["", *names[:4]]
+    assert math.isnan(frame["gain"][0]) and frame["gain"][1] == pytest.approx(0.1) and frame["n"][1] == 3
+    shown = tables.ladder(frame)
+    assert list(shown["climbed"])[-1] == "tried" and shown["gain, 95 %"][1].startswith("+0.100")
+    fig, drawn = plots.waterfall(frame)
+    assert len(drawn) == 5 and len(fig.axes[0].patches) == 5
+
+
+def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
+    found = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
+    row = gains.to_target(found, 1.9).set_index("architecture").loc["MLP"]  # valid is 0.1 below test: 2.0, then 1.8 or 1.6
+    assert row["flops"] == pytest.approx(math.sqrt(10**4 * 10**3.5)) and row["n"] == 2 and not row["is_upper_bound"]
+    assert gains.to_target(found, 2.5).set_index("architecture").loc["MLP", "is_upper_bound"]
+    linear = gains.to_target(found, 1.9).set_index("architecture").loc["Linear"]
+    assert linear["n"] == 0 and linear["failed"] == 2 and math.isnan(linear["flops"])
+    shown = tables.targets(found, [1.9, 2.5]).set_index("architecture")
+    assert shown.loc["Linear", "1.900"] == "–" and shown.loc["MLP", "2.500"].startswith("at most")
+
+
+def test_the_frontier_is_a_curve_for_each_architecture():
+    found = budget_results({"MLP, 1e3": (1_000, [2.1]), "MLP, 1e5": (100_000, [1.9]), "Linear, 1e3": (1_000, [3.0])})
+    _, drawn = plots.frontier(found, [Result("KN-4", record(1.5, model=NgramConfig(order=4), start=8))])
+    assert [row["architecture"] for row in drawn[:3]] == ["Linear", "MLP", "MLP"] and drawn[3]["name"] == "KN-4"
+
+
+def test_purchases_stand_beside_the_counts_of_their_own_text():
+    kn = Result("KN-4", record(1.5, model=NgramConfig(order=4)))
+    other = Result("ptb", record(1.2, corpus="grammar-word"))
+    frame = tables.bought([kn, *budget_results({"a": (10, [1.4, 1.45, 1.5])}), other]).set_index("run")
+    assert frame.loc["a", "best counts"] == "1.5000" and frame.loc["a", "test − counts, 95 %"].startswith("−0.050")
+    assert frame.loc["ptb", "best counts"] == "–" and frame.loc["ptb", "perplexity"] == "3.32"
+
+
+@pytest.mark.parametrize(("level", "architecture"), recipes.RECIPES)
+def test_a_recipe_spends_its_budget_and_no_more(level, architecture):
+    corpus = {"character": "tiny_shakespeare", "word": "ptb-eos"}[level]
+    for flops in (1e11, 1e12, 1e13, 7.55e13):
+        spec = recipe(architecture, corpus, flops)
+        assert 0.97 * flops < run_cost(spec, data.info(corpus)).flops <= flops
+        assert spec.train.eval_start == recipes.EVAL_START >= spec.model.context_length
+
+
+def test_the_recipe_at_the_papers_cost_is_no_larger_than_the_papers_transformer():
+    size = data.vocab_size("tiny_shakespeare")
+    assert n_params(recipe("transformer", "tiny_shakespeare", 7.55e13).model, size) <= n_params(TransformerConfig(context_length=128), size)
+
+
+def test_a_recipe_that_is_not_there_names_what_is():
+    with pytest.raises(RecipeError, match="no recipe of 'rnn' for a corpus of characters; choose one of linear, mlp"):
+        recipe("rnn", "tiny_shakespeare", 1e12)
+    with pytest.raises(RecipeError, match="above zero"):
+        recipe("mlp", "tiny_shakespeare", 0)
+
+
+def test_the_search_is_summed_by_text():
+    records = [record(flops=100), dataclasses.replace(record(flops=50, model=LinearConfig(context_length=8)), flops=50)]
+    text = readings.searched(records)
+    assert "2 runs" in text and "2 on grammar-char" in text
+    assert "0 runs" in readings.searched([])
