@@ -35,6 +35,11 @@ def section_of(name: str) -> str:
     raise NotebookError(f"unknown section or notebook {name!r}; choose one of {known}")
 
 
+def command(name: str, profile: str) -> str:
+    """What a user types to run one notebook, given without its suffix, again under a profile, and to rebuild what it shows."""
+    return f"python run_me.py --only {name}" + ("" if profile == "full" else f" --profile {profile}")
+
+
 def execute(section: str, profile: str, folder: Path) -> Path:
     """Run a section's notebook under a profile into `folder`; the full profile runs its stored parameters as they are.
 
@@ -43,7 +48,7 @@ def execute(section: str, profile: str, folder: Path) -> Path:
     name = study.NOTEBOOKS[section]
     source, target = paths.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
     parameters = {} if profile == "full" else PROFILES[profile][section]
-    rerun = f"python run_me.py --only {name}" + ("" if profile == "full" else f" --profile {profile}")
+    rerun = command(name, profile)
     _check_parameters(source, parameters)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from tinylm import data, grammar, ledger, notebooks, paths, readme, report, results, samples, study, sweep, verify
@@ -118,7 +119,8 @@ def publish(request: Request, executed: list[Path]) -> Path:
     staging = request.folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
     notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"
-    report.build(executed, staging, paths.NOTEBOOKS / "report.toml", notice)
+    command = partial(notebooks.command, profile=request.profile)
+    report.build(executed, staging, paths.NOTEBOOKS / "report.toml", command, notice)
     target, figures = (paths.DOCS, paths.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
     report.publish_figures(executed, figures)
     target.mkdir(parents=True, exist_ok=True)

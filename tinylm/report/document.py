@@ -1,7 +1,7 @@
 """Chapters -> one Typst source with numbered sections, figures and tables, every reference resolved."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 
@@ -27,10 +27,13 @@ def citation_keys(bibliography: Path) -> list[str]:
 
 
 class Document:
-    """The report's Typst source, the pictures it shows, and where each of its lines came from."""
+    """The report's Typst source, the pictures it shows, and where each of its lines came from.
 
-    def __init__(self, chapters: Sequence[Chapter], front: FrontMatter, citations: Sequence[str]) -> None:
-        self.labels = Labels(citations)
+    `command` gives what a reader types to run a notebook, named without its suffix, again.
+    """
+
+    def __init__(self, chapters: Sequence[Chapter], front: FrontMatter, citations: Sequence[str], command: Callable[[str], str]) -> None:
+        self.labels, self.command = Labels(citations), command
         self.pictures: dict[str, str] = {}
         for chapter in chapters:
             self._define_labels(chapter)
@@ -110,7 +113,7 @@ class Document:
     @_render.register
     def _(self, block: Figure, scope: Scope) -> str:
         self.pictures[f"{block.name}.svg"] = block.svg
-        caption = f"caption: [{markdown.inline(block.caption, scope)}]"
+        caption = f"caption: [{markdown.inline(block.caption, scope)}], command: {quoted(self.command(block.place.notebook))}"
         options = f"alt: {quoted(block.alt)}, {caption}, wide: {truth(block.wide)}, inches: {block.inches}"
         return f"#report-figure({quoted(block.name + '.svg')}, {options}) <{to_label(_key(block))}>\n\n"
 

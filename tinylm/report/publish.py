@@ -1,6 +1,6 @@
 """Write what the notebooks show: the report, and every figure and table as files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +14,23 @@ REFERENCES = Path(__file__).parent / "references.bib"
 PUBLISHED_SUFFIXES = (".png", ".svg", ".csv")
 
 
-def build(notebooks: Sequence[Path], target: Path, front_matter: Path, notice: str = "", references: Path = REFERENCES) -> None:
+def build(
+    notebooks: Sequence[Path],
+    target: Path,
+    front_matter: Path,
+    command: Callable[[str], str],
+    notice: str = "",
+    references: Path = REFERENCES,
+) -> None:
     """Turn executed notebooks, in order, into `report.pdf` and `report.html` in the folder `target`.
 
-    The same notebooks give the same bytes. `front_matter` is a TOML file (title, authors, date, keywords), `notice` a remark
-    behind the title, `references` a BibTeX file of which the cited works are printed. Raises ReportError, naming notebook and
-    cell, before anything is written.
+    The same notebooks give the same bytes. `front_matter` is a TOML file (title, authors, date, keywords), `command` gives what a
+    reader types to run a notebook of that name again, `notice` is a remark behind the title, `references` a BibTeX file of which
+    the cited works are printed. Raises ReportError, naming notebook and cell, before anything is written.
     """
     front = read_front_matter(front_matter)
     front = replace(front, title=f"{front.title} {notice}".strip())
-    document = Document([read(Path(path)) for path in notebooks], front, citation_keys(references))
+    document = Document([read(Path(path)) for path in notebooks], front, citation_keys(references), command)
     pdf, page = typeset(document, references, front.timestamp)
     target.mkdir(parents=True, exist_ok=True)
     _write(target / "report.pdf", pdf)

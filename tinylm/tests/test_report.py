@@ -54,6 +54,7 @@ def report(tmp_path):
             [write(tmp_path / f"0{i}_part{i}.ipynb", cells) for i, cells in enumerate(notebooks, 1)],
             tmp_path / folder,
             tmp_path / "front.toml",
+            "make {}".format,
         )
         assert (tmp_path / folder / "report.pdf").read_bytes().startswith(b"%PDF-")
         return (tmp_path / folder / "report.html").read_text(encoding="utf-8")
@@ -170,9 +171,16 @@ def test_every_construct_reaches_the_page(report, shown, figure):
 
 def test_page_needs_neither_script_nor_network_and_fits_phones_and_dark_rooms(report, figure):
     page = report(["# A", code(figure("loss"))])
-    assert "<script" not in page and not re.search(r'(?:src|href)="(?!#|data:|report\.pdf)', page)
+    assert "<script" not in page and not re.search(r'(?:src|href)="(?!#|data:|report\.pdf)|@import|url\(', page)
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
     assert all(s in page for s in ("prefers-color-scheme: dark", "max-width: 30rem", 'alt="A rising line."', 'role="doc-toc"'))
+
+
+def test_a_figure_says_how_to_rebuild_it_and_a_wide_one_scrolls_in_its_own_box(report, figure, shown):
+    page = report(["# A", code(figure("loss"))], ["# B", code([*figure("wide", wide=True), *shown(show.table, [{"n": 1}], "sizes", "S.")])])
+    captions = words(page, "figcaption")
+    assert [caption.partition("Rebuild it: ")[2] for caption in captions] == ["make 01_part1", "make 02_part2", ""]
+    assert re.findall('<div class="(picture[^"]*)"', page) == ["picture", "picture scroll"]
 
 
 def test_same_notebooks_give_the_same_bytes(report, shown, figure, tmp_path):
