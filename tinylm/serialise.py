@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from tinylm import kinds
 from tinylm.config import ConfigError, ModelConfig, RunSpec, TrainConfig
 
 
@@ -20,9 +21,7 @@ def spec_from_dict(data: dict[str, Any]) -> RunSpec:
     """The spec that `to_dict` wrote; absent fields take their defaults, unknown ones raise ConfigError."""
     parts = dict(data)
     model = dict(parts.pop("model", {}))
-    model_class = model_kinds().get(model.pop("kind", ""))
-    if model_class is None:
-        raise ConfigError(f"unknown model kind in {data.get('model')!r}; known: {', '.join(model_kinds())}")
+    model_class = kinds.model_class(model.pop("kind", ""))
     train = _build(TrainConfig, parts.pop("train", {}))
     return _build(RunSpec, parts | {"model": _build(model_class, model), "train": train})
 
@@ -36,13 +35,3 @@ def _build(cls: type, fields: dict[str, Any]) -> Any:
         return cls(**fields)
     except TypeError as error:
         raise ConfigError(f"{cls.__name__}: {str(error).removeprefix(cls.__name__).split('() ')[-1]}") from error
-
-
-def model_kinds() -> dict[str, type[ModelConfig]]:
-    """Every model config defined so far, by its tag; a new architecture appears here by subclassing ModelConfig."""
-    found, queue = {}, [ModelConfig]
-    while queue:
-        for cls in queue.pop().__subclasses__():
-            found[cls.kind] = cls
-            queue.append(cls)
-    return found

@@ -6,7 +6,7 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_type_hints
 
-from tinylm import data, recipes
+from tinylm import data, kinds, recipes
 from tinylm.cli.common import UsageError
 from tinylm.config import MLPConfig, TrainConfig, TransformerConfig
 from tinylm.serialise import spec_from_dict
@@ -87,7 +87,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("single runs", "several values of a flag make several runs; in brackets what is used unless told")
     group.add_argument("--corpus", metavar="NAME", help=f"one of {', '.join(data.names())}")
     models = group.add_mutually_exclusive_group()
-    models.add_argument("--model", choices=PRESETS)
+    models.add_argument("--model", nargs="+", choices=[*PRESETS, *kinds.own_files()])
     architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
     models.add_argument(
         "--recipe", choices=architectures, help="the best known model and training for the --budget; only --seed goes with it"
@@ -124,12 +124,13 @@ def planned(args: argparse.Namespace) -> list[Planned]:
     axes = {field: values for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
     axes |= {field: [value] for field, value in map(_assignment, args.set)}
     runs = []
-    for seed in args.seeds or [0]:
+    for seed, model in itertools.product(args.seeds or [0], args.model):
+        preset = PRESETS.get(model) or Preset(model, {})
         for values in itertools.product(*axes.values()):
             fields = dict(zip(axes, values, strict=True))
             varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(axes[name]) > 1]
-            spec = spec_from_dict({"corpus": args.corpus, "seed": seed} | _settings(PRESETS[args.model], fields))
-            runs.append(Planned(SECTION, " ".join([args.model, *varied]), spec))
+            spec = spec_from_dict({"corpus": args.corpus, "seed": seed} | _settings(preset, fields))
+            runs.append(Planned(SECTION, " ".join([model, *varied]), spec))
     return runs
 
 

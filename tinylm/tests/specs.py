@@ -2,10 +2,13 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from hypothesis import strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, CorpusInfo
+from tinylm.models import build
 
 VOCAB_SIZE = 11
 SIZES = {"train": 4000, "valid": 500, "test": 600}
@@ -84,6 +87,16 @@ def lstm_configs(draw) -> LSTMConfig:
         d_embedding=0 if tied else draw(st.integers(0, 9).filter(lambda d: d != width)),
         tied=tied,
     )
+
+
+def counted(config, n_windows, n_computed, n_scored):
+    """FLOPs that PyTorch counts in one update: the last block at `n_computed` positions, head and loss at `n_scored`."""
+    model = build(config, VOCAB_SIZE)
+    x_BT, y_BN = torch.zeros(n_windows, config.context_length, dtype=torch.long), torch.zeros(n_windows, n_scored, dtype=torch.long)
+    with FlopCounterMode(display=False) as counter:
+        logits_BNV = model.head(model.hidden(x_BT, n_computed)[:, -n_scored:])
+        F.cross_entropy(logits_BNV.flatten(0, 1), y_BN.flatten()).backward()
+    return counter.get_total_flops()
 
 
 def assert_causal(model, x_BT, may_be_blind=False):

@@ -89,6 +89,13 @@ def test_single_runs_are_found_again(call, trained):
     assert len(trained.calls) == 1
 
 
+def test_several_models_are_compared_under_the_same_flags(call, trained):
+    assert call("train --corpus grammar-char --model mlp transformer --d-model 16 32 --budget 1e10")[0] == 0
+    planned = trained.calls[0][0]
+    assert [run.name for run in planned] == [f"{model} d_model={width}" for model in ("mlp", "transformer") for width in (16, 32)]
+    assert {run.spec.train.flops for run in planned} == {10**10}
+
+
 def test_an_lstm_with_muon_from_the_command_line(call, trained):
     line = "train --corpus grammar-char --model lstm --layers 1 --d-model 8 --d-embedding 6 --optimizer muon --steps 20"
     assert call(f"{line} --set train.adam_lr=2e-3 train.average=ema model.output_dropout=0.3")[0] == 0

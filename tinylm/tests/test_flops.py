@@ -2,10 +2,9 @@ import dataclasses
 
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import LINEAR, MLP, SIZES, TRANSFORMER, VOCAB_SIZE, feedforward_configs, spec, transformer_configs
+from specs import LINEAR, MLP, SIZES, TRANSFORMER, VOCAB_SIZE, counted, feedforward_configs, spec, transformer_configs
 from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm import flops
@@ -18,16 +17,6 @@ from tinylm.optimizers import make_optimizer
 
 INFO = CorpusInfo(name="markov", level="character", vocab_size=VOCAB_SIZE, n_tokens=SIZES, sha256="")
 losses = st.sampled_from(["last", "all"])
-
-
-def counted(config, n_windows, n_computed, n_scored):
-    """FLOPs that PyTorch counts in one update: the last block at `n_computed` positions, head and loss at `n_scored`."""
-    model = build(config, VOCAB_SIZE)
-    x_BT, y_BN = torch.zeros(n_windows, config.context_length, dtype=torch.long), torch.zeros(n_windows, n_scored, dtype=torch.long)
-    with FlopCounterMode(display=False) as counter:
-        logits_BNV = model.head(model.hidden(x_BT, n_computed)[:, -n_scored:])
-        F.cross_entropy(logits_BNV.flatten(0, 1), y_BN.flatten()).backward()
-    return counter.get_total_flops()
 
 
 @given(config=transformer_configs(), loss_at=losses, n_windows=st.integers(1, 3))

@@ -16,6 +16,7 @@ FILES = {p for p in ROOT.rglob("*.py") if p.parent.name != "tests"}
 LAYERS = [
     ["checked"],
     ["config"],
+    ["kinds"],
     [
         "download",
         "grammar",
@@ -50,6 +51,7 @@ TORCH_FREE = [
     "gains",
     "ladder",
     "flops",
+    "kinds",
     "ledger",
     "ngram",
     "paper",

@@ -1,0 +1,40 @@
+"""What holds for every file of tinylm/architectures."""
+
+import sys
+from types import ModuleType
+
+import pytest
+import torch
+from specs import VOCAB_SIZE, assert_causal, counted, spec
+
+from tinylm import kinds
+from tinylm.config import ConfigError
+from tinylm.flops import n_params, window_flops
+from tinylm.models import build
+from tinylm.models import n_params as built_params
+
+LENGTH = 9
+
+
+@pytest.mark.parametrize("kind", kinds.own_files())
+def test_an_architecture_of_one_file_is_counted_exactly_and_sees_no_future(kind):
+    config = kinds.model_class(kind)(context_length=LENGTH)
+    assert n_params(config, VOCAB_SIZE) == built_params(build(config, VOCAB_SIZE))
+    scored = {"last": 1, "all": LENGTH} if config.predicts_every_position else {"last": 1}
+    for loss_at, n_scored in scored.items():
+        executed, textbook = window_flops(spec(config, loss_at=loss_at), VOCAB_SIZE)
+        assert counted(config, 2, n_scored, n_scored) == 2 * executed
+        assert counted(config, 2, max(scored.values()), n_scored) == 2 * textbook
+    if config.predicts_every_position:
+        assert_causal(build(config, VOCAB_SIZE).eval(), torch.arange(LENGTH)[None], may_be_blind=True)
+
+
+def test_a_file_that_does_not_define_its_kind_is_an_error(monkeypatch, tmp_path):
+    (tmp_path / "hollow.py").touch()
+    monkeypatch.setattr(kinds, "FOLDER", tmp_path)
+    monkeypatch.setitem(sys.modules, "tinylm.architectures.hollow", ModuleType("hollow"))
+    assert kinds.own_files() == ["hollow"]
+    with pytest.raises(ConfigError, match=r"hollow\.py defines no config with kind = 'hollow'; name the file as the kind"):
+        kinds.model_class("hollow")
+    with pytest.raises(ConfigError, match=r"unknown model kind 'mamba'; known: .*transformer.*, hollow"):
+        kinds.model_class("mamba")
