@@ -23,7 +23,9 @@ from tinylm.counts import count_record
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
-from tinylm.train import Hooks, Interrupted, train
+from tinylm.train import Hooks, Interrupted, Progress, train
+
+Watch = Callable[[Planned, Progress], None]
 
 
 class SweepError(TinylmError):
@@ -52,7 +54,7 @@ class Settings:
         return self.workers or (os.cpu_count() or 1 if self.device == "cpu" else 1)
 
 
-def run_one(spec: RunSpec, settings: Settings, progress: Callable[[int, int, int], None], stop: Callable[[], bool]) -> RunRecord:
+def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], None], stop: Callable[[], bool]) -> RunRecord:
     """Run one spec in this process; its checkpoint is removed once the record exists."""
     corpus = data.load(spec.corpus, settings.data_dir)
     if isinstance(spec.model, NgramConfig):
@@ -62,8 +64,19 @@ def run_one(spec: RunSpec, settings: Settings, progress: Callable[[int, int, int
     return train(spec, corpus, settings.device, hooks)
 
 
-def train_all(planned: Sequence[Planned], settings: Settings, done: Callable[[Planned, RunRecord], None]) -> list[Planned]:
+def unwatched(run: Planned, progress: Progress) -> None:
+    """The watcher of a sweep that nobody watches."""
+
+
+def train_all(
+    planned: Sequence[Planned],
+    settings: Settings,
+    done: Callable[[Planned, RunRecord], None],
+    watch: Watch = unwatched,
+) -> list[Planned]:
     """Run the planned specs in order, write each record into `folder/section`, call `done`, return what was not finished.
+
+    `watch` hears, in a thread of this process, how far each run is; when it fails, that is said and the runs go on.
 
     Ctrl-C and the time limit stop the runs at their next checkpoint; calling again continues them. A run that fails is named
     and left while the others go on; a user's mistake or a killed process is raised once the others have saved their states.
@@ -71,13 +84,13 @@ def train_all(planned: Sequence[Planned], settings: Settings, done: Callable[[Pl
     planned = list({run.spec.key: run for run in reversed(planned)}.values())[::-1]  # sections may share a run
     if not planned:
         return []
-    _require_writable(settings.folder, settings.checkpoints, settings.weights)
+    require_writable(settings.folder, settings.checkpoints, settings.weights)
     context = multiprocessing.get_context("spawn")
     queue, stopping = context.SimpleQueue(), context.Event()
     threads = max(1, (os.cpu_count() or 1) // settings.n_workers)
     left = dict(enumerate(planned))
     with (
-        _progress_bar(planned, queue) as bar,
+        _progress_bar(planned, queue, watch) as bar,
         ProcessPoolExecutor(settings.n_workers, context, _start_worker, (queue, stopping, threads)) as pool,
         _deadline(settings.minutes, stopping),
         _stop_on_error(pool, stopping),
@@ -97,7 +110,7 @@ def train_all(planned: Sequence[Planned], settings: Settings, done: Callable[[Pl
     return list(left.values())
 
 
-def _require_writable(*folders: Path) -> None:
+def require_writable(*folders: Path) -> None:
     """Make the folders; SweepError, before any training, for one that files cannot be written into."""
     for folder in folders:
         try:
@@ -178,11 +191,11 @@ def _stop_on_error(pool: ProcessPoolExecutor, stopping: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar(planned: Sequence[Planned], queue: Any) -> Iterator[tqdm]:
+def _progress_bar(planned: Sequence[Planned], queue: Any, watch: Watch) -> Iterator[tqdm]:
     """A bar in FLOPs over all runs, fed by the workers: throughput and time left come with it."""
     total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in planned)
     bar = tqdm(total=total, unit="FLOP", unit_scale=True, desc=f"{len(planned)} runs", smoothing=0.05, dynamic_ncols=True)
-    listener = threading.Thread(target=_listen, args=(queue, bar), daemon=True)
+    listener = threading.Thread(target=_listen, args=(queue, bar, planned, watch), daemon=True)
     listener.start()
     try:
         yield bar
@@ -192,12 +205,17 @@ def _progress_bar(planned: Sequence[Planned], queue: Any) -> Iterator[tqdm]:
         bar.close()
 
 
-def _listen(queue: Any, bar: tqdm) -> None:
+def _listen(queue: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -> None:
     seen: dict[int, int] = {}
     while (message := queue.get()) is not None:
-        run, flops = message
-        bar.update(flops - seen.get(run, 0))
-        seen[run] = flops
+        run, progress = message
+        bar.update(progress.flops - seen.get(run, 0))
+        seen[run] = progress.flops
+        try:
+            watch(planned[run], progress)
+        except Exception as error:  # a full disk, say: what only looks on must not stop the runs
+            bar.write(f"the progress of the runs is no longer written: {type(error).__name__}: {error}")
+            watch = unwatched
 
 
 _worker: dict[str, Any] = {}  # what the pool's initialiser hands to the tasks of its process
@@ -227,8 +245,8 @@ def _leave(after: float) -> None:
 
 
 def _work(index: int, spec: RunSpec, settings: Settings) -> RunRecord:
-    def progress(step: int, num_steps: int, flops: int) -> None:
-        _worker["queue"].put((index, flops))
+    def progress(found: Progress) -> None:
+        _worker["queue"].put((index, found))
 
     with _worker["busy"]:
         return run_one(spec, settings, progress, _worker["stopping"].is_set)

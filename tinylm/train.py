@@ -36,11 +36,27 @@ class Interrupted(Exception):
     """Training stopped before its end; its checkpoint, if it has one, continues it."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """Where a run is: updates, target tokens and FLOPs so far, seconds of training and validation.
+
+    `train_nll` is the mean loss since the last report, `valid_nll` the validation of this very step, where there was one.
+    """
+
+    step: int
+    num_steps: int
+    tokens_seen: int
+    flops: int
+    seconds: float
+    train_nll: float
+    valid_nll: float | None
+
+
 @dataclass
 class Hooks:
-    """What a caller may watch and steer: `progress(step, num_steps, flops)` every few steps, `stop()` asked as often."""
+    """What a caller may watch and steer: `progress(...)` is told every few steps, `stop()` asked as often."""
 
-    progress: Callable[[int, int, int], None] = lambda step, num_steps, flops: None
+    progress: Callable[[Progress], None] = lambda progress: None
     stop: Callable[[], bool] = lambda: False
     checkpoint: Path | None = None
     weights: Path | None = None
@@ -97,6 +113,7 @@ class _Run:
         self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps)
         self.best = {}
         self.history = _History()
+        self.reported = (0.0, 0)  # loss_sum and loss_windows at the last report
         last = self.cost.steps
         self.eval_steps = {round(last * (i + 1) / spec.train.n_evals) for i in range(spec.train.n_evals)} - {0}
 
@@ -126,11 +143,12 @@ class _Run:
             self.history.loss_sum, self.history.seconds = loss_sum.item(), time.perf_counter() - clock
             if not math.isfinite(self.history.loss_sum):
                 return False
+            train_nll = self._train_nll()
             if due:
                 if not self._validate():
                     return False
                 loss_sum.zero_()
-            self.hooks.progress(self.history.step, self.cost.steps, self._spent().flops)
+            self._report(train_nll, due)
             stop = self.hooks.stop() and self.history.step < self.cost.steps
             if stop or time.perf_counter() - saved > SAVE_EVERY:
                 self.save()
@@ -139,6 +157,26 @@ class _Run:
                 raise Interrupted(f"stopped at step {self.history.step:,} of {self.cost.steps:,}")
         self.history.seconds = time.perf_counter() - clock
         return True
+
+    def _train_nll(self) -> float:
+        """Mean loss of the windows since the last report."""
+        loss_sum, windows = self.reported
+        return (self.history.loss_sum - loss_sum) / (self.history.loss_windows - windows)
+
+    def _report(self, train_nll: float, validated: bool) -> None:
+        self.reported = (self.history.loss_sum, self.history.loss_windows)
+        spent = self._spent()
+        self.hooks.progress(
+            Progress(
+                step=self.history.step,
+                num_steps=self.cost.steps,
+                tokens_seen=spent.tokens_seen,
+                flops=spent.flops,
+                seconds=self.history.seconds,
+                train_nll=train_nll,
+                valid_nll=self.history.curve[-1]["valid_nll"] if validated else None,
+            )
+        )
 
     def _spent(self) -> RunCost:
         return cost_after(self.spec, self.corpus.info, self.history.step)
@@ -185,6 +223,7 @@ class _Run:
         checkpoint.restore_optimizer(self.update.optimizer, checkpoint.under_prefix("optimizer", tensors))
         checkpoint.restore_random_states(checkpoint.under_prefix("random", tensors))
         self.history = _History(**facts)
+        self.reported = (self.history.loss_sum, self.history.loss_windows)
 
     def record(self, finite: bool) -> RunRecord:
         """Test the kept weights and put everything in a record."""

@@ -1,11 +1,12 @@
 """`train`: add what the study lacks, or run a few single runs. The one subcommand that loads torch."""
 
 import argparse
+import shlex
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,6 +42,7 @@ EXAMPLES = """
   python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
   python -m tinylm train --corpus tiny_shakespeare --recipe transformer --budget 1e12
   python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
+  python -m tinylm train --corpus grammar-char --model mlp lstm --budget 1e12 --tensorboard out/tensorboard
 exit code: 0 when nothing is left, 1 when runs are left or one diverged or failed"""
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach a step where they save
 
@@ -60,6 +62,9 @@ def add(commands: Any) -> None:
     group.add_argument("--seeds", "--seed", nargs="+", type=whole(0), metavar="N", help="only these (--missing: every one, single runs: 0)")
     group.add_argument("--minutes", type=minutes, metavar="M", help="end after about this many; the same command goes on")
     group.add_argument("--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs, anew after each finished one")
+    group.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="write losses and speed of the live runs there, for `tensorboard --logdir DIR`"
+    )
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(cuda where there is one)")
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
     group.add_argument("--data-dir", type=Path, metavar="DIR", help="the folder above the corpora's folders")
@@ -155,9 +160,9 @@ def _train(
         records[run.spec.key] = record
         _pack(args.out, planned, records)
 
-    with _terminated_like_interrupted():
+    with _watcher(sweep, args.tensorboard) as watch, _terminated_like_interrupted():
         try:
-            return sweep.train_all(wanted, settings, done)
+            return sweep.train_all(wanted, settings, done, watch)
         except sweep.SweepError as error:
             print(f"failed: {error}", file=sys.stderr)
             return [run for run in wanted if run.spec.key not in records]
@@ -171,6 +176,19 @@ def _expected(architecture: str, spec: RunSpec, found: Ledger) -> str:
     if seen is None:
         return f"{short(spec.train.flops)} FLOPs: no run of this recipe on {spec.corpus} is recorded, so nothing is known of its loss"
     return f"{short(spec.train.flops)} FLOPs: valid NLL of about {seen[0]:.2f}, from {seen[1]} recorded runs of this recipe"
+
+
+def _watcher(sweep: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:
+    """What hears how far the runs are: a writer of TensorBoard's files where a folder is given, else nobody."""
+    if folder is None:
+        return nullcontext(sweep.unwatched)
+    try:
+        from tinylm.events import Events
+    except ImportError as error:
+        raise UsageError("--tensorboard needs the package tensorboard; run `python -m pip install tensorboard`") from error
+    sweep.require_writable(folder)
+    print(f"watch the runs with: tensorboard --logdir {shlex.quote(str(folder))}", flush=True)
+    return Events(folder)
 
 
 def _load_sweep() -> ModuleType:

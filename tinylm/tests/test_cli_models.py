@@ -174,7 +174,7 @@ def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch
     record = made()
     ledger.write(record, paths.LEDGER / "local")
     asked = []
-    monkeypatch.setattr(sweep, "train_all", lambda planned, settings, done: asked.extend(planned) or done(planned[0], record) or [])
+    monkeypatch.setattr(sweep, "train_all", lambda planned, settings, done, watch: asked.extend(planned) or done(planned[0], record) or [])
     monkeypatch.setattr(sweep, "expected_speed", lambda settings, seconds: 1e9)
     code, out, _ = call(f"train --run {record.spec.key}")
     assert code == 0 and [run.spec for run in asked] == [record.spec] and "1 to train" in out

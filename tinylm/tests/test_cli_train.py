@@ -23,7 +23,7 @@ def trained(monkeypatch):
     class Sweep:
         limit, calls, fields, after = 1000, [], {}, staticmethod(lambda run: None)
 
-    def train_all(planned, settings, done):
+    def train_all(planned, settings, done, watch):
         Sweep.calls.append((planned, settings))
         for run in planned[: Sweep.limit]:
             record = made(spec=run.spec, **Sweep.fields)

@@ -38,7 +38,7 @@ LAYERS = [
     ["averaging", "batches", "cpu", "evaluate", "checkpoint", "counts", "study"],
     ["update", "weights"],
     ["adaptive", "train"],
-    ["sweep"],
+    ["events", "sweep"],
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 TORCH_FREE = [

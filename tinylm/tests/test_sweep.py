@@ -29,7 +29,7 @@ def settings(tmp_path):
 def interrupted(spec, settings):
     """Train to the first look at the clock, leaving a checkpoint."""
     with pytest.raises(Interrupted):
-        sweep.run_one(spec, settings, lambda *progress: None, lambda: True)
+        sweep.run_one(spec, settings, lambda now: None, lambda: True)
     return settings.checkpoints / f"{spec.key}.safetensors"
 
 
@@ -76,6 +76,19 @@ def test_a_users_mistake_in_one_run_stops_the_others():
     assert other.exception() is None
 
 
+def test_a_watcher_hears_every_run_and_its_failure_stops_none(settings, capsys):
+    heard = []
+
+    def watch(run, now):
+        heard.append(run.name)
+        if len(heard) == 3:
+            raise OSError("disk full")
+
+    assert sweep.train_all(PLANNED[:1], dataclasses.replace(settings, workers=1), lambda run, record: None, watch) == []
+    assert heard == ["Linear"] * 3
+    assert "the progress of the runs is no longer written: OSError: disk full" in "".join(capsys.readouterr())
+
+
 def test_no_plan_needs_no_process(settings):
     assert sweep.train_all([], settings, lambda run, record: None) == []
 
@@ -83,7 +96,7 @@ def test_no_plan_needs_no_process(settings):
 def test_a_run_alone_writes_weights_and_keeps_its_checkpoint_for_the_ledgers_sake(settings):
     state = interrupted(LINEAR, settings)
     steps = []
-    record = sweep.run_one(LINEAR, settings, lambda step, *rest: steps.append(step), lambda: False)
+    record = sweep.run_one(LINEAR, settings, lambda now: steps.append(now.step), lambda: False)
     assert steps[0] > train.CHECK_EVERY - 1
     assert ledger.file_name(record.spec).startswith("grammar-word-linear-s0-")
     assert state.exists()

@@ -130,13 +130,28 @@ def test_a_checkpoint_is_saved_as_time_passes(corpus, tmp_path, every_step, monk
     monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
     steps, state = [], tmp_path / "state"
 
-    def progress(step, num_steps, flops):
-        steps.append((step, num_steps, flops, checkpoint.load(state)[1]["step"] if state.exists() else 0))
+    def progress(now):
+        steps.append((now.step, now.num_steps, now.flops, checkpoint.load(state)[1]["step"] if state.exists() else 0))
 
     train.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, progress=progress))
     per_window = window_flops(spec(), VOCAB_SIZE)[0]
     windows = [4 * step - 2 * (step // 8) for step in range(1, 17)]
     assert steps == [(step, 16, n * per_window, step - 1) for step, n in enumerate(windows, 1)]
+
+
+def test_reports_of_a_run_add_up_to_its_curve(corpus, tmp_path, every_step):
+    planned, state, told = spec(**RUN), tmp_path / "state", []
+    with pytest.raises(Interrupted):
+        train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=told.append, stop=stop_at(5)))
+    curve = train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=told.append)).curve
+    assert [now.step for now in told] == list(range(1, 17))
+    assert [(now.step, now.valid_nll) for now in told if now.valid_nll] == [(point["step"], point["valid_nll"]) for point in curve]
+    assert [now.tokens_seen for now in told if now.valid_nll] == [point["tokens_seen"] for point in curve]
+    windows = [4 - 2 * (step % 8 == 0) for step in range(1, 17)]
+    first = curve[0]["step"]
+    mean = sum(n * now.train_nll for n, now in zip(windows[:first], told, strict=False)) / sum(windows[:first])
+    assert mean == pytest.approx(curve[0]["train_nll"], rel=1e-9)
+    assert all(before.seconds < after.seconds for before, after in itertools.pairwise(told))
 
 
 def test_without_a_checkpoint_an_interrupted_run_starts_again(corpus, every_step):
@@ -152,7 +167,7 @@ def test_a_checkpoint_of_another_version_is_ignored(corpus, tmp_path, every_step
         train.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
     monkeypatch.setitem(versions.PROTOCOLS, "last", 9)
     steps = []
-    train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=lambda step, *_: steps.append(step)))
+    train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=lambda now: steps.append(now.step)))
     assert steps[0] == 1
 
 
@@ -284,7 +299,7 @@ def test_a_run_that_blows_up_has_diverged(corpus, tmp_path, steps, keep, optimiz
     ],
 )
 def test_a_spec_that_cannot_run_is_refused_before_any_work(corpus, planned):
-    def progress(step, num_steps, flops):
+    def progress(now):
         pytest.fail("it trained")
 
     with pytest.raises(ConfigError):
