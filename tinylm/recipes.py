@@ -11,7 +11,7 @@ from typing import Any
 from tinylm import data
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
 
-N_EVALS = 8
+N_EVALS = 2
 EVAL_START = 256  # no model here reads more, so all of them are scored on the same tokens
 STRIDES_PER_CONTEXT = 8  # every token is scored with seven eighths of a context or more
 
@@ -50,28 +50,28 @@ def _mlp(context_length: int, d_model: int, d_hidden: int) -> MLPConfig:
 RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
     ("character", "linear"): (
         Recipe(flops=1e11, model=LinearConfig(context_length=8, d_model=64), train=ADAMW | {"batch_size": 128}),
-        Recipe(flops=1e12, model=LinearConfig(context_length=16, d_model=64), train=ADAMW | {"batch_size": 128}),
+        Recipe(flops=1e12, model=LinearConfig(context_length=16, d_model=64), train=ADAMW | {"batch_size": 128, "lr": 1e-3}),
         Recipe(flops=1e13, model=LinearConfig(context_length=16, d_model=64), train=ADAMW | {"batch_size": 512, "lr": 1e-3}),
     ),
     ("character", "mlp"): (
         Recipe(flops=1e11, model=_mlp(16, 16, 128), train=ADAMW),
-        Recipe(flops=1e12, model=_mlp(32, 16, 320), train=ADAMW | {"batch_size": 128, "lr": 2e-3}),
+        Recipe(flops=1e12, model=_mlp(16, 32, 512), train=ADAMW | {"batch_size": 128, "lr": 2e-3}),
         Recipe(flops=1e13, model=_mlp(32, 32, 512), train=ADAMW | {"batch_size": 256, "lr": 1e-3}),
     ),
     ("character", "self-attention"): (
         Recipe(flops=1e11, model=_one_block(32, 32), train=MUON | {"batch_size": 32}),
-        Recipe(flops=1e12, model=_one_block(64, 64), train=MUON | {"batch_size": 32}),
+        Recipe(flops=1e12, model=_one_block(32, 64), train=MUON),
         Recipe(flops=1e13, model=_one_block(128, 128), train=MUON),
     ),
     ("character", "transformer"): (
-        Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32}),
-        Recipe(flops=1e12, model=_modern(context_length=64, n_layer=3, d_model=64, d_ff=128), train=MUON | {"batch_size": 32}),
+        Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
+        Recipe(flops=1e12, model=_modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
         Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
     ),
     ("character", "lstm"): (
-        Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=32), train=ADAMW | {"lr": 1e-2, "batch_size": 32}),
-        Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=128), train=ADAMW | {"lr": 5e-3, "batch_size": 32}),
-        Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"lr": 5e-3, "batch_size": 32}),
+        Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=32), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
+        Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=128), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
+        Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"batch_size": 32, "lr": 5e-3}),
     ),
 }
 
