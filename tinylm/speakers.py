@@ -1,5 +1,6 @@
 """Plays as text: speaker headings, whole plays held out, speakers renamed. Texts in, texts out; seeded, and the same everywhere."""
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 
@@ -16,6 +17,7 @@ TITLES = (
 )
 HELD_OUT_SHARE = 0.1
 COPIES = 20
+STRETCH = 30  # speeches
 SEED = 0
 NAME_LETTERS = range(4, 12)
 # A syllable: consonants and vowels, the last one with the consonants that end the name.
@@ -70,6 +72,24 @@ def renamed(texts: Texts) -> Texts:
     headings and mentions alike, by one invented name throughout a copy. Names are put together of the names' own syllables; none is
     a word of train and none is used twice. Nothing but train is read. Raises SpeakerError for a text without names.
     """
+    return _copies(texts, lambda text: [text])
+
+
+def recast(texts: Texts) -> Texts:
+    """As `renamed`, but in every stretch of 30 speeches the names are invented anew: no name can be known from elsewhere.
+
+    A reader of such a text has to take a name from what it has just read. Stretches that share no words share no names either way.
+    """
+    return _copies(texts, _stretches)
+
+
+def _stretches(text: str) -> list[str]:
+    starts = [match.start(1) for match in HEADING.finditer(text)][STRETCH::STRETCH]
+    return [text[first:stop] for first, stop in itertools.pairwise([0, *starts, len(text)])]
+
+
+def _copies(texts: Texts, cut: Callable[[str], list[str]]) -> Texts:
+    """Train as 20 copies, the first as it is; in the others each part that `cut` gives has invented names of its own."""
     text = texts["train"].rstrip("\n") + "\n"
     names = speaker_names(text)
     if not names:
@@ -78,10 +98,15 @@ def renamed(texts: Texts) -> Texts:
     pattern = re.compile(rf"\b({'|'.join([*names, *(name.capitalize() for name in names)])})\b")
     copies = [text]
     for _ in range(1, COPIES):
-        new = {name: invent() for name in names}
-        new = {name: word.upper() for name, word in new.items()} | {name.capitalize(): word.capitalize() for name, word in new.items()}
-        copies.append(pattern.sub(lambda match, new=new: new[match[0]], text))
+        copies.append("".join(_under_new_names(part, pattern, names, invent) for part in cut(text)))
     return texts | {"train": "\n".join(copies)}
+
+
+def _under_new_names(text: str, pattern: re.Pattern[str], names: list[str], invent: Callable[[], str]) -> str:
+    present = {match[0].upper() for match in pattern.finditer(text)}
+    new = {name: invent() for name in names if name in present}
+    new = {name: word.upper() for name, word in new.items()} | {name.capitalize(): word.capitalize() for name, word in new.items()}
+    return pattern.sub(lambda match: new[match[0]], text)
 
 
 def speaker_names(text: str) -> list[str]:
@@ -118,4 +143,4 @@ def _inventor(names: list[str], taken: set[str]) -> Callable[[], str]:
     return invent
 
 
-STEPS: dict[str, Callable[[Texts], Texts]] = {"plays": held_out_plays, "renamed": renamed}
+STEPS: dict[str, Callable[[Texts], Texts]] = {"plays": held_out_plays, "renamed": renamed, "recast": recast}

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tinylm import speakers
-from tinylm.speakers import SpeakerError, held_out_plays, renamed, speaker_names
+from tinylm.speakers import SpeakerError, held_out_plays, recast, renamed, speaker_names
 
 WORDS = "so it is and so it was"
 
@@ -67,6 +67,23 @@ def test_each_copy_renames_every_speaker_consistently_and_nothing_else():
         fresh = {new.lower() for _, new in changed}
         assert not fresh & (seen | set(re.findall(r"\w+", train.lower())))
         seen |= fresh
+
+
+def test_a_recast_name_holds_for_a_stretch_and_no_longer(monkeypatch):
+    monkeypatch.setattr(speakers, "STRETCH", 4)
+    monkeypatch.setattr(speakers, "COPIES", 2)
+    parts = speakers._stretches(THREE["train"])
+    assert "".join(parts) == THREE["train"] and len(parts) > 2
+    assert all(len(re.findall(speakers.HEADING, "\n\n" + part)) <= 4 for part in parts)
+    copy = recast(THREE)["train"][len(THREE["train"]) + 1 :]
+    met = []
+    for part in parts:
+        length = len(re.findall(r"\w+", part))
+        words = re.findall(r"\w+", copy)
+        pairs = set(zip(re.findall(r"\w+", part), words[:length], strict=True))
+        met.append({new.lower() for old, new in pairs if old != new})
+        copy = copy[re.search(rf"(\W*\w+){{{length}}}", copy).end() :]
+    assert all(met) and sum(map(len, met)) == len(set().union(*met))
 
 
 def test_titles_and_roles_keep_their_words():
