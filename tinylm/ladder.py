@@ -57,7 +57,7 @@ RUNGS = (
     _tried("embedding dropout 0.1", model={"embedding_dropout": 0.1}),
     _tried("dropout 0.1 shared by positions", model={"projection_dropout": 0.1, "ffn_dropout": 0.1, "dropout_kind": "variational"}),
 )
-RENAMED = Rung(name="speakers renamed")  # its corpus is the study's business
+RECAST = Rung(name="speakers recast")  # its corpus is the study's business
 
 
 def climb(first: RunSpec, rungs: Sequence[Rung]) -> dict[str, RunSpec]:

@@ -77,7 +77,7 @@ FULL: Parameters = {
     },
     "budget": {
         "corpus": "tiny_shakespeare",
-        "renamed": "tiny_shakespeare-renamed",
+        "recast": "tiny_shakespeare-recast",
         "context_length": 128,
         "d_model": 128,
         "n_layer": 3,
@@ -85,7 +85,7 @@ FULL: Parameters = {
         "full_budget": 75_500_000_000_000,
         "architectures": ["Linear", "MLP", "Self-Attention", "Transformer", "LSTM"],
         "frontier_budgets": [100_000_000_000, 1_000_000_000_000, 10_000_000_000_000],
-        "bought_corpora": ["tiny_shakespeare-renamed", "tiny_shakespeare-renamed", "tiny_shakespeare"],
+        "bought_corpora": ["tiny_shakespeare-recast", "tiny_shakespeare-recast", "tiny_shakespeare"],
         "bought_budgets": [22_000_000_000_000, 75_500_000_000_000, 75_500_000_000_000],
         "orders": [4, 6],
         "eval_tokens": 0,
@@ -122,7 +122,7 @@ QUICK: Parameters = {
     | {"seeds": [0]},
     "budget": FULL["budget"]
     | {"ladder_budget": 200_000_000_000, "full_budget": 400_000_000_000, "frontier_budgets": [20_000_000_000, 100_000_000_000]}
-    | {"bought_corpora": ["tiny_shakespeare-renamed"], "bought_budgets": [1_000_000_000_000], "eval_tokens": 2_000, "seeds": [0]},
+    | {"bought_corpora": ["tiny_shakespeare-recast"], "bought_budgets": [1_000_000_000_000], "eval_tokens": 2_000, "seeds": [0]},
     "claims": FULL["claims"]
     | {
         "context_length": 32,
@@ -156,7 +156,7 @@ SMOKE: Parameters = {
     "budget": FULL["budget"]
     | {
         "corpus": "grammar-char",
-        "renamed": "grammar-char",
+        "recast": "grammar-char",
         "context_length": 16,
         "d_model": 16,
         "n_layer": 2,

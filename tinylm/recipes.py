@@ -67,6 +67,11 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
         Recipe(flops=1e12, model=_modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
         Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
+        Recipe(
+            flops=3e13,
+            model=_modern(context_length=256, n_layer=4, d_model=112, d_ff=224),
+            train=MUON | {"batch_size": 8, "weight_decay": 1.0},
+        ),
     ),
     ("character", "lstm"): (
         Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=32), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),

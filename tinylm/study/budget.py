@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tinylm import recipes
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
-from tinylm.ladder import ALL_POSITIONS, PAPER, RENAMED, RUNGS, climb
+from tinylm.ladder import ALL_POSITIONS, PAPER, RECAST, RUNGS, climb
 from tinylm.parameters import StudyError, checked
 from tinylm.study.planned import Planned, counts
 
@@ -13,7 +13,7 @@ from tinylm.study.planned import Planned, counts
 def budget(
     *,
     corpus: str,
-    renamed: str,
+    recast: str,
     context_length: int,
     d_model: int,
     n_layer: int,
@@ -29,13 +29,13 @@ def budget(
 ) -> list[Planned]:
     """The ladder at one budget and its ends at the full one, each architecture's recipe over budgets, and recipes on whole corpora.
 
-    `renamed` is `corpus` with renamed speakers, or `corpus` itself. All runs of a text are scored on the same tokens.
+    `recast` is `corpus` with its speakers recast, or `corpus` itself. All runs of a text are scored on the same tokens.
     """
     if len(bought_corpora) != len(bought_budgets):
         raise StudyError(f"bought_budgets: needs one for each of the {len(bought_corpora)} corpora, got {bought_budgets!r}")
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budget))
-    last = [replace(RENAMED, corpus=renamed)] if renamed != corpus else []
+    last = [replace(RECAST, corpus=recast)] if recast != corpus else []
     specs = climb(first, [*RUNGS, *last])
     for name in (PAPER, ALL_POSITIONS):
         specs[f"{name}, {short(full_budget)}"] = replace(specs[name], train=replace(specs[name].train, flops=full_budget))
