@@ -12,6 +12,8 @@ from tinylm.ladder import RECAST, RUNGS, stands_on
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 
+LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", "low", "high", "valid_nll", "test_nll"]
+
 
 def ladder(results: Sequence[Result]) -> pd.DataFrame:
     """One row per recorded rung: its valid and test NLL, and what it takes off the test NLL of the rung below, with a 95 % interval."""
@@ -25,9 +27,9 @@ def ladder(results: Sequence[Result]) -> pd.DataFrame:
         if row["below"] in groups:
             gap = significance.difference(groups[row["below"]], records)
             low, high = gap.interval()
-            row |= {"n": gap.n, "gain": gap.mean, "low": low, "high": high, "text_se": gap.text_se}
+            row |= {"n": gap.n, "gain": gap.mean, "low": low, "high": high}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=LADDER_COLUMNS)
 
 
 def frontier(results: Sequence[Result]) -> pd.DataFrame:

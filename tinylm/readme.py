@@ -6,6 +6,8 @@ from tinylm import fits, ledger, paths, stated, study, tables, timings
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.results import Result
 
+REPRODUCED = ("architectures", "sweeps", "rope", "words")
+
 
 class ReadmeError(TinylmError):
     """A README without the markers."""
@@ -27,9 +29,9 @@ def _filled(text: str, name: str, table: str, path: Path) -> str:
 
 
 def results_table() -> str:
-    """One Markdown row per reproduced run of the study, and the best counts of each corpus, from the ledger."""
+    """One Markdown row per reproduced run of the study, and the best counts of the same tokens, from the ledger."""
     found = ledger.Ledger([paths.LEDGER])
-    results = [Result(run.name, record) for run in study.plan("full") if run.section != "control" and (record := found.find(run.spec))]
+    results = [Result(run.name, record) for run in study.plan("full") if run.section in REPRODUCED and (record := found.find(run.spec))]
     head = ["run", "study, one run", "ours: mean ± seed SD (n)", "one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     records = fits.by_name(results)
@@ -42,7 +44,7 @@ def results_table() -> str:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
             agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference)
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
-        elif isinstance(first.spec.model, NgramConfig) and first is _best_counts(records, first.spec.corpus):
+        elif isinstance(first.spec.model, NgramConfig) and first is _best_counts(records, first):
             lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
     caption = (
         "Test NLL in nats per token, on the study's slices. One more run of ours should fall with 95 % within the given distance of "
@@ -51,7 +53,7 @@ def results_table() -> str:
     return "\n".join([caption, "", *(f"| {' | '.join(cells)} |" for cells in lines)])
 
 
-def _best_counts(records: dict[str, list[ledger.RunRecord]], corpus: str) -> ledger.RunRecord:
-    """The n-gram record of a corpus with the best valid NLL."""
-    counts = [r for group in records.values() for r in group if isinstance(r.spec.model, NgramConfig) and r.spec.corpus == corpus]
+def _best_counts(records: dict[str, list[ledger.RunRecord]], like: ledger.RunRecord) -> ledger.RunRecord:
+    """The n-gram record with the best valid NLL among those of the same scored tokens."""
+    counts = [r for group in records.values() for r in group if isinstance(r.spec.model, NgramConfig) and fits.same_tokens(r, like)]
     return min(counts, key=lambda record: record.valid.nll)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tinylm import recipes
+from tinylm import data, recipes
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.ladder import ALL_POSITIONS, PAPER, RECAST, RUNGS, climb
 from tinylm.parameters import StudyError, checked
@@ -45,7 +45,8 @@ def budget(
         specs[f"{name}, {short(flops)}"] = recipes.recipe("transformer", name, flops)
     scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
     counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
-    counted = counts("budget", {name: f"{name} " for name in dict.fromkeys([corpus, *bought_corpora])}, orders, counting)
+    texts = dict.fromkeys(data.source(name) for name in [corpus, *bought_corpora])  # augmented text is no better to count
+    counted = counts("budget", {name: f"{name} " for name in texts}, orders, counting)
     return counted + [Planned("budget", name, replace(spec, seed=seed)) for seed in seeds for name, spec in scored.items()]
 
 

@@ -65,6 +65,11 @@ def test_gains_are_taken_from_the_rung_below():
     assert len(drawn) == 5 and len(fig.axes[0].patches) == 5
 
 
+def test_a_ladder_without_records_is_empty_and_no_error():
+    frame = gains.ladder([])
+    assert tables.ladder(frame).empty and plots.waterfall(frame)[1] == []
+
+
 def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
     found = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
     row = gains.to_target(found, 1.9).set_index("architecture").loc["MLP"]  # valid is 0.1 below test: 2.0, then 1.8 or 1.6
