@@ -18,6 +18,7 @@ _MODULES = (
     "grammar",
     "ladder",
     "ledger",
+    "literature",
     "plots",
     "readings",
     "scoring",

@@ -53,6 +53,7 @@ TORCH_FREE = [
     "flops",
     "kinds",
     "ledger",
+    "literature",
     "ngram",
     "paper",
     "parameters",

@@ -1,0 +1,68 @@
+"""What others report on these corpora, with their sources. Needs no torch.
+
+Test perplexity on words under the literature's protocol: an <eos> token at each line end, a state or context carried across
+sentences, weights as they are after training (static evaluation) unless the remark says otherwise. Parameters in millions.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from tinylm import data
+from tinylm.formats import NONE, amount
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """One model as its authors, or `source`, report it; NaN-free: 0 stands for what is not stated.
+
+    `applied` counts the millions of parameters that every token passes: all but the looked-up embedding.
+    """
+
+    corpus: str
+    model: str
+    source: str
+    perplexity: float
+    params: float = 0.0
+    applied: float = 0.0
+    epochs: int = 0
+    remark: str = ""
+
+    @property
+    def flops(self) -> float:
+        """Training FLOPs estimated as 6 a parameter applied, token and epoch; 0 where an ingredient is not stated."""
+        return 6 * self.applied * 1e6 * data.info(self.corpus).n_tokens["train"] * self.epochs
+
+
+PTB, WIKITEXT = "ptb-eos", "wikitext-2-eos"
+ROWS = (
+    Reported(corpus=PTB, model="Kneser-Ney 5-gram", source="mikolov2010", perplexity=141.0),
+    Reported(corpus=PTB, model="LSTM, small", source="zaremba2014", perplexity=114.5, params=4.65, applied=2.65, epochs=13),
+    Reported(corpus=PTB, model="LSTM, medium", source="zaremba2014", perplexity=82.7, params=20, applied=13.3, epochs=39),
+    Reported(corpus=PTB, model="LSTM, large", source="zaremba2014", perplexity=78.4, params=66, applied=51, epochs=55),
+    Reported(corpus=PTB, model="LSTM, small, tied head", source="press2017", perplexity=100.9, params=2.7),
+    Reported(corpus=PTB, model="LSTM, variational dropout, tied", source="inan2017", perplexity=82.7, params=2.65),
+    Reported(corpus=PTB, model="LSTM, one layer, tuned by black box", source="melis2018", perplexity=59.6, params=10),
+    Reported(corpus=PTB, model="AWD-LSTM", source="merity2018", perplexity=57.3, params=24),
+    Reported(corpus=PTB, model="AWD-LSTM with a cache", source="merity2018", perplexity=52.8, params=24, remark="adapts to the test text"),
+    Reported(corpus=PTB, model="Transformer-XL", source="dai2019", perplexity=54.5, params=24, remark="recipe not released"),
+    Reported(corpus=PTB, model="AWD-LSTM, mixture of softmaxes", source="yang2018", perplexity=54.4, params=22),
+    Reported(corpus=PTB, model="Mogrifier LSTM", source="melis2020", perplexity=50.1, params=24),
+    Reported(corpus=WIKITEXT, model="AWD-LSTM", source="merity2018", perplexity=65.8, params=33),
+    Reported(corpus=WIKITEXT, model="AWD-LSTM, mixture of softmaxes", source="yang2018", perplexity=61.5, params=35),
+)
+
+
+def table() -> pd.DataFrame:
+    """One row per reported model: source, parameters, estimated training FLOPs, test perplexity, remark."""
+    return pd.DataFrame(
+        {
+            "corpus": row.corpus,
+            "model": f"{row.model} [@{row.source}]",
+            "parameters": f"{row.params:g} M" if row.params else NONE,
+            "estimated FLOPs": amount(row.flops),
+            "test perplexity": f"{row.perplexity:.1f}",
+            "remark": row.remark or NONE,
+        }
+        for row in ROWS
+    )
