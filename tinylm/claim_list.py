@@ -52,6 +52,7 @@ def _small_budgets() -> list[Claim]:
     return [
         Claim(
             text="At small budgets an MLP is best per FLOP",
+            remark="the least budget at which both are validated, not the least there is",
             source=SISTER,
             contrast=f"{mlp} − {other} (valid, first shared cost)",
             runs=(mlp, other),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -56,26 +56,28 @@ def to_target(results: Sequence[Result], target: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def expected(architecture: str, corpus: str, flops: float, records: Iterable[RunRecord]) -> tuple[float, int] | None:
-    """The valid NLL that records of the same recipe on the same corpus let expect of a budget, and how many records; None without any.
+@dataclass(frozen=True)
+class Expected:
+    """The valid NLL to expect of a budget, from `n` records; `is_outside` all recorded budgets, it is that of the nearest one."""
 
-    Read on a line in log FLOPs between the means of two recorded budgets, and at the nearest one outside them.
-    """
+    nll: float
+    n: int
+    is_outside: bool
+
+
+def expected(architecture: str, corpus: str, flops: float, records: Iterable[RunRecord]) -> Expected | None:
+    """What records of the same recipe on the same corpus let expect of a budget, on a line in log FLOPs; None without any."""
     nlls: dict[int, list[float]] = {}
     for record in records:
         budget = record.spec.train.flops
-        if (
-            record.valid
-            and record.spec.corpus == corpus
-            and budget
-            and replace(record.spec, seed=0) == recipes.recipe(architecture, corpus, budget)
-        ):
+        is_one = budget and replace(record.spec, seed=0) == recipes.recipe(architecture, corpus, budget)
+        if is_one and record.valid:
             nlls.setdefault(budget, []).append(record.valid.nll)
     if not nlls:
         return None
     budgets = sorted(nlls)
-    at = np.interp(np.log(flops), np.log(budgets), [np.mean(nlls[budget]) for budget in budgets])
-    return float(at), sum(map(len, nlls.values()))
+    at = np.interp(math.log(flops), np.log(budgets), [np.mean(nlls[budget]) for budget in budgets])
+    return Expected(float(at), sum(map(len, nlls.values())), not budgets[0] <= flops <= budgets[-1])
 
 
 def _by_architecture(results: Sequence[Result]) -> dict[str, list[RunRecord]]:

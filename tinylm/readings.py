@@ -51,8 +51,8 @@ def abstract(found: Sequence[Result]) -> str:
         "Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, "
         f"self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted.{agreement} "
         f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times those of the same computation counted exactly, "
-        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} Everything in this report, this sentence "
-        "included, is computed from the run records by one command."
+        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} Every table and figure of this report, "
+        "and this abstract, are computed from the run records by one command."
     )
 
 
@@ -87,14 +87,18 @@ def words(found: Sequence[Result]) -> str:
 
 
 def searched(records: Sequence[RunRecord]) -> str:
-    """How many runs and FLOPs the search for the recipes took, by training text."""
-    corpora = list(dict.fromkeys(record.spec.corpus for record in records))
-    parts = []
-    for corpus in sorted(corpora):
-        chosen = [record.flops for record in records if record.spec.corpus == corpus]
-        parts.append(f"{len(chosen)} on {corpus} ({amount(sum(chosen))} FLOPs)")
+    """How many runs and FLOPs the search for the recipes took, by architecture."""
+    families: dict[str, list[int]] = {}
+    for record in records:
+        families.setdefault(_family(record), []).append(record.flops)
+    parts = [f"{name} {len(flops)} ({amount(sum(flops))})" for name, flops in sorted(families.items())]
     total = amount(sum(record.flops for record in records))
-    return f"The search for the recipes took {len(records)} runs of one seed each and {total} FLOPs: {'; '.join(parts) or 'none'}."
+    return f"The search took {len(records)} runs of one seed each and {total} FLOPs; by architecture, runs (FLOPs): {', '.join(parts)}."
+
+
+def _family(record: RunRecord) -> str:
+    one_block = record.spec.model.kind == "transformer" and record.spec.model.n_layer == 1
+    return "self-attention" if one_block else record.spec.model.kind
 
 
 def claims(judged: pd.DataFrame) -> str:
@@ -194,9 +198,9 @@ def _best_counts(found: Sequence[Result]) -> str:
     if math.isnan(low):  # one seed: only the text's noise is known
         low, high = gap.mean - 2 * gap.text_se, gap.mean + 2 * gap.text_se
         of_what = f"{signed(gap.mean)}, block SE {gap.text_se:.4f}, n = 1"
-    verdict = "beat" if low > 0 else "do not beat" if high < 0 else "are level with"
+    where = "below" if low > 0 else "above" if high < 0 else "level with"
     ours, theirs = (float(np.mean([r.test.nll for r in records])) for records in (networks[network], counts[count]))
     return (
-        f"Kneser-Ney counts ({count}, no gradient step) score {theirs:.4f} nats per token on the test slice and {verdict} the best "
-        f"network, {network}, at {ours:.4f} (difference {of_what})."
+        f"Kneser-Ney counts ({count}, no gradient step) score {theirs:.4f} nats per token on the test slice, {where} the best of the "
+        f"networks here, {network}, at {ours:.4f} (difference {of_what})."
     )

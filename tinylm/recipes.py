@@ -90,7 +90,8 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     """The spec that spends at most `flops` on a corpus: that of the nearest budget searched; RecipeError where there is none."""
     level = data.info(corpus).level
     if (level, architecture) not in RECIPES:
-        raise RecipeError(f"no recipe of {architecture!r} for a corpus of {level}s; choose one of {', '.join(architectures(level))}")
+        known = ", ".join(architectures(level)) or "none yet; describe the run with --model"
+        raise RecipeError(f"no recipe of {architecture!r} for a corpus of {level}s; there are: {known}")
     if not 0 < flops < math.inf:
         raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
     nearest = min(RECIPES[level, architecture], key=lambda known: abs(math.log(known.flops / flops)))

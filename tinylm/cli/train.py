@@ -175,7 +175,8 @@ def _expected(architecture: str, spec: RunSpec, found: Ledger) -> str:
     seen = gains.expected(architecture, spec.corpus, spec.train.flops, found.records.values())
     if seen is None:
         return f"{short(spec.train.flops)} FLOPs: no run of this recipe on {spec.corpus} is recorded, so nothing is known of its loss"
-    return f"{short(spec.train.flops)} FLOPs: valid NLL of about {seen[0]:.2f}, from {seen[1]} recorded runs of this recipe"
+    where = ", at the nearest recorded budget; this one lies outside" if seen.is_outside else ""
+    return f"{short(spec.train.flops)} FLOPs: valid NLL of about {seen.nll:.2f}, from {seen.n} recorded runs of this recipe{where}"
 
 
 def _watcher(sweep: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:

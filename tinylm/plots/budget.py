@@ -53,5 +53,5 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = ()) -> Drawn:
     rows += count_lines(ax, counts, "valid")
     ax.set_ylabel("valid NLL (nats per token)")
     log_flops(ax, "training FLOPs (executed)")
-    ax.legend()
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return fig, rows

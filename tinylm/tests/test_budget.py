@@ -110,7 +110,7 @@ def test_the_recipe_at_the_papers_cost_is_no_larger_than_the_papers_transformer(
 
 
 def test_a_recipe_that_is_not_there_names_what_is():
-    with pytest.raises(RecipeError, match="no recipe of 'rnn' for a corpus of characters; choose one of linear, mlp"):
+    with pytest.raises(RecipeError, match="no recipe of 'rnn' for a corpus of characters; there are: linear, mlp"):
         recipe("rnn", "tiny_shakespeare", 1e12)
     with pytest.raises(RecipeError, match="above zero"):
         recipe("mlp", "tiny_shakespeare", 0)
@@ -119,5 +119,5 @@ def test_a_recipe_that_is_not_there_names_what_is():
 def test_the_search_is_summed_by_text():
     records = [record(flops=100), dataclasses.replace(record(flops=50, model=LinearConfig(context_length=8)), flops=50)]
     text = readings.searched(records)
-    assert "2 runs" in text and "2 on grammar-char" in text
+    assert "2 runs" in text and "linear 1 (" in text and "transformer 1 (" in text
     assert "0 runs" in readings.searched([])

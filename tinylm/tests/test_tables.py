@@ -58,12 +58,10 @@ def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
     assert "must be an error: a" in readings.control(results(a=[2.0]), {"test": 2.5})
 
 
-@pytest.mark.parametrize(
-    ("counts", "verdict"), [(1.5, "beat the best network"), (2.5, "do not beat the best network"), (2.0, "are level with the best network")]
-)
-def test_the_verdict_on_counts_follows_from_the_records(counts, verdict):
+@pytest.mark.parametrize(("counts", "where"), [(1.5, "below"), (2.5, "above"), (2.0, "level with")])
+def test_where_the_counts_are_follows_from_the_records(counts, where):
     kn = Result("KN-6", record(counts, model=NgramConfig(order=6), eval_start=8))
-    assert f" {verdict}, MLP" in readings.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
+    assert f", {where} the best of the networks here, MLP" in readings.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
 
 
 def test_the_words_reading_finds_the_epoch_of_the_best_valid_loss():
