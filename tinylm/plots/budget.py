@@ -11,20 +11,20 @@ from tinylm.plots.curves import count_lines
 from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.results import Result
 
-CLIMBED, TRIED = COLOURS[0], COLOURS[6]
+BETTER, WORSE = COLOURS[0], COLOURS[3]
 
 
 @mpl.rc_context(STYLE)
 def waterfall(frame: pd.DataFrame) -> Drawn:
     """Test NLL down the rungs of a ladder: a bar from the rung below to this one, with the 95 % interval of the gain.
 
-    Climbed rungs are solid and lead on to the next; rungs that were only tried are hollow.
+    Climbed rungs are solid and lead on to the next; rungs that were only tried are hollow. The dot is where the rung ends.
     """
     fig, (ax,) = panels(1, 6.8, 1.0 + 0.24 * len(frame))
     below = frame.set_index("rung")["test_nll"]
     for y, row in enumerate(frame.itertuples()):
         start = below.get(row.below, row.test_nll)
-        colour = CLIMBED if row.climbed else TRIED
+        colour = WORSE if row.test_nll > start else BETTER
         face = colour if row.climbed else "white"
         ax.barh(y, row.test_nll - start, 0.62, start, facecolor=face, edgecolor=colour, linewidth=0.9)
         if pd.notna(row.low):
@@ -33,8 +33,10 @@ def waterfall(frame: pd.DataFrame) -> Drawn:
         ax.annotate(f"{row.test_nll:.3f}", (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     ax.set(yticks=range(len(frame)), yticklabels=frame["rung"], ylim=(len(frame) - 0.4, -0.6), xlabel="test NLL (nats per token)")
     ax.grid(axis="y", visible=False)
-    ax.plot([], [], color=CLIMBED, linewidth=6, label="climbed")
-    ax.plot([], [], color=TRIED, linewidth=1, label="tried")
+    ax.margins(x=0.04)
+    ax.use_sticky_edges = False
+    for label, colour in (("better than the rung below", BETTER), ("worse", WORSE)):
+        ax.plot([], [], color=colour, linewidth=6, label=label)
     ax.plot([], [], color="black", linewidth=1, label="95 % of the gain")
     fig.legend(loc="outside upper center", ncols=3)
     return fig, frame.to_dict("records")
