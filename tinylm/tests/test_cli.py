@@ -165,7 +165,7 @@ def test_several_values_make_several_runs(call):
 
 
 def test_a_section(call):
-    assert len(call("flops --section sweeps")[1].splitlines()) == 14
+    assert len(call("flops --section sweeps")[1].splitlines()) == 16
     assert "PTB KN-5" in call("flops --section words --profile full")[1]
 
 
