@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from tinylm import data, fits, flops, gains, plots, recipes, study
 from tinylm.config import NgramConfig
 from tinylm.explore import labels
-from tinylm.explore.panel import Panel, control, notice, picture, read_records, table
+from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 from tinylm.study.budget import short
@@ -28,7 +28,7 @@ class Budget(Panel):
         slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".1e"}
         self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)
         self.advice, self.picture, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        super().__init__([self.corpus, self.flops], [self.advice, self.picture, self.table])
+        super().__init__([self.corpus, self.flops], [self.advice, side_by_side(self.picture, self.table)])
         self.corpus.observe(self._turn, "value")
         self.flops.observe(self._draw, "value")
         self._turn()
@@ -75,7 +75,8 @@ def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
         spec = recipes.recipe(name, corpus, budget)
         row: dict[str, Any] = {"architecture": labels.family(name), "parameters": flops.n_params(spec.model, about.vocab_size)}
         row |= {"context": spec.model.context_length, "steps": flops.run_cost(spec, about).steps}
-        row |= {"valid NLL": gains.read_off(found, budget) if found else None, "records": sum(map(len, found.values()))}
+        seen = gains.read_off(found, budget)
+        row |= {"valid NLL": seen and seen.nll, "records": seen.n if seen else 0}
         rows.append(row | {"recorded budgets": ", ".join(map(short, found)) or None})
     rows.sort(key=lambda row: math.inf if row["valid NLL"] is None else row["valid NLL"])
     return table(rows, f"The recipe of each architecture for {short(budget)} FLOPs on {corpus}.", "Valid NLL: expected, in nats per token.")
@@ -83,17 +84,16 @@ def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
 
 def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
     """Which architecture the records recommend, with its expected loss and its command; all commands where nothing is recorded."""
-    known = {name: gains.read_off(found, budget) for name, found in runs.items() if found}
+    known = {name: seen for name, found in runs.items() if (seen := gains.read_off(found, budget))}
     if not known:
         commands = "\n".join(command(name, corpus, budget) for name in runs)
         return notice(f"No run of a recipe on {corpus} is recorded yet: nothing is known of its loss. These train one:") + _code(commands)
-    best, *others = sorted(known, key=known.__getitem__)
-    budgets = list(runs[best])
-    text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {known[best]:.2f} nats per token"
+    best, *others = sorted(known, key=lambda name: known[name].nll)
+    text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {known[best].nll:.2f} nats per token"
     if others:
-        text += f", {known[others[0]] - known[best]:.2f} below {labels.family(others[0])}"
-    if not budgets[0] <= budget <= budgets[-1]:
-        nearest = min(budgets, key=lambda known: abs(math.log(known / budget)))
+        text += f", {known[others[0]].nll - known[best].nll:.2f} below {labels.family(others[0])}"
+    if known[best].is_outside:
+        nearest = min(runs[best], key=lambda recorded: abs(math.log(recorded / budget)))
         text += f". No run of {short(budget)} FLOPs or near it is recorded: this is the loss at {short(nearest)}"
     return f"<p>{text}. Train it with:</p>{_code(command(best, corpus, budget))}"
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from tinylm.weights import Trained
 
 NONE_HERE = (
-    "No trained model is here yet. One of seconds: python -m tinylm train --corpus grammar-char --model transformer --steps 300. "
-    "One of the study, which takes longer: python -m tinylm train --run Transformer@0. Then press the button that looks again."
+    "No trained model is here yet. This trains a small one in seconds: python -m tinylm train --recipe transformer --corpus grammar-char "
+    "--budget 1e10. This trains one of the study, which takes longer: python -m tinylm train --run Transformer@0. Then look again."
 )
 
 
@@ -23,10 +23,10 @@ class ExplorerError(TinylmError):
 
 
 class Checkpoints:
-    """The weights files of the folders, of those models that are `wanted`; a file without a record may be of any model."""
+    """The weights files of those models that are `wanted`; a file without a record may be of any model."""
 
-    def __init__(self, wanted: Callable[[ModelConfig], bool], folders: tuple[Path, ...] = ()) -> None:
-        self._wanted, self._folders = wanted, folders or (paths.WEIGHTS,)
+    def __init__(self, wanted: Callable[[ModelConfig], bool]) -> None:
+        self._wanted = wanted
         self._opened: dict[Path, Trained] = {}
         self.scan()
 
@@ -34,7 +34,7 @@ class Checkpoints:
         """The files there are now by their labels: planned runs before others, those without a record last."""
         self._records, names = read_records(), study.names()
         found = []
-        for path in (path for folder in self._folders for path in sorted(folder.glob("*.safetensors"))):
+        for path in sorted(paths.WEIGHTS.glob("*.safetensors")):
             record = self._records.get(path.stem)
             if record is None:
                 found.append(((2, path.stem), f"{path.stem} · no record", path))

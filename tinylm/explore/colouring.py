@@ -30,4 +30,5 @@ def legend() -> str:
     ends = ["0", *(f"{bound:g}" for bound in LEVELS)]
     words = [f"{low} to {high}" for low, high in itertools.pairwise(ends)] + [f"{ends[-1]} and more"]
     swatches = " ".join(f'<span class="tinylm-s{i}">{text}</span>' for i, text in enumerate(words))
-    return f'<p class="tinylm-legend">Surprise in nats: {swatches} The prompt is bold, ↵ ends a line; point at a token for its number.</p>'
+    hint = "The prompt is bold, ↵ ends a line; point at a token for its number."
+    return f'<p class="tinylm-legend">Surprise in nats: {swatches}</p><p>{hint}</p>'

@@ -11,7 +11,7 @@ import numpy as np
 from tinylm.config import TinylmError
 from tinylm.explore.checkpoints import NONE_HERE, Checkpoints, ExplorerError
 from tinylm.explore.colouring import coloured, legend
-from tinylm.explore.panel import WIDE, Panel, control, notice
+from tinylm.explore.panel import WIDE, Panel, button, control, notice
 
 
 class Continuations(Panel):
@@ -24,8 +24,8 @@ class Continuations(Panel):
         self.temperature = control(widgets.FloatSlider, "temperature", "22em", min=0.0, max=1.5, step=0.1, value=0.8)
         self.length = control(widgets.IntSlider, "tokens", "22em", min=10, max=500, step=10, value=150)
         self.seed = control(widgets.BoundedIntText, "seed", "9em", min=0, max=10**9, value=0)
-        self.go = control(widgets.Button, "Continue", button_style="primary")
-        self.again = control(widgets.Button, "Look for models again")
+        self.go = button("Continue", button_style="primary")
+        self.again = button("Look for models again")
         self.cards = widgets.HTML()
         drawing = [self.temperature, self.length, self.seed, self.go, self.again]
         super().__init__([self.prompt, self.models, *drawing], [self.cards])
@@ -42,16 +42,13 @@ class Continuations(Panel):
 
     def _continue(self, button: Any = None) -> None:
         """Let the chosen models write."""
-        self.go.disabled, self.cards.value = True, "<p>writing …</p>"
-        cards = ""
+        self.cards.value = ""
         with self.mistakes_told():
-            if not self.prompt.value:
-                raise ExplorerError("Write a prompt of one character or more.")
             if not self.models.value:
                 raise ExplorerError("Choose one or more models." if self.models.options else NONE_HERE)
+            self.cards.value = "<p>writing …</p>"
             cards = "".join(self._card(label, path) for label, path in zip(self.models.label, self.models.value, strict=True))
-        self.cards.value = f'{legend()}<div class="tinylm-cards">{cards}</div>' if cards else ""
-        self.go.disabled = False
+            self.cards.value = f'{legend()}<div class="tinylm-cards">{cards}</div>'
 
     def _card(self, label: str, path: Path) -> str:
         """What one model writes, or why it cannot."""
@@ -68,7 +65,7 @@ class Continuations(Panel):
 
         given = trained.vocabulary.encode(self.prompt.value)
         if not len(given):
-            raise ExplorerError("The prompt holds no token; write a word.")
+            raise ExplorerError("Write a prompt of one token or more.")
         sampling = generate.Sampling(temperature=self.temperature.value, seed=self.seed.value)
         drawn = list(itertools.islice(generate.continued(trained, given, sampling), self.length.value))
         ids = np.concatenate([given, drawn])

@@ -42,12 +42,11 @@ def named(records: Iterable[RunRecord], names: Mapping[str, str]) -> list[Result
 
 
 def sizes(counts: Iterable[int]) -> list[tuple[str, int]]:
-    """Round sizes with labels, from the largest not above any of the counts to the smallest not below; for a slider."""
-    low, high = min(counts := list(counts) or [1]), max(counts)
-    steps = [m * 10**e for e in range(13) for m in STEPS_OF_TEN]
-    first = max(i for i, step in enumerate(steps) if step <= max(low, 1))
+    """Zero and round sizes from a thousand up, to the first that none of the counts exceeds, with labels for a slider."""
+    high = max(counts, default=0)
+    steps = [m * 10**e for e in range(3, 13) for m in STEPS_OF_TEN]
     last = next(i for i, step in enumerate(steps) if step >= high)
-    return [(short_count(step), step) for step in steps[first : max(last, first + 1) + 1]]
+    return [(short_count(step), step) for step in [0, *steps[: last + 1]]]
 
 
 def short_count(value: int) -> str:

@@ -16,6 +16,7 @@ from tinylm.config import TinylmError
 from tinylm.ledger import Ledger, RunRecord
 
 STYLE_SHEET = Path(__file__).with_name("explore.css")
+IN_A_ROW = {"max_width": "100%", "margin": "2px 16px 2px 0"}
 WIDE: dict[str, Any] = {"layout": {"width": "100%"}, "style": {"description_width": "initial"}}
 
 
@@ -25,8 +26,7 @@ class Panel(widgets.VBox):
     def __init__(self, controls: Sequence[widgets.Widget], shown: Sequence[widgets.Widget]) -> None:
         self.notice = widgets.HTML()
         style = widgets.HTML(f"<style>{STYLE_SHEET.read_text(encoding='utf-8')}</style>", layout={"display": "none"})
-        row = widgets.Box(controls, layout={"display": "flex", "flex_flow": "row wrap", "align_items": "center", "width": "100%"})
-        super().__init__([style, row, self.notice, *shown])
+        super().__init__([style, side_by_side(*controls), self.notice, *shown])
         self.add_class("tinylm-explore")
 
     def tell(self, text: str) -> None:
@@ -54,9 +54,26 @@ def unobserved(widget: widgets.Widget, follow: Callable[..., None]) -> Iterator[
 
 
 def control(kind: type[widgets.Widget], label: str, width: str = "auto", **options: Any) -> widgets.Widget:
-    """A control that is as wide as its label needs and never wider than the page."""
-    layout = {"width": width, "max_width": "100%", "margin": "2px 16px 2px 0"}
+    """A control beside its label, never wider than the page."""
+    layout = IN_A_ROW | {"width": width, "display": "flex", "flex_flow": "row nowrap"}
     return kind(description=label, layout=layout, style={"description_width": "initial"}, **options)
+
+
+def button(label: str, **options: Any) -> widgets.Button:
+    """A button as wide as its label."""
+    return widgets.Button(description=label, layout=IN_A_ROW | {"width": "auto"}, **options)
+
+
+def toggle(label: str, options: dict[str, Any]) -> widgets.ToggleButtons:
+    """Buttons of which one is pressed, beside their label."""
+    toggle = control(widgets.ToggleButtons, label, options=options)
+    toggle.style.button_width = "auto"
+    return toggle
+
+
+def side_by_side(*shown: widgets.Widget) -> widgets.Box:
+    """What stands in one row where the page is wide enough for it."""
+    return widgets.Box(shown, layout={"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "width": "100%"})
 
 
 def notice(text: str) -> str:

@@ -7,12 +7,13 @@ import ipywidgets as widgets
 
 from tinylm import fits, plots, study
 from tinylm.explore import labels
-from tinylm.explore.panel import WIDE, Panel, control, picture, read_records, table, unobserved
+from tinylm.explore.panel import WIDE, Panel, control, picture, read_records, side_by_side, table, toggle, unobserved
 from tinylm.results import Result
 
 ALL = "all"
 FIRST_SHOWN = 4
 MOST = len(plots.COLOURS)
+NOTE = "scored: which tokens of test; compare losses only where they are the same."
 AXES = {"FLOPs": "flops", "steps": "step"}
 CURVES = {"validation": "valid_nll", "training": "train_nll"}
 
@@ -28,11 +29,12 @@ class Runs(Panel):
         self.corpus.value = self.corpus.value or next(iter(corpora), None)
         self.architecture = control(widgets.Dropdown, "architecture", options=[ALL])
         self.size = control(widgets.SelectionRangeSlider, "parameters", "26em", options=options, index=(0, len(options) - 1))
-        self.axis = control(widgets.ToggleButtons, "against", options=AXES)
-        self.curve = control(widgets.ToggleButtons, "loss", options=CURVES)
+        self.axis = toggle("against", AXES)
+        self.curve = toggle("loss", CURVES)
         self.names = widgets.SelectMultiple(description="runs", rows=8, **WIDE)
         self.picture, self.table = widgets.HTML(), widgets.HTML()
-        super().__init__([self.corpus, self.architecture, self.size, self.axis, self.curve, self.names], [self.picture, self.table])
+        controls = [self.corpus, self.architecture, self.size, self.axis, self.curve, self.names]
+        super().__init__(controls, [side_by_side(self.picture, self.table)])
         for widget, follow in ((self.corpus, self._turn), (self.architecture, self._filter), (self.size, self._filter)):
             widget.observe(follow, "value")
         for widget in (self.names, self.axis, self.curve):
@@ -98,14 +100,14 @@ def scores(results: Sequence[Result]) -> str:
             "parameters": line["n_params"],
             "steps": steps[line["name"]].steps,
             "FLOPs": line["flops"],
-            "valid NLL": line["valid_nll"],
-            "test NLL": line["test_nll"],
+            "valid": line["valid_nll"],
+            "test": line["test_nll"],
             "seed SD": line["seed_sd"],
-            "scored in test": f"{(score := steps[line['name']].test).n_tokens:,} tokens from {score.start:,}",
+            "scored": f"{(score := steps[line['name']].test).start:,}–{score.start + score.n_tokens:,}",
         }
         for _, line in fits.summary(results).iterrows()
     ]
-    return table(rows, "The chosen runs: means over n seeds, in nats per token.", "Compare losses only where the same tokens are scored.")
+    return table(rows, "Mean NLL of the chosen runs over n seeds, in nats per token.", NOTE)
 
 
 def _seeds(n: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.colors import PowerNorm
 
 from tinylm.plots.style import STYLE, Drawn, panels
 
@@ -16,7 +17,8 @@ def attention_map(weights: np.ndarray, readers: Sequence[str], sources: Sequence
     """Weights (rows, columns) as a map: a row for each token that reads, a column for each source it takes from; white is nothing."""
     side = max(3.0, INCHES_PER_TOKEN * len(readers))
     fig, (ax,) = panels(1, side + 1.6, side + 0.9)
-    image = ax.imshow(weights, cmap="Blues", vmin=0, aspect="equal", interpolation="nearest")
+    # The square root spreads small weights, which are most, over more of the colours.
+    image = ax.imshow(weights, cmap="Blues", norm=PowerNorm(0.5, vmin=0), aspect="equal", interpolation="nearest")
     turned = 90 if max(map(len, sources)) > CHARACTERS_UPRIGHT else 0
     ax.set_xticks(range(len(sources)), sources, rotation=turned)
     ax.set_yticks(range(len(readers)), readers)

@@ -76,7 +76,7 @@ def test_run_curves_draw_every_run_against_steps_or_flops(against):
 def test_a_chosen_budget_stands_in_the_frontier():
     found = [Result("MLP, 1e3", record(2.1))]
     fig, _ = plots.frontier(found, budget=2_000)
-    assert "chosen budget" in [text.get_text() for text in fig.axes[0].get_legend().get_texts()]
+    assert "chosen budget" in [text.get_text() for text in fig.legends[0].get_texts()]
 
 
 def test_an_attention_map_names_rows_and_columns_and_turns_long_names():
