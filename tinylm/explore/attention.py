@@ -24,9 +24,11 @@ VISIBLE = {" ": "␣", "\n": "↵"}
 class Reading:
     """What the heads of a model took while it read a text: `maps` holds weights (heads, tokens, sources) for each layer.
 
-    `sources` are the tokens, after one more that stands for all before them where there was any. `is_last_only` says that the
-    model was trained on the last position only.
+    `tokens` are the last ones of the `n_given` of the text; `sources` are these, after one more that stands for all that was read
+    before them where there was any. `is_last_only` says that the model was trained on the last position only.
     """
+
+    n_given: int
 
     tokens: list[str]
     sources: list[str]
@@ -100,7 +102,7 @@ def read(trained: "Trained", text: str) -> Reading:
     tokens = [visible(vocabulary.tokens[int(token)]) for token in window[-n_shown:]]
     sources = [EARLIER, *tokens] if len(window) > n_shown else tokens
     shown = [last_tokens(weights[0].numpy(), n_shown) for weights in maps]
-    return Reading(tokens=tokens, sources=sources, maps=shown, is_last_only=spec.train.loss_at == "last")
+    return Reading(n_given=len(ids), tokens=tokens, sources=sources, maps=shown, is_last_only=spec.train.loss_at == "last")
 
 
 def in_words(reading: Reading, layer: int, head: int) -> str:
@@ -108,8 +110,10 @@ def in_words(reading: Reading, layer: int, head: int) -> str:
     last = reading.maps[layer][head][-1]
     most = int(last.argmax())
     text = f"Each row sums to one. The last token, {reading.tokens[-1]}, takes most from {reading.sources[most]} ({last[most]:.2f})."
+    if reading.n_given > len(reading.tokens):
+        text = f"Of {reading.n_given} tokens the last {len(reading.tokens)} are shown. {text}"
     if len(reading.sources) > len(reading.tokens):
-        text += f" The column {EARLIER} is all that the model read before the first token shown."
+        text += f" The column {EARLIER} is all that the model read before these."
     if reading.is_last_only and layer == len(reading.maps) - 1:
         text += " This model was trained on its last position only: in its last layer no other row than the last was ever used."
     return text

@@ -25,7 +25,7 @@ class Budget(Panel):
         self._results = labels.named(read_records().values(), study.names())
         corpora = [name for name in data.names() if recipes.architectures(data.info(name).level)]
         self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else corpora[0])
-        slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".1e"}
+        slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
         self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)
         self.advice, self.picture, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
         super().__init__([self.corpus, self.flops], [self.advice, side_by_side(self.picture, self.table)])

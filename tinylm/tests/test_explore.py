@@ -213,6 +213,13 @@ def test_what_a_model_reads_before_the_text_is_one_column(home):
         np.testing.assert_allclose(maps.sum(-1), 1, rtol=1e-5)
 
 
+def test_of_a_long_text_the_last_tokens_are_shown(home):
+    trained(DENSE, "all")
+    panel = explore.Attention(2 * TEXT)
+    panel.go.click()
+    assert "Of 32 tokens the last 24 are shown." in panel.caption.value and "The column …" not in panel.caption.value
+
+
 def test_a_model_without_attention_is_not_offered_and_a_text_it_cannot_read_is_said(home):
     trained(LinearConfig(context_length=8, d_model=4), "last")
     assert explore.Attention(TEXT).model.options == ()

@@ -19,8 +19,10 @@ MODELS = (
     MLPConfig(context_length=8, d_model=8, d_hidden=16),
 )
 MISSING = [name for name, found in (("playwright", importlib.util.find_spec("playwright")), ("chromium", lab.CHROMIUM)) if not found]
+# What stands out of the window, but for tables that scroll, and cards whose text stands out of them.
 OVERHANGING = """() => [...document.querySelectorAll('.tinylm-explore *')].filter(
-    e => !e.closest('.tinylm-scroll') && e.getBoundingClientRect().right > window.innerWidth + 1).map(e => e.outerHTML.slice(0, 100))"""
+    e => !e.closest('.tinylm-scroll') && e.getBoundingClientRect().right > window.innerWidth + 1
+        || e.matches('.tinylm-card') && e.scrollWidth > e.clientWidth).map(e => e.outerHTML.slice(0, 100))"""
 
 
 @pytest.fixture(scope="module")
