@@ -67,34 +67,46 @@ def frontier(runs: dict[str, Runs]) -> list[Result]:
     ]
 
 
+def ranked(budget: float, runs: dict[str, Runs]) -> tuple[float, dict[str, float]]:
+    """The nearest budget that the records of every recorded architecture reach, and what each lets expect there, the best first.
+
+    Elsewhere an architecture with larger recorded budgets would look better for these alone.
+    """
+    recorded = {name: found for name, found in runs.items() if found}
+    low, high = max(map(min, recorded.values()), default=budget), min(map(max, recorded.values()), default=budget)
+    at = min(max(budget, low), high)
+    nlls = {name: gains.read_off(found, at).nll for name, found in recorded.items()}
+    return at, {name: nlls[name] for name in sorted(nlls, key=nlls.__getitem__)}
+
+
 def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
-    """One row per architecture: what its recipe trains for the budget, and what the records let expect of it, the best first."""
-    about = data.info(corpus)
-    rows = []
-    for name, found in runs.items():
-        spec = recipes.recipe(name, corpus, budget)
+    """One row per architecture, the best first: what its recipe trains for the budget, and what the records let expect of it."""
+    about, rows = data.info(corpus), []
+    for name in dict.fromkeys([*ranked(budget, runs)[1], *runs]):
+        spec, seen = recipes.recipe(name, corpus, budget), gains.read_off(runs[name], budget)
         row: dict[str, Any] = {"architecture": labels.family(name), "parameters": flops.n_params(spec.model, about.vocab_size)}
         row |= {"context": spec.model.context_length, "steps": flops.run_cost(spec, about).steps}
-        seen = gains.read_off(found, budget)
         row |= {"valid NLL": seen and seen.nll, "records": seen.n if seen else 0}
-        rows.append(row | {"recorded budgets": ", ".join(map(short, found)) or None})
-    rows.sort(key=lambda row: math.inf if row["valid NLL"] is None else row["valid NLL"])
-    return table(rows, f"The recipe of each architecture for {short(budget)} FLOPs on {corpus}.", "Valid NLL: expected, in nats per token.")
+        rows.append(row | {"recorded budgets": ", ".join(map(short, runs[name])) or None})
+    note = "Valid NLL: expected, in nats per token; beyond the recorded budgets it is that of the nearest one."
+    return table(rows, f"The recipe of each architecture for {short(budget)} FLOPs on {corpus}.", note)
 
 
 def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
     """Which architecture the records recommend, with its expected loss and its command; all commands where nothing is recorded."""
-    known = {name: seen for name, found in runs.items() if (seen := gains.read_off(found, budget))}
-    if not known:
+    at, nlls = ranked(budget, runs)
+    if not nlls:
         commands = "\n".join(command(name, corpus, budget) for name in runs)
         return notice(f"No run of a recipe on {corpus} is recorded yet: nothing is known of its loss. These train one:") + _code(commands)
-    best, *others = sorted(known, key=lambda name: known[name].nll)
-    text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {known[best].nll:.2f} nats per token"
-    if others:
-        text += f", {known[others[0]].nll - known[best].nll:.2f} below {labels.family(others[0])}"
-    if known[best].is_outside:
+    best, *others = nlls
+    seen = gains.read_off(runs[best], budget)
+    text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {seen.nll:.2f} nats per token"
+    if seen.is_outside:
         nearest = min(runs[best], key=lambda recorded: abs(math.log(recorded / budget)))
-        text += f". No run of {short(budget)} FLOPs or near it is recorded: this is the loss at {short(nearest)}"
+        text += f", or rather that is the loss at {short(nearest)} FLOPs, its nearest recorded budget"
+    if others:
+        where = "" if at == budget else f" at {short(at)} FLOPs, the nearest budget that the records of all of them reach"
+        text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {labels.family(others[0])}{where}"
     return f"<p>{text}. Train it with:</p>{_code(command(best, corpus, budget))}"
 
 
