@@ -12,6 +12,7 @@ _MODULES = (
     "config",
     "data",
     "diagrams",
+    "explore",
     "fits",
     "flops",
     "gains",

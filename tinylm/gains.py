@@ -66,18 +66,29 @@ class Expected:
 
 
 def expected(architecture: str, corpus: str, flops: float, records: Iterable[RunRecord]) -> Expected | None:
-    """What records of the same recipe on the same corpus let expect of a budget, on a line in log FLOPs; None without any."""
-    nlls: dict[int, list[float]] = {}
+    """What records of the same recipe on the same corpus let expect of a budget; None without any."""
+    return read_off(recipe_runs(architecture, corpus, records), flops)
+
+
+def recipe_runs(architecture: str, corpus: str, records: Iterable[RunRecord]) -> dict[int, list[RunRecord]]:
+    """The finished records of an architecture's recipe on a corpus, whatever their seeds, by budget from small to large."""
+    found: dict[int, list[RunRecord]] = {}
     for record in records:
         budget = record.spec.train.flops
-        is_one = budget and replace(record.spec, seed=0) == recipes.recipe(architecture, corpus, budget)
-        if is_one and record.valid:
-            nlls.setdefault(budget, []).append(record.valid.nll)
-    if not nlls:
+        is_candidate = record.valid and record.spec.corpus == corpus and budget
+        if is_candidate and replace(record.spec, seed=0) == recipes.recipe(architecture, corpus, budget):
+            found.setdefault(budget, []).append(record)
+    return dict(sorted(found.items()))
+
+
+def read_off(runs: dict[int, list[RunRecord]], flops: float) -> Expected | None:
+    """What runs by budget let expect of another budget, on a line in log FLOPs between the means of two; None without any."""
+    if not runs:
         return None
-    budgets = sorted(nlls)
-    at = np.interp(math.log(flops), np.log(budgets), [np.mean(nlls[budget]) for budget in budgets])
-    return Expected(float(at), sum(map(len, nlls.values())), not budgets[0] <= flops <= budgets[-1])
+    budgets = list(runs)
+    nlls = [np.mean([record.valid.nll for record in group]) for group in runs.values()]
+    at = np.interp(math.log(flops), np.log(budgets), nlls)
+    return Expected(float(at), sum(map(len, runs.values())), not budgets[0] <= flops <= budgets[-1])
 
 
 def _by_architecture(results: Sequence[Result]) -> dict[str, list[RunRecord]]:

@@ -15,6 +15,7 @@ from tinylm.config import ConfigError, RunSpec
 from tinylm.data import Corpus
 from tinylm.models import LanguageModel, Transformer, build
 from tinylm.models.cache import with_cache
+from tinylm.weights import Trained
 
 Predictor = Callable[[Tensor], Tensor]
 
@@ -104,6 +105,12 @@ def _draw(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> T
     if 0 < sampling.top_k < len(scaled_V):
         scaled_V = scaled_V.masked_fill(scaled_V < scaled_V.topk(sampling.top_k).values[-1], float("-inf"))
     return torch.multinomial(scaled_V.softmax(0), 1, generator=generator)
+
+
+def continued(trained: Trained, ids: np.ndarray, sampling: Sampling) -> Iterator[int]:
+    """Tokens with which an opened model continues ids (n,), without end."""
+    start = filled(trained.spec, ids, trained.lead_ids)
+    return stream(predictor(trained.model, trained.spec.model.context_length), start, sampling)
 
 
 def continuation(model: LanguageModel, corpus: Corpus, context_length: int, prompt: Prompt) -> str:

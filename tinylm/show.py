@@ -49,7 +49,7 @@ def figure(fig: Figure, name: str, caption: str, alt: str, data: Data | None = N
     _require(caption.strip() and alt.strip(), f"figure {name}: write a caption and an alt text; the report refuses figures without them")
     bundle = {
         "text/plain": f"Figure {name}: {caption}",
-        "image/svg+xml": _save(fig, "svg", metadata={"Date": None, "Creator": None}).decode(),
+        "image/svg+xml": svg(fig),
         "image/png": base64.b64encode(_save(fig, "png", dpi=PNG_DPI, metadata={"Software": None})).decode(),
     }
     if data is not None:
@@ -70,12 +70,7 @@ def table(data: Data, name: str, caption: str, note: str | None = None, wide: bo
     _require_name("table", name)
     _require(caption.strip(), f"table {name}: write a caption")
     frame = _frame(name, data)
-    header = list(frame.columns)
-    values = [frame.iloc[:, i].tolist() for i in range(len(header))]
-    columns = [_format_column(column) for column in values]
-    labels_first = any(isinstance(value, str) for value in values[0])
-    align = [_alignment(column, label=i == 0 and labels_first) for i, column in enumerate(columns)]
-    rows = [list(row) for row in zip(*columns, strict=True)]
+    header, rows, align = _cells(frame)
     stressed = sorted(set(bold))
     _require(all(0 <= row < len(rows) for row in stressed), f"table {name}: bold={stressed}, but its rows are 0 to {len(rows) - 1}")
     bundle = {
@@ -85,6 +80,16 @@ def table(data: Data, name: str, caption: str, note: str | None = None, wide: bo
     }
     content = {"header": header, "rows": rows, "align": align, "note": note, "bold": stressed}
     _display(bundle, kind="table", name=name, caption=caption, wide=wide, **content)
+
+
+def svg(fig: Figure) -> str:
+    """The figure as SVG, the same bytes for the same drawing."""
+    return _save(fig, "svg", metadata={"Date": None, "Creator": None}).decode()
+
+
+def table_html(data: Data, caption: str, note: str | None = None) -> str:
+    """The HTML of `table` alone, for a widget that shows it; ShowError where the data is empty."""
+    return _html_table(caption, *_cells(_frame(caption, data)), note)
 
 
 def text(markdown: str) -> None:
@@ -130,6 +135,15 @@ def _frame(name: str, data: Data) -> pd.DataFrame:
         frame = frame.reset_index(level=named)
     _require(frame.size, f"{name}: its data is empty")
     return frame.set_axis([" ".join(map(str, c)) if isinstance(c, tuple) else str(c) for c in frame.columns], axis=1)
+
+
+def _cells(frame: pd.DataFrame) -> tuple[list[str], list[list[str]], list[str]]:
+    """Header, rows of formatted cells, and the side that each column is aligned to."""
+    values = [frame.iloc[:, i].tolist() for i in range(frame.shape[1])]
+    columns = [_format_column(column) for column in values]
+    labels_first = any(isinstance(value, str) for value in values[0])
+    align = [_alignment(column, label=i == 0 and labels_first) for i, column in enumerate(columns)]
+    return list(frame.columns), [list(row) for row in zip(*columns, strict=True)], align
 
 
 def _csv(frame: pd.DataFrame) -> str:

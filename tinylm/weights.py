@@ -149,6 +149,6 @@ def _named(wanted: str, planned: Sequence[Planned]) -> list[Planned]:
 
 def listing(folder: Path, records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
     """Key, name and record of every weights file of a folder, the named ones first."""
-    names = {run.spec.key: f"{run.section}/{run.name}@{run.spec.seed}" for run in reversed(study.plan("full"))}
+    names = study.names()
     keys = sorted(path.stem for path in folder.glob("*.safetensors"))
     return [(key, names.get(key, ""), records.get(key)) for key in sorted(keys, key=lambda key: key not in names)]

@@ -76,9 +76,7 @@ def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[s
     ids = trained.vocabulary.encode(prompt)  # raises where there is no <unk> to stand for a stranger
     for word, count in trained.vocabulary.strangers(prompt).items():
         print(f"warning: {trained.spec.corpus} has no {word!r}; {_times(count)} <unk> stands for it", file=sys.stderr)
-    start = generate.filled(trained.spec, ids, trained.lead_ids)
-    predict = generate.predictor(trained.model, trained.spec.model.context_length)
-    return map(trained.vocabulary.next_text, generate.stream(predict, start, sampling))
+    return map(trained.vocabulary.next_text, generate.continued(trained, ids, sampling))
 
 
 def lead_note(trained: "Trained") -> str:

@@ -43,8 +43,8 @@ def waterfall(frame: pd.DataFrame) -> Drawn:
 
 
 @mpl.rc_context(STYLE)
-def frontier(results: Sequence[Result], counts: Sequence[Result] = ()) -> Drawn:
-    """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts are dashed lines."""
+def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: float | None = None) -> Drawn:
+    """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts dashed, a `budget` dotted."""
     fig, (ax,) = panels()
     frame = gains.frontier(results)
     names = list(dict.fromkeys(frame["architecture"]))
@@ -53,6 +53,8 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = ()) -> Drawn:
         ax.plot(rows["flops"], rows["valid_nll"], color=colour, marker=marker, label=name)
     rows: list[dict[str, Any]] = frame[["architecture", "flops", "n", "n_params", "valid_nll", "test_nll"]].to_dict("records")
     rows += count_lines(ax, counts, "valid")
+    if budget is not None:
+        ax.axvline(budget, color="black", linestyle=":", linewidth=1, label="chosen budget")
     ax.set_ylabel("valid NLL (nats per token)")
     log_flops(ax, "training FLOPs (executed)")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)

@@ -54,13 +54,7 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
 def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn:
     """Valid NLL against cumulative executed training FLOPs, one line a run; counts dashed, a known `floor` in nats dotted."""
     fig, (ax,) = panels()
-    groups = _trained(results)
-    rows = []
-    for (name, records), colour, marker in zip(groups.items(), colours(list(groups)).values(), MARKERS, strict=False):
-        for record in records:
-            flops, nll = [p["flops"] for p in record.curve], [p["valid_nll"] for p in record.curve]
-            ax.plot(flops, nll, color=colour, marker=marker, markersize=3.5, linewidth=1, label=name if record is records[0] else None)
-            rows += [{"name": name, "seed": record.spec.seed, "flops": f, "valid_nll": v} for f, v in zip(flops, nll, strict=True)]
+    rows = _lines(ax, _trained(results), "flops", "valid_nll")
     rows += count_lines(ax, results, "valid")
     if floor is not None:
         ax.axhline(floor, color="black", linestyle=":", label="exact floor")
@@ -69,6 +63,37 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
     log_flops(ax, "cumulative training FLOPs (executed)")
     ax.legend()
     return fig, rows
+
+
+@mpl.rc_context(STYLE)
+def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
+    """A field of the curves (`valid_nll`, `train_nll`) against another (`step`, `flops`), one line a run, the names above the panel.
+
+    Counts are dashed lines at their valid NLL, and have no train NLL.
+    """
+    fig, (ax,) = panels(1, 6.8, 4.2)
+    rows = _lines(ax, _trained(results), against, field)
+    if field == "valid_nll":
+        rows += count_lines(ax, results, "valid")
+    ax.set_ylabel(f"{field.split('_')[0]} NLL (nats per token)")
+    if against == "flops":
+        log_flops(ax, "cumulative training FLOPs (executed)")
+    else:
+        ax.set_xlabel(against)
+    if rows:
+        fig.legend(loc="outside upper center", ncols=2)
+    return fig, rows
+
+
+def _lines(ax: Axes, groups: dict[str, list[RunRecord]], against: str, field: str) -> list[dict[str, Any]]:
+    """A line for each record, of its name's colour and marker; the points drawn."""
+    rows = []
+    for (name, records), colour, marker in zip(groups.items(), colours(list(groups)).values(), MARKERS, strict=False):
+        for record in records:
+            x, y = [p[against] for p in record.curve], [p[field] for p in record.curve]
+            ax.plot(x, y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=name if record is records[0] else None)
+            rows += [{"name": name, "seed": record.spec.seed, against: a, field: b} for a, b in zip(x, y, strict=True)]
+    return rows
 
 
 @mpl.rc_context(STYLE)

@@ -22,6 +22,7 @@ __all__ = [
     "budget",
     "claims",
     "control",
+    "names",
     "plan",
     "rope",
     "section_plan",
@@ -72,3 +73,8 @@ def plan(profile: str) -> list[Planned]:
     """Every planned run of a profile, most wanted first: all of seed 0 in the order of the sections, then seed 1, and so on."""
     runs = [run for section in SECTIONS for run in section_plan(section, profile)]
     return sorted(runs, key=lambda run: run.spec.seed)
+
+
+def names() -> dict[str, str]:
+    """SECTION/NAME@SEED of every run of the published study by its key; a run that sections share bears the name of the first."""
+    return {run.spec.key: f"{run.section}/{run.name}@{run.spec.seed}" for run in reversed(plan("full"))}

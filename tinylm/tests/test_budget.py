@@ -121,3 +121,17 @@ def test_the_search_is_summed_by_text():
     text = readings.searched(records)
     assert "2 runs" in text and "linear 1 (" in text and "transformer 1 (" in text
     assert "0 runs" in readings.searched([])
+
+
+def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets():
+    def made(flops, nll, seed, **changes):
+        spec = recipe("mlp", "grammar-char", flops)
+        return dataclasses.replace(record(nll), spec=dataclasses.replace(spec, seed=seed, train=dataclasses.replace(spec.train, **changes)))
+
+    records = [made(10**12, 1.6, 0), made(10**10, 2.0, 0), made(10**10, 2.2, 1), made(10**11, 0.5, 0, lr=1e-5)]
+    runs = gains.recipe_runs("mlp", "grammar-char", records)
+    assert {budget: len(group) for budget, group in runs.items()} == {10**10: 2, 10**12: 1}  # not the one with another rate
+    between = gains.expected("mlp", "grammar-char", 10**11, records)
+    assert between == gains.Expected(pytest.approx(1.75), 3, False)  # valid is 0.1 below: 2.0 and 1.5
+    assert [gains.read_off(runs, 10**e) for e in (9, 15)] == [gains.Expected(pytest.approx(nll), 3, True) for nll in (2.0, 1.5)]
+    assert gains.expected("mlp", "tiny_shakespeare", 10**11, records) is None

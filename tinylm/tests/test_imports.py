@@ -47,6 +47,7 @@ TORCH_FREE = [
     "config",
     "corpus_stats",
     "data",
+    "explore",
     "fits",
     "gains",
     "ladder",

@@ -1,27 +1,42 @@
 import ast
 import inspect
 import re
+import warnings
 
 import nbformat
 import papermill
 import pytest
 
-from tinylm import notebooks, paths, study
+from tinylm import explore, notebooks, paths, study
 from tinylm.profiles import FULL, PROFILES
 
 SOURCES = {section: paths.NOTEBOOKS / f"{name}.ipynb" for section, name in study.NOTEBOOKS.items()}
+EXPLORER = paths.NOTEBOOKS / "00_explore.ipynb"  # for playing with: no section of the study, and so no part of the report
+ALL = pytest.mark.parametrize("path", [EXPLORER, *SOURCES.values()], ids=lambda path: path.stem)
 MAX_CELL_LINES = 15
 
 
-def cells(section, kind):
-    return [cell for cell in nbformat.read(SOURCES[section], as_version=4).cells if cell.cell_type == kind]
+def cells(path, kind):
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def parameters(path):
+    """What a notebook's parameter cell stores."""
+    (cell,) = [cell for cell in cells(path, "code") if "parameters" in tags(cell)]
+    return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
+
+
+def test_every_notebook_is_a_section_or_the_explorer():
+    assert {*paths.NOTEBOOKS.glob("*.ipynb")} == {EXPLORER, *SOURCES.values()}
 
 
 @pytest.mark.parametrize("section", SOURCES)
 def test_stored_parameters_are_the_full_profile(section):
-    (cell,) = [cell for cell in cells(section, "code") if "parameters" in cell.metadata.get("tags", [])]
-    stored = {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(cell.source).body}
-    assert stored == FULL[section]
+    assert parameters(SOURCES[section]) == FULL[section]
 
 
 @pytest.mark.parametrize("profile", PROFILES)
@@ -30,34 +45,52 @@ def test_every_profile_has_the_parameters_of_the_section(section, profile):
     assert set(PROFILES[profile][section]) == set(inspect.signature(study.SECTIONS[section]).parameters)
 
 
-@pytest.mark.parametrize("section", SOURCES)
-def test_metadata_is_that_of_any_python3_kernel_and_holds_no_widget_state(section):
-    notebook = nbformat.read(SOURCES[section], as_version=4)
+@ALL
+def test_metadata_is_that_of_any_python3_kernel_and_holds_no_widget_state(path):
+    notebook = nbformat.read(path, as_version=4)
     assert notebook.metadata == notebooks.KERNEL_METADATA
     assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
 
 
-@pytest.mark.parametrize("section", SOURCES)
-def test_cells_are_short_and_define_nothing(section):
-    for cell in cells(section, "code"):
+@ALL
+def test_cells_are_short_and_define_nothing(path):
+    for cell in cells(path, "code"):
         assert len(cell.source.splitlines()) <= MAX_CELL_LINES, cell.source
         assert not re.search(r"^\s*(def|class) ", cell.source, re.MULTILINE), cell.source
 
 
 @pytest.mark.parametrize("section", SOURCES)
 def test_stored_outputs_exist_so_that_nbval_compares_something(section):
-    outputs = [output for cell in cells(section, "code") for output in cell.outputs]
+    outputs = [output for cell in cells(SOURCES[section], "code") for output in cell.outputs]
     assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
     compared = [output for output in outputs if "text/csv" in output.get("data", {})]
     assert len(compared) >= 3, "a table or figure with its numbers is what nbval compares"
 
 
-@pytest.mark.parametrize("section", SOURCES)
-def test_typed_prose_holds_no_result(section):
-    for cell in cells(section, "markdown"):
+@ALL
+def test_typed_prose_holds_no_result(path):
+    for cell in cells(path, "markdown"):
         assert not re.search(r"\d\.\d{3}", cell.source), (
             f"a number with three decimals is a result; compute it in a cell: {cell.source[:80]}"
         )
+
+
+def test_the_explorer_stores_no_output_and_nbval_runs_its_panels_without_comparing():
+    panels = [cell for cell in cells(EXPLORER, "code") if cell.source.startswith("tl.explore.")]
+    assert len(panels) == len(explore.__all__) and all(tags(cell) == ["nbval-ignore-output"] for cell in panels)
+    assert not any(cell.outputs for cell in cells(EXPLORER, "code"))
+
+
+def test_the_explorer_runs_on_another_corpus_and_cleaning_leaves_no_widget_state(tmp_path):
+    other = {"corpus": "grammar-char", "prompt": "Domin"}
+    assert other.keys() == parameters(EXPLORER).keys()
+    done = tmp_path / EXPLORER.name
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # warnings of the Jupyter stack
+        papermill.execute_notebook(EXPLORER, done, other, kernel_name="python3", progress_bar=False, cwd=paths.NOTEBOOKS)
+    assert "widgets" in nbformat.read(done, as_version=4).metadata
+    notebooks.clean(done)
+    assert nbformat.read(done, as_version=4).metadata == notebooks.KERNEL_METADATA
 
 
 def test_sections_are_found_by_name_notebook_or_number():

@@ -1,6 +1,7 @@
 import dataclasses
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from synthetic import record, results
 
@@ -60,3 +61,29 @@ def test_the_forest_tells_verdicts_by_colour_and_by_marker_and_skips_what_has_no
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["a − b"]
     assert "n = 2" in [text.get_text() for text in fig.axes[0].texts]
     assert len({colour for colour, _ in plots.VERDICTS.values()}) == len({marker for _, marker in plots.VERDICTS.values()}) == 3
+
+
+@pytest.mark.parametrize("against", ["step", "flops"])
+def test_run_curves_draw_every_run_against_steps_or_flops(against):
+    fig, rows = plots.run_curves([*results(Linear=[2.0, 3.0]), COUNTS], against, "valid_nll")
+    assert [row[against] for row in rows[:2]] == ([1, 2] if against == "step" else [500, 1000])
+    assert rows[-1] == {"name": "KN-6", "valid_nll": pytest.approx(1.6)}
+    assert len(fig.legends[0].get_texts()) == 2
+    _, rows = plots.run_curves([COUNTS], against, "train_nll")
+    assert rows == []
+
+
+def test_a_chosen_budget_stands_in_the_frontier():
+    found = [Result("MLP, 1e3", record(2.1))]
+    fig, _ = plots.frontier(found, budget=2_000)
+    assert "chosen budget" in [text.get_text() for text in fig.legends[0].get_texts()]
+
+
+def test_an_attention_map_names_rows_and_columns_and_turns_long_names():
+    weights = np.array([[0.4, 0.6, 0.0], [0.2, 0.3, 0.5]])
+    fig, rows = plots.attention_map(weights, ["a", "b"], ["…", "a", "b"])
+    assert rows[1] == {"reader": 0, "source": 1, "weight": 0.6} and len(rows) == 6
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["a", "b"]
+    assert {label.get_rotation() for label in fig.axes[0].get_xticklabels()} == {0}
+    fig, _ = plots.attention_map(weights, ["the", "sea"], ["…", "the", "sea"])
+    assert {label.get_rotation() for label in fig.axes[0].get_xticklabels()} == {90}

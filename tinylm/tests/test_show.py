@@ -124,3 +124,13 @@ def test_check_prints_no_drifting_digit_and_refuses_what_is_outside(capsys):
             show.check("KN-6", value, 1.817, 0.02)
     with pytest.raises(show.ShowError, match="reference"):
         show.check("gap", 0.0, 0, 0.02)
+
+
+def test_a_widget_gets_the_same_table_and_the_same_drawing_as_a_cell(shown):
+    data = [{"model": "Linear", "nll": 3.05491}]
+    show.table(data, "t", "Caption.", note="One seed.")
+    assert show.table_html(data, "Caption.", note="One seed.") == shown[0][0]["text/html"]
+    fig = drawn()
+    picture = show.svg(fig)
+    show.figure(fig, "loss", "Loss.", "A line.")
+    assert picture == shown[1][0]["image/svg+xml"]

@@ -119,3 +119,10 @@ def test_parameters_that_contradict_each_other_are_named():
     for name in ("context_lengths", "sister_context_lengths"):
         with pytest.raises(StudyError, match="none may exceed context_length=128, where scoring begins"):
             study.claims(**(PROFILES["full"]["claims"] | {name: [16, 256]}))
+
+
+def test_names_lead_back_to_their_runs():
+    names = study.names()
+    assert {run.spec.key for run in plan("full")} == names.keys()
+    for run in section_plan("architectures", "full"):
+        assert names[run.spec.key] == f"architectures/{run.name}@{run.spec.seed}"

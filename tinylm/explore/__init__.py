@@ -1,0 +1,11 @@
+"""The interactive explorer: recorded runs, what a budget buys, continuations, attention. A panel is the last line of a notebook cell.
+
+Loads torch only where a model computes.
+"""
+
+from tinylm.explore.attention import Attention
+from tinylm.explore.budget import Budget
+from tinylm.explore.continuations import Continuations
+from tinylm.explore.runs import Runs
+
+__all__ = ["Attention", "Budget", "Continuations", "Runs"]

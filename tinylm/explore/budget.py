@@ -1,0 +1,119 @@
+"""What a budget of FLOPs buys: each architecture's recorded recipes, the one they recommend, and the command that trains it."""
+
+import html
+import math
+from typing import Any
+
+import ipywidgets as widgets
+
+from tinylm import data, fits, flops, gains, plots, recipes, study
+from tinylm.config import NgramConfig
+from tinylm.explore import labels
+from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
+from tinylm.ledger import RunRecord
+from tinylm.results import Result
+from tinylm.study.budget import short
+
+LEAST, MOST, FIRST = 10, 15, 12  # powers of ten
+Runs = dict[int, list[RunRecord]]
+
+
+class Budget(Panel):
+    """A slider over FLOPs and a corpus; below them the frontier, what each architecture would be, and what to train."""
+
+    def __init__(self, corpus: str = "") -> None:
+        self._results = labels.named(read_records().values(), study.names())
+        corpora = [name for name in data.names() if recipes.architectures(data.info(name).level)]
+        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else corpora[0])
+        slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
+        self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)
+        self.advice, self.picture, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
+        super().__init__([self.corpus, self.flops], [self.advice, side_by_side(self.picture, self.table)])
+        self.corpus.observe(self._turn, "value")
+        self.flops.observe(self._draw, "value")
+        self._turn()
+
+    def _turn(self, change: Any = None) -> None:
+        """Look up the recorded recipes of the corpus."""
+        records = [result.record for result in self._results]
+        names = recipes.architectures(data.info(self.corpus.value).level)
+        self._runs = {name: gains.recipe_runs(name, self.corpus.value, records) for name in names}
+        self._draw()
+
+    def _draw(self, change: Any = None) -> None:
+        """Show the budget among what is recorded."""
+        budget = float(short(self.flops.value))
+        self.advice.value = advice(self.corpus.value, budget, self._runs)
+        self.table.value = offers(self.corpus.value, budget, self._runs)
+        results = frontier(self._runs)
+        self.picture.value = ""
+        if results:
+            fig, _ = plots.frontier(results, self._counts(results[0]), budget)
+            self.picture.value = picture(fig, f"valid NLL of each architecture's recipe on {self.corpus.value} against training FLOPs")
+
+    def _counts(self, like: Result) -> list[Result]:
+        """The recorded counts that are scored on the same tokens."""
+        counts = [result.record for result in self._results if isinstance(result.record.spec.model, NgramConfig)]
+        return [Result(f"KN-{record.spec.model.order}", record) for record in counts if fits.same_tokens(record, like.record)]
+
+
+def frontier(runs: dict[str, Runs]) -> list[Result]:
+    """The recorded recipes, named as `plots.frontier` reads them: ARCHITECTURE, BUDGET."""
+    return [
+        Result(f"{labels.family(name)}, {short(budget)}", record)
+        for name, by_budget in runs.items()
+        for budget, records in by_budget.items()
+        for record in records
+    ]
+
+
+def ranked(budget: float, runs: dict[str, Runs]) -> tuple[float, dict[str, float]]:
+    """The nearest budget that the records of every recorded architecture reach, and what each lets expect there, the best first.
+
+    Elsewhere an architecture with larger recorded budgets would look better for these alone.
+    """
+    recorded = {name: found for name, found in runs.items() if found}
+    low, high = max(map(min, recorded.values()), default=budget), min(map(max, recorded.values()), default=budget)
+    at = min(max(budget, low), high)
+    nlls = {name: gains.read_off(found, at).nll for name, found in recorded.items()}
+    return at, {name: nlls[name] for name in sorted(nlls, key=nlls.__getitem__)}
+
+
+def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
+    """One row per architecture, the best first: what its recipe trains for the budget, and what the records let expect of it."""
+    about, rows = data.info(corpus), []
+    for name in dict.fromkeys([*ranked(budget, runs)[1], *runs]):
+        spec, seen = recipes.recipe(name, corpus, budget), gains.read_off(runs[name], budget)
+        row: dict[str, Any] = {"architecture": labels.family(name), "parameters": flops.n_params(spec.model, about.vocab_size)}
+        row |= {"context": spec.model.context_length, "steps": flops.run_cost(spec, about).steps}
+        row |= {"valid NLL": seen and seen.nll, "records": seen.n if seen else 0}
+        rows.append(row | {"recorded budgets": ", ".join(map(short, runs[name])) or None})
+    note = "Valid NLL: expected, in nats per token; beyond the recorded budgets it is that of the nearest one."
+    return table(rows, f"The recipe of each architecture for {short(budget)} FLOPs on {corpus}.", note)
+
+
+def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
+    """Which architecture the records recommend, with its expected loss and its command; all commands where nothing is recorded."""
+    at, nlls = ranked(budget, runs)
+    if not nlls:
+        commands = "\n".join(command(name, corpus, budget) for name in runs)
+        return notice(f"No run of a recipe on {corpus} is recorded yet: nothing is known of its loss. These train one:") + _code(commands)
+    best, *others = nlls
+    seen = gains.read_off(runs[best], budget)
+    text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {seen.nll:.2f} nats per token"
+    if seen.is_outside:
+        nearest = min(runs[best], key=lambda recorded: abs(math.log(recorded / budget)))
+        text += f", or rather that is the loss at {short(nearest)} FLOPs, its nearest recorded budget"
+    if others:
+        where = "" if at == budget else f" at {short(at)} FLOPs, the nearest budget that the records of all of them reach"
+        text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {labels.family(others[0])}{where}"
+    return f"<p>{text}. Train it with:</p>{_code(command(best, corpus, budget))}"
+
+
+def command(architecture: str, corpus: str, budget: float) -> str:
+    """What a user types to train a recipe."""
+    return f"python -m tinylm train --recipe {architecture} --corpus {corpus} --budget {short(budget)}"
+
+
+def _code(text: str) -> str:
+    return f"<pre>{html.escape(text)}</pre>"

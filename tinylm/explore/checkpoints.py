@@ -1,0 +1,55 @@
+"""The trained models at hand, by labels to choose from; each is opened once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tinylm import paths, study
+from tinylm.config import ModelConfig, TinylmError
+from tinylm.explore import labels
+from tinylm.explore.panel import read_records
+
+if TYPE_CHECKING:
+    from tinylm.weights import Trained
+
+NONE_HERE = (
+    "No trained model is here yet. This trains a small one in seconds: python -m tinylm train --recipe transformer --corpus grammar-char "
+    "--budget 1e10. This trains one of the study, which takes longer: python -m tinylm train --run Transformer@0. Then look again."
+)
+
+
+class ExplorerError(TinylmError):
+    """A choice that nothing can be computed from; the message says what to choose."""
+
+
+class Checkpoints:
+    """The weights files of those models that are `wanted`; a file without a record may be of any model."""
+
+    def __init__(self, wanted: Callable[[ModelConfig], bool]) -> None:
+        self._wanted = wanted
+        self._opened: dict[Path, Trained] = {}
+        self.scan()
+
+    def scan(self) -> dict[str, Path]:
+        """The files there are now by their labels: planned runs before others, those without a record last."""
+        self._records, names = read_records(), study.names()
+        found = []
+        for path in sorted(paths.WEIGHTS.glob("*.safetensors")):
+            record = self._records.get(path.stem)
+            if record is None:
+                found.append(((2, path.stem), f"{path.stem} · no record", path))
+            elif self._wanted(record.spec.model):
+                score = f" · test NLL {record.test.nll:.3f}" if record.test else ""
+                label = f"{record.spec.corpus} · {labels.run_name(record, names)}, seed {record.spec.seed}{score}"
+                found.append(((path.stem not in names, label), label, path))
+        return {label: path for _, label, path in sorted(found)}
+
+    def open(self, path: Path) -> "Trained":
+        """The model in a file; ExplorerError or WeightsError says why it cannot be used."""
+        if path not in self._opened:
+            try:
+                from tinylm import weights  # torch is loaded only where a model computes
+            except ModuleNotFoundError as error:
+                raise ExplorerError(f"a trained model needs the package {error.name}; run: python -m pip install {error.name}") from error
+            self._opened[path] = weights.open_file(path, self._records)
+        return self._opened[path]

@@ -1,0 +1,99 @@
+"""What the explorer's panels are made of: rows of controls that wrap, messages instead of tracebacks, pictures, the ledger's records."""
+
+import base64
+import html
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from tinylm import paths, show
+from tinylm.config import TinylmError
+from tinylm.ledger import Ledger, RunRecord
+
+STYLE_SHEET = Path(__file__).with_name("explore.css")
+IN_A_ROW = {"max_width": "100%", "margin": "2px 16px 2px 0"}
+WIDE: dict[str, Any] = {"layout": {"width": "100%"}, "style": {"description_width": "initial"}}
+
+
+class Panel(widgets.VBox):
+    """Controls in rows that wrap, a line for messages, and what is shown below them."""
+
+    def __init__(self, controls: Sequence[widgets.Widget], shown: Sequence[widgets.Widget]) -> None:
+        self.notice = widgets.HTML()
+        style = widgets.HTML(f"<style>{STYLE_SHEET.read_text(encoding='utf-8')}</style>", layout={"display": "none"})
+        super().__init__([style, side_by_side(*controls), self.notice, *shown])
+        self.add_class("tinylm-explore")
+
+    def tell(self, text: str) -> None:
+        """Show a message in place of the last one; an empty one shows nothing."""
+        self.notice.value = notice(text) if text else ""
+
+    @contextmanager
+    def mistakes_told(self) -> Iterator[None]:
+        """What a user can mend becomes one message instead of a traceback."""
+        self.tell("")
+        try:
+            yield
+        except TinylmError as error:
+            self.tell(str(error))
+
+
+@contextmanager
+def unobserved(widget: widgets.Widget, follow: Callable[..., None]) -> Iterator[None]:
+    """Several changes of a widget, none of which `follow` hears of."""
+    widget.unobserve(follow, "value")
+    try:
+        yield
+    finally:
+        widget.observe(follow, "value")
+
+
+def control(kind: type[widgets.Widget], label: str, width: str = "auto", **options: Any) -> widgets.Widget:
+    """A control beside its label, never wider than the page."""
+    layout = IN_A_ROW | {"width": width, "display": "flex", "flex_flow": "row nowrap"}
+    return kind(description=label, layout=layout, style={"description_width": "initial"}, **options)
+
+
+def button(label: str, **options: Any) -> widgets.Button:
+    """A button as wide as its label."""
+    return widgets.Button(description=label, layout=IN_A_ROW | {"width": "auto"}, **options)
+
+
+def toggle(label: str, options: dict[str, Any]) -> widgets.ToggleButtons:
+    """Buttons of which one is pressed, beside their label."""
+    toggle = control(widgets.ToggleButtons, label, options=options)
+    toggle.style.button_width = "auto"
+    return toggle
+
+
+def side_by_side(*shown: widgets.Widget) -> widgets.Box:
+    """What stands in one row where the page is wide enough for it."""
+    return widgets.Box(shown, layout={"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "width": "100%"})
+
+
+def notice(text: str) -> str:
+    """A message as HTML."""
+    return f'<p class="tinylm-notice">{html.escape(text)}</p>'
+
+
+def picture(fig: Figure, alt: str) -> str:
+    """A figure as an HTML image with its alternative text; closes it."""
+    data = base64.b64encode(show.svg(fig).encode()).decode()
+    width = round(float(fig.get_size_inches()[0]) * 96)
+    plt.close(fig)
+    return f'<img src="data:image/svg+xml;base64,{data}" width="{width}" alt="{html.escape(alt)}">'
+
+
+def table(data: show.Data, caption: str, note: str | None = None) -> str:
+    """A table as HTML that scrolls sideways where the page is narrow."""
+    return f'<div class="tinylm-scroll">{show.table_html(data, caption, note)}</div>'
+
+
+def read_records() -> dict[str, RunRecord]:
+    """Every record, published and local, by its key."""
+    return Ledger([paths.LEDGER, paths.LOCAL_LEDGER]).records

@@ -1,0 +1,114 @@
+"""Recorded runs, chosen by corpus, architecture and size: their curves and their scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+from tinylm import fits, plots, study
+from tinylm.explore import labels
+from tinylm.explore.panel import WIDE, Panel, control, picture, read_records, side_by_side, table, toggle, unobserved
+from tinylm.results import Result
+
+ALL = "all"
+FIRST_SHOWN = 4
+MOST = len(plots.COLOURS)
+NOTE = "scored: which tokens of test; compare losses only where they are the same."
+AXES = {"FLOPs": "flops", "steps": "step"}
+CURVES = {"validation": "valid_nll", "training": "train_nll"}
+
+
+class Runs(Panel):
+    """Curves and a table of the recorded runs that one chooses; needs neither data nor a GPU."""
+
+    def __init__(self, corpus: str = "") -> None:
+        self._results = labels.named(read_records().values(), study.names())
+        corpora = sorted({result.record.spec.corpus for result in self._results})
+        options = labels.sizes(result.record.n_params for result in self._results)
+        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else None)
+        self.corpus.value = self.corpus.value or next(iter(corpora), None)
+        self.architecture = control(widgets.Dropdown, "architecture", options=[ALL])
+        self.size = control(widgets.SelectionRangeSlider, "parameters", "26em", options=options, index=(0, len(options) - 1))
+        self.axis = toggle("against", AXES)
+        self.curve = toggle("loss", CURVES)
+        self.names = widgets.SelectMultiple(description="runs", rows=8, **WIDE)
+        self.picture, self.table = widgets.HTML(), widgets.HTML()
+        controls = [self.corpus, self.architecture, self.size, self.axis, self.curve, self.names]
+        super().__init__(controls, [side_by_side(self.picture, self.table)])
+        for widget, follow in ((self.corpus, self._turn), (self.architecture, self._filter), (self.size, self._filter)):
+            widget.observe(follow, "value")
+        for widget in (self.names, self.axis, self.curve):
+            widget.observe(self._draw, "value")
+        self._turn()
+
+    def _of_corpus(self) -> list[Result]:
+        return [result for result in self._results if result.record.spec.corpus == self.corpus.value]
+
+    def _turn(self, change: Any = None) -> None:
+        """Offer the architectures of the corpus."""
+        found = dict.fromkeys(labels.architecture(result.record.spec.model) for result in self._of_corpus())
+        kept = self.architecture.value
+        with unobserved(self.architecture, self._filter):
+            self.architecture.options = [ALL, *found]
+            self.architecture.value = kept if kept in found else ALL
+        self._filter()
+
+    def _filter(self, change: Any = None) -> None:
+        """Offer the runs that match, and choose the first few of them."""
+        low, high = self.size.value
+        wanted = self.architecture.value
+        found = [result for result in self._of_corpus() if low <= result.record.n_params <= high]
+        found = [result for result in found if wanted in (ALL, labels.architecture(result.record.spec.model))]
+        sizes = {result.name: result.record.n_params for result in found}
+        seeds = {name: sum(result.name == name for result in found) for name in sizes}
+        with unobserved(self.names, self._draw):
+            self.names.options = [(f"{name} · {n:,} parameters · {_seeds(seeds[name])}", name) for name, n in sizes.items()]
+            self.names.value = list(sizes)[:FIRST_SHOWN]
+        self._draw()
+
+    def _draw(self, change: Any = None) -> None:
+        """Show the chosen runs."""
+        names = self.names.value[:MOST]
+        chosen = [result for result in self._of_corpus() if result.name in names]
+        self.tell(self._remark(chosen))
+        self.picture.value = self.table.value = ""
+        finished = [result for result in chosen if result.record.test is not None]
+        if finished:
+            fig, _ = plots.run_curves(finished, self.axis.value, self.curve.value)
+            self.picture.value = picture(fig, f"{self.curve.label} loss of {', '.join(names)} against {self.axis.label}")
+            self.table.value = scores(finished)
+
+    def _remark(self, chosen: Sequence[Result]) -> str:
+        """Why less is shown than one may expect; empty where all is."""
+        if not self._results:
+            return "No run is recorded yet; train some with: python -m tinylm train --missing"
+        if not self.names.options:
+            return "No run matches; choose another architecture or a wider range of parameters."
+        if len(self.names.value) > MOST:
+            return f"The first {MOST} of {len(self.names.value)} chosen runs are shown, one for each colour."
+        diverged = sorted({result.name for result in chosen if result.record.test is None})
+        return f"Diverged, and so without scores: {', '.join(diverged)}." if diverged else ""
+
+
+def scores(results: Sequence[Result]) -> str:
+    """One row per name: costs, NLLs, and which tokens were scored: losses on different tokens are not comparable."""
+    steps = {result.name: result.record for result in results}
+    rows = [
+        {
+            "run": line["name"],
+            "n": line["n"],
+            "parameters": line["n_params"],
+            "steps": steps[line["name"]].steps,
+            "FLOPs": line["flops"],
+            "valid": line["valid_nll"],
+            "test": line["test_nll"],
+            "seed SD": line["seed_sd"],
+            "scored": f"{(score := steps[line['name']].test).start:,}–{score.start + score.n_tokens:,}",
+        }
+        for _, line in fits.summary(results).iterrows()
+    ]
+    return table(rows, "Mean NLL of the chosen runs over n seeds, in nats per token.", NOTE)
+
+
+def _seeds(n: int) -> str:
+    return f"{n} seed{'s' if n > 1 else ''}"
