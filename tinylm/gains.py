@@ -47,10 +47,14 @@ def to_target(results: Sequence[Result], target: float) -> pd.DataFrame:
     """
     rows = []
     for architecture, runs in _by_architecture(results).items():
-        seeds = sorted({run.spec.seed for run in runs})
-        reached = [found for seed in seeds if (found := _reached([run for run in runs if run.spec.seed == seed], target))]
+        by_seed = [[run for run in runs if run.spec.seed == seed] for seed in sorted({run.spec.seed for run in runs})]
+        found = [_reached(group, target) for group in by_seed]
+        reached = [one for one in found if one]
         logs = np.log([flops for flops, _ in reached])
-        row = {"architecture": architecture, "n": len(reached), "failed": len(seeds) - len(reached)}
+        # A seed that has not been run at every budget has not failed yet.
+        most = max(map(len, by_seed))
+        failed = sum(one is None and len(group) == most for one, group in zip(found, by_seed, strict=True))
+        row = {"architecture": architecture, "n": len(reached), "failed": failed}
         row |= {"flops": float(np.exp(np.mean(logs))) if reached else math.nan, "factor": float(np.exp(fits.half_width(logs)))}
         rows.append(row | {"is_upper_bound": any(is_first for _, is_first in reached)})
     return pd.DataFrame(rows)

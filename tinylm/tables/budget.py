@@ -39,7 +39,7 @@ def targets(found: Sequence[Result], wanted: Sequence[float]) -> pd.DataFrame:
 def _reached(row: pd.Series) -> str:
     if not row["n"]:
         return NONE
-    spread = "" if math.isnan(row["factor"]) else f", times or over {row['factor']:.2f}"
+    spread = "" if math.isnan(row["factor"]) else f", × or ÷ {row['factor']:.2f}"
     failed = f", {row['failed']} failed" if row["failed"] else ""
     return f"{'at most ' if row['is_upper_bound'] else ''}{amount(row['flops'])} (n = {row['n']}{spread}{failed})"
 
