@@ -22,6 +22,7 @@ _MODULES = (
     "literature",
     "plots",
     "readings",
+    "recipes",
     "scoring",
     "show",
     "significance",
