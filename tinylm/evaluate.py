@@ -26,7 +26,9 @@ def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> np.ndar
     n_batch = max(1, min(POSITIONS_PER_BATCH // context, LOGITS_PER_BATCH // (stride * vocab_size)))
     was_training = model.training
     model.eval()
-    nll_WS = torch.cat([_window_nlls(model, tokens_N, batch, context, stride) for batch in ends.split(n_batch)])
+    nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
+    for rows_BS, batch in zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True):
+        rows_BS.copy_(_window_nlls(model, tokens_N, batch, context, stride))
     model.train(was_training)
     n_last = len(wanted) - stride * (len(ends) - 1)
     return torch.cat([nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]).numpy()
