@@ -24,6 +24,7 @@ def main() -> int:
     if args.train or args.fresh or not request.is_full:
         print("2. Train")
         pipeline.train_missing(request)
+        pipeline.record_at_test_time(request)
     pipeline.record_corpora(request)
     pipeline.record_samples(request)
     print("3. Notebooks")

@@ -1,6 +1,7 @@
 """Context at test time: dynamic evaluation and a neural cache, with their FLOPs. Their numbers are never mixed with static ones."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from tinylm.checked import Checked
 from tinylm.config import RunSpec
+from tinylm.evaluate import token_nlls
 from tinylm.flops import BACKWARD_PER_FORWARD, forward_parts
 from tinylm.models import LanguageModel
 from tinylm.scoring import eval_context, scored_range
@@ -76,6 +78,13 @@ def choose(score: Callable[[Settings], Adapted], candidates: Sequence[Settings])
     tried = [score(settings) for settings in candidates]
     means = [float(run.nll_N.mean(dtype=np.float64)) for run in tried]
     return candidates[int(np.nanargmin(means))], sum(run.flops for run in tried)
+
+
+def static(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> Adapted:
+    """The spec's range scored by weights that stay as they are."""
+    segments = _segments(scored_range(spec, len(tokens_N)), spec.train.eval_stride)
+    flops = sum(n_windows * _window_flops(model, spec, n_scored) for n_scored, n_windows in Counter(n for _, n in segments).items())
+    return Adapted(token_nlls(model, tokens_N, spec), flops)
 
 
 def mean_squares(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, n_segments: int) -> tuple[list[Tensor], int]:

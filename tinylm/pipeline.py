@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import data, grammar, ledger, notebooks, paths, readme, report, results, samples, study, sweep, verify
+from tinylm import at_test_time, data, grammar, ledger, notebooks, paths, readme, report, results, samples, study, sweep, verify
 from tinylm.config import TinylmError
 from tinylm.flops import run_cost
 from tinylm.profiles import PROFILES
@@ -96,6 +96,17 @@ def record_samples(request: Request) -> None:
         recorded = samples.read(run.spec, (paths.LEDGER, request.ledger)) is not None
         if not recorded and weights.exists() and data.available(run.spec.corpus, request.data_dir):
             samples.record(run.spec, weights, request.ledger, request.data_dir)
+
+
+def record_at_test_time(request: Request) -> None:
+    """Record what context at test time gains for the dearest recipes whose weights are at hand: minutes for each."""
+    runs = at_test_time.wanted([run for run in request.plan if run.section in ("words", "budget")]) if request.is_full else []
+    for run in runs:
+        weights = paths.WEIGHTS / f"{run.spec.key}.safetensors"
+        recorded = at_test_time.read(run.spec, (paths.LEDGER,)) is not None
+        if not recorded and weights.exists() and data.available(run.spec.corpus, request.data_dir):
+            print(f"  context at test time: {run.name}", flush=True)
+            at_test_time.record(run.spec, weights, request.ledger, request.data_dir)
 
 
 def execute(request: Request) -> list[Path]:

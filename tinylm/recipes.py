@@ -1,7 +1,7 @@
 """The best known way to spend a budget: architecture, corpus and FLOPs -> spec. Needs no torch.
 
 Chosen by searches whose records lie in docs/ledger/search: characters on plays held out of the training text, words on valid, both
-with seeds that no report uses.
+with seeds that no report uses. A text without recipes of its own takes those of the text of its level that is nearest in length.
 """
 
 import math
@@ -47,54 +47,78 @@ def _mlp(context_length: int, d_model: int, d_hidden: int) -> MLPConfig:
     return MLPConfig(context_length=context_length, d_model=d_model, d_hidden=d_hidden, dropout=0.0, activation="gelu")
 
 
+def _tied(context_length: int, n_layer: int, d_model: int, dropout: float = 0.0) -> TransformerConfig:
+    """For words: embedding and head share their matrix, by far the largest; the same dropout after each of embedding, attention and FFN."""
+    quiet = {"embedding_dropout": dropout, "projection_dropout": dropout, "ffn_dropout": dropout}
+    return replace(_modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model), tied=True, **quiet)
+
+
+LONG = _modern(context_length=256, n_layer=4, d_model=112, d_ff=224)
+WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2}
+CHARACTERS = (
+    Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
+    Recipe(flops=1e12, model=_modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
+    Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
+)
+FEW_WORDS = (
+    Recipe(flops=1e12, model=_tied(32, 2, 64), train=WORDS),
+    Recipe(flops=1e13, model=_tied(64, 3, 128), train=WORDS),
+)
+# The text that a recipe was chosen on, or more exactly its part without the held-out play, and the architecture.
 RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
-    ("character", "linear"): (
+    ("tiny_shakespeare", "linear"): (
         Recipe(flops=1e11, model=LinearConfig(context_length=8, d_model=64), train=ADAMW | {"batch_size": 128}),
         Recipe(flops=1e12, model=LinearConfig(context_length=16, d_model=64), train=ADAMW | {"batch_size": 128, "lr": 1e-3}),
         Recipe(flops=1e13, model=LinearConfig(context_length=16, d_model=64), train=ADAMW | {"batch_size": 512, "lr": 1e-3}),
     ),
-    ("character", "mlp"): (
+    ("tiny_shakespeare", "mlp"): (
         Recipe(flops=1e11, model=_mlp(16, 16, 128), train=ADAMW),
         Recipe(flops=1e12, model=_mlp(16, 32, 512), train=ADAMW | {"batch_size": 128, "lr": 2e-3}),
         Recipe(flops=1e13, model=_mlp(32, 32, 512), train=ADAMW | {"batch_size": 256, "lr": 1e-3}),
     ),
-    ("character", "self-attention"): (
+    ("tiny_shakespeare", "self-attention"): (
         Recipe(flops=1e11, model=_one_block(32, 32), train=MUON | {"batch_size": 32}),
         Recipe(flops=1e12, model=_one_block(32, 64), train=MUON),
         Recipe(flops=1e13, model=_one_block(128, 128), train=MUON),
     ),
-    ("character", "transformer"): (
-        Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
-        Recipe(flops=1e12, model=_modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
-        Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
-        Recipe(
-            flops=3e13,
-            model=_modern(context_length=256, n_layer=4, d_model=112, d_ff=224),
-            train=MUON | {"batch_size": 8, "weight_decay": 1.0},
-        ),
-    ),
-    ("character", "lstm"): (
+    ("tiny_shakespeare", "transformer"): (*CHARACTERS, Recipe(flops=3e13, model=LONG, train=MUON | {"batch_size": 8, "weight_decay": 1.0})),
+    ("tiny_shakespeare", "lstm"): (
         Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=32), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
         Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=128), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
         Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"batch_size": 32, "lr": 5e-3}),
     ),
+    ("tiny_shakespeare-recast", "transformer"): (
+        *CHARACTERS,
+        Recipe(flops=3e13, model=LONG, train=MUON | {"batch_size": 8, "weight_decay": 1.0}),
+    ),
+    ("ptb-eos", "transformer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 3, 192, dropout=0.2), train=WORDS)),
+    ("wikitext-2-eos", "transformer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 3, 160), train=WORDS)),
 }
 
 
 def architectures(level: str) -> list[str]:
     """The architectures that have a recipe for characters or words."""
-    return [architecture for known, architecture in RECIPES if known == level]
+    return list(dict.fromkeys(architecture for text, architecture in RECIPES if data.info(text).level == level))
+
+
+def nearest_text(architecture: str, corpus: str) -> str:
+    """The text of the same level, nearest in length, that the architecture has recipes for; RecipeError where there is none."""
+    about = data.info(corpus)
+    lengths = {
+        text: data.info(text).n_tokens["train"] for text, known in RECIPES if known == architecture and data.info(text).level == about.level
+    }
+    if not lengths:
+        known = ", ".join(architectures(about.level)) or "none yet; describe the run with --model"
+        raise RecipeError(f"no recipe of {architecture!r} for a corpus of {about.level}s; there are: {known}")
+    return min(lengths, key=lambda text: (text != corpus, abs(math.log(lengths[text] / about.n_tokens["train"]))))
 
 
 def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
-    """The spec that spends at most `flops` on a corpus: that of the nearest budget searched; RecipeError where there is none."""
-    level = data.info(corpus).level
-    if (level, architecture) not in RECIPES:
-        known = ", ".join(architectures(level)) or "none yet; describe the run with --model"
-        raise RecipeError(f"no recipe of {architecture!r} for a corpus of {level}s; there are: {known}")
+    """The spec that spends at most `flops` on a corpus: that of the nearest text and budget searched; RecipeError where there is none."""
+    text = nearest_text(architecture, corpus)
     if not 0 < flops < math.inf:
         raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
-    nearest = min(RECIPES[level, architecture], key=lambda known: abs(math.log(known.flops / flops)))
+    nearest = min(RECIPES[text, architecture], key=lambda known: abs(math.log(known.flops / flops)))
     dense = nearest.model.predicts_every_position
     train = TrainConfig(**nearest.train, flops=int(flops), n_evals=N_EVALS, loss_at="all" if dense else "last")
     return scored(RunSpec(corpus=corpus, model=nearest.model, train=train))

@@ -52,9 +52,10 @@ def of_corpora(results: Sequence[Result], corpora: Sequence[str]) -> list[Result
     return [result for result in results if result.record.spec.corpus in corpora]
 
 
-def search_records() -> list[RunRecord]:
-    """The records of the runs that chose the recipes, none of which is a result of the study."""
-    return list(ledger.Ledger([paths.LEDGER / "search"]).records.values())
+def search_records(level: str) -> list[RunRecord]:
+    """The records of the runs that chose the recipes of a level, character or word, none of which is a result of the study."""
+    found = ledger.Ledger([paths.LEDGER / "search"]).records.values()
+    return [record for record in found if data.info(record.spec.corpus).level == level]
 
 
 def companions(planned: Sequence[Planned]) -> list[Planned]:

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-from tinylm import data, recipes
+from tinylm import recipes
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.ladder import ALL_POSITIONS, PAPER, RECAST, RUNGS, climb
-from tinylm.parameters import StudyError, checked
-from tinylm.study.planned import Planned, counts
+from tinylm.parameters import checked
+from tinylm.study.planned import Planned
+from tinylm.study.purchases import purchases, rivals, short
 
 
 @checked
@@ -31,8 +32,6 @@ def budget(
 
     `recast` is `corpus` with its speakers recast, or `corpus` itself. All runs of a text are scored on the same tokens.
     """
-    if len(bought_corpora) != len(bought_budgets):
-        raise StudyError(f"bought_budgets: needs one for each of the {len(bought_corpora)} corpora, got {bought_budgets!r}")
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budget))
     last = [replace(RECAST, corpus=recast)] if recast != corpus else []
@@ -41,15 +40,7 @@ def budget(
         specs[f"{name}, {short(full_budget)}"] = replace(specs[name], train=replace(specs[name].train, flops=full_budget))
     for architecture in architectures:
         specs |= {f"{architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops) for flops in frontier_budgets}
-    for name, flops in zip(bought_corpora, bought_budgets, strict=True):
-        specs[f"{name}, {short(flops)}"] = recipes.recipe("transformer", name, flops)
+    specs |= purchases(bought_corpora, bought_budgets)
     scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
-    counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
-    texts = dict.fromkeys(data.source(name) for name in [corpus, *bought_corpora])  # augmented text is no better to count
-    counted = counts("budget", {name: f"{name} " for name in texts}, orders, counting)
+    counted = rivals("budget", [corpus, *bought_corpora], orders, eval_tokens)
     return counted + [Planned("budget", name, replace(spec, seed=seed)) for seed in seeds for name, spec in scored.items()]
-
-
-def short(flops: float) -> str:
-    """A budget in names, e.g. 7.55e13."""
-    return f"{flops:.3g}".replace("e+", "e")

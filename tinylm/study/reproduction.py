@@ -9,6 +9,7 @@ from typing import Any
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, TrainConfig, TransformerConfig
 from tinylm.parameters import StudyError, checked
 from tinylm.study.planned import Planned, counts, planned
+from tinylm.study.purchases import bought
 
 
 @checked
@@ -159,19 +160,18 @@ def words(
     orders: list[int],
     seeds: list[int],
     seeds_once: list[int],
+    bought_corpora: list[str],
+    bought_budgets: list[int],
+    bought_orders: list[int],
+    bought_eval_tokens: int,
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
-    Windows start at random, as the study's do on characters; `seeds_once` repeat it with each window visited once an epoch.
+    Windows start at random, as the study's do on characters; `seeds_once` repeat it with each window visited once an epoch. Beside
+    them recipes and counts of whole corpora at budgets of their own.
     """
-    train = TrainConfig(
-        epochs=epochs,
-        batch_size=batch_size,
-        windows_per_epoch=windows_per_epoch,
-        train_tokens=train_tokens,
-        n_evals=epochs,
-        eval_tokens=eval_tokens,
-    )
+    sizes = {"batch_size": batch_size, "windows_per_epoch": windows_per_epoch, "train_tokens": train_tokens, "eval_tokens": eval_tokens}
+    train = TrainConfig(epochs=epochs, n_evals=epochs, **sizes)
     model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     if len(names) != len(corpora):
         raise StudyError(f"names: needs one for each of the {len(corpora)} corpora, got {names!r}")
@@ -179,4 +179,5 @@ def words(
     models = {f"{prefix}Transformer": (corpus, model, train) for corpus, prefix in prefixes.items()}
     once = {f"{name}, each window once": (*run[:2], replace(train, sampling="shuffled")) for name, run in models.items()}
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
-    return counts("words", prefixes, orders, counting) + planned("words", models, seeds) + planned("words", once, seeds_once)
+    reproduced = counts("words", prefixes, orders, counting) + planned("words", models, seeds) + planned("words", once, seeds_once)
+    return reproduced + bought("words", bought_corpora, bought_budgets, bought_orders, bought_eval_tokens, seeds)

@@ -1,6 +1,6 @@
 """Records and plans -> the tables of the report: numbers as text, ready for tl.show.table."""
 
-from tinylm.tables.budget import bought, ladder, targets
+from tinylm.tables.budget import at_test_time, bought, ladder, targets
 from tinylm.tables.corpora import corpora, entropies, headings
 from tinylm.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, results, sister
 from tinylm.tables.plans import continuations, flop_parts, planned
@@ -9,6 +9,7 @@ from tinylm.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
     "agreement",
+    "at_test_time",
     "bought",
     "claim_evidence",
     "claims",

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, gains, significance
+from tinylm import at_test_time as trials
+from tinylm import data, fits, gains, paths, significance
 from tinylm.config import NgramConfig
-from tinylm.formats import NONE, amount, interval, perplexity, spread
+from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
 from tinylm.results import Result
+from tinylm.study import Planned
 
 
 def ladder(frame: pd.DataFrame) -> pd.DataFrame:
@@ -62,3 +64,19 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
             row |= {"best counts": f"{best.record.test.nll:.4f}", "test − counts, 95 %": interval(gap.mean, *gap.interval())}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def at_test_time(runs: Sequence[Planned]) -> pd.DataFrame:
+    """One row per tried run and method: its settings, the NLL it gives, its gain over static scoring ± block SE, and its FLOPs."""
+    rows = []
+    for run in trials.wanted(runs):
+        facts = trials.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"methods": []}
+        by_word = data.info(run.spec.corpus).level == "word"
+        for found in facts["methods"]:
+            settings = ", ".join(f"{name} {value}" for name, value in found["settings"].items())
+            row = {"run": run.name, "method": found["method"], "settings": settings or NONE, "test": f"{found['nll']:.4f}"}
+            row |= {"perplexity": perplexity(found["nll"])} if by_word else {}
+            row |= {"gain": f"{signed(found['gain'])} ± {found['gain_se']:.4f}" if settings else NONE}
+            row |= {"FLOPs a token": amount(found["flops_per_token"]), "FLOPs to choose": amount(found["flops_chosen"])}
+            rows.append(row)
+    return pd.DataFrame(rows or [{"run": "none is recorded", "method": NONE}])

@@ -95,10 +95,9 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
     assert frame.loc["ptb", "best counts"] == "–" and frame.loc["ptb", "perplexity"] == "3.32"
 
 
-@pytest.mark.parametrize(("level", "architecture"), recipes.RECIPES)
-def test_a_recipe_spends_its_budget_and_no_more(level, architecture):
-    corpus = {"character": "tiny_shakespeare", "word": "ptb-eos"}[level]
-    for flops in (1e11, 1e12, 1e13, 7.55e13):
+@pytest.mark.parametrize(("corpus", "architecture"), recipes.RECIPES)
+def test_a_recipe_spends_its_budget_and_no_more(corpus, architecture):
+    for flops in (1e12, 1e13, 7.55e13):
         spec = recipe(architecture, corpus, flops)
         assert 0.97 * flops < run_cost(spec, data.info(corpus)).flops <= flops
         assert spec.train.eval_start == recipes.EVAL_START >= spec.model.context_length
@@ -107,6 +106,12 @@ def test_a_recipe_spends_its_budget_and_no_more(level, architecture):
 def test_the_recipe_at_the_papers_cost_is_no_larger_than_the_papers_transformer():
     size = data.vocab_size("tiny_shakespeare")
     assert n_params(recipe("transformer", "tiny_shakespeare", 7.55e13).model, size) <= n_params(TransformerConfig(context_length=128), size)
+
+
+def test_a_text_without_recipes_takes_those_of_the_text_nearest_in_length():
+    nearest = {"grammar-char": "tiny_shakespeare", "tiny_shakespeare-plays-recast": "tiny_shakespeare-recast", "ptb": "ptb-eos"}
+    assert {name: recipes.nearest_text("transformer", name) for name in nearest} == nearest
+    assert recipe("transformer", "ptb", 1e14).model == recipe("transformer", "ptb-eos", 1e14).model
 
 
 def test_a_recipe_that_is_not_there_names_what_is():

@@ -42,6 +42,7 @@ LAYERS = [
 ]
 LEVEL = {name: level for level, layer in enumerate(LAYERS) for name in layer}
 TORCH_FREE = [
+    "at_test_time",
     "claim_list",
     "claims",
     "config",

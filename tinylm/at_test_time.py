@@ -1,0 +1,42 @@
+"""Context at test time as records: what longer windows, a neural cache and dynamic evaluation take off a static test NLL.
+
+One JSON per run beside its record, so that the report shows them without weights or torch.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tinylm import data, ledger
+from tinylm.config import RunSpec, TransformerConfig
+from tinylm.study import Planned
+
+FOLDER = "at_test_time"
+
+
+def wanted(runs: Sequence[Planned]) -> list[Planned]:
+    """The runs of a plan that are tried: seed 0 of the dearest network on each corpus that trains at every position with rotations."""
+    tried: dict[str, Planned] = {}
+    for run in runs:
+        model = run.spec.model
+        if run.spec.seed == 0 and isinstance(model, TransformerConfig) and model.position == "rope" and run.spec.train.loss_at == "all":
+            rival = tried.get(run.spec.corpus)
+            if rival is None or rival.spec.train.flops < run.spec.train.flops:
+                tried[run.spec.corpus] = run
+    return list(tried.values())
+
+
+def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
+    """What is recorded of a run in the first ledger folder that has it, None where there is nothing."""
+    found = (ledger.read_facts(folder / FOLDER / f"{spec.key}.json") for folder in folders)
+    return next((facts for facts in found if facts is not None), None)
+
+
+def record(spec: RunSpec, weights: Path, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
+    """Try every method on a trained run and write what came of it to folder/at_test_time/KEY.json."""
+    from tinylm import trials  # torch is loaded only where something is scored
+
+    facts = {"key": spec.key} | trials.facts(trials.Subject(spec, data.load(spec.corpus, data_dir), weights))
+    ledger.write_text(folder / FOLDER / f"{spec.key}.json", json.dumps(ledger.rounded(facts), indent=1) + "\n")
+    return facts

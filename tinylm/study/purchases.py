@@ -1,0 +1,34 @@
+"""Recipes bought for whole corpora at a budget, and the counts they have to beat. Needs no torch."""
+
+from dataclasses import replace
+
+from tinylm import data, recipes
+from tinylm.config import RunSpec, TrainConfig
+from tinylm.parameters import StudyError
+from tinylm.study.planned import Planned, counts
+
+
+def bought(section: str, corpora: list[str], budgets: list[int], orders: list[int], eval_tokens: int, seeds: list[int]) -> list[Planned]:
+    """Counts of the corpora's texts, and the purchases, both scored on the same `eval_tokens` (0: to the end)."""
+    specs = {name: recipes.scored(spec, eval_tokens) for name, spec in purchases(corpora, budgets).items()}
+    runs = [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in specs.items()]
+    return rivals(section, corpora, orders, eval_tokens) + runs
+
+
+def purchases(corpora: list[str], budgets: list[int]) -> dict[str, RunSpec]:
+    """The Transformer's recipe for each corpus and its budget, named "CORPUS, BUDGET"."""
+    if len(corpora) != len(budgets):
+        raise StudyError(f"budgets: needs one for each of the {len(corpora)} corpora, got {budgets!r}")
+    pairs = zip(corpora, budgets, strict=True)
+    return {f"{name}, {short(flops)}": recipes.recipe("transformer", name, flops) for name, flops in pairs}
+
+
+def rivals(section: str, corpora: list[str], orders: list[int], eval_tokens: int) -> list[Planned]:
+    """Counts of each text that the corpora are made of, scored where recipes are; augmented text is no better to count."""
+    counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
+    return counts(section, {text: f"{text} " for text in dict.fromkeys(map(data.source, corpora))}, orders, counting)
+
+
+def short(flops: float) -> str:
+    """A budget in names, e.g. 7.55e13."""
+    return f"{flops:.3g}".replace("e+", "e")

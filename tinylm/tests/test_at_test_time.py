@@ -1,0 +1,80 @@
+"""Context at test time: what is recorded, chosen on valid and shown."""
+
+import itertools
+import json
+import math
+
+import pytest
+import torch
+from specs import TRANSFORMER
+
+from tinylm import at_test_time, checkpoint, data, ledger, paths, study, tables, trials
+from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.models import build
+from tinylm.study import Planned
+
+ROTARY = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=16, d_ff=32, position="rope")
+SPEC = RunSpec(corpus="grammar-char", model=ROTARY, train=TrainConfig(flops=10**9, loss_at="all", eval_stride=2, eval_tokens=120))
+
+
+@pytest.fixture
+def facts(tmp_path, monkeypatch):
+    """What is recorded of an untrained model, with few settings tried on few tokens."""
+    monkeypatch.setattr(trials, "CHOOSING_TOKENS", 60)
+    monkeypatch.setattr(trials, "SQUARED_SEGMENTS", 4)
+    torch.manual_seed(0)
+    checkpoint.save(tmp_path / "w", build(ROTARY, data.vocab_size(SPEC.corpus)).state_dict(), {})
+    return at_test_time.record(SPEC, tmp_path / "w", tmp_path)
+
+
+def test_every_method_is_recorded_with_its_gain_over_the_same_tokens(facts, tmp_path):
+    assert at_test_time.read(SPEC, [tmp_path / "none", tmp_path]) == ledger.rounded(json.loads(json.dumps(facts)))
+    methods = {found["method"]: found for found in facts["methods"]}
+    assert list(methods) == ["static", "longer windows", "neural cache", "dynamic evaluation"]
+    static = methods["static"]
+    assert facts["n_tokens"] == 120 and static["gain"] == 0 and static["flops_chosen"] == 0
+    for found in methods.values():
+        assert found["nll"] == pytest.approx(static["nll"] - found["gain"], abs=1e-6)
+        assert math.isfinite(found["gain_se"]) and found["flops_per_token"] >= static["flops_per_token"] * 0.5
+    assert methods["neural cache"]["flops_per_token"] > static["flops_per_token"] > 0
+    assert methods["longer windows"]["settings"]["context_length"] in {8 * times for times in trials.CONTEXTS}
+
+
+def test_settings_are_chosen_on_valid_alone(tmp_path, monkeypatch):
+    asked = []
+
+    def score(split, settings):
+        asked.append((split, settings))
+        return trials.Adapted(torch.tensor([float(settings)]).numpy(), 10)
+
+    found = trials._chosen("a method", [_Number(3), _Number(1), _Number(2)], lambda split, number: score(split, number.value))
+    assert found.settings == {"value": 1} and found.flops_chosen == 30 and found.flops == 10
+    assert asked == [("valid", 3), ("valid", 1), ("valid", 2), ("test", 1)]
+
+
+@trials.dataclass(frozen=True)
+class _Number:
+    value: float
+
+
+def test_one_run_of_each_corpus_is_tried():
+    runs = [
+        Planned(
+            "budget", f"run {flops} {seed}", RunSpec(corpus=corpus, model=model, train=TrainConfig(flops=flops, loss_at="all"), seed=seed)
+        )
+        for corpus, model, flops, seed in itertools.product(("ptb", "grammar-char"), (ROTARY, TRANSFORMER), (10, 20), (0, 1))
+    ]
+    tried = at_test_time.wanted(runs)
+    assert [(run.spec.corpus, run.spec.train.flops, run.spec.seed) for run in tried] == [("ptb", 20, 0), ("grammar-char", 20, 0)]
+    assert at_test_time.wanted(study.section_plan("words", "full")), "the study tries at least one run on words"
+
+
+def test_the_table_shows_methods_and_stands_without_any(facts, tmp_path, monkeypatch):
+    runs = [Planned("budget", "toy", SPEC)]
+    monkeypatch.setattr(paths, "LEDGER", tmp_path)
+    shown = tables.at_test_time(runs)
+    assert list(shown["method"]) == [found["method"] for found in facts["methods"]] and "perplexity" not in shown
+    assert shown["gain"][0] == "–" and "±" in shown["gain"][1]
+    monkeypatch.setattr(paths, "LEDGER", tmp_path / "empty")
+    monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path / "empty")
+    assert "none" in tables.at_test_time(runs)["run"][0]
