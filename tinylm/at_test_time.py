@@ -15,16 +15,19 @@ from tinylm.study import Planned
 FOLDER = "at_test_time"
 
 
-def wanted(runs: Sequence[Planned]) -> list[Planned]:
-    """The runs of a plan that are tried: seed 0 of the dearest network on each corpus that trains at every position with rotations."""
-    tried: dict[str, Planned] = {}
-    for run in runs:
-        model = run.spec.model
-        if run.spec.seed == 0 and isinstance(model, TransformerConfig) and model.position == "rope" and run.spec.train.loss_at == "all":
-            rival = tried.get(run.spec.corpus)
-            if rival is None or rival.spec.train.flops < run.spec.train.flops:
-                tried[run.spec.corpus] = run
-    return list(tried.values())
+def triable(runs: Sequence[Planned]) -> list[Planned]:
+    """The runs of a plan that every method can be tried on: seed 0 of networks with rotary positions that train at every position."""
+    return [run for run in runs if run.spec.seed == 0 and run.spec.train.loss_at == "all" and _rotates(run.spec)]
+
+
+def _rotates(spec: RunSpec) -> bool:
+    return isinstance(spec.model, TransformerConfig) and spec.model.position == "rope"
+
+
+def dearest(runs: Sequence[Planned]) -> list[Planned]:
+    """The run with the largest budget on each corpus."""
+    by_cost = sorted(runs, key=lambda run: run.spec.train.flops)
+    return list({run.spec.corpus: run for run in by_cost}.values())
 
 
 def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:

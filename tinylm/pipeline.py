@@ -92,21 +92,23 @@ def record_samples(request: Request) -> None:
     if "architectures" not in request.sections:
         return
     for run in samples.wanted(study.section_plan("architectures", request.profile)):
-        weights = paths.WEIGHTS / f"{run.spec.key}.safetensors"
         recorded = samples.read(run.spec, (paths.LEDGER, request.ledger)) is not None
-        if not recorded and weights.exists() and data.available(run.spec.corpus, request.data_dir):
-            samples.record(run.spec, weights, request.ledger, request.data_dir)
+        if not recorded and _weights(run).exists() and data.available(run.spec.corpus, request.data_dir):
+            samples.record(run.spec, _weights(run), request.ledger, request.data_dir)
 
 
 def record_at_test_time(request: Request) -> None:
-    """Record what context at test time gains for the dearest recipes whose weights are at hand: minutes for each."""
-    runs = at_test_time.wanted([run for run in request.plan if run.section in ("words", "budget")]) if request.is_full else []
-    for run in runs:
-        weights = paths.WEIGHTS / f"{run.spec.key}.safetensors"
+    """Record what context at test time gains for the dearest recipe of each corpus whose weights are at hand: minutes for each."""
+    runs = at_test_time.triable([run for run in request.plan if run.section in ("words", "budget")]) if request.is_full else []
+    for run in at_test_time.dearest([run for run in runs if _weights(run).exists()]):
         recorded = at_test_time.read(run.spec, (paths.LEDGER,)) is not None
-        if not recorded and weights.exists() and data.available(run.spec.corpus, request.data_dir):
+        if not recorded and data.available(run.spec.corpus, request.data_dir):
             print(f"  context at test time: {run.name}", flush=True)
-            at_test_time.record(run.spec, weights, request.ledger, request.data_dir)
+            at_test_time.record(run.spec, _weights(run), request.ledger, request.data_dir)
+
+
+def _weights(run: Planned) -> Path:
+    return paths.WEIGHTS / f"{run.spec.key}.safetensors"
 
 
 def execute(request: Request) -> list[Path]:

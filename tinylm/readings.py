@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import fits, significance, stated
+from tinylm import data, fits, significance, stated
 from tinylm.config import NgramConfig
-from tinylm.formats import amount, interval, signed
+from tinylm.formats import amount, interval, perplexity, signed
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 
@@ -39,8 +39,8 @@ def cost(found: Sequence[Result]) -> str:
     )
 
 
-def abstract(found: Sequence[Result]) -> str:
-    """The report's abstract: what was reproduced, how close, and what the costs and the counts say."""
+def abstract(found: Sequence[Result], bought: Sequence[Result]) -> str:
+    """The report's abstract: what was reproduced, how close, what the costs and the counts say, and what recipes reach instead."""
     lines = _networks(found)
     ratios = lines["flops_2nd"] / lines["flops_textbook"]
     orders = [list(lines.sort_values(convention)["name"]) for convention in ("flops_2nd", "flops_textbook")]
@@ -51,9 +51,31 @@ def abstract(found: Sequence[Result]) -> str:
         "Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, "
         f"self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted.{agreement} "
         f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times those of the same computation counted exactly, "
-        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} Every table and figure of this report, "
-        "and this abstract, are computed from the run records by one command."
+        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} {purchases(bought)} Every table "
+        "and figure of this report, and this abstract, are computed from the run records by one command."
     )
+
+
+def purchases(found: Sequence[Result]) -> str:
+    """For each text the recipe that is best on valid: its cost, size, test NLL and n, and the best counts of the same scored tokens."""
+    named = [r for r in found if r.name.startswith(f"{r.record.spec.corpus}, ")]
+    texts: dict[str, dict[str, list[RunRecord]]] = {}
+    for name, records in fits.by_name(named).items():
+        texts.setdefault(data.source(records[0].spec.corpus), {})[name] = records
+    sentences = []
+    for text, groups in texts.items():
+        best = min(groups.values(), key=lambda records: np.mean([r.valid.nll for r in records]))
+        nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
+        counts = [r.record for r in found if isinstance(r.record.spec.model, NgramConfig) and fits.same_tokens(r.record, best[0])]
+        rival = min(counts, key=lambda r: r.valid.nll, default=None)
+        size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
+        beside = f", counts {_score(rival.test.nll, by_word)}" if rival else ""
+        sentences.append(f"{best[0].spec.corpus}, {size}: {_score(nll, by_word)} (n = {len(best)}){beside}")
+    return f"The best recipes reach on whole test splits: {'; '.join(sentences)}." if sentences else ""
+
+
+def _score(nll: float, by_word: bool) -> str:
+    return f"a perplexity of {perplexity(nll)}" if by_word else f"{nll:.3f} nats"
 
 
 def words(found: Sequence[Result]) -> str:

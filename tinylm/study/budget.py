@@ -7,7 +7,7 @@ from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.ladder import ALL_POSITIONS, PAPER, RECAST, RUNGS, climb
 from tinylm.parameters import checked
 from tinylm.study.planned import Planned
-from tinylm.study.purchases import purchases, rivals, short
+from tinylm.study.purchases import purchases, rivals, seeded, short
 
 
 @checked
@@ -42,5 +42,4 @@ def budget(
         specs |= {f"{architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops) for flops in frontier_budgets}
     specs |= purchases(bought_corpora, bought_budgets)
     scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
-    counted = rivals("budget", [corpus, *bought_corpora], orders, eval_tokens)
-    return counted + [Planned("budget", name, replace(spec, seed=seed)) for seed in seeds for name, spec in scored.items()]
+    return rivals("budget", [corpus, *bought_corpora], orders, eval_tokens) + seeded("budget", scored, seeds)

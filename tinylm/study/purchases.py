@@ -7,12 +7,19 @@ from tinylm.config import RunSpec, TrainConfig
 from tinylm.parameters import StudyError
 from tinylm.study.planned import Planned, counts
 
+LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
+
 
 def bought(section: str, corpora: list[str], budgets: list[int], orders: list[int], eval_tokens: int, seeds: list[int]) -> list[Planned]:
     """Counts of the corpora's texts, and the purchases, both scored on the same `eval_tokens` (0: to the end)."""
     specs = {name: recipes.scored(spec, eval_tokens) for name, spec in purchases(corpora, budgets).items()}
+    return rivals(section, corpora, orders, eval_tokens) + seeded(section, specs, seeds)
+
+
+def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Planned]:
+    """Named specs with each seed, those beyond a CPU's budget with the first one only."""
     runs = [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in specs.items()]
-    return rivals(section, corpora, orders, eval_tokens) + runs
+    return [run for run in runs if run.spec.seed == seeds[0] or run.spec.train.flops <= LARGEST_ON_CPU]
 
 
 def purchases(corpora: list[str], budgets: list[int]) -> dict[str, RunSpec]:

@@ -63,13 +63,13 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
             gap = significance.difference(records, [best.record])
             row |= {"best counts": f"{best.record.test.nll:.4f}", "test − counts, 95 %": interval(gap.mean, *gap.interval())}
         rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
 
 
 def at_test_time(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per tried run and method: its settings, the NLL it gives, its gain over static scoring ± block SE, and its FLOPs."""
     rows = []
-    for run in trials.wanted(runs):
+    for run in trials.triable(runs):
         facts = trials.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"methods": []}
         by_word = data.info(run.spec.corpus).level == "word"
         for found in facts["methods"]:
