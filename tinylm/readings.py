@@ -78,36 +78,6 @@ def _score(nll: float, by_word: bool) -> str:
     return f"a perplexity of {perplexity(nll)}" if by_word else f"{nll:.3f} nats"
 
 
-def words(found: Sequence[Result]) -> str:
-    """For each word-level network: the epoch of its best valid loss, what training on cost it, its true cost, and the counts beside it."""
-    sentences = []
-    for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
-        record = records[0]
-        valid = [point["valid_nll"] for point in record.curve]
-        best = valid.index(min(valid))
-        counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig) and r.record.spec.corpus == record.spec.corpus]
-        sentence = (
-            f"{name} (seed {record.spec.seed}, n = {len(records)}) is best after epoch {best + 1} at a valid NLL of {valid[best]:.4f} "
-            f"and at {valid[-1]:.4f} after epoch {len(valid)}, while its train NLL falls to {record.curve[-1]['train_nll']:.2f}; "
-            f"the run cost {amount(record.flops)} FLOPs executed, {amount(record.flops_textbook)} textbook, "
-            f"{amount(record.flops_2nd)} as $2ND$."
-        )
-        reference = stated.paper_row(record.spec)
-        if reference:
-            gap = signed(record.test.nll - reference.test_nll)
-            again = f", whose notebook holds the run a second time with {reference.repeat_nll:.4f}" if reference.repeat_nll else ""
-            sentence += f" Its test NLL is {gap} from the study's {reference.test_nll:.4f}{again}."
-        if counts:
-            chosen = min(counts, key=lambda r: r.record.valid.nll)
-            gap = fits.paired_difference(chosen.record, record)
-            sentence += (
-                f" {chosen.name} on the same words scores {chosen.record.test.nll:.4f} on test, {signed(gap[0])} ± {gap[1]:.4f} "
-                "(paired block SE) from it."
-            )
-        sentences.append(sentence)
-    return " ".join(sentences)
-
-
 def searched(records: Sequence[RunRecord]) -> str:
     """How many runs and FLOPs the search for the recipes took, by architecture."""
     families: dict[str, list[int]] = {}

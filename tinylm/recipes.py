@@ -54,15 +54,15 @@ def _tied(context_length: int, n_layer: int, d_model: int, dropout: float = 0.0)
 
 
 LONG = _modern(context_length=256, n_layer=4, d_model=112, d_ff=224)
-WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2}
+WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2, "weight_decay": 0.3}
 CHARACTERS = (
     Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
     Recipe(flops=1e12, model=_modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
     Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
 )
 FEW_WORDS = (
-    Recipe(flops=1e12, model=_tied(32, 2, 64), train=WORDS),
-    Recipe(flops=1e13, model=_tied(64, 3, 128), train=WORDS),
+    Recipe(flops=1e12, model=_tied(32, 2, 64), train=MUON | {"batch_size": 16, "adam_lr": 1e-2}),
+    Recipe(flops=1e13, model=_tied(64, 3, 128), train=MUON | {"batch_size": 16, "adam_lr": 6e-3}),
 )
 # The text that a recipe was chosen on, or more exactly its part without the held-out play, and the architecture.
 RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
@@ -91,8 +91,8 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         *CHARACTERS,
         Recipe(flops=3e13, model=LONG, train=MUON | {"batch_size": 8, "weight_decay": 1.0}),
     ),
-    ("ptb-eos", "transformer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 3, 192, dropout=0.2), train=WORDS)),
-    ("wikitext-2-eos", "transformer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 3, 160), train=WORDS)),
+    ("ptb-eos", "transformer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 3, 192, dropout=0.1), train=WORDS)),
+    ("wikitext-2-eos", "transformer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 4, 160), train=WORDS)),
 }
 
 

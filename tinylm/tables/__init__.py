@@ -2,7 +2,7 @@
 
 from tinylm.tables.budget import at_test_time, bought, ladder, targets
 from tinylm.tables.corpora import corpora, entropies, headings
-from tinylm.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, results, sister
+from tinylm.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, overfitting, results, sister
 from tinylm.tables.plans import continuations, flop_parts, planned
 from tinylm.tables.speed import timed
 from tinylm.tables.verdicts import claim_evidence, claims, verdicts
@@ -24,6 +24,7 @@ __all__ = [
     "headings",
     "ladder",
     "neighbours",
+    "overfitting",
     "planned",
     "results",
     "sister",

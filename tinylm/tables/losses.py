@@ -79,6 +79,26 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows.values())
 
 
+def overfitting(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per network (its first seed): the epoch of its best valid NLL, what training on cost it, the study's gap, and the counts."""
+    rows = []
+    for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
+        record, reference = records[0], stated.paper_row(records[0].spec)
+        valid = [point["valid_nll"] for point in record.curve]
+        rivals = [r for r in found if isinstance(r.record.spec.model, NgramConfig) and r.record.spec.corpus == record.spec.corpus]
+        counts = min(rivals, key=lambda r: r.record.valid.nll, default=None)
+        row = {"model": name, "n": len(records), "best epoch": valid.index(min(valid)) + 1, "valid then": f"{min(valid):.4f}"}
+        row |= {"valid at the end": f"{valid[-1]:.4f}", "train at the end": f"{record.curve[-1]['train_nll']:.4f}"}
+        row |= {"ours − study": signed(record.test.nll - reference.test_nll) if reference else NONE}
+        repeat = reference.repeat_nll - reference.test_nll if reference and reference.repeat_nll else None
+        row |= {"study's repeat": NONE if repeat is None else signed(repeat), "counts − ours": NONE}
+        if counts:
+            gap, error = fits.paired_difference(counts.record, record)
+            row |= {"counts − ours": f"{signed(gap)} ± {error:.4f} ({counts.name})"}
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
 def decomposition(found: Sequence[Result]) -> pd.DataFrame:
     """One row per class of test tokens: its share, and each model's NLL in it (mean over seeds) with its part of the loss in per cent.
 

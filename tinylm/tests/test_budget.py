@@ -140,3 +140,11 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
     assert between == gains.Expected(pytest.approx(1.75), 3, False)  # valid is 0.1 below: 2.0 and 1.5
     assert [gains.read_off(runs, 10**e) for e in (9, 15)] == [gains.Expected(pytest.approx(nll), 3, True) for nll in (2.0, 1.5)]
     assert gains.expected("mlp", "tiny_shakespeare", 10**11, records) is None
+
+
+def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
+    made = budget_results({"grammar-char, 1e3": (1_000, [1.5, 1.6]), "grammar-char, 1e4": (10_000, [1.4]), "Linear, 1e4": (10_000, [1.0])})
+    kn = Result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=made[0].record.valid.start))
+    text = readings.purchases([*made, kn])
+    assert "1.400 nats (n = 1), counts 1.700 nats" in text and "1.0" not in text.replace("1.00", "")
+    assert readings.purchases([]) == ""

@@ -64,9 +64,9 @@ def test_where_the_counts_are_follows_from_the_records(counts, where):
     assert f", {where} the best of the networks here, MLP" in readings.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
 
 
-def test_the_words_reading_finds_the_epoch_of_the_best_valid_loss():
-    text = readings.words(results(**{"PTB Transformer": [6.0]}))
-    assert "best after epoch 2" in text and "n = 1" in text
+def test_the_overfitting_table_finds_the_epoch_of_the_best_valid_loss():
+    frame = tables.overfitting(results(**{"PTB Transformer": [6.0]}))
+    assert frame["best epoch"][0] == 2 and frame["n"][0] == 1 and frame["counts − ours"][0] == "–"
 
 
 def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
