@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Sequence
 
-from tinylm.cli import bench, chat, common, download, evaluate, flops, generate, ledger, status, train
+from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, status, train
 from tinylm.config import TinylmError
 from tinylm.ledger import LedgerWarning
 
@@ -26,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands; each sets `run`, a function of the parsed arguments that returns the exit code."""
     parser = common.parser(argparse.ArgumentParser, "Train small language models under a counted compute budget.", EXAMPLES, prog="tinylm")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (train, generate, chat, evaluate, status, flops, bench, ledger, download):
+    for module in (train, generate, chat, evaluate, status, flops, bench, ledger, download, export):
         module.add(commands)
     return parser
 

@@ -15,7 +15,7 @@ from tinylm.config import ConfigError, RunSpec
 from tinylm.data import Corpus
 from tinylm.models import LanguageModel, Transformer, build
 from tinylm.models.cache import with_cache
-from tinylm.weights import Trained
+from tinylm.weights import Trained, lead_length
 
 Predictor = Callable[[Tensor], Tensor]
 
@@ -55,8 +55,7 @@ def filled(spec: RunSpec, prompt_ids: np.ndarray, lead_ids: np.ndarray) -> np.nd
     A model with the loss at the last position has learnt nothing about shorter windows: measured on the study's Transformer, a few
     characters alone cost a nat more than the same characters after its true text, and after any other text of its corpus almost nothing.
     """
-    wanted = spec.model.context_length if spec.train.loss_at == "last" else 1
-    missing = wanted - len(prompt_ids)
+    missing = lead_length(spec) - len(prompt_ids)
     return np.concatenate([lead_ids[len(lead_ids) - missing :], prompt_ids]) if missing > 0 else prompt_ids
 
 

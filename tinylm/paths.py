@@ -3,6 +3,7 @@
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+PRETRAINED = ROOT / "tinylm" / "pretrained"
 NOTEBOOKS = ROOT / "notebooks"
 FIGURES = ROOT / "figures"
 DOCS = ROOT / "docs"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from tinylm import checkpoint, data, grammar, study
 from tinylm.config import NgramConfig, RunSpec, TinylmError
@@ -26,7 +27,7 @@ class WeightsError(TinylmError):
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """A model ready to predict, its spec and vocabulary; `lead_ids` (context_length,) is text of its corpus that ends a line."""
+    """A model ready to predict, its spec and vocabulary; `lead_ids` (lead_length,) is text of its corpus that ends a line."""
 
     path: Path
     spec: RunSpec
@@ -37,7 +38,7 @@ class Trained:
 
 def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
     """What a weights file says beside the tensors, so that it can be used without ledger and corpus."""
-    lead = lead_ids(corpus, spec.model.context_length)
+    lead = lead_ids(corpus, lead_length(spec))
     return {
         "key": spec.key,
         "spec": to_dict(spec),
@@ -45,6 +46,11 @@ def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
         "vocab": list(corpus.vocab),
         "lead": [int(i) for i in lead],
     }
+
+
+def lead_length(spec: RunSpec) -> int:
+    """The fewest tokens that a model can be asked about: a context where the last position alone was trained, else one."""
+    return spec.model.context_length if spec.train.loss_at == "last" else 1
 
 
 def lead_ids(corpus: Corpus, n: int) -> np.ndarray:
@@ -66,13 +72,20 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
         lead = np.array(said["lead"], dtype=np.uint16)
     else:
         corpus = data.load(spec.corpus, data_dir)
-        vocabulary, lead = corpus.vocabulary, lead_ids(corpus, spec.model.context_length)
+        vocabulary, lead = corpus.vocabulary, lead_ids(corpus, lead_length(spec))
     model = build(spec.model, len(vocabulary.tokens))
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict(completed(tensors, model))  # copies into the model's own float32, whatever the file's type
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
     return Trained(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, model=model.eval())
+
+
+def completed(tensors: Mapping[str, Tensor], model: LanguageModel) -> dict[str, Tensor]:
+    """The tensors, and each under every name that the model has for it: a file may hold a tied matrix once."""
+    state = model.state_dict()
+    held = {value.data_ptr(): tensors[name] for name, value in state.items() if name in tensors}
+    return {name: held[value.data_ptr()] for name, value in state.items() if value.data_ptr() in held} | dict(tensors)
 
 
 def _spec_of(path: Path, key: str | None, records: Mapping[str, RunRecord]) -> RunSpec:
@@ -85,32 +98,30 @@ def _spec_of(path: Path, key: str | None, records: Mapping[str, RunRecord]) -> R
     raise WeightsError(f"{path} does not say its spec, and its key {key} has no record in the ledger; import its record, or train it again")
 
 
-def find(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> Path:
-    """The weights file of a path, a key or the beginning of one, or a planned run's name as [SECTION/]NAME[@SEED].
+def find(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Path:
+    """The weights file of a path, a key or the beginning of one, or a planned run's name as [SECTION/]NAME[@SEED]; `files` are by key.
 
     WeightsError where it is not trained, with the command that trains it, and where several runs are meant.
     """
+    if wanted in files:
+        return files[wanted]
     path = Path(wanted)
     if path.suffix == ".safetensors" or path.is_file():
         return path
-    keys = candidates(wanted, folder, records)
-    trained = [key for key in keys if _file(key, folder).is_file()]
+    keys = candidates(wanted, files, records)
+    trained = [key for key in keys if key in files]
     if not trained:
-        raise WeightsError(f"the weights of {wanted} are not in {folder}; train it with: python -m tinylm train --run {keys[0]}")
+        raise WeightsError(f"the weights of {wanted} are not here; train it with: python -m tinylm train --run {keys[0]}")
     if len(trained) > 1 and KEY.fullmatch(wanted):
         raise WeightsError(f"{len(trained)} keys begin with {wanted}: {', '.join(trained[:5])}; write more of it")
-    return _file(trained[0], folder)
+    return files[trained[0]]
 
 
-def _file(key: str, folder: Path) -> Path:
-    return folder / f"{key}.safetensors"
-
-
-def candidates(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> list[str]:
+def candidates(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[str]:
     """The keys of networks that a key's beginning or a name may mean, the likeliest first; WeightsError where there is none."""
     planned = _networks()
     if KEY.fullmatch(wanted):
-        known = {run.spec.key for run in planned} | {path.stem for path in folder.glob("*.safetensors")}
+        known = {run.spec.key for run in planned} | set(files)
         known |= {key for key, record in records.items() if not isinstance(record.spec.model, NgramConfig)}
         found = sorted(key for key in known if key.startswith(wanted))
     else:
@@ -121,9 +132,9 @@ def candidates(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> l
     return found
 
 
-def trainable(wanted: str, folder: Path, records: Mapping[str, RunRecord]) -> Planned:
+def trainable(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Planned:
     """The run that a key or a name means, to be trained; WeightsError where nothing says its spec."""
-    (key, *others) = candidates(wanted, folder, records)
+    (key, *others) = candidates(wanted, files, records)
     if others and KEY.fullmatch(wanted):
         raise WeightsError(f"{1 + len(others)} keys begin with {wanted}: {', '.join([key, *others][:5])}; write more of it")
     for run in _networks():
@@ -147,8 +158,7 @@ def _named(wanted: str, planned: Sequence[Planned]) -> list[Planned]:
     return sorted(found, key=lambda run: (run.spec.corpus in grammar.SOURCES, run.spec.seed))
 
 
-def listing(folder: Path, records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
-    """Key, name and record of every weights file of a folder, the named ones first."""
+def listing(files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
+    """Key, name and record of every weights file, given by key, the named ones first."""
     names = study.names()
-    keys = sorted(path.stem for path in folder.glob("*.safetensors"))
-    return [(key, names.get(key, ""), records.get(key)) for key in sorted(keys, key=lambda key: key not in names)]
+    return [(key, names.get(key, ""), records.get(key)) for key in sorted(files, key=lambda key: key not in names)]

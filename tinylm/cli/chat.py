@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
   python -m tinylm chat
-  python -m tinylm chat --model Self-Attention --temperature 0.5
+  python -m tinylm chat --model self-attention --temperature 0.5
   printf 'temp 0\\nHAMLET:\\n' | python -m tinylm chat --length 100"""
 HELP = """Write a text, and the model continues it. A line that begins with a blank is a text whatever it says.
   temp 0.3      temperature: how boldly tokens are drawn; 0 takes the likeliest
@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "chat", run, "prompts and continuations in turn; settings can be changed on the way", EXAMPLES)
     models.add_sampling_flags(parser)
-    models.add_model_flags(parser, models.DEFAULT)
+    models.add_model_flags(parser)
 
 
 @dataclass

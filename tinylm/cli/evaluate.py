@@ -14,13 +14,15 @@ from tinylm import data, scoring
 from tinylm.cli import models
 from tinylm.cli.common import UsageError, command, read_ledger, whole
 from tinylm.config import RunSpec
+from tinylm.download import DataError
 from tinylm.grammar import SPLITS
 
 if TYPE_CHECKING:
     from tinylm.weights import Trained
 
 EXAMPLES = """
-  python -m tinylm evaluate --model Transformer                     the record's own tokens and windows: the record's NLL
+  python -m tinylm evaluate --file my.txt                           needs no corpus
+  python -m tinylm evaluate --model transformer                     the record's own tokens and windows: the record's NLL
   python -m tinylm evaluate --model RoPE@1 --split valid --context 64
   python -m tinylm evaluate --model 91e131682342ec8a --file my.txt --json"""
 
@@ -28,7 +30,7 @@ EXAMPLES = """
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "evaluate", run, "score a trained model on a split of its corpus, or on a text file", EXAMPLES)
-    models.add_model_flags(parser, None)
+    models.add_model_flags(parser, "--split, and weights without vocabulary")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--split", choices=SPLITS, default="test", help="of its corpus: the tokens that its record scores (test)")
     what.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 text of one's own, scored from the first full window to its end")
@@ -52,7 +54,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _split_ids(trained: "Trained", split: str, data_dir: Path | None) -> np.ndarray:
-    corpus = data.load(trained.spec.corpus, data_dir)
+    try:
+        corpus = data.load(trained.spec.corpus, data_dir)
+    except DataError as error:
+        raise UsageError(f"{error}\nA text of your own needs no corpus: --file FILE") from error
     if corpus.vocab != trained.vocabulary.tokens:
         raise UsageError(f"{trained.path} was trained on another {trained.spec.corpus}: its vocabulary differs; train the run again")
     return corpus.split(split)

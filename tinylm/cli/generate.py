@@ -13,6 +13,7 @@ from tinylm.cli.common import command
 EXAMPLES = """
   python -m tinylm generate --prompt "HAMLET:"
   python -m tinylm generate --prompt "HAMLET:" --length 500 --temperature 0.5 --top-k 10 --seed 3 --model RoPE@1
+  python -m tinylm generate --prompt "HAMLET:" --model transformer
   python -m tinylm generate --prompt "the company said" --model "PTB Transformer"
   python -m tinylm generate --prompt "To be" --model out/weights/91e131682342ec8a.safetensors --json
 a model that is not trained here is trained with: python -m tinylm train --run NAME"""
@@ -23,7 +24,7 @@ def add(commands: Any) -> None:
     parser = command(commands, "generate", run, "let a trained model continue a prompt", EXAMPLES)
     parser.add_argument("--prompt", default="", metavar="TEXT", help="what is continued (nothing)")
     models.add_sampling_flags(parser)
-    models.add_model_flags(parser, models.DEFAULT)
+    models.add_model_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON when all is drawn")
 
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import paths
-from tinylm.cli.common import UsageError, read_ledger, table, whole
+from tinylm import pretrained
+from tinylm.cli.common import UsageError, read_ledger, relative, table, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,17 +14,22 @@ if TYPE_CHECKING:
     from tinylm.generate import Sampling
     from tinylm.weights import Trained
 
-DEFAULT = "Transformer"
-NAMING = "a weights file, a run's key or the beginning of it, or a planned run's name, as RoPE or, with its seed, RoPE@1"
+NAMING = (
+    f"one that comes with the package ({', '.join(pretrained.MODELS)}), a weights file, a run's key or the beginning of it, or a planned "
+    "run's name, as RoPE or, with its seed, RoPE@1"
+)
 
 
-def add_model_flags(parser: argparse.ArgumentParser, default: str | None) -> None:
-    """Add --model and --data-dir; without a default the model must be said."""
-    text = NAMING if default is None else f"{NAMING} ({default})"
-    parser.add_argument("--model", metavar="NAME|KEY|FILE", required=default is None, default=default, help=text)
-    parser.add_argument(
-        "--data-dir", type=Path, metavar="DIR", help="the folder above the corpora's folders, for weights without vocabulary"
-    )
+def add_model_flags(parser: argparse.ArgumentParser, reads_corpus_for: str = "weights without vocabulary") -> None:
+    """Add --model and --data-dir; the help says what a corpus is read for."""
+    help_text = f"{NAMING}; of a run's weights those trained here win over the package's ({pretrained.DEFAULT})"
+    parser.add_argument("--model", metavar="NAME|KEY|FILE", default=pretrained.DEFAULT, help=help_text)
+    add_data_dir(parser, reads_corpus_for)
+
+
+def add_data_dir(parser: argparse.ArgumentParser, reads_corpus_for: str) -> None:
+    """Add --data-dir; the help says what a corpus is read for."""
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help=f"the folder above the corpora's folders, for {reads_corpus_for}")
 
 
 def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
@@ -47,26 +52,27 @@ def temperature(text: str) -> float:
 
 
 def open_model(wanted: str, data_dir: Path | None) -> "Trained":
-    """The trained model that a name, key or path means."""
+    """The trained model that a name, key or path means; weights trained here win over the package's of the same run."""
     try:
         from tinylm import weights  # torch is loaded only by the commands that compute
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
     records = read_ledger().records
-    return weights.open_file(weights.find(wanted, paths.WEIGHTS, records), records, data_dir)
+    return weights.open_file(weights.find(pretrained.key(wanted), pretrained.at_hand(), records), records, data_dir)
 
 
 def listing() -> str:
-    """The trained models at hand."""
+    """The trained models at hand: the package's by their names, those trained here by their runs'."""
     from tinylm import weights
 
+    files, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
     rows = []
-    for key, name, record in weights.listing(paths.WEIGHTS, read_ledger().records):
+    for key, name, record in weights.listing(files, read_ledger().records):
         nll = f"{record.test.nll:.4f}" if record and record.test else "-"
-        rows.append([name or "-", key, record.spec.corpus if record else "-", nll])
+        rows.append([packed.get(key, name) or "-", key, record.spec.corpus if record else "-", nll, relative(files[key])])
     if not rows:
-        return f"no model is trained here; train one with: python -m tinylm train --run {DEFAULT}@0"
-    return table(["model", "key", "corpus", "test NLL"], rows)
+        return "no trained model is here, and tinylm/pretrained is empty; train one with: python -m tinylm train --run Transformer@0"
+    return table(["model", "key", "corpus", "test NLL", "file"], rows)
 
 
 def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[str]":

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm import bundle, data, paths, study
+from tinylm import bundle, data, paths, pretrained, study
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
@@ -110,7 +110,7 @@ def _asked_for(args: argparse.Namespace, found: Ledger) -> tuple[list[Planned], 
 def _named_runs(names: Sequence[str], found: Ledger) -> list[Planned]:
     from tinylm import weights  # torch is loaded only by the commands that compute
 
-    return [weights.trainable(name, paths.WEIGHTS, found.records) for name in names]
+    return [weights.trainable(pretrained.key(name), pretrained.at_hand(), found.records) for name in names]
 
 
 def _study_runs(args: argparse.Namespace) -> list[Planned]:

@@ -1,10 +1,10 @@
-"""The trained models at hand, by labels to choose from; each is opened once."""
+"""The trained models at hand, those of the package first, by labels to choose from; each is opened once."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import paths, study
+from tinylm import pretrained, study
 from tinylm.config import ModelConfig, TinylmError
 from tinylm.explore import labels
 from tinylm.explore.panel import read_records
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from tinylm.weights import Trained
 
 NONE_HERE = (
-    "No trained model is here yet. This trains a small one in seconds: python -m tinylm train --recipe transformer --corpus grammar-char "
-    "--budget 1e10. This trains one of the study, which takes longer: python -m tinylm train --run Transformer@0. Then look again."
+    "No trained model is here, and the folder tinylm/pretrained lacks those that come with the package: git checkout tinylm/pretrained "
+    "brings them back. This trains a small one in seconds: python -m tinylm train --recipe transformer --corpus grammar-char "
+    "--budget 1e10. Then look again."
 )
 
 
@@ -31,17 +32,18 @@ class Checkpoints:
         self.scan()
 
     def scan(self) -> dict[str, Path]:
-        """The files there are now by their labels: planned runs before others, those without a record last."""
-        self._records, names = read_records(), study.names()
+        """The files there are now by their labels: the package's, planned runs, others, those without a record."""
+        self._records, names, packed = read_records(), study.names(), [*pretrained.MODELS.values()]
         found = []
-        for path in sorted(paths.WEIGHTS.glob("*.safetensors")):
-            record = self._records.get(path.stem)
+        for key, path in pretrained.at_hand().items():
+            record = self._records.get(key)
             if record is None:
-                found.append(((2, path.stem), f"{path.stem} · no record", path))
+                found.append((len(packed) + 2, f"{key} · no record", path))
             elif self._wanted(record.spec.model):
                 score = f" · test NLL {record.test.nll:.3f}" if record.test else ""
                 label = f"{record.spec.corpus} · {labels.run_name(record, names)}, seed {record.spec.seed}{score}"
-                found.append(((path.stem not in names, label), label, path))
+                rank = packed.index(key) if key in packed else len(packed) + (key not in names)
+                found.append((rank, label, path))
         return {label: path for _, label, path in sorted(found)}
 
     def open(self, path: Path) -> "Trained":

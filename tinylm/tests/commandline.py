@@ -3,7 +3,13 @@
 from tinylm import paths
 from tinylm.__main__ import main
 
-FOLDERS = {"LEDGER": "docs/ledger", "LOCAL_LEDGER": "out/ledger", "CHECKPOINTS": "out/checkpoints", "WEIGHTS": "out/weights"}
+FOLDERS = {
+    "LEDGER": "docs/ledger",
+    "LOCAL_LEDGER": "out/ledger",
+    "CHECKPOINTS": "out/checkpoints",
+    "WEIGHTS": "out/weights",
+    "PRETRAINED": "tinylm/pretrained",
+}
 
 
 def move_home(monkeypatch, folder):

@@ -20,7 +20,7 @@ CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chro
 
 
 def copied(folder, notebook):
-    """What a notebook needs of the repository: code, records, the manifest of the corpora; neither texts nor weights."""
+    """What a notebook needs of the repository: code, records, the manifest of the corpora; no texts, and no weights but the package's."""
     for name in ("tinylm", "docs/ledger"):
         shutil.copytree(paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     for name in ("datasets/manifest.json", f"notebooks/{notebook}"):

@@ -57,7 +57,7 @@ def test_no_temperature_needs_no_seed(call, keys):
 
 
 MISTAKES = {
-    "generate": "the weights of Transformer are not in",
+    "generate": "are not here; train it with: python -m tinylm train --run",
     "generate --model RoPE@7": "no run is called 'RoPE@7'",
     "generate --model no.safetensors": "no.safetensors is not a file",
     "generate --model {last} --prompt é": "grammar-char has no 'é'; leave it out",
@@ -66,7 +66,6 @@ MISTAKES = {
     "generate --model {last} --temperature nan": "'nan' is not a temperature",
     "generate --model {last} --top-k x": "'x' is not a whole number from 0 up",
     "chat --model RoPE": "train it with: python -m tinylm train --run",
-    "evaluate": "required: --model",
     "evaluate --model {last} --split tset": "invalid choice: 'tset'",
     "evaluate --model {last} --split valid --file a.txt": "not allowed with argument",
     "evaluate --model {last} --file absent.txt": "cannot read absent.txt: No such file",

@@ -7,17 +7,11 @@ import lab
 import pytest
 from records import made
 
-from tinylm import data, ledger
-from tinylm.config import MLPConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm import ledger
 from tinylm.recipes import recipe
-from tinylm.train import Hooks, train
 
 NOTEBOOK = "00_explore.ipynb"
 PROMPT = "Domin : a letter of the"
-MODELS = (
-    TransformerConfig(context_length=32, n_layer=2, n_head=2, d_model=16, d_ff=32),
-    MLPConfig(context_length=8, d_model=8, d_hidden=16),
-)
 MISSING = [name for name, found in (("playwright", importlib.util.find_spec("playwright")), ("chromium", lab.CHROMIUM)) if not found]
 # What stands out of the window, but for tables that scroll, and cards whose text stands out of them.
 OVERHANGING = """() => [...document.querySelectorAll('.tinylm-explore *')].filter(
@@ -27,14 +21,10 @@ OVERHANGING = """() => [...document.querySelectorAll('.tinylm-explore *')].filte
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The notebook, all run, in a copy of the repository with two trained models and a few recorded recipes."""
+    """The notebook, all run, in a copy of the repository with the package's models and a few recorded recipes."""
     if MISSING:
         pytest.skip(f"needs {' and '.join(MISSING)} (pip install playwright; a Chromium of the system)")
     home = lab.copied(tmp_path_factory.mktemp("lab"), NOTEBOOK)
-    for model in MODELS:
-        spec = RunSpec(corpus="grammar-char", model=model, train=TrainConfig(steps=20, batch_size=8, eval_tokens=50))
-        weights = home / "out" / "weights" / f"{spec.key}.safetensors"
-        ledger.write(train(spec, data.load("grammar-char"), hooks=Hooks(weights=weights)), home / "out" / "ledger" / "local")
     for flops, nll in ((10**11, 2.0), (10**13, 1.5)):
         score = replace(made().valid, nll=nll)
         ledger.write(made(spec=recipe("transformer", "grammar-char", flops), valid=score, test=score), home / "out" / "ledger" / "local")
@@ -90,7 +80,7 @@ def test_a_head_is_chosen_and_drawn(page):
     attention.get_by_label("text").fill(PROMPT)
     attention.get_by_role("button", name="Read the text").click()
     attention.locator("img").wait_for()
-    assert "head 2 of 2" in after(attention, "img", lambda: attention.get_by_label("head").select_option("2"))
+    assert "head 2 of 4" in after(attention, "img", lambda: attention.get_by_label("head").select_option("2"))
 
 
 def test_nothing_hangs_over_the_edge_of_a_wide_or_a_narrow_window(page):

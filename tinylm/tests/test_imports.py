@@ -60,6 +60,8 @@ TORCH_FREE = [
     "paper",
     "parameters",
     "plots",
+    "pretrained",
+    "pretrained.card",
     "profiles",
     "readings",
     "recipes",

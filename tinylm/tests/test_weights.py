@@ -1,10 +1,14 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
 from records import made
 from specs import MLP, spec
 
 from tinylm import checkpoint, data, study, weights
-from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import LSTMConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.models import build
 from tinylm.train import Hooks, train
 from tinylm.weights import WeightsError
@@ -66,9 +70,9 @@ def planned(section, name, seed=0):
 
 def test_names_and_keys_find_files(tmp_path):
     kept = [planned("architectures", "Transformer", 1), planned("rope", "RoPE"), planned("control", "Transformer")]
-    for one in kept:
-        (tmp_path / f"{one.key}.safetensors").touch()
-    real, rope, control = (tmp_path / f"{one.key}.safetensors" for one in kept)
+    files = {one.key: tmp_path / f"{one.key}.safetensors" for one in kept}
+    real, rope, control = files.values()
+    control.touch()
     for wanted, path in {
         "Transformer": real,
         "transformer@1": real,
@@ -79,19 +83,38 @@ def test_names_and_keys_find_files(tmp_path):
         str(control): control,
         "elsewhere.safetensors": "elsewhere.safetensors",
     }.items():
-        assert str(weights.find(wanted, tmp_path, {})) == str(path)
-    assert [key for key, _, _ in weights.listing(tmp_path, {})] == sorted(one.key for one in kept)
+        assert str(weights.find(wanted, files, {})) == str(path)
+    assert [key for key, _, _ in weights.listing({"0123456789abcdef": control} | files, {})] == [*files, "0123456789abcdef"]
 
 
-def test_what_cannot_be_found_says_what_to_do(tmp_path):
+def test_what_cannot_be_found_says_what_to_do():
     key = planned("rope", "RoPE").key
     with pytest.raises(WeightsError, match=f"train it with: python -m tinylm train --run {key}"):
-        weights.find("RoPE", tmp_path, {})
+        weights.find("RoPE", {}, {})
     with pytest.raises(WeightsError, match="no run is called 'Rope 2'"):
-        weights.find("Rope 2", tmp_path, {})
-    for last in "01":
-        (tmp_path / f"abcdef012345678{last}.safetensors").touch()
+        weights.find("Rope 2", {}, {})
     with pytest.raises(WeightsError, match="2 keys begin with abcdef"):
-        weights.find("abcdef", tmp_path, {})
-    assert weights.trainable("RoPE", tmp_path, {}).spec.key == key
-    assert weights.trainable(SPEC.key, tmp_path, {SPEC.key: made(spec=SPEC)}).spec == SPEC
+        weights.find("abcdef", {f"abcdef012345678{last}": Path("absent") for last in "01"}, {})
+    assert weights.trainable("RoPE", {}, {}).spec.key == key
+    assert weights.trainable(SPEC.key, {}, {SPEC.key: made(spec=SPEC)}).spec == SPEC
+
+
+@pytest.mark.parametrize("model", [replace(SPEC.model, tied=True), LSTMConfig(context_length=8, n_layer=1, d_model=8, tied=True)])
+def test_a_tied_matrix_may_be_held_once_and_in_16_bits(tmp_path, model):
+    spec, built = replace(SPEC, model=model), build(model, data.vocab_size(SPEC.corpus))
+    held = {name: value.half() for name, value in built.named_parameters()}
+    assert len(held) == len(built.state_dict()) - 1
+    checkpoint.save(tmp_path / "w.safetensors", held, weights.facts(spec, data.load(SPEC.corpus)))
+    opened = weights.open_file(tmp_path / "w.safetensors", {}).model
+    for name, value in opened.state_dict().items():
+        assert value.dtype == torch.float32
+        torch.testing.assert_close(value, built.state_dict()[name].half().float(), rtol=0, atol=0)
+    assert opened.head.weight is opened.embedding.weight
+
+
+def test_a_missing_tensor_is_named(tmp_path):
+    held = dict(build(SPEC.model, data.vocab_size(SPEC.corpus)).named_parameters())
+    del held["head.weight"]
+    checkpoint.save(tmp_path / "w.safetensors", held, weights.facts(SPEC, data.load(SPEC.corpus)))
+    with pytest.raises(WeightsError, match="head.weight"):
+        weights.open_file(tmp_path / "w.safetensors", {})

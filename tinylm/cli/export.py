@@ -1,0 +1,41 @@
+"""`export`: make a model that comes with the package from its trained weights."""
+
+import argparse
+from typing import Any
+
+from tinylm import paths, pretrained
+from tinylm.cli.common import UsageError, command, relative
+from tinylm.cli.models import add_data_dir
+from tinylm.ledger import Ledger
+
+EXAMPLES = """
+  python -m tinylm export shakespeare                   from out/weights, where `train --run shakespeare` leaves them
+  python -m tinylm export transformer --from 91e131682342ec8a.safetensors
+  python -m tinylm export transformer --card            only the card, anew from the record and the 16-bit weights
+a new model needs its name and the key of its run in tinylm/pretrained/__init__.py, and its record in docs/ledger"""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand."""
+    summary = "write 16-bit weights and a model card into the package"
+    parser = command(commands, "export", run, summary, EXAMPLES)
+    parser.add_argument("name", choices=pretrained.MODELS, metavar="NAME", help=f"one of {', '.join(pretrained.MODELS)}")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--from", dest="source", metavar="KEY|FILE", help="the trained weights (the run's in out/weights)")
+    what.add_argument("--card", action="store_true", help="write the card only")
+    add_data_dir(parser, "scoring on the run's corpus")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the files and say where they are."""
+    try:
+        from tinylm import weights  # torch is loaded only by the commands that compute
+        from tinylm.pretrained import export
+    except ModuleNotFoundError as error:
+        raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
+    records = Ledger([paths.LEDGER]).records  # the published ones: the package's models are of the study
+    if not args.card:
+        source = weights.find(args.source or pretrained.MODELS[args.name], pretrained.trained_here(), records)
+        print(relative(export.export(args.name, source, records, args.data_dir)))
+    print(relative(export.write_card(args.name, records)))
+    return 0

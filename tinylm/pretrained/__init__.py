@@ -1,0 +1,44 @@
+"""The trained models that come with the package, and the weights files of every trained model at hand. Needs no torch.
+
+To add a model: write its name and the key of its run into MODELS, then run `python -m tinylm export NAME`.
+"""
+
+from pathlib import Path
+
+from tinylm import paths
+
+MODELS = {
+    "shakespeare": "24563295d86714af",
+    "transformer": "91e131682342ec8a",
+    "self-attention": "7a164cb9cd09a5ff",
+}
+DEFAULT = "shakespeare"
+
+
+def key(wanted: str) -> str:
+    """The key of a model of the package where its name is given, in any case; else what was given."""
+    return MODELS.get(wanted.lower(), wanted)
+
+
+def weights_file(name: str) -> Path:
+    """Where the weights of a model of the package are, in 16 bits."""
+    return paths.PRETRAINED / f"{name}.safetensors"
+
+
+def card_file(name: str) -> Path:
+    """Where the card of a model of the package is."""
+    return paths.PRETRAINED / f"{name}.md"
+
+
+def at_hand() -> dict[str, Path]:
+    """Weights files by key: the package's, then those trained here, which win over the package's of the same key.
+
+    Both are one run's weights, but those trained here are not rounded to 16 bits, and they are what the user has just made.
+    """
+    packed = {key: path for name, key in MODELS.items() if (path := weights_file(name)).is_file()}
+    return packed | trained_here()
+
+
+def trained_here() -> dict[str, Path]:
+    """The weights files that training left here, by key."""
+    return {path.stem: path for path in sorted(paths.WEIGHTS.glob("*.safetensors"))}

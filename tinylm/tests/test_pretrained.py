@@ -1,0 +1,182 @@
+"""The models that come with the package: whole, small, what their records say, and of use with nothing but the package at hand."""
+
+import fnmatch
+import io
+import math
+import shutil
+import tomllib
+from dataclasses import replace
+
+import pytest
+import torch
+from specs import spec
+
+from tinylm import checkpoint, data, download, explore, ledger, paths, pretrained, weights
+from tinylm.config import TransformerConfig
+from tinylm.download import DataError
+from tinylm.ledger import Ledger
+from tinylm.pretrained import export
+from tinylm.train import Hooks, train
+
+PACKAGE, PUBLISHED, ROOT = paths.PRETRAINED, paths.LEDGER, paths.ROOT
+MOST_BYTES = 10_000_000
+FEWEST_TOKENS = 1_000
+
+
+@pytest.fixture(scope="module")
+def records():
+    return Ledger([PUBLISHED]).records
+
+
+@pytest.fixture
+def bare(home, monkeypatch):
+    """A place without records and trained weights but the package's, with no more in datasets/ than a clone has, and no network."""
+    monkeypatch.setattr(paths, "PRETRAINED", PACKAGE)
+    (home / "datasets").mkdir()
+    shutil.copy(download.DATASETS / "manifest.json", home / "datasets")
+    monkeypatch.setattr(download, "DATASETS", home / "datasets")
+    monkeypatch.setattr(download, "download", _offline)
+    monkeypatch.delenv("TINYLM_DATA", raising=False)
+    return home
+
+
+def _offline(name, *args, **options):
+    raise DataError(f"no network for {name}")
+
+
+def test_the_folder_holds_each_model_with_its_card_and_is_small():
+    files = [path for path in PACKAGE.iterdir() if path.suffix not in (".py", "") and path.is_file()]
+    assert {path.name for path in files} == {f"{name}{suffix}" for name in pretrained.MODELS for suffix in (".md", ".safetensors")}
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
+    assert pretrained.DEFAULT in pretrained.MODELS
+
+
+def test_the_package_that_is_built_has_every_folder_and_file_of_the_models():
+    built = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    folders = {path.parent for path in (ROOT / "tinylm").rglob("__init__.py")}
+    assert {".".join(folder.relative_to(ROOT).parts) for folder in folders} == set(built["packages"])
+    for path in PACKAGE.iterdir():
+        assert path.suffix in (".py", "") or any(fnmatch.fnmatch(path.name, glob) for glob in built["package-data"]["tinylm.pretrained"])
+
+
+@pytest.mark.parametrize("name", pretrained.MODELS)
+def test_a_model_is_its_record_in_16_bits_and_its_card_says_so(name, records):
+    tensors, said = checkpoint.load(PACKAGE / f"{name}.safetensors")
+    record = records[pretrained.MODELS[name]]
+    assert said["key"] == record.spec.key and not record.is_stale
+    assert {tensor.dtype for tensor in tensors.values()} == {export.DTYPE}
+    assert sum(tensor.numel() for tensor in tensors.values()) == record.n_params
+    for split in ("valid", "test"):
+        assert abs(said["nll"][split] - getattr(record, split).nll) < export.TOLERANCE
+    made_anew = export.card_text(name, records)
+    assert (PACKAGE / f"{name}.md").read_text(encoding="utf-8") == made_anew, f"python -m tinylm export {name} --card"
+
+
+@pytest.mark.parametrize("name", pretrained.MODELS)
+def test_weights_reproduce_their_record_on_the_corpus(name, records):
+    """The first blocks of the record, scored by the record's own windows; rounding moves the mean less than the tolerance."""
+    record = records[pretrained.MODELS[name]]
+    if not data.available(record.spec.corpus):
+        pytest.skip(f"{data.source(record.spec.corpus)} is neither in TINYLM_DATA nor in datasets/")
+    opened = weights.open_file(PACKAGE / f"{name}.safetensors", records)
+    n = math.lcm(record.test.block_size, record.test.stride)  # whole blocks in whole windows
+    n *= math.ceil(FEWEST_TOKENS / n)
+    beginning = replace(record.spec, train=replace(record.spec.train, eval_tokens=n))
+    expected = sum(record.test.blocks[: n // record.test.block_size]) * record.test.block_size / n
+    assert abs(export.scored(opened.model, held_out(record.spec.corpus), beginning, "test") - expected) < export.TOLERANCE
+
+
+def held_out(corpus):
+    """A corpus with the same valid, test and vocabulary; of its source where that is one, since a derived text takes long to make."""
+    source = data.source(corpus)
+    same = data.info(source).held_out == data.info(corpus).held_out
+    return data.load(source if same else corpus)
+
+
+def test_a_prompt_is_continued_with_nothing_but_the_package(call, bare):
+    for name, key in pretrained.MODELS.items():
+        code, out, _ = call(["generate", "--model", name.upper(), "--prompt", "the man", "--length", "5"])
+        assert code == 0 and out.startswith("the man") and len(out) > 9
+        assert f'"model": "{key}"' in call(f"generate --model {key[:8]} --length 1 --json")[1]
+    code, out, err = call("generate --prompt HAMLET: --length 20")
+    assert code == 0 and out.startswith("HAMLET:") and not err
+    assert out == call(f"generate --model {pretrained.DEFAULT} --prompt HAMLET: --length 20")[1]
+
+
+def test_a_text_is_scored_with_nothing_but_the_package(call, bare, monkeypatch):
+    (bare / "my.txt").write_text("To be, or not to be: that is the question. " * 20, encoding="utf-8")
+    monkeypatch.chdir(bare)
+    code, out, _ = call("evaluate --file my.txt")
+    assert code == 0 and out.startswith(pretrained.MODELS[pretrained.DEFAULT])
+    code, out, err = call("evaluate")
+    assert code == 2 and not out and "A text of your own needs no corpus: --file FILE" in err and "Traceback" not in err
+
+
+def test_help_and_chat_name_the_models(call, bare, monkeypatch):
+    assert all(name in " ".join(call("generate --help")[1].split()) for name in pretrained.MODELS)
+    monkeypatch.setattr("sys.stdin", io.StringIO("models\nmodel transformer\n"))
+    code, out, _ = call("chat")
+    lines = out.splitlines()
+    assert code == 0 and [line.split()[0] for line in lines[1:-1]] == list(pretrained.MODELS)
+    assert pretrained.MODELS["transformer"] in lines[-1]
+
+
+def test_weights_trained_here_win_over_the_packages(bare):
+    key = pretrained.MODELS["transformer"]
+    paths.WEIGHTS.mkdir(parents=True)
+    own = paths.WEIGHTS / f"{key}.safetensors"
+    own.touch()
+    files = pretrained.at_hand()
+    assert files[key] == own and pretrained.trained_here() == {key: own}
+    assert {path.parent for name, path in files.items() if name != key} == {PACKAGE}
+
+
+def test_the_explorer_offers_the_default_first(bare, monkeypatch):
+    monkeypatch.setattr(paths, "LEDGER", PUBLISHED)
+    panel = explore.Continuations("HAMLET:")
+    assert [path.stem for path in dict(panel.models.options).values()] == list(pretrained.MODELS)
+    panel.length.value = 10
+    panel.go.click()
+    assert panel.notice.value == "" and "Mean surprise" in panel.cards.value
+
+
+TIED = TransformerConfig(context_length=8, d_model=8, n_head=2, n_layer=1, d_ff=8, tied=True, init="scaled")
+
+
+@pytest.fixture
+def trained(home, monkeypatch):
+    """A tied model listed as `tiny`, trained here, with its record among the published ones."""
+    planned = replace(spec(TIED), corpus="grammar-char")
+    monkeypatch.setattr(pretrained, "MODELS", {"tiny": planned.key})
+    record = train(planned, data.load("grammar-char"), hooks=Hooks(weights=paths.WEIGHTS / f"{planned.key}.safetensors"))
+    ledger.write(record, paths.LEDGER / "local")
+    return record
+
+
+def test_export_writes_weights_that_open_and_a_card(call, trained):
+    key = trained.spec.key
+    code, out, _ = call("export tiny")
+    assert code == 0 and out.split() == ["tinylm/pretrained/tiny.safetensors", "tinylm/pretrained/tiny.md"]
+    opened = weights.open_file(pretrained.weights_file("tiny"), {})
+    assert opened.spec == trained.spec and opened.vocabulary == data.load("grammar-char").vocabulary
+    stored, _ = checkpoint.load(pretrained.weights_file("tiny"))
+    assert sum(tensor.numel() for tensor in stored.values()) == trained.n_params
+    text = pretrained.card_file("tiny").read_text(encoding="utf-8")
+    for said in (key, f"{trained.n_params:,} parameters", f"{trained.test.nll:.4f}", "tinylm/grammar.py", "model.tied = True"):
+        assert said in text
+    pretrained.card_file("tiny").unlink()
+    assert call("export tiny --card")[0] == 0 and pretrained.card_file("tiny").read_text(encoding="utf-8") == text
+
+
+def test_export_says_what_is_missing(call, trained, monkeypatch):
+    path = paths.WEIGHTS / f"{trained.spec.key}.safetensors"
+    assert "invalid choice: 'ptb'" in call("export ptb")[2]
+    assert "is not a readable checkpoint" in call("export tiny --card")[2]
+    tensors, said = checkpoint.load(path)
+    checkpoint.save(paths.WEIGHTS / "bad.safetensors", {name: torch.zeros_like(value) for name, value in tensors.items()}, said)
+    code, _, err = call(f"export tiny --from {paths.WEIGHTS / 'bad.safetensors'}")
+    assert code == 2 and "in 16 bits, its record says" in err and not pretrained.weights_file("tiny").exists()
+    path.unlink()
+    assert f"train it with: python -m tinylm train --run {trained.spec.key}" in call("export tiny")[2]
+    monkeypatch.setattr(pretrained, "MODELS", {"tiny": "0123456789abcdef"})
+    assert "whose record is not in" in call(f"export tiny --from {paths.WEIGHTS / 'bad.safetensors'}")[2]
