@@ -3,7 +3,14 @@
 from tinylm import paths
 from tinylm.__main__ import main
 
-FOLDERS = {"LEDGER": "docs/ledger", "LOCAL_LEDGER": "out/ledger", "CHECKPOINTS": "out/checkpoints", "WEIGHTS": "out/weights"}
+FOLDERS = {
+    "OUT": "out",
+    "LEDGER": "docs/ledger",
+    "LOCAL_LEDGER": "out/ledger",
+    "CHECKPOINTS": "out/checkpoints",
+    "WEIGHTS": "out/weights",
+    "TEXTS": "out/texts",
+}
 
 
 def move_home(monkeypatch, folder):
