@@ -13,6 +13,15 @@ class ConfigError(TinylmError):
     """A setting that cannot be run."""
 
 
+class FieldError(ConfigError):
+    """A field that cannot be run; its `args` are the class, the field ("" where several are at odds) and what is wrong."""
+
+    # No __init__ of its own: a worker process hands an error on as its class and args.
+    def __str__(self) -> str:
+        owner, name, problem = self.args
+        return f"{owner}.{name}: {problem}" if name else f"{owner}: {problem}"
+
+
 class Checked:
     """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15)."""
 
@@ -29,36 +38,36 @@ class Checked:
     def require(self, condition: bool, message: str) -> None:
         """Raise ConfigError with the class's name before the message, unless the condition holds."""
         if not condition:
-            raise ConfigError(f"{type(self).__name__}: {message}")
+            raise FieldError(type(self).__name__, "", message)
 
 
 def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
-            raise ConfigError(f"{owner}.{name}: unknown value {value!r}; choose one of {', '.join(get_args(hint))}")
+            raise FieldError(owner, name, f"unknown value {value!r}; choose one of {', '.join(get_args(hint))}")
         return value
     if hint in (int, float):
         return _coerce_number(owner, name, hint, value)
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{owner}.{name}: needs a list of numbers, got {value!r}")
+            raise FieldError(owner, name, f"needs a list of numbers, got {value!r}")
         return tuple(_coerce(owner, name, get_args(hint)[0], entry) for entry in value)
     if not isinstance(value, hint):
-        raise ConfigError(f"{owner}.{name}: needs a {hint.__name__}, got {value!r} ({type(value).__name__})")
+        raise FieldError(owner, name, f"needs a {hint.__name__}, got {value!r} ({type(value).__name__})")
     return value
 
 
 def _coerce_number(owner: str, name: str, hint: type, value: Any) -> int | float:
     kind = "whole number" if hint is int else "number"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise ConfigError(f"{owner}.{name}: needs a {kind}, got {value!r} ({type(value).__name__}; write it without quotes)")
+        raise FieldError(owner, name, f"needs a {kind}, got {value!r} ({type(value).__name__}; write it without quotes)")
     if value != value or value in (float("inf"), float("-inf")):
-        raise ConfigError(f"{owner}.{name}: needs a finite {kind}, got {value!r}")
+        raise FieldError(owner, name, f"needs a finite {kind}, got {value!r}")
     if hint is int and int(value) != value:
-        raise ConfigError(f"{owner}.{name}: needs a whole number, got {value!r}")
+        raise FieldError(owner, name, f"needs a whole number, got {value!r}")
     if value < 0:
-        raise ConfigError(f"{owner}.{name}: must not be negative, got {value!r}")
+        raise FieldError(owner, name, f"must not be negative, got {value!r}")
     try:
         return hint(value)
     except OverflowError as error:
-        raise ConfigError(f"{owner}.{name}: {str(value)[:12]}... is too large") from error
+        raise FieldError(owner, name, f"{str(value)[:12]}... is too large") from error

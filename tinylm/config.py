@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 
 from tinylm.checked import Checked
 from tinylm.checked import ConfigError as ConfigError
+from tinylm.checked import FieldError as FieldError
 from tinylm.checked import TinylmError as TinylmError
 
 MAX_EVALS = 100_000

@@ -5,17 +5,17 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from tinylm import download, grammar, paths, speakers
+from tinylm import download, folders, grammar, paths, speakers, texts
 from tinylm.download import DataError
 from tinylm.grammar import SPLITS
-from tinylm.vocabulary import UNK, Vocabulary, tokenise
+from tinylm.vocabulary import UNK, Vocabulary, collected, tokenise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +64,8 @@ class Corpus:
 
 
 def names() -> list[str]:
-    """Every corpus that `load` knows."""
-    return [*download.manifest()["corpora"], *grammar.SOURCES, *_derived()]
+    """Every corpus that `load` knows: published, generated, derived, and made of texts of one's own."""
+    return [*download.manifest()["corpora"], *grammar.SOURCES, *_derived(), *texts.names()]
 
 
 def source(name: str) -> str:
@@ -74,21 +74,26 @@ def source(name: str) -> str:
 
 
 def info(name: str) -> CorpusInfo:
-    """Level, sizes and digest of a corpus, from the manifest or the grammar's constants; an unknown name raises DataError."""
+    """Level, sizes and digest of a corpus, from manifest, own text or the grammar's constants; an unknown name raises DataError."""
     if name in grammar.SOURCES:
         made = grammar.SOURCES[name]
         shape = {"level": made.level, "vocab_size": made.vocab_size, "n_tokens": dict(made.n_tokens)}
         return CorpusInfo(name=name, sha256=made.sha256, held_out=made.sha256, **shape)
-    about = download.manifest()["corpora"].get(source(name))
+    about = _about(source(name))
     if about is None:
         raise DataError(f"unknown corpus {name!r}; choose one of {', '.join(names())}")
     entry = _derived().get(name, about)
-    splits = download.manifest()["folders"][about["folder"]]["splits"]
-    digests = entry.get("sha256") or {split: splits[split]["sha256"] for split in SPLITS}
+    digests = entry.get("sha256") or {split: about["splits"][split]["sha256"] for split in SPLITS}
     shape = {"level": about["level"], "vocab_size": entry["vocab_size"], "n_tokens": dict(entry["n_tokens"])}
     # The tokens depend on the vocabulary and on how lines end, and so on the source.
     held_out = _digest(source(name), digests["valid"], digests["test"])
     return CorpusInfo(name=name, sha256=_digest(*(digests[s] for s in SPLITS)), held_out=held_out, **shape)
+
+
+def _about(name: str) -> dict[str, Any] | None:
+    """What is known of a corpus with files of its own: level, sizes, and file, bytes and sha256 of its `splits`; None for another name."""
+    entry = download.manifest()["corpora"].get(name)
+    return texts.about(name) if entry is None else entry | {"splits": download.manifest()["folders"][entry["folder"]]["splits"]}
 
 
 def _digest(*parts: str) -> str:
@@ -110,8 +115,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
     """The named corpus, from `data_dir`, else the folder TINYLM_DATA names, else datasets/, else downloaded into datasets/.
 
     Each folder is searched for <corpus folder>/train.txt, valid.txt and test.txt, whose sha256 must equal the manifest's. A derived
-    corpus is built from its source's files. The ids are kept in out/cache and memory-mapped, or held in memory where out/ cannot
-    be written. Raises DataError with the mend.
+    corpus is built from its source's files, an own text lies in out/texts. The ids are kept in out/cache and memory-mapped, or held
+    in memory where out/ cannot be written. Raises DataError with the mend.
     """
     about = info(name)
     if name in grammar.SOURCES:
@@ -119,14 +124,14 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
         return Corpus(info=about, vocab=vocab, **arrays)
     published = source(name)
     folder = _find(published, data_dir) or _fetch(published, data_dir)
-    texts = {split: _read(path, entry, published) for split, (path, entry) in _files(published, folder).items()}
+    contents = {split: _read(path, entry, published) for split, (path, entry) in _files(published, folder).items()}
     cache = paths.OUT / "cache" / f"{name}-{about.sha256[:12]}"
     cached = _read_cache(cache, about)
     if cached is not None:
         return cached
-    eos = bool(download.manifest()["corpora"][published].get("line_end"))
-    vocab = _vocabulary(texts, about.level, eos)
-    arrays = _encode(_derive(name, texts), vocab, about.level, eos)
+    eos = bool(_about(published).get("line_end"))
+    vocab = collected(contents, about.level, eos)
+    arrays = _encode(_derive(name, contents), vocab, about.level, eos)
     with contextlib.suppress(OSError):  # out/ cannot be written, or another process was faster
         _write_cache(cache, about, vocab, arrays)
     for array in arrays.values():
@@ -135,18 +140,21 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
 
 
 def _folder_name(name: str) -> str:
-    return download.manifest()["corpora"][name]["folder"]
+    """The corpus's folder in the folders that are searched."""
+    return _about(name).get("folder", name)
 
 
-def _search_path(data_dir: str | Path | None) -> list[Path]:
-    """The folders that are searched, first to last."""
+def _search_path(name: str, data_dir: str | Path | None) -> list[Path]:
+    """The folders that are searched for a corpus, first to last."""
+    if name not in download.manifest()["corpora"]:
+        return [paths.TEXTS]
     given = [data_dir, os.environ.get("TINYLM_DATA")]
     return [*(Path(g).expanduser() for g in given if g), download.DATASETS]
 
 
 def _find(name: str, data_dir: str | Path | None) -> Path | None:
     """The first searched folder of the corpus that holds a split file; where it is datasets/, all three, so a download can go on."""
-    for base in _search_path(data_dir):
+    for base in _search_path(name, data_dir):
         present = [os.path.exists(path) for path, _ in _files(name, base / _folder_name(name)).values()]
         if all(present) or (any(present) and base != download.DATASETS):
             return base / _folder_name(name)
@@ -154,7 +162,7 @@ def _find(name: str, data_dir: str | Path | None) -> Path | None:
 
 
 def _files(name: str, folder: Path) -> dict[str, tuple[Path, dict]]:
-    splits = download.manifest()["folders"][_folder_name(name)]["splits"]
+    splits = _about(name)["splits"]
     return {split: (folder / splits[split]["file"], splits[split]) for split in SPLITS}
 
 
@@ -164,19 +172,26 @@ def _fetch(name: str, data_dir: str | Path | None) -> Path:
         return download.download(name)
     except DataError as error:
         above = _folder_name(name)
-        looked = ", ".join(str(base / above) for base in _search_path(data_dir))
+        looked = ", ".join(str(base / above) for base in _search_path(name, data_dir))
         mend = f"Run `python -m tinylm download {name}` where there is a network, or set TINYLM_DATA to the folder that holds {above}/."
         raise DataError(f"corpus {name} is not in {looked}, and the download failed: {error}.\n{mend}") from error
 
 
+def _mend(path: Path, name: str) -> str:
+    """What to do about a split file that is not what it should be."""
+    if name not in download.manifest()["corpora"]:
+        return texts.mend(name)
+    first = "delete it" if path.is_relative_to(download.DATASETS) else f"put the published file there, or move {path.parent} away"
+    return f"{first} and run `python -m tinylm download {name}`"
+
+
 def _read(path: Path, entry: dict, name: str) -> str:
     """The text of a split file after checking that it is there, complete, unchanged and UTF-8."""
-    first = "delete it" if path.is_relative_to(download.DATASETS) else f"put the published file there, or move {path.parent} away"
-    mend = f"{first} and run `python -m tinylm download {name}`"
+    mend = _mend(path, name)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; copy it there, or remove {path.parent} and run `python -m tinylm download {name}`") from None
+        raise DataError(f"{path} is missing; {mend}") from None
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions, or {mend}") from None
     if not content:
@@ -184,7 +199,7 @@ def _read(path: Path, entry: dict, name: str) -> str:
     text, damage = _decode(content)
     found = hashlib.sha256(content).hexdigest()
     if found != entry["sha256"]:
-        damage = damage or ("is truncated" if len(content) < entry["bytes"] else "is not the published file")
+        damage = damage or ("is truncated" if len(content) < entry["bytes"] else "is another text")
         expected = f"expected {entry['bytes']:,} bytes, sha256 {entry['sha256']}"
         raise DataError(f"{path} {damage}: {expected}; found {len(content):,} bytes, sha256 {found}; {mend}")
     return text
@@ -198,17 +213,11 @@ def _decode(content: bytes) -> tuple[str, str]:
         return "", f"is not UTF-8 (byte {error.start:,})"
 
 
-def _vocabulary(texts: dict[str, str], level: str, eos: bool) -> tuple[str, ...]:
-    """Characters of all splits, or words of train, sorted."""
-    splits = SPLITS if level == "character" else ("train",)
-    return tuple(sorted(set().union(*(tokenise(texts[split], level, eos) for split in splits))))
-
-
-def _encode(texts: dict[str, str], vocab: tuple[str, ...], level: str, eos: bool) -> dict[str, np.ndarray]:
+def _encode(contents: dict[str, str], vocab: tuple[str, ...], level: str, eos: bool) -> dict[str, np.ndarray]:
     """Ids per split, words outside the vocabulary as <unk>."""
     index = {token: i for i, token in enumerate(vocab)}
     unknown = index.get(UNK)
-    tokens = {split: tokenise(text, level, eos) for split, text in texts.items()}
+    tokens = {split: tokenise(text, level, eos) for split, text in contents.items()}
     return {s: np.fromiter((index.get(t, unknown) for t in words), np.uint16, len(words)) for s, words in tokens.items()}
 
 
@@ -217,19 +226,19 @@ def _derived() -> dict[str, dict]:
     return download.manifest().get("derived", {})
 
 
-def _derive(name: str, texts: dict[str, str]) -> dict[str, str]:
+def _derive(name: str, contents: dict[str, str]) -> dict[str, str]:
     """The texts of a corpus from its source's, which are its own unless it is derived; DataError unless they are what the manifest says."""
     entry = _derived().get(name, {"steps": [], "sha256": {}})
     for step in entry["steps"]:
-        texts = speakers.STEPS[step](texts)
+        contents = speakers.STEPS[step](contents)
     for split, expected in entry["sha256"].items():
-        found = hashlib.sha256(texts[split].encode()).hexdigest()
+        found = hashlib.sha256(contents[split].encode()).hexdigest()
         if found != expected:
             raise DataError(
                 f"{split} of {name} came out with sha256 {found}, not {expected}: tinylm/speakers.py or datasets/manifest.json was "
                 f"changed; undo that, or give the corpus a new name"
             )
-    return texts
+    return contents
 
 
 def _read_cache(cache: Path, about: CorpusInfo) -> Corpus | None:
@@ -245,13 +254,9 @@ def _read_cache(cache: Path, about: CorpusInfo) -> Corpus | None:
 
 def _write_cache(cache: Path, about: CorpusInfo, vocab: tuple[str, ...], arrays: dict[str, np.ndarray]) -> None:
     """Write vocabulary and ids into a new folder and rename it, so that a reader or a second writer sees a whole cache or none."""
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache.parent, prefix=".new-", ignore_cleanup_errors=True) as new:
-        fresh = Path(new) / cache.name
-        fresh.mkdir()
+    if cache.exists() and _read_cache(cache, about) is None:
+        shutil.rmtree(cache)
+    with folders.fresh(cache) as fresh:
         for split, array in arrays.items():
             np.save(fresh / f"{split}.npy", array, allow_pickle=False)
         (fresh / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
-        if cache.exists() and _read_cache(cache, about) is None:
-            shutil.rmtree(cache)
-        fresh.rename(cache)

@@ -190,7 +190,7 @@ def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
     if n_starts < 1:
         raise ConfigError(
             f"context_length={spec.model.context_length} is longer than the {min(n_train, spec.train.train_tokens or n_train):,} "
-            f"training tokens of {spec.corpus}; shorten it"
+            f"training tokens of {spec.corpus}; shorten it or take a longer text"
         )
     if spec.train.sampling == "shuffled":
         return min(spec.train.windows_per_epoch or n_starts, n_starts)

@@ -113,9 +113,20 @@ def nearest_text(architecture: str, corpus: str) -> str:
     return min(lengths, key=lambda text: (text != corpus, abs(math.log(lengths[text] / about.n_tokens["train"]))))
 
 
+def is_long_enough(corpus: str) -> bool:
+    """Whether every split of a corpus has tokens to learn from or to score after those that are context only."""
+    return min(data.info(corpus).n_tokens.values()) > EVAL_START
+
+
 def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     """The spec that spends at most `flops` on a corpus: that of the nearest text and budget searched; RecipeError where there is none."""
     text = nearest_text(architecture, corpus)
+    if not is_long_enough(corpus):
+        least = min(data.info(corpus).n_tokens.values())
+        mend = "take a longer text, or describe the run with --model and a short context"
+        raise RecipeError(
+            f"{corpus} is too short for a recipe: its least split has {least:,} tokens, {EVAL_START} are context only; {mend}"
+        )
     if not 0 < flops < math.inf:
         raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
     nearest = min(RECIPES[text, architecture], key=lambda known: abs(math.log(known.flops / flops)))

@@ -22,7 +22,8 @@ def scored_range(spec: RunSpec, n_split: int) -> range:
     stop = min(n_split, start + spec.train.eval_tokens) if spec.train.eval_tokens else n_split
     if start >= stop:
         raise ConfigError(
-            f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; lower it"
+            f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; "
+            f"take a longer text, or lower eval_start or context_length"
         )
     if start < eval_context(spec):
         raise ConfigError(f"eval_start={start} leaves the first window short of its {eval_context(spec)} tokens; raise it")

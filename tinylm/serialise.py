@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from tinylm import kinds
-from tinylm.config import ConfigError, ModelConfig, RunSpec, TrainConfig
+from tinylm.config import ConfigError, FieldError, ModelConfig, RunSpec, TrainConfig
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -30,7 +30,8 @@ def _build(cls: type, fields: dict[str, Any]) -> Any:
     known = [f.name for f in dataclasses.fields(cls) if f.init]
     unknown = sorted(set(fields) - set(known))
     if unknown:
-        raise ConfigError(f"{cls.__name__} has no field {', '.join(unknown)}; its fields are {', '.join(known)}")
+        kind = getattr(cls, "kind", cls.__name__)
+        raise FieldError(cls.__name__, unknown[0], f"{kind} has no such field; its fields are {', '.join(known)}")
     try:
         return cls(**fields)
     except TypeError as error:

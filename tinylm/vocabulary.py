@@ -1,6 +1,7 @@
 """A vocabulary: text to token ids and back, without the corpus it comes from."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +26,7 @@ class Vocabulary:
         """The id of each token."""
         return {token: i for i, token in enumerate(self.tokens)}
 
-    def split(self, text: str) -> list[str]:
+    def split(self, text: str) -> Sequence[str]:
         """The tokens of a text, known or not."""
         return tokenise(text, self.level, EOS in self.index)
 
@@ -58,8 +59,15 @@ class Vocabulary:
         return sum(1 if self.tokens[int(i)] == EOS else len(self.tokens[int(i)]) + 1 for i in ids)
 
 
-def tokenise(text: str, level: str, eos: bool) -> list[str]:
+def tokenise(text: str, level: str, eos: bool) -> Sequence[str]:
     """The characters of a text, or its words with, where `eos` says so, its line ends as <eos>."""
     if level == "character":
-        return list(text)
+        return text  # a list of the characters of a long text would be eight times its size
     return (text.replace("\n", f" {EOS} ") if eos else text).split()
+
+
+def collected(texts: Mapping[str, str], level: str, eos: bool) -> tuple[str, ...]:
+    """The distinct tokens of a corpus's splits, sorted: characters of all of them, or words of train and <unk> for any other."""
+    if level == "character":
+        return tuple(sorted(set().union(*texts.values())))
+    return tuple(sorted({UNK, *tokenise(texts["train"], level, eos)}))

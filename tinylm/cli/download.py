@@ -1,14 +1,15 @@
 """`download`: fetch the published corpora into datasets/."""
 
 import argparse
+import json
 from typing import Any
 
-from tinylm import data, download, grammar
-from tinylm.cli.common import command, relative, table
+from tinylm import data, download, grammar, texts
+from tinylm.cli.common import UsageError, command, relative, table
 from tinylm.download import DataError
 
 EXAMPLES = """
-  python -m tinylm download --list        every corpus, and whether it is here
+  python -m tinylm download --list        every corpus, and whether it is here; --json for scripts
   python -m tinylm download               all that are not here
   python -m tinylm download ptb wikitext-2"""
 
@@ -17,7 +18,8 @@ def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "download", run, "fetch the published corpora into datasets/", EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="NAME", help="corpora (all that are not here)")
-    parser.add_argument("--list", action="store_true", help="list the corpora and fetch nothing")
+    parser.add_argument("--list", action="store_true", help="list the corpora, own texts too, and fetch nothing")
+    parser.add_argument("--json", action="store_true", help="with --list: print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -25,8 +27,11 @@ def run(args: argparse.Namespace) -> int:
     for name in args.names:
         data.info(name)  # raises for an unknown name before anything is fetched
     if args.list:
-        print(_listing(args.names or data.names()))
+        found = [_facts(name) for name in args.names or data.names()]
+        print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else _text(found))
         return 0
+    if args.json:
+        raise UsageError("--json goes with --list")
     failed = 0
     for name in args.names or _absent():
         if name in grammar.SOURCES:
@@ -49,10 +54,16 @@ def _absent() -> list[str]:
     return list(reversed(absent.values()))
 
 
-def _listing(names: list[str]) -> str:
-    rows = []
-    for name in names:
-        info = data.info(name)
-        state = "generated" if name in grammar.SOURCES else "here" if data.available(name) else "not here"
-        rows.append([name, info.level, f"{info.vocab_size:,}", *(f"{info.n_tokens[split]:,}" for split in data.SPLITS), state])
+def _facts(name: str) -> dict[str, Any]:
+    """A corpus as JSON values; `state` says whether it is here, or the file that an own text came from."""
+    info, own = data.info(name), texts.about(name)
+    state = f"from {own['title']}" if own else "generated" if name in grammar.SOURCES else "here" if data.available(name) else "not here"
+    return {"corpus": name, "level": info.level, "vocab_size": info.vocab_size, "n_tokens": info.n_tokens, "state": state}
+
+
+def _text(found: list[dict[str, Any]]) -> str:
+    rows = [
+        [f["corpus"], f["level"], f"{f['vocab_size']:,}", *(f"{f['n_tokens'][split]:,}" for split in data.SPLITS), f["state"]]
+        for f in found
+    ]
     return table(["corpus", "level", "vocabulary", *(f"{split} tokens" for split in data.SPLITS), ""], rows)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinylm import data, scoring
+from tinylm import data, scoring, texts
 from tinylm.cli import models
 from tinylm.cli.common import UsageError, command, read_ledger, whole
 from tinylm.config import RunSpec
@@ -64,13 +64,8 @@ def _split_ids(trained: "Trained", split: str, data_dir: Path | None) -> np.ndar
 
 
 def _text_ids(trained: "Trained", file: Path) -> np.ndarray:
-    """The ids of a text file; UsageError for one that cannot be read or has characters the vocabulary lacks."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file} is not UTF-8 (byte {error.start:,}); save it as UTF-8") from error
+    """The ids of a text file; DataError for one that cannot be read, UsageError for characters that the vocabulary lacks."""
+    text = texts.read(file)
     vocabulary = trained.vocabulary
     strangers = vocabulary.strangers(text)
     if strangers and data.UNK not in vocabulary.index:

@@ -1,6 +1,7 @@
 """`ledger`: carry records between machines, check them, look at one."""
 
 import argparse
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from tinylm.serialise import to_dict
 
 EXAMPLES = """
   python -m tinylm ledger import runs.tar     add the records that `train --out runs.tar` packed elsewhere
-  python -m tinylm ledger check               name records that are broken or stale
+  python -m tinylm ledger check               name records that are broken or stale; --json for scripts
   python -m tinylm ledger show 7a164cb9       one record, by its key or the beginning of it, or by its file"""
 
 
@@ -25,8 +26,10 @@ def add(commands: Any) -> None:
     one.add_argument("--into", type=Path, metavar="FOLDER", help="the ledger to add them to (docs/ledger)")
     one = command(actions, "check", _check, "read every record; 1 where one is broken or stale", EXAMPLES.splitlines()[2])
     one.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="(docs/ledger and out/ledger)")
+    one.add_argument("--json", action="store_true", help="print JSON")
     one = command(actions, "show", _show, "print one record", EXAMPLES.splitlines()[3])
     one.add_argument("record", metavar="KEY|FILE")
+    one.add_argument("--json", action="store_true", help="print JSON, as in the record's file")
 
 
 def _import(args: argparse.Namespace) -> int:
@@ -46,14 +49,15 @@ def _check(args: argparse.Namespace) -> int:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
     found = survey(args.folders or [paths.LEDGER, paths.LOCAL_LEDGER])
-    counts: Counter[str] = Counter()
-    for path, record in found.items():
-        problem = _problem(path, record)
-        counts[problem.partition(":")[0]] += 1
-        if problem:
-            print(f"{relative(path)}: {problem}")
-    print(f"{len(found)} records, {counts['broken']} broken, {counts['stale']} stale")
-    return 1 if counts["broken"] or counts["stale"] else 0
+    problems = {relative(path): problem for path, record in found.items() if (problem := _problem(path, record))}
+    counts = Counter(problem.partition(":")[0] for problem in problems.values())
+    if args.json:
+        numbers = {"records": len(found), "broken": counts["broken"], "stale": counts["stale"]}
+        print(json.dumps(numbers | {"problems": problems}, indent=1))
+    else:
+        lines = [f"{path}: {problem}" for path, problem in problems.items()]
+        print("\n".join([*lines, f"{len(found)} records, {counts['broken']} broken, {counts['stale']} stale"]))
+    return 1 if problems else 0
 
 
 def _problem(path: Path, record: RunRecord | str) -> str:
@@ -69,7 +73,8 @@ def _problem(path: Path, record: RunRecord | str) -> str:
 
 
 def _show(args: argparse.Namespace) -> int:
-    print(_text(_find(args.record)))
+    record = _find(args.record)
+    print(ledger.to_json(record).rstrip() if args.json else _text(record))
     return 0
 
 

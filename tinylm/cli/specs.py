@@ -3,12 +3,15 @@
 import argparse
 import contextlib
 import itertools
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from tinylm import data, kinds, recipes
-from tinylm.cli.common import UsageError
-from tinylm.config import MLPConfig, TrainConfig, TransformerConfig
+from tinylm import data, kinds, recipes, texts
+from tinylm.cli.common import UsageError, short
+from tinylm.config import FieldError, MLPConfig, TrainConfig, TransformerConfig
 from tinylm.serialise import spec_from_dict
 from tinylm.study import Planned
 
@@ -32,6 +35,7 @@ PRESETS = {
     "lstm": Preset("lstm", {}),
 }
 EVAL_TOKENS, EVALS = 10_000, 4  # the paper's scored tokens; validations of a run that is not counted in epochs
+QUICK = {"corpus": "tiny_shakespeare", "recipe": "transformer", "train.flops": [10**12]}  # about a minute on two cores
 
 
 def _number(text: str) -> int | float:
@@ -39,6 +43,14 @@ def _number(text: str) -> int | float:
         with contextlib.suppress(ValueError):
             return kind(text)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number")
+
+
+def _count(text: str) -> int:
+    """A whole number from 1 up, also as 1e13."""
+    value = _number(text)
+    if not 1 <= value < math.inf or value != int(value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up, such as 500 or 1e13")
+    return int(value)
 
 
 def _widths(text: str) -> tuple[int | float, ...]:
@@ -75,6 +87,7 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "train.eval_tokens": ("--eval-tokens", NUMBER, f"tokens scored in valid and test ({EVAL_TOKENS}; 0: all)"),
     "train.n_evals": ("--evals", NUMBER, f"validations during the run (one an epoch, else {EVALS})"),
 }
+SPELLINGS = {"--context-length": ["--context-lengths"]}
 BOUNDS = {
     "train.epochs": ("--epochs", "train for this many epochs (1, where no other bound is given)"),
     "train.steps": ("--steps", "train for this many steps"),
@@ -85,18 +98,22 @@ BOUNDS = {
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that describe single runs."""
     group = parser.add_argument_group("single runs", "several values of a flag make several runs; in brackets what is used unless told")
-    group.add_argument("--corpus", metavar="NAME", help=f"one of {', '.join(data.names())}")
+    published = [name for name in data.names() if not texts.NAME.fullmatch(name)]
+    group.add_argument("--corpus", metavar="NAME|FILE", help=f"a UTF-8 text file of your own, or one of {', '.join(published)}")
+    group.add_argument("--level", choices=texts.PREFIXES, help="what a text file is cut into (character)")
     models = group.add_mutually_exclusive_group()
-    models.add_argument("--model", nargs="+", choices=[*PRESETS, *kinds.own_files()])
+    models.add_argument("--model", nargs="+", choices=[*PRESETS, *kinds.own_files()], help="one of the study, or of tinylm/architectures")
     architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
     models.add_argument(
         "--recipe", choices=architectures, help="the best known model and training for the --budget; only --seed goes with it"
     )
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
-        bounds.add_argument(flag, dest=field, nargs="+", **(NUMBER | {"metavar": "FLOPS"} if flag == "--budget" else NUMBER), help=text)
+        bounds.add_argument(flag, dest=field, nargs="+", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text)
+    quick = f"about a minute: --budget {short(QUICK['train.flops'][0])}, --recipe {QUICK['recipe']} unless --model is said, --corpus "
+    bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK['corpus']} unless another is")
     for field, (flag, options, text) in FLAGS.items():
-        group.add_argument(flag, dest=field, nargs="+", **options, help=text)
+        group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", **options, help=text)
     group.add_argument(
         "--set",
         nargs="+",
@@ -109,18 +126,53 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def given(args: argparse.Namespace) -> list[str]:
     """The flags of single runs that were used, as the user writes them."""
     flags = {field: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()} | {
-        name: f"--{name}" for name in ("corpus", "model", "recipe", "set")
+        name: f"--{name}" for name in ("corpus", "level", "model", "recipe", "set")
     }
-    return [flag for field, flag in flags.items() if getattr(args, field)]
+    return ["--quick"] * args.quick + [flag for field, flag in flags.items() if getattr(args, field)]
 
 
+def spelt_out(args: argparse.Namespace) -> argparse.Namespace:
+    """The arguments with all that --quick stands for."""
+    if not args.quick:
+        return args
+    said = {name: value for name, value in vars(args).items() if value}
+    unsaid = {name: value for name, value in QUICK.items() if not (name == "recipe" and args.model)}
+    return argparse.Namespace(**vars(args) | unsaid | said)
+
+
+def _corpus(wanted: str, level: str | None) -> str:
+    """The name of the corpus that is meant; a text file becomes one."""
+    path = Path(wanted).expanduser()
+    if wanted in data.names() or texts.NAME.fullmatch(wanted):
+        if level:
+            raise UsageError(f"--level is for a text file; {wanted} is a corpus of {data.info(wanted).level}s")
+        return wanted
+    if not path.exists():
+        raise UsageError(f"{wanted!r} is neither a text file nor a corpus; name a file, or one of {', '.join(data.names())}")
+    return texts.add(path, level or "character")
+
+
+@contextlib.contextmanager
+def _in_users_words() -> Iterator[None]:
+    """A mistake in a config is told in flags, without the names of classes."""
+    try:
+        yield
+    except FieldError as error:
+        owner, name, problem = error.args
+        field = f"{'train' if owner == TrainConfig.__name__ else 'model'}.{name}"
+        flag = "--seed" if name == "seed" else (FLAGS | BOUNDS).get(field, [f"--set {field}"])[0]
+        raise UsageError(f"{flag}: {problem}" if name else problem) from error
+
+
+@_in_users_words()
 def planned(args: argparse.Namespace) -> list[Planned]:
-    """The runs that the flags describe, named by the model and what differs among them."""
+    """The runs that the flags describe, named by the model and what differs among them; a text file becomes a corpus."""
+    args = spelt_out(args)
     if not args.corpus or not (args.model or args.recipe):
-        raise UsageError("a single run needs --corpus, and --model or --recipe")
-    data.info(args.corpus)  # raises for an unknown name
+        raise UsageError("a single run needs --corpus, and --model or --recipe; or --quick, which stands for all that is left out")
+    corpus = _corpus(args.corpus, args.level)
     if args.recipe:
-        return _recipes(args)
+        return _recipes(args, corpus)
     axes = {field: values for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
     axes |= {field: [value] for field, value in map(_assignment, args.set)}
     runs = []
@@ -129,20 +181,20 @@ def planned(args: argparse.Namespace) -> list[Planned]:
         for values in itertools.product(*axes.values()):
             fields = dict(zip(axes, values, strict=True))
             varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(axes[name]) > 1]
-            spec = spec_from_dict({"corpus": args.corpus, "seed": seed} | _settings(preset, fields))
+            spec = spec_from_dict({"corpus": corpus, "seed": seed} | _settings(preset, fields))
             runs.append(Planned(SECTION, " ".join([model, *varied]), spec))
     return runs
 
 
-def _recipes(args: argparse.Namespace) -> list[Planned]:
+def _recipes(args: argparse.Namespace, corpus: str) -> list[Planned]:
     """The recipe's runs: one for each budget and seed."""
-    allowed = {"--corpus", "--recipe", BOUNDS["train.flops"][0]}
+    allowed = {"--quick", "--corpus", "--level", "--recipe", BOUNDS["train.flops"][0]}
     if extra := [flag for flag in given(args) if flag not in allowed]:
         raise UsageError(f"--recipe says all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
     budgets = getattr(args, "train.flops")
     if not budgets:
         raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
-    specs = [recipes.recipe(args.recipe, args.corpus, flops) for flops in budgets]
+    specs = [recipes.recipe(args.recipe, corpus, flops) for flops in budgets]
     return [Planned(SECTION, f"{args.recipe} recipe", replace(spec, seed=seed)) for seed in args.seeds or [0] for spec in specs]
 
 

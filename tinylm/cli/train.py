@@ -1,17 +1,18 @@
 """`train`: add what the study lacks, or run a few single runs. The one subcommand that loads torch."""
 
 import argparse
+import json
 import shlex
 import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm import bundle, data, paths, pretrained, study
+from tinylm import bundle, data, paths, pretrained, scoring, study, texts
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
@@ -29,7 +30,7 @@ from tinylm.cli.common import (
     table,
     whole,
 )
-from tinylm.config import RunSpec
+from tinylm.config import NgramConfig, RunSpec
 from tinylm.ledger import Ledger, RunRecord
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
@@ -41,8 +42,14 @@ EXAMPLES = """
   python -m tinylm train --run Transformer@0 RoPE@1                recorded or not, for the sake of their weights
   python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
   python -m tinylm train --corpus tiny_shakespeare --recipe transformer --budget 1e12
+  python -m tinylm train --quick                                   a first try: the same in short
+  python -m tinylm train --quick --corpus my.txt                   the same on a text of your own
+  python -m tinylm train --corpus my.txt --level word --model transformer --loss-at all --budget 1e12 --json
   python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
   python -m tinylm train --corpus grammar-char --model mlp lstm --budget 1e12 --tensorboard out/tensorboard
+a text file is cut by position: train, then valid and test with a twentieth of its characters each, at most 100,000; words
+are what stands between blanks, and those that train has once are <unk>; the corpus is named after its content, so the file
+may move, and a changed one is another corpus
 exit code: 0 when nothing is left, 1 when runs are left or one diverged or failed"""
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach a step where they save
 
@@ -68,34 +75,72 @@ def add(commands: Any) -> None:
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(cuda where there is one)")
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
     group.add_argument("--data-dir", type=Path, metavar="DIR", help="the folder above the corpora's folders")
+    group.add_argument("--json", action="store_true", help="print the outcome of every run as JSON, and all else on stderr")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train what the arguments ask for and is not recorded; 0 when all of it is."""
+    with redirect_stdout(sys.stderr) if args.json else nullcontext():
+        planned, records, left = _carry_out(args)
+    if args.json:
+        print(json.dumps({"runs": [_facts(run, records.get(run.spec.key)) for run in planned], "left": len(left)}, indent=1))
+    failed = not args.missing and any(record.status != "done" for record in records.values())
+    return 1 if left or failed else 0
+
+
+def _carry_out(args: argparse.Namespace) -> tuple[list[Planned], dict[str, RunRecord], list[Planned]]:
+    """The runs asked for, the records there are of them at the end, and the runs that are left."""
     found = read_ledger()
     runs, folder = _asked_for(args, found)
     planned = distinct(runs, lambda run: run.spec.key)
     if args.data_dir is not None and not args.data_dir.is_dir():
         raise UsageError(f"--data-dir {args.data_dir} is not a folder")
-    known = [run for run in planned if not args.named or (paths.WEIGHTS / f"{run.spec.key}.safetensors").is_file()]
+    known = [run for run in planned if not args.named or _weights(run.spec)]
     records = {run.spec.key: record for run in known if (record := found.find(run.spec)) is not None}
     wanted = [run for run in planned if run.spec.key not in records]
     _pack(args.out, planned, records)  # before any training: is the file writable?
-    flops = sum(cost(run.spec).flops for run in wanted)  # raises for a run that cannot be
+    flops = sum(_checked_cost(run.spec) for run in wanted)
     print(f"{len(planned)} runs, {len(records)} recorded, {len(wanted)} to train: {short(flops)} FLOPs", flush=True)
     if not args.missing:
         print("\n".join(f"{run.name} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
-    if args.recipe:
+    if recipe := specs.spelt_out(args).recipe:
         budgets = distinct([run.spec for run in planned], lambda spec: spec.train.flops)
-        print("\n".join(_expected(args.recipe, spec, found) for spec in budgets), flush=True)
+        print("\n".join(_expected(recipe, spec, found) for spec in budgets), flush=True)
     left = _train(wanted, planned, records, folder, args) if wanted else []
     if not args.missing:
         rows = [outcome(run.name, records[run.spec.key]) for run in planned if run.spec.key in records]
         print(table(OUTCOME, rows) if rows else "no run was finished")
     if left:
         print(f"{len(left)} runs are left; continue with: {args.command_line}")
-    failed = not args.missing and any(record.status != "done" for record in records.values())
-    return 1 if left or failed else 0
+    elif not args.missing and (weights := _weights(planned[0].spec)):
+        print(f"let it write with: python -m tinylm generate --model {weights.stem} --prompt TEXT")
+    return planned, records, left
+
+
+def _checked_cost(spec: RunSpec) -> int:
+    """The FLOPs of a run; raises for one that cannot be trained, or could not be scored in the end."""
+    flops = cost(spec).flops
+    if not isinstance(spec.model, NgramConfig):
+        scoring.check_scoring(spec, data.info(spec.corpus).n_tokens)
+    return flops
+
+
+def _facts(run: Planned, record: RunRecord | None) -> dict[str, Any]:
+    """A run and its outcome as JSON values; `status` is that of its record, or `left`."""
+    spec, weights = run.spec, _weights(run.spec)
+    facts = {"name": run.name, "corpus": spec.corpus, "model": spec.model.kind, "seed": spec.seed, "key": spec.key}
+    facts |= {"weights": relative(weights) if weights else None, "status": record.status if record else "left"}
+    if record is None:
+        return facts
+    costs = {name: getattr(record, name) for name in ("n_params", "steps", "flops", "seconds")}
+    valid, test = record.valid, record.test
+    return facts | costs | {"valid_nll": valid and valid.nll, "test_nll": test and test.nll, "test_se": test and test.se}
+
+
+def _weights(spec: RunSpec) -> Path | None:
+    """The weights file of a run, where it is here."""
+    path = paths.WEIGHTS / f"{spec.key}.safetensors"
+    return path if path.is_file() else None
 
 
 def _asked_for(args: argparse.Namespace, found: Ledger) -> tuple[list[Planned], Path]:
@@ -127,8 +172,15 @@ def _single_runs(args: argparse.Namespace) -> list[Planned]:
     if args.profile or args.section:
         raise UsageError("--profile and --section go with --missing")
     if not specs.given(args):
-        raise UsageError("say what to train: --missing for what the study lacks, or --corpus and --model (or --recipe) for a single run")
-    return specs.planned(args)
+        raise UsageError(
+            "say what to train: --quick for a first try, --missing for what the study lacks, or a --corpus with --model or --recipe"
+        )
+    planned = specs.planned(args)
+    about = data.info(planned[0].spec.corpus)
+    if texts.NAME.fullmatch(about.name):
+        sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
+        print(f"corpus {about.name}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
+    return planned
 
 
 def _pack(file: Path | None, planned: Sequence[Planned], records: dict[str, RunRecord]) -> None:

@@ -23,7 +23,7 @@ class Budget(Panel):
 
     def __init__(self, corpus: str = "") -> None:
         self._results = labels.named(read_records().values(), study.names())
-        corpora = [name for name in data.names() if recipes.architectures(data.info(name).level)]
+        corpora = [name for name in data.names() if recipes.architectures(data.info(name).level) and recipes.is_long_enough(name)]
         self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else corpora[0])
         slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
         self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)

@@ -4,11 +4,13 @@ from tinylm import paths
 from tinylm.__main__ import main
 
 FOLDERS = {
+    "OUT": "out",
     "LEDGER": "docs/ledger",
     "LOCAL_LEDGER": "out/ledger",
     "CHECKPOINTS": "out/checkpoints",
     "WEIGHTS": "out/weights",
     "PRETRAINED": "tinylm/pretrained",
+    "TEXTS": "out/texts",
 }
 
 

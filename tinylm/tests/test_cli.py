@@ -25,6 +25,7 @@ COMMANDS = [
     "ledger import",
     "ledger check",
     "ledger show",
+    "bench",
     "status",
     "download",
 ]
@@ -41,7 +42,7 @@ ONE = "--corpus grammar-char --model transformer"
 MISTAKES = {
     "": "arguments are required: COMMAND",
     "tarin": "invalid choice: 'tarin'",
-    "train": "say what to train: --missing",
+    "train": "say what to train: --quick for a first try, --missing",
     "train --missing --profile fast": "unknown profile 'fast'; choose one of full",
     "train --missing --section ropes": "unknown section 'ropes'; choose one of control",
     "train --missing --section rope --seeds 9": "no planned run has seed 9; choose from 0 1 2 3 4",
@@ -59,7 +60,7 @@ MISTAKES = {
     "train --corpus grammar-char --recipe transformer": "--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13",
     "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "--recipe says all but corpus, budget and seed; leave out --lr",
     "train --corpus grammar-word --recipe mlp --budget 1e10": "no recipe of 'mlp' for a corpus of words",
-    "train --corpus shakespeare --model mlp": "unknown corpus 'shakespeare'; choose one of tiny_shakespeare",
+    "train --corpus shakespeare --model mlp": "'shakespeare' is neither a text file nor a corpus; name a file, or one of tiny_shakespeare",
     "train --corpus grammar-char --model rnn": "invalid choice: 'rnn'",
     f"train {ONE} --section rope": "--profile and --section go with --missing",
     f"train {ONE} --heads 3": "n_head=3 does not divide d_model=128; choose a divisor",
@@ -72,21 +73,28 @@ MISTAKES = {
     f"train {ONE} --layers -1": "must not be negative",
     f"train {ONE} --context-length 0": "context_length must be at least 1",
     f"train {ONE} --context-length 200000": "longer than the 200,000 training tokens",
-    f"train {ONE} --steps 0": "set exactly one of steps, epochs and flops above zero",
+    f"train {ONE} --steps 0": "argument --steps: '0' is not a whole number from 1 up",
+    f"train {ONE} --set train.steps=0": "set exactly one of steps, epochs and flops above zero",
+    "train --budget 0.5": "argument --budget: '0.5' is not a whole number from 1 up",
+    f"train {ONE} --budget 1e99 --quick": "argument --quick: not allowed with argument --budget",
+    f"train --quick --corpus grammar-char --seed {2**63}": "error: seed must be below 2**63",
+    "train --missing --quick": "--quick describes a single run and does not go with --missing",
+    "train --quick --corpus grammar-char --level word": "--level is for a text file; grammar-char is a corpus of characters",
+    "train --quick --corpus text-0123456789ab": "the text of text-0123456789ab is not in",
     f"train {ONE} --steps 5 --epochs 2": "not allowed with argument",
     f"train {ONE} --budget 1e3": "a budget of 1e+03 FLOPs is too small for one step",
-    f"train {ONE} --budget inf": "needs a finite",
+    f"train {ONE} --budget inf": "argument --budget: 'inf' is not a whole number",
     f"train {ONE} --lr nan": "needs a finite",
     f"train {ONE} --loss-at first": "invalid choice: 'first'",
     f"train {ONE} --set norm=rms": "--set norm=rms: write model.FIELD=VALUE",
     f"train {ONE} --set model.norm": "--set model.norm: write model.FIELD=VALUE",
     f"train {ONE} --set model.norm=batch": "unknown value 'batch'; choose one of layer, rms",
-    f"train {ONE} --set model.colour=red": "TransformerConfig has no field colour",
-    f"train {ONE} --set model.d_model=wide": "d_model: needs a whole number",
+    f"train {ONE} --set model.colour=red": "--set model.colour: transformer has no such field",
+    f"train {ONE} --set model.d_model=wide": "--d-model: needs a whole number",
     "train --corpus grammar-char --model mlp --hidden-widths 8,x": "argument --hidden-widths: 'x' is not a number",
     "train --corpus grammar-char --model mlp --hidden-widths 8,8": "hidden_widths is for widths that differ",
     "train --corpus grammar-char --model linear --set model.embedding_init=identity": "needs d_model=",
-    "train --corpus grammar-char --model linear --heads 2": "LinearConfig has no field n_head",
+    "train --corpus grammar-char --model linear --heads 2": "--heads: linear has no such field; its fields are context_length",
     "train --run Transformer --seeds 1": "write the seed as NAME@SEED",
     "train --run Transfomer": "no run is called 'Transfomer'",
     "flops --corpus ptb": "a single run needs --corpus, and --model or --recipe",
@@ -238,6 +246,11 @@ def test_check_names_broken_and_stale(call, home):
     assert "docs/ledger/rope/renamed-s0-x.json: broken: its name should be" in out
     assert "stale: made by last-0 adam-0" in out and "another text" in out
     assert call(f"ledger check {paths.LOCAL_LEDGER}")[1].splitlines()[-1] == "1 records, 1 broken, 0 stale"
+    code, out, _ = call("ledger check --json")
+    found = json.loads(out)
+    problems = found.pop("problems")
+    assert code == 1 and found == {"records": 6, "broken": 4, "stale": 1} and len(problems) == 5
+    assert problems["docs/ledger/rope/renamed-s0-x.json"].startswith("broken: its name should be")
 
 
 def test_show(call):
@@ -247,10 +260,15 @@ def test_show(call):
     assert "3.2500 +- 0.0500" in out and "model.d_hidden = 8" in out and made(3).spec.key in out
     ledger.write(made(4), paths.LOCAL_LEDGER)
     assert "2 records have a key" in call(["ledger", "show", ""])[2]
+    assert call(f"ledger show {made(3).spec.key} --json")[1] == path.read_text()
 
 
 def test_download(call, monkeypatch, home):
     assert "grammar-char" in call("download --list")[1]
+    (found,) = json.loads(call("download --list --json grammar-char")[1])
+    assert (found["corpus"], found["vocab_size"], found["state"]) == ("grammar-char", 35, "generated")
+    assert set(found["n_tokens"]) == set(data.SPLITS)
+    assert call("download --json")[2] == "error: --json goes with --list\n"
     fetched = []
     monkeypatch.setattr("tinylm.download.download", lambda name: fetched.append(name) or home / "datasets" / name)
     assert call("download grammar-word ptb-eos") == (

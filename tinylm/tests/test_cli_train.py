@@ -1,5 +1,6 @@
 """`train` from the command line: with a stand-in for the sweep, and once for real."""
 
+import json
 import shlex
 import signal
 
@@ -102,6 +103,19 @@ def test_an_lstm_with_muon_from_the_command_line(call, trained):
     spec = trained.calls[0][0][0].spec
     assert spec.model == LSTMConfig(n_layer=1, d_model=8, d_embedding=6, output_dropout=0.3)
     assert (spec.train.optimizer, spec.train.adam_lr, spec.train.average) == ("muon", 2e-3, "ema")
+
+
+def test_json_says_what_is_done_and_what_is_left(call, trained):
+    trained.limit = 1
+    line = "train --corpus grammar-char --model mlp --steps 5 --seeds 0 1 --json"
+    code, out, err = call(line)
+    (done, left) = json.loads(out)["runs"]
+    assert code == 1 and json.loads(out)["left"] == 1 and "1 runs are left; continue with: " in err
+    assert (done["status"], done["test_nll"], done["weights"], left["status"]) == ("done", 3.25, None, "left")
+    assert set(left) < set(done) and done["key"] != left["key"]
+    trained.fields = {"status": "diverged", "valid": None, "test": None}
+    code, out, _ = call(line)
+    assert code == 1 and json.loads(out)["runs"][1]["status"] == "diverged" and json.loads(out)["runs"][1]["test_nll"] is None
 
 
 def test_a_diverged_single_run_is_a_failure(call, trained):

@@ -10,6 +10,7 @@ from specs import feedforward_configs, lstm_configs, transformer_configs
 
 from tinylm.config import (
     ConfigError,
+    FieldError,
     LinearConfig,
     LSTMConfig,
     MLPConfig,
@@ -218,10 +219,17 @@ def test_an_ngram_reads_one_token_less_than_its_order(order):
 def test_an_unknown_field_is_named_with_the_known_ones(part, owner):
     written = to_dict(SPEC)
     written[part]["learning_rate"] = 1
-    with pytest.raises(ConfigError, match=rf"{owner} has no field learning_rate; its fields are .*"):
+    with pytest.raises(ConfigError, match=rf"{owner}.learning_rate: \w+ has no such field; its fields are .*"):
         spec_from_dict(written)
-    with pytest.raises(ConfigError, match="RunSpec has no field colour"):
+    with pytest.raises(ConfigError, match="RunSpec.colour: RunSpec has no such field"):
         spec_from_dict(to_dict(SPEC) | {"colour": "red"})
+
+
+def test_a_worker_can_hand_on_what_is_wrong_with_a_field():
+    with pytest.raises(FieldError) as wrong:
+        TrainConfig(steps=0.5)
+    assert str(wrong.value) == "TrainConfig.steps: needs a whole number, got 0.5"
+    assert str(type(wrong.value)(*wrong.value.args)) == str(wrong.value)  # which is how it crosses processes
 
 
 @pytest.mark.parametrize("model", [{}, {"kind": "mamba"}, {"kind": ""}])

@@ -156,7 +156,7 @@ def test_what_cannot_be_had_says_where_it_looked(place):
         (None, r"valid\.txt is missing"),
         ("", r"valid\.txt is empty, expected 4 bytes"),
         ("a ", r"valid\.txt is truncated: expected 4 bytes, sha256 .* found 2 bytes, sha256"),
-        ("a d\n", r"valid\.txt is not the published file"),
+        ("a d\n", r"valid\.txt is another text"),
         (b"a \xff\n", r"valid\.txt is not UTF-8"),
     ],
 )
@@ -180,7 +180,7 @@ def test_a_damaged_text_is_found_behind_a_whole_cache(place):
     folder = install(place / "mine")
     data.load("small", folder)
     (folder / "small" / "test.txt").write_text("a\n")
-    with pytest.raises(DataError, match=r"test\.txt is not the published file"):
+    with pytest.raises(DataError, match=r"test\.txt is another text"):
         data.load("small", folder)
 
 

@@ -19,6 +19,7 @@ LAYERS = [
     ["kinds"],
     [
         "download",
+        "folders",
         "grammar",
         "ladder",
         "models",
@@ -33,6 +34,7 @@ LAYERS = [
         "versions",
     ],
     ["ledger", "vocabulary"],
+    ["texts"],
     ["data"],
     ["corpus_stats", "flops", "recipes", "scoring"],
     ["averaging", "batches", "cpu", "evaluate", "checkpoint", "counts", "study"],

@@ -23,7 +23,7 @@ def test_the_scored_range_lies_in_the_split_after_a_full_context(context, start,
 
 
 def test_errors_name_the_mend():
-    with pytest.raises(ConfigError, match="markov has 8 tokens and scoring starts at token 8; lower it"):
+    with pytest.raises(ConfigError, match="markov has 8 tokens and scoring starts at token 8; take a longer text, or lower"):
         scored_range(spec(), 8)
     with pytest.raises(ConfigError, match="eval_start=7 leaves the first window short of its 8 tokens; raise it"):
         scored_range(spec(eval_start=7), 100)

@@ -1,0 +1,130 @@
+"""A text of one's own from file to continuation, through the command line."""
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import commandline
+import pytest
+
+from tinylm import paths, sweep, texts
+from tinylm.cli import specs
+from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.train import Interrupted
+
+TEXT = "".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(400))
+TINY = "--model transformer --layers 1 --d-model 8 --heads 2 --context-length 8 --steps 12 --eval-tokens 50"
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the code with a run on `my.txt`, trained by a process of its own and its workers; what that printed as JSON."""
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copytree(paths.ROOT / "tinylm", folder / "tinylm", ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    (folder / "datasets").mkdir()
+    shutil.copy(paths.ROOT / "datasets" / "manifest.json", folder / "datasets")
+    (folder / "my.txt").write_text(TEXT, encoding="utf-8")
+    line = [sys.executable, "-m", "tinylm", *f"train --corpus my.txt {TINY} --device cpu --json".split()]
+    done = subprocess.run(line, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=250)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+@pytest.fixture
+def run(copy, monkeypatch):
+    """The trained run, with its copy for a home."""
+    folder, done = copy
+    monkeypatch.chdir(commandline.move_home(monkeypatch, folder))
+    return json.loads(done.stdout)["runs"][0]
+
+
+def test_train_says_what_came_out(run, copy):
+    found = json.loads(copy[1].stdout)
+    assert found["left"] == 0 and len(found["runs"]) == 1
+    assert (run["status"], run["steps"], run["model"], run["seed"]) == ("done", 12, "transformer", 0)
+    assert run["weights"] == f"out/weights/{run['key']}.safetensors" and (paths.ROOT / run["weights"]).is_file()
+    assert all(isinstance(run[name], float) for name in ("valid_nll", "test_nll", "test_se", "seconds"))
+    assert f"corpus {run['corpus']}: 19 distinct characters; train " in copy[1].stderr
+    assert f"let it write with: python -m tinylm generate --model {run['key']}" in copy[1].stderr
+
+
+def test_the_file_may_move(run, call, monkeypatch):
+    moved = paths.ROOT / "moved.md"
+    (paths.ROOT / "my.txt").rename(moved)
+    try:
+        code, out, _ = call(f"train --corpus {moved} {TINY}")
+        assert code == 0 and "1 runs, 1 recorded, 0 to train" in out
+        assert "1 recorded, 0 to train" in call(f"train --corpus {run['corpus']} {TINY}")[1]
+        assert "1 recorded, 0 to train" in call(f"train --run {run['key']}")[1]
+        assert call(f"generate --model {run['key']} --prompt 1 --length 20")[0] == 0
+        for split in ("valid", "test"):
+            found = json.loads(call(f"evaluate --model {run['key']} --split {split} --json")[1])
+            assert found["nll"] == pytest.approx(found["record_nll"], rel=1e-6) == pytest.approx(run[f"{split}_nll"], rel=1e-6)
+        assert call(f"evaluate --model {run['key']} --file {moved}")[0] == 0
+        monkeypatch.setattr("sys.stdin", io.StringIO("1 and\n"))
+        assert call(f"chat --model {run['key']} --length 5")[1].startswith("1 and")
+        assert "from my.txt" in call("download --list")[1]
+    finally:
+        moved.rename(paths.ROOT / "my.txt")
+
+
+def test_a_changed_file_is_another_corpus(run, call):
+    (paths.ROOT / "changed.txt").write_text(TEXT.replace("7", "8"), encoding="utf-8")
+    (other,) = json.loads(call(f"flops --corpus changed.txt {TINY} --json")[1])
+    (same,) = json.loads(call(f"flops --corpus my.txt {TINY} --json")[1])
+    assert same["key"] == run["key"] != other["key"] and same["corpus"] != other["corpus"]
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(home):
+    (home / "my.txt").write_text(TEXT, encoding="utf-8")
+    model = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=8, d_ff=8)
+    spec = RunSpec(corpus=texts.add(home / "my.txt", "word"), model=model, train=TrainConfig(steps=70, eval_tokens=50))
+    settings = [sweep.Settings(checkpoints=home / name, weights=home / name / "weights") for name in ("stopped", "straight")]
+    with pytest.raises(Interrupted, match=r"stopped at step \d+ of 70"):
+        sweep.run_one(spec, settings[0], lambda progress: None, lambda: True)
+    (home / "my.txt").unlink()
+    records = [sweep.run_one(spec, each, lambda progress: None, lambda: False) for each in settings]
+    assert records[0].test == records[1].test and records[0].corpus_sha256 == records[1].corpus_sha256
+
+
+MISTAKES = {
+    "--corpus absent.txt": "'absent.txt' is neither a text file nor a corpus; name a file, or one of tiny_shakespeare",
+    "--corpus folder": "cannot read folder: Is a directory; name a text file",
+    "--corpus binary.txt": "binary.txt is not UTF-8 (byte 1); name a text file, or save it as UTF-8",
+    "--corpus empty.txt": "empty.txt is empty; name a file with a text in it",
+    "--corpus short.txt": "short.txt is too short",
+    "--corpus brief.txt": "is too short for a recipe: its least split has 18 tokens, 256 are context only; take a longer text",
+    "--corpus brief.txt --model mlp": "has 19 tokens and scoring starts at token 128; take a longer text, or lower",
+    "--corpus brief.txt --level words": "invalid choice: 'words'",
+}
+
+
+@pytest.mark.parametrize("command", ["train", "flops"])
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_clear_message(call, home, monkeypatch, command, line):
+    if command == "flops" and "--model" in line:
+        return  # counted without scoring
+    monkeypatch.chdir(home)
+    (home / "folder").mkdir()
+    for name, content in {"binary": b"a\xff\n", "empty": b"", "short": b"a cat", "brief": TEXT[:400].encode()}.items():
+        (home / f"{name}.txt").write_bytes(content)
+    code, _, err = call(f"{command} {line} --quick")
+    assert code == 2 and MISTAKES[line] in err and "Traceback" not in err and "error: " in err.splitlines()[-1]
+
+
+def test_quick_is_a_recipe_at_a_budget(call, home, monkeypatch):
+    monkeypatch.chdir(home)
+    (home / "my.txt").write_text(TEXT, encoding="utf-8")
+    budget = specs.QUICK["train.flops"][0]
+
+    def keys(line):
+        return [row["key"] for row in json.loads(call(f"flops --json {line}")[1])]
+
+    assert keys("--quick") == keys(f"--corpus tiny_shakespeare --recipe transformer --budget {budget}")
+    assert keys("--quick --corpus my.txt") == keys(f"--corpus my.txt --recipe transformer --budget {budget}")
+    assert keys("--quick --corpus my.txt --recipe mlp") == keys(f"--corpus my.txt --recipe mlp --budget {budget}")
+    assert keys("--quick --corpus my.txt --model mlp --d-model 8") == keys(f"--corpus my.txt --model mlp --d-model 8 --budget {budget}")
+    assert keys("--corpus my.txt --model mlp --context-lengths 4 8") == keys("--corpus my.txt --model mlp --context-length 4 8")

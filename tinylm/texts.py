@@ -1,0 +1,129 @@
+"""Texts of one's own: a file becomes a corpus of three splits in out/texts, named after what it holds and not after its path."""
+
+import hashlib
+import json
+import re
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tinylm import folders, paths
+from tinylm.download import DataError
+from tinylm.grammar import EOS, SPLITS
+from tinylm.vocabulary import UNK, collected, tokenise
+
+ABOUT = "about.json"
+NAME = re.compile(r"text-(words-)?[0-9a-f]{12}")
+PREFIXES = {"character": "text-", "word": "text-words-"}  # a new way to cut or to replace words needs new ones
+HELD_OUT_PART, HELD_OUT_MOST = 20, 100_000  # valid and test: a twentieth of the characters each; more than that many only cost time
+LONGEST_WORD = 100  # characters within which a cut looks for the end of the word it falls in
+MOST_TOKENS = 65_535  # distinct ones: ids are uint16
+LEAST_COUNT = 2  # a word that train has once says what an unknown one is like
+
+
+def names() -> list[str]:
+    """The corpora made of own texts so far."""
+    return sorted(path.parent.name for path in paths.TEXTS.glob(f"*/{ABOUT}") if NAME.fullmatch(path.parent.name))
+
+
+def about(name: str) -> dict[str, Any] | None:
+    """What the manifest says of a published corpus, for an own text; None for any other name, DataError for a text that is not here.
+
+    `title` is the name of the file it came from, `splits` have file, bytes and sha256.
+    """
+    if not NAME.fullmatch(name):
+        return None
+    try:
+        return json.loads((paths.TEXTS / name / ABOUT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise DataError(f"the text of {name} is not in {paths.TEXTS}; {mend(name)}") from None
+
+
+def mend(name: str) -> str:
+    """How an own text that is missing or damaged comes back."""
+    level = next(level for level, prefix in reversed(PREFIXES.items()) if name.startswith(prefix))
+    return f"remove {paths.TEXTS / name} if it is there, and train with --corpus FILE --level {level}, where FILE is that text"
+
+
+def read(path: Path) -> str:
+    """The text of a UTF-8 file, without byte order mark and with line ends as one newline; DataError for anything else."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}; name a text file") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8 (byte {error.start:,}); name a text file, or save it as UTF-8") from error
+    if "\0" in text:
+        raise DataError(f"{path} is not a text, it has NUL characters; name a text file, or save it as UTF-8")
+    if not text or text.isspace():
+        raise DataError(f"{path} is empty; name a file with a text in it")
+    return text
+
+
+def add(path: Path, level: str) -> str:
+    """Make a corpus of a text file, read by `character` or `word`, unless it is one already, and return its name.
+
+    The same text gives the same name wherever it lies. Raises DataError for what is no text, is too short or has too many characters.
+    """
+    text = read(path)
+    name = PREFIXES[level] + hashlib.sha256(text.encode()).hexdigest()[:12]
+    if not (paths.TEXTS / name / ABOUT).is_file():
+        parts = cut(text) if level == "character" else _rare_replaced(cut(text))
+        _write(paths.TEXTS / name, parts, {"title": path.name} | _sizes(parts, level, path))
+    return name
+
+
+def cut(text: str) -> dict[str, str]:
+    """The splits of a text by position: its end is test, what comes before that valid, the rest train.
+
+    Valid and test have a twentieth of the characters each, 100,000 at most; a cut within a word moves to its end.
+    """
+    size = min(len(text) // HELD_OUT_PART, HELD_OUT_MOST)
+    start, stop = (_word_end(text, len(text) - n * size) for n in (2, 1))
+    return {"train": text[:start], "valid": text[start:stop], "test": text[stop:]}
+
+
+def _word_end(text: str, at: int) -> int:
+    found = re.compile(r"\s").search(text, at, at + LONGEST_WORD)
+    return found.end() if found else at
+
+
+def _rare_replaced(parts: dict[str, str]) -> dict[str, str]:
+    """The splits with <unk> for each word that train has less than twice, or that is not among its commonest."""
+    counts = Counter(parts["train"].split())
+    commonest = sorted((word for word, n in counts.items() if n >= LEAST_COUNT), key=lambda word: (-counts[word], word))
+    known = set(commonest[: MOST_TOKENS - 2])  # the two are <unk> and <eos>
+
+    def replaced(line: str) -> str:
+        return " ".join(word if word in known else UNK for word in line.split())
+
+    return {split: "\n".join(map(replaced, part.split("\n"))) for split, part in parts.items()}
+
+
+def _sizes(parts: dict[str, str], level: str, path: Path) -> dict[str, Any]:
+    """Level, line end, and the sizes of vocabulary and splits; DataError where they are too small or too large."""
+    eos = level == "word"
+    vocab = collected(parts, level, eos)
+    n_tokens = {split: len(tokenise(parts[split], level, eos)) for split in SPLITS}
+    if not all(n_tokens.values()):
+        raise DataError(f"{path} is too short: valid and test, a twentieth of it each, would be empty; take a longer text")
+    if level == "word" and not set(vocab) - {UNK, EOS}:
+        raise DataError(f"{path} has no word twice; take a longer text, or train on its characters with --level character")
+    if len(vocab) > MOST_TOKENS:
+        raise DataError(f"{path} has {len(vocab):,} distinct characters, more than {MOST_TOKENS:,}; replace the rare ones")
+    return {"level": level, "line_end": EOS if eos else "", "vocab_size": len(vocab), "n_tokens": n_tokens}
+
+
+def _write(folder: Path, parts: dict[str, str], facts: dict[str, Any]) -> None:
+    try:
+        with folders.fresh(folder) as fresh:
+            splits = {split: _written(fresh / f"{split}.txt", part.encode()) for split, part in parts.items()}
+            (fresh / ABOUT).write_text(json.dumps(facts | {"splits": splits}, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        if not (folder / ABOUT).is_file():  # else another process was faster
+            raise DataError(f"cannot write {folder}: {error.strerror}; make the folder writable or free some space") from error
+
+
+def _written(path: Path, content: bytes) -> dict[str, Any]:
+    path.write_bytes(content)
+    return {"file": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
