@@ -1,9 +1,13 @@
 """The README's tables, generated from the ledger between markers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from tinylm import fits, ledger, paths, stated, study, tables, timings
+import numpy as np
+
+from tinylm import data, fits, ledger, paths, stated, study, tables, timings
 from tinylm.config import NgramConfig, TinylmError
+from tinylm.formats import perplexity
 from tinylm.results import Result
 
 REPRODUCED = ("architectures", "sweeps", "rope", "words")
@@ -16,7 +20,9 @@ class ReadmeError(TinylmError):
 def update(path: Path) -> None:
     """Replace what stands between the markers by today's tables; leaves an unchanged file alone."""
     text = path.read_text(encoding="utf-8")
-    new = _filled(_filled(text, "results", results_table(), path), "bench", timings.markdown(timings.recorded()), path)
+    new = text
+    for name, table in (("results", results_table()), ("bought", bought_table()), ("bench", timings.markdown(timings.recorded()))):
+        new = _filled(new, name, table, path)
     if new != text:
         ledger.write_text(path, new)
 
@@ -30,8 +36,9 @@ def _filled(text: str, name: str, table: str, path: Path) -> str:
 
 def results_table() -> str:
     """One Markdown row per reproduced run of the study, and the best counts of the same tokens, from the ledger."""
-    found = ledger.Ledger([paths.LEDGER])
-    results = [Result(run.name, record) for run in study.plan("full") if run.section in REPRODUCED and (record := found.find(run.spec))]
+    planned = _recorded(REPRODUCED)
+    texts = {result.record.spec.corpus for result in planned if stated.paper_row(result.record.spec)}
+    results = [result for result in planned if result.record.spec.corpus in texts]
     head = ["run", "study, one run", "ours: mean ± seed SD (n)", "one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     records = fits.by_name(results)
@@ -50,6 +57,37 @@ def results_table() -> str:
         "Test NLL in nats per token, on the study's slices. One more run of ours should fall with 95 % within the given distance of "
         "our mean; inside says that the study's one run does."
     )
+    return _table(caption, lines)
+
+
+def bought_table() -> str:
+    """One Markdown row per recipe trained on a whole text: size, cost, test NLL, and the best counts of the same tokens."""
+    results = _recorded(("budget", "words"))
+    counts = [result.record for result in results if isinstance(result.record.spec.model, NgramConfig)]
+    head = ["recipe: text, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts"]
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    for name, records in fits.by_name([r for r in results if r.name.startswith(f"{r.record.spec.corpus}, ")]).items():
+        nlls, by_word = [record.test.nll for record in records], data.info(records[0].spec.corpus).level == "word"
+        rival = min((r for r in counts if fits.same_tokens(r, records[0])), key=lambda record: record.valid.nll)
+        spread = f" ± {np.std(nlls, ddof=1):.4f}" if len(nlls) > 1 else ""
+        mean = float(np.mean(nlls))
+        shown = [perplexity(mean), perplexity(rival.test.nll)] if by_word else ["–", f"{rival.test.nll:.4f}"]
+        lines.append([name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
+    caption = (
+        "Whole test splits, weights as they are after training. Counts: Kneser-Ney n-grams of the same text, NLL or, on words, perplexity; "
+        "`-recast` is the same text with the speakers' names invented anew every thirty speeches."
+    )
+    return _table(caption, lines)
+
+
+def _recorded(sections: Sequence[str]) -> list[Result]:
+    """The recorded runs of some sections of the published study."""
+    found = ledger.Ledger([paths.LEDGER])
+    runs = [run for section in sections for run in study.section_plan(section, "full")]
+    return [Result(run.name, record) for run in runs if (record := found.find(run.spec))]
+
+
+def _table(caption: str, lines: list[list[str]]) -> str:
     return "\n".join([caption, "", *(f"| {' | '.join(cells)} |" for cells in lines)])
 
 

@@ -62,7 +62,7 @@ def test_the_published_figures_are_not_the_small_profiles():
 
 def test_the_readme_table_is_that_of_the_ledger():
     text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.results_table() in text, "run python run_me.py and commit the README"
+    assert readme.results_table() in text and readme.bought_table() in text, "run python run_me.py and commit the README"
 
 
 def test_a_readme_without_markers_is_refused(tmp_path):
@@ -75,7 +75,7 @@ def test_a_readme_without_markers_is_refused(tmp_path):
 
 def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
     path = tmp_path / "README.md"
-    path.write_text("".join(f"a\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nb\n" for name in ("results", "bench")))
+    path.write_text("".join(f"a\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nb\n" for name in ("results", "bought", "bench")))
     readme.update(path)
     assert "RoPE" in path.read_text()
     assert "nanoGPT" in path.read_text()
