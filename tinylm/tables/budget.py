@@ -58,7 +58,8 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
         row = {"run": name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
         row |= {"valid": f"{np.mean([r.valid.nll for r in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
         row |= {"seed SD": spread(np.std(tests, ddof=1) if len(tests) > 1 else math.nan)}
-        row |= {"perplexity": perplexity(float(np.mean(tests))) if by_word else NONE, "best counts": NONE, "test − counts, 95 %": NONE}
+        row |= {"perplexity": perplexity(float(np.mean(tests)))} if by_word else {}
+        row |= {"best counts": NONE, "test − counts, 95 %": NONE}
         if best is not None:
             gap = significance.difference(records, [best.record])
             row |= {"best counts": f"{best.record.test.nll:.4f}", "test − counts, 95 %": interval(gap.mean, *gap.interval())}

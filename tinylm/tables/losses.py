@@ -94,7 +94,7 @@ def overfitting(found: Sequence[Result]) -> pd.DataFrame:
         row |= {"study's repeat": NONE if repeat is None else signed(repeat), "counts − ours": NONE}
         if counts:
             gap, error = fits.paired_difference(counts.record, record)
-            row |= {"counts − ours": f"{signed(gap)} ± {error:.4f} ({counts.name})"}
+            row |= {"counts − ours": f"{signed(gap)} ± {error:.4f}"}
         rows.append(row)
     return pd.DataFrame(rows)
 
