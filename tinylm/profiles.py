@@ -74,10 +74,8 @@ FULL: Parameters = {
         "orders": [0, 1, 2, 3, 5],
         "seeds": [0, 1, 2, 3, 4],
         "seeds_once": [0],
-        "bought_corpora": ["ptb-eos", "wikitext-2-eos"],
-        "bought_budgets": [114_000_000_000_000, 125_000_000_000_000],
-        "bought_orders": [3, 5],
-        "bought_eval_tokens": 0,
+        "bought_corpora": ["ptb-eos", "wikitext-2-eos", "ptb-eos", "wikitext-2-eos"],
+        "bought_budgets": [114_000_000_000_000, 125_000_000_000_000, 1_000_000_000_000_000, 1_000_000_000_000_000],
     },
     "budget": {
         "corpus": "tiny_shakespeare",
@@ -89,8 +87,8 @@ FULL: Parameters = {
         "full_budget": 75_500_000_000_000,
         "architectures": ["Linear", "MLP", "Self-Attention", "Transformer", "LSTM"],
         "frontier_budgets": [100_000_000_000, 1_000_000_000_000, 10_000_000_000_000],
-        "bought_corpora": ["tiny_shakespeare-recast", "tiny_shakespeare-recast", "tiny_shakespeare"],
-        "bought_budgets": [22_000_000_000_000, 75_500_000_000_000, 75_500_000_000_000],
+        "bought_corpora": ["tiny_shakespeare-recast", "tiny_shakespeare-recast", "tiny_shakespeare", "tiny_shakespeare-recast"],
+        "bought_budgets": [22_000_000_000_000, 75_500_000_000_000, 75_500_000_000_000, 2_000_000_000_000_000],
         "orders": [4, 6],
         "eval_tokens": 0,
         "seeds": [0, 1, 2, 3, 4],
@@ -123,7 +121,7 @@ QUICK: Parameters = {
     "rope": FULL["rope"] | {"epochs": 2, "windows_per_epoch": 8_000, "eval_tokens": 4_000, "seeds": [0]},
     "words": FULL["words"]
     | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
-    | {"bought_corpora": ["ptb-eos"], "bought_budgets": [1_000_000_000_000], "bought_eval_tokens": 2_000, "seeds": [0]},
+    | {"bought_corpora": ["ptb-eos"], "bought_budgets": [1_000_000_000_000], "seeds": [0]},
     "budget": FULL["budget"]
     | {"ladder_budget": 200_000_000_000, "full_budget": 400_000_000_000, "frontier_budgets": [20_000_000_000, 100_000_000_000]}
     | {"bought_corpora": ["tiny_shakespeare-recast"], "bought_budgets": [1_000_000_000_000], "eval_tokens": 2_000, "seeds": [0]},
@@ -157,7 +155,7 @@ SMOKE: Parameters = {
     "words": FULL["words"]
     | _TINY
     | {"corpora": ["grammar-word"], "names": ["Grammar"], "n_layer": 1, "epochs": 2, "train_tokens": 2_000, "orders": [0, 1, 3]}
-    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "bought_orders": [3], "bought_eval_tokens": 500},
+    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000]},
     "budget": FULL["budget"]
     | {
         "corpus": "grammar-char",

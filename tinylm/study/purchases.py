@@ -10,10 +10,9 @@ from tinylm.study.planned import Planned, counts
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
 
 
-def bought(section: str, corpora: list[str], budgets: list[int], orders: list[int], eval_tokens: int, seeds: list[int]) -> list[Planned]:
-    """Counts of the corpora's texts, and the purchases, both scored on the same `eval_tokens` (0: to the end)."""
-    specs = {name: recipes.scored(spec, eval_tokens) for name, spec in purchases(corpora, budgets).items()}
-    return rivals(section, corpora, orders, eval_tokens) + seeded(section, specs, seeds)
+def bought(section: str, corpora: list[str], budgets: list[int], orders: list[int], seeds: list[int]) -> list[Planned]:
+    """Counts of the corpora's texts, and the purchases, both scored to the end of each split."""
+    return rivals(section, corpora, orders, 0) + seeded(section, purchases(corpora, budgets), seeds)
 
 
 def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Planned]:
