@@ -62,11 +62,12 @@ def to_target(results: Sequence[Result], target: float) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Expected:
-    """The valid NLL to expect of a budget, from `n` records; `is_outside` all recorded budgets, it is that of the nearest one."""
+    """The valid NLL to expect of a budget, from `n` records; outside all recorded budgets it is that of the `nearest` one."""
 
     nll: float
     n: int
     is_outside: bool
+    nearest: int
 
 
 def expected(architecture: str, corpus: str, flops: float, records: Iterable[RunRecord]) -> Expected | None:
@@ -92,7 +93,8 @@ def read_off(runs: dict[int, list[RunRecord]], flops: float) -> Expected | None:
     budgets = list(runs)
     nlls = [np.mean([record.valid.nll for record in group]) for group in runs.values()]
     at = np.interp(math.log(flops), np.log(budgets), nlls)
-    return Expected(float(at), sum(map(len, runs.values())), not budgets[0] <= flops <= budgets[-1])
+    nearest = min(budgets, key=lambda budget: abs(math.log(budget / flops)))
+    return Expected(float(at), sum(map(len, runs.values())), not budgets[0] <= flops <= budgets[-1], nearest)
 
 
 def _by_architecture(results: Sequence[Result]) -> dict[str, list[RunRecord]]:

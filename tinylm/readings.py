@@ -57,11 +57,11 @@ def abstract(found: Sequence[Result], bought: Sequence[Result]) -> str:
 
 
 def purchases(found: Sequence[Result]) -> str:
-    """For each text the recipe that is best on valid: its cost, size, test NLL and n, and the best counts of the same scored tokens."""
+    """For each training text the recipe that is best on valid: cost, size, test NLL and n, and the best counts of the same tokens."""
     named = [r for r in found if r.name.startswith(f"{r.record.spec.corpus}, ")]
     texts: dict[str, dict[str, list[RunRecord]]] = {}
     for name, records in fits.by_name(named).items():
-        texts.setdefault(data.source(records[0].spec.corpus), {})[name] = records
+        texts.setdefault(records[0].spec.corpus, {})[name] = records
     sentences = []
     for text, groups in texts.items():
         best = min(groups.values(), key=lambda records: np.mean([r.valid.nll for r in records]))

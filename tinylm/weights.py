@@ -106,7 +106,9 @@ def find(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunRecord
     if wanted in files:
         return files[wanted]
     path = Path(wanted)
-    if path.suffix == ".safetensors" or path.is_file():
+    if path.is_file() and path.suffix != ".safetensors":
+        raise WeightsError(f"{path} is not a weights file; those end in .safetensors")
+    if path.suffix == ".safetensors":
         return path
     keys = candidates(wanted, files, records)
     trained = [key for key in keys if key in files]
@@ -128,7 +130,9 @@ def candidates(wanted: str, files: Mapping[str, Path], records: Mapping[str, Run
         found = [run.spec.key for run in _named(wanted, planned)]
     if not found:
         names = "; ".join(dict.fromkeys(run.name for run in planned if run.section in ("architectures", "rope", "words")))
-        raise WeightsError(f"no run is called {wanted!r}; write a weights file, a key, or NAME or NAME@SEED, where NAME is: {names}; ...")
+        raise WeightsError(
+            f"no run is called {wanted!r}; `models` in `python -m tinylm chat` lists what is at hand; a run is a key, or NAME[@SEED] of: {names}"
+        )
     return found
 
 

@@ -112,9 +112,16 @@ def _carry_out(args: argparse.Namespace) -> tuple[list[Planned], dict[str, RunRe
         print(table(OUTCOME, rows) if rows else "no run was finished")
     if left:
         print(f"{len(left)} runs are left; continue with: {args.command_line}")
-    elif not args.missing and (weights := _weights(planned[0].spec)):
-        print(f"let it write with: python -m tinylm generate --model {weights.stem} --prompt TEXT")
+    elif not args.missing:
+        print(_next_command(planned[0].spec))
     return planned, records, left
+
+
+def _next_command(spec: RunSpec) -> str:
+    """How to use a run's weights, or to get them where only its record is here."""
+    if weights := _weights(spec):
+        return f"let it write with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
+    return f"recorded before, elsewhere; to train it here, for its weights: python -m tinylm train --run {spec.key}"
 
 
 def _checked_cost(spec: RunSpec) -> int:
@@ -227,8 +234,11 @@ def _expected(architecture: str, spec: RunSpec, found: Ledger) -> str:
     seen = gains.expected(architecture, spec.corpus, spec.train.flops, found.records.values())
     if seen is None:
         return f"{short(spec.train.flops)} FLOPs: no run of this recipe on {spec.corpus} is recorded, so nothing is known of its loss"
-    where = ", at the nearest recorded budget; this one lies outside" if seen.is_outside else ""
-    return f"{short(spec.train.flops)} FLOPs: valid NLL of about {seen.nll:.2f}, from {seen.n} recorded runs of this recipe{where}"
+    if seen.is_outside:
+        bound = "more" if spec.train.flops < seen.nearest else "less"
+        reached = f"{short(seen.nearest)} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}"
+        return f"{short(spec.train.flops)} FLOPs: {reached}; expect {bound}"
+    return f"{short(spec.train.flops)} FLOPs: valid NLL of about {seen.nll:.2f}, from {seen.n} recorded runs of this recipe"
 
 
 def _watcher(sweep: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:

@@ -1,7 +1,6 @@
 """What a budget of FLOPs buys: each architecture's recorded recipes, the one they recommend, and the command that trains it."""
 
 import html
-import math
 from typing import Any
 
 import ipywidgets as widgets
@@ -102,8 +101,7 @@ def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
     seen = gains.read_off(runs[best], budget)
     text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {seen.nll:.2f} nats per token"
     if seen.is_outside:
-        nearest = min(runs[best], key=lambda recorded: abs(math.log(recorded / budget)))
-        text += f", or rather that is the loss at {short(nearest)} FLOPs, its nearest recorded budget"
+        text += f", or rather that is the loss at {short(seen.nearest)} FLOPs, its nearest recorded budget"
     if others:
         where = "" if at == budget else f" at {short(at)} FLOPs, the nearest budget that the records of all of them reach"
         text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {labels.family(others[0])}{where}"

@@ -24,7 +24,7 @@ def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Pl
 def purchases(corpora: list[str], budgets: list[int]) -> dict[str, RunSpec]:
     """The Transformer's recipe for each corpus and its budget, named "CORPUS, BUDGET"."""
     if len(corpora) != len(budgets):
-        raise StudyError(f"budgets: needs one for each of the {len(corpora)} corpora, got {budgets!r}")
+        raise StudyError(f"bought_budgets: needs one for each of the {len(corpora)} corpora, got {budgets!r}")
     pairs = zip(corpora, budgets, strict=True)
     return {f"{name}, {short(flops)}": recipes.recipe("transformer", name, flops) for name, flops in pairs}
 

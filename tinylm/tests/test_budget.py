@@ -137,8 +137,9 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
     runs = gains.recipe_runs("mlp", "grammar-char", records)
     assert {budget: len(group) for budget, group in runs.items()} == {10**10: 2, 10**12: 1}  # not the one with another rate
     between = gains.expected("mlp", "grammar-char", 10**11, records)
-    assert between == gains.Expected(pytest.approx(1.75), 3, False)  # valid is 0.1 below: 2.0 and 1.5
-    assert [gains.read_off(runs, 10**e) for e in (9, 15)] == [gains.Expected(pytest.approx(nll), 3, True) for nll in (2.0, 1.5)]
+    assert between == gains.Expected(pytest.approx(1.75), 3, False, 10**10)  # valid is 0.1 below: 2.0 and 1.5
+    for flops, nll, nearest in ((10**9, 2.0, 10**10), (10**15, 1.5, 10**12)):
+        assert gains.read_off(runs, flops) == gains.Expected(pytest.approx(nll), 3, True, nearest)
     assert gains.expected("mlp", "tiny_shakespeare", 10**11, records) is None
 
 
