@@ -18,7 +18,7 @@ def amount(value: float) -> str:
 def perplexity(nll: float) -> str:
     """exp of an NLL, with four digits or, from a thousand up, as a whole number."""
     value = math.exp(nll)
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
+    return f"{value:,.0f}" if round(value, 1) >= 1000 else f"{value:#.4g}"
 
 
 def spread(value: float) -> str:

@@ -131,7 +131,7 @@ def candidates(wanted: str, files: Mapping[str, Path], records: Mapping[str, Run
     if not found:
         names = "; ".join(dict.fromkeys(run.name for run in planned if run.section in ("architectures", "rope", "words")))
         raise WeightsError(
-            f"no run is called {wanted!r}; `models` in `python -m tinylm chat` lists what is at hand; a run is a key, or NAME[@SEED] of: {names}"
+            f"no run is called {wanted!r}; `models` in `python -m tinylm chat` lists those here; or write a key, or NAME[@SEED] of: {names}"
         )
     return found
 

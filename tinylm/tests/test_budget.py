@@ -92,7 +92,7 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
     other = Result("ptb", record(1.2, corpus="grammar-word"))
     frame = tables.bought([kn, *budget_results({"a": (10, [1.4, 1.45, 1.5])}), other]).set_index("run")
     assert frame.loc["a", "best counts"] == "1.5000" and frame.loc["a", "test − counts, 95 %"].startswith("−0.050")
-    assert frame.loc["ptb", "best counts"] == "–" and frame.loc["ptb", "perplexity"] == "3.32"
+    assert frame.loc["ptb", "best counts"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
 
 
 @pytest.mark.parametrize(("corpus", "architecture"), recipes.RECIPES)
