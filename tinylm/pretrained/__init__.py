@@ -9,9 +9,9 @@ from tinylm import paths
 
 MODELS = {
     "shakespeare": "24563295d86714af",
-    "ptb": "9d14c92889cac7f5",
     "transformer": "91e131682342ec8a",
     "self-attention": "7a164cb9cd09a5ff",
+    "ptb": "9d14c92889cac7f5",
 }
 DEFAULT = "shakespeare"
 
