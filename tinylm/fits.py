@@ -1,12 +1,13 @@
 """Statistics of records: seeds measure training noise, blocks of test text measure test noise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from tinylm import data
+from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 
@@ -54,6 +55,12 @@ def half_width(values: Sequence[float], confidence: float = 0.95) -> float:
 def single_run_half_width(values: Sequence[float], confidence: float = 0.95) -> float:
     """Half width of the interval around the mean of these runs in which one more run should fall (Student's t); NaN below two values."""
     return half_width(values, confidence) * float(np.sqrt(len(values) + 1))
+
+
+def best_counts(records: Iterable[RunRecord], like: RunRecord) -> RunRecord | None:
+    """The n-gram record with the lowest valid NLL of those scored on the same tokens as another record; None where there is none."""
+    counts = (r for r in records if isinstance(r.spec.model, NgramConfig) and same_tokens(r, like))
+    return min(counts, key=lambda record: record.valid.nll, default=None)
 
 
 def same_tokens(first: RunRecord, second: RunRecord) -> bool:

@@ -66,8 +66,7 @@ def purchases(found: Sequence[Result]) -> str:
     for text, groups in texts.items():
         best = min(groups.values(), key=lambda records: np.mean([r.valid.nll for r in records]))
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
-        counts = [r.record for r in found if isinstance(r.record.spec.model, NgramConfig) and fits.same_tokens(r.record, best[0])]
-        rival = min(counts, key=lambda r: r.valid.nll, default=None)
+        rival = fits.best_counts((r.record for r in found), best[0])
         size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
         beside = f", counts {_score(rival.test.nll, by_word)}" if rival else ""
         sentences.append(f"{best[0].spec.corpus}, {size}: {_score(nll, by_word)} (n = {len(best)}){beside}")

@@ -51,7 +51,7 @@ def results_table() -> str:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
             agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference)
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
-        elif isinstance(first.spec.model, NgramConfig) and first is _best_counts(records, first):
+        elif isinstance(first.spec.model, NgramConfig) and first is fits.best_counts((result.record for result in results), first):
             lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
     caption = (
         "Test NLL in nats per token, on the study's slices. One more run of ours should fall with 95 % within the given distance of "
@@ -63,15 +63,15 @@ def results_table() -> str:
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text: size, cost, test NLL, and the best counts of the same tokens."""
     results = _recorded(("budget", "words"))
-    counts = [result.record for result in results if isinstance(result.record.spec.model, NgramConfig)]
     head = ["recipe: text, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name, records in fits.by_name([r for r in results if r.name.startswith(f"{r.record.spec.corpus}, ")]).items():
         nlls, by_word = [record.test.nll for record in records], data.info(records[0].spec.corpus).level == "word"
-        rival = min((r for r in counts if fits.same_tokens(r, records[0])), key=lambda record: record.valid.nll)
+        rival = fits.best_counts((result.record for result in results), records[0])
         spread = f" ± {np.std(nlls, ddof=1):.4f}" if len(nlls) > 1 else ""
         mean = float(np.mean(nlls))
-        shown = [perplexity(mean), perplexity(rival.test.nll)] if by_word else ["–", f"{rival.test.nll:.4f}"]
+        counts = "–" if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.4f}"
+        shown = [perplexity(mean) if by_word else "–", counts]
         lines.append([name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
     caption = (
         "Whole test splits, weights as they are after training. Counts: Kneser-Ney n-grams of the same text, NLL or, on words, perplexity; "
@@ -89,9 +89,3 @@ def _recorded(sections: Sequence[str]) -> list[Result]:
 
 def _table(caption: str, lines: list[list[str]]) -> str:
     return "\n".join([caption, "", *(f"| {' | '.join(cells)} |" for cells in lines)])
-
-
-def _best_counts(records: dict[str, list[ledger.RunRecord]], like: ledger.RunRecord) -> ledger.RunRecord:
-    """The n-gram record with the best valid NLL among those of the same scored tokens."""
-    counts = [r for group in records.values() for r in group if isinstance(r.spec.model, NgramConfig) and fits.same_tokens(r, like)]
-    return min(counts, key=lambda record: record.valid.nll)

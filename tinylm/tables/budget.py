@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import at_test_time as trials
+from tinylm import at_test_time as test_time
 from tinylm import data, fits, gains, paths, significance
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
@@ -48,11 +48,9 @@ def _reached(row: pd.Series) -> str:
 
 def bought(found: Sequence[Result]) -> pd.DataFrame:
     """One row per network: what it trained on, its cost, its test NLL beside that of the best counts of the same scored text."""
-    counts = [r for r in found if isinstance(r.record.spec.model, NgramConfig)]
     rows = []
     for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
-        rivals = [r for r in counts if fits.same_tokens(r.record, records[0])]
-        best = min(rivals, key=lambda r: r.record.valid.nll, default=None)
+        best = fits.best_counts((r.record for r in found), records[0])
         tests = [record.test.nll for record in records]
         by_word = data.info(records[0].spec.corpus).level == "word"
         row = {"run": name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
@@ -61,8 +59,8 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
         row |= {"perplexity": perplexity(float(np.mean(tests)))} if by_word else {}
         row |= {"best counts": NONE, "test − counts, 95 %": NONE}
         if best is not None:
-            gap = significance.difference(records, [best.record])
-            row |= {"best counts": f"{best.record.test.nll:.4f}", "test − counts, 95 %": interval(gap.mean, *gap.interval())}
+            gap = significance.difference(records, [best])
+            row |= {"best counts": f"{best.test.nll:.4f}", "test − counts, 95 %": interval(gap.mean, *gap.interval())}
         rows.append(row)
     return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
 
@@ -70,8 +68,8 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
 def at_test_time(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per tried run and method: its settings, the NLL it gives, its gain over static scoring ± block SE, and its FLOPs."""
     rows = []
-    for run in trials.triable(runs):
-        facts = trials.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"methods": []}
+    for run in test_time.triable(runs):
+        facts = test_time.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"methods": []}
         by_word = data.info(run.spec.corpus).level == "word"
         for found in facts["methods"]:
             settings = ", ".join(f"{name} {value}" for name, value in found["settings"].items())
