@@ -6,194 +6,21 @@ Imports no torch, so a study can be planned, keyed and looked up in milliseconds
 import dataclasses
 import hashlib
 import json
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from tinylm.checked import Checked
 from tinylm.checked import ConfigError as ConfigError
 from tinylm.checked import FieldError as FieldError
 from tinylm.checked import TinylmError as TinylmError
+from tinylm.model_config import LinearConfig as LinearConfig
+from tinylm.model_config import LSTMConfig as LSTMConfig
+from tinylm.model_config import MLPConfig as MLPConfig
+from tinylm.model_config import ModelConfig as ModelConfig
+from tinylm.model_config import NgramConfig as NgramConfig
+from tinylm.model_config import TransformerConfig as TransformerConfig
 
 MAX_EVALS = 100_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelConfig(Checked):
-    """The shape of a model that reads `context_length` tokens; `kind` is its tag in records.
-
-    `predicts_every_position` is False for a model that gives one prediction per window.
-    """
-
-    kind: ClassVar[str] = ""
-    predicts_every_position: ClassVar[bool] = True
-    context_length: int = 128
-
-    def check(self) -> None:
-        self.require(self.context_length > 0, "context_length must be at least 1")
-
-    def check_vocab_size(self, vocab_size: int) -> None:
-        """Raise ConfigError where the model cannot have a vocabulary of this size."""
-
-    def require_positive(self, *names: str) -> None:
-        """Raise ConfigError unless each named size is at least 1."""
-        for name in names:
-            self.require(getattr(self, name) > 0, f"{name} must be at least 1")
-
-    def require_probability(self, *names: str) -> None:
-        """Raise ConfigError unless each named dropout is below 1 by more than the masks can resolve."""
-        for name in names:
-            self.require(getattr(self, name) <= 0.999, f"{name} must be at most 0.999, got {getattr(self, name)}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LinearConfig(ModelConfig):
-    """Concatenated token embeddings, one linear layer to the vocabulary.
-
-    `embedding_init`: `normal` is nn.Embedding's N(0, 1), `identity` starts from one-hot codes and needs d_model = vocabulary size.
-    """
-
-    kind: ClassVar[str] = "linear"
-    predicts_every_position: ClassVar[bool] = False
-    d_model: int = 128
-    embedding_init: Literal["normal", "identity"] = "normal"
-
-    def check(self) -> None:
-        super().check()
-        self.require_positive("d_model")
-
-    def check_vocab_size(self, vocab_size: int) -> None:
-        fits = self.embedding_init != "identity" or self.d_model == vocab_size
-        self.require(fits, f"embedding_init='identity' needs d_model={vocab_size}, the size of the vocabulary; got {self.d_model}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class MLPConfig(ModelConfig):
-    """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary.
-
-    The `n_hidden` layers are `d_hidden` wide, unless `hidden_widths` says the width of each instead.
-    """
-
-    kind: ClassVar[str] = "mlp"
-    predicts_every_position: ClassVar[bool] = False
-    d_model: int = 128
-    d_hidden: int = 256
-    n_hidden: int = 2
-    dropout: float = 0.1
-    activation: Literal["relu", "gelu"] = "relu"
-    hidden_widths: tuple[int, ...] = ()
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Width of each hidden layer."""
-        return self.hidden_widths or (self.d_hidden,) * self.n_hidden
-
-    def check(self) -> None:
-        super().check()
-        self.require_positive("d_model", "d_hidden", "n_hidden")
-        self.require_probability("dropout")
-        if self.hidden_widths:  # one model has one spelling, and so one key
-            self.require(min(self.hidden_widths) > 0, "hidden_widths must be at least 1")
-            plain = (self.d_hidden, self.n_hidden) == (MLPConfig.d_hidden, MLPConfig.n_hidden)
-            uneven = len(set(self.hidden_widths)) > 1
-            self.require(plain and uneven, "hidden_widths is for widths that differ, in place of d_hidden and n_hidden")
-
-
-@dataclass(frozen=True, kw_only=True)
-class TransformerConfig(ModelConfig):
-    """A causal Transformer; the defaults are the paper's (post-norm, learned positions, ReLU, dropout 0.1).
-
-    `n_kv_head` 0 means as many as `n_head`. `attention_dropout` acts on the attention weights, `projection_dropout` after
-    the output projection, `ffn_dropout` after the FFN; `dropout_kind` variational shares a mask among the positions of a window,
-    but for the attention weights. `init`: `multihead` draws the attention input projection as nn.MultiheadAttention does, `linear`
-    as nn.Linear does, `scaled` draws every matrix from N(0, 0.02) and divides the projections that write to the residual stream by
-    sqrt(2 n_layer) (Radford et al. 2019), `zero_out` sets those to zero. `softcap` bounds the logits (0: not).
-    """
-
-    kind: ClassVar[str] = "transformer"
-    n_layer: int = 3
-    n_head: int = 4
-    n_kv_head: int = 0
-    d_model: int = 128
-    d_ff: int = 256
-    norm: Literal["layer", "rms"] = "layer"
-    norm_place: Literal["post", "pre"] = "post"
-    position: Literal["learned", "rope", "none"] = "learned"
-    rope_base: float = 10_000.0
-    ffn: Literal["relu", "gelu", "swiglu", "relu2", "none"] = "relu"
-    qk_norm: bool = False
-    tied: bool = False
-    bias: bool = True
-    init: Literal["multihead", "linear", "scaled", "zero_out"] = "multihead"
-    softcap: float = 0.0
-    embedding_dropout: float = 0.0
-    attention_dropout: float = 0.1
-    projection_dropout: float = 0.0
-    ffn_dropout: float = 0.1
-    dropout_kind: Literal["element", "variational"] = "element"
-
-    @property
-    def d_head(self) -> int:
-        """Width of one attention head."""
-        return self.d_model // self.n_head
-
-    @property
-    def kv_heads(self) -> int:
-        """Number of key and value heads."""
-        return self.n_kv_head or self.n_head
-
-    def check(self) -> None:
-        super().check()
-        self.require_positive("n_layer", "n_head", "d_model", "rope_base")
-        if self.ffn != "none":
-            self.require_positive("d_ff")
-        self.require(self.d_model % self.n_head == 0, f"n_head={self.n_head} does not divide d_model={self.d_model}; choose a divisor")
-        self.require(self.n_head % self.kv_heads == 0, f"n_kv_head={self.n_kv_head} does not divide n_head={self.n_head}; choose a divisor")
-        odd_rope = self.position == "rope" and self.d_head % 2 == 1
-        self.require(not odd_rope, f"RoPE rotates pairs, but the head width d_model/n_head={self.d_head} is odd; change n_head or d_model")
-        self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout")
-
-
-@dataclass(frozen=True, kw_only=True)
-class LSTMConfig(ModelConfig):
-    """Layers of LSTM that start each window from zero states; `d_embedding` 0 means as wide as the layers, `d_model`.
-
-    Dropout acts on the embedding, between layers (`layer_dropout`) and before the vocabulary head (`output_dropout`).
-    """
-
-    kind: ClassVar[str] = "lstm"
-    n_layer: int = 2
-    d_model: int = 128
-    d_embedding: int = 0
-    tied: bool = False
-    embedding_dropout: float = 0.0
-    layer_dropout: float = 0.0
-    output_dropout: float = 0.0
-    dropout_kind: Literal["element", "variational"] = "element"
-
-    @property
-    def widths(self) -> tuple[int, ...]:
-        """Width of the embedding, then of each layer."""
-        return (self.d_embedding or self.d_model, *(self.d_model,) * self.n_layer)
-
-    def check(self) -> None:
-        super().check()
-        self.require_positive("n_layer", "d_model")
-        self.require(self.d_embedding != self.d_model, "d_embedding=0 is the width of the layers; leave it out")  # one key a model
-        self.require(not (self.tied and self.d_embedding), "a tied head has the embedding's width; leave d_embedding out")
-        self.require_probability("embedding_dropout", "layer_dropout", "output_dropout")
-
-
-@dataclass(frozen=True, kw_only=True)
-class NgramConfig(ModelConfig):
-    """Interpolated modified Kneser-Ney counts of the given order (context order - 1); order 1 is the unigram, 0 the uniform line."""
-
-    kind: ClassVar[str] = "ngram"
-    context_length: int = field(default=0, init=False)
-    order: int = 5
-
-    def check(self) -> None:
-        object.__setattr__(self, "context_length", max(self.order - 1, 0))
-        self.require(self.order <= 8, f"order must be 0 to 8, got {self.order}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,17 +110,17 @@ class RunSpec(Checked):
     @property
     def key(self) -> str:
         """16 hex digits that identify the run: a hash of the fields that differ from their defaults."""
-        text = json.dumps(_changed(self), sort_keys=True, separators=(",", ":"))
+        text = json.dumps(changed(self), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _changed(config: Any) -> dict[str, Any]:
+def changed(config: Any) -> dict[str, Any]:
     """The fields that differ from their defaults, nested configs likewise, each model with its kind."""
     out: dict[str, Any] = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
         if dataclasses.is_dataclass(value):
-            out[f.name] = _changed(value)
+            out[f.name] = changed(value)
         elif f.init and value != f.default:
             out[f.name] = value
     return out

@@ -18,20 +18,30 @@ def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> np.ndar
     """NLL in nats, float32, of each token of the spec's scored range, each scored once; restores the model's mode.
 
     Each window scores its last `eval_stride` positions, so every scored token sees at least eval_context - eval_stride + 1
-    tokens; the last window ends at the range's end and scores only what is left.
+    tokens, or all before it; the last window ends at the range's end and scores only what is left.
     """
     context, stride, wanted = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
+    short = range(wanted.start, min(wanted.stop, context + 1) if wanted.start < context else wanted.start)
+    was_training = model.training
+    model.eval()
+    parts = [_window_nlls(model, tokens_N[: short.stop], torch.tensor([short.stop]), short.stop - 1, len(short))[0]] if short else []
+    parts += _full_windows(model, tokens_N, range(short.stop, wanted.stop), context, stride)
+    model.train(was_training)
+    return torch.cat(parts).numpy()
+
+
+def _full_windows(model: LanguageModel, tokens_N: Tensor, wanted: range, context: int, stride: int) -> list[Tensor]:
+    """NLLs of the wanted tokens, in order, of which the first has `context` tokens before it; none where none is wanted."""
+    if not wanted:
+        return []
     ends = torch.arange(wanted.start + stride, wanted.stop + stride, stride).clamp(max=wanted.stop)
     vocab_size = model.head.out_features
     n_batch = max(1, min(POSITIONS_PER_BATCH // context, LOGITS_PER_BATCH // (stride * vocab_size)))
-    was_training = model.training
-    model.eval()
     nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
     for rows_BS, batch in zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True):
         rows_BS.copy_(_window_nlls(model, tokens_N, batch, context, stride))
-    model.train(was_training)
     n_last = len(wanted) - stride * (len(ends) - 1)
-    return torch.cat([nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]).numpy()
+    return [nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]
 
 
 def _window_nlls(model: LanguageModel, tokens_N: Tensor, ends_B: Tensor, context: int, stride: int) -> Tensor:

@@ -1,8 +1,8 @@
 """Exact training cost by arithmetic on configs: every matrix product, forward and backward, counted as 2 m n k FLOPs.
 
-Counted too: the matrix products of an optimizer, once a step. Ignored: lookups, norms, softmax, activations, residual sums, averaging of
-weights, and all evaluation.
-Attention scores are full T x T (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
+Counted too: short convolutions, and the matrix products of an optimizer, once a step. Ignored: lookups, norms, softmax, activations,
+residual sums, averaging of weights, and all evaluation.
+Attention scores are full T x T, or blocks of it (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
 under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention and LSTMs as zero.
 """
 
@@ -23,6 +23,7 @@ from tinylm.config import (
     TransformerConfig,
 )
 from tinylm.data import CorpusInfo
+from tinylm.spans import n_pairs
 
 Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
@@ -52,11 +53,14 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
     width, length = config.d_model, config.context_length
     kv_width = 2 * config.kv_heads * config.d_head
     matrices = {"none": 0, "swiglu": 3}.get(config.ffn, 2)
-    computed = (config.n_layer - 1) * length + n_out
+    positions = [length] * (config.n_layer - 1) + [n_out]
+    computed = sum(positions)
     return {
         "embedding": 0,
+        "induction": 2 * width * width * length * bool(config.induction),
+        "convolutions": 2 * width * config.convolution * length * config.n_layer,
         "attention_projections": 2 * width * (2 * width * computed + kv_width * length * config.n_layer),
-        "attention_scores": 4 * width * length * computed,
+        "attention_scores": 4 * width * sum(n_pairs(length, n, config.attention_window) for n in positions),
         "ffn": 2 * matrices * width * config.d_ff * computed,
         "head": 2 * width * vocab_size * n_scored,
     }
@@ -102,10 +106,12 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     norm = width * (2 if config.norm == "layer" else 1)
     attention = 2 * (width + bias) * width + (width + bias) * kv_width + 2 * config.d_head * config.qk_norm + norm
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
+    convolution = config.convolution * width
+    induction = (width + len(config.induction) * config.induction_times) * width if config.induction else 0
     ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
     positions = config.context_length * width if config.position == "learned" else 0
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
-    return vocab_size * width + positions + config.n_layer * (attention + ffn) + norm + head
+    return vocab_size * width + induction + positions + config.n_layer * (convolution + attention + ffn) + norm + head
 
 
 @n_params.register
@@ -137,7 +143,7 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     attention = [(width, width), (2 * config.kv_heads * config.d_head, width), (width, width)]
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
-    return (attention + ffn) * config.n_layer
+    return [(width, width)] * bool(config.induction) + (attention + ffn) * config.n_layer
 
 
 @hidden_shapes.register

@@ -25,9 +25,15 @@ def scored_range(spec: RunSpec, n_split: int) -> range:
             f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; "
             f"take a longer text, or lower eval_start or context_length"
         )
-    if start < eval_context(spec):
-        raise ConfigError(f"eval_start={start} leaves the first window short of its {eval_context(spec)} tokens; raise it")
+    if start < eval_context(spec) and not spec.model.predicts_every_position:
+        raise ConfigError(f"eval_start={start} leaves the first window short of the {eval_context(spec)} tokens it needs; raise it")
     return range(start, stop)
+
+
+def least_context(spec: RunSpec) -> int:
+    """How many tokens each scored one sees at least: a window's, less its stride, or all there are before the first one."""
+    context = eval_context(spec)
+    return min(spec.train.eval_start or context, context - spec.train.eval_stride + 1)
 
 
 def check_scoring(spec: RunSpec, n_tokens: dict[str, int]) -> None:

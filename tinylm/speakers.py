@@ -2,7 +2,9 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+import string
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +25,8 @@ NAME_LETTERS = range(4, 12)
 # A syllable: consonants and vowels, the last one with the consonants that end the name.
 SYLLABLE = re.compile(r"[^aeiouy]*[aeiouy]+(?:[^aeiouy]+\Z)?")
 Texts = dict[str, str]
+Pick = Callable[[Sequence[Any]], Any]
+Speller = Callable[[list[str]], Callable[[Pick], str]]  # from the names in a text to a way of making one from random choices
 
 
 class SpeakerError(TinylmError):
@@ -72,7 +76,7 @@ def renamed(texts: Texts) -> Texts:
     headings and mentions alike, by one invented name throughout a copy. Names are put together of the names' own syllables; none is
     a word of train and none is used twice. Nothing but train is read. Raises SpeakerError for a text without names.
     """
-    return _copies(texts, lambda text: [text])
+    return _copies(texts, lambda text: [text], _syllables)
 
 
 def recast(texts: Texts) -> Texts:
@@ -80,7 +84,12 @@ def recast(texts: Texts) -> Texts:
 
     A reader of such a text has to take a name from what it has just read. Stretches that share no words share no names either way.
     """
-    return _copies(texts, _stretches)
+    return _copies(texts, _stretches, _syllables)
+
+
+def respelled(texts: Texts) -> Texts:
+    """As `recast`, but a name is a row of random letters: none of it can be guessed before it has been read."""
+    return _copies(texts, _stretches, _letters)
 
 
 def _stretches(text: str) -> list[str]:
@@ -88,13 +97,13 @@ def _stretches(text: str) -> list[str]:
     return [text[first:stop] for first, stop in itertools.pairwise([0, *starts, len(text)])]
 
 
-def _copies(texts: Texts, cut: Callable[[str], list[str]]) -> Texts:
+def _copies(texts: Texts, cut: Callable[[str], list[str]], speller: Speller) -> Texts:
     """Train as 20 copies, the first as it is; in the others each part that `cut` gives has invented names of its own."""
     text = texts["train"].rstrip("\n") + "\n"
     names = speaker_names(text)
     if not names:
         raise SpeakerError("no heading of this text has a name in capitals; rename the speakers of plays only")
-    invent = _inventor(names, {word.lower() for word in re.findall(r"[A-Za-z]+", text)})
+    invent = _inventor(speller(names), {word.lower() for word in re.findall(r"[A-Za-z]+", text)})
     pattern = re.compile(rf"\b({'|'.join([*names, *(name.capitalize() for name in names)])})\b")
     copies = [text]
     for _ in range(1, COPIES):
@@ -118,29 +127,43 @@ def _names_in(heading: str) -> list[str]:
     return [word for word in heading.split() if word.isupper() and len(word) > 1 and word not in TITLES]
 
 
-def _inventor(names: list[str], taken: set[str]) -> Callable[[], str]:
-    """A function that gives a new name at each call: first, middle and last syllables of the names, drawn anew; lower case."""
+def _syllables(names: list[str]) -> Callable[[Pick], str]:
+    """First, middle and last syllables of the names, drawn anew."""
     split = [SYLLABLE.findall(name.lower()) for name in names]
     longer = [syllables for syllables in split if len(syllables) > 1]
     if not longer:
         raise SpeakerError(f"no name of {', '.join(names[:5])} has two syllables to make new ones of; give a text with more names")
     middles = [syllable for syllables in longer for syllable in syllables[1:-1]] or [syllables[0] for syllables in longer]
+
+    def spell(pick: Pick) -> str:
+        inner = "".join(pick(middles) for _ in pick(longer)[1:-1])
+        return pick(longer)[0] + inner + pick(longer)[-1]
+
+    return spell
+
+
+def _letters(names: list[str]) -> Callable[[Pick], str]:
+    """Letters that are all as likely, as many as a name has."""
+    return lambda pick: "".join(pick(string.ascii_lowercase) for _ in pick(names))
+
+
+def _inventor(spell: Callable[[Pick], str], taken: set[str]) -> Callable[[], str]:
+    """A function that gives a new name at each call, lower case, of 4 to 11 letters and not yet taken."""
     # Only `random` of a named generator is promised to give the same numbers in every version of NumPy.
     rng = np.random.Generator(np.random.PCG64(SEED))
 
-    def pick(choices: list) -> str:
+    def pick(choices: Sequence[Any]) -> Any:
         return choices[int(rng.random() * len(choices))]
 
     def invent() -> str:
         for _ in range(10_000):
-            inner = "".join(pick(middles) for _ in pick(longer)[1:-1])
-            name = pick(longer)[0] + inner + pick(longer)[-1]
+            name = spell(pick)
             if len(name) in NAME_LETTERS and name not in taken:
                 taken.add(name)
                 return name
-        raise SpeakerError(f"the syllables of {len(names)} names do not give enough new ones; give a text with more names")
+        raise SpeakerError("this text's names do not give enough new ones; give a text with more names")
 
     return invent
 
 
-STEPS: dict[str, Callable[[Texts], Texts]] = {"plays": held_out_plays, "renamed": renamed, "recast": recast}
+STEPS: dict[str, Callable[[Texts], Texts]] = {"plays": held_out_plays, "renamed": renamed, "recast": recast, "respelled": respelled}

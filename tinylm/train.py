@@ -20,7 +20,7 @@ from tinylm.evaluate import token_nlls
 from tinylm.flops import RunCost, cost_after, run_cost
 from tinylm.ledger import RunRecord, Score
 from tinylm.models import build, n_params
-from tinylm.scoring import check_scoring, eval_context, summarise
+from tinylm.scoring import check_scoring, least_context, summarise
 from tinylm.update import make_update
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
@@ -251,10 +251,9 @@ class _Run:
         )
 
     def _score(self, split: str) -> Score:
-        stride = self.spec.train.eval_stride
         nlls = token_nlls(self.model, self.tokens[split], self.spec)
         classes = corpus_stats.token_classes(self.corpus, split)
-        return summarise(self.spec, split, nlls, eval_context(self.spec) - stride + 1, stride, classes)
+        return summarise(self.spec, split, nlls, least_context(self.spec), self.spec.train.eval_stride, classes)
 
 
 def environment(device: torch.device) -> dict[str, str]:

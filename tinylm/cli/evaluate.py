@@ -103,7 +103,7 @@ def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]
     cpu.prepare()
     context, stride = scoring.eval_context(spec), spec.train.eval_stride
     nll_N = token_nlls(trained.model, torch.from_numpy(ids.astype(np.int32)), spec)
-    score = scoring.summarise(spec, "", nll_N, context - stride + 1, stride)
+    score = scoring.summarise(spec, "", nll_N, scoring.least_context(spec), stride)
     span = scoring.scored_range(spec, len(ids))
     scored = ids[span.start : span.stop]
     characters = trained.vocabulary.n_characters(scored)

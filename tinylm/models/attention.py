@@ -1,12 +1,16 @@
 """Causal multi-head attention for the last N of T positions."""
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
+from tinylm.models.convolution import ShortConvolution
 from tinylm.models.dropout import DROPOUTS, keep_mask, keep_scale
 from tinylm.models.layers import NoRotation, Rotary, last
+from tinylm.spans import spans
 
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
 
@@ -14,44 +18,61 @@ BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between p
 class Attention(nn.Module):
     """Multi-head attention with grouped keys and values (Vaswani et al. 2017; Ainslie et al. 2023).
 
-    Queries and the output projection run at the last `n_out` positions only, keys and values at all T.
+    Queries and the output projection run at the last `n_out` positions only, keys, values and the short convolution at all T.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.n_head, self.kv_heads, self.d_head = config.n_head, config.kv_heads, config.d_head
         kv_width = 2 * self.kv_heads * self.d_head
+        self.convolution = ShortConvolution(config.d_model, config.convolution) if config.convolution else nn.Identity()
         self.query = nn.Linear(config.d_model, config.d_model, bias=config.bias)
         self.key_value = nn.Linear(config.d_model, kv_width, bias=config.bias)
         self.out = nn.Linear(config.d_model, config.d_model, bias=config.bias)
         self.query_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.key_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.rotate = Rotary(config) if config.position == "rope" else NoRotation()
-        self.weights_dropout = config.attention_dropout
+        self.weights_dropout, self.window = config.attention_dropout, config.attention_window
         self.dropout = DROPOUTS[config.dropout_kind](config.projection_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        n_positions = x_BTD.shape[1]
+        n_positions, x_BTD = x_BTD.shape[1], self.convolution(x_BTD)
         q_BHNK = self.queries(last(x_BTD, n_out), n_positions)
         k_BHTK, v_BHTK = self.keys_values(x_BTD, n_positions)
         return self.mix(q_BHNK, k_BHTK, v_BHTK)
 
     def queries(self, x_BND: Tensor, n_positions: int) -> Tensor:
-        """Queries (B, H, N, K) of the last N of `n_positions` positions."""
+        """Queries (B, H, N, K) of the last N of `n_positions` positions, from their inputs as the convolution leaves them."""
         return self.rotate(self.query_norm(self._heads(self.query(x_BND), self.n_head)), n_positions)
 
     def keys_values(self, x_BND: Tensor, n_positions: int) -> tuple[Tensor, Tensor]:
-        """Keys and values (B, kv heads, N, K) of the last N of `n_positions` positions."""
+        """Keys and values (B, kv heads, N, K), likewise."""
         k_BHNK, v_BHNK = self._heads(self.key_value(x_BND), 2 * self.kv_heads).chunk(2, 1)
         return self.rotate(self.key_norm(k_BHNK), n_positions), v_BHNK
 
     def mix(self, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
         """What the last N positions take from the values of all T, projected (B, N, D)."""
-        mixed_BHNK = attend(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training)
+        mixed_BHNK = attend_near(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training, self.window)
         return self.dropout(self.out(mixed_BHNK.transpose(1, 2).flatten(2)))
 
     def _heads(self, x_BTD: Tensor, n_head: int) -> Tensor:
         return x_BTD.unflatten(-1, (n_head, self.d_head)).transpose(1, 2)
+
+
+def attend_near(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float, window: int) -> Tensor:
+    """As `attend`, but a query meets the keys of its block of `window` positions and of the block before only (0: all)."""
+    n_out, n_positions = q_BHNK.shape[2], k_BHTK.shape[2]
+    if not window or n_positions <= window:
+        return attend(q_BHNK, k_BHTK, v_BHTK, dropout)
+    rows = spans(n_positions, n_out, window)
+    q_parts = q_BHNK.split([row.n_queries for row in rows], 2)
+    # Blocks are cut once and joined: slices would each fill a gradient as long as the whole.
+    k_blocks, v_blocks = k_BHTK.split(window, 2), v_BHTK.split(window, 2)
+    mixed = []
+    for q, row in zip(q_parts, rows, strict=True):
+        met = slice(row.first_block, row.first_block + math.ceil(row.n_keys / window))
+        mixed.append(attend(q, torch.cat(k_blocks[met], 2), torch.cat(v_blocks[met], 2), dropout))
+    return torch.cat(mixed, 2)
 
 
 def attend(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float) -> Tensor:

@@ -11,7 +11,7 @@ from tinylm.models.transformer import Transformer
 def attention_maps(model: Transformer, x_BT: Tensor) -> list[Tensor]:
     """Of each block the weights (B, H, T, T): how much a position (row) takes from each position (column); rows sum to one."""
     inputs: list[Tensor] = []
-    hooks = [block.attention.layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0])) for block in model.blocks]
+    hooks = [block.attention.layer.convolution.register_forward_hook(lambda *given: inputs.append(given[-1])) for block in model.blocks]
     try:
         model(x_BT, x_BT.shape[1])
     finally:
@@ -21,10 +21,16 @@ def attention_maps(model: Transformer, x_BT: Tensor) -> list[Tensor]:
 
 
 def weights(attention: Attention, x_BTD: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(K)) (B, H, T, T) with later keys left out, before any dropout; grouped keys are repeated for their queries."""
+    """softmax(q k^T / sqrt(K)) (B, H, T, T) of what the convolution gives: later keys left out, no dropout, a key for each query head."""
     n_positions = x_BTD.shape[1]
     q_BHTK = attention.queries(x_BTD, n_positions)
     k_BHTK = attention.keys_values(x_BTD, n_positions)[0].repeat_interleave(attention.n_head // attention.kv_heads, 1)
     later_TT = torch.ones(n_positions, n_positions, dtype=torch.bool, device=x_BTD.device).triu(1)
     scores_BHTT = q_BHTK @ k_BHTK.mT * attention.d_head**-0.5
-    return scores_BHTT.masked_fill(later_TT, float("-inf")).softmax(-1)
+    return scores_BHTT.masked_fill(later_TT | _too_far(n_positions, attention.window, x_BTD.device), float("-inf")).softmax(-1)
+
+
+def _too_far(n_positions: int, window: int, device: torch.device) -> Tensor:
+    """Whether a column's position lies before the block that precedes a row's (T, T)."""
+    block_T = torch.arange(n_positions, device=device) // (window or n_positions)
+    return block_T[:, None] - block_T > 1

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tinylm.models.attention import Attention
+from tinylm.models.convolution import ShortConvolution
+from tinylm.models.induction import Induction
 from tinylm.models.layers import LearnedPositions, last
 from tinylm.models.transformer import Transformer
 
@@ -19,12 +21,27 @@ class _CachedAttention(nn.Module):
         self.read: list[tuple[Tensor, Tensor]] = []
 
     def forward(self, x_BND: Tensor, n_out: int) -> Tensor:
+        x_BND = self.attention.convolution(x_BND)
         n_positions = x_BND.shape[1] + sum(k_BHTK.shape[2] for k_BHTK, _ in self.read)
         q_BHNK = self.attention.queries(last(x_BND, n_out), n_positions)
         self.read.append(self.attention.keys_values(x_BND, n_positions))
         k_BHTK, v_BHTK = (torch.cat(parts, 2) for parts in zip(*self.read, strict=True))
         self.read = [(k_BHTK, v_BHTK)]
         return self.attention.mix(q_BHNK, k_BHTK, v_BHTK)
+
+
+class _CachedConvolution(nn.Module):
+    """A short convolution of new positions that keeps as many of those before as it reaches."""
+
+    def __init__(self, convolution: ShortConvolution) -> None:
+        super().__init__()
+        self.convolution = convolution
+        self.read: list[Tensor] = []
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        x_BTD = torch.cat([*self.read, x_BND], 1)
+        self.read = [x_BTD[:, -len(self.convolution.weight) :]]
+        return last(self.convolution(x_BTD), x_BND.shape[1])
 
 
 class _CountedPositions(nn.Module):
@@ -39,6 +56,19 @@ class _CountedPositions(nn.Module):
         return x_BND + self.positions.embedding.weight[start : self.n_read]
 
 
+class _CachedInduction(nn.Module):
+    """Induction that looks for what followed in all tokens read, which it keeps."""
+
+    def __init__(self, induction: Induction) -> None:
+        super().__init__()
+        self.induction = induction
+        self.read: list[Tensor] = []
+
+    def forward(self, x_BN: Tensor, embedding: nn.Embedding) -> Tensor:
+        self.read = [torch.cat([*self.read, x_BN], 1)]
+        return last(self.induction(self.read[0], embedding), x_BN.shape[1])
+
+
 def with_cache(model: Transformer) -> Transformer:
     """A Transformer with the model's own parameters that has read nothing yet.
 
@@ -46,7 +76,11 @@ def with_cache(model: Transformer) -> Transformer:
     """
     reader = copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
     for block in reader.blocks:
+        if isinstance(block.attention.layer.convolution, ShortConvolution):
+            block.attention.layer.convolution = _CachedConvolution(block.attention.layer.convolution)
         block.attention.layer = _CachedAttention(block.attention.layer)
+    if isinstance(reader.induction, Induction):
+        reader.induction = _CachedInduction(reader.induction)
     if isinstance(reader.positions, LearnedPositions):
         reader.positions = _CountedPositions(reader.positions)
     return reader

@@ -9,6 +9,7 @@ from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models.attention import Attention
 from tinylm.models.base import LanguageModel, build
 from tinylm.models.dropout import DROPOUTS
+from tinylm.models.induction import Induction, NoInduction
 from tinylm.models.layers import NORMS, RESIDUALS, LearnedPositions, ffn, vocabulary_head
 
 RESIDUAL_WRITERS = (".out", ".down")  # how the names end of the projections that write to the residual stream
@@ -42,6 +43,7 @@ class Transformer(LanguageModel):
         super().__init__()
         self.context_length = config.context_length
         self.embedding = nn.Embedding(vocab_size, config.d_model)
+        self.induction = Induction(config, vocab_size) if config.induction else NoInduction()
         self.positions = LearnedPositions(config) if config.position == "learned" else nn.Identity()
         self.dropout = DROPOUTS[config.dropout_kind](config.embedding_dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
@@ -54,7 +56,7 @@ class Transformer(LanguageModel):
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         if x_BT.shape[1] > self.context_length:
             raise ConfigError(f"a window of {x_BT.shape[1]} tokens does not fit context_length={self.context_length}; cut it")
-        x_BTD = self.dropout(self.positions(self.embedding(x_BT)))
+        x_BTD = self.dropout(self.positions(self.induction(x_BT, self.embedding)))
         for block in self.blocks[:-1]:
             x_BTD = block(x_BTD, x_BTD.shape[1])
         return self.norm(self.blocks[-1](x_BTD, n_out))

@@ -6,9 +6,8 @@ Needs no torch: a run's record and what its weights file says beside the tensors
 from typing import Any
 
 from tinylm import data, download, grammar, ledger, study
-from tinylm.config import RunSpec
+from tinylm.config import RunSpec, changed
 from tinylm.ledger import RunRecord, Score
-from tinylm.serialise import to_dict
 
 
 def card(name: str, record: RunRecord, said: dict[str, Any], n_bytes: int) -> str:
@@ -27,7 +26,8 @@ def card(name: str, record: RunRecord, said: dict[str, Any], n_bytes: int) -> st
         "## Text and licence",
         _licence(record.spec, said),
         "## Settings",
-        "```text\n" + "\n".join(f"{field} = {value}" for field, value in ledger.flatten(to_dict(record.spec)).items()) + "\n```",
+        "What differs from the defaults of `tinylm.config`.",
+        "```text\n" + "\n".join(f"{field} = {value}" for field, value in ledger.flatten(changed(record.spec)).items()) + "\n```",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -60,6 +60,9 @@ def transformer_configs(draw) -> TransformerConfig:
         bias=draw(st.booleans()),
         init=draw(st.sampled_from(["multihead", "linear"])),
         softcap=draw(st.sampled_from([0.0, 5.0])),
+        convolution=draw(st.sampled_from([0, 1, 3])),
+        attention_window=draw(st.sampled_from([0, 0, 1, 3])),
+        **draw(st.sampled_from([{}, {"induction": (2,)}, {"induction": (1, 3), "induction_times": 2}])),
         attention_dropout=0.0,
         ffn_dropout=0.0,
     )

@@ -11,6 +11,7 @@ from tinylm.config import ConfigError, NgramConfig
 from tinylm.counts import count_record
 from tinylm.evaluate import token_nlls
 from tinylm.models import build
+from tinylm.scoring import least_context
 
 
 class Bigram(nn.Module):
@@ -67,6 +68,17 @@ def test_every_token_sees_what_the_score_promises(stride, context, n_split, star
     seen_N = np.rint(token_nlls(Seen(), torch.zeros(n_split, dtype=torch.int32), planned) / np.log(2))
     assert seen_N.min() >= context - stride + 1
     assert seen_N.max() <= context
+
+
+@given(start=st.integers(1, 8), stride=st.integers(1, 8), n_tokens=st.integers(1, 20))
+def test_before_a_full_window_every_token_sees_all_there_is(start, stride, n_tokens):
+    planned = spec(eval_context=8, eval_stride=stride, eval_start=start, eval_tokens=n_tokens)
+    seen_N = np.rint(token_nlls(Seen(), torch.zeros(40, dtype=torch.int32), planned) / np.log(2))
+    assert len(seen_N) == n_tokens
+    early = seen_N[: 9 - start] if start < 8 else seen_N[:0]
+    assert early.tolist() == list(range(start, start + len(early)))
+    assert all(8 - stride + 1 <= seen <= 8 for seen in seen_N[len(early) :])
+    assert seen_N.min() >= least_context(planned)
 
 
 @pytest.mark.parametrize("model", [TRANSFORMER, LINEAR])

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tinylm import speakers
-from tinylm.speakers import SpeakerError, held_out_plays, recast, renamed, speaker_names
+from tinylm.speakers import SpeakerError, held_out_plays, recast, renamed, respelled, speaker_names
 
 WORDS = "so it is and so it was"
 
@@ -69,7 +69,8 @@ def test_each_copy_renames_every_speaker_consistently_and_nothing_else():
         seen |= fresh
 
 
-def test_a_recast_name_holds_for_a_stretch_and_no_longer(monkeypatch):
+@pytest.mark.parametrize("recast", [recast, respelled])
+def test_a_recast_name_holds_for_a_stretch_and_no_longer(monkeypatch, recast):
     monkeypatch.setattr(speakers, "STRETCH", 4)
     monkeypatch.setattr(speakers, "COPIES", 2)
     parts = speakers._stretches(THREE["train"])
@@ -84,6 +85,12 @@ def test_a_recast_name_holds_for_a_stretch_and_no_longer(monkeypatch):
         met.append({new.lower() for old, new in pairs if old != new})
         copy = copy[re.search(rf"(\W*\w+){{{length}}}", copy).end() :]
     assert all(met) and sum(map(len, met)) == len(set().union(*met))
+
+
+def test_a_respelled_name_is_made_of_letters_that_no_name_has():
+    letters = {letter for name in speaker_names(THREE["train"]) for letter in name}
+    new = {letter for name in speaker_names(respelled(THREE)["train"]) for letter in name} - letters
+    assert len(new) > 5
 
 
 def test_titles_and_roles_keep_their_words():

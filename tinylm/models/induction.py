@@ -1,0 +1,50 @@
+"""What followed the last times: an induction head (Olsson et al. 2022) that matches tokens instead of learning to attend to them."""
+
+import torch
+from torch import Tensor, nn
+
+from tinylm.config import TransformerConfig
+
+NONE = -1
+
+
+def followers(x_BT: Tensor, order: int, n_times: int, vocab_size: int) -> Tensor:
+    """For each position the tokens (B, T, times) after the latest earlier places that end in the same `order` tokens, latest first.
+
+    NONE where there is no such place. Sorting the rows of tokens puts equal ones side by side in the order of the text.
+    """
+    n_positions = x_BT.shape[1]
+    found_BTK = x_BT.new_full((*x_BT.shape, n_times), NONE)
+    if n_positions <= order:
+        return found_BTK
+    codes_BN = sum(x_BT[:, i : n_positions - order + 1 + i] * vocab_size**i for i in range(order))  # one number for each row of tokens
+    codes_BN, places_BN = codes_BN.sort(stable=True)
+    next_BN = x_BT.gather(1, (places_BN + order).clamp(max=n_positions - 1))
+    for back in range(1, min(n_times, codes_BN.shape[1] - 1) + 1):
+        same_BN = codes_BN[:, back:] == codes_BN[:, :-back]
+        found_BTK[..., back - 1].scatter_(1, places_BN[:, back:] + order - 1, torch.where(same_BN, next_BN[:, :-back], NONE))
+    return found_BTK
+
+
+class Induction(nn.Module):
+    """Adds to a token's embedding a projection of its followers', scaled per order, time and channel (after Akyurek et al. 2024)."""
+
+    def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
+        super().__init__()
+        self.orders, self.n_times, self.vocab_size = config.induction, config.induction_times, vocab_size
+        self.scale = nn.Parameter(torch.randn(len(self.orders) * self.n_times, 1, config.d_model))
+        self.out = nn.Linear(config.d_model, config.d_model, bias=False)
+
+    def forward(self, x_BT: Tensor, embedding: nn.Embedding) -> Tensor:
+        next_BTK = torch.cat([followers(x_BT, order, self.n_times, self.vocab_size) for order in self.orders], -1)
+        found_BTD = torch.zeros((), dtype=embedding.weight.dtype, device=x_BT.device)
+        for next_BT, scale_1D in zip(next_BTK.unbind(-1), self.scale, strict=True):
+            found_BTD = found_BTD + embedding(next_BT.clamp(min=0)) * (next_BT != NONE).unsqueeze(-1) * scale_1D
+        return embedding(x_BT) + self.out(found_BTD)
+
+
+class NoInduction(nn.Module):
+    """The tokens' embeddings as they are."""
+
+    def forward(self, x_BT: Tensor, embedding: nn.Embedding) -> Tensor:
+        return embedding(x_BT)

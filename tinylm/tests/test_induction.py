@@ -1,0 +1,73 @@
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import TRANSFORMER, VOCAB_SIZE
+
+from tinylm.config import ConfigError
+from tinylm.models import build
+from tinylm.models.cache import with_cache
+from tinylm.models.induction import NONE, followers
+
+
+def last_followed(row, order, n_times):
+    """The same by looking at every earlier place, the latest first."""
+    found = []
+    for i in range(len(row)):
+        ends = [j for j in range(order - 1, i) if i >= order - 1 and row[j - order + 1 : j + 1] == row[i - order + 1 : i + 1]]
+        found.append(([row[j + 1] for j in reversed(ends)] + [NONE] * n_times)[:n_times])
+    return found
+
+
+@given(rows=st.integers(1, 9).flatmap(lambda n: st.lists(st.lists(st.integers(0, 2), min_size=n, max_size=n), min_size=1, max_size=3)))
+def test_followers_are_those_of_the_latest_earlier_place(rows):
+    for order, n_times in ((1, 1), (1, 3), (2, 2), (4, 1)):
+        assert followers(torch.tensor(rows), order, n_times, 3).tolist() == [last_followed(row, order, n_times) for row in rows]
+
+
+def test_a_name_is_told_from_its_first_letters():
+    text = "PETER: no. PET"
+    x_BT = torch.tensor([[ord(c) for c in text]])
+    assert chr(followers(x_BT, 3, 1, 128)[0, -1]) == "E"
+    assert followers(x_BT, 4, 1, 128)[0, -1] == NONE
+
+
+@pytest.fixture
+def copying():
+    """A Transformer whose induction has left zero."""
+    shape = {"induction": (1, 2), "induction_times": 2, "attention_dropout": 0.0, "ffn_dropout": 0.0, "init": "zero_out"}
+    model = build(dataclasses.replace(TRANSFORMER, **shape), VOCAB_SIZE).eval()
+    assert not model.induction.out.weight.any()
+    torch.nn.init.normal_(model.induction.out.weight)
+    return model
+
+
+def test_no_position_sees_a_later_one(copying):
+    x_BT = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2]])
+    before = copying(x_BT, 8)
+    changed = torch.cat([x_BT[:, :6], torch.tensor([[5, 6]])], 1)
+    torch.testing.assert_close(copying(changed, 8)[:, :6], before[:, :6])
+
+
+def test_what_followed_changes_the_prediction(copying):
+    pair = torch.tensor([[1, 2, 3, 0, 0, 0, 1, 2], [1, 2, 4, 0, 0, 0, 1, 2]])
+    model = copying
+    for block in model.blocks:  # without attention only induction can tell the two apart
+        torch.nn.init.zeros_(block.attention.layer.out.weight)
+    first, second = model(pair, 1)
+    assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("n_new", [1, 2])
+def test_a_cache_goes_on_where_it_stopped(copying, n_new):
+    x_BT, reader = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2], [5, 5, 5, 5, 1, 5, 1, 5]]), with_cache(copying)
+    with torch.inference_mode():
+        parts = [reader(part, n_new) for part in x_BT.split(n_new, 1)]
+        torch.testing.assert_close(torch.cat(parts, 1), copying(x_BT, 8))
+
+
+def test_an_order_whose_rows_have_no_number_is_refused():
+    with pytest.raises(ConfigError, match="induction of order 5 is too high for 10,000 tokens; lower it"):
+        dataclasses.replace(TRANSFORMER, induction=(2, 5)).check_vocab_size(10_000)
