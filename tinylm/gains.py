@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import fits, recipes, significance
-from tinylm.ladder import RECAST, RUNGS, stands_on
+from tinylm.ladder import RUNGS, stands_on
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 
@@ -17,9 +17,9 @@ LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", 
 
 def ladder(results: Sequence[Result]) -> pd.DataFrame:
     """One row per recorded rung: its valid and test NLL, and what it takes off the test NLL of the rung below, with a 95 % interval."""
-    groups, below = fits.by_name(results), stands_on([*RUNGS, RECAST])
+    groups, below = fits.by_name(results), stands_on(RUNGS)
     rows = []
-    for rung in (rung for rung in [*RUNGS, RECAST] if rung.name in groups):
+    for rung in (rung for rung in RUNGS if rung.name in groups):
         records = groups[rung.name]
         row = {"rung": rung.name, "below": below[rung.name], "climbed": rung.climbed, "n_params": records[0].n_params}
         row |= {"flops": records[0].flops, "n": len(records), "gain": math.nan, "low": math.nan, "high": math.nan}

@@ -13,18 +13,21 @@ from tinylm.config import RunSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Rung:
-    """A change of the model's and the training's fields, or of the corpus; `climbed` says whether the next rung stands on it."""
+    """A change of the model's and the training's fields, or of the corpus to one derived from it, named by what is added to its name.
+
+    `climbed` says whether the next rung stands on it.
+    """
 
     name: str
     model: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
-    corpus: str = ""
+    augmentation: str = ""
     climbed: bool = True
 
     def change(self, spec: RunSpec) -> RunSpec:
         """The spec with this rung's change."""
         model, train = replace(spec.model, **self.model), replace(spec.train, **self.train)
-        return replace(spec, corpus=self.corpus or spec.corpus, model=model, train=train)
+        return replace(spec, corpus="-".join(filter(None, [spec.corpus, self.augmentation])), model=model, train=train)
 
 
 def _tried(name: str, **changes: Any) -> Rung:
@@ -56,8 +59,13 @@ RUNGS = (
     _tried("logits capped at 15", model={"softcap": 15.0}),
     _tried("embedding dropout 0.1", model={"embedding_dropout": 0.1}),
     _tried("dropout 0.1 shared by positions", model={"projection_dropout": 0.1, "ffn_dropout": 0.1, "dropout_kind": "variational"}),
+    _tried("short convolution of 4", model={"convolution": 4}),
+    _tried("speakers recast", augmentation="recast"),
+    Rung(name="induction", model={"induction": (2, 3, 4, 6)}),
+    Rung(name="the last two times", model={"induction_times": 2}),
+    Rung(name="windows of 1,024", model={"context_length": 1024, "attention_window": 64}, train={"batch_size": 2}),
+    Rung(name="speakers respelled", augmentation="respelled"),
 )
-RECAST = Rung(name="speakers recast")  # its corpus is the study's business
 
 
 def climb(first: RunSpec, rungs: Sequence[Rung]) -> dict[str, RunSpec]:

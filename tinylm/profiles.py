@@ -79,16 +79,17 @@ FULL: Parameters = {
     },
     "budget": {
         "corpus": "tiny_shakespeare",
-        "recast": "tiny_shakespeare-recast",
+        "augmentations": ["recast", "respelled"],
         "context_length": 128,
         "d_model": 128,
         "n_layer": 3,
         "ladder_budget": 10_000_000_000_000,
         "full_budget": 75_500_000_000_000,
-        "architectures": ["Linear", "MLP", "Self-Attention", "Transformer", "LSTM"],
+        "architectures": ["Linear", "MLP", "Self-Attention", "Transformer-no-induction", "Transformer", "LSTM"],
         "frontier_budgets": [100_000_000_000, 1_000_000_000_000, 10_000_000_000_000],
-        "bought_corpora": ["tiny_shakespeare-recast", "tiny_shakespeare-recast", "tiny_shakespeare", "tiny_shakespeare-recast"],
-        "bought_budgets": [22_000_000_000_000, 75_500_000_000_000, 75_500_000_000_000, 2_000_000_000_000_000],
+        "bought_corpora": ["tiny_shakespeare"] * 2 + ["tiny_shakespeare-recast"] * 2 + ["tiny_shakespeare-respelled"] * 3,
+        "bought_budgets": [75_500_000_000_000] * 2 + [22_000_000_000_000, 75_500_000_000_000] * 2 + [2_000_000_000_000_000],
+        "bought_architectures": ["Transformer-no-induction", "Transformer"] + ["Transformer-no-induction"] * 2 + ["Transformer"] * 3,
         "orders": [4, 6],
         "eval_tokens": 0,
         "seeds": [0, 1, 2, 3, 4],
@@ -124,7 +125,8 @@ QUICK: Parameters = {
     | {"bought_corpora": ["ptb-eos"], "bought_budgets": [1_000_000_000_000], "seeds": [0]},
     "budget": FULL["budget"]
     | {"ladder_budget": 200_000_000_000, "full_budget": 400_000_000_000, "frontier_budgets": [20_000_000_000, 100_000_000_000]}
-    | {"bought_corpora": ["tiny_shakespeare-recast"], "bought_budgets": [1_000_000_000_000], "eval_tokens": 2_000, "seeds": [0]},
+    | {"bought_corpora": ["tiny_shakespeare-respelled"], "bought_budgets": [1_000_000_000_000], "bought_architectures": ["Transformer"]}
+    | {"eval_tokens": 2_000, "seeds": [0]},
     "claims": FULL["claims"]
     | {
         "context_length": 32,
@@ -159,14 +161,15 @@ SMOKE: Parameters = {
     "budget": FULL["budget"]
     | {
         "corpus": "grammar-char",
-        "recast": "grammar-char",
+        "augmentations": ["none"],
         "context_length": 16,
         "d_model": 16,
         "n_layer": 2,
         "ladder_budget": 20_000_000_000,
     }
     | {"full_budget": 40_000_000_000, "architectures": ["Linear", "Transformer"], "frontier_budgets": [1_000_000_000, 2_000_000_000]}
-    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "orders": [3], "eval_tokens": 500, "seeds": [0]},
+    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "bought_architectures": ["Transformer"]}
+    | {"orders": [3], "eval_tokens": 500, "seeds": [0]},
     "claims": FULL["claims"]
     | _TINY
     | {"corpus": "grammar-char", "d_hidden": 32, "context_lengths": [8, 16], "linear_epochs": 2, "mlp_epochs": 2, "attention_epochs": 1}

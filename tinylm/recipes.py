@@ -13,7 +13,7 @@ from tinylm import data
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
 
 N_EVALS = 2
-EVAL_START = 256  # no model here reads more, so all of them are scored on the same tokens
+EVAL_START = 256  # all models are scored on the same tokens; one that reads more sees all there is before the first ones
 STRIDES_PER_CONTEXT = 8  # every token is scored with seven eighths of a context or more
 
 
@@ -54,13 +54,27 @@ def _tied(context_length: int, n_layer: int, d_model: int, dropout: float = 0.0)
     return replace(_modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model), tied=True, **quiet)
 
 
-LONG = _modern(context_length=256, n_layer=4, d_model=112, d_ff=224)
+def _copying(window: int, n_layer: int, d_model: int) -> TransformerConfig:
+    """Attention reaches one to two windows back, and induction as far as any character stood."""
+    near = _modern(context_length=1024, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
+    return replace(near, attention_window=window, induction=(2, 3, 4, 6), induction_times=2)
+
+
 WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2, "weight_decay": 0.3}
-LARGE = MUON | {"batch_size": 16, "weight_decay": 1.0}
-CHARACTERS = (
+LARGE = MUON | {"batch_size": 4, "weight_decay": 1.0}
+COPYING = (
+    Recipe(flops=1e11, model=_copying(32, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
+    Recipe(flops=1e12, model=_copying(32, 4, 48), train=MUON | {"batch_size": 2}),
+    Recipe(flops=1e13, model=_copying(64, 4, 112), train=MUON | {"batch_size": 2}),
+    Recipe(flops=3e13, model=_copying(128, 4, 112), train=MUON | {"batch_size": 2, "weight_decay": 1.0}),
+)
+NOT_COPYING = (
     Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
     Recipe(flops=1e12, model=_modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
     Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
+    Recipe(
+        flops=3e13, model=_modern(context_length=256, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 8, "weight_decay": 1.0}
+    ),
 )
 FEW_WORDS = (
     Recipe(flops=1e12, model=_tied(32, 2, 64), train=MUON | {"batch_size": 16, "adam_lr": 1e-2}),
@@ -83,17 +97,15 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e12, model=_one_block(32, 64), train=MUON),
         Recipe(flops=1e13, model=_one_block(128, 128), train=MUON),
     ),
-    ("tiny_shakespeare", "transformer"): (*CHARACTERS, Recipe(flops=3e13, model=LONG, train=MUON | {"batch_size": 8, "weight_decay": 1.0})),
+    ("tiny_shakespeare", "transformer"): COPYING,
+    ("tiny_shakespeare", "transformer-no-induction"): NOT_COPYING,
     ("tiny_shakespeare", "lstm"): (
         Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=32), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
         Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=128), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
         Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"batch_size": 32, "lr": 5e-3}),
     ),
-    ("tiny_shakespeare-recast", "transformer"): (
-        *CHARACTERS,
-        Recipe(flops=3e13, model=LONG, train=MUON | {"batch_size": 8, "weight_decay": 1.0}),
-        Recipe(flops=2e15, model=_modern(context_length=256, n_layer=8, d_model=320, d_ff=640), train=LARGE),
-    ),
+    ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,
+    ("tiny_shakespeare-respelled", "transformer"): (*COPYING, Recipe(flops=2e15, model=_copying(128, 8, 320), train=LARGE)),
     ("ptb-eos", "transformer"): (
         *FEW_WORDS,
         Recipe(flops=1e14, model=_tied(128, 3, 192, dropout=0.1), train=WORDS),
@@ -131,16 +143,21 @@ def is_long_enough(corpus: str) -> bool:
 
 def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     """The spec that spends at most `flops` on a corpus: that of the nearest text and budget searched; RecipeError where there is none."""
-    text = nearest_text(architecture, corpus)
+    text, about = nearest_text(architecture, corpus), data.info(corpus)
+    mend = "take a longer text, or describe the run with --model and a short context"
     if not is_long_enough(corpus):
-        least = min(data.info(corpus).n_tokens.values())
-        mend = "take a longer text, or describe the run with --model and a short context"
+        least = min(about.n_tokens.values())
         raise RecipeError(
             f"{corpus} is too short for a recipe: its least split has {least:,} tokens, {EVAL_START} are context only; {mend}"
         )
     if not 0 < flops < math.inf:
         raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
     nearest = min(RECIPES[text, architecture], key=lambda known: abs(math.log(known.flops / flops)))
+    if nearest.model.context_length >= about.n_tokens["train"]:
+        raise RecipeError(
+            f"{corpus} is too short for this recipe: it reads {nearest.model.context_length:,} tokens at a time, and train has "
+            f"{about.n_tokens['train']:,}; {mend}"
+        )
     dense = nearest.model.predicts_every_position
     train = TrainConfig(**nearest.train, flops=int(flops), n_evals=N_EVALS, loss_at="all" if dense else "last")
     return scored(RunSpec(corpus=corpus, model=nearest.model, train=train))

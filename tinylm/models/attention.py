@@ -1,6 +1,6 @@
 """Causal multi-head attention for the last N of T positions."""
 
-import math
+import itertools
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +10,7 @@ from tinylm.config import TransformerConfig
 from tinylm.models.convolution import ShortConvolution
 from tinylm.models.dropout import DROPOUTS, keep_mask, keep_scale
 from tinylm.models.layers import NoRotation, Rotary, last
-from tinylm.spans import spans
+from tinylm.spans import Span, spans
 
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
 
@@ -64,15 +64,24 @@ def attend_near(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float, 
     n_out, n_positions = q_BHNK.shape[2], k_BHTK.shape[2]
     if not window or n_positions <= window:
         return attend(q_BHNK, k_BHTK, v_BHTK, dropout)
-    rows = spans(n_positions, n_out, window)
-    q_parts = q_BHNK.split([row.n_queries for row in rows], 2)
-    # Blocks are cut once and joined: slices would each fill a gradient as long as the whole.
-    k_blocks, v_blocks = k_BHTK.split(window, 2), v_BHTK.split(window, 2)
+    # Blocks of one shape go through attention as windows of one batch: all but the first and those cut short.
+    alike = [list(group) for _, group in itertools.groupby(spans(n_positions, n_out, window), lambda span: (span.n_queries, span.n_keys))]
+    queries = q_BHNK.split([sum(span.n_queries for span in group) for group in alike], 2)
     mixed = []
-    for q, row in zip(q_parts, rows, strict=True):
-        met = slice(row.first_block, row.first_block + math.ceil(row.n_keys / window))
-        mixed.append(attend(q, torch.cat(k_blocks[met], 2), torch.cat(v_blocks[met], 2), dropout))
-    return torch.cat(mixed, 2)
+    for q, group in zip(queries, alike, strict=True):
+        q_blocks = q.unflatten(2, (len(group), -1)).transpose(1, 2).flatten(0, 1)
+        mixed_blocks = attend(q_blocks, _met(k_BHTK, group, window), _met(v_BHTK, group, window), dropout)
+        mixed.append(mixed_blocks.transpose(1, 2).unflatten(0, (-1, len(group))).flatten(1, 2))
+    return torch.cat(mixed, 1).transpose(1, 2)
+
+
+def _met(x_BHTK: Tensor, group: list[Span], window: int) -> Tensor:
+    """The keys or values that spans of one shape meet: the batch's for each span in turn."""
+    first, n = group[0].first_block * window, len(group)
+    if n == 1:
+        return x_BHTK.narrow(2, first, group[0].n_keys)
+    halves = [x_BHTK.narrow(2, first + i * window, n * window).unflatten(2, (n, window)) for i in range(2)]
+    return torch.cat(halves, 3).transpose(1, 2).flatten(0, 1)
 
 
 def attend(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float) -> Tensor:

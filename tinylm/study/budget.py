@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tinylm import recipes
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
-from tinylm.ladder import ALL_POSITIONS, PAPER, RECAST, RUNGS, climb
+from tinylm.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.parameters import checked
 from tinylm.study.planned import Planned
 from tinylm.study.purchases import purchases, rivals, seeded, short
@@ -14,7 +14,7 @@ from tinylm.study.purchases import purchases, rivals, seeded, short
 def budget(
     *,
     corpus: str,
-    recast: str,
+    augmentations: list[str],
     context_length: int,
     d_model: int,
     n_layer: int,
@@ -24,22 +24,23 @@ def budget(
     frontier_budgets: list[int],
     bought_corpora: list[str],
     bought_budgets: list[int],
+    bought_architectures: list[str],
     orders: list[int],
     eval_tokens: int,
     seeds: list[int],
 ) -> list[Planned]:
     """The ladder at one budget and its ends at the full one, each architecture's recipe over budgets, and recipes on whole corpora.
 
-    `recast` is `corpus` with its speakers recast, or `corpus` itself. All runs of a text are scored on the same tokens.
+    Rungs that read an augmented text are left out unless its name is among the `augmentations`. All runs of a text are scored on the same
+    tokens.
     """
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budget))
-    last = [replace(RECAST, corpus=recast)] if recast != corpus else []
-    specs = climb(first, [*RUNGS, *last])
+    specs = climb(first, [rung for rung in RUNGS if rung.augmentation in ("", *augmentations)])
     for name in (PAPER, ALL_POSITIONS):
         specs[f"{name}, {short(full_budget)}"] = replace(specs[name], train=replace(specs[name].train, flops=full_budget))
     for architecture in architectures:
         specs |= {f"{architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops) for flops in frontier_budgets}
-    specs |= purchases(bought_corpora, bought_budgets)
+    specs |= purchases(bought_corpora, bought_budgets, bought_architectures)
     scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
     return rivals("budget", [corpus, *bought_corpora], orders, eval_tokens) + seeded("budget", scored, seeds)

@@ -11,8 +11,8 @@ LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
 
 
 def bought(section: str, corpora: list[str], budgets: list[int], orders: list[int], seeds: list[int]) -> list[Planned]:
-    """Counts of the corpora's texts, and the purchases, both scored to the end of each split."""
-    return rivals(section, corpora, orders, 0) + seeded(section, purchases(corpora, budgets), seeds)
+    """Counts of the corpora's texts, and the Transformers bought, both scored to the end of each split."""
+    return rivals(section, corpora, orders, 0) + seeded(section, purchases(corpora, budgets, ["Transformer"] * len(corpora)), seeds)
 
 
 def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Planned]:
@@ -21,12 +21,16 @@ def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Pl
     return [run for run in runs if run.spec.seed == seeds[0] or run.spec.train.flops <= LARGEST_ON_CPU]
 
 
-def purchases(corpora: list[str], budgets: list[int]) -> dict[str, RunSpec]:
-    """The Transformer's recipe for each corpus and its budget, named "CORPUS, BUDGET"."""
-    if len(corpora) != len(budgets):
-        raise StudyError(f"bought_budgets: needs one for each of the {len(corpora)} corpora, got {budgets!r}")
-    pairs = zip(corpora, budgets, strict=True)
-    return {f"{name}, {short(flops)}": recipes.recipe("transformer", name, flops) for name, flops in pairs}
+def purchases(corpora: list[str], budgets: list[int], architectures: list[str]) -> dict[str, RunSpec]:
+    """The recipe for each corpus with its budget and architecture, named "CORPUS, ARCHITECTURE, BUDGET"."""
+    for name, values in (("bought_budgets", budgets), ("bought_architectures", architectures)):
+        if len(corpora) != len(values):
+            raise StudyError(f"{name}: needs one for each of the {len(corpora)} corpora, got {values!r}")
+    rows = zip(corpora, architectures, budgets, strict=True)
+    return {
+        f"{corpus}, {architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops)
+        for corpus, architecture, flops in rows
+    }
 
 
 def rivals(section: str, corpora: list[str], orders: list[int], eval_tokens: int) -> list[Planned]:

@@ -15,6 +15,8 @@ DERIVED = {
     "tiny_shakespeare-plays-renamed": (65, 15_127_399, 67_750, 67_992),
     "tiny_shakespeare-recast": (65, 17_963_447, 111_669, 111_606),
     "tiny_shakespeare-plays-recast": (65, 15_254_431, 67_750, 67_992),
+    "tiny_shakespeare-respelled": (65, 17_825_022, 111_669, 111_606),
+    "tiny_shakespeare-plays-respelled": (65, 15_105_231, 67_750, 67_992),
 }
 PAPER = {
     "tiny_shakespeare": (65, 892_117, 111_669, 111_606),
