@@ -63,7 +63,7 @@ RUNGS = (
     _tried("speakers recast", augmentation="recast"),
     Rung(name="induction", model={"induction": (2, 3, 4, 6)}),
     Rung(name="the last two times", model={"induction_times": 2}),
-    Rung(name="windows of 1,024", model={"context_length": 1024, "attention_window": 64}, train={"batch_size": 2}),
+    Rung(name="windows of 2,048", model={"context_length": 2048, "attention_window": 64}, train={"batch_size": 1}),
     Rung(name="speakers respelled", augmentation="respelled"),
 )
 

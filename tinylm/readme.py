@@ -63,7 +63,7 @@ def results_table() -> str:
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text: size, cost, test NLL, and the best counts of the same tokens."""
     results = _recorded(("budget", "words"))
-    head = ["recipe: text, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts"]
+    head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name, records in fits.by_name([r for r in results if r.name.startswith(f"{r.record.spec.corpus}, ")]).items():
         nlls, by_word = [record.test.nll for record in records], data.info(records[0].spec.corpus).level == "word"
@@ -75,7 +75,7 @@ def bought_table() -> str:
         lines.append([name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
     caption = (
         "Whole test splits, weights as they are after training. Counts: Kneser-Ney n-grams of the same text, NLL or, on words, perplexity; "
-        "`-recast` is the same text with the speakers' names invented anew every thirty speeches."
+        "`-recast` is the same text with the speakers' names invented anew every thirty speeches, `-respelled` with names of random letters."
     )
     return _table(caption, lines)
 
