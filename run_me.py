@@ -25,6 +25,7 @@ def main() -> int:
         print("2. Train")
         pipeline.train_missing(request)
         pipeline.record_at_test_time(request)
+        pipeline.record_headings(request)
     pipeline.record_corpora(request)
     pipeline.record_samples(request)
     print("3. Notebooks")

@@ -18,8 +18,7 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     `n_params` is the number of stored n-grams of all orders; no FLOPs are spent.
     """
     started = time.perf_counter()
-    tokens = corpus.train[: spec.train.train_tokens or None]
-    model = ngram.fit(tokens, spec.model.order, corpus.info.vocab_size)
+    model = _counted(spec, corpus)
     scores = {split: _score(spec, split, corpus, model) for split in ("valid", "test")}
     return RunRecord(
         spec=spec,
@@ -29,7 +28,7 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
         n_params=sum(table.codes.size - 1 for table in model.tables),
         steps=0,
         windows=0,
-        tokens_seen=len(tokens),
+        tokens_seen=len(_counted_tokens(spec, corpus)),
         flops=0,
         flops_textbook=0,
         flops_2nd=0,
@@ -43,8 +42,25 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     )
 
 
-def _score(spec: RunSpec, split: str, corpus: Corpus, model: ngram.NgramModel) -> Score:
+def token_nlls(spec: RunSpec, corpus: Corpus, split: str) -> np.ndarray:
+    """NLL in nats of each token of the spec's scored range of a split, by counts of its training tokens."""
+    return _nlls(spec, split, corpus, _counted(spec, corpus))
+
+
+def _counted_tokens(spec: RunSpec, corpus: Corpus) -> np.ndarray:
+    return corpus.train[: spec.train.train_tokens or None]
+
+
+def _counted(spec: RunSpec, corpus: Corpus) -> ngram.NgramModel:
+    return ngram.fit(_counted_tokens(spec, corpus), spec.model.order, corpus.info.vocab_size)
+
+
+def _nlls(spec: RunSpec, split: str, corpus: Corpus, model: ngram.NgramModel) -> np.ndarray:
     tokens = corpus.split(split)
     wanted = scored_range(spec, len(tokens))
-    nlls = -model.log_probs(tokens[: wanted.stop])[wanted.start :]
+    return -model.log_probs(tokens[: wanted.stop])[wanted.start :]
+
+
+def _score(spec: RunSpec, split: str, corpus: Corpus, model: ngram.NgramModel) -> Score:
+    nlls = _nlls(spec, split, corpus, model)
     return summarise(spec, split, nlls, spec.model.context_length, 1, corpus_stats.token_classes(corpus, split))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import at_test_time, data, grammar, ledger, notebooks, paths, readme, report, results, samples, study, sweep, verify
-from tinylm.config import TinylmError
+from tinylm import at_test_time, data, grammar, headings, ledger, notebooks, paths, readme, report, results, samples, study, sweep, verify
+from tinylm.config import NgramConfig, TinylmError
 from tinylm.flops import run_cost
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
@@ -105,6 +105,16 @@ def record_at_test_time(request: Request) -> None:
         if not recorded and data.available(run.spec.corpus, request.data_dir):
             print(f"  context at test time: {run.name}", flush=True)
             at_test_time.record(run.spec, _weights(run), request.ledger, request.data_dir)
+
+
+def record_headings(request: Request) -> None:
+    """Record what headings cost each run bought for a text of plays, seed 0, whose weights are at hand, and its best counts."""
+    for run in headings.readable(request.plan) if request.is_full else []:
+        counted = isinstance(run.spec.model, NgramConfig)
+        recorded = headings.read(run.spec, (paths.LEDGER,)) is not None
+        if not recorded and (counted or _weights(run).exists()) and data.available(run.spec.corpus, request.data_dir):
+            print(f"  headings: {run.name}", flush=True)
+            headings.record(run.spec, None if counted else _weights(run), request.ledger, request.data_dir)
 
 
 def _weights(run: Planned) -> Path:

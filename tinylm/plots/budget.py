@@ -6,10 +6,11 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 
-from tinylm import gains
+from tinylm import gains, headings, paths
 from tinylm.plots.curves import count_lines
 from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.results import Result
+from tinylm.study import Planned
 
 BETTER, WORSE = COLOURS[0], COLOURS[3]
 
@@ -59,3 +60,20 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
     log_flops(ax, "training FLOPs (executed)")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
     return fig, rows
+
+
+@mpl.rc_context(STYLE)
+def copying(runs: Sequence[Planned]) -> Drawn:
+    """What a heading's characters cost each run, by how far back the same heading last stood; a model that copies has a low left end."""
+    fig, (ax,) = panels(1, 6.8, 3.4)
+    frame = headings.frame(runs, (paths.LEDGER, paths.LOCAL_LEDGER))
+    names = list(dict.fromkeys(frame["run"]))
+    for (name, colour), marker in zip(colours(names).items(), MARKERS, strict=False):
+        rows = frame[frame["run"] == name].set_index("reach")["nll"]
+        ax.plot(range(len(headings.REACHES)), [rows[reach] for reach in headings.REACHES], color=colour, marker=marker, label=name)
+    ax.set(
+        xticks=range(len(headings.REACHES)), ylabel="NLL of headings (nats per character)", xlabel="characters since the heading last stood"
+    )
+    ax.set_xticklabels(headings.REACHES, fontsize=7)
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=1, fontsize=7)
+    return fig, frame.to_dict("records")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import at_test_time as test_time
-from tinylm import data, fits, gains, paths, significance
+from tinylm import data, fits, gains, headings, paths, significance
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
 from tinylm.results import Result
@@ -63,6 +63,17 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
             row |= {"best counts": f"{best.test.nll:.4f}", "test − counts, 95 %": interval(gap.mean, *gap.interval())}
         rows.append(row)
     return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
+
+
+def copying(runs: Sequence[Planned]) -> pd.DataFrame:
+    """One row per run and a column per reach: NLL in nats per character of headings, by how far back the same heading last stood."""
+    found = headings.frame(runs, (paths.LEDGER, paths.LOCAL_LEDGER))
+    if found.empty:
+        return pd.DataFrame([{"run": "none is recorded"}])
+    sizes = found.groupby("reach")["headings"].first()
+    wide = found.pivot(index="run", columns="reach", values="nll").loc[list(dict.fromkeys(found["run"])), headings.REACHES]
+    wide.columns = [f"{reach} ({sizes[reach]})" for reach in wide.columns]
+    return wide.map(lambda nll: NONE if pd.isna(nll) else f"{nll:.3f}").reset_index()
 
 
 def at_test_time(runs: Sequence[Planned]) -> pd.DataFrame:

@@ -1,0 +1,70 @@
+"""What headings cost by how far back they last stood: found in texts, recorded, shown."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from specs import TRANSFORMER
+
+from tinylm import checkpoint, data, headings, ledger, paths, plots, study, tables
+from tinylm.config import NgramConfig, RunSpec, TrainConfig
+from tinylm.headings import FURTHER, NEW, Heading, by_reach
+from tinylm.models import build
+from tinylm.study import Planned
+
+TEXT = "ANNA:\nSo it is.\n\nFirst Lord:\nIt is.\n\nANNA:\nWas it?\n"
+
+
+def test_a_heading_knows_how_far_back_it_last_stood():
+    found = headings.headings(TEXT)
+    assert [TEXT[h.start : h.stop] for h in found] == ["ANNA", "First Lord", "ANNA"]
+    assert [h.distance for h in found] == [0, 0, TEXT.rindex("ANNA")]
+    assert [h.reach for h in found] == [NEW, NEW, "up to 128"]
+    assert [Heading(0, 4, distance).reach for distance in (128, 129, 2048, 2049)] == ["up to 128", "up to 256", "up to 2,048", FURTHER]
+
+
+def test_headings_are_averaged_over_their_characters_and_those_not_scored_left_out():
+    nll_N = np.arange(len(TEXT), dtype=np.float64)
+    rows = {row["reach"]: row for row in by_reach(nll_N[10:], 10, headings.headings(TEXT))}
+    start, stop = TEXT.index("First"), TEXT.index(":\nIt is")
+    assert (rows[NEW]["headings"], rows[NEW]["characters"]) == (1, 10)
+    assert rows[NEW]["nll"] == pytest.approx(np.mean(range(start, stop)))
+    assert rows["up to 128"]["headings"] == 1 and rows[FURTHER]["nll"] is None
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """A network and counts of a generated text, which stands in for plays."""
+    monkeypatch.setattr(headings, "PLAYS", "grammar-char")
+    scored = {"eval_start": 20, "eval_tokens": 300}
+    network = RunSpec(corpus="grammar-char", model=TRANSFORMER, train=TrainConfig(flops=10**9, loss_at="all", **scored))
+    counted = RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1, **scored))
+    return [Planned("budget", "grammar-char, Transformer, 1e9", network), Planned("budget", "grammar-char KN-2", counted)]
+
+
+def test_a_network_and_counts_are_recorded_and_shown(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(headings, "headings", lambda text: [Heading(30, 34, 0), Heading(50, 54, 20), Heading(5, 9, 0)])
+    torch.manual_seed(0)
+    checkpoint.save(tmp_path / "w", build(TRANSFORMER, data.vocab_size("grammar-char")).state_dict(), {})
+    facts = [headings.record(run.spec, tmp_path / "w", tmp_path) for run in runs]
+    assert headings.read(runs[0].spec, [tmp_path / "none", tmp_path]) == ledger.rounded(json.loads(json.dumps(facts[0])))
+    network, counted = ({row["reach"]: row["nll"] for row in found["rows"]} for found in facts)
+    assert network[NEW] > 1 and counted[NEW] > 0 and network[NEW] != counted[NEW]
+    monkeypatch.setattr(paths, "LEDGER", tmp_path)
+    shown = tables.copying(runs).set_index("run")
+    assert shown.loc["grammar-char KN-2", f"{NEW} (1)"] == f"{counted[NEW]:.3f}" and shown.loc[runs[0].name, f"{FURTHER} (0)"] == "–"
+    fig, drawn = plots.copying(runs)
+    assert len(fig.axes[0].lines) == 2 and len(drawn) == 2 * len(headings.REACHES)
+
+
+def test_without_records_there_is_nothing_to_show(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "LEDGER", tmp_path)
+    monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path)
+    assert tables.copying(runs)["run"][0] == "none is recorded" and plots.copying(runs)[1] == []
+
+
+def test_of_the_published_study_the_bought_recipes_and_counts_are_read():
+    names = [run.name for run in headings.readable(study.section_plan("budget", "full"))]
+    assert "tiny_shakespeare KN-6" in names and "tiny_shakespeare, Transformer, 7.55e13" in names
+    assert not any(name.startswith(("MLP", "Muon", "pre-norm")) for name in names)
