@@ -75,7 +75,7 @@ def bought_table() -> str:
         lines.append([name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
     caption = (
         "Whole test splits, weights as they are after training. Counts: Kneser-Ney n-grams of the same text, NLL or, on words, perplexity; "
-        "`-recast` is the same text with the speakers' names invented anew every thirty speeches, `-respelled` with random letters for names."
+        "`-recast` is the same text with the speakers' names invented anew every thirty speeches, `-respelled` in random letters."
     )
     return _table(caption, lines)
 

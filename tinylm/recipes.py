@@ -54,19 +54,19 @@ def _tied(context_length: int, n_layer: int, d_model: int, dropout: float = 0.0)
     return replace(_modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model), tied=True, **quiet)
 
 
-def _copying(window: int, n_layer: int, d_model: int) -> TransformerConfig:
+def _copying(context_length: int, window: int, n_layer: int, d_model: int) -> TransformerConfig:
     """Attention reaches one to two windows back, and induction as far as any character stood."""
-    near = _modern(context_length=2048, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
+    near = _modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
     return replace(near, attention_window=window, induction=(2, 3, 4, 6), induction_times=2)
 
 
 WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2, "weight_decay": 0.3}
 LARGE = MUON | {"batch_size": 2, "weight_decay": 1.0}
 COPYING = (
-    Recipe(flops=1e11, model=_copying(32, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
-    Recipe(flops=1e12, model=_copying(32, 4, 48), train=MUON | {"batch_size": 1}),
-    Recipe(flops=1e13, model=_copying(64, 4, 112), train=MUON | {"batch_size": 1}),
-    Recipe(flops=3e13, model=_copying(64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 1.0}),
+    Recipe(flops=1e11, model=_copying(1024, 16, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
+    Recipe(flops=1e12, model=_copying(1024, 32, 4, 48), train=MUON | {"batch_size": 1}),
+    Recipe(flops=1e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1}),
+    Recipe(flops=3e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 1.0}),
 )
 NOT_COPYING = (
     Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
@@ -105,7 +105,7 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"batch_size": 32, "lr": 5e-3}),
     ),
     ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,
-    ("tiny_shakespeare-respelled", "transformer"): (*COPYING, Recipe(flops=2e15, model=_copying(64, 8, 320), train=LARGE)),
+    ("tiny_shakespeare-respelled", "transformer"): (*COPYING, Recipe(flops=2e15, model=_copying(2048, 64, 8, 320), train=LARGE)),
     ("ptb-eos", "transformer"): (
         *FEW_WORDS,
         Recipe(flops=1e14, model=_tied(128, 3, 192, dropout=0.1), train=WORDS),

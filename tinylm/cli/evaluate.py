@@ -26,6 +26,9 @@ EXAMPLES = """
   python -m tinylm evaluate --model RoPE@1 --split valid --context 64
   python -m tinylm evaluate --model 91e131682342ec8a --file my.txt --json"""
 
+MANY_UNKNOWN = 0.2  # of the tokens
+TOO_MANY_UNKNOWN = "so many <unk> are easily predicted and say little; take a text more like the corpus"
+
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
@@ -69,7 +72,10 @@ def _text_ids(trained: "Trained", file: Path) -> np.ndarray:
     vocabulary = trained.vocabulary
     strangers = vocabulary.strangers(text)
     if strangers and data.UNK not in vocabulary.index:
-        raise UsageError(f"{file} has {_described(strangers, vocabulary.level)} outside {vocabulary.corpus}'s vocabulary; take them out")
+        raise UsageError(
+            f"{file} has {_described(strangers, vocabulary.level)} outside {vocabulary.corpus}'s vocabulary; "
+            f"take them out, or train a model that has them: python -m tinylm train --quick --corpus FILE"
+        )
     return vocabulary.encode(text)
 
 
@@ -126,10 +132,11 @@ def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]
 def _text(found: dict[str, Any]) -> str:
     """The score for a reader."""
     unknown = f", {found['unknown']:,} of them <unk>" if found["unknown"] else ""
+    warning = "" if found["unknown"] <= MANY_UNKNOWN * found["tokens"] else f"\n{TOO_MANY_UNKNOWN}"
     recorded = f"\nits record says {found['record_nll']:.4f}" if found["record_nll"] is not None else ""
     return (
         f"{found['model']} on {found['text']}: NLL {found['nll']:.4f} +- {found['se']:.4f} nats per token (block SE), perplexity "
         f"{found['perplexity']:.4g}, {found['bits_per_character']:.4f} bits per character\n{found['tokens']:,} tokens from token "
         f"{found['start']:,} on{unknown}; windows of {found['context']} tokens score their last {found['stride']}, so each token sees "
-        f"{found['min_context']} or more{recorded}"
+        f"{found['min_context']} or more{warning}{recorded}"
     )

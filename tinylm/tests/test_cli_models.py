@@ -8,7 +8,7 @@ import pytest
 from records import made
 
 from tinylm import data, ledger, paths, sweep
-from tinylm.cli import models
+from tinylm.cli import evaluate, models
 from tinylm.config import LinearConfig, RunSpec, TrainConfig, TransformerConfig
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -180,3 +180,10 @@ def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch
     paths.WEIGHTS.mkdir(parents=True)
     (paths.WEIGHTS / f"{record.spec.key}.safetensors").touch()
     assert "1 recorded, 0 to train" in call(f"train --run {record.spec.key}")[1]
+
+
+@pytest.mark.parametrize(("unknown", "warns"), [(20, False), (21, True)])
+def test_a_text_mostly_outside_the_vocabulary_is_said_to_tell_little(unknown, warns):
+    found = {"model": "m", "text": "t", "nll": 1.0, "se": 0.1, "perplexity": 2.7, "bits_per_character": 1.0, "tokens": 100, "start": 8}
+    found |= {"unknown": unknown, "context": 8, "stride": 1, "min_context": 8, "record_nll": None}
+    assert (evaluate.TOO_MANY_UNKNOWN in evaluate._text(found)) is warns
