@@ -64,6 +64,7 @@ RUNGS = (
     Rung(name="induction", model={"induction": (2, 3, 4, 6)}),
     Rung(name="the last two times", model={"induction_times": 2}),
     Rung(name="windows of 2,048", model={"context_length": 2048, "attention_window": 64}, train={"batch_size": 1}),
+    Rung(name="weight decay 0.3", train={"weight_decay": 0.3}),
     Rung(name="speakers respelled", augmentation="respelled"),
 )
 

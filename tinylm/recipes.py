@@ -64,8 +64,8 @@ WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2, "weight_decay": 0.3}
 LARGE = MUON | {"batch_size": 2, "weight_decay": 1.0}
 COPYING = (
     Recipe(flops=1e11, model=_copying(1024, 16, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
-    Recipe(flops=1e12, model=_copying(1024, 32, 4, 48), train=MUON | {"batch_size": 1}),
-    Recipe(flops=1e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1}),
+    Recipe(flops=1e12, model=_copying(2048, 32, 4, 48), train=MUON | {"batch_size": 1}),
+    Recipe(flops=1e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 0.3}),
     Recipe(flops=3e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 1.0}),
 )
 NOT_COPYING = (

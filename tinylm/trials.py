@@ -19,8 +19,8 @@ from tinylm.models import LanguageModel
 CHOOSING_TOKENS = 10_000  # of valid
 START = 1024  # the first scored token: all methods score the same ones
 CONTEXTS = (2, 4)  # times the trained one
-CACHE_SIZES, CACHE_THETAS, CACHE_SHARES = (1_000, 4_000, 16_000), (0.02, 0.05, 0.2), (0.03, 0.1, 0.2)
-SGD_RATES, RMS_RATES, RMS_DECAYS = (3e-4, 1e-3, 3e-3, 1e-2), (3e-5, 1e-4, 3e-4), (0.0, 1e-3)
+CACHE_SIZES, CACHE_THETAS, CACHE_SHARES = (300, 1_000, 4_000, 16_000, 64_000), (0.005, 0.01, 0.02, 0.05), (0.03, 0.1, 0.2, 0.3)
+SGD_RATES, RMS_RATES, RMS_DECAYS = (1e-3, 3e-3, 1e-2, 3e-2), (1e-5, 3e-5, 1e-4), (0.0, 1e-3)
 SEGMENTS_PER_CONTEXT = 4  # dynamic evaluation takes a step after each
 SQUARED_SEGMENTS = 300  # of training text, from which the rule rms knows how large gradients are
 
