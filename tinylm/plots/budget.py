@@ -76,4 +76,4 @@ def copying(runs: Sequence[Planned]) -> Drawn:
     )
     ax.set_xticklabels(headings.REACHES, fontsize=7)
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=1, fontsize=7)
-    return fig, frame.to_dict("records")
+    return fig, frame.to_dict("records") or [{"run": "none is recorded"}]

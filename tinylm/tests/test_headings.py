@@ -61,7 +61,7 @@ def test_a_network_and_counts_are_recorded_and_shown(runs, tmp_path, monkeypatch
 def test_without_records_there_is_nothing_to_show(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "LEDGER", tmp_path)
     monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path)
-    assert tables.copying(runs)["run"][0] == "none is recorded" and plots.copying(runs)[1] == []
+    assert tables.copying(runs)["run"][0] == plots.copying(runs)[1][0]["run"] == "none is recorded"
 
 
 def test_of_the_published_study_the_bought_recipes_and_counts_are_read():
