@@ -8,7 +8,7 @@ from pathlib import Path
 from tinylm import paths
 
 MODELS = {
-    "shakespeare": "24563295d86714af",
+    "shakespeare": "a6bbc1519dcba23b",
     "transformer": "91e131682342ec8a",
     "self-attention": "7a164cb9cd09a5ff",
     "ptb": "9d14c92889cac7f5",
