@@ -187,7 +187,7 @@ def _segments(wanted: range, stride: int) -> Iterator[tuple[int, int]]:
 
 
 def _window(tokens_N: Tensor, spec: RunSpec, end: int) -> Tensor:
-    return tokens_N[end - eval_context(spec) - 1 : end].long()
+    return tokens_N[max(0, end - eval_context(spec) - 1) : end].long()
 
 
 def _segment_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, end: int, n_scored: int) -> Tensor:
@@ -197,6 +197,6 @@ def _segment_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, end: in
 
 
 def _window_flops(model: LanguageModel, spec: RunSpec, n_scored: int) -> int:
-    """Forward FLOPs of one window that scores its last `n_scored` positions."""
+    """Forward FLOPs of one window that scores its last `n_scored` positions; one short of its context counts as whole."""
     shape = replace(spec.model, context_length=eval_context(spec))
     return sum(forward_parts(shape, model.head.out_features, n_scored, n_scored).values())

@@ -110,3 +110,10 @@ def test_settings_that_cannot_be_are_refused(model):
         CacheConfig(share=1.0)
     with pytest.raises(ConfigError, match="give mean_squares"):
         dynamic(model, repeated(), PLANNED, DynamicConfig())
+
+
+def test_before_a_full_window_all_there_is_is_read(model):
+    ids, planned = repeated(), spec(eval_stride=2, eval_start=3, eval_tokens=30)
+    expected = token_nlls(model, ids, planned)
+    np.testing.assert_allclose(dynamic(model, ids, planned, DynamicConfig(rule="sgd", lr=0.0)).nll_N, expected, rtol=1e-4)
+    np.testing.assert_allclose(states(model, ids, planned).nll_N.numpy(), expected, rtol=1e-4)
