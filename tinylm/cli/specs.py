@@ -119,7 +119,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="FIELD=VALUE",
-        help="any other field of the model's or the training's config, e.g. model.norm=rms train.schedule=cosine",
+        help="any other field of the model's or the training's config, e.g. model.norm=rms train.schedule=cosine model.induction=2,3,4",
     )
 
 
@@ -198,16 +198,17 @@ def _recipes(args: argparse.Namespace, corpus: str) -> list[Planned]:
     return [Planned(SECTION, f"{args.recipe} recipe", replace(spec, seed=seed)) for seed in args.seeds or [0] for spec in specs]
 
 
-def _assignment(text: str) -> tuple[str, int | float | bool | str]:
-    """FIELD=VALUE of --set, the value as a number or true or false where it reads as one."""
+def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:
+    """FIELD=VALUE of --set, the value as a number, several with commas, or true or false where it reads as one."""
     field, separator, value = text.partition("=")
     if not separator or field.partition(".")[0] not in ("model", "train") or not field.partition(".")[2]:
         raise UsageError(f"--set {text}: write model.FIELD=VALUE or train.FIELD=VALUE, e.g. model.norm=rms")
     if value in ("true", "false"):
         return field, value == "true"
     try:
-        return field, _number(value)
-    except argparse.ArgumentTypeError:
+        numbers = tuple(_number(part) for part in value.split(",") if part)
+        return field, numbers if "," in value else numbers[0]
+    except (argparse.ArgumentTypeError, IndexError):
         return field, value
 
 

@@ -87,6 +87,7 @@ MISTAKES = {
     f"train {ONE} --lr nan": "needs a finite",
     f"train {ONE} --loss-at first": "invalid choice: 'first'",
     f"train {ONE} --set norm=rms": "--set norm=rms: write model.FIELD=VALUE",
+    f"train {ONE} --set model.induction=3,2": "each above the one before",
     f"train {ONE} --set model.norm": "--set model.norm: write model.FIELD=VALUE",
     f"train {ONE} --set model.norm=batch": "unknown value 'batch'; choose one of layer, rms",
     f"train {ONE} --set model.colour=red": "--set model.colour: transformer has no such field",
