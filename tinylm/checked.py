@@ -50,7 +50,7 @@ def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
         return _coerce_number(owner, name, hint, value)
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
-            raise FieldError(owner, name, f"needs a list of numbers (one: 2,), got {value!r}")
+            raise FieldError(owner, name, f"needs a list of numbers, got {value!r}; write a single one as 2,")
         return tuple(_coerce(owner, name, get_args(hint)[0], entry) for entry in value)
     if not isinstance(value, hint):
         raise FieldError(owner, name, f"needs a {hint.__name__}, got {value!r} ({type(value).__name__})")
