@@ -16,7 +16,7 @@ from tinylm.config import RunSpec
 from tinylm.evaluate import token_nlls
 from tinylm.flops import BACKWARD_PER_FORWARD, forward_parts
 from tinylm.models import LanguageModel
-from tinylm.scoring import eval_context, scored_range
+from tinylm.scoring import eval_context, scored_range, short_window
 
 QUERIES_PER_BATCH = 256  # rows of similarities that are held at once
 
@@ -82,7 +82,7 @@ def choose(score: Callable[[Settings], Adapted], candidates: Sequence[Settings])
 
 def static(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> Adapted:
     """The spec's range scored by weights that stay as they are."""
-    segments = _segments(scored_range(spec, len(tokens_N)), spec.train.eval_stride)
+    segments = _segments(scored_range(spec, len(tokens_N)), spec)
     flops = sum(n_windows * _window_flops(model, spec, n_scored) for n_scored, n_windows in Counter(n for _, n in segments).items())
     return Adapted(token_nlls(model, tokens_N, spec), flops)
 
@@ -92,7 +92,7 @@ def mean_squares(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, n_segmen
     model = copy.deepcopy(model).eval()
     sums = [torch.zeros_like(p) for p in model.parameters()]
     flops = 0
-    ends = list(_segments(range(eval_context(spec), len(tokens_N)), spec.train.eval_stride))[:n_segments]
+    ends = list(_segments(range(eval_context(spec), len(tokens_N)), spec))[:n_segments]
     for end, n_scored in ends:
         model.zero_grad()
         _segment_nlls(model, tokens_N, spec, end, n_scored).mean().backward()
@@ -113,7 +113,7 @@ def dynamic(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, settings: Dyn
     trained = [p.detach().clone() for p in adapted.parameters()]
     scales = _scales(trained, settings, squares)
     wanted, nlls, flops = scored_range(spec, len(tokens_N)), [], 0
-    for end, n_scored in _segments(wanted, spec.train.eval_stride):
+    for end, n_scored in _segments(wanted, spec):
         nll_S = _segment_nlls(adapted, tokens_N, spec, end, n_scored)
         nlls.append(nll_S.detach().cpu())
         flops += _window_flops(adapted, spec, n_scored)
@@ -150,7 +150,7 @@ def states(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> States:
     model = copy.deepcopy(model).eval()
     wanted = scored_range(spec, len(tokens_N))
     hidden, nlls, flops = [], [], 0
-    for end, n_scored in _segments(wanted, spec.train.eval_stride):
+    for end, n_scored in _segments(wanted, spec):
         hidden_SD = model.hidden(_window(tokens_N, spec, end)[None, :-1], n_scored)[0]
         hidden.append(hidden_SD)
         nlls.append(F.cross_entropy(model.head(hidden_SD).float(), tokens_N[end - n_scored : end].long(), reduction="none"))
@@ -179,9 +179,12 @@ def cached(found: States, settings: CacheConfig) -> Adapted:
     return Adapted(torch.cat(nlls).cpu().numpy(), found.flops + 2 * width * pairs)
 
 
-def _segments(wanted: range, stride: int) -> Iterator[tuple[int, int]]:
-    """The end of each segment and its number of tokens; only the last may be shorter."""
-    for start in range(wanted.start, wanted.stop, stride):
+def _segments(wanted: range, spec: RunSpec) -> Iterator[tuple[int, int]]:
+    """The end of each segment and its number of tokens: a short first window's, then the stride's; the last may be shorter."""
+    short, stride = short_window(wanted, eval_context(spec)), spec.train.eval_stride
+    if short:
+        yield short.stop, len(short)
+    for start in range(short.stop, wanted.stop, stride):
         end = min(start + stride, wanted.stop)
         yield end, end - start
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tinylm.config import RunSpec
 from tinylm.models import LanguageModel
-from tinylm.scoring import eval_context, scored_range
+from tinylm.scoring import eval_context, scored_range, short_window
 
 POSITIONS_PER_BATCH = 16_384  # keeps a batch's activations in the cache of a CPU core
 LOGITS_PER_BATCH = 8_388_608  # 32 MiB of float32: what a large vocabulary allows
@@ -21,7 +21,7 @@ def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> np.ndar
     tokens, or all before it; the last window ends at the range's end and scores only what is left.
     """
     context, stride, wanted = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
-    short = range(wanted.start, min(wanted.stop, context + 1) if wanted.start < context else wanted.start)
+    short = short_window(wanted, context)
     was_training = model.training
     model.eval()
     parts = [_window_nlls(model, tokens_N[: short.stop], torch.tensor([short.stop]), short.stop - 1, len(short))[0]] if short else []

@@ -108,7 +108,7 @@ def record_at_test_time(request: Request) -> None:
 
 
 def record_headings(request: Request) -> None:
-    """Record what headings cost each run bought for a text of plays, seed 0, whose weights are at hand, and its best counts."""
+    """Record what headings cost each run bought for a text of plays, seed 0, whose weights are at hand, and counts."""
     for run in headings.readable(request.plan) if request.is_full else []:
         counted = isinstance(run.spec.model, NgramConfig)
         recorded = headings.read(run.spec, (paths.LEDGER,)) is not None

@@ -74,8 +74,8 @@ def bought_table() -> str:
         shown = [perplexity(mean) if by_word else "–", counts]
         lines.append([name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
     caption = (
-        "Whole test splits, weights as they are after training. Counts: Kneser-Ney n-grams of the same text, NLL or, on words, perplexity; "
-        "`-recast` is the same text with the speakers' names invented anew every thirty speeches, `-respelled` in random letters."
+        "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; "
+        "`-recast` is twenty copies of it with the speakers' names invented anew every thirty speeches, `-respelled` in random letters."
     )
     return _table(caption, lines)
 

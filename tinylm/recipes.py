@@ -64,7 +64,7 @@ WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2, "weight_decay": 0.3}
 LARGE = MUON | {"batch_size": 2, "weight_decay": 1.0}
 COPYING = (
     Recipe(flops=1e11, model=_copying(1024, 16, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
-    Recipe(flops=1e12, model=_copying(2048, 32, 4, 48), train=MUON | {"batch_size": 1}),
+    Recipe(flops=1e12, model=_copying(2048, 32, 4, 48), train=MUON | {"batch_size": 1}),  # 1,024 is as good, but slower
     Recipe(flops=1e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 0.3}),
     Recipe(flops=3e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 1.0}),
 )
@@ -144,7 +144,7 @@ def is_long_enough(corpus: str) -> bool:
 def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     """The spec that spends at most `flops` on a corpus: that of the nearest text and budget searched; RecipeError where there is none."""
     text, about = nearest_text(architecture, corpus), data.info(corpus)
-    mend = "take a longer text, or describe the run with --model and a short context"
+    mend = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or describe the run with --model and a short context"
     if not is_long_enough(corpus):
         least = min(about.n_tokens.values())
         raise RecipeError(

@@ -25,9 +25,14 @@ def scored_range(spec: RunSpec, n_split: int) -> range:
             f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; "
             f"take a longer text, or lower eval_start or context_length"
         )
-    if start < eval_context(spec) and not spec.model.predicts_every_position:
-        raise ConfigError(f"eval_start={start} leaves the first window short of the {eval_context(spec)} tokens it needs; raise it")
+    if start < eval_context(spec) and spec.train.loss_at == "last":  # trained on full windows only
+        raise ConfigError(f"eval_start={start} leaves the first window short of its {eval_context(spec)} tokens; raise it")
     return range(start, stop)
+
+
+def short_window(wanted: range, context: int) -> range:
+    """The first of the wanted tokens, those with less than a context before them: one window that begins with the text scores them."""
+    return range(wanted.start, min(wanted.stop, context + 1) if wanted.start < context else wanted.start)
 
 
 def least_context(spec: RunSpec) -> int:

@@ -36,6 +36,13 @@ LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last
 EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large product over the study's models
 
 
+def n_cores() -> int:
+    """The cores that training may use: this process's, or fewer where OMP_NUM_THREADS says so."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    return min(mine, int(wanted)) if wanted.isdigit() and int(wanted) else mine
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to run, none of which changes a result beyond rounding: device, processes, corpora, where records and states go."""
@@ -51,7 +58,7 @@ class Settings:
     @property
     def n_workers(self) -> int:
         """Number of processes."""
-        return self.workers or (os.cpu_count() or 1 if self.device == "cpu" else 1)
+        return self.workers or (n_cores() if self.device == "cpu" else 1)
 
 
 def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], None], stop: Callable[[], bool]) -> RunRecord:
@@ -87,7 +94,7 @@ def train_all(
     require_writable(settings.folder, settings.checkpoints, settings.weights)
     context = multiprocessing.get_context("spawn")
     queue, stopping = context.SimpleQueue(), context.Event()
-    threads = max(1, (os.cpu_count() or 1) // settings.n_workers)
+    threads = max(1, n_cores() // settings.n_workers)
     left = dict(enumerate(planned))
     with (
         _progress_bar(planned, queue, watch) as bar,

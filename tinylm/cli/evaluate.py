@@ -16,6 +16,7 @@ from tinylm.cli.common import UsageError, command, read_ledger, whole
 from tinylm.config import RunSpec
 from tinylm.download import DataError
 from tinylm.grammar import SPLITS
+from tinylm.recipes import EVAL_START
 
 if TYPE_CHECKING:
     from tinylm.weights import Trained
@@ -36,7 +37,7 @@ def add(commands: Any) -> None:
     models.add_model_flags(parser, "--split, and weights without vocabulary")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--split", choices=SPLITS, default="test", help="of its corpus: the tokens that its record scores (test)")
-    what.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 text of one's own, scored from the first full window to its end")
+    what.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 text of one's own, scored to its end")
     parser.add_argument("--stride", type=whole(1), metavar="N", help="tokens scored in each window (the run's own)")
     parser.add_argument("--context", type=whole(1), metavar="N", help="tokens in each window (the run's own)")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -88,11 +89,14 @@ def _described(strangers: Counter[str], level: str) -> str:
 def _scored_as(spec: RunSpec, args: argparse.Namespace, n_tokens: int) -> RunSpec:
     """The spec with the windows and the range that are asked for; ConfigError or UsageError where they cannot be."""
     windows = {name: value for name, value in (("eval_stride", args.stride), ("eval_context", args.context)) if value is not None}
-    whole_text = {"eval_start": 0, "eval_tokens": 0} if args.file else {}
+    context = args.context or scoring.eval_context(spec)
+    start = min(context, n_tokens // 2, EVAL_START) if spec.train.loss_at == "all" else 0  # 0: after a full window
+    whole_text = {"eval_start": start, "eval_tokens": 0} if args.file else {}
     if windows and not args.file and not spec.train.eval_start:  # score the record's tokens, whatever the windows
         whole_text = {"eval_start": max(scoring.eval_context(spec), args.context or 0)}
-    scored = replace(spec, train=replace(spec.train, **(windows | whole_text)))
-    needed = scoring.eval_context(scored)
+    stride = {"eval_stride": min(spec.train.eval_stride, context)}  # of a shorter window no more than all of it
+    scored = replace(spec, train=replace(spec.train, **(stride | windows | whole_text)))
+    needed = scored.train.eval_start or context
     if args.file and n_tokens <= needed:
         raise UsageError(f"{args.file} has {n_tokens:,} tokens, and the first {needed} are context only; take a longer text")
     scoring.check_scoring(scored, {split: n_tokens for split in ("valid", "test")})

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -112,8 +114,11 @@ def test_settings_that_cannot_be_are_refused(model):
         dynamic(model, repeated(), PLANNED, DynamicConfig())
 
 
-def test_before_a_full_window_all_there_is_is_read(model):
-    ids, planned = repeated(), spec(eval_stride=2, eval_start=3, eval_tokens=30)
+def test_before_a_full_window_all_there_is_is_read():
+    torch.manual_seed(0)
+    near = replace(TRANSFORMER, context_length=32, attention_window=4, n_layer=3)
+    model, ids = build(near, VOCAB_SIZE), repeated(200)
+    planned = spec(near, loss_at="all", eval_stride=4, eval_start=11, eval_tokens=150)
     expected = token_nlls(model, ids, planned)
     np.testing.assert_allclose(dynamic(model, ids, planned, DynamicConfig(rule="sgd", lr=0.0)).nll_N, expected, rtol=1e-4)
     np.testing.assert_allclose(states(model, ids, planned).nll_N.numpy(), expected, rtol=1e-4)

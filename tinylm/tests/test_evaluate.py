@@ -72,7 +72,7 @@ def test_every_token_sees_what_the_score_promises(stride, context, n_split, star
 
 @given(start=st.integers(1, 8), stride=st.integers(1, 8), n_tokens=st.integers(1, 20))
 def test_before_a_full_window_every_token_sees_all_there_is(start, stride, n_tokens):
-    planned = spec(eval_context=8, eval_stride=stride, eval_start=start, eval_tokens=n_tokens)
+    planned = spec(loss_at="all", eval_context=8, eval_stride=stride, eval_start=start, eval_tokens=n_tokens)
     seen_N = np.rint(token_nlls(Seen(), torch.zeros(40, dtype=torch.int32), planned) / np.log(2))
     assert len(seen_N) == n_tokens
     early = seen_N[: 9 - start] if start < 8 else seen_N[:0]

@@ -11,7 +11,7 @@ from tinylm.scoring import BLOCK_SIZE, block_bootstrap_se, check_scoring, class_
 
 @given(context=st.integers(0, 8), start=st.integers(0, 60), tokens=st.integers(0, 60), n_split=st.integers(0, 60))
 def test_the_scored_range_lies_in_the_split_after_its_start(context, start, tokens, n_split):
-    planned = spec(eval_context=context, eval_start=start, eval_tokens=tokens)
+    planned = spec(loss_at="all", eval_context=context, eval_start=start, eval_tokens=tokens)
     first = start or context or TRANSFORMER.context_length
     if first >= n_split:
         with pytest.raises(ConfigError):
@@ -25,9 +25,9 @@ def test_the_scored_range_lies_in_the_split_after_its_start(context, start, toke
 def test_errors_name_the_mend():
     with pytest.raises(ConfigError, match="markov has 8 tokens and scoring starts at token 8; take a longer text, or lower"):
         scored_range(spec(), 8)
-    with pytest.raises(ConfigError, match="eval_start=1 leaves the first window short of the 4 tokens it needs; raise it"):
-        scored_range(spec(LINEAR, eval_start=1), 100)
-    assert scored_range(spec(eval_start=7, eval_tokens=0), 100) == range(7, 100)
+    with pytest.raises(ConfigError, match="eval_start=7 leaves the first window short of its 8 tokens; raise it"):
+        scored_range(spec(eval_start=7), 100)
+    assert scored_range(spec(loss_at="all", eval_start=7, eval_tokens=0), 100) == range(7, 100)
 
 
 def test_counts_need_no_window():

@@ -292,7 +292,7 @@ def test_a_run_that_blows_up_has_diverged(corpus, tmp_path, steps, keep, optimiz
         spec(LINEAR, eval_context=3),
         spec(eval_context=9),
         spec(eval_stride=9),
-        spec(LINEAR, eval_start=3),
+        spec(eval_start=3),
         spec(eval_start=10_000),
         spec(train_tokens=8),
         spec(flops=10),
