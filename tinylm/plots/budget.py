@@ -65,7 +65,7 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
 @mpl.rc_context(STYLE)
 def copying(runs: Sequence[Planned]) -> Drawn:
     """What a heading's characters cost each run, by how far back the same heading last stood; a model that copies has a low left end."""
-    fig, (ax,) = panels(1, 6.8, 3.4)
+    fig, (ax,) = panels(1, 6.8, 4.2)
     frame = headings.frame(runs, (paths.LEDGER, paths.LOCAL_LEDGER))
     names = list(dict.fromkeys(frame["run"]))
     for (name, colour), marker in zip(colours(names).items(), MARKERS, strict=False):
