@@ -3,7 +3,6 @@
 One JSON per run beside its record, so that the report shows them without weights or torch.
 """
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -32,8 +31,7 @@ def dearest(runs: Sequence[Planned]) -> list[Planned]:
 
 def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
     """What is recorded of a run in the first ledger folder that has it, None where there is nothing."""
-    found = (ledger.read_facts(folder / FOLDER / f"{spec.key}.json") for folder in folders)
-    return next((facts for facts in found if facts is not None), None)
+    return ledger.first_facts([folder / FOLDER / f"{spec.key}.json" for folder in folders])
 
 
 def record(spec: RunSpec, weights: Path, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
@@ -41,5 +39,5 @@ def record(spec: RunSpec, weights: Path, folder: Path, data_dir: Path | None = N
     from tinylm import trials  # torch is loaded only where something is scored
 
     facts = {"key": spec.key} | trials.facts(trials.Subject(spec, data.load(spec.corpus, data_dir), weights))
-    ledger.write_text(folder / FOLDER / f"{spec.key}.json", json.dumps(ledger.rounded(facts), indent=1) + "\n")
+    ledger.write_facts(folder / FOLDER / f"{spec.key}.json", facts)
     return facts

@@ -3,7 +3,6 @@
 One JSON per run beside its record, so that the report shows it without weights or torch.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +82,7 @@ def _is_bought(run: Planned) -> bool:
 
 def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
     """What is recorded of a run in the first ledger folder that has it, None where there is nothing."""
-    found = (ledger.read_facts(folder / FOLDER / f"{spec.key}.json") for folder in folders)
-    return next((facts for facts in found if facts is not None), None)
+    return ledger.first_facts([folder / FOLDER / f"{spec.key}.json" for folder in folders])
 
 
 def record(spec: RunSpec, weights: Path | None, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
@@ -93,7 +91,7 @@ def record(spec: RunSpec, weights: Path | None, folder: Path, data_dir: Path | N
     text = "".join(corpus.vocab[i] for i in corpus.test)
     start = scoring.scored_range(spec, len(corpus.test)).start
     facts = {"key": spec.key, "rows": by_reach(_nlls(spec, corpus, weights), start, headings(text))}
-    ledger.write_text(folder / FOLDER / f"{spec.key}.json", json.dumps(ledger.rounded(facts), indent=1) + "\n")
+    ledger.write_facts(folder / FOLDER / f"{spec.key}.json", facts)
     return facts
 
 

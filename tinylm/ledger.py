@@ -142,6 +142,16 @@ def write_text(path: Path, text: str) -> None:
         raise LedgerError(f"cannot write {path}: {error.strerror}; make the folder writable or free some space") from error
 
 
+def write_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Write what was measured beside the records, to the digits of a record."""
+    write_text(path, json.dumps(rounded(facts), indent=1) + "\n")
+
+
+def first_facts(paths: Sequence[Path]) -> dict[str, Any] | None:
+    """What the first of the files holds that is there, None where none is."""
+    return next((facts for path in paths if (facts := read_facts(path)) is not None), None)
+
+
 def read_facts(path: Path) -> dict[str, Any] | None:
     """The JSON object of a file beside the run records; None where there is none, or, with a warning, where it is broken."""
     try:
