@@ -8,7 +8,6 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tinylm.checked import Checked
@@ -151,9 +150,8 @@ def states(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> States:
     wanted = scored_range(spec, len(tokens_N))
     hidden, nlls, flops = [], [], 0
     for end, n_scored in _segments(wanted, spec):
-        hidden_SD = model.hidden(_window(tokens_N, spec, end)[None, :-1], n_scored)[0]
-        hidden.append(hidden_SD)
-        nlls.append(F.cross_entropy(model.head(hidden_SD).float(), tokens_N[end - n_scored : end].long(), reduction="none"))
+        hidden.append(model.hidden(_window(tokens_N, spec, end)[None, :-1], n_scored)[0])
+        nlls.append(_segment_nlls(model, tokens_N, spec, end, n_scored))
         flops += _window_flops(model, spec, n_scored)
     return States(torch.cat(hidden), tokens_N[wanted.start : wanted.stop].long(), torch.cat(nlls), flops)
 
@@ -195,8 +193,8 @@ def _window(tokens_N: Tensor, spec: RunSpec, end: int) -> Tensor:
 
 def _segment_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, end: int, n_scored: int) -> Tensor:
     """NLLs (n_scored,) of the tokens before `end`, each window read as static evaluation reads it."""
-    window = _window(tokens_N, spec, end)
-    return F.cross_entropy(model(window[None, :-1], n_scored)[0].float(), window[-n_scored:], reduction="none")
+    window = _window(tokens_N, spec, end)[None]
+    return model.nlls(window[:, :-1], window[:, -n_scored:])[0]
 
 
 def _window_flops(model: LanguageModel, spec: RunSpec, n_scored: int) -> int:

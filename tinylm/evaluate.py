@@ -2,15 +2,14 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from tinylm.config import RunSpec
 from tinylm.models import LanguageModel
 from tinylm.scoring import eval_context, scored_range, short_window
 
-POSITIONS_PER_BATCH = 16_384  # keeps a batch's activations in the cache of a CPU core
-LOGITS_PER_BATCH = 8_388_608  # 32 MiB of float32: what a large vocabulary allows
+POSITIONS_PER_BATCH = {"cpu": 16_384, "cuda": 262_144}  # keeps a batch's activations in the cache of a CPU core, and a GPU busy
+LOGITS_PER_BATCH = {"cpu": 2**23, "cuda": 2**28}  # float32: what a large vocabulary allows
 
 
 @torch.inference_mode()
@@ -36,7 +35,8 @@ def _full_windows(model: LanguageModel, tokens_N: Tensor, wanted: range, context
         return []
     ends = torch.arange(wanted.start + stride, wanted.stop + stride, stride).clamp(max=wanted.stop)
     vocab_size = model.head.out_features
-    n_batch = max(1, min(POSITIONS_PER_BATCH // context, LOGITS_PER_BATCH // (stride * vocab_size)))
+    device = tokens_N.device.type
+    n_batch = max(1, min(POSITIONS_PER_BATCH[device] // context, LOGITS_PER_BATCH[device] // (stride * vocab_size)))
     nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
     for rows_BS, batch in zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True):
         rows_BS.copy_(_window_nlls(model, tokens_N, batch, context, stride))
@@ -48,6 +48,4 @@ def _window_nlls(model: LanguageModel, tokens_N: Tensor, ends_B: Tensor, context
     """NLLs (B, stride) of the last tokens before each end, on the CPU."""
     rows = (ends_B[:, None] - context - 1 + torch.arange(context + 1)).to(tokens_N.device)
     window = tokens_N[rows].long()
-    logits_BSV = model(window[:, :-1], stride)
-    y_BS = window[:, -stride:]
-    return F.cross_entropy(logits_BSV.flatten(0, 1).float(), y_BS.flatten(), reduction="none").view(y_BS.shape).cpu()
+    return model.nlls(window[:, :-1], window[:, -stride:]).cpu()

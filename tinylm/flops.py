@@ -1,7 +1,7 @@
 """Exact training cost by arithmetic on configs: every matrix product, forward and backward, counted as 2 m n k FLOPs.
 
 Counted too: short convolutions, and the matrix products of an optimizer, once a step. Ignored: lookups, sorting, norms, softmax,
-activations, residual sums, induction's scales, averaging of weights, and all evaluation.
+activations, residual sums, induction's scales, a pointer's mixing, averaging of weights, and all evaluation.
 Attention scores are full T x T, or blocks of it (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
 under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention and LSTMs as zero.
 """
@@ -28,7 +28,7 @@ from tinylm.spans import n_pairs
 Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
 BACKWARD_PER_FORWARD = 2
-NEWTON_SCHULZ_STEPS = 5  # torch.optim.Muon's default
+NEWTON_SCHULZ_STEPS = 5  # of Muon
 
 
 @singledispatch
@@ -53,7 +53,7 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
     width, length = config.d_model, config.context_length
     kv_width = 2 * config.kv_heads * config.d_head
     matrices = {"none": 0, "swiglu": 3}.get(config.ffn, 2)
-    positions = [length] * (config.n_layer - 1) + [n_out]
+    positions = [length] * (config.n_layer - 1) + [length if config.pointer else n_out]
     computed = sum(positions)
     return {
         "embedding": 0,
@@ -62,8 +62,16 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
         "attention_projections": 2 * width * (2 * width * computed + kv_width * length * config.n_layer),
         "attention_scores": 4 * width * sum(n_pairs(length, n, config.attention_window) for n in positions),
         "ffn": 2 * matrices * width * config.d_ff * computed,
+        "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
         "head": 2 * width * vocab_size * n_scored,
     }
+
+
+def _pointer_flops(config: TransformerConfig, n_scored: int) -> int:
+    """Keys at all positions, queries and the sentinel's score at the scored ones, which meet the keys of all but the last."""
+    length, width = config.context_length, config.d_model
+    projections = 2 * width * (config.pointer * length + (config.pointer + 1) * n_scored)
+    return projections + 2 * config.pointer * n_scored * (length - 1)
 
 
 @forward_parts.register
@@ -111,7 +119,8 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
     positions = config.context_length * width if config.position == "learned" else 0
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
-    return vocab_size * width + induction + positions + config.n_layer * (convolution + attention + ffn) + norm + head
+    pointer = (2 * config.pointer + 1) * width + 1 if config.pointer else 0
+    return vocab_size * width + induction + positions + config.n_layer * (convolution + attention + ffn) + norm + head + pointer
 
 
 @n_params.register
@@ -143,7 +152,8 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     attention = [(width, width), (2 * config.kv_heads * config.d_head, width), (width, width)]
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
-    return [(width, width)] * bool(config.induction) + (attention + ffn) * config.n_layer
+    pointer = [(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else []
+    return [(width, width)] * bool(config.induction) + (attention + ffn) * config.n_layer + pointer
 
 
 @hidden_shapes.register

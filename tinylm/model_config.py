@@ -99,7 +99,8 @@ class TransformerConfig(ModelConfig):
     to the input of each block's attention a depthwise causal convolution of that many positions (0: none).
     `induction`: for each order n, each token's embedding gets a share of that of the token which followed the last time that the same
     n tokens stood there, or the last `induction_times` times. `attention_window` cuts the positions into blocks of that many, each of
-    which attends to itself and the block before (0: to all before).
+    which attends to itself and the block before (0: to all before). `pointer` gives a share of each prediction to the tokens of the window,
+    found by keys of that width (0: none). `output_dropout` acts before the vocabulary head.
     """
 
     kind: ClassVar[str] = "transformer"
@@ -126,7 +127,9 @@ class TransformerConfig(ModelConfig):
     attention_dropout: float = 0.1
     projection_dropout: float = 0.0
     ffn_dropout: float = 0.1
+    output_dropout: float = 0.0
     dropout_kind: Literal["element", "variational"] = "element"
+    pointer: int = 0
 
     @property
     def d_head(self) -> int:
@@ -147,7 +150,7 @@ class TransformerConfig(ModelConfig):
         self.require(self.n_head % self.kv_heads == 0, f"n_kv_head={self.n_kv_head} does not divide n_head={self.n_head}; choose a divisor")
         odd_rope = self.position == "rope" and self.d_head % 2 == 1
         self.require(not odd_rope, f"RoPE rotates pairs, but the head width d_model/n_head={self.d_head} is odd; change n_head or d_model")
-        self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout")
+        self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout", "output_dropout")
         rising = list(self.induction) == sorted({*self.induction} - {0})
         self.require(rising, f"induction needs orders from 1 on, each above the one before; got {self.induction}")
         self.require_positive("induction_times")

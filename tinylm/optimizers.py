@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from tinylm.config import TrainConfig
+from tinylm.flops import NEWTON_SCHULZ_STEPS
 
 
 def make_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
@@ -51,32 +52,60 @@ def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     return [p for p in model.parameters() if p.ndim == 2 and id(p) not in excluded]
 
 
+MOMENTUM = 0.95
+QUINTIC = (3.4445, -4.7750, 2.0315)  # a, b, c of a X + (b X X^T + c (X X^T)^2) X
+EPSILON = 1e-7
+
+
 class MuonAdamW(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024) for the first group, AdamW for the others, with the groups and the state of one optimizer.
 
-    PyTorch's Muon takes its rate from the host, which would make a GPU wait and break a CUDA graph. So it steps from zeros at
-    rate 1, and what they become is added to the weights at the group's rate. Updates are as large as AdamW's (Liu et al. 2025).
+    The same updates as torch.optim.Muon's, which takes its rate from the host and each matrix by itself: here the rate may lie on a
+    GPU, and matrices of one shape are one batch. Updates are as large as AdamW's (Liu et al. 2025).
     """
 
     def __init__(self, matrices: dict[str, Any], adam: torch.optim.AdamW) -> None:
-        self.adam, self.updates = adam, [torch.zeros_like(p) for p in matrices["params"]]
-        self.muon = torch.optim.Muon(self.updates, lr=1.0, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
+        self.adam = adam
         super().__init__([matrices, *adam.param_groups], {})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
         """One update of all groups from the gradients as they are."""
         matrices, *others = self.param_groups
-        pairs = list(zip(matrices["params"], self.updates, strict=True))
-        for parameter, update in pairs:
-            update.zero_()
-            update.grad, self.muon.state[update] = parameter.grad, self.state[parameter]
-        self.muon.step()
-        for parameter, update in pairs:
-            parameter.mul_(1 - matrices["lr"] * matrices["weight_decay"]).add_(update * matrices["lr"])
-            update.grad = None
+        for alike in _by_shape(matrices["params"]):
+            moved_PMN = orthogonalised(torch.stack([self._with_momentum(p) for p in alike])) * (0.2 * max(alike[0].shape) ** 0.5)
+            for parameter, moved_MN in zip(alike, moved_PMN, strict=True):
+                parameter.mul_(1 - matrices["lr"] * matrices["weight_decay"]).sub_(moved_MN * matrices["lr"])
         self.adam.param_groups, self.adam.state = others, self.state
         self.adam.step()
+
+    def _with_momentum(self, parameter: nn.Parameter) -> Tensor:
+        """The gradient as Nesterov's momentum turns it."""
+        state = self.state[parameter]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(parameter)
+        buffer = state["momentum_buffer"].lerp_(parameter.grad, 1 - MOMENTUM)
+        return parameter.grad.lerp(buffer, MOMENTUM)
+
+
+def _by_shape(parameters: list[nn.Parameter]) -> list[list[nn.Parameter]]:
+    alike: dict[torch.Size, list[nn.Parameter]] = {}
+    for parameter in parameters:
+        alike.setdefault(parameter.shape, []).append(parameter)
+    return list(alike.values())
+
+
+def orthogonalised(x_PMN: Tensor) -> Tensor:
+    """Matrices with the singular vectors of each given one and singular values near one: five Newton-Schulz iterations in bf16."""
+    is_tall = x_PMN.shape[1] > x_PMN.shape[2]
+    x = (x_PMN.mT if is_tall else x_PMN).bfloat16()
+    norms_P = torch.stack([matrix.norm() for matrix in x])  # one by one, or their sums round otherwise than PyTorch's
+    x = x / norms_P[:, None, None].clamp(min=EPSILON)
+    a, b, c = QUINTIC
+    for _ in range(NEWTON_SCHULZ_STEPS):
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return (x.mT if is_tall else x).float()
 
 
 def _muon(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:

@@ -4,7 +4,6 @@ import copy
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import RunSpec
@@ -42,8 +41,8 @@ class Bf16:
     @torch.no_grad()
     def fetch_weights(self) -> None:
         """Round the kept weights into the copy."""
-        for computing, kept in self.pairs():
-            computing.copy_(kept)
+        computing, kept = zip(*self.pairs(), strict=True)
+        torch._foreach_copy_(computing, kept)  # one kernel on a GPU
 
     def return_gradients(self) -> None:
         """Add the copy's gradients, in fp32, to those of the kept weights, and clear them."""
@@ -101,8 +100,7 @@ class Update:
     def _backward(self, starts_B: Tensor, share: float) -> Tensor:
         """Add the gradients of some of the batch's windows; their share of its mean loss."""
         window = self.tokens_N[starts_B[:, None] + self.offsets].long()
-        logits_BNV = self.computing.model(window[:, :-1], self.n_out)
-        loss = F.cross_entropy(logits_BNV.flatten(0, 1).float(), window[:, -self.n_out :].flatten()) * share
+        loss = self.computing.model.nlls(window[:, :-1], window[:, -self.n_out :]).mean() * share
         loss.backward()
         self.computing.return_gradients()
         return loss.detach()

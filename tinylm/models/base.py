@@ -2,6 +2,7 @@
 
 from functools import singledispatch
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import ConfigError, ModelConfig
@@ -19,6 +20,15 @@ class LanguageModel(nn.Module):
     def forward(self, x_BT: Tensor, n_out: int) -> Tensor:
         """Logits (B, n_out, V) for the token after each of the last `n_out` positions."""
         return self.head(self.hidden(x_BT, n_out))
+
+    def nlls(self, x_BT: Tensor, y_BN: Tensor) -> Tensor:
+        """NLL in nats (B, N), float32, of the tokens after each of the last N positions."""
+        return target_nlls(self(x_BT, y_BN.shape[1]), y_BN)
+
+
+def target_nlls(logits_BNV: Tensor, y_BN: Tensor) -> Tensor:
+    """Cross-entropy of each target in nats (B, N), float32."""
+    return F.cross_entropy(logits_BNV.flatten(0, 1).float(), y_BN.flatten(), reduction="none").view(y_BN.shape)
 
 
 @singledispatch

@@ -9,6 +9,7 @@ from tinylm.models.attention import Attention
 from tinylm.models.convolution import ShortConvolution
 from tinylm.models.induction import Induction
 from tinylm.models.layers import LearnedPositions, last
+from tinylm.models.pointer import Pointer
 from tinylm.models.transformer import Transformer
 
 
@@ -69,6 +70,22 @@ class _CachedInduction(nn.Module):
         return last(self.induction(self.read[0], embedding), x_BN.shape[1])
 
 
+class _CachedPointer(nn.Module):
+    """A pointer to all positions read, whose states and tokens it keeps."""
+
+    def __init__(self, pointer: Pointer) -> None:
+        super().__init__()
+        self.pointer = pointer
+        self.read: list[tuple[Tensor, Tensor]] = []
+
+    def n_states(self, n_out: int, n_positions: int) -> int:
+        return self.pointer.n_states(n_out, n_positions)
+
+    def logits(self, logits_BNV: Tensor, states_BND: Tensor, x_BN: Tensor) -> Tensor:
+        self.read = [tuple(torch.cat(parts, 1) for parts in zip(*self.read, (states_BND, x_BN), strict=True))]
+        return self.pointer.logits(logits_BNV, *self.read[0])
+
+
 def with_cache(model: Transformer) -> Transformer:
     """A Transformer with the model's own parameters that has read nothing yet.
 
@@ -81,6 +98,8 @@ def with_cache(model: Transformer) -> Transformer:
         block.attention.layer = _CachedAttention(block.attention.layer)
     if isinstance(reader.induction, Induction):
         reader.induction = _CachedInduction(reader.induction)
+    if isinstance(reader.pointer, Pointer):
+        reader.pointer = _CachedPointer(reader.pointer)
     if isinstance(reader.positions, LearnedPositions):
         reader.positions = _CountedPositions(reader.positions)
     return reader

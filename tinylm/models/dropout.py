@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 LEVELS = 2**16  # a probability is rounded to 1/LEVELS, and the scale uses the rounded one, so the mean is exact
@@ -33,6 +34,8 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
+        if x.is_cuda:  # whose random bits are cheap, and each kernel is not
+            return F.dropout(x, self.p) if self.mask_shape(x) == x.shape else x * F.dropout(x.new_ones(self.mask_shape(x)), self.p)
         return (x * keep_mask(self.mask_shape(x), self.p, x.device)).mul_(keep_scale(self.p))
 
     def mask_shape(self, x: Tensor) -> torch.Size | tuple[int, ...]:

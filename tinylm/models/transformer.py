@@ -10,7 +10,8 @@ from tinylm.models.attention import Attention
 from tinylm.models.base import LanguageModel, build
 from tinylm.models.dropout import DROPOUTS
 from tinylm.models.induction import Induction, NoInduction
-from tinylm.models.layers import NORMS, RESIDUALS, LearnedPositions, ffn, vocabulary_head
+from tinylm.models.layers import NORMS, RESIDUALS, LearnedPositions, ffn, last, vocabulary_head
+from tinylm.models.pointer import NoPointer, Pointer
 
 RESIDUAL_WRITERS = (".out", ".down")  # how the names end of the projections that write to the residual stream
 
@@ -36,7 +37,7 @@ class Transformer(LanguageModel):
     """Embedding, blocks, final norm, vocabulary head (arXiv 2512.20877 with the config's defaults).
 
     The last block computes queries, output projection and FFN at the last `n_out` positions only: the same function as
-    computing all positions and dropping most, for far fewer FLOPs.
+    computing all positions and dropping most, for far fewer FLOPs. A pointer needs the states of all positions.
     """
 
     def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
@@ -48,10 +49,22 @@ class Transformer(LanguageModel):
         self.dropout = DROPOUTS[config.dropout_kind](config.embedding_dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
         self.norm = NORMS[config.norm](config.d_model)
+        self.output_dropout = DROPOUTS[config.dropout_kind](config.output_dropout)
         self.head = vocabulary_head(config, vocab_size)
+        self.pointer = Pointer(config) if config.pointer else NoPointer()
         INITIALISERS[config.init](self, config)
         if config.tied:
             self.head.weight = self.embedding.weight
+        self.pointer.initialise()
+
+    def forward(self, x_BT: Tensor, n_out: int) -> Tensor:
+        states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
+        return self.pointer.logits(self.head(last(states_BSD, n_out)), states_BSD, x_BT)
+
+    def nlls(self, x_BT: Tensor, y_BN: Tensor) -> Tensor:
+        n_out = y_BN.shape[1]
+        states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
+        return self.pointer.nlls(self.head(last(states_BSD, n_out)), states_BSD, x_BT, y_BN)
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         if x_BT.shape[1] > self.context_length:
@@ -59,7 +72,7 @@ class Transformer(LanguageModel):
         x_BTD = self.dropout(self.positions(self.induction(x_BT, self.embedding)))
         for block in self.blocks[:-1]:
             x_BTD = block(x_BTD, x_BTD.shape[1])
-        return self.norm(self.blocks[-1](x_BTD, n_out))
+        return self.output_dropout(self.norm(self.blocks[-1](x_BTD, n_out)))
 
 
 def _init_linear(model: Transformer, config: TransformerConfig) -> None:

@@ -2,13 +2,13 @@
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, CorpusInfo
 from tinylm.models import build
+from tinylm.models.base import target_nlls
 
 VOCAB_SIZE = 11
 SIZES = {"train": 4000, "valid": 500, "test": 600}
@@ -65,6 +65,7 @@ def transformer_configs(draw) -> TransformerConfig:
         **draw(st.sampled_from([{}, {"induction": (2,)}, {"induction": (1, 3), "induction_times": 2}])),
         attention_dropout=0.0,
         ffn_dropout=0.0,
+        pointer=draw(st.sampled_from([0, 0, 1, 3])),
     )
 
 
@@ -97,8 +98,10 @@ def counted(config, n_windows, n_computed, n_scored):
     model = build(config, VOCAB_SIZE)
     x_BT, y_BN = torch.zeros(n_windows, config.context_length, dtype=torch.long), torch.zeros(n_windows, n_scored, dtype=torch.long)
     with FlopCounterMode(display=False) as counter:
-        logits_BNV = model.head(model.hidden(x_BT, n_computed)[:, -n_scored:])
-        F.cross_entropy(logits_BNV.flatten(0, 1), y_BN.flatten()).backward()
+        if n_computed == n_scored:
+            model.nlls(x_BT, y_BN).mean().backward()
+        else:
+            target_nlls(model.head(model.hidden(x_BT, n_computed)[:, -n_scored:]), y_BN).mean().backward()
     return counter.get_total_flops()
 
 
@@ -107,7 +110,7 @@ def assert_causal(model, x_BT, may_be_blind=False):
     model, embedded = model.double(), []
     model.embedding.register_forward_hook(lambda module, args, out: embedded.append(out))
     logits_BTV = model(x_BT, x_BT.shape[1])
-    direction = torch.randn(VOCAB_SIZE, dtype=torch.float64)
+    direction = torch.randn(VOCAB_SIZE, dtype=logits_BTV.dtype)
     for t in range(x_BT.shape[1]):
         (gradient_BTD,) = torch.autograd.grad(logits_BTV[0, t] @ direction, embedded[0], retain_graph=True)
         assert not gradient_BTD[0, t + 1 :].any()

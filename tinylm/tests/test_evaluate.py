@@ -10,11 +10,11 @@ from tinylm import evaluate
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.counts import count_record
 from tinylm.evaluate import token_nlls
-from tinylm.models import build
+from tinylm.models import LanguageModel, build
 from tinylm.scoring import least_context
 
 
-class Bigram(nn.Module):
+class Bigram(LanguageModel):
     """Logits from a table at the last token, so the NLL of a token is known whatever the windows."""
 
     def __init__(self):
@@ -26,7 +26,7 @@ class Bigram(nn.Module):
         return self.table[x_BT[:, -n_out:]]
 
 
-class Seen(nn.Module):
+class Seen(LanguageModel):
     """Gives the token after t others the probability 2^-t: its NLL says how many tokens it saw."""
 
     def __init__(self):

