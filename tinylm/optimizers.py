@@ -73,19 +73,20 @@ class MuonAdamW(torch.optim.Optimizer):
         """One update of all groups from the gradients as they are."""
         matrices, *others = self.param_groups
         for alike in _by_shape(matrices["params"]):
-            moved_PMN = orthogonalised(torch.stack([self._with_momentum(p) for p in alike])) * (0.2 * max(alike[0].shape) ** 0.5)
-            for parameter, moved_MN in zip(alike, moved_PMN, strict=True):
-                parameter.mul_(1 - matrices["lr"] * matrices["weight_decay"]).sub_(moved_MN * matrices["lr"])
+            moved_PMN = orthogonalised(torch.stack(self._with_momentum(alike))) * (0.2 * max(alike[0].shape) ** 0.5)
+            torch._foreach_mul_(alike, 1 - matrices["lr"] * matrices["weight_decay"])
+            torch._foreach_sub_(alike, (moved_PMN * matrices["lr"]).unbind())
         self.adam.param_groups, self.adam.state = others, self.state
         self.adam.step()
 
-    def _with_momentum(self, parameter: nn.Parameter) -> Tensor:
-        """The gradient as Nesterov's momentum turns it."""
-        state = self.state[parameter]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(parameter)
-        buffer = state["momentum_buffer"].lerp_(parameter.grad, 1 - MOMENTUM)
-        return parameter.grad.lerp(buffer, MOMENTUM)
+    def _with_momentum(self, parameters: list[nn.Parameter]) -> list[Tensor]:
+        """The gradients as Nesterov's momentum turns them."""
+        for parameter in parameters:
+            if "momentum_buffer" not in self.state[parameter]:
+                self.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+        gradients, buffers = [p.grad for p in parameters], [self.state[p]["momentum_buffer"] for p in parameters]
+        torch._foreach_lerp_(buffers, gradients, 1 - MOMENTUM)
+        return torch._foreach_lerp(gradients, buffers, MOMENTUM)
 
 
 def _by_shape(parameters: list[nn.Parameter]) -> list[list[nn.Parameter]]:
@@ -99,8 +100,7 @@ def orthogonalised(x_PMN: Tensor) -> Tensor:
     """Matrices with the singular vectors of each given one and singular values near one: five Newton-Schulz iterations in bf16."""
     is_tall = x_PMN.shape[1] > x_PMN.shape[2]
     x = (x_PMN.mT if is_tall else x_PMN).bfloat16()
-    norms_P = torch.stack([matrix.norm() for matrix in x])  # one by one, or their sums round otherwise than PyTorch's
-    x = x / norms_P[:, None, None].clamp(min=EPSILON)
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=EPSILON)
     a, b, c = QUINTIC
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = x @ x.mT

@@ -126,7 +126,7 @@ class CapturedUpdate(Update):
 
     def _record(self, starts_B: Tensor) -> None:
         self.starts_B = starts_B.clone()
-        before = [t.clone() for t in self.parameters], _optimizer_copy(self.optimizer), torch.cuda.get_rng_state()
+        before = [t.detach().clone() for t in self.parameters], _optimizer_copy(self.optimizer), torch.cuda.get_rng_state()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
