@@ -73,9 +73,9 @@ FULL: Parameters = {
         "eval_tokens": 19_935,
         "orders": [0, 1, 2, 3, 5],
         "seeds": [0, 1, 2, 3, 4],
-        "seeds_once": [0],
-        "bought_corpora": ["ptb-eos", "wikitext-2-eos", "ptb-eos", "wikitext-2-eos"],
-        "bought_budgets": [114_000_000_000_000, 125_000_000_000_000, 1_000_000_000_000_000, 1_000_000_000_000_000],
+        "bought_corpora": ["ptb-eos"] * 3 + ["wikitext-2-eos"] * 3,
+        "bought_budgets": [114_000_000_000_000] * 2 + [1_200_000_000_000_000] + [125_000_000_000_000] * 2 + [1_200_000_000_000_000],
+        "bought_architectures": ["Transformer-no-pointer", "Transformer", "Transformer"] * 2,
     },
     "budget": {
         "corpus": "tiny_shakespeare",
@@ -122,7 +122,7 @@ QUICK: Parameters = {
     "rope": FULL["rope"] | {"epochs": 2, "windows_per_epoch": 8_000, "eval_tokens": 4_000, "seeds": [0]},
     "words": FULL["words"]
     | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
-    | {"bought_corpora": ["ptb-eos"], "bought_budgets": [1_000_000_000_000], "seeds": [0]},
+    | {"bought_corpora": ["ptb-eos"], "bought_budgets": [1_000_000_000_000], "bought_architectures": ["Transformer"], "seeds": [0]},
     "budget": FULL["budget"]
     | {"ladder_budget": 200_000_000_000, "full_budget": 400_000_000_000, "frontier_budgets": [20_000_000_000, 100_000_000_000]}
     | {"bought_corpora": ["tiny_shakespeare-respelled"], "bought_budgets": [1_000_000_000_000], "bought_architectures": ["Transformer"]}
@@ -157,7 +157,7 @@ SMOKE: Parameters = {
     "words": FULL["words"]
     | _TINY
     | {"corpora": ["grammar-word"], "names": ["Grammar"], "n_layer": 1, "epochs": 2, "train_tokens": 2_000, "orders": [0, 1, 3]}
-    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000]},
+    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "bought_architectures": ["Transformer"]},
     "budget": FULL["budget"]
     | {
         "corpus": "grammar-char",

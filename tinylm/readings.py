@@ -73,6 +73,18 @@ def purchases(found: Sequence[Result]) -> str:
     return f"The best recipes reach on whole test splits: {'; '.join(sentences)}." if sentences else ""
 
 
+def taken_off(found: Sequence[Result], without: str, whole: str) -> str:
+    """For each text and budget that two architectures were bought for, what the second takes off the test NLL of the first."""
+    groups, sentences = fits.by_name(found), []
+    for name, records in groups.items():
+        partner = groups.get(name.replace(f", {without}, ", f", {whole}, "))
+        if f", {without}, " in name and partner:
+            gap = significance.difference(records, partner)
+            cost = amount(records[0].spec.train.flops)
+            sentences.append(f"{records[0].spec.corpus}, {cost} FLOPs: {interval(gap.mean, *gap.interval())} (n = {gap.n})")
+    return f"{whole} takes off the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
+
+
 def _score(nll: float, by_word: bool) -> str:
     return f"a perplexity of {perplexity(nll)}" if by_word else f"{nll:.3f} nats"
 

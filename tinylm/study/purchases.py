@@ -8,17 +8,20 @@ from tinylm.parameters import StudyError
 from tinylm.study.planned import Planned, counts
 
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
+SEEDS_ON_GPU = 3  # of runs beyond that
 
 
-def bought(section: str, corpora: list[str], budgets: list[int], orders: list[int], seeds: list[int]) -> list[Planned]:
-    """Counts of the corpora's texts, and the Transformers bought, both scored to the end of each split."""
-    return rivals(section, corpora, orders, 0) + seeded(section, purchases(corpora, budgets, ["Transformer"] * len(corpora)), seeds)
+def bought(
+    section: str, corpora: list[str], budgets: list[int], architectures: list[str], orders: list[int], seeds: list[int]
+) -> list[Planned]:
+    """Counts of the corpora's texts, and the networks bought, both scored to the end of each split."""
+    return rivals(section, corpora, orders, 0) + seeded(section, purchases(corpora, budgets, architectures), seeds)
 
 
 def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Planned]:
-    """Named specs with each seed, those beyond a CPU's budget with the first one only."""
+    """Named specs with each seed, those beyond a CPU's budget with the first three only."""
     runs = [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in specs.items()]
-    return [run for run in runs if run.spec.seed == seeds[0] or run.spec.train.flops <= LARGEST_ON_CPU]
+    return [run for run in runs if run.spec.seed in seeds[:SEEDS_ON_GPU] or run.spec.train.flops <= LARGEST_ON_CPU]
 
 
 def purchases(corpora: list[str], budgets: list[int], architectures: list[str]) -> dict[str, RunSpec]:

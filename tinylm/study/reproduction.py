@@ -159,13 +159,13 @@ def words(
     eval_tokens: int,
     orders: list[int],
     seeds: list[int],
-    seeds_once: list[int],
     bought_corpora: list[str],
     bought_budgets: list[int],
+    bought_architectures: list[str],
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
-    Windows start at random, as the study's do on characters; `seeds_once` repeat it with each window visited once an epoch. Beside
+    Windows start at random, as the study's do on characters; the first seed also with each window visited once an epoch. Beside
     them recipes of whole corpora at budgets of their own, and their counts of the highest order.
     """
     sizes = {"batch_size": batch_size, "windows_per_epoch": windows_per_epoch, "train_tokens": train_tokens, "eval_tokens": eval_tokens}
@@ -177,5 +177,5 @@ def words(
     models = {f"{prefix}Transformer": (corpus, model, train) for corpus, prefix in prefixes.items()}
     once = {f"{name}, each window once": (*run[:2], replace(train, sampling="shuffled")) for name, run in models.items()}
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
-    reproduced = counts("words", prefixes, orders, counting) + planned("words", models, seeds) + planned("words", once, seeds_once)
-    return reproduced + bought("words", bought_corpora, bought_budgets, [max(orders)], seeds)
+    reproduced = counts("words", prefixes, orders, counting) + planned("words", models, seeds) + planned("words", once, seeds[:1])
+    return reproduced + bought("words", bought_corpora, bought_budgets, bought_architectures, [max(orders)], seeds)

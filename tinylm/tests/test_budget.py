@@ -95,6 +95,13 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
     assert frame.loc["ptb", "best counts"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
 
 
+def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
+    pairs = {"grammar-char, A-no-b, 1e3": (1_000, [1.6, 1.7, 1.6]), "grammar-char, A, 1e3": (1_000, [1.4, 1.5, 1.4])}
+    text = readings.taken_off(budget_results(pairs | {"grammar-char, A, 1e4": (10_000, [1.0])}), "A-no-b", "A")
+    assert "grammar-char" in text and "+0.200" in text and "(n = 3)" in text and "1e4" not in text
+    assert readings.taken_off([], "A-no-b", "A") == ""
+
+
 @pytest.mark.parametrize(("corpus", "architecture"), recipes.RECIPES)
 def test_a_recipe_spends_its_budget_and_no_more(corpus, architecture):
     for flops in (1e12, 1e13, 7.55e13):
