@@ -5,6 +5,7 @@ import copy
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from tinylm import checkpoint
 from tinylm.config import TrainConfig
 from tinylm.models import LanguageModel
 
@@ -41,10 +42,10 @@ class Ema(Trained):
         average(list(self.model.parameters()), list(self.trained.parameters()), step)
 
     def tensors(self) -> dict[str, Tensor]:
-        return self.model.state_dict()
+        return checkpoint.weights_of(self.model)
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
-        self.model.load_state_dict(tensors)
+        checkpoint.restore_weights(self.model, tensors)
 
 
 AVERAGES = {"none": Trained, "ema": Ema}

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,20 @@ def restore_random_states(states: dict[str, Tensor]) -> None:
         torch.cuda.set_rng_state(states["cuda"])
 
 
+def weights_of(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of a model's parameters by name, a tied matrix once; our models have no other state."""
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def restore_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `weights_of` took, into the model's own types; RuntimeError that names a tensor which is missing or does not fit."""
+    state = model.state_dict()
+    held = {value.data_ptr(): tensors[name] for name, value in state.items() if name in tensors}
+    tied = {name: held[value.data_ptr()] for name, value in state.items() if value.data_ptr() in held}
+    model.load_state_dict(tied | dict(tensors))
+
+
 def load_weights(model: nn.Module, path: Path) -> None:
     """Load a weights file into the model it was saved from."""
     tensors, _ = load(path)
-    model.load_state_dict(tensors)
+    restore_weights(model, tensors)

@@ -193,7 +193,7 @@ class _Run:
         history.loss_sum, history.loss_windows = 0.0, 0
         if self.spec.train.keep == "last" or nll < history.best_nll:
             history.best_nll, history.best_step = nll, history.step
-            self.best = {name: t.detach().clone() for name, t in self.average.model.state_dict().items()}
+            self.best = checkpoint.weights_of(self.average.model)
         return True
 
     def save(self) -> None:
@@ -201,7 +201,7 @@ class _Run:
         if self.hooks.checkpoint is None:
             return
         groups = {
-            "model": self.model.state_dict(),
+            "model": checkpoint.weights_of(self.model),
             "average": self.average.tensors(),
             "best": self.best,
             "random": checkpoint.random_states(),
@@ -217,7 +217,7 @@ class _Run:
         tensors, facts = checkpoint.load(self.hooks.checkpoint)
         if facts.pop("version") != versions.current(self.spec):
             return
-        self.model.load_state_dict(checkpoint.under_prefix("model", tensors))
+        checkpoint.restore_weights(self.model, checkpoint.under_prefix("model", tensors))
         self.average.restore(checkpoint.under_prefix("average", tensors))
         self.best = {name: t.to(self.device) for name, t in checkpoint.under_prefix("best", tensors).items()}
         checkpoint.restore_optimizer(self.update.optimizer, checkpoint.under_prefix("optimizer", tensors))
@@ -230,7 +230,7 @@ class _Run:
         started = time.perf_counter()
         scores: dict[str, Score | None] = {"valid": None, "test": None}
         if finite:
-            self.model.load_state_dict(self.best)
+            checkpoint.restore_weights(self.model, self.best)
             scores = {split: self._score(split) for split in scores}
             if self.hooks.weights is not None:
                 checkpoint.save(self.hooks.weights, self.best, weights.facts(self.spec, self.corpus))

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from tinylm.config import RunSpec
+from tinylm import cpu
+from tinylm.config import RunSpec, TrainConfig
 from tinylm.models import LanguageModel
 from tinylm.optimizers import learning_rate, make_optimizer
 
@@ -148,10 +149,25 @@ class CapturedUpdate(Update):
         torch.cuda.set_rng_state(random)
 
 
+class WidenedUpdate(Update):
+    """On a CPU without vectors for bf16, the step with its bf16 products taken in fp32."""
+
+    def apply(self, starts_B: Tensor) -> Tensor:
+        with cpu.WideProducts():
+            return super().apply(starts_B)
+
+
 def _optimizer_copy(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
     return {id(parameter): {name: t.clone() for name, t in state.items()} for parameter, state in optimizer.state.items()}
 
 
 def make_update(spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int) -> Update:
     """The update of a spec on the device of its model and tokens."""
-    return (CapturedUpdate if tokens_N.is_cuda else Update)(spec, model, tokens_N, num_steps)
+    return _update_class(spec.train, tokens_N.is_cuda)(spec, model, tokens_N, num_steps)
+
+
+def _update_class(train: TrainConfig, on_gpu: bool) -> type[Update]:
+    if on_gpu:
+        return CapturedUpdate
+    rounds = train.precision == "bf16" or train.optimizer == "muon"
+    return WidenedUpdate if rounds and not cpu.has_bf16() else Update

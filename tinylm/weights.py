@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from tinylm import checkpoint, data, grammar, study
 from tinylm.config import NgramConfig, RunSpec, TinylmError
@@ -75,17 +74,10 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
         vocabulary, lead = corpus.vocabulary, lead_ids(corpus, lead_length(spec))
     model = build(spec.model, len(vocabulary.tokens))
     try:
-        model.load_state_dict(completed(tensors, model))  # copies into the model's own float32, whatever the file's type
+        checkpoint.restore_weights(model, tensors)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
     return Trained(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, model=model.eval())
-
-
-def completed(tensors: Mapping[str, Tensor], model: LanguageModel) -> dict[str, Tensor]:
-    """The tensors, and each under every name that the model has for it: a file may hold a tied matrix once."""
-    state = model.state_dict()
-    held = {value.data_ptr(): tensors[name] for name, value in state.items() if name in tensors}
-    return {name: held[value.data_ptr()] for name, value in state.items() if value.data_ptr() in held} | dict(tensors)
 
 
 def _spec_of(path: Path, key: str | None, records: Mapping[str, RunRecord]) -> RunSpec:

@@ -34,8 +34,8 @@ def export(name: str, source: Path, records: Mapping[str, RunRecord], data_dir: 
     if trained.spec != record.spec:
         raise ExportError(f"{source} holds the run {trained.spec.key}, not {record.spec.key}, which is {name}; name its own weights")
     corpus, model = data.load(record.spec.corpus, data_dir), trained.model
-    tensors = {tensor: value.detach().to(DTYPE) for tensor, value in model.named_parameters()}  # a tied matrix once
-    model.load_state_dict(weights.completed(tensors, model))
+    tensors = {tensor: value.to(DTYPE) for tensor, value in checkpoint.weights_of(model).items()}
+    checkpoint.restore_weights(model, tensors)
     nll = {split: scored(model, corpus, record.spec, split) for split in ("valid", "test")}
     for split, value in nll.items():
         expected = getattr(record, split).nll

@@ -37,8 +37,8 @@ LAYERS = [
     ["texts"],
     ["data"],
     ["corpus_stats", "flops", "recipes", "scoring"],
-    ["averaging", "batches", "cpu", "evaluate", "checkpoint", "counts", "optimizers", "study"],
-    ["update", "weights"],
+    ["batches", "cpu", "evaluate", "checkpoint", "counts", "optimizers", "study"],
+    ["averaging", "update", "weights"],
     ["adaptive", "train"],
     ["events", "sweep"],
 ]

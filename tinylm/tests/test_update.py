@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import train
+from tinylm import cpu, train
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models import build
-from tinylm.update import CapturedUpdate, Update, make_update
+from tinylm.update import CapturedUpdate, Update, WidenedUpdate, make_update
 
 QUIET = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
 PLAIN = dataclasses.replace(TRANSFORMER, **QUIET)
@@ -78,6 +78,21 @@ def test_bf16_steps_stay_near_fp32_steps(corpus, settings):
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
     moved = {name: (tensor - kept.state_dict()[name]).abs().max() for name, tensor in model.state_dict().items()}
     assert max(moved.values()) <= 2 * 10 * 1e-3, "Adam moves a weight by at most the rate a step, in either precision"
+
+
+@pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"optimizer": "muon"}], ids=["bf16", "muon"])
+def test_widened_steps_stay_near_bf16_steps(corpus, settings):
+    (narrow, _), (wide, model) = (updated(spec(PLAIN, lr=1e-3, **settings), corpus, make=make) for make in (Update, WidenedUpdate))
+    torch.testing.assert_close(wide, narrow, rtol=0.01, atol=0.01)
+    assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("settings", [{}, {"precision": "bf16"}, {"optimizer": "muon"}], ids=["fp32", "bf16", "muon"])
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_products_are_widened_where_the_cpu_has_no_bf16(corpus, monkeypatch, settings, has_bf16):
+    monkeypatch.setattr(cpu, "has_bf16", lambda: has_bf16)
+    update = make_update(spec(PLAIN, **settings), build(PLAIN, VOCAB_SIZE), torch.from_numpy(corpus.train.astype("int32")), 9)
+    assert isinstance(update, WidenedUpdate) == (bool(settings) and not has_bf16)
 
 
 def test_bf16_keeps_weight_changes_that_bf16_would_lose(corpus):
