@@ -150,8 +150,10 @@ def states(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> States:
     wanted = scored_range(spec, len(tokens_N))
     hidden, nlls, flops = [], [], 0
     for end, n_scored in _segments(wanted, spec):
-        hidden.append(model.hidden(_window(tokens_N, spec, end)[None, :-1], n_scored)[0])
-        nlls.append(_segment_nlls(model, tokens_N, spec, end, n_scored))
+        window = _window(tokens_N, spec, end)[None]
+        states_BSD, nlls_BS = model.states_and_nlls(window[:, :-1], window[:, -n_scored:])
+        hidden.append(states_BSD[0])
+        nlls.append(nlls_BS[0])
         flops += _window_flops(model, spec, n_scored)
     return States(torch.cat(hidden), tokens_N[wanted.start : wanted.stop].long(), torch.cat(nlls), flops)
 

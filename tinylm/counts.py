@@ -5,17 +5,20 @@ import time
 
 import numpy as np
 
-from tinylm import corpus_stats, ngram, versions
+from tinylm import corpus_stats, ngram, ngram_cache, versions
 from tinylm.config import RunSpec
 from tinylm.data import Corpus
 from tinylm.ledger import RunRecord, Score
 from tinylm.scoring import scored_range, summarise
 
+Counts = ngram.NgramModel | ngram_cache.CachedModel
+
 
 def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     """Count the training tokens, score valid and test; every token's history may reach back to the split's first token.
 
-    `n_params` is the number of stored n-grams of all orders; no FLOPs are spent.
+    `n_params` is the number of stored n-grams of all orders, and of a cache's weights; no FLOPs are spent. Where the spec has a cache,
+    its weights are fitted to the scored tokens of valid, so that only the test loss was not chosen.
     """
     started = time.perf_counter()
     model = _counted(spec, corpus)
@@ -25,7 +28,7 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
         version=versions.current(spec),
         status="done",
         vocab_size=corpus.info.vocab_size,
-        n_params=sum(table.codes.size - 1 for table in model.tables),
+        n_params=model.n_stored,
         steps=0,
         windows=0,
         tokens_seen=len(_counted_tokens(spec, corpus)),
@@ -51,16 +54,19 @@ def _counted_tokens(spec: RunSpec, corpus: Corpus) -> np.ndarray:
     return corpus.train[: spec.train.train_tokens or None]
 
 
-def _counted(spec: RunSpec, corpus: Corpus) -> ngram.NgramModel:
-    return ngram.fit(_counted_tokens(spec, corpus), spec.model.order, corpus.info.vocab_size)
+def _counted(spec: RunSpec, corpus: Corpus) -> Counts:
+    counted = ngram.fit(_counted_tokens(spec, corpus), spec.model.order, corpus.info.vocab_size)
+    if not spec.model.cache:
+        return counted
+    return ngram_cache.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], spec.model.cache)
 
 
-def _nlls(spec: RunSpec, split: str, corpus: Corpus, model: ngram.NgramModel) -> np.ndarray:
+def _nlls(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> np.ndarray:
     tokens = corpus.split(split)
     wanted = scored_range(spec, len(tokens))
     return -model.log_probs(tokens[: wanted.stop])[wanted.start :]
 
 
-def _score(spec: RunSpec, split: str, corpus: Corpus, model: ngram.NgramModel) -> Score:
+def _score(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> Score:
     nlls = _nlls(spec, split, corpus, model)
     return summarise(spec, split, nlls, spec.model.context_length, 1, corpus_stats.token_classes(corpus, split))

@@ -57,6 +57,11 @@ def single_run_half_width(values: Sequence[float], confidence: float = 0.95) -> 
     return half_width(values, confidence) * float(np.sqrt(len(values) + 1))
 
 
+def without_cache(records: Iterable[RunRecord]) -> list[RunRecord]:
+    """The n-gram records whose counts cannot look back into the text that they score."""
+    return [record for record in records if isinstance(record.spec.model, NgramConfig) and not record.spec.model.cache]
+
+
 def best_counts(records: Iterable[RunRecord], like: RunRecord) -> RunRecord | None:
     """The n-gram record with the lowest valid NLL of those scored on the same tokens as another record; None where there is none."""
     counts = (r for r in records if isinstance(r.spec.model, NgramConfig) and same_tokens(r, like))

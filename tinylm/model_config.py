@@ -100,7 +100,8 @@ class TransformerConfig(ModelConfig):
     `induction`: for each order n, each token's embedding gets a share of that of the token which followed the last time that the same
     n tokens stood there, or the last `induction_times` times. `attention_window` cuts the positions into blocks of that many, each of
     which attends to itself and the block before (0: to all before). `pointer` gives a share of each prediction to the tokens of the window,
-    found by keys of that width (0: none). `output_dropout` acts before the vocabulary head.
+    found by keys of that width (0: none). `output_dropout` acts before the vocabulary head, `weight_dropout` on the elements of the blocks'
+    matrices, one mask a step.
     """
 
     kind: ClassVar[str] = "transformer"
@@ -128,6 +129,7 @@ class TransformerConfig(ModelConfig):
     projection_dropout: float = 0.0
     ffn_dropout: float = 0.1
     output_dropout: float = 0.0
+    weight_dropout: float = 0.0
     dropout_kind: Literal["element", "variational"] = "element"
     pointer: int = 0
 
@@ -151,6 +153,8 @@ class TransformerConfig(ModelConfig):
         odd_rope = self.position == "rope" and self.d_head % 2 == 1
         self.require(not odd_rope, f"RoPE rotates pairs, but the head width d_model/n_head={self.d_head} is odd; change n_head or d_model")
         self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout", "output_dropout")
+        self.require_probability("weight_dropout")
+        self.require(self.pointer <= self.d_model, f"pointer={self.pointer} is wider than the states, d_model={self.d_model}; lower it")
         rising = list(self.induction) == sorted({*self.induction} - {0})
         self.require(rising, f"induction needs orders from 1 on, each above the one before; got {self.induction}")
         self.require_positive("induction_times")
@@ -193,12 +197,22 @@ class LSTMConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class NgramConfig(ModelConfig):
-    """Interpolated modified Kneser-Ney counts of the given order (context order - 1); order 1 is the unigram, 0 the uniform line."""
+    """Interpolated modified Kneser-Ney counts of the given order (context order - 1); order 1 is the unigram, 0 the uniform line.
+
+    `cache`: beside them what followed the same contexts among so many tokens before, in the text that is scored (0: not).
+    """
 
     kind: ClassVar[str] = "ngram"
     context_length: int = field(default=0, init=False)
     order: int = 5
+    cache: int = 0
+
+    @property
+    def title(self) -> str:
+        """What such counts are called, e.g. KN-5 or KN-5 + cache 512."""
+        return {0: "Uniform", 1: "Unigram"}.get(self.order, f"KN-{self.order}") + (f" + cache {self.cache:,}" if self.cache else "")
 
     def check(self) -> None:
         object.__setattr__(self, "context_length", max(self.order - 1, 0))
         self.require(self.order <= 8, f"order must be 0 to 8, got {self.order}")
+        self.require(self.order > 0 or not self.cache, "a cache needs an order of at least 1")

@@ -61,6 +61,11 @@ class NgramModel:
         """Length of the longest n-gram."""
         return len(self.tables)
 
+    @property
+    def n_stored(self) -> int:
+        """Number of stored n-grams of all orders."""
+        return sum(table.codes.size - 1 for table in self.tables)
+
     def log_probs(self, tokens: np.ndarray) -> np.ndarray:
         """Natural-log probability (n,) of every token (n,) given those before it in the same array.
 

@@ -60,8 +60,8 @@ EPSILON = 1e-7
 class MuonAdamW(torch.optim.Optimizer):
     """Muon (Jordan et al. 2024) for the first group, AdamW for the others, with the groups and the state of one optimizer.
 
-    The same updates as torch.optim.Muon's, which takes its rate from the host and each matrix by itself: here the rate may lie on a
-    GPU, and matrices of one shape are one batch. Updates are as large as AdamW's (Liu et al. 2025).
+    The same updates as torch.optim.Muon's but for rounding to bf16: it takes its rate from the host and each matrix by itself, here the
+    rate may lie on a GPU, and matrices of one shape are one batch. Updates are as large as AdamW's (Liu et al. 2025).
     """
 
     def __init__(self, matrices: dict[str, Any], adam: torch.optim.AdamW) -> None:

@@ -69,13 +69,13 @@ FULL: Parameters = {
         "batch_size": 32,
         "epochs": 8,
         "train_tokens": 80_000,
-        "windows_per_epoch": 79_935,
         "eval_tokens": 19_935,
         "orders": [0, 1, 2, 3, 5],
         "seeds": [0, 1, 2, 3, 4],
         "bought_corpora": ["ptb-eos"] * 3 + ["wikitext-2-eos"] * 3,
         "bought_budgets": [114_000_000_000_000] * 2 + [1_200_000_000_000_000] + [125_000_000_000_000] * 2 + [1_200_000_000_000_000],
         "bought_architectures": ["Transformer-no-pointer", "Transformer", "Transformer"] * 2,
+        "caches": [512],
     },
     "budget": {
         "corpus": "tiny_shakespeare",
@@ -83,14 +83,14 @@ FULL: Parameters = {
         "context_length": 128,
         "d_model": 128,
         "n_layer": 3,
-        "ladder_budget": 10_000_000_000_000,
-        "full_budget": 75_500_000_000_000,
+        "ladder_budgets": [10_000_000_000_000, 75_500_000_000_000],
         "architectures": ["Linear", "MLP", "Self-Attention", "Transformer-no-induction", "Transformer", "LSTM"],
         "frontier_budgets": [100_000_000_000, 1_000_000_000_000, 10_000_000_000_000],
         "bought_corpora": ["tiny_shakespeare"] * 2 + ["tiny_shakespeare-recast"] * 2 + ["tiny_shakespeare-respelled"] * 3,
         "bought_budgets": [75_500_000_000_000] * 2 + [22_000_000_000_000, 75_500_000_000_000] * 2 + [2_000_000_000_000_000],
         "bought_architectures": ["Transformer-no-induction", "Transformer"] + ["Transformer-no-induction"] * 2 + ["Transformer"] * 3,
         "orders": [4, 6],
+        "caches": [2_048],
         "eval_tokens": 0,
         "seeds": [0, 1, 2, 3, 4],
     },
@@ -121,10 +121,10 @@ QUICK: Parameters = {
     "sweeps": FULL["sweeps"] | {"windows_per_epoch": 4_000, "eval_tokens": 2_000, "seeds": [0]},
     "rope": FULL["rope"] | {"epochs": 2, "windows_per_epoch": 8_000, "eval_tokens": 4_000, "seeds": [0]},
     "words": FULL["words"]
-    | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "windows_per_epoch": 7_935, "eval_tokens": 2_000}
+    | {"corpora": ["ptb"], "names": ["PTB"], "epochs": 4, "train_tokens": 8_000, "eval_tokens": 2_000}
     | {"bought_corpora": ["ptb-eos"], "bought_budgets": [1_000_000_000_000], "bought_architectures": ["Transformer"], "seeds": [0]},
     "budget": FULL["budget"]
-    | {"ladder_budget": 200_000_000_000, "full_budget": 400_000_000_000, "frontier_budgets": [20_000_000_000, 100_000_000_000]}
+    | {"ladder_budgets": [200_000_000_000, 400_000_000_000], "frontier_budgets": [20_000_000_000, 100_000_000_000]}
     | {"bought_corpora": ["tiny_shakespeare-respelled"], "bought_budgets": [1_000_000_000_000], "bought_architectures": ["Transformer"]}
     | {"eval_tokens": 2_000, "seeds": [0]},
     "claims": FULL["claims"]
@@ -141,7 +141,8 @@ QUICK: Parameters = {
     "speed": FULL["speed"],
 }
 
-_TINY: dict[str, Any] = {"context_length": 16, "d_model": 16, "windows_per_epoch": 640, "eval_tokens": 500, "seeds": [0]}
+_SMALL: dict[str, Any] = {"context_length": 16, "d_model": 16, "eval_tokens": 500, "seeds": [0]}
+_TINY = _SMALL | {"windows_per_epoch": 640}
 
 SMOKE: Parameters = {
     "control": FULL["control"]
@@ -155,9 +156,9 @@ SMOKE: Parameters = {
     | {"orders": [3]},
     "rope": FULL["rope"] | _TINY | {"corpus": "grammar-char", "n_layer": 2, "epochs": 2},
     "words": FULL["words"]
-    | _TINY
+    | _SMALL
     | {"corpora": ["grammar-word"], "names": ["Grammar"], "n_layer": 1, "epochs": 2, "train_tokens": 2_000, "orders": [0, 1, 3]}
-    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "bought_architectures": ["Transformer"]},
+    | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "bought_architectures": ["Transformer"], "caches": [64]},
     "budget": FULL["budget"]
     | {
         "corpus": "grammar-char",
@@ -165,11 +166,11 @@ SMOKE: Parameters = {
         "context_length": 16,
         "d_model": 16,
         "n_layer": 2,
-        "ladder_budget": 20_000_000_000,
+        "ladder_budgets": [20_000_000_000, 40_000_000_000],
     }
-    | {"full_budget": 40_000_000_000, "architectures": ["Linear", "Transformer"], "frontier_budgets": [1_000_000_000, 2_000_000_000]}
+    | {"architectures": ["Linear", "Transformer"], "frontier_budgets": [1_000_000_000, 2_000_000_000]}
     | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "bought_architectures": ["Transformer"]}
-    | {"orders": [3], "eval_tokens": 500, "seeds": [0]},
+    | {"orders": [3], "caches": [64], "eval_tokens": 500, "seeds": [0]},
     "claims": FULL["claims"]
     | _TINY
     | {"corpus": "grammar-char", "d_hidden": 32, "context_lengths": [8, 16], "linear_epochs": 2, "mlp_epochs": 2, "attention_epochs": 1}

@@ -66,9 +66,11 @@ def purchases(found: Sequence[Result]) -> str:
     for text, groups in texts.items():
         best = min(groups.values(), key=lambda records: np.mean([r.valid.nll for r in records]))
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
-        rival = fits.best_counts((r.record for r in found), best[0])
+        counted = [r.record for r in found if isinstance(r.record.spec.model, NgramConfig)]
+        plain, cached = (fits.best_counts(counts, best[0]) for counts in (fits.without_cache(counted), counted))
         size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
-        beside = f", counts {_score(rival.test.nll, by_word)}" if rival else ""
+        beside = f", counts {_score(plain.test.nll, by_word)}" if plain else ""
+        beside += f", with a cache {_score(cached.test.nll, by_word)}" if cached is not plain else ""
         sentences.append(f"{best[0].spec.corpus}, {size}: {_score(nll, by_word)} (n = {len(best)}){beside}")
     return f"The best recipes reach on whole test splits: {'; '.join(sentences)}." if sentences else ""
 

@@ -102,21 +102,26 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--corpus", metavar="NAME|FILE", help=f"a UTF-8 text file of your own, or one of {', '.join(published)}")
     group.add_argument("--level", choices=texts.PREFIXES, help="what a text file is cut into (character)")
     models = group.add_mutually_exclusive_group()
-    models.add_argument("--model", nargs="+", choices=[*PRESETS, *kinds.own_files()], help="one of the study, or of tinylm/architectures")
+    models.add_argument(
+        "--model", nargs="+", action="extend", choices=[*PRESETS, *kinds.own_files()], help="one of the study, or of tinylm/architectures"
+    )
     architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
     models.add_argument(
         "--recipe", choices=architectures, help="the best known model and training for the --budget; only --seed goes with it"
     )
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
-        bounds.add_argument(flag, dest=field, nargs="+", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text)
+        bounds.add_argument(
+            flag, dest=field, nargs="+", action="extend", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text
+        )
     quick = f"about a minute: --budget {short(QUICK['train.flops'][0])}, --recipe {QUICK['recipe']} unless --model is said, --corpus "
     bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK['corpus']} unless another is")
     for field, (flag, options, text) in FLAGS.items():
-        group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", **options, help=text)
+        group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", action="extend", **options, help=text)
     group.add_argument(
         "--set",
         nargs="+",
+        action="extend",
         default=[],
         metavar="FIELD=VALUE",
         help="any other field of the model's or the training's config, e.g. model.norm=rms train.schedule=cosine model.induction=2,3,4",

@@ -53,7 +53,7 @@ class Budget(Panel):
     def _counts(self, like: Result) -> list[Result]:
         """The recorded counts that are scored on the same tokens."""
         counts = [result.record for result in self._results if isinstance(result.record.spec.model, NgramConfig)]
-        return [Result(f"KN-{record.spec.model.order}", record) for record in counts if fits.same_tokens(record, like.record)]
+        return [Result(record.spec.model.title, record) for record in counts if fits.same_tokens(record, like.record)]
 
 
 def frontier(runs: dict[str, Runs]) -> list[Result]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tinylm.config import TransformerConfig
 from tinylm.models.convolution import ShortConvolution
 from tinylm.models.dropout import DROPOUTS, keep_mask, keep_scale
-from tinylm.models.layers import NoRotation, Rotary, last
+from tinylm.models.layers import NoRotation, Rotary, last, linear
 from tinylm.spans import Span, spans
 
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
@@ -26,9 +26,9 @@ class Attention(nn.Module):
         self.n_head, self.kv_heads, self.d_head = config.n_head, config.kv_heads, config.d_head
         kv_width = 2 * self.kv_heads * self.d_head
         self.convolution = ShortConvolution(config.d_model, config.convolution) if config.convolution else nn.Identity()
-        self.query = nn.Linear(config.d_model, config.d_model, bias=config.bias)
-        self.key_value = nn.Linear(config.d_model, kv_width, bias=config.bias)
-        self.out = nn.Linear(config.d_model, config.d_model, bias=config.bias)
+        self.query = linear(config, config.d_model, config.d_model)
+        self.key_value = linear(config, config.d_model, kv_width)
+        self.out = linear(config, config.d_model, config.d_model)
         self.query_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.key_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.rotate = Rotary(config) if config.position == "rope" else NoRotation()

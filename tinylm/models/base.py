@@ -25,6 +25,11 @@ class LanguageModel(nn.Module):
         """NLL in nats (B, N), float32, of the tokens after each of the last N positions."""
         return target_nlls(self(x_BT, y_BN.shape[1]), y_BN)
 
+    def states_and_nlls(self, x_BT: Tensor, y_BN: Tensor) -> tuple[Tensor, Tensor]:
+        """The states (B, N, D) of the last N positions and the NLLs (B, N) of the tokens after them, from one pass."""
+        states_BND = self.hidden(x_BT, y_BN.shape[1])
+        return states_BND, target_nlls(self.head(states_BND), y_BN)
+
 
 def target_nlls(logits_BNV: Tensor, y_BN: Tensor) -> Tensor:
     """Cross-entropy of each target in nats (B, N), float32."""

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
-from tinylm.models.dropout import DROPOUTS
+from tinylm.models.dropout import DROPOUTS, Dropout
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 
@@ -62,6 +62,24 @@ class SoftCapped(nn.Linear):
         return self.cap * torch.tanh(super().forward(x) / self.cap)
 
 
+class DroppingLinear(nn.Linear):
+    """A linear layer whose weights drop out in training, the same ones for all that it is given at once (Wan et al. 2013)."""
+
+    def __init__(self, n_in: int, n_out: int, bias: bool, p: float) -> None:
+        super().__init__(n_in, n_out, bias)
+        self.weight_dropout = Dropout(p)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight_dropout(self.weight), self.bias)
+
+
+def linear(config: TransformerConfig, n_in: int, n_out: int) -> nn.Linear:
+    """A linear layer of a block, with the config's biases and dropout of weights."""
+    if config.weight_dropout:
+        return DroppingLinear(n_in, n_out, config.bias, config.weight_dropout)
+    return nn.Linear(n_in, n_out, bias=config.bias)
+
+
 class ReLUSquared(nn.Module):
     """max(x, 0)^2 (So et al. 2021)."""
 
@@ -74,9 +92,9 @@ class FFN(nn.Module):
 
     def __init__(self, config: TransformerConfig, activation: nn.Module) -> None:
         super().__init__()
-        self.up = nn.Linear(config.d_model, config.d_ff, bias=config.bias)
+        self.up = linear(config, config.d_model, config.d_ff)
         self.activation = activation
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
+        self.down = linear(config, config.d_ff, config.d_model)
         self.dropout = DROPOUTS[config.dropout_kind](config.ffn_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
@@ -88,8 +106,8 @@ class SwiGLU(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.up = nn.Linear(config.d_model, 2 * config.d_ff, bias=config.bias)
-        self.down = nn.Linear(config.d_ff, config.d_model, bias=config.bias)
+        self.up = linear(config, config.d_model, 2 * config.d_ff)
+        self.down = linear(config, config.d_ff, config.d_model)
         self.dropout = DROPOUTS[config.dropout_kind](config.ffn_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:

@@ -13,9 +13,10 @@ FIRST_SHARE = 0.1  # of the pointer at the end of a window, before training
 
 
 class Pointer(nn.Module):
-    """p(w) = a_0 softmax(logits)_w + the sum of a_i over earlier positions i that w followed (after Merity et al. 2017, equation 5).
+    """p(w) = a_0 softmax(logits)_w + the sum of a_i over earlier positions i that w followed.
 
     a = softmax of a sentinel's score and of q k / sqrt(width) with each earlier position i, whose state is compared with the present one.
+    The sentinel is that of Merity et al. 2017; that a state speaks for the word after it is the neural cache's (Grave et al. 2017).
     """
 
     def __init__(self, config: TransformerConfig) -> None:

@@ -62,9 +62,13 @@ class Transformer(LanguageModel):
         return self.pointer.logits(self.head(last(states_BSD, n_out)), states_BSD, x_BT)
 
     def nlls(self, x_BT: Tensor, y_BN: Tensor) -> Tensor:
+        return self.states_and_nlls(x_BT, y_BN)[1]
+
+    def states_and_nlls(self, x_BT: Tensor, y_BN: Tensor) -> tuple[Tensor, Tensor]:
         n_out = y_BN.shape[1]
         states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
-        return self.pointer.nlls(self.head(last(states_BSD, n_out)), states_BSD, x_BT, y_BN)
+        states_BND = last(states_BSD, n_out)
+        return states_BND, self.pointer.nlls(self.head(states_BND), states_BSD, x_BT, y_BN)
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         if x_BT.shape[1] > self.context_length:

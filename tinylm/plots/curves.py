@@ -155,12 +155,15 @@ def _trained(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
 
 
 def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:
-    """A dashed line for each corpus's best n-gram row, chosen on valid: counting spends no training FLOPs."""
-    counts = [r for r in results if isinstance(r.record.spec.model, NgramConfig)]
-    corpora = list(dict.fromkeys(r.record.spec.corpus for r in counts))
+    """A dashed line for each corpus's best n-gram row and its best with a cache, chosen on valid: counting spends no training FLOPs."""
+    groups: dict[tuple[str, bool], list[Result]] = {}
+    for result in results:
+        spec = result.record.spec
+        if isinstance(spec.model, NgramConfig):
+            groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
     rows = []
-    for corpus, dashes in zip(corpora, ("--", (0, (1, 1)), "-.", (0, (6, 2))), strict=False):
-        best = min((r for r in counts if r.record.spec.corpus == corpus), key=lambda r: r.record.valid.nll)
+    for group, dashes in zip(groups.values(), ("--", (0, (1, 1)), "-.", (0, (6, 2))), strict=False):
+        best = min(group, key=lambda r: r.record.valid.nll)
         nll = getattr(best.record, split).nll
         ax.axhline(nll, color="#555555", linestyle=dashes, linewidth=1, label=f"{best.name} counts")
         rows.append({"name": best.name, f"{split}_nll": nll})

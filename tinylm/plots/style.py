@@ -14,7 +14,7 @@ Drawn = tuple[Figure, list[dict[str, Any]]]
 # Okabe and Ito's palette: distinguishable with any colour vision.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F7F7F", "#000000")
 FAMILY_COLOURS = {"Linear": COLOURS[0], "MLP": COLOURS[1], "Self-Attention": COLOURS[2], "Transformer": COLOURS[3], "LSTM": COLOURS[4]}
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h")
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 9,

@@ -9,11 +9,10 @@ from tinylm.parameters import StudyError, checked
 from tinylm.profiles import PROFILES
 from tinylm.study.budget import budget
 from tinylm.study.judged import claims
-from tinylm.study.planned import NGRAM_NAMES, Planned
+from tinylm.study.planned import Planned
 from tinylm.study.reproduction import architectures, control, rope, sweeps, words
 
 __all__ = [
-    "NGRAM_NAMES",
     "NOTEBOOKS",
     "SECTIONS",
     "Planned",

@@ -18,29 +18,30 @@ def budget(
     context_length: int,
     d_model: int,
     n_layer: int,
-    ladder_budget: int,
-    full_budget: int,
+    ladder_budgets: list[int],
     architectures: list[str],
     frontier_budgets: list[int],
     bought_corpora: list[str],
     bought_budgets: list[int],
     bought_architectures: list[str],
     orders: list[int],
+    caches: list[int],
     eval_tokens: int,
     seeds: list[int],
 ) -> list[Planned]:
-    """The ladder at one budget and its ends at the full one, each architecture's recipe over budgets, and recipes on whole corpora.
+    """The ladder at its first budget and two of its rungs at the others, architectures' recipes over budgets, and larger purchases.
 
     Rungs that read an augmented text are left out unless its name is among the `augmentations`. All runs of a text are scored on the same
     tokens.
     """
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
-    first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budget))
+    first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budgets[0]))
     specs = climb(first, [rung for rung in RUNGS if rung.augmentation in ("", *augmentations)])
-    for name in (PAPER, ALL_POSITIONS):
-        specs[f"{name}, {short(full_budget)}"] = replace(specs[name], train=replace(specs[name].train, flops=full_budget))
+    for flops in ladder_budgets[1:]:
+        for name in (PAPER, ALL_POSITIONS):
+            specs[f"{name}, {short(flops)}"] = replace(specs[name], train=replace(specs[name].train, flops=flops))
     for architecture in architectures:
         specs |= {f"{architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops) for flops in frontier_budgets}
     specs |= purchases(bought_corpora, bought_budgets, bought_architectures)
     scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
-    return rivals("budget", [corpus, *bought_corpora], orders, eval_tokens) + seeded("budget", scored, seeds)
+    return rivals("budget", [corpus, *bought_corpora], orders, caches, eval_tokens) + seeded("budget", scored, seeds)

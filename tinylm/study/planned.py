@@ -1,10 +1,9 @@
 """A run of a section under its name. Needs no torch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tinylm.config import ModelConfig, NgramConfig, RunSpec, TrainConfig
-
-NGRAM_NAMES = {0: "Uniform", 1: "Unigram"}
 
 
 @dataclass(frozen=True)
@@ -22,11 +21,12 @@ def planned(section: str, models: dict[str, tuple[str, ModelConfig, TrainConfig]
     return [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in runs]
 
 
-def counts(section: str, corpora: dict[str, str], orders: list[int], train: TrainConfig) -> list[Planned]:
-    """N-gram rows, one seed each: counting has no randomness."""
+def counts(section: str, corpora: dict[str, str], orders: list[int], train: TrainConfig, caches: Sequence[int] = ()) -> list[Planned]:
+    """N-gram rows, one seed each: counting has no randomness. Those of the highest order also with each cache."""
+    models = [NgramConfig(order=order) for order in orders] + [NgramConfig(order=max(orders), cache=size) for size in caches]
     runs = {
-        f"{prefix}{NGRAM_NAMES.get(order, f'KN-{order}')}": (corpus, NgramConfig(order=order), replace(train, epochs=1, n_evals=1))
+        f"{prefix}{model.title}": (corpus, model, replace(train, epochs=1, n_evals=1))
         for corpus, prefix in corpora.items()
-        for order in orders
+        for model in models
     }
     return planned(section, runs, [0])

@@ -8,18 +8,24 @@ from tinylm.parameters import StudyError
 from tinylm.study.planned import Planned, counts
 
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
-SEEDS_ON_GPU = 3  # of runs beyond that
+SEEDS_ON_GPU = 3  # of runs beyond LARGEST_ON_CPU
 
 
 def bought(
-    section: str, corpora: list[str], budgets: list[int], architectures: list[str], orders: list[int], seeds: list[int]
+    section: str,
+    corpora: list[str],
+    budgets: list[int],
+    architectures: list[str],
+    orders: list[int],
+    caches: list[int],
+    seeds: list[int],
 ) -> list[Planned]:
     """Counts of the corpora's texts, and the networks bought, both scored to the end of each split."""
-    return rivals(section, corpora, orders, 0) + seeded(section, purchases(corpora, budgets, architectures), seeds)
+    return rivals(section, corpora, orders, caches, 0) + seeded(section, purchases(corpora, budgets, architectures), seeds)
 
 
 def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Planned]:
-    """Named specs with each seed, those beyond a CPU's budget with the first three only."""
+    """Named specs with each seed, those beyond a CPU's budget with the first few only."""
     runs = [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in specs.items()]
     return [run for run in runs if run.spec.seed in seeds[:SEEDS_ON_GPU] or run.spec.train.flops <= LARGEST_ON_CPU]
 
@@ -36,10 +42,13 @@ def purchases(corpora: list[str], budgets: list[int], architectures: list[str]) 
     }
 
 
-def rivals(section: str, corpora: list[str], orders: list[int], eval_tokens: int) -> list[Planned]:
-    """Counts of each text that the corpora are made of, scored where recipes are; augmented text is no better to count."""
+def rivals(section: str, corpora: list[str], orders: list[int], caches: list[int], eval_tokens: int) -> list[Planned]:
+    """Counts of each text that the corpora are made of, scored where recipes are, without and with caches of so many tokens.
+
+    Augmented text is no better to count.
+    """
     counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
-    return counts(section, {text: f"{text} " for text in dict.fromkeys(map(data.source, corpora))}, orders, counting)
+    return counts(section, {text: f"{text} " for text in dict.fromkeys(map(data.source, corpora))}, orders, counting, caches)
 
 
 def short(flops: float) -> str:

@@ -155,20 +155,22 @@ def words(
     batch_size: int,
     epochs: int,
     train_tokens: int,
-    windows_per_epoch: int,
     eval_tokens: int,
     orders: list[int],
     seeds: list[int],
     bought_corpora: list[str],
     bought_budgets: list[int],
     bought_architectures: list[str],
+    caches: list[int],
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
-    Windows start at random, as the study's do on characters; the first seed also with each window visited once an epoch. Beside
-    them recipes of whole corpora at budgets of their own, and their counts of the highest order.
+    An epoch is as many windows as the text has. They start at random, as the study's do on characters; the first seed also with each
+    window visited once an epoch. Beside them recipes of whole corpora at budgets of their own, and their counts of the highest order,
+    without and with a cache.
     """
-    sizes = {"batch_size": batch_size, "windows_per_epoch": windows_per_epoch, "train_tokens": train_tokens, "eval_tokens": eval_tokens}
+    sizes = {"batch_size": batch_size, "train_tokens": train_tokens, "eval_tokens": eval_tokens}
+    sizes |= {"windows_per_epoch": train_tokens - context_length - 1}
     train = TrainConfig(epochs=epochs, n_evals=epochs, **sizes)
     model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     if len(names) != len(corpora):
@@ -178,4 +180,4 @@ def words(
     once = {f"{name}, each window once": (*run[:2], replace(train, sampling="shuffled")) for name, run in models.items()}
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
     reproduced = counts("words", prefixes, orders, counting) + planned("words", models, seeds) + planned("words", once, seeds[:1])
-    return reproduced + bought("words", bought_corpora, bought_budgets, bought_architectures, [max(orders)], seeds)
+    return reproduced + bought("words", bought_corpora, bought_budgets, bought_architectures, [max(orders)], caches, seeds)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, grammar, paper, stated, study
+from tinylm import data, fits, grammar, paper, stated
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, perplexity, signed, spread
 from tinylm.results import Result
@@ -72,7 +72,7 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
     rows: dict[int, dict[str, Any]] = {}
     for record in (result.record for result in found if isinstance(result.record.spec.model, NgramConfig)):
         order, corpus = record.spec.model.order, record.spec.corpus
-        row = rows.setdefault(order, {"counts": study.NGRAM_NAMES.get(order, f"KN-{order}")})
+        row = rows.setdefault(order, {"counts": record.spec.model.title})
         by_word = data.info(corpus).level == "word"
         row[f"{corpus}, valid"] = f"{record.valid.nll:.4f}"
         row[f"{corpus}, test"] = f"{record.test.nll:.4f}" + (f" ({perplexity(record.test.nll)})" if by_word else "")

@@ -90,8 +90,13 @@ def test_the_frontier_is_a_curve_for_each_architecture():
 def test_purchases_stand_beside_the_counts_of_their_own_text():
     kn = Result("KN-4", record(1.5, model=NgramConfig(order=4)))
     other = Result("ptb", record(1.2, corpus="grammar-word"))
-    frame = tables.bought([kn, *budget_results({"a": (10, [1.4, 1.45, 1.5])}), other]).set_index("run")
-    assert frame.loc["a", "best counts"] == "1.5000" and frame.loc["a", "test − counts, 95 %"].startswith("−0.050")
+    cached = Result("KN-4 + cache 9", record(1.4, model=NgramConfig(order=4, cache=9)))
+    networks = [*budget_results({"a": (10, [1.4, 1.45, 1.5])}), other]
+    for counts, gap in (([kn], "−0.050"), ([kn, cached], "+0.050")):
+        row = tables.bought([*counts, *networks]).set_index("run").loc["a"]
+        assert row["counts"] == "1.5000" and row["best counts"] == f"{counts[-1].record.test.nll:.4f}"
+        assert row["test − best counts, 95 %"].startswith(gap)
+    frame = tables.bought([kn, *networks]).set_index("run")
     assert frame.loc["ptb", "best counts"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
 
 

@@ -89,6 +89,8 @@ MISTAKES = {
     f"train {ONE} --set norm=rms": "--set norm=rms: write model.FIELD=VALUE",
     f"train {ONE} --set model.induction=3,2": "each above the one before",
     f"train {ONE} --set model.norm": "--set model.norm: write model.FIELD=VALUE",
+    f"train {ONE} --set model.norm=batch --set train.lr=0.1": "unknown value 'batch'",
+    f"train {ONE} --set model.pointer=1e8": "is wider than the states",
     f"train {ONE} --set model.norm=batch": "unknown value 'batch'; choose one of layer, rms",
     f"train {ONE} --set model.colour=red": "--set model.colour: transformer has no such field",
     f"train {ONE} --set model.d_model=wide": "--d-model: needs a whole number",

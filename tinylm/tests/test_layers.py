@@ -1,4 +1,5 @@
 import cmath
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,7 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config import TransformerConfig
-from tinylm.models.layers import FFN, LearnedPositions, PostNorm, PreNorm, ReLUSquared, Rotary, SoftCapped, SwiGLU, ffn
+from tinylm.models.layers import (
+    FFN,
+    DroppingLinear,
+    LearnedPositions,
+    PostNorm,
+    PreNorm,
+    ReLUSquared,
+    Rotary,
+    SoftCapped,
+    SwiGLU,
+    ffn,
+    linear,
+)
+from tinylm.models.transformer import Block
 
 CONFIG = TransformerConfig(context_length=32, d_model=12, n_head=2, d_ff=5, ffn_dropout=0.0, position="rope", rope_base=100.0)
 
@@ -87,3 +101,19 @@ def test_a_soft_cap_bounds_logits_and_leaves_small_ones():
     torch.testing.assert_close(head(x), 2 * torch.tanh(z / 2))
     assert head(1e3 * x).abs().max() <= 2
     torch.testing.assert_close(head(1e-3 * x), 1e-3 * z)
+
+
+def test_weights_drop_out_in_training_only():
+    torch.manual_seed(0)
+    layer, x = linear(replace(CONFIG, weight_dropout=0.25), 40, 50), torch.eye(40)
+    used = (layer(x) - layer.bias).T  # the matrix that every row of x met
+    kept = used.abs() > 1e-6
+    assert 0.65 < kept.float().mean() < 0.85
+    torch.testing.assert_close(used[kept], layer.weight[kept] / 0.75, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(layer.eval()(x), torch.nn.functional.linear(x, layer.weight, layer.bias))
+
+
+def test_weights_of_every_matrix_in_a_block_drop_out():
+    block = Block(replace(CONFIG, weight_dropout=0.25))
+    assert sum(isinstance(module, DroppingLinear) for module in block.modules()) == 5
+    assert not any(isinstance(module, DroppingLinear) for module in Block(CONFIG).modules())

@@ -11,6 +11,7 @@ from tinylm.models.base import target_nlls
 from tinylm.models.cache import with_cache
 
 POINTING = dataclasses.replace(TRANSFORMER, pointer=4, attention_dropout=0.0, ffn_dropout=0.0)
+PARTS = [{}, {"attention_window": 2}, {"attention_window": 4, "induction": (1, 2), "convolution": 3, "position": "rope"}]
 
 
 @pytest.fixture
@@ -61,10 +62,16 @@ def test_gradients_are_those_of_the_logits(pointing):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_no_position_sees_a_later_one(pointing):
-    x_BT = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2]])
-    changed = torch.cat([x_BT[:, :6], torch.tensor([[5, 6]])], 1)
-    torch.testing.assert_close(pointing(changed, 8)[:, :6], pointing(x_BT, 8)[:, :6])
+@pytest.mark.parametrize("parts", PARTS, ids=str)
+@pytest.mark.parametrize("n_out", [8, 5])
+def test_no_position_sees_a_later_one(parts, n_out):
+    model = build(dataclasses.replace(POINTING, **parts), VOCAB_SIZE).eval()
+    x_BT, y_BN = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2]]), torch.tensor([[1, 2, 3, 4, 5, 6, 7, 8]])[:, -n_out:]
+    for place in range(1, 8):
+        changed, n_before = x_BT.clone(), max(0, place - 8 + n_out)
+        changed[0, place:] = 9
+        torch.testing.assert_close(model(changed, n_out)[:, :n_before], model(x_BT, n_out)[:, :n_before])
+        torch.testing.assert_close(model.nlls(changed, y_BN)[:, :n_before], model.nlls(x_BT, y_BN)[:, :n_before])
 
 
 def test_the_vocabulary_has_nearly_all_at_first():
@@ -74,9 +81,23 @@ def test_the_vocabulary_has_nearly_all_at_first():
     assert vocabulary.exp()[0, -1].item() == pytest.approx(0.9, abs=0.02)
 
 
+@pytest.mark.parametrize("parts", PARTS, ids=str)
 @pytest.mark.parametrize("n_new", [1, 2])
-def test_a_cache_goes_on_where_it_stopped(pointing, n_new):
-    x_BT, reader = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2], [5, 5, 5, 5, 1, 5, 1, 5]]), with_cache(pointing)
+def test_a_cache_goes_on_where_it_stopped(parts, n_new):
+    torch.manual_seed(0)
+    model = build(dataclasses.replace(POINTING, **parts), VOCAB_SIZE).eval()
+    x_BT, reader = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2], [5, 5, 5, 5, 1, 5, 1, 5]]), with_cache(model)
     with torch.inference_mode():
-        parts = [reader(part, n_new) for part in x_BT.split(n_new, 1)]
-        torch.testing.assert_close(torch.cat(parts, 1), pointing(x_BT, 8))
+        logits = [reader(part, n_new) for part in x_BT.split(n_new, 1)]
+        torch.testing.assert_close(torch.cat(logits, 1), model(x_BT, 8))
+
+
+def test_states_and_nlls_come_from_one_pass(pointing, monkeypatch):
+    x_BT, y_BN = torch.randint(VOCAB_SIZE, (2, 8)), torch.randint(VOCAB_SIZE, (2, 3))
+    nlls, states = pointing.nlls(x_BT, y_BN), pointing.hidden(x_BT, 3)
+    passes = []
+    hidden = pointing.hidden
+    monkeypatch.setattr(pointing, "hidden", lambda *args: passes.append(args) or hidden(*args))
+    found = pointing.states_and_nlls(x_BT, y_BN)
+    assert len(passes) == 1
+    torch.testing.assert_close(found, (states, nlls))

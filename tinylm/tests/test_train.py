@@ -18,6 +18,7 @@ from tinylm.models import build
 from tinylm.train import Hooks, Interrupted
 
 DROPOUT = dataclasses.replace(TRANSFORMER, embedding_dropout=0.1, projection_dropout=0.1)
+POINTING = dataclasses.replace(DROPOUT, pointer=4, output_dropout=0.1, dropout_kind="variational", attention_window=2)
 RUN = {"epochs": 2, "n_evals": 4, "lr": 3e-3}  # 16 steps of 4 windows, every 8th of 2
 ADAMW = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine", "warmup": 0.5, "clip": 0.5, "beta2": 0.95}
 MUON = {"optimizer": "muon", "adam_lr": 1e-3, "weight_decay": 0.1, "schedule": "wsd", "decay": 0.5, "clip": 0.5}
@@ -90,8 +91,15 @@ def stop_at(*calls):
 
 @pytest.mark.parametrize(
     ("model", "settings"),
-    [(DROPOUT, {}), (DROPOUT, ADAMW), (DROPOUT, MUON), (DROPOUT, EMA), (dataclasses.replace(LSTM, layer_dropout=0.1), MUON | EMA)],
-    ids=["last adam", "all adamw", "last muon", "averaged", "lstm muon averaged"],
+    [
+        (DROPOUT, {}),
+        (DROPOUT, ADAMW),
+        (DROPOUT, MUON),
+        (DROPOUT, EMA),
+        (dataclasses.replace(LSTM, layer_dropout=0.1), MUON | EMA),
+        (POINTING, {"loss_at": "all", "precision": "bf16"} | MUON),
+    ],
+    ids=["last adam", "all adamw", "last muon", "averaged", "lstm muon averaged", "pointer all muon bf16"],
 )
 @pytest.mark.parametrize("stops", [(1,), (7, 1, 1), (3, 5, 3), (8,), (15,)], ids=str)
 def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step, model, settings, stops):

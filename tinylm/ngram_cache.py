@@ -1,0 +1,101 @@
+"""A cache for counts: what followed the same tokens a little earlier in the very text that is being scored (Kuhn and De Mori 1990).
+
+The last `size` tokens before each one are counted by their context, n = 0 to order - 1 tokens long. With h the context, c the counts of the
+cache and p_KN the Kneser-Ney probability,
+
+    p(w) = a p_KN(w) + sum over n with c(h_n .) > 0 of b_n c(h_n w) / c(h_n .),      a + sum over n of b_n = 1.
+
+The weights a and b depend on the longest context that the cache has, and on whether it has it once, twice or more often. They are
+fitted by expectation maximisation (Jelinek and Mercer 1980) to held-out text, so the NLL of that text is a chosen one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinylm.ngram import NgramModel
+
+ROUNDS = 50  # of expectation maximisation; the likelihood has one maximum
+OFTEN = 3  # a context that was seen so often counts like any seen more often
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """For each token of a text (N,) and context length (order,): its probability in the cache, and how often the context stood there."""
+
+    probs: np.ndarray
+    seen: np.ndarray
+
+    @property
+    def kinds(self) -> np.ndarray:
+        """Which weights each token takes (N,): 0 where the cache is empty, else by the longest context seen and how often it was."""
+        longest = (self.seen > 0).sum(1)  # where a context stood, the shorter ones stood too
+        times = np.take_along_axis(self.seen, np.maximum(longest - 1, 0)[:, None], 1)[:, 0]
+        return np.where(longest > 0, OFTEN * (longest - 1) + np.minimum(times, OFTEN), 0)
+
+
+@dataclass(frozen=True)
+class CachedModel:
+    """Counts with a cache of the last `size` tokens; `weights` (kinds, 1 + order) of the counts and of each context length."""
+
+    counts: NgramModel
+    size: int
+    weights: np.ndarray
+
+    @property
+    def n_stored(self) -> int:
+        """Number of stored n-grams and weights."""
+        return self.counts.n_stored + self.weights.size
+
+    def log_probs(self, tokens: np.ndarray) -> np.ndarray:
+        """Natural-log probability (n,) of every token (n,) given those before it in the same array, as `NgramModel.log_probs`."""
+        kinds, probs = _components(self.counts, tokens, self.size)
+        return np.log((probs * self.weights[kinds]).sum(1))
+
+
+def fit(counts: NgramModel, held_out: np.ndarray, size: int) -> CachedModel:
+    """The counts with a cache, its weights fitted to the held-out tokens (n,), which the counts must not have counted."""
+    kinds, probs = _components(counts, held_out, size)
+    weights = [_mixture(probs[kinds == kind]) for kind in range(OFTEN * counts.order + 1)]
+    return CachedModel(counts, size, np.stack(weights))
+
+
+def sightings(tokens: np.ndarray, order: int, size: int, vocab_size: int) -> Sightings:
+    """What the cache of the last `size` tokens knows of each token (N,) before it is read, for contexts of 0 to order - 1 tokens."""
+    stream = tokens.astype(np.int64)
+    probs, seen = np.zeros((len(stream), order)), np.zeros((len(stream), order), dtype=np.int64)
+    context = np.zeros(len(stream), dtype=np.int64)
+    for n in range(min(order, len(stream))):
+        gram = np.unique(context * vocab_size + stream[n:], return_inverse=True)[1]
+        seen[n:, n] = _recent(context, size)
+        probs[n:, n] = _recent(gram, size) / np.maximum(seen[n:, n], 1)
+        context = gram[:-1]  # an n-gram is the context of the token after it
+    return Sightings(probs, seen)
+
+
+def _recent(ids: np.ndarray, size: int) -> np.ndarray:
+    """How often each id (N,) stands among the `size` ids before it."""
+    places = np.arange(len(ids))
+    keys = np.sort(ids * len(ids) + places)  # by id, then by place
+    return np.searchsorted(keys, ids * len(ids) + places) - np.searchsorted(keys, ids * len(ids) + np.maximum(places - size, 0))
+
+
+def _components(counts: NgramModel, tokens: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Each token's kind (N,), and its probability by the counts and by each context length in the cache (N, 1 + order)."""
+    known = np.exp(counts.log_probs(tokens))
+    found = sightings(tokens, counts.order, size, counts.vocab_size)
+    return found.kinds, np.column_stack([known, found.probs])
+
+
+def _mixture(probs: np.ndarray) -> np.ndarray:
+    """The weights (m,) that make tokens with these probabilities (N, m) likeliest, as if one more had been for the first alone.
+
+    So the first, which is never zero, keeps a weight, and has all of it where there are no tokens.
+    """
+    weights = np.full(probs.shape[1], 1 / probs.shape[1])
+    first = np.eye(probs.shape[1])[0]
+    for _ in range(ROUNDS):
+        shares = probs * weights
+        shares /= shares.sum(1, keepdims=True)
+        weights = (shares.sum(0) + first) / (len(probs) + 1)
+    return weights
