@@ -59,6 +59,7 @@ RUNGS = (
     _tried("logits capped at 15", model={"softcap": 15.0}),
     _tried("embedding dropout 0.1", model={"embedding_dropout": 0.1}),
     _tried("dropout 0.1 shared by positions", model={"projection_dropout": 0.1, "ffn_dropout": 0.1, "dropout_kind": "variational"}),
+    _tried("attention dropout 0.1", model={"attention_dropout": 0.1}),
     _tried("weight dropout 0.1", model={"weight_dropout": 0.1}),
     _tried("short convolution of 4", model={"convolution": 4}),
     _tried("speakers recast", augmentation="recast"),

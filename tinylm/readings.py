@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, significance, stated
+from tinylm import data, fits, gains, significance, stated
 from tinylm.config import NgramConfig
 from tinylm.formats import amount, interval, perplexity, signed
 from tinylm.ledger import RunRecord
@@ -73,6 +73,22 @@ def purchases(found: Sequence[Result]) -> str:
         beside += f", with a cache {_score(cached.test.nll, by_word)}" if cached is not plain else ""
         sentences.append(f"{best[0].spec.corpus}, {size}: {_score(nll, by_word)} (n = {len(best)}){beside}")
     return f"The best recipes reach on whole test splits: {'; '.join(sentences)}." if sentences else ""
+
+
+def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
+    """The fewest training FLOPs for which a network reaches the valid NLL of the best counts, which cost none."""
+    if not networks or not counts:
+        return ""
+    rival = min(counts, key=lambda result: result.record.valid.nll)
+    reached = gains.to_target(networks, rival.record.valid.nll).dropna(subset="flops").sort_values("flops")
+    if reached.empty:
+        return f"No network here reaches the valid NLL of {rival.name}, which costs no training: count."
+    first = reached.iloc[0]
+    factor = "" if math.isnan(first["factor"]) else f", 95 % × or ÷ {first['factor']:.2f}"
+    return (
+        f"The cheapest network to reach the valid NLL of {rival.name} is {first['architecture']}, for {amount(first['flops'])} FLOPs "
+        f"(n = {first['n']}{factor}). With less than that to spend, count."
+    )
 
 
 def taken_off(found: Sequence[Result], without: str, whole: str) -> str:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-LEVELS = 2**16  # a probability is rounded to 1/LEVELS, and the scale uses the rounded one, so the mean is exact
+LEVELS = 2**16  # on a CPU a probability is rounded to 1/LEVELS, and the scale uses the rounded one, so the mean is exact
 
 
 def keep_mask(shape: torch.Size | tuple[int, ...], p: float, device: torch.device) -> Tensor:

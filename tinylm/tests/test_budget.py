@@ -81,6 +81,15 @@ def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
     assert shown.loc["Linear", "1.900"] == "–" and shown.loc["MLP", "2.500"].startswith("at most")
 
 
+def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
+    runs = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
+    counts = [Result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
+    text = readings.worth_training(runs, counts)
+    assert "reach the valid NLL of KN-4 is MLP, for" in text and "(n = 2, 95 %" in text
+    assert "No network here reaches" in readings.worth_training(runs, [Result("KN-9", record(0.5, model=NgramConfig(order=4)))])
+    assert readings.worth_training([], counts) == readings.worth_training(runs, []) == ""
+
+
 def test_the_frontier_is_a_curve_for_each_architecture():
     found = budget_results({"MLP, 1e3": (1_000, [2.1]), "MLP, 1e5": (100_000, [1.9]), "Linear, 1e3": (1_000, [3.0])})
     _, drawn = plots.frontier(found, [Result("KN-4", record(1.5, model=NgramConfig(order=4), start=8))])
