@@ -18,7 +18,7 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     """Count the training tokens, score valid and test; every token's history may reach back to the split's first token.
 
     `n_params` is the number of stored n-grams of all orders, and of a cache's weights; no FLOPs are spent. Where the spec has a cache,
-    its weights are fitted to the scored tokens of valid, so that only the test loss was not chosen.
+    its weights are fitted to valid up to its last scored token, so that only the test loss was not chosen.
     """
     started = time.perf_counter()
     model = _counted(spec, corpus)
