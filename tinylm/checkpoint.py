@@ -78,8 +78,9 @@ def restore_random_states(states: dict[str, Tensor]) -> None:
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:
-    """Copies of a model's parameters by name, a tied matrix once; our models have no other state."""
-    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    """Copies of a model's parameters and buffers by name, a tied matrix once."""
+    first = {value.data_ptr(): name for name, value in reversed(model.state_dict().items())}
+    return {name: value.clone() for name, value in model.state_dict().items() if first[value.data_ptr()] == name}
 
 
 def restore_weights(model: nn.Module, tensors: Mapping[str, Tensor]) -> None:

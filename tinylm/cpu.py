@@ -57,7 +57,7 @@ class WideProducts(TorchDispatchMode):
     """
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if func not in PRODUCTS or args[0].dtype != torch.bfloat16:
+        if func not in PRODUCTS or any(arg.dtype != torch.bfloat16 for arg in args if isinstance(arg, Tensor)):
             return func(*args, **(kwargs or {}))
         return func(*tree_map_only(Tensor, Tensor.float, args), **(kwargs or {})).bfloat16()
 

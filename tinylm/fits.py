@@ -57,15 +57,18 @@ def single_run_half_width(values: Sequence[float], confidence: float = 0.95) -> 
     return half_width(values, confidence) * float(np.sqrt(len(values) + 1))
 
 
-def without_cache(records: Iterable[RunRecord]) -> list[RunRecord]:
-    """The n-gram records whose counts cannot look back into the text that they score."""
-    return [record for record in records if isinstance(record.spec.model, NgramConfig) and not record.spec.model.cache]
+def best_counts(records: Iterable[RunRecord], like: RunRecord, cache: int = 0) -> RunRecord | None:
+    """The n-gram record with the lowest valid NLL of those scored on the same tokens as another record; None where there is none.
 
-
-def best_counts(records: Iterable[RunRecord], like: RunRecord) -> RunRecord | None:
-    """The n-gram record with the lowest valid NLL of those scored on the same tokens as another record; None where there is none."""
-    counts = (r for r in records if isinstance(r.spec.model, NgramConfig) and same_tokens(r, like))
+    Only those with a cache of at most `cache` tokens are taken.
+    """
+    counts = (r for r in records if isinstance(r.spec.model, NgramConfig) and r.spec.model.cache <= cache and same_tokens(r, like))
     return min(counts, key=lambda record: record.valid.nll, default=None)
+
+
+def rivals(records: Sequence[RunRecord], like: RunRecord) -> tuple[RunRecord | None, RunRecord | None]:
+    """The best counts for a network's record, and the best of those that may look back as far as its window, which they may leave."""
+    return best_counts(records, like), best_counts(records, like, like.spec.model.context_length)
 
 
 def same_tokens(first: RunRecord, second: RunRecord) -> bool:

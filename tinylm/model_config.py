@@ -101,7 +101,7 @@ class TransformerConfig(ModelConfig):
     n tokens stood there, or the last `induction_times` times. `attention_window` cuts the positions into blocks of that many, each of
     which attends to itself and the block before (0: to all before). `pointer` gives a share of each prediction to the tokens of the window,
     found by keys of that width (0: none). `output_dropout` acts before the vocabulary head, `weight_dropout` on the elements of the blocks'
-    matrices, one mask a step.
+    matrices, one mask for all windows that are computed at once.
     """
 
     kind: ClassVar[str] = "transformer"

@@ -75,7 +75,7 @@ FULL: Parameters = {
         "bought_corpora": ["ptb-eos"] * 3 + ["wikitext-2-eos"] * 3,
         "bought_budgets": [114_000_000_000_000] * 2 + [1_200_000_000_000_000] + [125_000_000_000_000] * 2 + [1_200_000_000_000_000],
         "bought_architectures": ["Transformer-no-pointer", "Transformer", "Transformer"] * 2,
-        "caches": [512],
+        "caches": [128, 512],
     },
     "budget": {
         "corpus": "tiny_shakespeare",
@@ -90,7 +90,7 @@ FULL: Parameters = {
         "bought_budgets": [75_500_000_000_000] * 2 + [22_000_000_000_000, 75_500_000_000_000] * 2 + [2_000_000_000_000_000],
         "bought_architectures": ["Transformer-no-induction", "Transformer"] + ["Transformer-no-induction"] * 2 + ["Transformer"] * 3,
         "orders": [4, 6],
-        "caches": [2_048],
+        "caches": [256, 2_048],
         "eval_tokens": 0,
         "seeds": [0, 1, 2, 3, 4],
     },

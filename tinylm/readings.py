@@ -66,17 +66,16 @@ def purchases(found: Sequence[Result]) -> str:
     for text, groups in texts.items():
         best = min(groups.values(), key=lambda records: np.mean([r.valid.nll for r in records]))
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
-        counted = [r.record for r in found if isinstance(r.record.spec.model, NgramConfig)]
-        plain, cached = (fits.best_counts(counts, best[0]) for counts in (fits.without_cache(counted), counted))
+        plain, cached = fits.rivals([r.record for r in found], best[0])
         size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
         beside = f", counts {_score(plain.test.nll, by_word)}" if plain else ""
-        beside += f", with a cache {_score(cached.test.nll, by_word)}" if cached is not plain else ""
+        beside += f", with a cache of its window {_score(cached.test.nll, by_word)}" if cached is not plain else ""
         sentences.append(f"{best[0].spec.corpus}, {size}: {_score(nll, by_word)} (n = {len(best)}){beside}")
     return f"The best recipes reach on whole test splits: {'; '.join(sentences)}." if sentences else ""
 
 
 def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
-    """The fewest training FLOPs for which a network reaches the valid NLL of the best counts, which cost none."""
+    """The fewest training FLOPs for which a network reaches the valid NLL of the best counts, which cost none; and what follows."""
     if not networks or not counts:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
@@ -85,10 +84,10 @@ def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
         return f"No network here reaches the valid NLL of {rival.name}, which costs no training: count."
     first = reached.iloc[0]
     factor = "" if math.isnan(first["factor"]) else f", 95 % × or ÷ {first['factor']:.2f}"
-    return (
-        f"The cheapest network to reach the valid NLL of {rival.name} is {first['architecture']}, for {amount(first['flops'])} FLOPs "
-        f"(n = {first['n']}{factor}). With less than that to spend, count."
-    )
+    failed = f", {first['failed']} more did not" if first["failed"] else ""
+    cost = f"{'at most ' if first['is_upper_bound'] else ''}{amount(first['flops'])} FLOPs (n = {first['n']}{factor}{failed})"
+    advice = "" if first["is_upper_bound"] else " With less than that to spend, count."
+    return f"The cheapest network to reach {rival.name} on valid is {first['architecture']}, for {cost}.{advice}"
 
 
 def taken_off(found: Sequence[Result], without: str, whole: str) -> str:

@@ -2,12 +2,13 @@
 
 import copy
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from tinylm import cpu
-from tinylm.config import RunSpec, TrainConfig
+from tinylm.config import RunSpec
 from tinylm.models import LanguageModel
 from tinylm.optimizers import learning_rate, make_optimizer
 
@@ -69,6 +70,9 @@ class Update:
         self.computing = PRECISIONS[spec.train.precision](model)
         self.optimizer = make_optimizer(model, spec.train)
         self.n_out = spec.n_targets
+        widens = not (tokens_N.is_cuda or cpu.has_bf16())  # a CPU without vectors for bf16 takes products of bf16 matrices in fp32
+        self.model_products = cpu.WideProducts if widens and spec.train.precision == "bf16" else nullcontext
+        self.optimizer_products = cpu.WideProducts if widens and spec.train.optimizer == "muon" else nullcontext
         self.offsets = torch.arange(spec.model.context_length + 1, device=tokens_N.device)
 
     def __call__(self, starts_B: Tensor, step: int) -> Tensor:
@@ -89,10 +93,12 @@ class Update:
         """The step at the learning rate as it is set."""
         self.computing.fetch_weights()
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [self._backward(part, len(part) / len(starts_B)) for part in self._parts(starts_B)]
+        with self.model_products():
+            parts = [self._backward(part, len(part) / len(starts_B)) for part in self._parts(starts_B)]
         if self.train.clip:
             torch.nn.utils.clip_grad_norm_(self.parameters, self.train.clip)
-        self.optimizer.step()
+        with self.optimizer_products():
+            self.optimizer.step()
         return torch.stack(parts).sum()
 
     def _parts(self, starts_B: Tensor) -> Sequence[Tensor]:
@@ -149,25 +155,10 @@ class CapturedUpdate(Update):
         torch.cuda.set_rng_state(random)
 
 
-class WidenedUpdate(Update):
-    """On a CPU without vectors for bf16, the step with its bf16 products taken in fp32."""
-
-    def apply(self, starts_B: Tensor) -> Tensor:
-        with cpu.WideProducts():
-            return super().apply(starts_B)
-
-
 def _optimizer_copy(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
     return {id(parameter): {name: t.clone() for name, t in state.items()} for parameter, state in optimizer.state.items()}
 
 
 def make_update(spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int) -> Update:
     """The update of a spec on the device of its model and tokens."""
-    return _update_class(spec.train, tokens_N.is_cuda)(spec, model, tokens_N, num_steps)
-
-
-def _update_class(train: TrainConfig, on_gpu: bool) -> type[Update]:
-    if on_gpu:
-        return CapturedUpdate
-    rounds = train.precision == "bf16" or train.optimizer == "muon"
-    return WidenedUpdate if rounds and not cpu.has_bf16() else Update
+    return (CapturedUpdate if tokens_N.is_cuda else Update)(spec, model, tokens_N, num_steps)

@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--profile", help=f"with --section: one of {', '.join(PROFILES)} (full)")
     parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--seeds", "--seed", nargs="+", type=whole(0), metavar="N", help=argparse.SUPPRESS)
+    parser.add_argument("--seeds", "--seed", nargs="+", action="extend", type=whole(0), metavar="N", help=argparse.SUPPRESS)
     specs.add_flags(parser)
 
 

@@ -179,7 +179,8 @@ def planned(args: argparse.Namespace) -> list[Planned]:
     if args.recipe:
         return _recipes(args, corpus)
     axes = {field: values for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
-    axes |= {field: [value] for field, value in map(_assignment, args.set)}
+    for field, value in map(_assignment, args.set):
+        axes.setdefault(field, []).append(value)
     runs = []
     for seed, model in itertools.product(args.seeds or [0], args.model):
         preset = PRESETS.get(model) or Preset(model, {})

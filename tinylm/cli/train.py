@@ -62,11 +62,24 @@ def add(commands: Any) -> None:
     group.add_argument("--profile", help=f"one of {', '.join(PROFILES)} (full)")
     group.add_argument("--section", metavar="NAME", help=f"only this one of {', '.join(study.SECTIONS)}")
     parser.add_argument(
-        "--run", dest="named", nargs="+", metavar="KEY|NAME[@SEED]", help="these planned or recorded runs, where their weights are not here"
+        "--run",
+        dest="named",
+        nargs="+",
+        action="extend",
+        metavar="KEY|NAME[@SEED]",
+        help="these planned or recorded runs, where their weights are not here",
     )
     specs.add_flags(parser)
     group = parser.add_argument_group("both")
-    group.add_argument("--seeds", "--seed", nargs="+", type=whole(0), metavar="N", help="only these (--missing: every one, single runs: 0)")
+    group.add_argument(
+        "--seeds",
+        "--seed",
+        nargs="+",
+        action="extend",
+        type=whole(0),
+        metavar="N",
+        help="only these (--missing: every one, single runs: 0)",
+    )
     group.add_argument("--minutes", type=minutes, metavar="M", help="end after about this many; the same command goes on")
     group.add_argument("--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs, anew after each finished one")
     group.add_argument(

@@ -45,7 +45,7 @@ def waterfall(frame: pd.DataFrame) -> Drawn:
 
 @mpl.rc_context(STYLE)
 def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: float | None = None) -> Drawn:
-    """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts dashed, a `budget` dotted."""
+    """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts dashed, with a cache dotted."""
     fig, (ax,) = panels()
     frame = gains.frontier(results)
     names = list(dict.fromkeys(frame["architecture"]))

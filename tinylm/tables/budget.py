@@ -47,21 +47,22 @@ def _reached(row: pd.Series) -> str:
 
 
 def bought(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per network: what it trained on, its cost, its test NLL, and the best counts of the same text, without a cache and at all."""
+    """One row per run, counts included: what it trained on, its cost, its test NLL, and for networks the distance to counts of their text.
+
+    The first distance is to the best plain counts, the second to the best that may look back as far as the network's window.
+    """
     rows, everything = [], [r.record for r in found]
-    for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
-        plain, best = (fits.best_counts(counts, records[0]) for counts in (fits.without_cache(everything), everything))
+    for name, records in fits.by_name(found).items():
         tests = [record.test.nll for record in records]
         by_word = data.info(records[0].spec.corpus).level == "word"
         row = {"run": name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
         row |= {"valid": f"{np.mean([r.valid.nll for r in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
         row |= {"seed SD": spread(np.std(tests, ddof=1) if len(tests) > 1 else math.nan)}
         row |= {"perplexity": perplexity(float(np.mean(tests)))} if by_word else {}
-        row |= {"counts": NONE, "best counts": NONE, "test − best counts, 95 %": NONE}
-        if plain is not None:
-            gap = significance.difference(records, [best])
-            row |= {"counts": f"{plain.test.nll:.4f}", "best counts": f"{best.test.nll:.4f}"}
-            row |= {"test − best counts, 95 %": interval(gap.mean, *gap.interval())}
+        is_network = not isinstance(records[0].spec.model, NgramConfig)
+        for title, rival in zip(("counts", "looking back"), fits.rivals(everything, records[0]), strict=True):
+            gap = significance.difference(records, [rival]) if is_network and rival else None
+            row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}
         rows.append(row)
     return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
 

@@ -68,11 +68,11 @@ def agreement(ours: Sequence[float], reference: paper.PaperRow) -> str:
 
 
 def counted(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per order of n-gram counts and a pair of columns per corpus: valid and test NLL, with the test's perplexity for words."""
-    rows: dict[int, dict[str, Any]] = {}
+    """One row per kind of n-gram counts and a pair of columns per corpus: valid and test NLL, with the test's perplexity for words."""
+    rows: dict[str, dict[str, Any]] = {}
     for record in (result.record for result in found if isinstance(result.record.spec.model, NgramConfig)):
-        order, corpus = record.spec.model.order, record.spec.corpus
-        row = rows.setdefault(order, {"counts": record.spec.model.title})
+        title, corpus = record.spec.model.title, record.spec.corpus
+        row = rows.setdefault(title, {"counts": title})
         by_word = data.info(corpus).level == "word"
         row[f"{corpus}, valid"] = f"{record.valid.nll:.4f}"
         row[f"{corpus}, test"] = f"{record.test.nll:.4f}" + (f" ({perplexity(record.test.nll)})" if by_word else "")

@@ -85,7 +85,9 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
     runs = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
     counts = [Result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = readings.worth_training(runs, counts)
-    assert "reach the valid NLL of KN-4 is MLP, for" in text and "(n = 2, 95 %" in text
+    assert "to reach KN-4 on valid is MLP, for $" in text and "(n = 2, 95 %" in text and text.endswith("count.")
+    easy = readings.worth_training(runs, [Result("KN-1", record(2.9, model=NgramConfig(order=1)))])
+    assert "for at most $" in easy and "count" not in easy
     assert "No network here reaches" in readings.worth_training(runs, [Result("KN-9", record(0.5, model=NgramConfig(order=4)))])
     assert readings.worth_training([], counts) == readings.worth_training(runs, []) == ""
 
@@ -99,14 +101,15 @@ def test_the_frontier_is_a_curve_for_each_architecture():
 def test_purchases_stand_beside_the_counts_of_their_own_text():
     kn = Result("KN-4", record(1.5, model=NgramConfig(order=4)))
     other = Result("ptb", record(1.2, corpus="grammar-word"))
-    cached = Result("KN-4 + cache 9", record(1.4, model=NgramConfig(order=4, cache=9)))
     networks = [*budget_results({"a": (10, [1.4, 1.45, 1.5])}), other]
-    for counts, gap in (([kn], "−0.050"), ([kn, cached], "+0.050")):
-        row = tables.bought([*counts, *networks]).set_index("run").loc["a"]
-        assert row["counts"] == "1.5000" and row["best counts"] == f"{counts[-1].record.test.nll:.4f}"
-        assert row["test − best counts, 95 %"].startswith(gap)
-    frame = tables.bought([kn, *networks]).set_index("run")
-    assert frame.loc["ptb", "best counts"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
+    window = networks[0].record.spec.model.context_length
+    near, far = (Result(f"cache {size}", record(1.4, model=NgramConfig(order=4, cache=size))) for size in (window, window + 1))
+    for counts, gap in (([kn], "−0.050"), ([kn, near], "+0.050"), ([kn, far], "−0.050")):
+        frame = tables.bought([*counts, *networks]).set_index("run")
+        assert frame.loc["a", "test − counts, 95 %"].startswith("−0.050")
+        assert frame.loc["a", "test − looking back, 95 %"].startswith(gap), "counts may look back as far as the network, not farther"
+    assert frame.loc["ptb", "test − counts, 95 %"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
+    assert frame.loc["KN-4", "test"] == "1.5000" and frame.loc["KN-4", "test − counts, 95 %"] == "–"
 
 
 def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():

@@ -108,3 +108,20 @@ def test_weights_load_into_the_model_they_came_from(path):
     checkpoint.save(path, models[0].state_dict(), {"key": "x"})
     checkpoint.load_weights(models[1], path)
     assert torch.equal(models[0].head.weight, models[1].head.weight)
+
+
+def test_weights_hold_buffers_and_a_tied_matrix_once():
+    class Scaled(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+            self.second.weight = self.first.weight
+            self.register_buffer("scale", torch.rand(2))
+
+    model, twin = Scaled(), Scaled()
+    held = checkpoint.weights_of(model)
+    assert held.keys() == {"scale", "first.weight", "first.bias", "second.bias"}
+    checkpoint.restore_weights(twin, held)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(twin.state_dict()[name], tensor)
+    assert twin.second.weight is twin.first.weight

@@ -67,3 +67,8 @@ def test_wide_products_reach_the_backward_pass():
     assert seen.count(torch.ops.aten.mm.default) == 3
     assert a.grad.dtype == b.grad.dtype == torch.bfloat16
     torch.testing.assert_close(a.grad.float(), b.detach().float().sum(1).expand(32, 32), rtol=1e-2, atol=0.05)
+
+
+def test_mixed_products_stay_the_error_they_are():
+    with cpu.WideProducts(), pytest.raises(RuntimeError):
+        torch.mm(torch.ones(2, 2, dtype=torch.bfloat16), torch.ones(2, 2))

@@ -8,7 +8,7 @@ from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 from tinylm import cpu, train
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models import build
-from tinylm.update import CapturedUpdate, Update, WidenedUpdate, make_update
+from tinylm.update import CapturedUpdate, Update, make_update
 
 QUIET = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
 PLAIN = dataclasses.replace(TRANSFORMER, **QUIET)
@@ -81,18 +81,27 @@ def test_bf16_steps_stay_near_fp32_steps(corpus, settings):
 
 
 @pytest.mark.parametrize("settings", [{"precision": "bf16"}, {"optimizer": "muon"}], ids=["bf16", "muon"])
-def test_widened_steps_stay_near_bf16_steps(corpus, settings):
-    (narrow, _), (wide, model) = (updated(spec(PLAIN, lr=1e-3, **settings), corpus, make=make) for make in (Update, WidenedUpdate))
+def test_steps_are_the_same_where_the_cpu_has_no_bf16(corpus, monkeypatch, settings):
+    found = []
+    for has_bf16 in (True, False):
+        monkeypatch.setattr(cpu, "has_bf16", lambda has_bf16=has_bf16: has_bf16)
+        found.append(updated(spec(PLAIN, lr=1e-3, **settings), corpus))
+    (narrow, _), (wide, model) = found
     torch.testing.assert_close(wide, narrow, rtol=0.01, atol=0.01)
     assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
 
 
-@pytest.mark.parametrize("settings", [{}, {"precision": "bf16"}, {"optimizer": "muon"}], ids=["fp32", "bf16", "muon"])
-@pytest.mark.parametrize("has_bf16", [True, False])
-def test_products_are_widened_where_the_cpu_has_no_bf16(corpus, monkeypatch, settings, has_bf16):
-    monkeypatch.setattr(cpu, "has_bf16", lambda: has_bf16)
-    update = make_update(spec(PLAIN, **settings), build(PLAIN, VOCAB_SIZE), torch.from_numpy(corpus.train.astype("int32")), 9)
-    assert isinstance(update, WidenedUpdate) == (bool(settings) and not has_bf16)
+@pytest.mark.parametrize(
+    ("settings", "widened"),
+    [({}, []), ({"precision": "bf16"}, ["model"]), ({"optimizer": "muon"}, ["optimizer"])],
+    ids=["fp32", "bf16", "muon"],
+)
+def test_only_what_rounds_to_bf16_is_widened(corpus, monkeypatch, settings, widened):
+    for has_bf16, expected in ((False, widened), (True, [])):
+        monkeypatch.setattr(cpu, "has_bf16", lambda has_bf16=has_bf16: has_bf16)
+        update = make_update(spec(PLAIN, **settings), build(PLAIN, VOCAB_SIZE), torch.from_numpy(corpus.train.astype("int32")), 9)
+        products = {"model": update.model_products, "optimizer": update.optimizer_products}
+        assert [name for name, context in products.items() if context is cpu.WideProducts] == expected
 
 
 def test_bf16_keeps_weight_changes_that_bf16_would_lose(corpus):
