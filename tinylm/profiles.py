@@ -166,7 +166,7 @@ SMOKE: Parameters = {
         "context_length": 16,
         "d_model": 16,
         "n_layer": 2,
-        "ladder_budgets": [20_000_000_000, 40_000_000_000],
+        "ladder_budgets": [10_000_000_000, 12_000_000_000],
     }
     | {"architectures": ["Linear", "Transformer"], "frontier_budgets": [1_000_000_000, 2_000_000_000]}
     | {"bought_corpora": ["grammar-char"], "bought_budgets": [4_000_000_000], "bought_architectures": ["Transformer"]}
