@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_map_only
 
-MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's malloc.h
 PRODUCTS = {getattr(torch.ops.aten, name).default for name in ("mm", "addmm", "bmm", "baddbmm")}
+MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's malloc.h
 DEFAULT_MMAP, LARGEST = 2**25, 2**31 - 1  # glibc raises its own threshold up to 32 MiB as it sees memory freed
 
 

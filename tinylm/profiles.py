@@ -1,4 +1,4 @@
-"""Notebook parameters of each profile: `full` is the published study, `quick` a small one trained live, `smoke` a test of seconds.
+"""Notebook parameters of each profile: `full` is the published study, `quick` a small one trained live, `smoke` a test of minutes at most.
 
 The stored parameter cells of the notebooks equal `full`; a test compares them. Literals only, as papermill injects them.
 """

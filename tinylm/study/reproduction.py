@@ -165,13 +165,16 @@ def words(
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
-    An epoch is as many windows as the text has. They start at random, as the study's do on characters; the first seed also with each
-    window visited once an epoch. Beside them recipes of whole corpora at budgets of their own, and their counts of the highest order,
-    without and with a cache.
+    An epoch is a window for each place of the text. They start at random, as the study's do on characters; the first seed also with each
+    visited once. Beside them recipes of whole corpora at budgets of their own, and their counts of the highest order, without and with
+    a cache.
     """
-    sizes = {"batch_size": batch_size, "train_tokens": train_tokens, "eval_tokens": eval_tokens}
-    sizes |= {"windows_per_epoch": train_tokens - context_length - 1}
-    train = TrainConfig(epochs=epochs, n_evals=epochs, **sizes)
+    if train_tokens < context_length + 2:
+        raise StudyError(
+            f"train_tokens: needs at least {context_length + 2}, a window of {context_length} and what follows; got {train_tokens}"
+        )
+    sizes = {"train_tokens": train_tokens, "eval_tokens": eval_tokens, "windows_per_epoch": train_tokens - context_length - 1}
+    train = TrainConfig(epochs=epochs, n_evals=epochs, batch_size=batch_size, **sizes)
     model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     if len(names) != len(corpora):
         raise StudyError(f"names: needs one for each of the {len(corpora)} corpora, got {names!r}")

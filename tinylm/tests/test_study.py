@@ -116,6 +116,8 @@ def test_the_sisters_rows_are_found_by_their_spec():
 def test_parameters_that_contradict_each_other_are_named():
     with pytest.raises(StudyError, match="names: needs one for each of the 2 corpora"):
         study.words(**(PROFILES["full"]["words"] | {"names": ["PTB"]}))
+    with pytest.raises(StudyError, match="train_tokens: needs at least 66"):
+        study.words(**(PROFILES["full"]["words"] | {"train_tokens": 65}))
     for name in ("context_lengths", "sister_context_lengths"):
         with pytest.raises(StudyError, match="none may exceed context_length=128, where scoring begins"):
             study.claims(**(PROFILES["full"]["claims"] | {name: [16, 256]}))
