@@ -37,9 +37,7 @@ def main() -> int:
         print(f"5. Live check: retraining a sample of the ledger on this machine, about {args.verify:g} min")
         comparisons = pipeline.check_live(request, args.verify)
         print("\n".join(f"  {comparison}" for comparison in comparisons))
-    print(
-        f"Done in {time.perf_counter() - started:.0f} s. Report: {target / 'report.pdf'} and report.html; notebooks: {executed[0].parent}"
-    )
+    print(f"Done in {time.perf_counter() - started:.0f} s. Results: {target}; notebooks: {executed[0].parent}")
     return 0 if all(comparison.agrees for comparison in comparisons) else 1
 
 

@@ -37,7 +37,16 @@ def section_of(name: str) -> str:
 
 def command(name: str, profile: str) -> str:
     """What a user types to run one notebook, given without its suffix, again under a profile, and to rebuild what it shows."""
-    return f"python run_me.py --only {name}" + ("" if profile == "full" else f" --profile {profile}")
+    return f"python run_me.py --only {name}" + _of_profile(profile)
+
+
+def everything(profile: str) -> str:
+    """What a user types to run every notebook under a profile."""
+    return "python run_me.py" + _of_profile(profile)
+
+
+def _of_profile(profile: str) -> str:
+    return "" if profile == "full" else f" --profile {profile}"
 
 
 def execute(section: str, profile: str, folder: Path) -> Path:

@@ -138,7 +138,14 @@ def _asked(request: Request) -> set[str]:
 
 
 def publish(request: Request, executed: list[Path]) -> Path:
-    """Write figures, PDF and HTML, the full study's into the tracked folders once all has succeeded; the report's folder."""
+    """Write figures, PDF and HTML, the full study's into the tracked folders once all has succeeded; the report's folder.
+
+    A small profile of which not every notebook was executed yet gets its figures only: the notebooks refer to each other.
+    """
+    if absent := sorted(set(study.NOTEBOOKS.values()) - {path.stem for path in executed}):
+        report.publish_figures(executed, request.folder / "figures")
+        print(f"  no PDF or HTML yet: {', '.join(absent)} not executed; `{notebooks.everything(request.profile)}` executes all")
+        return request.folder
     staging = request.folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
     notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"
@@ -153,6 +160,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
     if request.is_full:
         notebooks.publish([path for path in executed if path.parent == request.folder / "notebooks"])
         readme.update(paths.ROOT / "README.md")
+    print(f"  {target / 'report.pdf'} and report.html")
     return target
 
 

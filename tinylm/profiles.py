@@ -163,8 +163,8 @@ SMOKE: Parameters = {
     | {
         "corpus": "grammar-char",
         "augmentations": ["none"],
-        "context_length": 16,
-        "d_model": 16,
+        "context_length": 32,
+        "d_model": 32,
         "n_layer": 2,
         "ladder_budgets": [10_000_000_000, 12_000_000_000],
     }
