@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 
-from tinylm import pipeline, study
+from tinylm import study
 from tinylm.cli.rebuild import arguments
 from tinylm.config import TinylmError
 
@@ -16,6 +16,8 @@ from tinylm.config import TinylmError
 def main() -> int:
     """Run the steps in order; 0 when all went well and the live check agrees."""
     args, started = arguments(__doc__), time.perf_counter()
+    from tinylm import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
+
     sections = tuple(dict.fromkeys(args.only)) if args.only else tuple(study.SECTIONS)
     request = pipeline.Request(args.profile, sections, args.device, args.data_dir, args.fresh)
     print(f"1. Plan: {pipeline.describe(request)}")

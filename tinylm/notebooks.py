@@ -26,15 +26,6 @@ class NotebookError(TinylmError):
     """A notebook that failed, or parameters it does not have."""
 
 
-def section_of(name: str) -> str:
-    """The section of a notebook's or a section's name, with or without its number; NotebookError lists the known ones."""
-    for section, notebook in study.NOTEBOOKS.items():
-        if name.removesuffix(".ipynb") in (section, notebook, notebook[:2]):
-            return section
-    known = ", ".join(f"{notebook} ({section})" for section, notebook in study.NOTEBOOKS.items())
-    raise NotebookError(f"unknown section or notebook {name!r}; choose one of {known}")
-
-
 def command(name: str, profile: str) -> str:
     """What a user types to run one notebook, given without its suffix, again under a profile, and to rebuild what it shows."""
     return f"python run_me.py --only {name}" + _of_profile(profile)

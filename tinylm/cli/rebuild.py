@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from tinylm import notebooks
+from tinylm import study
 from tinylm.config import TinylmError
 from tinylm.profiles import PROFILES
 
@@ -11,7 +11,7 @@ from tinylm.profiles import PROFILES
 def section(name: str) -> str:
     """The section of a notebook's name, for argparse."""
     try:
-        return notebooks.section_of(name)
+        return study.section_of(name)
     except TinylmError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
 

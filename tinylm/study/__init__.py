@@ -24,6 +24,7 @@ __all__ = [
     "names",
     "plan",
     "rope",
+    "section_of",
     "section_plan",
     "speed",
     "sweeps",
@@ -57,6 +58,15 @@ NOTEBOOKS = {
     "claims": "07_claims",
     "speed": "09_speed",
 }
+
+
+def section_of(name: str) -> str:
+    """The section of a notebook's or a section's name, with or without its number; StudyError lists the known ones."""
+    for section, notebook in NOTEBOOKS.items():
+        if name.removesuffix(".ipynb") in (section, notebook, notebook[:2]):
+            return section
+    known = ", ".join(f"{notebook} ({section})" for section, notebook in NOTEBOOKS.items())
+    raise StudyError(f"unknown section or notebook {name!r}; choose one of {known}")
 
 
 def section_plan(section: str, profile: str) -> list[Planned]:

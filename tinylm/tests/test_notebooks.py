@@ -95,12 +95,6 @@ def test_the_explorer_runs_on_another_corpus_and_cleaning_leaves_no_widget_state
     assert nbformat.read(done, as_version=4).metadata == notebooks.KERNEL_METADATA
 
 
-def test_sections_are_found_by_name_notebook_or_number():
-    assert {notebooks.section_of(name) for name in ("sweeps", "03_sweeps", "03_sweeps.ipynb", "03")} == {"sweeps"}
-    with pytest.raises(notebooks.NotebookError, match="unknown section or notebook 'sweep'; choose one of 01_data"):
-        notebooks.section_of("sweep")
-
-
 def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
     notebook = nbformat.v4.new_notebook(metadata={"papermill": {"start_time": "now"}})
     cell = nbformat.v4.new_code_cell("1", id="a", metadata={"tags": ["parameters"], "papermill": {"duration": 1}})

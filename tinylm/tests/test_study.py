@@ -134,3 +134,9 @@ def test_a_budget_for_a_gpu_is_planned_with_three_seeds():
     planned = study.section_plan("words", "full")
     seeds = {flops: {run.spec.seed for run in planned if run.spec.train.flops == flops} for flops in (114 * 10**12, 12 * 10**14)}
     assert seeds == {114 * 10**12: set(range(5)), 12 * 10**14: {0, 1, 2}}
+
+
+def test_sections_are_found_by_name_notebook_or_number():
+    assert {study.section_of(name) for name in ("sweeps", "03_sweeps", "03_sweeps.ipynb", "03")} == {"sweeps"}
+    with pytest.raises(study.StudyError, match="unknown section or notebook 'sweep'; choose one of 01_data"):
+        study.section_of("sweep")
