@@ -7,6 +7,7 @@ import matplotlib as mpl
 import pandas as pd
 
 from tinylm import gains, headings, paths
+from tinylm.config import NgramConfig
 from tinylm.plots.curves import count_lines
 from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.results import Result
@@ -64,16 +65,23 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
 
 @mpl.rc_context(STYLE)
 def copying(runs: Sequence[Planned]) -> Drawn:
-    """What a heading's characters cost each run, by how far back the same heading last stood; a model that copies has a low left end."""
-    fig, (ax,) = panels(1, 6.8, 4.2)
+    """What a heading's characters cost each run, by how far back the same heading last stood; a model that copies has a low left end.
+
+    Counts are dashed, with colours of their own.
+    """
+    fig, (ax,) = panels(1, 6.8, 3.8)
     frame = headings.frame(runs, (paths.LEDGER, paths.LOCAL_LEDGER))
+    counted = {run.name for run in runs if isinstance(run.spec.model, NgramConfig)}
     names = list(dict.fromkeys(frame["run"]))
-    for (name, colour), marker in zip(colours(names).items(), MARKERS, strict=False):
-        rows = frame[frame["run"] == name].set_index("reach")["nll"]
-        ax.plot(range(len(headings.REACHES)), [rows[reach] for reach in headings.REACHES], color=colour, marker=marker, label=name)
+    groups = {"--": [name for name in names if name in counted], "-": [name for name in names if name not in counted]}
+    for linestyle, group in groups.items():
+        for (name, colour), marker in zip(colours(group).items(), MARKERS, strict=False):
+            rows = frame[frame["run"] == name].set_index("reach")["nll"]
+            heights = [rows[reach] for reach in headings.REACHES]
+            ax.plot(range(len(heights)), heights, linestyle, color=colour, marker=marker, label=name)
     ax.set(
         xticks=range(len(headings.REACHES)), ylabel="NLL of headings (nats per character)", xlabel="characters since the heading last stood"
     )
     ax.set_xticklabels(headings.REACHES, fontsize=7)
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=1, fontsize=7)
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7)
     return fig, frame.to_dict("records") or [{"run": "none is recorded"}]
