@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from tinylm.config import TinylmError
 
+MEND = "restore it with git checkout if it came with the package, else delete it and train again"
+
 
 class CheckpointError(TinylmError):
     """A checkpoint or weights file that cannot be read or written."""
@@ -35,9 +37,9 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and facts of a file; CheckpointError when it is not one."""
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(file.metadata()["facts"])  # noqa: SIM118
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads((file.metadata() or {})["facts"])  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint ({error}); delete it and train again") from error
+        raise CheckpointError(f"{path} is not a readable checkpoint ({type(error).__name__}: {error}); {MEND}") from error
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -43,7 +43,7 @@ def _per_flop() -> list[Claim]:
         for name, convention in CONVENTIONS.items()
         for mlp in ("MLP", "MLP, long")
     ]
-    ends = _versus("Attention also beats an MLP that is trained to its own end", OURS, "Self-Attention", "MLP, long", below=0.0)
+    ends = _versus("Attention also beats an MLP that is trained on", OURS, "Self-Attention", "MLP, long", below=0.0)
     return [*at_equal_cost, ends]
 
 

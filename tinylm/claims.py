@@ -24,7 +24,8 @@ MIN_SEEDS = 3
 LEVEL = 0.05
 NBSP = "\N{NO-BREAK SPACE}"  # a bound stays on the line of its sign
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
-VERDICTS = (SUPPORTED, REFUTED, UNDECIDED)
+DECIDED = (SUPPORTED, REFUTED)
+VERDICTS = (*DECIDED, UNDECIDED)
 
 Records = Sequence[RunRecord]
 

@@ -15,10 +15,11 @@ from tinylm.config import RunSpec
 class Rung:
     """A change of the model's and the training's fields, or of the corpus to one derived from it, named by what is added to its name.
 
-    `climbed` says whether the next rung stands on it.
+    `about` says what changes, for readers; `climbed` whether the next rung stands on it.
     """
 
     name: str
+    about: str
     model: dict[str, Any] = field(default_factory=dict)
     train: dict[str, Any] = field(default_factory=dict)
     augmentation: str = ""
@@ -30,44 +31,94 @@ class Rung:
         return replace(spec, corpus="-".join(filter(None, [spec.corpus, self.augmentation])), model=model, train=train)
 
 
-def _tried(name: str, **changes: Any) -> Rung:
-    return Rung(name=name, climbed=False, **changes)
+def _tried(name: str, about: str, **changes: Any) -> Rung:
+    return Rung(name=name, about=about, climbed=False, **changes)
 
 
 PAPER, ALL_POSITIONS = "the paper's Transformer", "loss at every position"
 RUNGS = (
-    Rung(name=PAPER),
-    Rung(name="steps in bf16", train={"precision": "bf16"}),
-    Rung(name=ALL_POSITIONS, train={"loss_at": "all"}),
-    Rung(name="warm-up, a higher rate, linear decay", train={"lr": 2e-3, "warmup": 0.03, "schedule": "linear"}),
-    _tried("cosine decay", train={"schedule": "cosine"}),
-    Rung(name="pre-norm", model={"norm_place": "pre"}),
-    Rung(name="no dropout", model={"attention_dropout": 0.0, "ffn_dropout": 0.0}),
-    Rung(name="projections start at zero", model={"init": "zero_out"}),
-    Rung(name="Muon", train={"optimizer": "muon", "lr": 5e-3, "adam_lr": 3e-3, "beta2": 0.95}),
-    Rung(name="rotary positions", model={"position": "rope"}),
-    Rung(name="normalised queries and keys", model={"qk_norm": True}),
-    Rung(name="ReLU squared", model={"ffn": "relu2"}),
-    Rung(name="RMSNorm, no biases", model={"norm": "rms", "bias": False}),
-    Rung(name="batches of 16", train={"batch_size": 16}),
-    Rung(name="four narrower layers", model={"n_layer": 4, "d_model": 112, "d_ff": 224}),
-    _tried("tied vocabulary head", model={"tied": True}),
-    _tried("context of 64, batches of 32", model={"context_length": 64}, train={"batch_size": 32}),
-    _tried("context of 256, batches of 8", model={"context_length": 256}, train={"batch_size": 8}),
-    _tried("averaged weights", train={"average": "ema", "ema_decay": 0.99}),
-    _tried("weight decay 0.1", train={"weight_decay": 0.1}),
-    _tried("logits capped at 15", model={"softcap": 15.0}),
-    _tried("embedding dropout 0.1", model={"embedding_dropout": 0.1}),
-    _tried("dropout 0.1 shared by positions", model={"projection_dropout": 0.1, "ffn_dropout": 0.1, "dropout_kind": "variational"}),
-    _tried("attention dropout 0.1", model={"attention_dropout": 0.1}),
-    _tried("weight dropout 0.1", model={"weight_dropout": 0.1}),
-    _tried("short convolution of 4", model={"convolution": 4}),
-    _tried("speakers recast", augmentation="recast"),
-    Rung(name="induction", model={"induction": (2, 3, 4, 6)}),
-    Rung(name="the last two times", model={"induction_times": 2}),
-    Rung(name="windows of 2,048", model={"context_length": 2048, "attention_window": 64}, train={"batch_size": 1}),
-    Rung(name="weight decay 0.3", train={"weight_decay": 0.3}),
-    Rung(name="speakers respelled", augmentation="respelled"),
+    Rung(
+        name=PAPER,
+        about="the study's: post-norm blocks, learned positions, dropout, Adam at a constant rate, the loss at the last position",
+    ),
+    Rung(
+        name="steps in bf16",
+        about="forward and backward pass in 16-bit floating point; weights and scores stay in 32",
+        train={"precision": "bf16"},
+    ),
+    Rung(
+        name=ALL_POSITIONS, about="each position of a window predicts its next character, not the last one alone", train={"loss_at": "all"}
+    ),
+    Rung(
+        name="warm-up, a higher rate, linear decay",
+        about="a rate about seven times as high, which rises over the first 3 % of the steps and falls in a line to zero",
+        train={"lr": 2e-3, "warmup": 0.03, "schedule": "linear"},
+    ),
+    _tried("cosine decay", "the rate falls along half a cosine instead", train={"schedule": "cosine"}),
+    Rung(
+        name="pre-norm",
+        about="the normalisation stands before attention and FFN, off the residual path [@xiong2020]",
+        model={"norm_place": "pre"},
+    ),
+    Rung(name="no dropout", about="no activation is zeroed in training", model={"attention_dropout": 0.0, "ffn_dropout": 0.0}),
+    Rung(
+        name="projections start at zero",
+        about="the matrices that write into the residual path start as zeros, so that a block first passes on its input",
+        model={"init": "zero_out"},
+    ),
+    Rung(
+        name="Muon",
+        about="hidden matrices get orthogonalised updates [@jordan2024] at a rate of their own, all others AdamW's [@loshchilov2019]",
+        train={"optimizer": "muon", "lr": 5e-3, "adam_lr": 3e-3, "beta2": 0.95},
+    ),
+    Rung(
+        name="rotary positions",
+        about="queries and keys are turned by their position [@su2024]; no learned vectors",
+        model={"position": "rope"},
+    ),
+    Rung(name="normalised queries and keys", about="an RMSNorm on each head's queries and keys [@henry2020]", model={"qk_norm": True}),
+    Rung(name="ReLU squared", about="the FFN squares what its ReLU lets pass [@so2021]", model={"ffn": "relu2"}),
+    Rung(
+        name="RMSNorm, no biases",
+        about="normalisation without a mean or a bias [@zhang2019], and no biases elsewhere",
+        model={"norm": "rms", "bias": False},
+    ),
+    Rung(name="batches of 16", about="a quarter of the windows in a step, and four times the steps", train={"batch_size": 16}),
+    Rung(
+        name="four narrower layers",
+        about="one layer more, at the same number of parameters",
+        model={"n_layer": 4, "d_model": 112, "d_ff": 224},
+    ),
+    _tried("tied vocabulary head", "embedding and head share their matrix [@press2017]", model={"tied": True}),
+    _tried("context of 64, batches of 32", "windows half as long, twice as many", model={"context_length": 64}, train={"batch_size": 32}),
+    _tried("context of 256, batches of 8", "windows twice as long, half as many", model={"context_length": 256}, train={"batch_size": 8}),
+    _tried("averaged weights", "a running mean of the weights is scored", train={"average": "ema", "ema_decay": 0.99}),
+    _tried("weight decay 0.1", "each step shrinks the weights by a tenth of the rate [@loshchilov2019]", train={"weight_decay": 0.1}),
+    _tried("logits capped at 15", "a tanh bounds the logits", model={"softcap": 15.0}),
+    _tried("embedding dropout 0.1", "single elements of the embeddings are zeroed in training", model={"embedding_dropout": 0.1}),
+    _tried(
+        "dropout 0.1 shared by positions",
+        "dropout after attention and in the FFN, one mask for all positions of a window",
+        model={"projection_dropout": 0.1, "ffn_dropout": 0.1, "dropout_kind": "variational"},
+    ),
+    _tried("attention dropout 0.1", "dropout of the attention weights", model={"attention_dropout": 0.1}),
+    _tried("weight dropout 0.1", "dropout of the elements of the blocks' matrices [@merity2018]", model={"weight_dropout": 0.1}),
+    _tried("short convolution of 4", "attention reads each position mixed with the three before it", model={"convolution": 4}),
+    _tried("speakers recast", "trained on the recast text", augmentation="recast"),
+    Rung(
+        name="induction",
+        about="what followed the last time that the same 2, 3, 4 or 6 characters stood is added to the embedding",
+        model={"induction": (2, 3, 4, 6)},
+    ),
+    Rung(name="the last two times", about="induction looks up the last two places instead of one", model={"induction_times": 2}),
+    Rung(
+        name="windows of 2,048",
+        about="one window of 2,048 characters a step instead of 16 of 128; attention reaches 64 to 128 back, induction all the way",
+        model={"context_length": 2048, "attention_window": 64},
+        train={"batch_size": 1},
+    ),
+    Rung(name="weight decay 0.3", about="each step shrinks the weights by three tenths of the rate", train={"weight_decay": 0.3}),
+    Rung(name="speakers respelled", about="trained on the respelled text", augmentation="respelled"),
 )
 
 

@@ -14,6 +14,8 @@ from tinylm import versions
 from tinylm.config import RunSpec, TinylmError
 from tinylm.serialise import spec_from_dict, to_dict
 
+MEND = "restore it with git checkout, or delete it"
+
 
 class LedgerError(TinylmError):
     """A record that cannot be read or written."""
@@ -104,17 +106,32 @@ def _score_fields(score: Score) -> dict[str, Any]:
 def from_json(text: str) -> RunRecord:
     """The record that `to_json` wrote; LedgerError says what is wrong with any other text."""
     try:
-        data = json.loads(text)
+        data = json.loads(text, parse_constant=_no_number)
         key = data.pop("key")
         data["spec"] = spec_from_dict(data["spec"])
         for name in ("valid", "test"):
             data[name] = None if data[name] is None else Score(**data[name])
         record = RunRecord(**data)
+        for part in filter(None, (record, record.valid, record.test)):
+            _check_types(part)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, TinylmError) as error:
         raise LedgerError(f"not a run record: {type(error).__name__}: {error}") from error
     if key != record.spec.key:
         raise LedgerError(f"its key {key} is not its spec's, {record.spec.key}: the file was edited; train the run again")
     return record
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} where a number must stand")
+
+
+def _check_types(part: RunRecord | Score) -> None:
+    """Raise ValueError for a number or text that is not of its field's type."""
+    for field_ in dataclasses.fields(part):
+        kinds = {int: int, float: (int, float), str: str}.get(field_.type)
+        value = getattr(part, field_.name)
+        if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
+            raise ValueError(f"{field_.name} must be of type {field_.type.__name__}, got {value!r}")
 
 
 def file_name(spec: RunSpec) -> str:
@@ -163,7 +180,7 @@ def read_facts(path: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         problem = f"{type(error).__name__}: {error}"
-    warnings.warn(f"skipped a broken ledger file: {path}: {problem}", LedgerWarning, stacklevel=2)
+    warnings.warn(f"skipped a broken ledger file: {path}: {problem}; {MEND}", LedgerWarning, stacklevel=2)
     return None
 
 
@@ -185,7 +202,7 @@ class Ledger:
             try:
                 record = read(path)
             except LedgerError as error:
-                warnings.warn(f"skipped a broken ledger file: {error}", LedgerWarning, stacklevel=2)
+                warnings.warn(f"skipped a broken ledger file: {error}; {MEND}", LedgerWarning, stacklevel=2)
                 continue
             if record.spec.key not in self.records or self.records[record.spec.key].is_stale:
                 self.records[record.spec.key] = record

@@ -36,7 +36,7 @@ class Reported:
 
 PTB, WIKITEXT = "ptb-eos", "wikitext-2-eos"
 ROWS = (
-    Reported(corpus=PTB, model="Kneser-Ney 5-gram", source="mikolov2010", perplexity=141.0),
+    Reported(corpus=PTB, model="Kneser-Ney 5-gram", source="mikolov2011", perplexity=141.0),
     Reported(corpus=PTB, model="LSTM, small", source="zaremba2014", perplexity=114.5, params=4.65, applied=2.65, epochs=13),
     Reported(corpus=PTB, model="LSTM, medium", source="zaremba2014", perplexity=82.7, params=20, applied=13.3, epochs=39),
     Reported(corpus=PTB, model="LSTM, large", source="zaremba2014", perplexity=78.4, params=66, applied=51, epochs=55),

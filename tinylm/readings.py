@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data, fits, gains, significance, stated
+from tinylm.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.config import NgramConfig
 from tinylm.formats import amount, interval, perplexity, signed
 from tinylm.ledger import RunRecord
@@ -39,8 +40,8 @@ def cost(found: Sequence[Result]) -> str:
     )
 
 
-def abstract(found: Sequence[Result], bought: Sequence[Result]) -> str:
-    """The report's abstract: what was reproduced, how close, what the costs and the counts say, and what recipes reach instead."""
+def abstract(found: Sequence[Result], bought: Sequence[Result], answer: str) -> str:
+    """The report's abstract: the `answer`, what was reproduced, how close, what costs and counts say, and what recipes reach instead."""
     lines = _networks(found)
     ratios = lines["flops_2nd"] / lines["flops_textbook"]
     orders = [list(lines.sort_values(convention)["name"]) for convention in ("flops_2nd", "flops_textbook")]
@@ -48,11 +49,14 @@ def abstract(found: Sequence[Result], bought: Sequence[Result]) -> str:
     gaps = [abs(line["test_nll"] - row.test_nll) for line, row in _with_study(found)]
     agreement = f" The largest distance to the study's test NLL is {max(gaps):.3f} nats over {len(gaps)} baselines." if gaps else ""
     return (
-        "Which small language model should you train when compute is scarce? We retrain a published study of linear, MLP, "
-        f"self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted.{agreement} "
+        f"Which small language model should you train when compute is scarce? {answer} KN-n stands for Kneser-Ney counts of up to n "
+        "tokens, which take no training, and a cache for counts of the text just read. We retrain a published study of linear, MLP, "
+        "self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted. Losses are negative "
+        f"log-likelihoods (NLL) in nats per token.{agreement} "
         f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times those of the same computation counted exactly, "
-        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} {purchases(bought)} Every table "
-        "and figure of this report, and this abstract, are computed from the run records by one command."
+        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} {purchases(bought)} In the names of texts, "
+        "recast and respelled mean that the speakers of the training text were given invented names, and eos that a token ends each line. "
+        "Every table and figure of this report, and this abstract, are computed from the run records by one command."
     )
 
 
@@ -122,22 +126,24 @@ def _family(record: RunRecord) -> str:
 
 
 def claims(judged: pd.DataFrame) -> str:
-    """How many effects of each source are supported, refuted and undecided, and which are decided."""
+    """How many effects of each source have which verdict, which claims are decided, and which single effects of undecided ones."""
     tested = judged[judged["follows"] == ""]
     n_tested = int(tested["p"].notna().sum())
     tally = "; ".join(f"{source}: {_verdicts(rows)}" for source, rows in tested.groupby("source", sort=False))
     parts = [f"Of {len(tested)} claimed effects {n_tested} are tested; the others wait for runs or seeds. By source, {tally}."]
-    for verdict in ("supported", "refuted"):
-        rows = tested[tested["verdict"] == verdict]
-        contrasts = {text: "; ".join(group["contrast"]) for text, group in rows.groupby("text", sort=False)}
-        if contrasts:
-            parts.append(f"**{verdict.capitalize()}:** " + ". ".join(f"{text} ({names})" for text, names in contrasts.items()) + ".")
+    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    parts += [f"**{verdict.capitalize()}:** {'; '.join(whole.index[whole == verdict])}." for verdict in DECIDED if (whole == verdict).any()]
+    still_open = tested[tested["text"].map(whole) == UNDECIDED]
+    for verdict in DECIDED:
+        contrasts = still_open.loc[still_open["verdict"] == verdict, "contrast"]
+        if not contrasts.empty:
+            parts.append(f"Of claims that are undecided as a whole, {verdict} in part: {'; '.join(contrasts)}.")
     return " ".join(parts)
 
 
 def _verdicts(rows: pd.DataFrame) -> str:
     counts = rows["verdict"].value_counts()
-    return ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in ("supported", "refuted", "undecided"))
+    return ", ".join(f"{counts.get(verdict, 0)} {verdict}" for verdict in VERDICTS)
 
 
 def turning(found: Sequence[Result]) -> str:
@@ -222,5 +228,5 @@ def _best_counts(found: Sequence[Result]) -> str:
     ours, theirs = (float(np.mean([r.test.nll for r in records])) for records in (networks[network], counts[count]))
     return (
         f"Kneser-Ney counts ({count}, no gradient step) score {theirs:.4f} nats per token on the test slice, {where} the best of the "
-        f"networks here, {network}, at {ours:.4f} (difference {of_what})."
+        f"study's networks, {network}, at {ours:.4f} (difference {of_what})."
     )

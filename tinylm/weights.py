@@ -77,6 +77,8 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
         checkpoint.restore_weights(model, tensors)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
+    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+        raise WeightsError(f"{path} is damaged, it holds weights that are not finite; {checkpoint.MEND}")
     return Trained(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, model=model.eval())
 
 

@@ -1,9 +1,11 @@
 """Gains and frontiers -> figures."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 
 from tinylm import gains, headings, paths
@@ -67,21 +69,31 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
 def copying(runs: Sequence[Planned]) -> Drawn:
     """What a heading's characters cost each run, by how far back the same heading last stood; a model that copies has a low left end.
 
-    Counts are dashed, with colours of their own.
+    Counts are grey, dashed or, with a cache, dotted, as everywhere; the longer they look, the darker.
     """
     fig, (ax,) = panels(1, 6.8, 3.8)
     frame = headings.frame(runs, (paths.LEDGER, paths.LOCAL_LEDGER))
-    counted = {run.name for run in runs if isinstance(run.spec.model, NgramConfig)}
+    models = {run.name: run.spec.model for run in runs}
     names = list(dict.fromkeys(frame["run"]))
-    groups = {"--": [name for name in names if name in counted], "-": [name for name in names if name not in counted]}
-    for linestyle, group in groups.items():
-        for (name, colour), marker in zip(colours(group).items(), MARKERS, strict=False):
-            rows = frame[frame["run"] == name].set_index("reach")["nll"]
-            heights = [rows[reach] for reach in headings.REACHES]
-            ax.plot(range(len(heights)), heights, linestyle, color=colour, marker=marker, label=name)
+    networks = [name for name in names if not isinstance(models[name], NgramConfig)]
+    styles = {name: {"color": c, "marker": m} for (name, c), m in zip(colours(networks).items(), itertools.cycle(MARKERS), strict=False)}
+    styles |= _grey({name: models[name] for name in names if name not in networks})
+    for name, style in styles.items():
+        rows = frame[frame["run"] == name].set_index("reach")["nll"]
+        ax.plot(range(len(headings.REACHES)), [rows[reach] for reach in headings.REACHES], label=name, **style)
     ax.set(
         xticks=range(len(headings.REACHES)), ylabel="NLL of headings (nats per character)", xlabel="characters since the heading last stood"
     )
     ax.set_xticklabels(headings.REACHES, fontsize=7)
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7)
+    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7, handlelength=3)
     return fig, frame.to_dict("records") or [{"run": "none is recorded"}]
+
+
+def _grey(counts: dict[str, NgramConfig]) -> dict[str, dict[str, Any]]:
+    """Line styles of counts by name: without a cache dashed, with one dotted, each kind the darker the farther it looks."""
+    styles = {}
+    for dashes, kind in (("--", [n for n, m in counts.items() if not m.cache]), (":", [n for n, m in counts.items() if m.cache])):
+        ordered = sorted(kind, key=lambda name: (counts[name].cache, counts[name].order))
+        shades = np.linspace(0.65, 0.0, len(ordered)) if len(ordered) > 1 else [0.3]
+        styles |= {name: {"color": str(shade), "linestyle": dashes} for name, shade in zip(ordered, shades, strict=True)}
+    return styles

@@ -61,7 +61,8 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
         rows.append({"name": "exact floor", "valid_nll": floor})
     ax.set_ylabel("valid NLL (nats per token)")
     log_flops(ax, "cumulative training FLOPs (executed)")
-    ax.legend()
+    if rows:
+        fig.legend(loc="outside upper center", ncols=3)
     return fig, rows
 
 

@@ -1,13 +1,16 @@
 """What all figures share: colours, sizes, a FLOP axis."""
 
+import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
 Drawn = tuple[Figure, list[dict[str, Any]]]
 
@@ -44,16 +47,20 @@ def panels(n: int = 1, width: float = 6.0, height: float = 3.4) -> tuple[Figure,
 
 
 def colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each name: its family's where it has one and no other name shares it, else the next of the palette."""
-    families = [family for name in names for family in FAMILY_COLOURS if name.startswith(family)]
-    if len(families) == len(names) == len(set(families)):
-        return {name: FAMILY_COLOURS[family] for name, family in zip(names, families, strict=True)}
-    return {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
+    """A colour for each name: its family's if it is the family or alone in it, else the next that is free, in turn when none is left."""
+    families = {name: next((family for family in FAMILY_COLOURS if name.startswith(family)), "") for name in names}
+    shared = Counter(families.values())
+    chosen = {name: FAMILY_COLOURS[family] for name, family in families.items() if family and (name == family or shared[family] == 1)}
+    free = itertools.cycle([colour for colour in COLOURS if colour not in chosen.values()] or COLOURS)
+    return {name: chosen.get(name) or next(free) for name in names}
 
 
 def log_flops(ax: Axes, label: str) -> None:
-    """A logarithmic FLOP axis; minor ticks carry no labels once a whole decade is in sight, where they would run into each other."""
+    """A logarithmic FLOP axis; at 2 and 5 between powers of ten there are labels where fewer than two powers are in sight."""
     ax.set(xscale="log", xlabel=label)
-    low, high = ax.get_xlim()
-    if high / low > 10:
+    low, high = np.log10(ax.get_xlim())
+    if np.floor(high) > np.ceil(low):
         ax.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        ax.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
+        ax.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))

@@ -1,6 +1,6 @@
 """Records and plans -> the tables of the report: numbers as text, ready for tl.show.table."""
 
-from tinylm.tables.budget import at_test_time, bought, copying, ladder, targets
+from tinylm.tables.budget import at_test_time, bought, changes, copying, ladder, targets
 from tinylm.tables.corpora import corpora, entropies, headings
 from tinylm.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, overfitting, results, sister
 from tinylm.tables.plans import continuations, flop_parts, planned
@@ -11,6 +11,7 @@ __all__ = [
     "agreement",
     "at_test_time",
     "bought",
+    "changes",
     "claim_evidence",
     "claims",
     "continuations",

@@ -10,6 +10,7 @@ from tinylm import at_test_time as test_time
 from tinylm import data, fits, gains, headings, paths, significance
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
+from tinylm.ladder import RUNGS
 from tinylm.results import Result
 from tinylm.study import Planned
 
@@ -29,6 +30,11 @@ def ladder(frame: pd.DataFrame) -> pd.DataFrame:
         }
         for row in frame.itertuples()
     )
+
+
+def changes(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per rung of a ladder's frame: what it changes."""
+    return pd.DataFrame({"rung": rung.name, "what it changes": rung.about} for rung in RUNGS if rung.name in set(frame.get("rung", ())))
 
 
 def targets(found: Sequence[Result], wanted: Sequence[float]) -> pd.DataFrame:

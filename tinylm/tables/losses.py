@@ -17,7 +17,8 @@ from tinylm.results import Result
 def results(found: Sequence[Result]) -> pd.DataFrame:
     """One row per name: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row.
 
-    The study has one run of each row, so it agrees with ours when it lies where one more run of ours should fall.
+    The study has one run of each row, so it agrees with ours when it lies where one more run of ours should fall. Where it has none of
+    the rows, its columns are left out.
     """
     groups = fits.by_name(found)
     references = {name: stated.paper_row(records[0].spec) for name, records in groups.items()}
@@ -40,7 +41,8 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
                 "one run": agreement([record.test.nll for record in groups[line["name"]]], reference) if reference else NONE,
             }
         )
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    return frame if any(references.values()) else frame.drop(columns=list(frame.columns[-3:]))
 
 
 def sister(found: Sequence[Result]) -> pd.DataFrame:

@@ -19,10 +19,10 @@ FIRST = RunSpec(corpus="grammar-char", model=TransformerConfig(), train=TrainCon
 
 def test_a_rung_that_is_only_tried_changes_no_later_one():
     rungs = [
-        Rung(name="a"),
-        Rung(name="b", train={"lr": 1.0}, climbed=False),
-        Rung(name="c", model={"tied": True}),
-        Rung(name="d", augmentation="recast"),
+        Rung(name="a", about="A"),
+        Rung(name="b", about="B", train={"lr": 1.0}, climbed=False),
+        Rung(name="c", about="C", model={"tied": True}),
+        Rung(name="d", about="D", augmentation="recast"),
     ]
     specs = climb(FIRST, rungs)
     assert specs["b"].train.lr == 1.0 and specs["c"].train.lr == FIRST.train.lr
@@ -60,6 +60,7 @@ def test_gains_are_taken_from_the_rung_below():
     assert list(frame["below"]) == ["", *names[:4]]
     assert math.isnan(frame["gain"][0]) and frame["gain"][1] == pytest.approx(0.1) and frame["n"][1] == 3
     shown = tables.ladder(frame)
+    assert list(tables.changes(frame)["what it changes"]) == [rung.about for rung in RUNGS[:5]]
     assert list(shown["climbed"])[-1] == "tried" and shown["gain, 95 %"][1].startswith("+0.100")
     fig, drawn = plots.waterfall(frame)
     assert len(drawn) == 5 and len(fig.axes[0].patches) == 5

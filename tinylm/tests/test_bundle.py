@@ -99,7 +99,7 @@ BAD_MEMBERS = {
     "stale": [(name(made()), text(made(version="last-0 adam-0")))],
     "another text": [(name(made()), text(made(corpus_sha256="0" * 64)))],
     "too large": [(name(made()), bytes(bundle.MAX_BYTES + 1))],
-    "Out of range float": [(name(made()), text(made()).replace(b'"seconds": 1.0', b'"seconds": NaN'))],
+    "NaN where a number must stand": [(name(made()), text(made()).replace(b'"seconds": 1.0', b'"seconds": NaN'))],
 }
 
 

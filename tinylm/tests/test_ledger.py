@@ -99,6 +99,10 @@ def edited(path, change):
         (lambda data: data.pop("flops"), "flops"),
         (lambda data: data.update(colour="red"), "colour"),
         (lambda data: data["test"].pop("nll"), "nll"),
+        (lambda data: data["test"].update(nll=float("nan")), "NaN where a number must stand"),
+        (lambda data: data["valid"].update(se="small"), "se must be of type float, got 'small'"),
+        (lambda data: data.update(n_params="many"), "n_params must be of type int, got 'many'"),
+        (lambda data: data.update(flops=True), "flops must be of type int, got True"),
         (lambda data: data["spec"]["train"].update(lr="high"), r"TrainConfig\.lr"),
         (lambda data: data["spec"]["model"].update(kind="mamba"), "unknown model kind"),
     ],
@@ -115,7 +119,7 @@ def test_a_broken_file_is_named_skipped_and_kept(tmp_path, content):
     kept = ledger.write(record(), tmp_path)
     broken = tmp_path / "markov-linear-s0-0123456789abcdef.json"
     broken.write_bytes(content)
-    with pytest.warns(LedgerWarning, match=broken.name):
+    with pytest.warns(LedgerWarning, match=f"{broken.name}.*; restore it with git checkout, or delete it"):
         found = Ledger([tmp_path])
     assert list(found.records) == [record().spec.key]
     assert broken.read_bytes() == content

@@ -61,7 +61,7 @@ def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
 @pytest.mark.parametrize(("counts", "where"), [(1.5, "below"), (2.5, "above"), (2.0, "level with")])
 def test_where_the_counts_are_follows_from_the_records(counts, where):
     kn = Result("KN-6", record(counts, model=NgramConfig(order=6), eval_start=8))
-    assert f", {where} the best of the networks here, MLP" in readings.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
+    assert f", {where} the best of the study's networks, MLP" in readings.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
 
 
 def test_the_overfitting_table_finds_the_epoch_of_the_best_valid_loss():

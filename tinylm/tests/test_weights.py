@@ -64,6 +64,14 @@ def test_weights_of_another_shape_are_named(tmp_path):
         weights.open_file(path, {})
 
 
+def test_damaged_weights_are_refused(tmp_path):
+    path, built = tmp_path / "w.safetensors", build(SPEC.model, data.vocab_size(SPEC.corpus))
+    next(built.parameters()).data[0] = float("nan")
+    checkpoint.save(path, built.state_dict(), weights.facts(SPEC, data.load(SPEC.corpus)))
+    with pytest.raises(WeightsError, match="is damaged, .* restore it with git checkout if it came with the package"):
+        weights.open_file(path, {})
+
+
 def planned(section, name, seed=0):
     return next(run.spec for run in study.section_plan(section, "full") if (run.name, run.spec.seed) == (name, seed))
 
