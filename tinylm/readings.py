@@ -110,6 +110,14 @@ def _score(nll: float, by_word: bool) -> str:
     return f"a perplexity of {perplexity(nll)}" if by_word else f"{nll:.3f} nats"
 
 
+def climb(frame: pd.DataFrame, most: int = 3) -> str:
+    """The kept rungs that gain most, and all whose interval lies wholly below zero, with what each gains in test NLL."""
+    ordered = frame.dropna(subset="low").sort_values("gain", ascending=False)
+    groups = {"The largest steps down of those kept": ordered[ordered["climbed"]].head(most), "What loses": ordered[ordered["high"] < 0]}
+    said = {title: [f"{row.rung}, {interval(row.gain, row.low, row.high)}" for row in rows.itertuples()] for title, rows in groups.items()}
+    return " ".join(f"{title}: {'; '.join(rungs)}." for title, rungs in said.items() if rungs)
+
+
 def searched(records: Sequence[RunRecord]) -> str:
     """How many runs and FLOPs the search for the recipes took, by architecture."""
     families: dict[str, list[int]] = {}
@@ -117,7 +125,8 @@ def searched(records: Sequence[RunRecord]) -> str:
         families.setdefault(_family(record), []).append(record.flops)
     parts = [f"{name} {len(flops)} ({amount(sum(flops))})" for name, flops in sorted(families.items())]
     total = amount(sum(record.flops for record in records))
-    return f"The search took {len(records)} runs of one seed each and {total} FLOPs; by architecture, runs (FLOPs): {', '.join(parts)}."
+    by_family = f"; by architecture, runs (FLOPs): {', '.join(parts)}" if len(parts) > 1 else ""
+    return f"The search took {len(records)} runs of one seed each and {total} FLOPs{by_family}."
 
 
 def _family(record: RunRecord) -> str:

@@ -66,6 +66,15 @@ def test_gains_are_taken_from_the_rung_below():
     assert len(drawn) == 5 and len(fig.axes[0].patches) == 5
 
 
+def test_the_largest_steps_and_those_that_lose_are_said():
+    names = [rung.name for rung in RUNGS[:4]]
+    losses = zip(names, (2.0, 1.9, 2.2, 1.7), strict=True)
+    frame = gains.ladder(budget_results({name: (10, [nll + 0.01 * s for s in range(3)]) for name, nll in losses}))
+    said = readings.climb(frame, most=1)
+    assert said.startswith(f"The largest steps down of those kept: {names[3]}, +0.500 [+0.5") and f"What loses: {names[2]}, −0.300" in said
+    assert readings.climb(gains.ladder([])) == ""
+
+
 def test_a_ladder_without_records_is_empty_and_no_error():
     frame = gains.ladder([])
     assert tables.ladder(frame).empty and plots.waterfall(frame)[1] == []
