@@ -94,6 +94,6 @@ def _grey(counts: dict[str, NgramConfig]) -> dict[str, dict[str, Any]]:
     styles = {}
     for dashes, kind in (("--", [n for n, m in counts.items() if not m.cache]), (":", [n for n, m in counts.items() if m.cache])):
         ordered = sorted(kind, key=lambda name: (counts[name].cache, counts[name].order))
-        shades = np.linspace(0.65, 0.0, len(ordered)) if len(ordered) > 1 else [0.3]
+        shades = np.linspace(0.65, 0.0, len(ordered)) if len(ordered) > 1 else [0.3] * len(ordered)
         styles |= {name: {"color": str(shade), "linestyle": dashes} for name, shade in zip(ordered, shades, strict=True)}
     return styles
