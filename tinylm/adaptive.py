@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm.checked import Checked
 from tinylm.config import RunSpec
+from tinylm.config.fields import Checked
 from tinylm.evaluate import token_nlls
 from tinylm.flops import BACKWARD_PER_FORWARD, forward_parts
 from tinylm.models import LanguageModel

@@ -22,8 +22,8 @@ from tinylm.config import (
     TrainConfig,
     TransformerConfig,
 )
+from tinylm.config.attention_spans import n_pairs
 from tinylm.data import CorpusInfo
-from tinylm.spans import n_pairs
 
 Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from tinylm import checkpoint
-from tinylm.checked import Checked
 from tinylm.config import ConfigError, RunSpec
+from tinylm.config.fields import Checked
 from tinylm.data import Corpus
 from tinylm.models import LanguageModel, Transformer, build
 from tinylm.models.cache import with_cache

@@ -12,7 +12,7 @@ from typing import Any
 
 from tinylm import versions
 from tinylm.config import RunSpec, TinylmError
-from tinylm.serialise import spec_from_dict, to_dict
+from tinylm.config.serialise import spec_from_dict, to_dict
 
 MEND = "restore it with git checkout, or delete it"
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from tinylm import checkpoint, data, grammar, study
 from tinylm.config import NgramConfig, RunSpec, TinylmError
+from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus
 from tinylm.ledger import RunRecord
 from tinylm.models import LanguageModel, build
-from tinylm.serialise import spec_from_dict, to_dict
 from tinylm.study import Planned
 from tinylm.vocabulary import Vocabulary
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinylm.checked import TinylmError
 from tinylm.cli import models
 from tinylm.cli.common import command, whole
+from tinylm.config.fields import TinylmError
 
 if TYPE_CHECKING:
     from tinylm.generate import Sampling

@@ -8,8 +8,8 @@ from typing import Any
 
 from tinylm import bundle, ledger, paths
 from tinylm.cli.common import OUTCOME, UsageError, command, outcome, read_ledger, relative, short, survey, table
+from tinylm.config.serialise import to_dict
 from tinylm.ledger import RunRecord
-from tinylm.serialise import to_dict
 
 EXAMPLES = """
   python -m tinylm ledger import runs.tar     add the records that `train --out runs.tar` packed elsewhere

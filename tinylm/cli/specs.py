@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from tinylm import data, kinds, recipes, texts
+from tinylm import data, recipes, texts
 from tinylm.cli.common import UsageError, short
-from tinylm.config import FieldError, MLPConfig, TrainConfig, TransformerConfig
-from tinylm.serialise import spec_from_dict
+from tinylm.config import FieldError, MLPConfig, TrainConfig, TransformerConfig, serialise
+from tinylm.config.serialise import spec_from_dict
 from tinylm.study import Planned
 
 SECTION = "local"  # the folder of the ledger that holds single runs
@@ -103,7 +103,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--level", choices=texts.PREFIXES, help="what a text file is cut into (character)")
     models = group.add_mutually_exclusive_group()
     models.add_argument(
-        "--model", nargs="+", action="extend", choices=[*PRESETS, *kinds.own_files()], help="one of the study, or of tinylm/architectures"
+        "--model",
+        nargs="+",
+        action="extend",
+        choices=[*PRESETS, *serialise.own_files()],
+        help="one of the study, or of tinylm/architectures",
     )
     architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
     models.add_argument(

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
+from tinylm.config.attention_spans import Span, spans
 from tinylm.models.convolution import ShortConvolution
 from tinylm.models.dropout import DROPOUTS, keep_mask, keep_scale
 from tinylm.models.layers import NoRotation, Rotary, last, linear
-from tinylm.spans import Span, spans
 
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
 

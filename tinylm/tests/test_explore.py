@@ -13,13 +13,13 @@ from synthetic import record
 
 from tinylm import checkpoint, data, explore, generate, ledger, paths, recipes, study, versions, weights
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config.serialise import to_dict
 from tinylm.explore import budget, labels
 from tinylm.explore.attention import last_tokens
 from tinylm.explore.colouring import LEVELS, coloured, legend
 from tinylm.explore.panel import STYLE_SHEET
 from tinylm.models import build
 from tinylm.recipes import recipe
-from tinylm.serialise import to_dict
 
 TEXT = "Domin : a letter"
 DENSE = TransformerConfig(context_length=24, n_layer=2, n_head=2, d_model=8, d_ff=8)

@@ -7,8 +7,7 @@ import pytest
 import torch
 from specs import VOCAB_SIZE, assert_causal, counted, spec
 
-from tinylm import kinds
-from tinylm.config import ConfigError
+from tinylm.config import ConfigError, serialise
 from tinylm.flops import n_params, window_flops
 from tinylm.models import build
 from tinylm.models import n_params as built_params
@@ -16,9 +15,9 @@ from tinylm.models import n_params as built_params
 LENGTH = 9
 
 
-@pytest.mark.parametrize("kind", kinds.own_files())
+@pytest.mark.parametrize("kind", serialise.own_files())
 def test_an_architecture_of_one_file_is_counted_exactly_and_sees_no_future(kind):
-    config = kinds.model_class(kind)(context_length=LENGTH)
+    config = serialise.model_class(kind)(context_length=LENGTH)
     assert n_params(config, VOCAB_SIZE) == built_params(build(config, VOCAB_SIZE))
     scored = {"last": 1, "all": LENGTH} if config.predicts_every_position else {"last": 1}
     for loss_at, n_scored in scored.items():
@@ -31,10 +30,10 @@ def test_an_architecture_of_one_file_is_counted_exactly_and_sees_no_future(kind)
 
 def test_a_file_that_does_not_define_its_kind_is_an_error(monkeypatch, tmp_path):
     (tmp_path / "hollow.py").touch()
-    monkeypatch.setattr(kinds, "FOLDER", tmp_path)
+    monkeypatch.setattr(serialise, "FOLDER", tmp_path)
     monkeypatch.setitem(sys.modules, "tinylm.architectures.hollow", ModuleType("hollow"))
-    assert kinds.own_files() == ["hollow"]
+    assert serialise.own_files() == ["hollow"]
     with pytest.raises(ConfigError, match=r"hollow\.py defines no config with kind = 'hollow'; name the file as the kind"):
-        kinds.model_class("hollow")
+        serialise.model_class("hollow")
     with pytest.raises(ConfigError, match=r"unknown model kind 'mamba'; known: .*transformer.*, hollow"):
-        kinds.model_class("mamba")
+        serialise.model_class("mamba")

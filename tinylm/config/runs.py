@@ -9,16 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from tinylm.checked import Checked
-from tinylm.checked import ConfigError as ConfigError
-from tinylm.checked import FieldError as FieldError
-from tinylm.checked import TinylmError as TinylmError
-from tinylm.model_config import LinearConfig as LinearConfig
-from tinylm.model_config import LSTMConfig as LSTMConfig
-from tinylm.model_config import MLPConfig as MLPConfig
-from tinylm.model_config import ModelConfig as ModelConfig
-from tinylm.model_config import NgramConfig as NgramConfig
-from tinylm.model_config import TransformerConfig as TransformerConfig
+from tinylm.config.fields import Checked
+from tinylm.config.models import ModelConfig
 
 MAX_EVALS = 100_000
 

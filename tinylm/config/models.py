@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from tinylm.checked import Checked
+from tinylm.config.fields import Checked
 
 
 @dataclass(frozen=True, kw_only=True)

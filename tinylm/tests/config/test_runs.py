@@ -20,8 +20,7 @@ from tinylm.config import (
     TrainConfig,
     TransformerConfig,
 )
-from tinylm.kinds import model_kinds
-from tinylm.serialise import spec_from_dict, to_dict
+from tinylm.config.serialise import model_kinds, spec_from_dict, to_dict
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
 # A published record is found by its key: where one of these changes, a field's name, type or default did, and old records are lost.

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinylm.spans import n_pairs, spans
+from tinylm.config.attention_spans import n_pairs, spans
 
 
 def met(query, window):

@@ -1,0 +1,22 @@
+"""What to run, as frozen dataclasses: models, training, runs. Needs no torch."""
+
+from tinylm.config.fields import Checked, ConfigError, FieldError, TinylmError
+from tinylm.config.models import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, NgramConfig, TransformerConfig
+from tinylm.config.runs import MAX_EVALS, RunSpec, TrainConfig, changed
+
+__all__ = [
+    "MAX_EVALS",
+    "Checked",
+    "ConfigError",
+    "FieldError",
+    "LSTMConfig",
+    "LinearConfig",
+    "MLPConfig",
+    "ModelConfig",
+    "NgramConfig",
+    "RunSpec",
+    "TinylmError",
+    "TrainConfig",
+    "TransformerConfig",
+    "changed",
+]

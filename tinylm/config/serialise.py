@@ -1,0 +1,67 @@
+"""Specs <-> dictionaries of JSON values, and the config of each model's tag. Imports no torch itself; an architecture's file does."""
+
+import dataclasses
+import importlib
+from pathlib import Path
+from typing import Any
+
+from tinylm.config import ConfigError, FieldError, ModelConfig, RunSpec, TrainConfig
+
+FOLDER = Path(__file__).parents[1] / "architectures"
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Every field of a config as JSON values, nested configs likewise, each model with its kind."""
+    out: dict[str, Any] = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
+    for f in dataclasses.fields(config):
+        value = getattr(config, f.name)
+        if f.init:
+            out[f.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
+    return out
+
+
+def spec_from_dict(data: dict[str, Any]) -> RunSpec:
+    """The spec that `to_dict` wrote; absent fields take their defaults, unknown ones raise ConfigError."""
+    parts = dict(data)
+    model = dict(parts.pop("model", {}))
+    cls = model_class(model.pop("kind", ""))
+    train = _build(TrainConfig, parts.pop("train", {}))
+    return _build(RunSpec, parts | {"model": _build(cls, model), "train": train})
+
+
+def _build(cls: type, fields: dict[str, Any]) -> Any:
+    known = [f.name for f in dataclasses.fields(cls) if f.init]
+    unknown = sorted(set(fields) - set(known))
+    if unknown:
+        kind = getattr(cls, "kind", cls.__name__)
+        raise FieldError(cls.__name__, unknown[0], f"{kind} has no such field; its fields are {', '.join(known)}")
+    try:
+        return cls(**fields)
+    except TypeError as error:
+        raise ConfigError(f"{cls.__name__}: {str(error).removeprefix(cls.__name__).split('() ')[-1]}") from error
+
+
+def model_class(kind: str) -> type[ModelConfig]:
+    """The config of a tag; ConfigError for an unknown one, and for an architecture's file that defines another."""
+    if kind not in model_kinds() and kind in own_files():
+        importlib.import_module(f"tinylm.architectures.{kind}")
+        if kind not in model_kinds():
+            raise ConfigError(f"{FOLDER / kind}.py defines no config with kind = {kind!r}; name the file as the kind")
+    if kind not in model_kinds():
+        raise ConfigError(f"unknown model kind {kind!r}; known: {', '.join([*model_kinds(), *own_files()])}")
+    return model_kinds()[kind]
+
+
+def own_files() -> list[str]:
+    """The kinds that have a file of their own, imported or not, in alphabetical order."""
+    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+
+
+def model_kinds() -> dict[str, type[ModelConfig]]:
+    """Every model config defined so far, by its tag; a new architecture appears here by subclassing ModelConfig."""
+    found, queue = {}, [ModelConfig]
+    while queue:
+        for cls in queue.pop().__subclasses__():
+            found[cls.kind] = cls
+            queue.append(cls)
+    return found
