@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinylm import download, folders, grammar, paths, speakers, texts
+from tinylm import download, files, grammar, speakers, texts
 from tinylm.download import DataError
 from tinylm.grammar import SPLITS
 from tinylm.vocabulary import UNK, Vocabulary, collected, tokenise
@@ -125,7 +125,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
     published = source(name)
     folder = _find(published, data_dir) or _fetch(published, data_dir)
     contents = {split: _read(path, entry, published) for split, (path, entry) in _files(published, folder).items()}
-    cache = paths.OUT / "cache" / f"{name}-{about.sha256[:12]}"
+    cache = files.OUT / "cache" / f"{name}-{about.sha256[:12]}"
     cached = _read_cache(cache, about)
     if cached is not None:
         return cached
@@ -147,7 +147,7 @@ def _folder_name(name: str) -> str:
 def _search_path(name: str, data_dir: str | Path | None) -> list[Path]:
     """The folders that are searched for a corpus, first to last."""
     if name not in download.manifest()["corpora"]:
-        return [paths.TEXTS]
+        return [files.TEXTS]
     given = [data_dir, os.environ.get("TINYLM_DATA")]
     return [*(Path(g).expanduser() for g in given if g), download.DATASETS]
 
@@ -256,7 +256,7 @@ def _write_cache(cache: Path, about: CorpusInfo, vocab: tuple[str, ...], arrays:
     """Write vocabulary and ids into a new folder and rename it, so that a reader or a second writer sees a whole cache or none."""
     if cache.exists() and _read_cache(cache, about) is None:
         shutil.rmtree(cache)
-    with folders.fresh(cache) as fresh:
+    with files.fresh(cache) as fresh:
         for split, array in arrays.items():
             np.save(fresh / f"{split}.npy", array, allow_pickle=False)
         (fresh / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")

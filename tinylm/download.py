@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from tinylm import paths
+from tinylm import files
 from tinylm.config import TinylmError
 
-DATASETS = paths.ROOT / "datasets"
+DATASETS = files.ROOT / "datasets"
 CHUNK = 1 << 16
 NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
 WORTH_RETRYING = (408, 416, 425, 429, 500, 502, 503, 504)

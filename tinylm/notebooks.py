@@ -12,7 +12,7 @@ from nbclient.exceptions import DeadKernelError
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
-from tinylm import ledger, paths, study
+from tinylm import files, ledger, study
 from tinylm.config import TinylmError
 from tinylm.profiles import PROFILES
 
@@ -46,7 +46,7 @@ def execute(section: str, profile: str, folder: Path) -> Path:
     Raises NotebookError with the cell, the error and the command that runs only this notebook again.
     """
     name = study.NOTEBOOKS[section]
-    source, target = paths.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
+    source, target = files.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
     parameters = {} if profile == "full" else PROFILES[profile][section]
     rerun = command(name, profile)
     _check_parameters(source, parameters)
@@ -58,7 +58,7 @@ def execute(section: str, profile: str, folder: Path) -> Path:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings of the Jupyter stack are no business of the reader's
             papermill.execute_notebook(
-                source, target, parameters, kernel_name="python3", progress_bar=False, cwd=paths.NOTEBOOKS, **_transport()
+                source, target, parameters, kernel_name="python3", progress_bar=False, cwd=files.NOTEBOOKS, **_transport()
             )
     except (DeadKernelError, NoSuchKernel) as error:
         mend = "free some memory, or run `pip install -r requirements.txt`, then repeat"
@@ -80,11 +80,11 @@ def _transport() -> dict[str, Any]:
 
 def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:
     if not source.exists():
-        raise NotebookError(f"{source} is missing; restore it with: git checkout -- {source.relative_to(paths.ROOT)}")
+        raise NotebookError(f"{source} is missing; restore it with: git checkout -- {source.relative_to(files.ROOT)}")
     try:
         known = papermill.inspect_notebook(source)
     except (ValueError, OSError) as error:
-        mend = f"restore it with: git checkout -- {source.relative_to(paths.ROOT)}"
+        mend = f"restore it with: git checkout -- {source.relative_to(files.ROOT)}"
         raise NotebookError(f"{source} is not a readable notebook ({str(error)[:80]!r}); {mend}") from error
     unknown = sorted(set(parameters) - set(known))
     if unknown:
@@ -105,4 +105,4 @@ def clean(path: Path) -> None:
 def publish(executed: list[Path]) -> None:
     """Put executed notebooks of the full profile, with their outputs, in the place of their sources."""
     for path in executed:
-        ledger.write_text(paths.NOTEBOOKS / path.name, path.read_text(encoding="utf-8"))
+        ledger.write_text(files.NOTEBOOKS / path.name, path.read_text(encoding="utf-8"))

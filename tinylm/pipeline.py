@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import at_test_time, data, grammar, headings, ledger, notebooks, paths, readme, report, results, samples, study, sweep, verify
+from tinylm import at_test_time, data, files, grammar, headings, ledger, notebooks, readme, report, results, samples, study, sweep, verify
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.flops import run_cost
 from tinylm.profiles import PROFILES
@@ -34,12 +34,12 @@ class Request:
     @property
     def folder(self) -> Path:
         """Where executed notebooks go, and all results of the small profiles."""
-        return paths.OUT / self.profile
+        return files.OUT / self.profile
 
     @property
     def ledger(self) -> Path:
         """Where new records go."""
-        return paths.LEDGER if self.is_full else paths.LOCAL_LEDGER
+        return files.LEDGER if self.is_full else files.LOCAL_LEDGER
 
     @property
     def plan(self) -> list[Planned]:
@@ -50,7 +50,7 @@ class Request:
         """Planned runs without a record of today's code; all of them when a fresh study is asked for."""
         if self.fresh:
             return self.plan
-        found = ledger.Ledger([paths.LEDGER, self.ledger])
+        found = ledger.Ledger([files.LEDGER, self.ledger])
         return [run for run in self.plan if found.find(run.spec) is None]
 
 
@@ -82,7 +82,7 @@ def record_corpora(request: Request) -> None:
     if "control" not in request.sections:
         return
     for name in PROFILES[request.profile]["control"]["corpora"]:
-        known = results.recorded_statistics(name, (paths.LEDGER, request.ledger)) is not None
+        known = results.recorded_statistics(name, (files.LEDGER, request.ledger)) is not None
         if not known and (data.available(name, request.data_dir) or not request.is_full):
             results.record_statistics(name, request.ledger, request.data_dir)
 
@@ -92,7 +92,7 @@ def record_samples(request: Request) -> None:
     if "architectures" not in request.sections:
         return
     for run in samples.wanted(study.section_plan("architectures", request.profile)):
-        recorded = samples.read(run.spec, (paths.LEDGER, request.ledger)) is not None
+        recorded = samples.read(run.spec, (files.LEDGER, request.ledger)) is not None
         if not recorded and _weights(run).exists() and data.available(run.spec.corpus, request.data_dir):
             samples.record(run.spec, _weights(run), request.ledger, request.data_dir)
 
@@ -101,7 +101,7 @@ def record_at_test_time(request: Request) -> None:
     """Record what context at test time gains for the dearest recipe of each corpus whose weights are at hand: minutes for each."""
     runs = at_test_time.triable([run for run in request.plan if run.section in ("words", "budget")]) if request.is_full else []
     for run in at_test_time.dearest([run for run in runs if _weights(run).exists()]):
-        recorded = at_test_time.read(run.spec, (paths.LEDGER,)) is not None
+        recorded = at_test_time.read(run.spec, (files.LEDGER,)) is not None
         if not recorded and data.available(run.spec.corpus, request.data_dir):
             print(f"  context at test time: {run.name}", flush=True)
             at_test_time.record(run.spec, _weights(run), request.ledger, request.data_dir)
@@ -111,14 +111,14 @@ def record_headings(request: Request) -> None:
     """Record what headings cost each run bought for a text of plays, seed 0, whose weights are at hand, and counts."""
     for run in headings.readable(request.plan) if request.is_full else []:
         counted = isinstance(run.spec.model, NgramConfig)
-        recorded = headings.read(run.spec, (paths.LEDGER,)) is not None
+        recorded = headings.read(run.spec, (files.LEDGER,)) is not None
         if not recorded and (counted or _weights(run).exists()) and data.available(run.spec.corpus, request.data_dir):
             print(f"  headings: {run.name}", flush=True)
             headings.record(run.spec, None if counted else _weights(run), request.ledger, request.data_dir)
 
 
 def _weights(run: Planned) -> Path:
-    return paths.WEIGHTS / f"{run.spec.key}.safetensors"
+    return files.WEIGHTS / f"{run.spec.key}.safetensors"
 
 
 def execute(request: Request) -> list[Path]:
@@ -127,7 +127,7 @@ def execute(request: Request) -> list[Path]:
     for section in request.sections:
         print(f"  {study.NOTEBOOKS[section]}", flush=True)
         notebooks.execute(section, request.profile, folder)
-    source = paths.NOTEBOOKS if request.is_full else folder
+    source = files.NOTEBOOKS if request.is_full else folder
     names = [f"{name}.ipynb" for name in study.NOTEBOOKS.values()]
     chosen = [folder / name if name.removesuffix(".ipynb") in _asked(request) else source / name for name in names]
     return [path for path in chosen if path.exists()]
@@ -150,8 +150,8 @@ def publish(request: Request, executed: list[Path]) -> Path:
     shutil.rmtree(staging, ignore_errors=True)
     notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"
     command = partial(notebooks.command, profile=request.profile)
-    report.build(executed, staging, paths.NOTEBOOKS / "report.toml", command, notice)
-    target, figures = (paths.DOCS, paths.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
+    report.build(executed, staging, files.NOTEBOOKS / "report.toml", command, notice)
+    target, figures = (files.DOCS, files.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
     report.publish_figures(executed, figures)
     target.mkdir(parents=True, exist_ok=True)
     for path in staging.iterdir():
@@ -159,7 +159,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
     staging.rmdir()
     if request.is_full:
         notebooks.publish([path for path in executed if path.parent == request.folder / "notebooks"])
-        readme.update(paths.ROOT / "README.md")
+        readme.update(files.ROOT / "README.md")
     print(f"  {target / 'report.pdf'} and report.html")
     return target
 
@@ -169,9 +169,9 @@ def check_live(request: Request, minutes: float) -> list[verify.Comparison]:
     settings = sweep.Settings(
         device=sweep.device(request.device),
         data_dir=request.data_dir,
-        folder=paths.OUT / "verify" / "ledger",
-        checkpoints=paths.OUT / "verify" / "checkpoints",
-        weights=paths.OUT / "verify" / "weights",
+        folder=files.OUT / "verify" / "ledger",
+        checkpoints=files.OUT / "verify" / "checkpoints",
+        weights=files.OUT / "verify" / "weights",
     )
     runs = verify.sample(minutes, settings)
     if not runs:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tinylm import data, fits, ledger, paths, stated, study, tables, timings
+from tinylm import data, files, fits, ledger, stated, study, tables, timings
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.formats import perplexity
 from tinylm.ledger import RunRecord
@@ -90,7 +90,7 @@ def _in_units(rival: RunRecord | None, by_word: bool) -> str:
 
 def _recorded(sections: Sequence[str]) -> list[Result]:
     """The recorded runs of some sections of the published study."""
-    found = ledger.Ledger([paths.LEDGER])
+    found = ledger.Ledger([files.LEDGER])
     runs = [run for section in sections for run in study.section_plan(section, "full")]
     return [Result(run.name, record) for run in runs if (record := found.find(run.spec))]
 

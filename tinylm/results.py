@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinylm import corpus_stats, data, ledger, paths, study
+from tinylm import corpus_stats, data, files, ledger, study
 from tinylm.config import TinylmError
 from tinylm.ledger import RunRecord
 from tinylm.profiles import PROFILES
@@ -34,11 +34,11 @@ def run(planned: Sequence[Planned]) -> list[Result]:
     is left.
     """
     published = {run.spec.key for run in study.plan("full")}
-    found = ledger.Ledger([paths.LEDGER, paths.LOCAL_LEDGER])
+    found = ledger.Ledger([files.LEDGER, files.LOCAL_LEDGER])
     new = [run for run in planned if found.find(run.spec) is None and run.spec.key not in published]
     if new:
         _train(new)
-        found = ledger.Ledger([paths.LEDGER, paths.LOCAL_LEDGER])
+        found = ledger.Ledger([files.LEDGER, files.LOCAL_LEDGER])
     pairs = [(run, found.find(run.spec)) for run in planned]
     _report_missing([run for run, record in pairs if record is None])
     results = [Result(run.name, record) for run, record in pairs if record is not None]
@@ -54,7 +54,7 @@ def of_corpora(results: Sequence[Result], corpora: Sequence[str]) -> list[Result
 
 def search_records(level: str) -> list[RunRecord]:
     """The records of the runs that chose the recipes of a level, character or word, none of which is a result of the study."""
-    found = ledger.Ledger([paths.LEDGER / "search"]).records.values()
+    found = ledger.Ledger([files.LEDGER / "search"]).records.values()
     return [record for record in found if data.info(record.spec.corpus).level == level]
 
 
@@ -90,8 +90,8 @@ def _report_missing(planned: Sequence[Planned]) -> None:
 
 def corpus_statistics(names: Sequence[str]) -> list[dict[str, Any]]:
     """The recorded statistics of the named corpora; computed now and kept in out/ledger where there is no record of this text."""
-    folders = (paths.LEDGER, paths.LOCAL_LEDGER)
-    return [recorded_statistics(name, folders) or record_statistics(name, paths.LOCAL_LEDGER) for name in names]
+    folders = (files.LEDGER, files.LOCAL_LEDGER)
+    return [recorded_statistics(name, folders) or record_statistics(name, files.LOCAL_LEDGER) for name in names]
 
 
 def recorded_statistics(name: str, folders: Sequence[Path]) -> dict[str, Any] | None:

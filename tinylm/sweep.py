@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from tinylm import data, ledger, paths
+from tinylm import data, files, ledger
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TinylmError
 from tinylm.counts import count_record
 from tinylm.flops import run_cost
@@ -50,10 +50,10 @@ class Settings:
     device: str = "cpu"
     workers: int = 0  # 0: one per core on a CPU, each with one thread; one on a GPU
     data_dir: Path | None = None
-    folder: Path = paths.LOCAL_LEDGER
+    folder: Path = files.LOCAL_LEDGER
     minutes: float = 0.0  # 0: no limit
-    checkpoints: Path = paths.CHECKPOINTS
-    weights: Path = paths.WEIGHTS
+    checkpoints: Path = files.CHECKPOINTS
+    weights: Path = files.WEIGHTS
 
     @property
     def n_workers(self) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tinylm import folders, paths
+from tinylm import files
 from tinylm.download import DataError
 from tinylm.grammar import EOS, SPLITS
 from tinylm.vocabulary import UNK, collected, tokenise
@@ -23,7 +23,7 @@ LEAST_COUNT = 2  # a word that train has once says what an unknown one is like
 
 def names() -> list[str]:
     """The corpora made of own texts so far."""
-    return sorted(path.parent.name for path in paths.TEXTS.glob(f"*/{ABOUT}") if NAME.fullmatch(path.parent.name))
+    return sorted(path.parent.name for path in files.TEXTS.glob(f"*/{ABOUT}") if NAME.fullmatch(path.parent.name))
 
 
 def about(name: str) -> dict[str, Any] | None:
@@ -34,15 +34,15 @@ def about(name: str) -> dict[str, Any] | None:
     if not NAME.fullmatch(name):
         return None
     try:
-        return json.loads((paths.TEXTS / name / ABOUT).read_text(encoding="utf-8"))
+        return json.loads((files.TEXTS / name / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise DataError(f"the text of {name} is not in {paths.TEXTS}; {mend(name)}") from None
+        raise DataError(f"the text of {name} is not in {files.TEXTS}; {mend(name)}") from None
 
 
 def mend(name: str) -> str:
     """How an own text that is missing or damaged comes back."""
     level = next(level for level, prefix in reversed(PREFIXES.items()) if name.startswith(prefix))
-    return f"remove {paths.TEXTS / name} if it is there, and train with --corpus FILE --level {level}, where FILE is that text"
+    return f"remove {files.TEXTS / name} if it is there, and train with --corpus FILE --level {level}, where FILE is that text"
 
 
 def read(path: Path) -> str:
@@ -67,9 +67,9 @@ def add(path: Path, level: str) -> str:
     """
     text = read(path)
     name = PREFIXES[level] + hashlib.sha256(text.encode()).hexdigest()[:12]
-    if not (paths.TEXTS / name / ABOUT).is_file():
+    if not (files.TEXTS / name / ABOUT).is_file():
         parts = cut(text) if level == "character" else _rare_replaced(cut(text))
-        _write(paths.TEXTS / name, parts, {"title": path.name} | _sizes(parts, level, path))
+        _write(files.TEXTS / name, parts, {"title": path.name} | _sizes(parts, level, path))
     return name
 
 
@@ -116,7 +116,7 @@ def _sizes(parts: dict[str, str], level: str, path: Path) -> dict[str, Any]:
 
 def _write(folder: Path, parts: dict[str, str], facts: dict[str, Any]) -> None:
     try:
-        with folders.fresh(folder) as fresh:
+        with files.fresh(folder) as fresh:
             splits = {split: _written(fresh / f"{split}.txt", part.encode()) for split, part in parts.items()}
             (fresh / ABOUT).write_text(json.dumps(facts | {"splits": splits}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:

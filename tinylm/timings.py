@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tinylm import ledger, paths
+from tinylm import files, ledger
 
 NONE = "–"
 
 
 def recorded(device: str = "cpu") -> dict[str, Any]:
     """What `python -m tinylm bench --json docs/ledger/bench/DEVICE.json` saved; empty where it has not run."""
-    found = ledger.read_facts(paths.LEDGER / "bench" / f"{device}.json")
+    found = ledger.read_facts(files.LEDGER / "bench" / f"{device}.json")
     return found if found and found.get("rows") else {}
 
 

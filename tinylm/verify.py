@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinylm import data, fits, ledger, paths, study, sweep
+from tinylm import data, files, fits, ledger, study, sweep
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
@@ -43,7 +43,7 @@ class Comparison:
 
 def sample(minutes: float, settings: sweep.Settings) -> list[Planned]:
     """The cheapest recorded runs, one seed each, whose corpora are at hand and which fit in the time on this machine."""
-    found = ledger.Ledger([paths.LEDGER])
+    found = ledger.Ledger([files.LEDGER])
     budget = minutes * 60 * sweep.expected_speed(settings)
     networks = [r for r in study.plan("full") if r.spec.seed == 0 and not isinstance(r.spec.model, NgramConfig)]
     runs = [r for r in networks if (record := found.find(r.spec)) is not None and record.test is not None]
@@ -62,7 +62,7 @@ def _cost(run: Planned) -> int:
 
 def compare(runs: Sequence[Planned], settings: sweep.Settings) -> list[Comparison]:
     """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
-    found = ledger.Ledger([paths.LEDGER])
+    found = ledger.Ledger([files.LEDGER])
     everything = [Result(f"{r.section} {r.name}", record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
     groups = fits.by_name([r for r in everything if not isinstance(r.record.spec.model, NgramConfig)])
     retrained: list[tuple[Planned, RunRecord]] = []

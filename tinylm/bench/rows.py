@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinylm import cpu, data, grammar, ledger, paths, sweep
+from tinylm import cpu, data, files, grammar, ledger, sweep
 from tinylm.bench import textbook
 from tinylm.bench.timing import compare, one_product, unprepared
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
@@ -177,7 +177,7 @@ def rebuild(bench: Bench) -> Iterator[Row]:
     """Rebuilding every figure and the report in a copy of the repository, against half a minute; fails where that loads torch."""
     loads_torch = "import sys, tinylm, tinylm.ledger, tinylm.fits, tinylm.plots, tinylm.report; sys.exit('torch' in sys.modules)"
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(shutil.copytree(paths.ROOT, Path(folder) / "copy", ignore=shutil.ignore_patterns(".git", "out", "datasets/*/*.txt")))
+        copy = Path(shutil.copytree(files.ROOT, Path(folder) / "copy", ignore=shutil.ignore_patterns(".git", "out", "datasets/*/*.txt")))
         environment = os.environ | {"PYTHONPATH": str(copy)}
         _finish([sys.executable, "-c", loads_torch], copy, environment)
         started = time.perf_counter()

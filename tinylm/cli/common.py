@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tinylm import data, ledger, paths, study
+from tinylm import data, files, ledger, study
 from tinylm.config import RunSpec, TinylmError
 from tinylm.flops import RunCost, run_cost
 from tinylm.ledger import Ledger, LedgerError, RunRecord
@@ -54,7 +54,7 @@ def minutes(text: str) -> float:
 
 def read_ledger() -> Ledger:
     """The published records and the local ones."""
-    return Ledger([paths.LEDGER, paths.LOCAL_LEDGER])
+    return Ledger([files.LEDGER, files.LOCAL_LEDGER])
 
 
 def survey(folders: Sequence[Path]) -> dict[Path, RunRecord | str]:
@@ -120,7 +120,7 @@ def duration(seconds: float) -> str:
 
 def relative(path: Path) -> str:
     """A path from the repository's root where it lies below it."""
-    return str(path.relative_to(paths.ROOT)) if path.is_relative_to(paths.ROOT) else str(path)
+    return str(path.relative_to(files.ROOT)) if path.is_relative_to(files.ROOT) else str(path)
 
 
 def outcome(name: str, record: RunRecord) -> list[str]:

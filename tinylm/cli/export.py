@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from tinylm import paths, pretrained
+from tinylm import files, pretrained
 from tinylm.cli.common import UsageError, command, relative
 from tinylm.cli.models import add_data_dir
 from tinylm.ledger import Ledger
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         from tinylm.pretrained import export
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
-    records = Ledger([paths.LEDGER]).records  # the published ones: the package's models are of the study
+    records = Ledger([files.LEDGER]).records  # the published ones: the package's models are of the study
     if not args.card:
         source = weights.find(args.source or pretrained.MODELS[args.name], pretrained.trained_here(), records)
         print(relative(export.export(args.name, source, records, args.data_dir)))

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tinylm import bundle, ledger, paths
+from tinylm import bundle, files, ledger
 from tinylm.cli.common import OUTCOME, UsageError, command, outcome, read_ledger, relative, short, survey, table
 from tinylm.config.serialise import to_dict
 from tinylm.ledger import RunRecord
@@ -33,7 +33,7 @@ def add(commands: Any) -> None:
 
 
 def _import(args: argparse.Namespace) -> int:
-    into = args.into or paths.LEDGER
+    into = args.into or files.LEDGER
     merged = bundle.merge(args.file, into)
     for line in merged:
         if line.action != "kept":
@@ -48,7 +48,7 @@ def _check(args: argparse.Namespace) -> int:
     for folder in args.folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
-    found = survey(args.folders or [paths.LEDGER, paths.LOCAL_LEDGER])
+    found = survey(args.folders or [files.LEDGER, files.LOCAL_LEDGER])
     problems = {relative(path): problem for path, record in found.items() if (problem := _problem(path, record))}
     counts = Counter(problem.partition(":")[0] for problem in problems.values())
     if args.json:

@@ -5,7 +5,7 @@ import json
 from collections import Counter, defaultdict
 from typing import Any
 
-from tinylm import paths, study
+from tinylm import files, study
 from tinylm.cli.common import choose, command, cost, read_ledger, relative, short, survey, table
 from tinylm.ledger import Ledger
 from tinylm.profiles import PROFILES
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the state of each section; 1 where something is left to train or to mend."""
     runs = choose(args.profile, args.section, None)
-    broken = {path: found for path, found in survey([paths.LEDGER, paths.LOCAL_LEDGER]).items() if isinstance(found, str)}
+    broken = {path: found for path, found in survey([files.LEDGER, files.LOCAL_LEDGER]).items() if isinstance(found, str)}
     sections = _sections(runs, read_ledger(), Counter(path.parent.name for path in broken))
     complete = not any(section["missing"] or section["stale"] for section in sections.values())
     names = {relative(path): problem for path, problem in broken.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm import bundle, data, paths, pretrained, scoring, study, texts
+from tinylm import bundle, data, files, pretrained, scoring, study, texts
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
@@ -159,7 +159,7 @@ def _facts(run: Planned, record: RunRecord | None) -> dict[str, Any]:
 
 def _weights(spec: RunSpec) -> Path | None:
     """The weights file of a run, where it is here."""
-    path = paths.WEIGHTS / f"{spec.key}.safetensors"
+    path = files.WEIGHTS / f"{spec.key}.safetensors"
     return path if path.is_file() else None
 
 
@@ -168,8 +168,8 @@ def _asked_for(args: argparse.Namespace, found: Ledger) -> tuple[list[Planned], 
     if args.named:
         if args.missing or args.profile or args.section or args.seeds or specs.given(args):
             raise UsageError("--run names whole runs and goes with no flag that describes others; write the seed as NAME@SEED")
-        return _named_runs(args.named, found), paths.LOCAL_LEDGER
-    return (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), paths.LOCAL_LEDGER)
+        return _named_runs(args.named, found), files.LOCAL_LEDGER
+    return (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), files.LOCAL_LEDGER)
 
 
 def _named_runs(names: Sequence[str], found: Ledger) -> list[Planned]:
@@ -185,7 +185,7 @@ def _study_runs(args: argparse.Namespace) -> list[Planned]:
 
 
 def _study_folder(args: argparse.Namespace) -> Path:
-    return paths.LEDGER if args.profile in (None, "full") else paths.LOCAL_LEDGER
+    return files.LEDGER if args.profile in (None, "full") else files.LOCAL_LEDGER
 
 
 def _single_runs(args: argparse.Namespace) -> list[Planned]:
@@ -223,8 +223,8 @@ def _train(
         data_dir=args.data_dir,
         folder=folder,
         minutes=max(RESERVE * args.minutes - (time.monotonic() - args.started) / 60, 1e-3) if args.minutes else 0.0,
-        checkpoints=paths.CHECKPOINTS,
-        weights=paths.WEIGHTS,
+        checkpoints=files.CHECKPOINTS,
+        weights=files.WEIGHTS,
     )
     print(_forecast(sweep, settings, sum(cost(run.spec).flops for run in wanted)), flush=True)
 

@@ -11,7 +11,7 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from tinylm import paths, show
+from tinylm import files, show
 from tinylm.config import TinylmError
 from tinylm.ledger import Ledger, RunRecord
 
@@ -96,4 +96,4 @@ def table(data: show.Data, caption: str, note: str | None = None) -> str:
 
 def read_records() -> dict[str, RunRecord]:
     """Every record, published and local, by its key."""
-    return Ledger([paths.LEDGER, paths.LOCAL_LEDGER]).records
+    return Ledger([files.LEDGER, files.LOCAL_LEDGER]).records

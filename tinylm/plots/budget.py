@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from tinylm import gains, headings, paths
+from tinylm import files, gains, headings
 from tinylm.config import NgramConfig
 from tinylm.plots.curves import count_lines
 from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
@@ -72,7 +72,7 @@ def copying(runs: Sequence[Planned]) -> Drawn:
     Counts are grey, dashed or, with a cache, dotted, as everywhere; the longer they look, the darker.
     """
     fig, (ax,) = panels(1, 6.8, 3.8)
-    frame = headings.frame(runs, (paths.LEDGER, paths.LOCAL_LEDGER))
+    frame = headings.frame(runs, (files.LEDGER, files.LOCAL_LEDGER))
     models = {run.name: run.spec.model for run in runs}
     names = list(dict.fromkeys(frame["run"]))
     networks = [name for name in names if not isinstance(models[name], NgramConfig)]

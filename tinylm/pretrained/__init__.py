@@ -5,7 +5,7 @@ To add a model: write its name and the key of its run into MODELS, then run `pyt
 
 from pathlib import Path
 
-from tinylm import paths
+from tinylm import files
 
 MODELS = {
     "shakespeare": "a6bbc1519dcba23b",
@@ -23,12 +23,12 @@ def key(wanted: str) -> str:
 
 def weights_file(name: str) -> Path:
     """Where the weights of a model of the package are, in 16 bits."""
-    return paths.PRETRAINED / f"{name}.safetensors"
+    return files.PRETRAINED / f"{name}.safetensors"
 
 
 def card_file(name: str) -> Path:
     """Where the card of a model of the package is."""
-    return paths.PRETRAINED / f"{name}.md"
+    return files.PRETRAINED / f"{name}.md"
 
 
 def at_hand() -> dict[str, Path]:
@@ -42,4 +42,4 @@ def at_hand() -> dict[str, Path]:
 
 def trained_here() -> dict[str, Path]:
     """The weights files that training left here, by key."""
-    return {path.stem: path for path in sorted(paths.WEIGHTS.glob("*.safetensors"))}
+    return {path.stem: path for path in sorted(files.WEIGHTS.glob("*.safetensors"))}

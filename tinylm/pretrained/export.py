@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinylm import checkpoint, data, ledger, paths, pretrained, weights
+from tinylm import checkpoint, data, files, ledger, pretrained, weights
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
 from tinylm.evaluate import token_nlls
@@ -63,7 +63,7 @@ def recorded(name: str, records: Mapping[str, RunRecord]) -> RunRecord:
     """The scored record of a model of the package; ExportError where there is none."""
     key = pretrained.MODELS[name]
     if key not in records or records[key].test is None:
-        raise ExportError(f"{name} is the run {key}, whose record is not in {paths.LEDGER}; `python -m tinylm ledger import` adds it")
+        raise ExportError(f"{name} is the run {key}, whose record is not in {files.LEDGER}; `python -m tinylm ledger import` adds it")
     return records[key]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import at_test_time as test_time
-from tinylm import data, fits, gains, headings, paths, significance
+from tinylm import data, files, fits, gains, headings, significance
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
 from tinylm.ladder import RUNGS
@@ -75,7 +75,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
 
 def copying(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per run and a column per reach: NLL in nats per character of headings, by how far back the same heading last stood."""
-    found = headings.frame(runs, (paths.LEDGER, paths.LOCAL_LEDGER))
+    found = headings.frame(runs, (files.LEDGER, files.LOCAL_LEDGER))
     if found.empty:
         return pd.DataFrame([{"run": "none is recorded"}])
     sizes = found.groupby("reach")["headings"].first()
@@ -88,7 +88,7 @@ def at_test_time(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per tried run and method: its settings, the NLL it gives, its gain over static scoring ± block SE, and its FLOPs."""
     rows = []
     for run in test_time.triable(runs):
-        facts = test_time.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"methods": []}
+        facts = test_time.read(run.spec, (files.LEDGER, files.LOCAL_LEDGER)) or {"methods": []}
         by_word = data.info(run.spec.corpus).level == "word"
         for found in facts["methods"]:
             settings = ", ".join(f"{name} {value}" for name, value in found["settings"].items())

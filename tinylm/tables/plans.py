@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tinylm import data, flops, paths, samples
+from tinylm import data, files, flops, samples
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, verbatim
 from tinylm.study import Planned
@@ -39,7 +39,7 @@ def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
     """The end of the window at `start`, then one row per sampled network and temperature: how it goes on; line ends as a slash."""
     rows = []
     for run in samples.wanted(runs):
-        found = samples.read(run.spec, (paths.LEDGER, paths.LOCAL_LEDGER)) or {"samples": []}
+        found = samples.read(run.spec, (files.LEDGER, files.LOCAL_LEDGER)) or {"samples": []}
         chosen = [sample for sample in found["samples"] if sample["start"] == start]
         if chosen and not rows:
             rows = [{"model": "the prompt", "temperature": NONE, "continuation": verbatim("…" + chosen[0]["prompt"][-samples.N_TOKENS :])}]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import at_test_time, checkpoint, data, ledger, paths, study, tables, trials
+from tinylm import at_test_time, checkpoint, data, files, ledger, study, tables, trials
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.models import build
 from tinylm.study import Planned
@@ -72,10 +72,10 @@ def test_one_run_of_each_corpus_is_tried():
 
 def test_the_table_shows_methods_and_stands_without_any(facts, tmp_path, monkeypatch):
     runs = [Planned("budget", "toy", SPEC)]
-    monkeypatch.setattr(paths, "LEDGER", tmp_path)
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
     shown = tables.at_test_time(runs)
     assert list(shown["method"]) == [found["method"] for found in facts["methods"]] and "perplexity" not in shown
     assert shown["gain"][0] == "–" and "±" in shown["gain"][1]
-    monkeypatch.setattr(paths, "LEDGER", tmp_path / "empty")
-    monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path / "empty")
+    monkeypatch.setattr(files, "LEDGER", tmp_path / "empty")
+    monkeypatch.setattr(files, "LOCAL_LEDGER", tmp_path / "empty")
     assert "none" in tables.at_test_time(runs)["run"][0]

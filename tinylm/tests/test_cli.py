@@ -9,7 +9,7 @@ import sys
 import pytest
 from records import made
 
-from tinylm import bundle, data, flops, ledger, paths, study
+from tinylm import bundle, data, files, flops, ledger, study
 
 pytestmark = pytest.mark.usefixtures("home")
 
@@ -191,9 +191,9 @@ def test_status_counts_what_is_left(call, home):
     section = empty["sections"]["rope"]
     assert section["planned"] == 10 and section["recorded"] == 0
     assert section["missing"] == {str(seed): ["Learned positions", "RoPE"] for seed in range(5)}
-    ledger.write(made(spec=planned("Linear").spec), paths.LEDGER / "architectures")
-    ledger.write(made(spec=planned("MLP").spec, version="last-0 adam-0"), paths.LOCAL_LEDGER)
-    (paths.LEDGER / "architectures" / "ptb-mlp-s0-0123456789abcdef.json").write_text("{")
+    ledger.write(made(spec=planned("Linear").spec), files.LEDGER / "architectures")
+    ledger.write(made(spec=planned("MLP").spec, version="last-0 adam-0"), files.LOCAL_LEDGER)
+    (files.LEDGER / "architectures" / "ptb-mlp-s0-0123456789abcdef.json").write_text("{")
     code, out, err = call("status --json --section architectures")
     section = json.loads(out)["sections"]["architectures"]
     assert code == 1 and "warning: skipped a broken ledger file" in err
@@ -206,7 +206,7 @@ def test_status_counts_what_is_left(call, home):
 
 def test_status_of_a_complete_section(call):
     for run in study.section_plan("rope", "smoke"):
-        ledger.write(made(spec=run.spec), paths.LOCAL_LEDGER / "rope")
+        ledger.write(made(spec=run.spec), files.LOCAL_LEDGER / "rope")
     code, out, err = call("status --profile smoke --section rope")
     assert code == 0 and out.endswith("Nothing is left.\n") and not err
     assert call("train --missing --profile smoke --section rope")[:2] == (0, "2 runs, 2 recorded, 0 to train: 0 FLOPs\n")
@@ -237,10 +237,10 @@ def test_import_into_a_place_that_cannot_be_written(call, home):
 
 def test_check_names_broken_and_stale(call, home):
     assert call("ledger check")[:2] == (0, "0 records, 0 broken, 0 stale\n")
-    good = ledger.write(made(0), paths.LEDGER / "rope")
+    good = ledger.write(made(0), files.LEDGER / "rope")
     assert call("ledger check")[0] == 0
-    ledger.write(made(1, version="last-0 adam-0"), paths.LEDGER)
-    ledger.write(made(2, corpus_sha256="0" * 64), paths.LOCAL_LEDGER)
+    ledger.write(made(1, version="last-0 adam-0"), files.LEDGER)
+    ledger.write(made(2, corpus_sha256="0" * 64), files.LOCAL_LEDGER)
     good.with_name("renamed-s0-x.json").write_bytes(good.read_bytes())
     good.with_name("deep-s0-x.json").write_text("[" * 100_000)
     good.with_name("cut-s0-x.json").write_bytes(good.read_bytes()[:100])
@@ -248,7 +248,7 @@ def test_check_names_broken_and_stale(call, home):
     assert code == 1 and not err and out.splitlines()[-1] == "6 records, 4 broken, 1 stale"
     assert "docs/ledger/rope/renamed-s0-x.json: broken: its name should be" in out
     assert "stale: made by last-0 adam-0" in out and "another text" in out
-    assert call(f"ledger check {paths.LOCAL_LEDGER}")[1].splitlines()[-1] == "1 records, 1 broken, 0 stale"
+    assert call(f"ledger check {files.LOCAL_LEDGER}")[1].splitlines()[-1] == "1 records, 1 broken, 0 stale"
     code, out, _ = call("ledger check --json")
     found = json.loads(out)
     problems = found.pop("problems")
@@ -257,11 +257,11 @@ def test_check_names_broken_and_stale(call, home):
 
 
 def test_show(call):
-    path = ledger.write(made(3), paths.LOCAL_LEDGER)
+    path = ledger.write(made(3), files.LOCAL_LEDGER)
     out = call(f"ledger show {made(3).spec.key[:6]}")[1]
     assert out == call(f"ledger show {path}")[1]
     assert "3.2500 +- 0.0500" in out and "model.d_hidden = 8" in out and made(3).spec.key in out
-    ledger.write(made(4), paths.LOCAL_LEDGER)
+    ledger.write(made(4), files.LOCAL_LEDGER)
     assert "2 records have a key" in call(["ledger", "show", ""])[2]
     assert call(f"ledger show {made(3).spec.key} --json")[1] == path.read_text()
 

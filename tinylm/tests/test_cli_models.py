@@ -7,7 +7,7 @@ import math
 import pytest
 from records import made
 
-from tinylm import data, ledger, paths, sweep
+from tinylm import data, files, ledger, sweep
 from tinylm.cli import evaluate, models
 from tinylm.config import LinearConfig, RunSpec, TrainConfig, TransformerConfig
 
@@ -33,9 +33,9 @@ def trained(tmp_path_factory):
 def keys(home, trained, monkeypatch):
     """The keys of the trained runs, whose records and weights lie in this home."""
     records, folder = trained
-    monkeypatch.setattr(paths, "WEIGHTS", folder)
+    monkeypatch.setattr(files, "WEIGHTS", folder)
     for record in records.values():
-        ledger.write(record, paths.LOCAL_LEDGER / "local")
+        ledger.write(record, files.LOCAL_LEDGER / "local")
     return {name: record.spec.key for name, record in records.items()}
 
 
@@ -171,14 +171,14 @@ def test_other_windows_score_the_records_tokens(call, keys):
 
 def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch):
     record = made()
-    ledger.write(record, paths.LEDGER / "local")
+    ledger.write(record, files.LEDGER / "local")
     asked = []
     monkeypatch.setattr(sweep, "train_all", lambda planned, settings, done, watch: asked.extend(planned) or done(planned[0], record) or [])
     monkeypatch.setattr(sweep, "expected_speed", lambda settings, seconds: 1e9)
     code, out, _ = call(f"train --run {record.spec.key}")
     assert code == 0 and [run.spec for run in asked] == [record.spec] and "1 to train" in out
-    paths.WEIGHTS.mkdir(parents=True)
-    (paths.WEIGHTS / f"{record.spec.key}.safetensors").touch()
+    files.WEIGHTS.mkdir(parents=True)
+    (files.WEIGHTS / f"{record.spec.key}.safetensors").touch()
     assert "1 recorded, 0 to train" in call(f"train --run {record.spec.key}")[1]
 
 

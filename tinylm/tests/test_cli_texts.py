@@ -10,7 +10,7 @@ import sys
 import commandline
 import pytest
 
-from tinylm import paths, sweep, texts
+from tinylm import files, sweep, texts
 from tinylm.cli import specs
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.train import Interrupted
@@ -23,9 +23,9 @@ TINY = "--model transformer --layers 1 --d-model 8 --heads 2 --context-length 8 
 def copy(tmp_path_factory):
     """A copy of the code with a run on `my.txt`, trained by a process of its own and its workers; what that printed as JSON."""
     folder = tmp_path_factory.mktemp("copy")
-    shutil.copytree(paths.ROOT / "tinylm", folder / "tinylm", ignore=shutil.ignore_patterns("__pycache__", "tests"))
+    shutil.copytree(files.ROOT / "tinylm", folder / "tinylm", ignore=shutil.ignore_patterns("__pycache__", "tests"))
     (folder / "datasets").mkdir()
-    shutil.copy(paths.ROOT / "datasets" / "manifest.json", folder / "datasets")
+    shutil.copy(files.ROOT / "datasets" / "manifest.json", folder / "datasets")
     (folder / "my.txt").write_text(TEXT, encoding="utf-8")
     line = [sys.executable, "-m", "tinylm", *f"train --corpus my.txt {TINY} --device cpu --json".split()]
     done = subprocess.run(line, cwd=folder, env=os.environ | {"PYTHONPATH": str(folder)}, capture_output=True, text=True, timeout=250)
@@ -45,15 +45,15 @@ def test_train_says_what_came_out(run, copy):
     found = json.loads(copy[1].stdout)
     assert found["left"] == 0 and len(found["runs"]) == 1
     assert (run["status"], run["steps"], run["model"], run["seed"]) == ("done", 12, "transformer", 0)
-    assert run["weights"] == f"out/weights/{run['key']}.safetensors" and (paths.ROOT / run["weights"]).is_file()
+    assert run["weights"] == f"out/weights/{run['key']}.safetensors" and (files.ROOT / run["weights"]).is_file()
     assert all(isinstance(run[name], float) for name in ("valid_nll", "test_nll", "test_se", "seconds"))
     assert f"corpus {run['corpus']}: 19 distinct characters; train " in copy[1].stderr
     assert f"let it write with: python -m tinylm generate --model {run['key']}" in copy[1].stderr
 
 
 def test_the_file_may_move(run, call, monkeypatch):
-    moved = paths.ROOT / "moved.md"
-    (paths.ROOT / "my.txt").rename(moved)
+    moved = files.ROOT / "moved.md"
+    (files.ROOT / "my.txt").rename(moved)
     try:
         code, out, _ = call(f"train --corpus {moved} {TINY}")
         assert code == 0 and "1 runs, 1 recorded, 0 to train" in out
@@ -68,11 +68,11 @@ def test_the_file_may_move(run, call, monkeypatch):
         assert call(f"chat --model {run['key']} --length 5")[1].startswith("1 and")
         assert "from my.txt" in call("download --list")[1]
     finally:
-        moved.rename(paths.ROOT / "my.txt")
+        moved.rename(files.ROOT / "my.txt")
 
 
 def test_a_changed_file_is_another_corpus(run, call):
-    (paths.ROOT / "changed.txt").write_text(TEXT.replace("7", "8"), encoding="utf-8")
+    (files.ROOT / "changed.txt").write_text(TEXT.replace("7", "8"), encoding="utf-8")
     (other,) = json.loads(call(f"flops --corpus changed.txt {TINY} --json")[1])
     (same,) = json.loads(call(f"flops --corpus my.txt {TINY} --json")[1])
     assert same["key"] == run["key"] != other["key"] and same["corpus"] != other["corpus"]

@@ -7,7 +7,7 @@ import signal
 import pytest
 from records import made
 
-from tinylm import bundle, ledger, paths, study, sweep
+from tinylm import bundle, files, ledger, study, sweep
 from tinylm.__main__ import main
 from tinylm.config import LSTMConfig
 
@@ -52,7 +52,7 @@ def test_missing_runs_in_order_until_none_is_left(call, home, trained):
     code, out, _ = call(f"{SMOKE} --minutes 9 --out {home / 'a.tar'}")
     (planned, settings) = trained.calls[0]
     assert code == 1 and planned == plan
-    assert settings.folder == paths.LOCAL_LEDGER and settings.checkpoints == paths.CHECKPOINTS and 8 < settings.minutes <= 9
+    assert settings.folder == files.LOCAL_LEDGER and settings.checkpoints == files.CHECKPOINTS and 8 < settings.minutes <= 9
     assert out.startswith(f"{len(plan)} runs, 0 recorded, {len(plan)} to train: ") and "stopping after " in out
     assert out.splitlines()[-1].startswith(
         f"{len(plan) - 3} runs are left; continue with: python -m tinylm train --missing --profile smoke"
@@ -68,8 +68,8 @@ def test_the_full_profile_goes_to_the_published_ledger(call, trained, home, monk
     assert call(f"train --missing --section rope --seeds 1 3 --data-dir {home} --device cpu --workers 7")[0] == 0
     planned, settings = trained.calls[0]
     assert [(run.name, run.spec.seed) for run in planned] == [(n, s) for s in (1, 3) for n in ("Learned positions", "RoPE")]
-    assert (settings.folder, settings.workers, settings.data_dir, settings.minutes) == (paths.LEDGER, 4, home, 0.0)
-    assert len(list((paths.LEDGER / "rope").iterdir())) == 4
+    assert (settings.folder, settings.workers, settings.data_dir, settings.minutes) == (files.LEDGER, 4, home, 0.0)
+    assert len(list((files.LEDGER / "rope").iterdir())) == 4
 
 
 def test_the_bundle_is_whole_after_every_run(call, home, trained):
@@ -84,7 +84,7 @@ def test_single_runs_are_found_again(call, trained):
     line = "train --corpus grammar-char --model self-attention --heads 1 2 --steps 20"
     code, out, _ = call(line)
     assert code == 0 and "self-attention n_head=2" in out
-    assert len(list((paths.LOCAL_LEDGER / "local").iterdir())) == 2
+    assert len(list((files.LOCAL_LEDGER / "local").iterdir())) == 2
     code, out, _ = call(line)
     assert code == 0 and out.startswith("2 runs, 2 recorded, 0 to train") and "3.2500 +- 0.0500" in out
     assert len(trained.calls) == 1
@@ -155,8 +155,8 @@ def test_a_tiny_run_for_real(call, home):
     (entry,) = bundle.entries(home / "a.tar")
     assert entry.section == "local" and entry.record.steps == 12 and entry.record.status == "done"
     assert f"{entry.record.test.nll:.4f} +- " in out and entry.record.spec.key in out
-    assert ledger.read(paths.LOCAL_LEDGER / entry.name) == entry.record
-    assert not list(paths.CHECKPOINTS.glob("*"))
+    assert ledger.read(files.LOCAL_LEDGER / entry.name) == entry.record
+    assert not list(files.CHECKPOINTS.glob("*"))
 
 
 def test_a_recipe_says_what_to_expect_of_a_budget(call, trained):

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from tinylm import data, download, paths, speakers
+from tinylm import data, download, files, speakers
 from tinylm.data import SPLITS, DataError
 
 TEXTS = {"train": "b a <unk> a\n\na b\n", "valid": "a c\n", "test": "b\n"}
@@ -52,7 +52,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "manifest.json").write_text(json.dumps({"folders": {"small": {"splits": splits}}, "corpora": corpora}))
     monkeypatch.setattr(download, "DATASETS", tmp_path / "datasets")
-    monkeypatch.setattr(paths, "OUT", tmp_path / "out")
+    monkeypatch.setattr(files, "OUT", tmp_path / "out")
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     monkeypatch.delenv("TINYLM_DATA", raising=False)
     return tmp_path
@@ -85,7 +85,7 @@ def test_derived_corpora_are_known_without_a_text(name, monkeypatch):
 @pytest.mark.parametrize("name", DERIVED)
 def test_derived_corpora_come_out_as_stated(name, tmp_path, monkeypatch):
     source = real("tiny_shakespeare")
-    monkeypatch.setattr(paths, "OUT", tmp_path)  # no cache: the sha256 of what is built is checked
+    monkeypatch.setattr(files, "OUT", tmp_path)  # no cache: the sha256 of what is built is checked
     corpus = data.load(name)
     assert corpus.vocab == source.vocab
     assert {split: len(corpus.split(split)) for split in SPLITS} == corpus.info.n_tokens

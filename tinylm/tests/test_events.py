@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tinylm import ledger, paths
+from tinylm import files, ledger
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
 from tinylm.study import Planned
 from tinylm.train import Progress
@@ -54,7 +54,7 @@ def test_a_run_from_the_command_line_writes_the_curve_of_its_record(scalars, cal
     code, out, err = call(f"{LINE} --tensorboard {home / 'events'}")
     assert code == 0, err
     assert f"tensorboard --logdir {home / 'events'}" in out
-    record = ledger.read(next(paths.LOCAL_LEDGER.glob("local/*.json")))
+    record = ledger.read(next(files.LOCAL_LEDGER.glob("local/*.json")))
     found = scalars(home / "events" / f"linear-s0-{record.spec.key}")
     assert found["by_step/valid_nll"] == [(point["step"], pytest.approx(point["valid_nll"])) for point in record.curve]
     assert found["by_flops/valid_nll"] == [(point["flops"], pytest.approx(point["valid_nll"])) for point in record.curve]
@@ -66,7 +66,7 @@ def test_without_the_package_the_mend_is_named_before_anything_is_trained(call, 
     monkeypatch.delitem(sys.modules, "tinylm.events", raising=False)
     code, _, err = call(f"{LINE} --tensorboard {home / 'events'}")
     assert code == 2 and err == "error: --tensorboard needs the package tensorboard; run `python -m pip install tensorboard`\n"
-    assert not (home / "events").exists() and not paths.LOCAL_LEDGER.exists()
+    assert not (home / "events").exists() and not files.LOCAL_LEDGER.exists()
 
 
 def test_a_file_in_the_place_of_the_folder_is_named(scalars, call, home):

@@ -11,7 +11,7 @@ import pytest
 from records import made
 from synthetic import record
 
-from tinylm import checkpoint, data, explore, generate, ledger, paths, recipes, study, versions, weights
+from tinylm import checkpoint, data, explore, files, generate, ledger, recipes, study, versions, weights
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import to_dict
 from tinylm.explore import budget, labels
@@ -27,7 +27,7 @@ DENSE = TransformerConfig(context_length=24, n_layer=2, n_head=2, d_model=8, d_f
 
 def stored(found, section="local"):
     """A record written where the explorer looks."""
-    ledger.write(found, paths.LOCAL_LEDGER / section)
+    ledger.write(found, files.LOCAL_LEDGER / section)
     return found
 
 
@@ -35,7 +35,7 @@ def trained(model, loss_at, corpus="grammar-char", seed=0):
     """An untrained model of a spec with its record, as if it had been trained here; the spec."""
     spec = RunSpec(corpus=corpus, model=model, train=TrainConfig(steps=3, eval_tokens=20, loss_at=loss_at), seed=seed)
     built = build(model, data.vocab_size(corpus))
-    checkpoint.save(paths.WEIGHTS / f"{spec.key}.safetensors", built.state_dict(), weights.facts(spec, data.load(corpus)))
+    checkpoint.save(files.WEIGHTS / f"{spec.key}.safetensors", built.state_dict(), weights.facts(spec, data.load(corpus)))
     return stored(made(spec=spec)).spec
 
 
@@ -149,7 +149,7 @@ def test_models_continue_a_prompt_side_by_side_as_the_command_line_would(home):
     cards = re.findall(r'<div class="tinylm-card">.*?</div>', panel.cards.value, re.DOTALL)
     assert len(cards) == 2 and "Surprise in nats" in panel.cards.value
     for spec in (dense, last):
-        opened = weights.open_file(paths.WEIGHTS / f"{spec.key}.safetensors", {})
+        opened = weights.open_file(files.WEIGHTS / f"{spec.key}.safetensors", {})
         stream = generate.continued(opened, opened.vocabulary.encode(TEXT), generate.Sampling(seed=3))
         written = TEXT + "".join(opened.vocabulary.next_text(next(stream)) for _ in range(20))
         shown = [html.unescape(re.sub(r"<[^>]*>", "", re.search(r"<pre.*?</pre>", card, re.DOTALL)[0])) for card in cards]
@@ -173,7 +173,7 @@ def test_a_prompt_that_a_model_cannot_read_is_said_on_its_card(home, prompt, mes
 def test_words_a_model_does_not_know_are_named(home):
     spec = RunSpec(corpus="grammar-word", model=DENSE, train=TrainConfig(steps=3, loss_at="all"))
     said = {"key": spec.key, "spec": to_dict(spec), "level": "word", "vocab": ["<unk>", "sea", "<eos>"], "lead": [2] * 24}
-    checkpoint.save(paths.WEIGHTS / f"{spec.key}.safetensors", build(DENSE, 3).state_dict(), said)
+    checkpoint.save(files.WEIGHTS / f"{spec.key}.safetensors", build(DENSE, 3).state_dict(), said)
     panel = explore.Continuations("the sea")
     panel.go.click()
     assert "grammar-word has no 'the'; <unk> stands for it." in html.unescape(panel.cards.value)
@@ -195,7 +195,7 @@ def test_without_models_or_a_choice_the_next_step_is_said(home):
 def test_models_that_came_later_are_found_by_looking_again(home):
     panels = explore.Continuations("a"), explore.Attention("a")
     trained(DENSE, "all")
-    (paths.WEIGHTS / "0123456789abcdef.safetensors").write_bytes(b"text")
+    (files.WEIGHTS / "0123456789abcdef.safetensors").write_bytes(b"text")
     for panel in panels:
         panel.again.click()
         assert panel.notice.value == ""
@@ -281,5 +281,5 @@ def test_text_is_readable_on_every_colour_in_light_and_dark(page, text):
 
 def test_panels_load_no_torch_before_a_model_computes():
     code = "import sys, tinylm as tl; [getattr(tl.explore, name)() for name in tl.explore.__all__]; print({'torch'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=paths.ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=files.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

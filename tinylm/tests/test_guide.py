@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tinylm import paths
+from tinylm import files
 
-GUIDE = (paths.DOCS / "new_architecture.md").read_text(encoding="utf-8")
+GUIDE = (files.DOCS / "new_architecture.md").read_text(encoding="utf-8")
 TARGET = re.search(r"`(tinylm/architectures/\w+\.py)`", GUIDE)[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SCRIPTS = Path(sysconfig.get_path("scripts"))
@@ -24,10 +24,10 @@ def blocks(language):
 @pytest.fixture
 def copy(tmp_path):
     """What the guide needs of the repository: neither ledger nor corpora."""
-    shutil.copytree(paths.ROOT / "tinylm", tmp_path / "tinylm", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(files.ROOT / "tinylm", tmp_path / "tinylm", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "datasets/manifest.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        shutil.copy(paths.ROOT / name, tmp_path / name)
+        shutil.copy(files.ROOT / name, tmp_path / name)
     return tmp_path
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import checkpoint, data, headings, ledger, paths, plots, study, tables
+from tinylm import checkpoint, data, files, headings, ledger, plots, study, tables
 from tinylm.config import NgramConfig, RunSpec, TrainConfig
 from tinylm.headings import FURTHER, NEW, Heading, by_reach
 from tinylm.models import build
@@ -51,7 +51,7 @@ def test_a_network_and_counts_are_recorded_and_shown(runs, tmp_path, monkeypatch
     assert headings.read(runs[0].spec, [tmp_path / "none", tmp_path]) == ledger.rounded(json.loads(json.dumps(facts[0])))
     network, counted = ({row["reach"]: row["nll"] for row in found["rows"]} for found in facts)
     assert network[NEW] > 1 and counted[NEW] > 0 and network[NEW] != counted[NEW]
-    monkeypatch.setattr(paths, "LEDGER", tmp_path)
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
     shown = tables.copying(runs).set_index("run")
     assert shown.loc["grammar-char KN-2", f"{NEW} (1)"] == f"{counted[NEW]:.3f}" and shown.loc[runs[0].name, f"{FURTHER} (0)"] == "–"
     fig, drawn = plots.copying(runs)
@@ -59,8 +59,8 @@ def test_a_network_and_counts_are_recorded_and_shown(runs, tmp_path, monkeypatch
 
 
 def test_without_records_there_is_nothing_to_show(runs, tmp_path, monkeypatch):
-    monkeypatch.setattr(paths, "LEDGER", tmp_path)
-    monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path)
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
+    monkeypatch.setattr(files, "LOCAL_LEDGER", tmp_path)
     assert tables.copying(runs)["run"][0] == plots.copying(runs)[1][0]["run"] == "none is recorded"
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from specs import LINEAR, TRANSFORMER, spec
 
-from tinylm import ledger, paths, versions
+from tinylm import files, ledger, versions
 from tinylm.config import NgramConfig, TransformerConfig
 from tinylm.ledger import Ledger, LedgerError, LedgerWarning, RunRecord, Score
 
@@ -180,7 +180,7 @@ def test_rows_are_flat():
 
 
 def test_every_published_record_reads_and_is_where_its_name_says():
-    published = sorted(paths.LEDGER.glob("**/*-s*-*.json"))
+    published = sorted(files.LEDGER.glob("**/*-s*-*.json"))
     if not published:
         pytest.skip("docs/ledger holds no record")
     records = [ledger.read(path) for path in published]

@@ -7,11 +7,11 @@ import nbformat
 import papermill
 import pytest
 
-from tinylm import explore, notebooks, paths, study
+from tinylm import explore, files, notebooks, study
 from tinylm.profiles import FULL, PROFILES
 
-SOURCES = {section: paths.NOTEBOOKS / f"{name}.ipynb" for section, name in study.NOTEBOOKS.items()}
-EXPLORER = paths.NOTEBOOKS / "00_explore.ipynb"  # for playing with: no section of the study, and so no part of the report
+SOURCES = {section: files.NOTEBOOKS / f"{name}.ipynb" for section, name in study.NOTEBOOKS.items()}
+EXPLORER = files.NOTEBOOKS / "00_explore.ipynb"  # for playing with: no section of the study, and so no part of the report
 ALL = pytest.mark.parametrize("path", [EXPLORER, *SOURCES.values()], ids=lambda path: path.stem)
 MAX_CELL_LINES = 15
 
@@ -31,7 +31,7 @@ def parameters(path):
 
 
 def test_every_notebook_is_a_section_or_the_explorer():
-    assert {*paths.NOTEBOOKS.glob("*.ipynb")} == {EXPLORER, *SOURCES.values()}
+    assert {*files.NOTEBOOKS.glob("*.ipynb")} == {EXPLORER, *SOURCES.values()}
 
 
 @pytest.mark.parametrize("section", SOURCES)
@@ -89,7 +89,7 @@ def test_the_explorer_runs_on_another_corpus_and_cleaning_leaves_no_widget_state
     done = tmp_path / EXPLORER.name
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # warnings of the Jupyter stack
-        papermill.execute_notebook(EXPLORER, done, other, kernel_name="python3", progress_bar=False, cwd=paths.NOTEBOOKS)
+        papermill.execute_notebook(EXPLORER, done, other, kernel_name="python3", progress_bar=False, cwd=files.NOTEBOOKS)
     assert "widgets" in nbformat.read(done, as_version=4).metadata
     notebooks.clean(done)
     assert nbformat.read(done, as_version=4).metadata == notebooks.KERNEL_METADATA
@@ -113,7 +113,7 @@ def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(
     notebook = nbformat.v4.new_notebook(metadata=notebooks.KERNEL_METADATA)
     notebook.cells = [nbformat.v4.new_code_cell("1 / 0", id="a")]
     nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
     message = r"(?s)03_sweeps.*cell that begins `1 / 0`.*ZeroDivisionError.*run_me.py --only 03_sweeps"
     with pytest.raises(notebooks.NotebookError, match=message):
         notebooks.execute("sweeps", "full", tmp_path / "out")
@@ -127,8 +127,8 @@ def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monk
 
 
 def test_a_damaged_notebook_is_named_with_the_mend(monkeypatch, tmp_path):
-    monkeypatch.setattr(paths, "NOTEBOOKS", tmp_path)
-    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
+    monkeypatch.setattr(files, "ROOT", tmp_path)
     (tmp_path / "03_sweeps.ipynb").write_text("{")
     with pytest.raises(notebooks.NotebookError, match=r"03_sweeps.ipynb is not a readable notebook.*git checkout -- 03_sweeps.ipynb"):
         notebooks.execute("sweeps", "full", tmp_path / "out")

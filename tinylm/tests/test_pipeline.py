@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from tinylm import ledger, paths, pipeline, readme, study
+from tinylm import files, ledger, pipeline, readme, study
 
 ALL = tuple(study.SECTIONS)
 
 
 def run_me(*arguments):
-    command = [sys.executable, paths.ROOT / "run_me.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=paths.ROOT / "docs")
+    command = [sys.executable, files.ROOT / "run_me.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, cwd=files.ROOT / "docs")
 
 
 @pytest.mark.timeout(900)  # a quarter of that on two idle cores; a busy machine was seen to take three times as long
@@ -20,7 +20,7 @@ def test_the_smoke_study_trains_runs_every_notebook_and_typesets_the_report():
     done = run_me("--profile", "smoke", "--device", "cpu")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Done in" in done.stdout
-    folder = paths.OUT / "smoke"
+    folder = files.OUT / "smoke"
     assert (folder / "report.pdf").read_bytes().startswith(b"%PDF")
     assert "python run_me.py --only 02_architectures --profile smoke" in (folder / "report.html").read_text(encoding="utf-8")
     assert len(list((folder / "notebooks").glob("*.ipynb"))) == len(study.NOTEBOOKS)
@@ -62,7 +62,7 @@ def test_the_published_figures_are_not_the_small_profiles():
 
 
 def test_the_readme_table_is_that_of_the_ledger():
-    text = (paths.ROOT / "README.md").read_text(encoding="utf-8")
+    text = (files.ROOT / "README.md").read_text(encoding="utf-8")
     assert readme.results_table() in text and readme.bought_table() in text, "run python run_me.py and commit the README"
 
 
@@ -86,8 +86,8 @@ def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
 
 
 def test_a_notebook_alone_gives_its_figures_and_says_what_the_report_lacks(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(paths, "OUT", tmp_path)
-    target = pipeline.publish(pipeline.Request("smoke", ("speed",), "cpu", None, False), [paths.NOTEBOOKS / "09_speed.ipynb"])
+    monkeypatch.setattr(files, "OUT", tmp_path)
+    target = pipeline.publish(pipeline.Request("smoke", ("speed",), "cpu", None, False), [files.NOTEBOOKS / "09_speed.ipynb"])
     assert list((target / "figures").glob("*.csv")) and not (target / "report.pdf").exists()
     said = capsys.readouterr().out
     assert "no PDF or HTML yet: 01_data, 02_architectures" in said and "`python run_me.py --profile smoke`" in said

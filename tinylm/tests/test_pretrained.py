@@ -11,14 +11,14 @@ import pytest
 import torch
 from specs import spec
 
-from tinylm import checkpoint, data, download, explore, ledger, paths, pretrained, weights
+from tinylm import checkpoint, data, download, explore, files, ledger, pretrained, weights
 from tinylm.config import TransformerConfig
 from tinylm.download import DataError
 from tinylm.ledger import Ledger
 from tinylm.pretrained import export
 from tinylm.train import Hooks, train
 
-PACKAGE, PUBLISHED, ROOT = paths.PRETRAINED, paths.LEDGER, paths.ROOT
+PACKAGE, PUBLISHED, ROOT = files.PRETRAINED, files.LEDGER, files.ROOT
 MOST_BYTES = 10_000_000
 FEWEST_TOKENS = 1_000
 
@@ -31,7 +31,7 @@ def records():
 @pytest.fixture
 def bare(home, monkeypatch):
     """A place without records and trained weights but the package's, with no more in datasets/ than a clone has, and no network."""
-    monkeypatch.setattr(paths, "PRETRAINED", PACKAGE)
+    monkeypatch.setattr(files, "PRETRAINED", PACKAGE)
     (home / "datasets").mkdir()
     shutil.copy(download.DATASETS / "manifest.json", home / "datasets")
     monkeypatch.setattr(download, "DATASETS", home / "datasets")
@@ -53,8 +53,9 @@ def test_the_folder_holds_each_model_with_its_card_and_is_small():
 
 def test_the_package_that_is_built_has_every_folder_and_file_of_the_models():
     built = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    folders = {path.parent for path in (ROOT / "tinylm").rglob("__init__.py")}
-    assert {".".join(folder.relative_to(ROOT).parts) for folder in folders} == set(built["packages"])
+    assert built["packages"]["find"] == {"include": ["tinylm*"], "namespaces": False}  # every folder with an __init__.py
+    folders = {path.parent for path in (ROOT / "tinylm").rglob("*.py") if "tests" not in path.parts}
+    assert all((folder / "__init__.py").is_file() for folder in folders)
     for path in PACKAGE.iterdir():
         assert path.suffix in (".py", "") or any(fnmatch.fnmatch(path.name, glob) for glob in built["package-data"]["tinylm.pretrained"])
 
@@ -123,16 +124,16 @@ def test_help_and_chat_name_the_models(call, bare, monkeypatch):
 
 def test_weights_trained_here_win_over_the_packages(bare):
     key = pretrained.MODELS["transformer"]
-    paths.WEIGHTS.mkdir(parents=True)
-    own = paths.WEIGHTS / f"{key}.safetensors"
+    files.WEIGHTS.mkdir(parents=True)
+    own = files.WEIGHTS / f"{key}.safetensors"
     own.touch()
-    files = pretrained.at_hand()
-    assert files[key] == own and pretrained.trained_here() == {key: own}
-    assert {path.parent for name, path in files.items() if name != key} == {PACKAGE}
+    found = pretrained.at_hand()
+    assert found[key] == own and pretrained.trained_here() == {key: own}
+    assert {path.parent for name, path in found.items() if name != key} == {PACKAGE}
 
 
 def test_the_explorer_offers_the_default_first(bare, monkeypatch):
-    monkeypatch.setattr(paths, "LEDGER", PUBLISHED)
+    monkeypatch.setattr(files, "LEDGER", PUBLISHED)
     panel = explore.Continuations("HAMLET:")
     assert [path.stem for path in dict(panel.models.options).values()] == list(pretrained.MODELS)
     panel.length.value = 10
@@ -148,8 +149,8 @@ def trained(home, monkeypatch):
     """A tied model listed as `tiny`, trained here, with its record among the published ones."""
     planned = replace(spec(TIED), corpus="grammar-char")
     monkeypatch.setattr(pretrained, "MODELS", {"tiny": planned.key})
-    record = train(planned, data.load("grammar-char"), hooks=Hooks(weights=paths.WEIGHTS / f"{planned.key}.safetensors"))
-    ledger.write(record, paths.LEDGER / "local")
+    record = train(planned, data.load("grammar-char"), hooks=Hooks(weights=files.WEIGHTS / f"{planned.key}.safetensors"))
+    ledger.write(record, files.LEDGER / "local")
     return record
 
 
@@ -169,14 +170,14 @@ def test_export_writes_weights_that_open_and_a_card(call, trained):
 
 
 def test_export_says_what_is_missing(call, trained, monkeypatch):
-    path = paths.WEIGHTS / f"{trained.spec.key}.safetensors"
+    path = files.WEIGHTS / f"{trained.spec.key}.safetensors"
     assert "invalid choice: 'ptb'" in call("export ptb")[2]
     assert "is not a readable checkpoint" in call("export tiny --card")[2]
     tensors, said = checkpoint.load(path)
-    checkpoint.save(paths.WEIGHTS / "bad.safetensors", {name: torch.zeros_like(value) for name, value in tensors.items()}, said)
-    code, _, err = call(f"export tiny --from {paths.WEIGHTS / 'bad.safetensors'}")
+    checkpoint.save(files.WEIGHTS / "bad.safetensors", {name: torch.zeros_like(value) for name, value in tensors.items()}, said)
+    code, _, err = call(f"export tiny --from {files.WEIGHTS / 'bad.safetensors'}")
     assert code == 2 and "in 16 bits, its record says" in err and not pretrained.weights_file("tiny").exists()
     path.unlink()
     assert f"train it with: python -m tinylm train --run {trained.spec.key}" in call("export tiny")[2]
     monkeypatch.setattr(pretrained, "MODELS", {"tiny": "0123456789abcdef"})
-    assert "whose record is not in" in call(f"export tiny --from {paths.WEIGHTS / 'bad.safetensors'}")[2]
+    assert "whose record is not in" in call(f"export tiny --from {files.WEIGHTS / 'bad.safetensors'}")[2]

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tinylm import ledger, paths, results, study, sweep
+from tinylm import files, ledger, results, study, sweep
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
@@ -11,8 +11,8 @@ from tinylm.study import Planned
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     """Empty ledgers in place of the project's."""
-    monkeypatch.setattr(paths, "LEDGER", tmp_path / "published")
-    monkeypatch.setattr(paths, "LOCAL_LEDGER", tmp_path / "local")
+    monkeypatch.setattr(files, "LEDGER", tmp_path / "published")
+    monkeypatch.setattr(files, "LOCAL_LEDGER", tmp_path / "local")
     return tmp_path
 
 
@@ -35,7 +35,7 @@ def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
         calls.append(runs)
         for run in runs:
             record = sweep.run_one(run.spec, sweep.Settings(weights=folders, checkpoints=folders), lambda *args: None, lambda: False)
-            ledger.write(record, paths.LOCAL_LEDGER / run.section)
+            ledger.write(record, files.LOCAL_LEDGER / run.section)
         return []
 
     monkeypatch.setattr(sweep, "train_all", train_all)
@@ -47,7 +47,7 @@ def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
 def test_what_is_missing_is_named_with_its_command(folders, capsys):
     runs = [run for run in study.section_plan("control", "full") if run.name in ("Uniform", "Unigram")]
     record = sweep.run_one(runs[0].spec, sweep.Settings(), lambda *args: None, lambda: False)
-    ledger.write(record, paths.LEDGER / "control")
+    ledger.write(record, files.LEDGER / "control")
     found = results.run(runs)
     assert [result.name for result in found] == ["Uniform"]
     assert "Unigram (1 seed)" in capsys.readouterr().out
@@ -72,7 +72,7 @@ def test_what_is_missing_of_several_sections_has_one_command(folders):
 
 def test_corpus_statistics_are_kept_and_renewed_when_the_text_changes(folders):
     (fresh,) = results.corpus_statistics(["grammar-char"])
-    path = paths.LOCAL_LEDGER / "corpora" / "grammar-char.json"
+    path = files.LOCAL_LEDGER / "corpora" / "grammar-char.json"
     assert json.loads(path.read_text()) == fresh
     path.write_text(json.dumps(fresh | {"vocab_size": 0}))
     assert results.corpus_statistics(["grammar-char"])[0]["vocab_size"] == 0
@@ -81,9 +81,9 @@ def test_corpus_statistics_are_kept_and_renewed_when_the_text_changes(folders):
 
 
 def test_broken_statistics_are_named_and_made_anew(folders):
-    path = paths.LOCAL_LEDGER / "corpora" / "grammar-char.json"
+    path = files.LOCAL_LEDGER / "corpora" / "grammar-char.json"
     path.parent.mkdir(parents=True)
     for broken in ("{", "[]"):
         path.write_text(broken)
         with pytest.warns(ledger.LedgerWarning, match="skipped a broken ledger file: .*grammar-char.json"):
-            assert results.recorded_statistics("grammar-char", [paths.LOCAL_LEDGER]) is None
+            assert results.recorded_statistics("grammar-char", [files.LOCAL_LEDGER]) is None

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from tinylm import data, paths, recipes, texts
+from tinylm import data, files, recipes, texts
 from tinylm.data import SPLITS, DataError
 from tinylm.recipes import RecipeError
 
@@ -106,10 +106,10 @@ def test_too_many_characters_are_refused(write, monkeypatch):
 
 def test_a_text_that_is_gone_or_changed_is_named_with_the_mend(write):
     name = texts.add(write(TEXT), "word")
-    (paths.TEXTS / name / "test.txt").write_text("the mat\n")
+    (files.TEXTS / name / "test.txt").write_text("the mat\n")
     with pytest.raises(DataError, match=r"test\.txt is truncated: .* train with --corpus FILE --level word, where"):
         data.load(name)
-    (paths.TEXTS / name / "about.json").unlink()
+    (files.TEXTS / name / "about.json").unlink()
     assert not texts.names()
     with pytest.raises(DataError, match=f"the text of {name} is not in .*--level word"):
         data.info(name)
@@ -119,14 +119,14 @@ def test_a_text_that_is_gone_or_changed_is_named_with_the_mend(write):
 
 def test_two_writers_leave_one_text(write, monkeypatch):
     name = texts.add(write(TEXT), "character")
-    about = paths.TEXTS / name / "about.json"
+    about = files.TEXTS / name / "about.json"
     first = about.read_bytes()
-    texts._write(paths.TEXTS / name, texts.cut(TEXT), {"title": "late"})
-    assert about.read_bytes() == first and [path.name for path in paths.TEXTS.iterdir()] == [name]
+    texts._write(files.TEXTS / name, texts.cut(TEXT), {"title": "late"})
+    assert about.read_bytes() == first and [path.name for path in files.TEXTS.iterdir()] == [name]
 
 
 def test_a_place_that_cannot_be_written(write):
-    paths.OUT.write_text("a file where the folder should be")
+    files.OUT.write_text("a file where the folder should be")
     with pytest.raises(DataError, match="cannot write .*out/texts"):
         texts.add(write(TEXT), "character")
 
@@ -134,8 +134,8 @@ def test_a_place_that_cannot_be_written(write):
 def test_what_is_known_of_a_text_opens_none_of_its_files(write):
     name = texts.add(write(TEXT), "character")
     for split in SPLITS:
-        (paths.TEXTS / name / f"{split}.txt").unlink()
-    assert data.info(name).n_tokens == json.loads((paths.TEXTS / name / "about.json").read_text())["n_tokens"]
+        (files.TEXTS / name / f"{split}.txt").unlink()
+    assert data.info(name).n_tokens == json.loads((files.TEXTS / name / "about.json").read_text())["n_tokens"]
     assert data.source(name) == name and not data.available(name)
 
 

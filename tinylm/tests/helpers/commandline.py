@@ -1,6 +1,6 @@
 """Call the command line in this process, away from the repository's own folders."""
 
-from tinylm import paths
+from tinylm import files
 from tinylm.__main__ import main
 
 FOLDERS = {
@@ -17,7 +17,7 @@ FOLDERS = {
 def move_home(monkeypatch, folder):
     """Take `folder` for the repository's root."""
     for name, place in ({"ROOT": "."} | FOLDERS).items():
-        monkeypatch.setattr(paths, name, folder / place)
+        monkeypatch.setattr(files, name, folder / place)
     return folder
 
 

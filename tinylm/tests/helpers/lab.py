@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from tinylm import paths
+from tinylm import files
 
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
@@ -22,10 +22,10 @@ CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chro
 def copied(folder, notebook):
     """What a notebook needs of the repository: code, records, the manifest of the corpora; no texts, and no weights but the package's."""
     for name in ("tinylm", "docs/ledger"):
-        shutil.copytree(paths.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
+        shutil.copytree(files.ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "tests"))
     for name in ("datasets/manifest.json", f"notebooks/{notebook}"):
         (folder / name).parent.mkdir(exist_ok=True)
-        shutil.copy(paths.ROOT / name, folder / name)
+        shutil.copy(files.ROOT / name, folder / name)
     return folder
 
 
