@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 
-from tinylm import corpus_stats, ngram, ngram_cache, versions
+from tinylm import ngram, ngram_cache, versions
 from tinylm.config import RunSpec
-from tinylm.data import Corpus
+from tinylm.data import Corpus, statistics
 from tinylm.ledger import RunRecord, Score
 from tinylm.scoring import scored_range, summarise
 
@@ -69,4 +69,4 @@ def _nlls(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> np.ndarra
 
 def _score(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> Score:
     nlls = _nlls(spec, split, corpus, model)
-    return summarise(spec, split, nlls, spec.model.context_length, 1, corpus_stats.token_classes(corpus, split))
+    return summarise(spec, split, nlls, spec.model.context_length, 1, statistics.token_classes(corpus, split))

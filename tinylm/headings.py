@@ -14,7 +14,7 @@ import pandas as pd
 from tinylm import counts, data, ledger, scoring
 from tinylm.config import NgramConfig, RunSpec
 from tinylm.data import Corpus
-from tinylm.speakers import HEADING
+from tinylm.data.plays import HEADING
 from tinylm.study import Planned
 
 FOLDER = "headings"

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import at_test_time, data, files, grammar, headings, ledger, notebooks, readme, report, results, samples, study, sweep, verify
+from tinylm import at_test_time, data, files, headings, ledger, notebooks, readme, report, results, samples, study, sweep, verify
 from tinylm.config import NgramConfig, TinylmError
+from tinylm.data import grammar
 from tinylm.flops import run_cost
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned

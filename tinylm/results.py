@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinylm import corpus_stats, data, files, ledger, study
+from tinylm import data, files, ledger, study
 from tinylm.config import TinylmError
+from tinylm.data import statistics
 from tinylm.ledger import RunRecord
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
@@ -106,6 +107,6 @@ def recorded_statistics(name: str, folders: Sequence[Path]) -> dict[str, Any] | 
 def record_statistics(name: str, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
     """Compute a corpus's statistics and write them to folder/corpora/NAME.json."""
     corpus = data.load(name, data_dir)
-    found = {"sha256": corpus.info.sha256} | corpus_stats.corpus_statistics(corpus)
+    found = {"sha256": corpus.info.sha256} | statistics.corpus_statistics(corpus)
     ledger.write_text(folder / "corpora" / f"{name}.json", json.dumps(found, indent=1) + "\n")
     return found

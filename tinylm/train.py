@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint, corpus_stats, cpu, versions, weights
+from tinylm import checkpoint, cpu, versions, weights
 from tinylm.averaging import AVERAGES
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
-from tinylm.data import Corpus
+from tinylm.data import Corpus, statistics
 from tinylm.evaluate import token_nlls
 from tinylm.flops import RunCost, cost_after, run_cost
 from tinylm.ledger import RunRecord, Score
@@ -252,7 +252,7 @@ class _Run:
 
     def _score(self, split: str) -> Score:
         nlls = token_nlls(self.model, self.tokens[split], self.spec)
-        classes = corpus_stats.token_classes(self.corpus, split)
+        classes = statistics.token_classes(self.corpus, split)
         return summarise(self.spec, split, nlls, least_context(self.spec), self.spec.train.eval_stride, classes)
 
 

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinylm import checkpoint, data, grammar, study
+from tinylm import checkpoint, data, study
 from tinylm.config import NgramConfig, RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
-from tinylm.data import Corpus
+from tinylm.data import Corpus, grammar
+from tinylm.data.vocabulary import Vocabulary
 from tinylm.ledger import RunRecord
 from tinylm.models import LanguageModel, build
 from tinylm.study import Planned
-from tinylm.vocabulary import Vocabulary
 
 KEY = re.compile(r"[0-9a-f]{4,16}")
 

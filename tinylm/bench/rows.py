@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinylm import cpu, data, files, grammar, ledger, sweep
+from tinylm import cpu, data, files, ledger, sweep
 from tinylm.bench import textbook
 from tinylm.bench.timing import compare, one_product, unprepared
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
-from tinylm.data import Corpus
+from tinylm.data import Corpus, grammar
 from tinylm.evaluate import token_nlls
 from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models import build

@@ -4,9 +4,10 @@ import argparse
 import json
 from typing import Any
 
-from tinylm import data, download, grammar, texts
+from tinylm import data
 from tinylm.cli.common import UsageError, command, relative, table
-from tinylm.download import DataError
+from tinylm.data import download, grammar, own_texts
+from tinylm.data.download import DataError
 
 EXAMPLES = """
   python -m tinylm download --list        every corpus, and whether it is here; --json for scripts
@@ -56,7 +57,7 @@ def _absent() -> list[str]:
 
 def _facts(name: str) -> dict[str, Any]:
     """A corpus as JSON values; `state` says whether it is here, or the file that an own text came from."""
-    info, own = data.info(name), texts.about(name)
+    info, own = data.info(name), own_texts.about(name)
     state = f"from {own['title']}" if own else "generated" if name in grammar.SOURCES else "here" if data.available(name) else "not here"
     return {"corpus": name, "level": info.level, "vocab_size": info.vocab_size, "n_tokens": info.n_tokens, "state": state}
 

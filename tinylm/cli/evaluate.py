@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinylm import data, scoring, texts
+from tinylm import data, scoring
 from tinylm.cli import models
 from tinylm.cli.common import UsageError, command, read_ledger, whole
 from tinylm.config import RunSpec
-from tinylm.download import DataError
-from tinylm.grammar import SPLITS
+from tinylm.data import own_texts
+from tinylm.data.download import DataError
+from tinylm.data.grammar import SPLITS
 from tinylm.recipes import EVAL_START
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _split_ids(trained: "Trained", split: str, data_dir: Path | None) -> np.ndar
 
 def _text_ids(trained: "Trained", file: Path) -> np.ndarray:
     """The ids of a text file; DataError for one that cannot be read, UsageError for characters that the vocabulary lacks."""
-    text = texts.read(file)
+    text = own_texts.read(file)
     vocabulary = trained.vocabulary
     strangers = vocabulary.strangers(text)
     if strangers and data.UNK not in vocabulary.index:

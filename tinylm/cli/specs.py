@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from tinylm import data, recipes, texts
+from tinylm import data, recipes
 from tinylm.cli.common import UsageError, short
 from tinylm.config import FieldError, MLPConfig, TrainConfig, TransformerConfig, serialise
 from tinylm.config.serialise import spec_from_dict
+from tinylm.data import own_texts
 from tinylm.study import Planned
 
 SECTION = "local"  # the folder of the ledger that holds single runs
@@ -98,9 +99,9 @@ BOUNDS = {
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that describe single runs."""
     group = parser.add_argument_group("single runs", "several values of a flag make several runs; in brackets what is used unless told")
-    published = [name for name in data.names() if not texts.NAME.fullmatch(name)]
+    published = [name for name in data.names() if not own_texts.NAME.fullmatch(name)]
     group.add_argument("--corpus", metavar="NAME|FILE", help=f"a UTF-8 text file of your own, or one of {', '.join(published)}")
-    group.add_argument("--level", choices=texts.PREFIXES, help="what a text file is cut into (character)")
+    group.add_argument("--level", choices=own_texts.PREFIXES, help="what a text file is cut into (character)")
     models = group.add_mutually_exclusive_group()
     models.add_argument(
         "--model",
@@ -152,13 +153,13 @@ def spelt_out(args: argparse.Namespace) -> argparse.Namespace:
 def _corpus(wanted: str, level: str | None) -> str:
     """The name of the corpus that is meant; a text file becomes one."""
     path = Path(wanted).expanduser()
-    if wanted in data.names() or texts.NAME.fullmatch(wanted):
+    if wanted in data.names() or own_texts.NAME.fullmatch(wanted):
         if level:
             raise UsageError(f"--level is for a text file; {wanted} is a corpus of {data.info(wanted).level}s")
         return wanted
     if not path.exists():
         raise UsageError(f"{wanted!r} is neither a text file nor a corpus; name a file, or one of {', '.join(data.names())}")
-    return texts.add(path, level or "character")
+    return own_texts.add(path, level or "character")
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm import bundle, data, files, pretrained, scoring, study, texts
+from tinylm import bundle, data, files, pretrained, scoring, study
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
@@ -31,6 +31,7 @@ from tinylm.cli.common import (
     whole,
 )
 from tinylm.config import NgramConfig, RunSpec
+from tinylm.data import own_texts
 from tinylm.ledger import Ledger, RunRecord
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
@@ -197,7 +198,7 @@ def _single_runs(args: argparse.Namespace) -> list[Planned]:
         )
     planned = specs.planned(args)
     about = data.info(planned[0].spec.corpus)
-    if texts.NAME.fullmatch(about.name):
+    if own_texts.NAME.fullmatch(about.name):
         sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
         print(f"corpus {about.name}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
     return planned

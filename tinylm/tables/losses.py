@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, grammar, paper, stated
+from tinylm import data, fits, paper, stated
 from tinylm.config import NgramConfig
+from tinylm.data import grammar
 from tinylm.formats import NONE, amount, perplexity, signed, spread
 from tinylm.results import Result
 

@@ -6,8 +6,9 @@ import math
 import pytest
 from synthetic import record
 
-from tinylm import data, gains, grammar, plots, readings, recipes, tables
+from tinylm import data, gains, plots, readings, recipes, tables
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.data import grammar
 from tinylm.flops import n_params, run_cost
 from tinylm.ladder import RUNGS, Rung, climb, stands_on
 from tinylm.recipes import RecipeError, recipe

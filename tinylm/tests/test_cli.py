@@ -273,7 +273,7 @@ def test_download(call, monkeypatch, home):
     assert set(found["n_tokens"]) == set(data.SPLITS)
     assert call("download --json")[2] == "error: --json goes with --list\n"
     fetched = []
-    monkeypatch.setattr("tinylm.download.download", lambda name: fetched.append(name) or home / "datasets" / name)
+    monkeypatch.setattr("tinylm.data.download.download", lambda name: fetched.append(name) or home / "datasets" / name)
     assert call("download grammar-word ptb-eos") == (
         0,
         "grammar-word: generated on this machine, nothing to fetch\nptb-eos: datasets/ptb-eos\n",
@@ -287,7 +287,7 @@ def test_download(call, monkeypatch, home):
     def fail(name):
         raise data.DataError("no network")
 
-    monkeypatch.setattr("tinylm.download.download", fail)
+    monkeypatch.setattr("tinylm.data.download.download", fail)
     assert call("download ptb")[:2] == (1, "ptb: failed: no network\n")
 
 

@@ -10,9 +10,10 @@ import sys
 import commandline
 import pytest
 
-from tinylm import files, sweep, texts
+from tinylm import files, sweep
 from tinylm.cli import specs
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.data import own_texts
 from tinylm.train import Interrupted
 
 TEXT = "".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(400))
@@ -81,7 +82,7 @@ def test_a_changed_file_is_another_corpus(run, call):
 def test_a_stopped_run_goes_on_to_the_same_bits(home):
     (home / "my.txt").write_text(TEXT, encoding="utf-8")
     model = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=8, d_ff=8)
-    spec = RunSpec(corpus=texts.add(home / "my.txt", "word"), model=model, train=TrainConfig(steps=70, eval_tokens=50))
+    spec = RunSpec(corpus=own_texts.add(home / "my.txt", "word"), model=model, train=TrainConfig(steps=70, eval_tokens=50))
     settings = [sweep.Settings(checkpoints=home / name, weights=home / name / "weights") for name in ("stopped", "straight")]
     with pytest.raises(Interrupted, match=r"stopped at step \d+ of 70"):
         sweep.run_one(spec, settings[0], lambda progress: None, lambda: True)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from specs import SIZES, VOCAB_SIZE, spec
 
-from tinylm import corpus_stats, data, ledger, ngram
+from tinylm import data, ledger, ngram
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TrainConfig
 from tinylm.counts import count_record
+from tinylm.data import statistics
 from tinylm.flops import run_cost
 
 
@@ -64,7 +65,7 @@ def test_a_record_says_what_each_class_of_words_costs(tmp_path):
     corpus = data.load("grammar-word")
     planned = RunSpec(corpus="grammar-word", model=NgramConfig(order=2), train=TrainConfig(epochs=1, eval_start=8, eval_tokens=3000))
     record = count_record(planned, corpus)
-    labels, names = corpus_stats.token_classes(corpus, "test")
+    labels, names = statistics.token_classes(corpus, "test")
     counts = {name: count for name, (count, _) in record.test.parts.items()}
     assert counts == {name: n for i, name in enumerate(names) if (n := int(np.sum(labels[8:3008] == i)))}
     assert sum(count * nll for count, nll in record.test.parts.values()) / 3000 == pytest.approx(record.test.nll, rel=1e-9)

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from synthetic import record, results
 
-from tinylm import claims, corpus_stats, data, plots
+from tinylm import claims, data, plots
 from tinylm.claims import Claim
 from tinylm.config import LinearConfig, NgramConfig
+from tinylm.data import statistics
 from tinylm.results import Result
 
 COUNTS = Result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
@@ -49,7 +50,7 @@ def test_sweep_panels_take_the_varied_field_from_the_spec():
 
 
 def test_zipf_draws_each_corpus():
-    _, rows = plots.zipf([corpus_stats.corpus_statistics(data.load("grammar-char"))])
+    _, rows = plots.zipf([statistics.corpus_statistics(data.load("grammar-char"))])
     assert {row["corpus"] for row in rows} == {"grammar-char"}
 
 

@@ -11,9 +11,10 @@ import pytest
 import torch
 from specs import spec
 
-from tinylm import checkpoint, data, download, explore, files, ledger, pretrained, weights
+from tinylm import checkpoint, data, explore, files, ledger, pretrained, weights
 from tinylm.config import TransformerConfig
-from tinylm.download import DataError
+from tinylm.data import download
+from tinylm.data.download import DataError
 from tinylm.ledger import Ledger
 from tinylm.pretrained import export
 from tinylm.train import Hooks, train
@@ -163,7 +164,7 @@ def test_export_writes_weights_that_open_and_a_card(call, trained):
     stored, _ = checkpoint.load(pretrained.weights_file("tiny"))
     assert sum(tensor.numel() for tensor in stored.values()) == trained.n_params
     text = pretrained.card_file("tiny").read_text(encoding="utf-8")
-    for said in (key, f"{trained.n_params:,} parameters", f"{trained.test.nll:.4f}", "tinylm/grammar.py", "model.tied = True"):
+    for said in (key, f"{trained.n_params:,} parameters", f"{trained.test.nll:.4f}", "tinylm/data/grammar.py", "model.tied = True"):
         assert said in text
     pretrained.card_file("tiny").unlink()
     assert call("export tiny --card")[0] == 0 and pretrained.card_file("tiny").read_text(encoding="utf-8") == text

@@ -3,8 +3,9 @@ import dataclasses
 import pytest
 from synthetic import record, results
 
-from tinylm import corpus_stats, data, formats, paper, readings, study, tables
+from tinylm import data, formats, paper, readings, study, tables
 from tinylm.config import NgramConfig
+from tinylm.data import statistics
 from tinylm.results import Result
 
 
@@ -41,10 +42,10 @@ def test_neighbours_pairs_seeds_within_a_family_only():
 
 
 def test_tables_of_a_generated_corpus_need_no_file():
-    statistics = [corpus_stats.corpus_statistics(data.load("grammar-char"))]
-    assert tables.corpora(statistics).loc[0, "vocabulary"] == data.vocab_size("grammar-char")
-    assert tables.entropies(statistics).loc[0, "floor"] != "–"
-    assert tables.headings(statistics).loc[0, "test, seen"] == "–"
+    found = [statistics.corpus_statistics(data.load("grammar-char"))]
+    assert tables.corpora(found).loc[0, "vocabulary"] == data.vocab_size("grammar-char")
+    assert tables.entropies(found).loc[0, "floor"] != "–"
+    assert tables.headings(found).loc[0, "test, seen"] == "–"
 
 
 def test_excess_is_the_distance_to_the_floor():

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from tinylm import grammar
-from tinylm.grammar import SOURCES, Play
+from tinylm.data import grammar
+from tinylm.data.grammar import SOURCES, Play
 
 NAMES = list(SOURCES)
 

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from tinylm import data, files, recipes, texts
-from tinylm.data import SPLITS, DataError
+from tinylm import data, files, recipes
+from tinylm.data import SPLITS, DataError, own_texts
 from tinylm.recipes import RecipeError
 
 pytestmark = pytest.mark.usefixtures("home")
@@ -29,32 +29,32 @@ def write(home):
 
 @pytest.mark.parametrize("text", [TEXT, "x" * 1000, "word " * 7, "a", "\n" * 45, "雨" * 2000 + "\n"])
 def test_the_splits_are_the_text_cut_in_order(text):
-    parts = texts.cut(text)
+    parts = own_texts.cut(text)
     assert "".join(parts[split] for split in SPLITS) == text
-    assert all(abs(len(parts[split]) - len(text) // 20) <= texts.LONGEST_WORD for split in SPLITS[1:])
+    assert all(abs(len(parts[split]) - len(text) // 20) <= own_texts.LONGEST_WORD for split in SPLITS[1:])
 
 
 def test_a_cut_moves_to_the_end_of_its_word():
-    parts = texts.cut(TEXT)
+    parts = own_texts.cut(TEXT)
     assert all(parts[split][-1].isspace() and not parts[split][0].isspace() for split in SPLITS)
     assert [len(parts[split]) for split in SPLITS] == [1039, 57, 54]  # of 1,150, a twentieth is 57
 
 
 def test_a_long_text_is_mostly_train(monkeypatch):
-    monkeypatch.setattr(texts, "HELD_OUT_MOST", 10)
-    assert [len(texts.cut("x" * 1000)[split]) for split in SPLITS] == [980, 10, 10]
+    monkeypatch.setattr(own_texts, "HELD_OUT_MOST", 10)
+    assert [len(own_texts.cut("x" * 1000)[split]) for split in SPLITS] == [980, 10, 10]
 
 
 def test_a_corpus_is_named_after_what_the_file_holds(write):
-    name = texts.add(write(TEXT), "character")
-    assert texts.add(write(TEXT, "elsewhere/other.md"), "character") == name
-    assert texts.add(write(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()), "character") == name
-    assert texts.add(write(TEXT + "x"), "character") != name
-    assert texts.NAME.fullmatch(name) and name in data.names() and texts.about(name)["title"] == "my.txt"
+    name = own_texts.add(write(TEXT), "character")
+    assert own_texts.add(write(TEXT, "elsewhere/other.md"), "character") == name
+    assert own_texts.add(write(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()), "character") == name
+    assert own_texts.add(write(TEXT + "x"), "character") != name
+    assert own_texts.NAME.fullmatch(name) and name in data.names() and own_texts.about(name)["title"] == "my.txt"
 
 
 def test_characters_come_back_as_they_were(write):
-    corpus = data.load(texts.add(write(TEXT), "character"))
+    corpus = data.load(own_texts.add(write(TEXT), "character"))
     assert "".join(corpus.decode(corpus.split(split)) for split in SPLITS) == TEXT
     assert corpus.vocab == tuple(sorted(set(TEXT))) and isinstance(corpus.train, np.memmap)
     assert (corpus.info.level, corpus.info.vocab_size) == ("character", len(set(TEXT)))
@@ -62,9 +62,9 @@ def test_characters_come_back_as_they_were(write):
 
 def test_a_word_that_train_has_once_is_unknown(write):
     text = LINE * 20 + "hapax\n" + LINE * 29 + "stranger\n"
-    name = texts.add(write(text), "word")
+    name = own_texts.add(write(text), "word")
     corpus = data.load(name)
-    assert name != texts.add(write(text), "character")
+    assert name != own_texts.add(write(text), "character")
     assert corpus.vocab == ("<eos>", "<unk>", "cat", "mat", "on", "sat", "the")
     assert "mat \n <unk> \n the" in corpus.decode(corpus.train) and corpus.decode(corpus.test).endswith("<unk> \n")
     assert {split: len(corpus.split(split)) for split in SPLITS} == corpus.info.n_tokens
@@ -72,12 +72,12 @@ def test_a_word_that_train_has_once_is_unknown(write):
 
 
 def test_words_without_a_rare_one_can_still_be_unknown(write):
-    assert "<unk>" in data.load(texts.add(write(TEXT), "word")).vocab
+    assert "<unk>" in data.load(own_texts.add(write(TEXT), "word")).vocab
 
 
 def test_the_commonest_words_make_the_vocabulary(write, monkeypatch):
-    monkeypatch.setattr(texts, "MOST_TOKENS", 4)
-    assert data.load(texts.add(write(TEXT), "word")).vocab == ("<eos>", "<unk>", "cat", "the")
+    monkeypatch.setattr(own_texts, "MOST_TOKENS", 4)
+    assert data.load(own_texts.add(write(TEXT), "word")).vocab == ("<eos>", "<unk>", "cat", "the")
 
 
 BAD = {
@@ -94,23 +94,23 @@ BAD = {
 @pytest.mark.parametrize("content, level, says", BAD.values(), ids=BAD)
 def test_what_is_no_text_to_train_on_is_refused(write, content, level, says):
     with pytest.raises(DataError) as refused:
-        texts.add(write(content), level)
-    assert says in str(refused.value) and "my.txt" in str(refused.value) and not texts.names()
+        own_texts.add(write(content), level)
+    assert says in str(refused.value) and "my.txt" in str(refused.value) and not own_texts.names()
 
 
 def test_too_many_characters_are_refused(write, monkeypatch):
-    monkeypatch.setattr(texts, "MOST_TOKENS", 5)
+    monkeypatch.setattr(own_texts, "MOST_TOKENS", 5)
     with pytest.raises(DataError, match=r"my.txt has 11 distinct characters, more than 5"):
-        texts.add(write(TEXT), "character")
+        own_texts.add(write(TEXT), "character")
 
 
 def test_a_text_that_is_gone_or_changed_is_named_with_the_mend(write):
-    name = texts.add(write(TEXT), "word")
+    name = own_texts.add(write(TEXT), "word")
     (files.TEXTS / name / "test.txt").write_text("the mat\n")
     with pytest.raises(DataError, match=r"test\.txt is truncated: .* train with --corpus FILE --level word, where"):
         data.load(name)
     (files.TEXTS / name / "about.json").unlink()
-    assert not texts.names()
+    assert not own_texts.names()
     with pytest.raises(DataError, match=f"the text of {name} is not in .*--level word"):
         data.info(name)
     with pytest.raises(DataError, match="--level character"):
@@ -118,21 +118,21 @@ def test_a_text_that_is_gone_or_changed_is_named_with_the_mend(write):
 
 
 def test_two_writers_leave_one_text(write, monkeypatch):
-    name = texts.add(write(TEXT), "character")
+    name = own_texts.add(write(TEXT), "character")
     about = files.TEXTS / name / "about.json"
     first = about.read_bytes()
-    texts._write(files.TEXTS / name, texts.cut(TEXT), {"title": "late"})
+    own_texts._write(files.TEXTS / name, own_texts.cut(TEXT), {"title": "late"})
     assert about.read_bytes() == first and [path.name for path in files.TEXTS.iterdir()] == [name]
 
 
 def test_a_place_that_cannot_be_written(write):
     files.OUT.write_text("a file where the folder should be")
     with pytest.raises(DataError, match="cannot write .*out/texts"):
-        texts.add(write(TEXT), "character")
+        own_texts.add(write(TEXT), "character")
 
 
 def test_what_is_known_of_a_text_opens_none_of_its_files(write):
-    name = texts.add(write(TEXT), "character")
+    name = own_texts.add(write(TEXT), "character")
     for split in SPLITS:
         (files.TEXTS / name / f"{split}.txt").unlink()
     assert data.info(name).n_tokens == json.loads((files.TEXTS / name / "about.json").read_text())["n_tokens"]
@@ -140,7 +140,7 @@ def test_what_is_known_of_a_text_opens_none_of_its_files(write):
 
 
 def test_a_recipe_needs_more_than_its_context(write):
-    short, long = (texts.add(write(LINE * n), "character") for n in (50, 500))
+    short, long = (own_texts.add(write(LINE * n), "character") for n in (50, 500))
     with pytest.raises(RecipeError, match="least split has 54 tokens, 256 are context only; take a longer text"):
         recipes.recipe("transformer", short, 1e10)
     assert recipes.recipe("transformer", long, 1e10).corpus == long

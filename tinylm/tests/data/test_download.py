@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tinylm import download
-from tinylm.download import DataError
+from tinylm.data import download
+from tinylm.data.download import DataError
 
 TEXT = "".join(f"line {i} of a small text\n" for i in range(4000))
 BODY = TEXT.encode()

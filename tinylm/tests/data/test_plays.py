@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from tinylm import speakers
-from tinylm.speakers import SpeakerError, held_out_plays, recast, renamed, respelled, speaker_names
+from tinylm.data import plays
+from tinylm.data.plays import SpeakerError, held_out_plays, recast, renamed, respelled, speaker_names
 
 WORDS = "so it is and so it was"
 
@@ -24,7 +24,7 @@ THREE = {
 @pytest.fixture(autouse=True)
 def few_copies(monkeypatch):
     """Four names have syllables for a few copies only."""
-    monkeypatch.setattr(speakers, "COPIES", 4)
+    monkeypatch.setattr(plays, "COPIES", 4)
 
 
 def test_a_play_with_speakers_of_its_own_is_held_out_and_cut_between_speeches():
@@ -33,7 +33,7 @@ def test_a_play_with_speakers_of_its_own_is_held_out_and_cut_between_speeches():
     assert speaker_names(cut["valid"]) == speaker_names(cut["test"]) == ["BORAN", "ORINDA"]
     assert sorted("".join(cut.values()).split()) == sorted(THREE["train"].split())  # nothing is lost
     for text in cut.values():
-        assert speakers.HEADING.match(text) and text.endswith(".\n")
+        assert plays.HEADING.match(text) and text.endswith(".\n")
         assert not re.search(r"\n\n\n|[^\n]\n[A-Z][A-Za-z ]+:\n", text)  # every heading follows an empty line
 
 
@@ -56,7 +56,7 @@ def test_each_copy_renames_every_speaker_consistently_and_nothing_else():
     lines = out["train"].split("\n")
     n_lines = len(train.split("\n"))
     copies = ["\n".join(lines[i : i + n_lines - 1]) + "\n" for i in range(0, len(lines) - 1, n_lines)]
-    assert len(copies) == speakers.COPIES and copies[0] == train
+    assert len(copies) == plays.COPIES and copies[0] == train
     seen = set()
     for copy in copies[1:]:
         pairs = set(zip(re.findall(r"\w+", train), re.findall(r"\w+", copy), strict=True))
@@ -71,11 +71,11 @@ def test_each_copy_renames_every_speaker_consistently_and_nothing_else():
 
 @pytest.mark.parametrize("recast", [recast, respelled])
 def test_a_recast_name_holds_for_a_stretch_and_no_longer(monkeypatch, recast):
-    monkeypatch.setattr(speakers, "STRETCH", 4)
-    monkeypatch.setattr(speakers, "COPIES", 2)
-    parts = speakers._stretches(THREE["train"])
+    monkeypatch.setattr(plays, "STRETCH", 4)
+    monkeypatch.setattr(plays, "COPIES", 2)
+    parts = plays._stretches(THREE["train"])
     assert "".join(parts) == THREE["train"] and len(parts) > 2
-    assert all(len(re.findall(speakers.HEADING, "\n\n" + part)) <= 4 for part in parts)
+    assert all(len(re.findall(plays.HEADING, "\n\n" + part)) <= 4 for part in parts)
     copy = recast(THREE)["train"][len(THREE["train"]) + 1 :]
     met = []
     for part in parts:
@@ -95,8 +95,8 @@ def test_a_respelled_name_is_made_of_letters_that_no_name_has():
 
 def test_titles_and_roles_keep_their_words():
     out = renamed(THREE)["train"]
-    assert out.count("First Lord:") == speakers.COPIES * THREE["train"].count("First Lord:")
-    assert out.count("DUKE:") == speakers.COPIES * THREE["train"].count("DUKE:")
+    assert out.count("First Lord:") == plays.COPIES * THREE["train"].count("First Lord:")
+    assert out.count("DUKE:") == plays.COPIES * THREE["train"].count("DUKE:")
 
 
 @pytest.mark.parametrize(("text", "says"), [(play("Citizen"), "plays only"), (play("BO"), "two syllables")])

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from tinylm import download, files, grammar, speakers, texts
-from tinylm.download import DataError
-from tinylm.grammar import SPLITS
-from tinylm.vocabulary import UNK, Vocabulary, collected, tokenise
+from tinylm import files
+from tinylm.data import download, grammar, own_texts, plays
+from tinylm.data.download import DataError
+from tinylm.data.grammar import SPLITS
+from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class Corpus:
 
 def names() -> list[str]:
     """Every corpus that `load` knows: published, generated, derived, and made of texts of one's own."""
-    return [*download.manifest()["corpora"], *grammar.SOURCES, *_derived(), *texts.names()]
+    return [*download.manifest()["corpora"], *grammar.SOURCES, *_derived(), *own_texts.names()]
 
 
 def source(name: str) -> str:
@@ -93,7 +94,7 @@ def info(name: str) -> CorpusInfo:
 def _about(name: str) -> dict[str, Any] | None:
     """What is known of a corpus with files of its own: level, sizes, and file, bytes and sha256 of its `splits`; None for another name."""
     entry = download.manifest()["corpora"].get(name)
-    return texts.about(name) if entry is None else entry | {"splits": download.manifest()["folders"][entry["folder"]]["splits"]}
+    return own_texts.about(name) if entry is None else entry | {"splits": download.manifest()["folders"][entry["folder"]]["splits"]}
 
 
 def _digest(*parts: str) -> str:
@@ -180,7 +181,7 @@ def _fetch(name: str, data_dir: str | Path | None) -> Path:
 def _mend(path: Path, name: str) -> str:
     """What to do about a split file that is not what it should be."""
     if name not in download.manifest()["corpora"]:
-        return texts.mend(name)
+        return own_texts.mend(name)
     first = "delete it" if path.is_relative_to(download.DATASETS) else f"put the published file there, or move {path.parent} away"
     return f"{first} and run `python -m tinylm download {name}`"
 
@@ -230,12 +231,12 @@ def _derive(name: str, contents: dict[str, str]) -> dict[str, str]:
     """The texts of a corpus from its source's, which are its own unless it is derived; DataError unless they are what the manifest says."""
     entry = _derived().get(name, {"steps": [], "sha256": {}})
     for step in entry["steps"]:
-        contents = speakers.STEPS[step](contents)
+        contents = plays.STEPS[step](contents)
     for split, expected in entry["sha256"].items():
         found = hashlib.sha256(contents[split].encode()).hexdigest()
         if found != expected:
             raise DataError(
-                f"{split} of {name} came out with sha256 {found}, not {expected}: tinylm/speakers.py or datasets/manifest.json was "
+                f"{split} of {name} came out with sha256 {found}, not {expected}: tinylm/data/plays.py or datasets/manifest.json was "
                 f"changed; undo that, or give the corpus a new name"
             )
     return contents

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from tinylm import data, grammar
-from tinylm.data import UNK, Corpus
-from tinylm.grammar import SPLITS
-from tinylm.speakers import HEADING
+from tinylm import data
+from tinylm.data import UNK, Corpus, grammar
+from tinylm.data.grammar import SPLITS
+from tinylm.data.plays import HEADING
 
 HELD_OUT = ("valid", "test")
 ZIPF_POINTS = 50

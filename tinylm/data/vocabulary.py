@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from tinylm.download import DataError
-from tinylm.grammar import EOS
+from tinylm.data.download import DataError
+from tinylm.data.grammar import EOS
 
 UNK = "<unk>"
 

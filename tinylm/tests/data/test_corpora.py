@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from tinylm import data, download, files, speakers
-from tinylm.data import SPLITS, DataError
+from tinylm import data, files
+from tinylm.data import SPLITS, DataError, corpora, download, plays
 
 TEXTS = {"train": "b a <unk> a\n\na b\n", "valid": "a c\n", "test": "b\n"}
 DERIVED = {
@@ -75,7 +75,7 @@ def test_sizes_are_the_papers(name):
 
 @pytest.mark.parametrize("name", DERIVED)
 def test_derived_corpora_are_known_without_a_text(name, monkeypatch):
-    monkeypatch.setattr(data, "_find", None)  # any look for a file would fail
+    monkeypatch.setattr(corpora, "_find", None)  # any look for a file would fail
     about = data.info(name)
     assert (about.level, about.vocab_size, *(about.n_tokens[split] for split in SPLITS)) == ("character", *DERIVED[name])
     assert name in data.names() and data.source(name) == "tiny_shakespeare"
@@ -130,12 +130,12 @@ def test_search_order(place, monkeypatch):
     data_dir, environment = place / "mine", install(place / "theirs")
     data_dir.mkdir()
     monkeypatch.setenv("TINYLM_DATA", str(environment))
-    assert data._find("small", data_dir) == environment / "small"  # data_dir lacks it
+    assert corpora._find("small", data_dir) == environment / "small"  # data_dir lacks it
     install(data_dir)
     install(place / "datasets")
-    assert data._find("small", data_dir) == data_dir / "small"
+    assert corpora._find("small", data_dir) == data_dir / "small"
     monkeypatch.delenv("TINYLM_DATA")
-    assert data._find("small", None) == place / "datasets" / "small"
+    assert corpora._find("small", None) == place / "datasets" / "small"
 
 
 def test_what_is_missing_is_downloaded(place):
@@ -202,7 +202,7 @@ def test_unknown_names_list_what_there_is():
 
 
 def test_a_derived_text_that_comes_out_otherwise_is_refused(place, monkeypatch):
-    monkeypatch.setitem(speakers.STEPS, "reversed", lambda texts: texts | {"train": texts["train"][::-1]})
+    monkeypatch.setitem(plays.STEPS, "reversed", lambda texts: texts | {"train": texts["train"][::-1]})
     manifest = json.loads((place / "datasets" / "manifest.json").read_text())
     digests = {split: hashlib.sha256(text.encode()).hexdigest() for split, text in TEXTS.items()}
     digests["train"] = hashlib.sha256(TEXTS["train"][::-1].encode()).hexdigest()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tinylm import data
-from tinylm.corpus_stats import CHARACTER_CLASSES, corpus_statistics, heading_mask, token_classes
-from tinylm.data import Corpus, CorpusInfo
+from tinylm.data import Corpus, CorpusInfo, corpora
+from tinylm.data.statistics import CHARACTER_CLASSES, corpus_statistics, heading_mask, token_classes
 
 
 def corpus_of(train, valid, name="toy"):
@@ -46,7 +46,7 @@ def test_no_word_of_the_published_texts_is_lost(name):
         pytest.skip(f"{name} is neither in TINYLM_DATA nor in datasets/")
     stats = corpus_statistics(data.load(name))
     assert stats["oov_rate"] == {"valid": 0.0, "test": 0.0}
-    published = data._find(name, None)
+    published = corpora._find(name, None)
     for split in ("valid", "test"):
         words = (published / f"{split}.txt").read_text(encoding="utf-8").split()
         assert stats["unk_rate"][split] == pytest.approx(words.count("<unk>") / stats["n_tokens"][split], rel=1e-5)
