@@ -14,7 +14,7 @@ from tinylm.config import RunSpec
 from tinylm.config.fields import Checked
 from tinylm.evaluate import token_nlls
 from tinylm.flops import BACKWARD_PER_FORWARD, forward_parts
-from tinylm.models import LanguageModel
+from tinylm.models.networks import LanguageModel
 from tinylm.scoring import eval_context, scored_range, short_window
 
 QUERIES_PER_BATCH = 256  # rows of similarities that are held at once

@@ -5,9 +5,9 @@ import copy
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from tinylm import checkpoint
 from tinylm.config import TrainConfig
-from tinylm.models import LanguageModel
+from tinylm.models import checkpoint
+from tinylm.models.networks import LanguageModel
 
 
 class Trained:

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import checkpoint
 from tinylm.config import ConfigError, RunSpec
 from tinylm.config.fields import Checked
 from tinylm.data import Corpus
-from tinylm.models import LanguageModel, Transformer, build
-from tinylm.models.cache import with_cache
+from tinylm.models import checkpoint
+from tinylm.models.networks import LanguageModel, Transformer, build
+from tinylm.models.networks.key_value_cache import with_cache
 from tinylm.weights import Trained, lead_length
 
 Predictor = Callable[[Tensor], Tensor]

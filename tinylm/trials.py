@@ -14,7 +14,7 @@ from tinylm import generate, scoring
 from tinylm.adaptive import Adapted, CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states, static
 from tinylm.config import ModelConfig, RunSpec
 from tinylm.data import Corpus
-from tinylm.models import LanguageModel
+from tinylm.models.networks import LanguageModel
 
 CHOOSING_TOKENS = 10_000  # of valid
 START = 1024  # the first scored token: all methods score the same ones

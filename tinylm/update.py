@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tinylm import cpu
 from tinylm.config import RunSpec
-from tinylm.models import LanguageModel
+from tinylm.models.networks import LanguageModel
 from tinylm.optimizers import learning_rate, make_optimizer
 
 WARM_UP = 3  # updates before a CUDA graph is recorded: libraries choose kernels and the optimizer makes its state

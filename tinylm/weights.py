@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tinylm import checkpoint, data, study
+from tinylm import data, study
 from tinylm.config import NgramConfig, RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus, grammar
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.ledger import RunRecord
-from tinylm.models import LanguageModel, build
+from tinylm.models import checkpoint
+from tinylm.models.networks import LanguageModel, build
 from tinylm.study import Planned
 
 KEY = re.compile(r"[0-9a-f]{4,16}")

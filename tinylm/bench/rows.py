@@ -20,7 +20,7 @@ from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TinylmE
 from tinylm.data import Corpus, grammar
 from tinylm.evaluate import token_nlls
 from tinylm.flops import optimizer_flops, window_flops
-from tinylm.models import build
+from tinylm.models.networks import build
 from tinylm.study import Planned
 from tinylm.update import Update, make_update
 

@@ -88,7 +88,7 @@ def read(trained: "Trained", text: str) -> Reading:
     import torch  # loaded only where a model computes
 
     from tinylm import generate
-    from tinylm.models.attention_maps import attention_maps
+    from tinylm.models.networks.attention_maps import attention_maps
 
     spec, vocabulary = trained.spec, trained.vocabulary
     if not isinstance(spec.model, TransformerConfig):

@@ -1,12 +1,1 @@
-"""The study's models. `build(config, vocab_size)` dispatches on the config's type, so a new architecture is one file.
-
-Shapes: B batch, T positions, N scored positions (the last N of T), D width, H heads, K head width, V vocabulary.
-Every model maps tokens x_BT to logits_BNV of the last N positions and computes no more than those need.
-"""
-
-from tinylm.models.base import LanguageModel, build, n_params
-from tinylm.models.feedforward import MLP, Linear
-from tinylm.models.lstm import LSTM
-from tinylm.models.transformer import Transformer
-
-__all__ = ["LSTM", "MLP", "LanguageModel", "Linear", "Transformer", "build", "n_params"]
+"""The models: networks, counts of n-grams, and what keeps weights in files. This file loads no torch."""

@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinylm import checkpoint, data, files, ledger, pretrained, weights
+from tinylm import data, files, ledger, pretrained, weights
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
 from tinylm.evaluate import token_nlls
 from tinylm.ledger import RunRecord
-from tinylm.models import LanguageModel
+from tinylm.models import checkpoint
+from tinylm.models.networks import LanguageModel
 from tinylm.pretrained.card import card
 
 # With 11 significant bits instead of bfloat16's 8; no weight here is near its largest number, 65504. Over valid and test of three

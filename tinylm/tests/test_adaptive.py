@@ -9,7 +9,7 @@ from tinylm.adaptive import CacheConfig, DynamicConfig, cached, choose, dynamic,
 from tinylm.config import ConfigError
 from tinylm.evaluate import token_nlls
 from tinylm.flops import forward_parts
-from tinylm.models import build
+from tinylm.models.networks import build
 
 PLANNED = spec(eval_stride=4, eval_tokens=50)
 

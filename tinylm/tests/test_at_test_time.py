@@ -8,9 +8,10 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import at_test_time, checkpoint, data, files, ledger, study, tables, trials
+from tinylm import at_test_time, data, files, ledger, study, tables, trials
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
-from tinylm.models import build
+from tinylm.models import checkpoint
+from tinylm.models.networks import build
 from tinylm.study import Planned
 
 ROTARY = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=16, d_ff=32, position="rope")

@@ -11,7 +11,7 @@ from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 from tinylm import bench, cpu, ledger, tables, timings
 from tinylm.bench import roofline, rows, textbook
 from tinylm.bench.timing import compare, per_call, unprepared
-from tinylm.models import build
+from tinylm.models.networks import build
 
 GPT = dataclasses.replace(rows.NANOGPT, context_length=8, n_layer=2, n_head=2, d_model=16, d_ff=24)
 SMALL = dataclasses.replace(TRANSFORMER, attention_dropout=0.0, ffn_dropout=0.0, norm_place="pre")

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from specs import SIZES, VOCAB_SIZE, spec
 
-from tinylm import data, ledger, ngram
+from tinylm import data, ledger
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TrainConfig
 from tinylm.counts import count_record
 from tinylm.data import statistics
 from tinylm.flops import run_cost
+from tinylm.models import ngram
 
 
 def counted(corpus, order, **train):

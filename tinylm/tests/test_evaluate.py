@@ -10,7 +10,7 @@ from tinylm import evaluate
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.counts import count_record
 from tinylm.evaluate import token_nlls
-from tinylm.models import LanguageModel, build
+from tinylm.models.networks import LanguageModel, build
 from tinylm.scoring import least_context
 
 

@@ -11,8 +11,8 @@ from tinylm import flops
 from tinylm.config import ConfigError, ModelConfig, NgramConfig
 from tinylm.data import CorpusInfo
 from tinylm.flops import cost_after, n_params, optimizer_flops, run_cost, window_flops, windows_at, windows_per_epoch
-from tinylm.models import build
-from tinylm.models import n_params as built_params
+from tinylm.models.networks import build
+from tinylm.models.networks import n_params as built_params
 from tinylm.optimizers import make_optimizer
 
 INFO = CorpusInfo(name="markov", level="character", vocab_size=VOCAB_SIZE, n_tokens=SIZES, sha256="")

@@ -7,12 +7,13 @@ import pytest
 import torch
 from hypothesis import given
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec, transformer_configs
+from tinylm.models.networks.key_value_cache import with_cache
 
-from tinylm import checkpoint, data, generate, samples, study
+from tinylm import data, generate, samples, study
 from tinylm.config import ConfigError, LinearConfig, RunSpec, TrainConfig
 from tinylm.generate import Prompt, Sampling
-from tinylm.models import build
-from tinylm.models.cache import with_cache
+from tinylm.models import checkpoint
+from tinylm.models.networks import build
 
 
 def model(config=TRANSFORMER, seed=0):

@@ -7,10 +7,11 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import checkpoint, data, files, headings, ledger, plots, study, tables
+from tinylm import data, files, headings, ledger, plots, study, tables
 from tinylm.config import NgramConfig, RunSpec, TrainConfig
 from tinylm.headings import FURTHER, NEW, Heading, by_reach
-from tinylm.models import build
+from tinylm.models import checkpoint
+from tinylm.models.networks import build
 from tinylm.study import Planned
 
 TEXT = "ANNA:\nSo it is.\n\nFirst Lord:\nIt is.\n\nANNA:\nWas it?\n"

@@ -34,7 +34,8 @@ WITH_TORCH = (  # beginnings of module names
     "evaluation.probes.trials",
     "evaluation.surprise",
     "evaluation.weights",
-    "models",
+    "models.checkpoint",
+    "models.networks",
     "report.pipeline",
     "report.verify",
     "training.",
@@ -44,7 +45,7 @@ PLANNING = ["config", "data", "flops", "ledger", "study"]
 
 
 def module_name(path: Path) -> str:
-    """`tinylm.models.base` for a file, `tinylm.models` for a package's own."""
+    """`tinylm.models.networks.base` for a file, `tinylm.models.networks` for a package's own."""
     parts = ["tinylm", *path.relative_to(ROOT).with_suffix("").parts]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -68,7 +69,7 @@ GRAPH = {name: imports(path) - {name} for name, path in MODULES.items()}
 
 
 def room(name: str) -> str:
-    """`models` for `tinylm.models.networks.base`."""
+    """`models` for `tinylm.models.networks.networks.base`."""
     return name.removeprefix("tinylm").removeprefix(".").split(".")[0]
 
 

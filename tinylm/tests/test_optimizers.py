@@ -10,7 +10,7 @@ from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.config import TrainConfig
 from tinylm.flops import hidden_shapes
-from tinylm.models import build
+from tinylm.models.networks import build
 from tinylm.optimizers import hidden_matrices, learning_rate, make_optimizer
 from tinylm.update import Update
 

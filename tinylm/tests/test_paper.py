@@ -5,8 +5,8 @@ import torch
 
 from tinylm import data, study
 from tinylm.flops import n_params, run_cost
-from tinylm.models import build
-from tinylm.models import n_params as built_params
+from tinylm.models.networks import build
+from tinylm.models.networks import n_params as built_params
 from tinylm.paper import ROWS
 
 SPECS = {run.name: run.spec for run in study.plan("full") if run.name in ROWS and run.section != "control" and run.spec.seed == 0}

@@ -11,11 +11,12 @@ import pytest
 import torch
 from specs import spec
 
-from tinylm import checkpoint, data, explore, files, ledger, pretrained, weights
+from tinylm import data, explore, files, ledger, pretrained, weights
 from tinylm.config import TransformerConfig
 from tinylm.data import download
 from tinylm.data.download import DataError
 from tinylm.ledger import Ledger
+from tinylm.models import checkpoint
 from tinylm.pretrained import export
 from tinylm.train import Hooks, train
 

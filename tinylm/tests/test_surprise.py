@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from specs import LINEAR, LSTM, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm import generate, weights
-from tinylm.models import build
+from tinylm.models.networks import build
 from tinylm.surprise import surprises
 
 

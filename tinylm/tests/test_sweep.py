@@ -7,10 +7,11 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import checkpoint, data, ledger, sweep, train
-from tinylm.checkpoint import CheckpointError
+from tinylm import data, ledger, sweep, train
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.ledger import Ledger
+from tinylm.models import checkpoint
+from tinylm.models.checkpoint import CheckpointError
 from tinylm.study import Planned
 from tinylm.train import Interrupted
 

@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import checkpoint, ledger, train, versions, weights
-from tinylm.checkpoint import CheckpointError
+from tinylm import ledger, train, versions, weights
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.evaluate import token_nlls
 from tinylm.flops import run_cost, window_flops
-from tinylm.models import build
+from tinylm.models import checkpoint
+from tinylm.models.checkpoint import CheckpointError
+from tinylm.models.networks import build
 from tinylm.train import Hooks, Interrupted
 
 DROPOUT = dataclasses.replace(TRANSFORMER, embedding_dropout=0.1, projection_dropout=0.1)

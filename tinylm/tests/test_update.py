@@ -7,7 +7,7 @@ from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm import cpu, train
 from tinylm.config import ConfigError, TransformerConfig
-from tinylm.models import build
+from tinylm.models.networks import build
 from tinylm.update import CapturedUpdate, Update, make_update
 
 QUIET = {"attention_dropout": 0.0, "ffn_dropout": 0.0}

@@ -7,9 +7,10 @@ import torch
 from records import made
 from specs import MLP, spec
 
-from tinylm import checkpoint, data, study, weights
+from tinylm import data, study, weights
 from tinylm.config import LSTMConfig, RunSpec, TrainConfig, TransformerConfig
-from tinylm.models import build
+from tinylm.models import checkpoint
+from tinylm.models.networks import build
 from tinylm.train import Hooks, train
 from tinylm.weights import WeightsError
 

@@ -9,8 +9,8 @@ from specs import VOCAB_SIZE, assert_causal, counted, spec
 
 from tinylm.config import ConfigError, serialise
 from tinylm.flops import n_params, window_flops
-from tinylm.models import build
-from tinylm.models import n_params as built_params
+from tinylm.models.networks import build
+from tinylm.models.networks import n_params as built_params
 
 LENGTH = 9
 

@@ -7,8 +7,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, CorpusInfo
-from tinylm.models import build
-from tinylm.models.base import target_nlls
+from tinylm.models.networks import build
+from tinylm.models.networks.base import target_nlls
 
 VOCAB_SIZE = 11
 SIZES = {"train": 4000, "valid": 500, "test": 600}

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from specs import spec
 
-from tinylm import ngram, ngram_cache
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.counts import count_record
+from tinylm.models import ngram, ngram_cache
 
 
 def model(order=3, size=40, vocab_size=5):

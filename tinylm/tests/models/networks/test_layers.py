@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config import TransformerConfig
-from tinylm.models.layers import (
+from tinylm.models.networks.layers import (
     FFN,
     DroppingLinear,
     LearnedPositions,
@@ -20,7 +20,7 @@ from tinylm.models.layers import (
     ffn,
     linear,
 )
-from tinylm.models.transformer import Block
+from tinylm.models.networks.transformer import Block
 
 CONFIG = TransformerConfig(context_length=32, d_model=12, n_head=2, d_ff=5, ffn_dropout=0.0, position="rope", rope_base=100.0)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
-from tinylm.models.dropout import DROPOUTS, Dropout
+from tinylm.models.networks.dropout import DROPOUTS, Dropout
 
 NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from tinylm.models.attention import Attention
-from tinylm.models.transformer import Transformer
+from tinylm.models.networks.attention import Attention
+from tinylm.models.networks.transformer import Transformer
 
 
 @torch.inference_mode()

@@ -2,8 +2,8 @@ import torch
 from hypothesis import given
 from specs import TRANSFORMER, VOCAB_SIZE, transformer_configs
 
-from tinylm.models import build
-from tinylm.models.attention_maps import attention_maps
+from tinylm.models.networks import build
+from tinylm.models.networks.attention_maps import attention_maps
 
 
 @torch.inference_mode()

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
-from tinylm.models.base import target_nlls
-from tinylm.models.layers import last
+from tinylm.models.networks.base import target_nlls
+from tinylm.models.networks.layers import last
 
 FIRST_SHARE = 0.1  # of the pointer at the end of a window, before training
 

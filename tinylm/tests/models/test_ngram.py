@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinylm import data, ngram
+from tinylm import data
+from tinylm.models import ngram
 
 
 def markov_text(vocab_size: int, n_tokens: int, seed: int) -> np.ndarray:

@@ -5,9 +5,9 @@ import itertools
 from torch import Tensor, nn
 
 from tinylm.config import ConfigError, LinearConfig, MLPConfig
-from tinylm.models.base import LanguageModel, build
-from tinylm.models.dropout import Dropout
-from tinylm.models.layers import ACTIVATIONS
+from tinylm.models.networks.base import LanguageModel, build
+from tinylm.models.networks.dropout import Dropout
+from tinylm.models.networks.layers import ACTIVATIONS
 
 
 class _Concatenated(LanguageModel):

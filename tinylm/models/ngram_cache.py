@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinylm.ngram import NgramModel
+from tinylm.models.ngram import NgramModel
 
 ROUNDS = 50  # of expectation maximisation; the likelihood has one maximum
 OFTEN = 3  # a context that was seen so often counts like any seen more often

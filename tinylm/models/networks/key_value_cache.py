@@ -5,12 +5,12 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from tinylm.models.attention import Attention
-from tinylm.models.convolution import ShortConvolution
-from tinylm.models.induction import Induction
-from tinylm.models.layers import LearnedPositions, last
-from tinylm.models.pointer import Pointer
-from tinylm.models.transformer import Transformer
+from tinylm.models.networks.attention import Attention
+from tinylm.models.networks.convolution import ShortConvolution
+from tinylm.models.networks.induction import Induction
+from tinylm.models.networks.layers import LearnedPositions, last
+from tinylm.models.networks.pointer import Pointer
+from tinylm.models.networks.transformer import Transformer
 
 
 class _CachedAttention(nn.Module):

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor, nn
 
 from tinylm.config import ConfigError, TransformerConfig
-from tinylm.models.attention import Attention
-from tinylm.models.base import LanguageModel, build
-from tinylm.models.dropout import DROPOUTS
-from tinylm.models.induction import Induction, NoInduction
-from tinylm.models.layers import NORMS, RESIDUALS, LearnedPositions, ffn, last, vocabulary_head
-from tinylm.models.pointer import NoPointer, Pointer
+from tinylm.models.networks.attention import Attention
+from tinylm.models.networks.base import LanguageModel, build
+from tinylm.models.networks.dropout import DROPOUTS
+from tinylm.models.networks.induction import Induction, NoInduction
+from tinylm.models.networks.layers import NORMS, RESIDUALS, LearnedPositions, ffn, last, vocabulary_head
+from tinylm.models.networks.pointer import NoPointer, Pointer
 
 RESIDUAL_WRITERS = (".out", ".down")  # how the names end of the projections that write to the residual stream
 

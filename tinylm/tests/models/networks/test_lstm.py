@@ -11,8 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm.config import LSTMConfig
 from tinylm.flops import hidden_shapes, n_params, window_flops
-from tinylm.models import build
-from tinylm.models import n_params as built_params
+from tinylm.models.networks import build
+from tinylm.models.networks import n_params as built_params
 from tinylm.optimizers import hidden_matrices
 
 

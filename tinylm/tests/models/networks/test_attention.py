@@ -3,9 +3,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinylm.models import attention
-from tinylm.models.attention import attend
-from tinylm.models.dropout import keep_mask, keep_scale
+from tinylm.models.networks import attention
+from tinylm.models.networks.attention import attend
+from tinylm.models.networks.dropout import keep_mask, keep_scale
 
 B, H, T, K = 5, 4, 6, 3
 

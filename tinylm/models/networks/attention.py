@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from tinylm.config import TransformerConfig
 from tinylm.config.attention_spans import Span, spans
-from tinylm.models.convolution import ShortConvolution
-from tinylm.models.dropout import DROPOUTS, keep_mask, keep_scale
-from tinylm.models.layers import NoRotation, Rotary, last, linear
+from tinylm.models.networks.convolution import ShortConvolution
+from tinylm.models.networks.dropout import DROPOUTS, keep_mask, keep_scale
+from tinylm.models.networks.layers import NoRotation, Rotary, last, linear
 
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
 

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from tinylm.config import LSTMConfig
-from tinylm.models.base import LanguageModel, build
-from tinylm.models.dropout import DROPOUTS
-from tinylm.models.layers import last
+from tinylm.models.networks.base import LanguageModel, build
+from tinylm.models.networks.dropout import DROPOUTS
+from tinylm.models.networks.layers import last
 
 RANGE = 0.1  # of the initial embeddings and vocabulary head
 

@@ -4,7 +4,7 @@ from specs import LINEAR, MLP, VOCAB_SIZE
 from torch import nn
 
 from tinylm.config import ConfigError, LinearConfig, MLPConfig
-from tinylm.models import build
+from tinylm.models.networks import build
 
 
 def test_linear_is_one_product_with_the_concatenated_embeddings():

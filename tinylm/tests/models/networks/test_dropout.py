@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tinylm.models.dropout import LEVELS, Dropout, VariationalDropout, keep_mask, keep_scale
+from tinylm.models.networks.dropout import LEVELS, Dropout, VariationalDropout, keep_mask, keep_scale
 
 CPU = torch.device("cpu")
 

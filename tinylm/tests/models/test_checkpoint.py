@@ -2,10 +2,10 @@ import pytest
 import torch
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE
 
-from tinylm import checkpoint
-from tinylm.checkpoint import CheckpointError
 from tinylm.config import TrainConfig
-from tinylm.models import build
+from tinylm.models import checkpoint
+from tinylm.models.checkpoint import CheckpointError
+from tinylm.models.networks import build
 from tinylm.optimizers import make_optimizer
 
 TENSORS = {"a.b": torch.arange(6.0).view(2, 3), "a.c": torch.tensor(2, dtype=torch.int64), "d": torch.zeros(0)}
