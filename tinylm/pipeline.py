@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import at_test_time, data, files, headings, ledger, notebooks, readme, report, results, samples, study, sweep, verify
+from tinylm import at_test_time, data, files, headings, ledger, notebooks, readme, results, samples, study, sweep, typesetting, verify
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.data import grammar
 from tinylm.flops import run_cost
@@ -144,16 +144,16 @@ def publish(request: Request, executed: list[Path]) -> Path:
     A small profile of which not every notebook was executed yet gets its figures only: the notebooks refer to each other.
     """
     if absent := sorted(set(study.NOTEBOOKS.values()) - {path.stem for path in executed}):
-        report.publish_figures(executed, request.folder / "figures")
+        typesetting.publish_figures(executed, request.folder / "figures")
         print(f"  no PDF or HTML yet: {', '.join(absent)} not executed; `{notebooks.everything(request.profile)}` executes all")
         return request.folder
     staging = request.folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
     notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"
     command = partial(notebooks.command, profile=request.profile)
-    report.build(executed, staging, files.NOTEBOOKS / "report.toml", command, notice)
+    typesetting.build(executed, staging, files.NOTEBOOKS / "report.toml", command, notice)
     target, figures = (files.DOCS, files.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
-    report.publish_figures(executed, figures)
+    typesetting.publish_figures(executed, figures)
     target.mkdir(parents=True, exist_ok=True)
     for path in staging.iterdir():
         path.replace(target / path.name)

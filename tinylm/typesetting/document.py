@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import singledispatchmethod
 from pathlib import Path
 
-from tinylm.report import markdown
-from tinylm.report.errors import Place, ReportError
-from tinylm.report.frontmatter import FrontMatter
-from tinylm.report.labels import Labels, Scope, to_label
-from tinylm.report.notebooks import Block, Chapter, Figure, Printed, Prose, Table
-from tinylm.report.tables import booktabs
-from tinylm.report.typstsyntax import array, quoted, truth
+from tinylm.typesetting import markdown
+from tinylm.typesetting.errors import Place, ReportError
+from tinylm.typesetting.frontmatter import FrontMatter
+from tinylm.typesetting.labels import Labels, Scope, to_label
+from tinylm.typesetting.notebooks import Block, Chapter, Figure, Printed, Prose, Table
+from tinylm.typesetting.tables import booktabs
+from tinylm.typesetting.typstsyntax import array, quoted, truth
 
 LONG_TABLE = 24
 CITATION_KEY = re.compile(r"^\s*@\w+\s*\{\s*([^,\s]+)", re.MULTILINE)

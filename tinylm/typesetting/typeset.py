@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm.report.document import Document
-from tinylm.report.errors import ReportError
+from tinylm.typesetting.document import Document
+from tinylm.typesetting.errors import ReportError
 
 HERE = Path(__file__).parent
 TYPST_VERSION = "0.15.0"

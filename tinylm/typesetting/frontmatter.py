@@ -5,7 +5,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from tinylm.report.errors import ReportError
+from tinylm.typesetting.errors import ReportError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Executed notebooks -> one report as PDF and HTML, and the published figures. Computes nothing, needs no torch."""
 
-from tinylm.report.errors import ReportError
-from tinylm.report.publish import build, publish_figures
+from tinylm.typesetting.errors import ReportError
+from tinylm.typesetting.publish import build, publish_figures
 
 __all__ = ["ReportError", "build", "publish_figures"]

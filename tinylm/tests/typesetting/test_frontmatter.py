@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from tinylm.report import ReportError
-from tinylm.report.frontmatter import read_front_matter
+from tinylm.typesetting import ReportError
+from tinylm.typesetting.frontmatter import read_front_matter
 
 FRONT = 'title = "Which model?"\nauthors = ["A. Author"]\ndate = 2026-01-05\n'
 

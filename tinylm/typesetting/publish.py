@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tinylm.report.document import Document, citation_keys
-from tinylm.report.errors import ReportError
-from tinylm.report.frontmatter import read_front_matter
-from tinylm.report.notebooks import Figure, Table, read
-from tinylm.report.typeset import typeset
+from tinylm.typesetting.document import Document, citation_keys
+from tinylm.typesetting.errors import ReportError
+from tinylm.typesetting.frontmatter import read_front_matter
+from tinylm.typesetting.notebooks import Figure, Table, read
+from tinylm.typesetting.typeset import typeset
 
 REFERENCES = Path(__file__).parent / "references.bib"
 PUBLISHED_SUFFIXES = (".png", ".svg", ".csv")

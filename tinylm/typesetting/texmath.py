@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from tinylm.report import texsymbols as tables
-from tinylm.report.errors import ReportError
-from tinylm.report.typstsyntax import quoted
+from tinylm.typesetting import texsymbols as tables
+from tinylm.typesetting.errors import ReportError
+from tinylm.typesetting.typstsyntax import quoted
 
 TOKEN = re.compile(r"\\(?:operatorname\*|[A-Za-z]+|.)|\s+|[0-9]+(?:\.[0-9]+)?|.", re.DOTALL)
 LABEL = re.compile(r"\\label\{([^}]*)\}")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from tinylm.report.errors import Place, ReportError
+from tinylm.typesetting.errors import Place, ReportError
 
 
 def slug(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from tinylm.report.typstsyntax import array, quoted, truth
+from tinylm.typesetting.typstsyntax import array, quoted, truth
 
 LONG_CELL = 30
 

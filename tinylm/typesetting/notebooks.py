@@ -14,8 +14,8 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
-from tinylm.report.errors import Place, ReportError
-from tinylm.report.markdown import Token, parse
+from tinylm.typesetting.errors import Place, ReportError
+from tinylm.typesetting.markdown import Token, parse
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")

@@ -10,9 +10,9 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from tinylm import show
-from tinylm.report import ReportError, build, publish_figures
-from tinylm.report.document import citation_keys
-from tinylm.report.publish import REFERENCES
+from tinylm.typesetting import ReportError, build, publish_figures
+from tinylm.typesetting.document import citation_keys
+from tinylm.typesetting.publish import REFERENCES
 
 pytest.importorskip("typst", reason="pip install typst")
 

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinylm.report import ReportError, texsymbols
-from tinylm.report.texmath import split_label, tex_to_typst
+from tinylm.typesetting import ReportError, texsymbols
+from tinylm.typesetting.texmath import split_label, tex_to_typst
 
 typst = pytest.importorskip("typst", reason="pip install typst")
 

@@ -8,10 +8,10 @@ import mistune
 from mistune.plugins.formatting import strikethrough
 from mistune.plugins.table import table
 
-from tinylm.report.errors import ReportError
-from tinylm.report.tables import booktabs
-from tinylm.report.texmath import split_label, tex_to_typst
-from tinylm.report.typstsyntax import escaped, quoted, truth
+from tinylm.typesetting.errors import ReportError
+from tinylm.typesetting.tables import booktabs
+from tinylm.typesetting.texmath import split_label, tex_to_typst
+from tinylm.typesetting.typstsyntax import escaped, quoted, truth
 
 Token = dict[str, Any]
 
