@@ -5,12 +5,11 @@ import time
 
 import numpy as np
 
-from tinylm import versions
 from tinylm.config import RunSpec
 from tinylm.data import Corpus, statistics
-from tinylm.ledger import RunRecord, Score
+from tinylm.ledger import RunRecord, Score, versions
+from tinylm.ledger.scores import scored_range, summarise
 from tinylm.models import ngram, ngram_cache
-from tinylm.scoring import scored_range, summarise
 
 Counts = ngram.NgramModel | ngram_cache.CachedModel
 

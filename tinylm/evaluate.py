@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from tinylm.config import RunSpec
+from tinylm.ledger.scores import eval_context, scored_range, short_window
 from tinylm.models.networks import LanguageModel
-from tinylm.scoring import eval_context, scored_range, short_window
 
 POSITIONS_PER_BATCH = {"cpu": 16_384, "cuda": 262_144}  # keeps a batch's activations in the cache of a CPU core, and a GPU busy
 LOGITS_PER_BATCH = {"cpu": 2**23, "cuda": 2**28}  # float32: what a large vocabulary allows

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import counts, data, ledger, scoring
+from tinylm import counts, data, ledger
 from tinylm.config import NgramConfig, RunSpec
 from tinylm.data import Corpus
 from tinylm.data.plays import HEADING
+from tinylm.ledger import scores
 from tinylm.study import Planned
 
 FOLDER = "headings"
@@ -89,7 +90,7 @@ def record(spec: RunSpec, weights: Path | None, folder: Path, data_dir: Path | N
     """Score the headings of the test split by a trained run, or by counts, and write them to folder/headings/KEY.json."""
     corpus = data.load(spec.corpus, data_dir)
     text = "".join(corpus.vocab[i] for i in corpus.test)
-    start = scoring.scored_range(spec, len(corpus.test)).start
+    start = scores.scored_range(spec, len(corpus.test)).start
     facts = {"key": spec.key, "rows": by_reach(_nlls(spec, corpus, weights), start, headings(text))}
     ledger.write_facts(folder / FOLDER / f"{spec.key}.json", facts)
     return facts

@@ -11,17 +11,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import cpu, versions, weights
+from tinylm import cpu, weights
 from tinylm.averaging import AVERAGES
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus, statistics
 from tinylm.evaluate import token_nlls
 from tinylm.flops import RunCost, cost_after, run_cost
-from tinylm.ledger import RunRecord, Score
+from tinylm.ledger import RunRecord, Score, versions
+from tinylm.ledger.scores import check_scoring, least_context, summarise
 from tinylm.models import checkpoint
 from tinylm.models.networks import build, n_params
-from tinylm.scoring import check_scoring, least_context, summarise
 from tinylm.update import make_update
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import generate, scoring
+from tinylm import generate
 from tinylm.adaptive import Adapted, CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states, static
 from tinylm.config import ModelConfig, RunSpec
 from tinylm.data import Corpus
+from tinylm.ledger import scores
 from tinylm.models.networks import LanguageModel
 
 CHOOSING_TOKENS = 10_000  # of valid
@@ -68,10 +69,10 @@ def facts(subject: Subject) -> dict[str, Any]:
 def _facts(outcome: Outcome, static: Outcome) -> dict[str, Any]:
     """An outcome in numbers; `gain` is the static NLL minus its own, with the standard error of blocks of text."""
     gains = static.nll_N.astype(np.float64) - outcome.nll_N
-    starts = np.arange(0, len(gains), scoring.BLOCK_SIZE)
+    starts = np.arange(0, len(gains), scores.BLOCK_SIZE)
     sums, sizes = np.add.reduceat(gains, starts), np.diff(np.append(starts, len(gains)))
     facts = {"method": outcome.method, "settings": outcome.settings, "nll": float(outcome.nll_N.mean(dtype=np.float64))}
-    facts |= {"gain": float(gains.mean()), "gain_se": scoring.block_bootstrap_se(sums, sizes)}
+    facts |= {"gain": float(gains.mean()), "gain_se": scores.block_bootstrap_se(sums, sizes)}
     return facts | {"flops_chosen": outcome.flops_chosen, "flops_per_token": outcome.flops / len(gains)}
 
 

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinylm import data, scoring
+from tinylm import data
 from tinylm.cli import models
 from tinylm.cli.common import UsageError, command, read_ledger, whole
 from tinylm.config import RunSpec
 from tinylm.data import own_texts
 from tinylm.data.download import DataError
 from tinylm.data.grammar import SPLITS
+from tinylm.ledger import scores
 from tinylm.recipes import EVAL_START
 
 if TYPE_CHECKING:
@@ -90,17 +91,17 @@ def _described(strangers: Counter[str], level: str) -> str:
 def _scored_as(spec: RunSpec, args: argparse.Namespace, n_tokens: int) -> RunSpec:
     """The spec with the windows and the range that are asked for; ConfigError or UsageError where they cannot be."""
     windows = {name: value for name, value in (("eval_stride", args.stride), ("eval_context", args.context)) if value is not None}
-    context = args.context or scoring.eval_context(spec)
+    context = args.context or scores.eval_context(spec)
     start = min(context, n_tokens // 2, EVAL_START) if spec.train.loss_at == "all" else 0  # 0: after a full window
     whole_text = {"eval_start": start, "eval_tokens": 0} if args.file else {}
     if windows and not args.file and not spec.train.eval_start:  # score the record's tokens, whatever the windows
-        whole_text = {"eval_start": max(scoring.eval_context(spec), args.context or 0)}
+        whole_text = {"eval_start": max(scores.eval_context(spec), args.context or 0)}
     stride = {"eval_stride": min(spec.train.eval_stride, context)}  # of a shorter window no more than all of it
     scored = replace(spec, train=replace(spec.train, **(stride | windows | whole_text)))
     needed = scored.train.eval_start or context
     if args.file and n_tokens <= needed:
         raise UsageError(f"{args.file} has {n_tokens:,} tokens, and the first {needed} are context only; take a longer text")
-    scoring.check_scoring(scored, {split: n_tokens for split in ("valid", "test")})
+    scores.check_scoring(scored, {split: n_tokens for split in ("valid", "test")})
     return scored
 
 
@@ -112,10 +113,10 @@ def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]
     from tinylm.evaluate import token_nlls
 
     cpu.prepare()
-    context, stride = scoring.eval_context(spec), spec.train.eval_stride
+    context, stride = scores.eval_context(spec), spec.train.eval_stride
     nll_N = token_nlls(trained.model, torch.from_numpy(ids.astype(np.int32)), spec)
-    score = scoring.summarise(spec, "", nll_N, scoring.least_context(spec), stride)
-    span = scoring.scored_range(spec, len(ids))
+    score = scores.summarise(spec, "", nll_N, scores.least_context(spec), stride)
+    span = scores.scored_range(spec, len(ids))
     scored = ids[span.start : span.stop]
     characters = trained.vocabulary.n_characters(scored)
     unknown = trained.vocabulary.index.get(data.UNK)

@@ -6,10 +6,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tinylm import bundle, files, ledger
+from tinylm import files, ledger
 from tinylm.cli.common import OUTCOME, UsageError, command, outcome, read_ledger, relative, short, survey, table
 from tinylm.config.serialise import to_dict
-from tinylm.ledger import RunRecord
+from tinylm.ledger import RunRecord, bundle
 
 EXAMPLES = """
   python -m tinylm ledger import runs.tar     add the records that `train --out runs.tar` packed elsewhere

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm import bundle, data, files, pretrained, scoring, study
+from tinylm import data, files, pretrained, study
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
@@ -32,7 +32,7 @@ from tinylm.cli.common import (
 )
 from tinylm.config import NgramConfig, RunSpec
 from tinylm.data import own_texts
-from tinylm.ledger import Ledger, RunRecord
+from tinylm.ledger import Ledger, RunRecord, bundle, scores
 from tinylm.profiles import PROFILES
 from tinylm.study import Planned
 
@@ -142,7 +142,7 @@ def _checked_cost(spec: RunSpec) -> int:
     """The FLOPs of a run; raises for one that cannot be trained, or could not be scored in the end."""
     flops = cost(spec).flops
     if not isinstance(spec.model, NgramConfig):
-        scoring.check_scoring(spec, data.info(spec.corpus).n_tokens)
+        scores.check_scoring(spec, data.info(spec.corpus).n_tokens)
     return flops
 
 

@@ -9,7 +9,8 @@ import sys
 import pytest
 from records import made
 
-from tinylm import bundle, data, files, flops, ledger, study
+from tinylm import data, files, flops, ledger, study
+from tinylm.ledger import bundle
 
 pytestmark = pytest.mark.usefixtures("home")
 

@@ -7,9 +7,10 @@ import signal
 import pytest
 from records import made
 
-from tinylm import bundle, files, ledger, study, sweep
+from tinylm import files, ledger, study, sweep
 from tinylm.__main__ import main
 from tinylm.config import LSTMConfig
+from tinylm.ledger import bundle
 
 SMOKE = "train --missing --profile smoke"
 

@@ -10,8 +10,8 @@ from tinylm import evaluate
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.counts import count_record
 from tinylm.evaluate import token_nlls
+from tinylm.ledger.scores import least_context
 from tinylm.models.networks import LanguageModel, build
-from tinylm.scoring import least_context
 
 
 class Bigram(LanguageModel):

@@ -11,13 +11,14 @@ import pytest
 from records import made
 from synthetic import record
 
-from tinylm import data, explore, files, generate, ledger, recipes, study, versions, weights
+from tinylm import data, explore, files, generate, ledger, recipes, study, weights
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import to_dict
 from tinylm.explore import budget, labels
 from tinylm.explore.attention import last_tokens
 from tinylm.explore.colouring import LEVELS, coloured, legend
 from tinylm.explore.panel import STYLE_SHEET
+from tinylm.ledger import versions
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.recipes import recipe

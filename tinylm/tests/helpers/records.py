@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tinylm import data, versions
+from tinylm import data
 from tinylm.config import MLPConfig, RunSpec, TrainConfig
 from tinylm.flops import n_params, run_cost
-from tinylm.ledger import RunRecord, Score
+from tinylm.ledger import RunRecord, Score, versions
 
 MODEL = MLPConfig(context_length=4, d_model=4, d_hidden=8, n_hidden=1)
 

@@ -6,7 +6,7 @@ from specs import LINEAR, MLP, SIZES, TRANSFORMER, spec
 
 from tinylm import data
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TrainConfig, TransformerConfig
-from tinylm.scoring import BLOCK_SIZE, block_bootstrap_se, check_scoring, class_means, eval_context, scored_range, summarise
+from tinylm.ledger.scores import BLOCK_SIZE, block_bootstrap_se, check_scoring, class_means, eval_context, scored_range, summarise
 
 
 @given(context=st.integers(0, 8), start=st.integers(0, 60), tokens=st.integers(0, 60), n_split=st.integers(0, 60))

@@ -5,9 +5,9 @@ import os
 import pytest
 from specs import LINEAR, TRANSFORMER, spec
 
-from tinylm import files, ledger, versions
+from tinylm import files, ledger
 from tinylm.config import NgramConfig, TransformerConfig
-from tinylm.ledger import Ledger, LedgerError, LedgerWarning, RunRecord, Score
+from tinylm.ledger import Ledger, LedgerError, LedgerWarning, RunRecord, Score, versions
 
 SCORE = Score(split="test", nll=2.0, se=0.04, n_tokens=300, start=8, stride=1, min_context=8, block_size=250, blocks=[1.9, 2.2])
 

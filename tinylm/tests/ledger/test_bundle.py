@@ -7,8 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from records import made
 
-from tinylm import bundle, ledger
-from tinylm.bundle import BundleError, entries, merge, pack
+from tinylm import ledger
+from tinylm.ledger import bundle
+from tinylm.ledger.bundle import BundleError, entries, merge, pack
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tinylm import versions
 from tinylm.config import RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
+from tinylm.ledger import versions
 
 MEND = "restore it with git checkout, or delete it"
 
