@@ -14,11 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from tinylm import fits, significance, stated, study
+from tinylm import fits, significance, study
 from tinylm.formats import amount
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
 from tinylm.significance import Estimate
+from tinylm.study import reported
 
 MIN_SEEDS = 3
 LEVEL = 0.05
@@ -182,9 +183,9 @@ def claim_verdict(verdicts: Iterable[str]) -> str:
 
 def test_difference(first: Records, second: Records) -> Finding:
     """Test NLL of `first` minus `second`."""
-    rows = [stated.paper_row(records[0].spec) for records in (first, second)]
-    reported = rows[0].test_nll - rows[1].test_nll if all(rows) else math.nan
-    return Finding(estimate=significance.difference(first, second), reported=reported)
+    rows = [reported.paper_row(records[0].spec) for records in (first, second)]
+    theirs = rows[0].test_nll - rows[1].test_nll if all(rows) else math.nan
+    return Finding(estimate=significance.difference(first, second), reported=theirs)
 
 
 def dearer_difference(first: Records, second: Records) -> Finding:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tinylm import fits, recipes, significance
-from tinylm.ladder import RUNGS, stands_on
+from tinylm import fits, significance
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
+from tinylm.study import recipes
+from tinylm.study.ladder import RUNGS, stands_on
 
 LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", "low", "high", "valid_nll", "test_nll"]
 

@@ -14,7 +14,7 @@ from traitlets.config import Config
 
 from tinylm import files, ledger, study
 from tinylm.config import TinylmError
-from tinylm.profiles import PROFILES
+from tinylm.study.profiles import PROFILES
 
 KERNEL_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},

@@ -9,8 +9,8 @@ from tinylm import at_test_time, data, files, headings, ledger, notebooks, readm
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.data import grammar
 from tinylm.flops import run_cost
-from tinylm.profiles import PROFILES
 from tinylm.study import Planned
+from tinylm.study.profiles import PROFILES
 
 
 class PipelineError(TinylmError):

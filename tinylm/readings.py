@@ -6,12 +6,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, gains, significance, stated
+from tinylm import data, fits, gains, significance
 from tinylm.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.config import NgramConfig
 from tinylm.formats import amount, interval, perplexity, signed
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
+from tinylm.study import reported
+from tinylm.study.reported_rows import PaperRow
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
@@ -215,8 +217,8 @@ def _networks(found: Sequence[Result]) -> pd.DataFrame:
     return fits.summary([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
 
 
-def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, stated.paper.PaperRow]]:
-    references = {name: stated.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
+def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, PaperRow]]:
+    references = {name: reported.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
     return [(line, references[line["name"]]) for _, line in fits.summary(found).iterrows() if references[line["name"]]]
 
 

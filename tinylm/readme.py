@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tinylm import data, files, fits, ledger, stated, study, tables, timings
+from tinylm import data, files, fits, ledger, study, tables, timings
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.formats import perplexity
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
+from tinylm.study import reported
 
 REPRODUCED = ("architectures", "words")
 
@@ -38,14 +39,14 @@ def _filled(text: str, name: str, table: str, path: Path) -> str:
 def results_table() -> str:
     """One Markdown row per reproduced run of the study, and the best counts of the same tokens, from the ledger."""
     planned = _recorded(REPRODUCED)
-    texts = {result.record.spec.corpus for result in planned if stated.paper_row(result.record.spec)}
+    texts = {result.record.spec.corpus for result in planned if reported.paper_row(result.record.spec)}
     results = [result for result in planned if result.record.spec.corpus in texts]
     head = ["run", "study, one run", "ours: mean ± seed SD (n)", "one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     records = fits.by_name(results)
     for _, line in fits.summary(results).iterrows():
         first = records[line["name"]][0]
-        reference = stated.paper_row(first.spec)
+        reference = reported.paper_row(first.spec)
         spread = f" ± {line['seed_sd']:.4f}" if line["n"] > 1 else ""
         ours = f"{line['test_nll']:.4f}{spread} ({line['n']})"
         if reference is not None:

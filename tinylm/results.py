@@ -11,8 +11,8 @@ from tinylm import data, files, ledger, study
 from tinylm.config import TinylmError
 from tinylm.data import statistics
 from tinylm.ledger import RunRecord
-from tinylm.profiles import PROFILES
 from tinylm.study import Planned
+from tinylm.study.profiles import PROFILES
 
 
 class MissingRecords(TinylmError):

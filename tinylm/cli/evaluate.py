@@ -18,7 +18,7 @@ from tinylm.data import own_texts
 from tinylm.data.download import DataError
 from tinylm.data.grammar import SPLITS
 from tinylm.ledger import scores
-from tinylm.recipes import EVAL_START
+from tinylm.study.recipes import EVAL_START
 
 if TYPE_CHECKING:
     from tinylm.weights import Trained

@@ -5,11 +5,11 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from tinylm import data, flops, stated, study
+from tinylm import data, flops, study
 from tinylm.cli import specs
 from tinylm.cli.common import UsageError, choose, command, cost, distinct, short, table, whole
-from tinylm.profiles import PROFILES
-from tinylm.study import Planned
+from tinylm.study import Planned, reported
+from tinylm.study.profiles import PROFILES
 
 EXAMPLES = """
   python -m tinylm flops                                            every row of the paper
@@ -81,7 +81,7 @@ def paper_rows() -> list[dict[str, Any]]:
     """The paper's runs: parameters, costs as we count them, and what it states of both."""
     rows = []
     for run in _one_seed(study.plan("full")):
-        row = stated.paper_row(run.spec)
+        row = reported.paper_row(run.spec)
         if row is not None:
             found = breakdown(run)
             del found["parts"]

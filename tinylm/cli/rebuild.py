@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tinylm import study
 from tinylm.config import TinylmError
-from tinylm.profiles import PROFILES
+from tinylm.study.profiles import PROFILES
 
 
 def section(name: str) -> str:

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from tinylm import data, recipes
+from tinylm import data
 from tinylm.cli.common import UsageError, short
 from tinylm.config import FieldError, MLPConfig, TrainConfig, TransformerConfig, serialise
 from tinylm.config.serialise import spec_from_dict
 from tinylm.data import own_texts
-from tinylm.study import Planned
+from tinylm.study import Planned, recipes
 
 SECTION = "local"  # the folder of the ledger that holds single runs
 

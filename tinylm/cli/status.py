@@ -8,8 +8,8 @@ from typing import Any
 from tinylm import files, study
 from tinylm.cli.common import choose, command, cost, read_ledger, relative, short, survey, table
 from tinylm.ledger import Ledger
-from tinylm.profiles import PROFILES
 from tinylm.study import Planned
+from tinylm.study.profiles import PROFILES
 
 EXAMPLES = """
   python -m tinylm status

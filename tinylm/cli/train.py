@@ -33,8 +33,8 @@ from tinylm.cli.common import (
 from tinylm.config import NgramConfig, RunSpec
 from tinylm.data import own_texts
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
-from tinylm.profiles import PROFILES
 from tinylm.study import Planned
+from tinylm.study.profiles import PROFILES
 
 EXAMPLES = """
   python -m tinylm train --missing                                all that the published study lacks

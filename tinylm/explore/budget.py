@@ -5,12 +5,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import data, fits, flops, gains, plots, recipes, study
+from tinylm import data, fits, flops, gains, plots, study
 from tinylm.config import NgramConfig
 from tinylm.explore import labels
 from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
 from tinylm.ledger import RunRecord
 from tinylm.results import Result
+from tinylm.study import recipes
 from tinylm.study.budget import short
 
 LEAST, MOST, FIRST = 10, 15, 12  # powers of ten

@@ -7,11 +7,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinylm import fits, stated
+from tinylm import fits
 from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 from tinylm.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.results import Result
+from tinylm.study import reported
 
 
 @mpl.rc_context(STYLE)
@@ -40,7 +41,7 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
             epochs = np.arange(1, curves.shape[1] + 1)
             ax.plot(epochs, curves.T, color=colour, linewidth=0.5, alpha=0.5)
             ax.plot(epochs, curves.mean(0), color=colour, marker="o", markersize=3, label=name)
-            reference = stated.paper_row(records[0].spec)
+            reference = reported.paper_row(records[0].spec)
             if field == "valid_nll" and reference and reference.valid_curve:
                 ax.plot(epochs, reference.valid_curve, color=colour, linestyle=":", label=f"{name}, paper")
             rows += [{"name": name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)]
@@ -111,7 +112,7 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
         ax.plot(record.flops_textbook, nll, color=colour, marker=marker, markerfacecolor="white", linestyle="none")
         row: dict[str, Any] = {"name": name, "n": len(nlls), "test_nll": nll, "error": error}
         row |= {"flops": record.flops, "flops_textbook": record.flops_textbook}
-        reference = stated.paper_row(record.spec)
+        reference = reported.paper_row(record.spec)
         if reference:
             ax.plot(reference.flops_2nd, reference.test_nll, color=colour, marker="x", linestyle="none")
             row |= {"paper_flops_2nd": reference.flops_2nd, "paper_test_nll": reference.test_nll}
@@ -137,7 +138,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
         summary = fits.summary([r for r in results if r.name in chosen])
         errors = summary["seed_sd"].fillna(summary["test_se"])
         ax.errorbar(range(len(values)), summary["test_nll"], errors, color=FAMILY_COLOURS[prefix], marker="o", capsize=2, label="ours")
-        reference = [stated.paper_row(group[0].spec) for group in chosen.values()]
+        reference = [reported.paper_row(group[0].spec) for group in chosen.values()]
         if all(reference):
             ax.plot(range(len(values)), [row.test_nll for row in reference], "kx", linestyle=":", linewidth=0.8, label="paper")
         ax.set(title=prefix, xlabel=field, xticks=range(len(values)), xticklabels=values)

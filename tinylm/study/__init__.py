@@ -5,11 +5,11 @@ Each section function takes exactly the parameters of its notebook's parameter c
 
 from collections.abc import Callable
 
-from tinylm.parameters import StudyError, checked
-from tinylm.profiles import PROFILES
 from tinylm.study.budget import budget
 from tinylm.study.judged import claims
+from tinylm.study.parameters import StudyError, checked
 from tinylm.study.planned import Planned
+from tinylm.study.profiles import PROFILES
 from tinylm.study.reproduction import architectures, control, rope, sweeps, words
 
 __all__ = [

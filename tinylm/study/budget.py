@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from tinylm import recipes
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
-from tinylm.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
-from tinylm.parameters import checked
+from tinylm.study import recipes
+from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
+from tinylm.study.parameters import checked
 from tinylm.study.planned import Planned
 from tinylm.study.purchases import purchases, rivals, seeded, short
 

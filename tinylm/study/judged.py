@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from tinylm import data, sister
+from tinylm import data
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, TrainConfig, TransformerConfig
-from tinylm.parameters import StudyError, checked
+from tinylm.study import sister
+from tinylm.study.parameters import StudyError, checked
 from tinylm.study.planned import Planned, planned
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import replace
 
-from tinylm import data, recipes
+from tinylm import data
 from tinylm.config import RunSpec, TrainConfig
-from tinylm.parameters import StudyError
+from tinylm.study import recipes
+from tinylm.study.parameters import StudyError
 from tinylm.study.planned import Planned, counts
 
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core

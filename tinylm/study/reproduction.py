@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, TrainConfig, TransformerConfig
-from tinylm.parameters import StudyError, checked
+from tinylm.study.parameters import StudyError, checked
 from tinylm.study.planned import Planned, counts, planned
 from tinylm.study.purchases import bought
 

@@ -10,9 +10,9 @@ from tinylm import at_test_time as test_time
 from tinylm import data, files, fits, gains, headings, significance
 from tinylm.config import NgramConfig
 from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
-from tinylm.ladder import RUNGS
 from tinylm.results import Result
 from tinylm.study import Planned
+from tinylm.study.ladder import RUNGS
 
 
 def ladder(frame: pd.DataFrame) -> pd.DataFrame:

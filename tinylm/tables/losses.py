@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, paper, stated
+from tinylm import data, fits
 from tinylm.config import NgramConfig
 from tinylm.data import grammar
 from tinylm.formats import NONE, amount, perplexity, signed, spread
 from tinylm.results import Result
+from tinylm.study import reported, reported_rows
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
     the rows, its columns are left out.
     """
     groups = fits.by_name(found)
-    references = {name: stated.paper_row(records[0].spec) for name, records in groups.items()}
+    references = {name: reported.paper_row(records[0].spec) for name, records in groups.items()}
     rows = []
     for _, line in fits.summary(found).iterrows():
         reference = references[line["name"]]
@@ -50,14 +51,14 @@ def sister(found: Sequence[Result]) -> pd.DataFrame:
     """One row per model of the sister project: our test NLL under its protocol and what it states on splits of its own."""
     rows = []
     for _, line in fits.summary(found).iterrows():
-        row = stated.sister_row(fits.by_name(found)[line["name"]][0].spec)
+        row = reported.sister_row(fits.by_name(found)[line["name"]][0].spec)
         if row is not None:
             ours = {"n": line["n"], "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
             rows.append({"model": line["name"]} | ours | {"it states": f"{row.test_nll:.2f}", "remark": row.remark})
     return pd.DataFrame(rows or [dict.fromkeys(("model", "n", "test", "seed SD", "it states", "remark"), NONE)])
 
 
-def agreement(ours: Sequence[float], reference: paper.PaperRow) -> str:
+def agreement(ours: Sequence[float], reference: reported_rows.PaperRow) -> str:
     """Where one more run should fall with 95 %, as a half width around our mean, and whether the study's run lies inside.
 
     Below two seeds of ours the spread is that of the study's own two runs, where it has them.
@@ -86,7 +87,7 @@ def overfitting(found: Sequence[Result]) -> pd.DataFrame:
     """One row per network (its first seed): the epoch of its best valid NLL, what training on cost it, the study's gap, and the counts."""
     rows = []
     for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
-        record, reference = records[0], stated.paper_row(records[0].spec)
+        record, reference = records[0], reported.paper_row(records[0].spec)
         valid = [point["valid_nll"] for point in record.curve]
         rivals = [r for r in found if isinstance(r.record.spec.model, NgramConfig) and r.record.spec.corpus == record.spec.corpus]
         counts = min(rivals, key=lambda r: r.record.valid.nll, default=None)

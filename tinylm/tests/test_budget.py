@@ -6,13 +6,14 @@ import math
 import pytest
 from synthetic import record
 
-from tinylm import data, gains, plots, readings, recipes, tables
+from tinylm import data, gains, plots, readings, tables
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import grammar
 from tinylm.flops import n_params, run_cost
-from tinylm.ladder import RUNGS, Rung, climb, stands_on
-from tinylm.recipes import RecipeError, recipe
 from tinylm.results import Result
+from tinylm.study import recipes
+from tinylm.study.ladder import RUNGS, Rung, climb, stands_on
+from tinylm.study.recipes import RecipeError, recipe
 from tinylm.train import train
 
 FIRST = RunSpec(corpus="grammar-char", model=TransformerConfig(), train=TrainConfig(flops=10**12))

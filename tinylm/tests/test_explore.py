@@ -11,7 +11,7 @@ import pytest
 from records import made
 from synthetic import record
 
-from tinylm import data, explore, files, generate, ledger, recipes, study, weights
+from tinylm import data, explore, files, generate, ledger, study, weights
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import to_dict
 from tinylm.explore import budget, labels
@@ -21,7 +21,8 @@ from tinylm.explore.panel import STYLE_SHEET
 from tinylm.ledger import versions
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
-from tinylm.recipes import recipe
+from tinylm.study import recipes
+from tinylm.study.recipes import recipe
 
 TEXT = "Domin : a letter"
 DENSE = TransformerConfig(context_length=24, n_layer=2, n_head=2, d_model=8, d_ff=8)

@@ -8,7 +8,7 @@ import pytest
 from records import made
 
 from tinylm import ledger
-from tinylm.recipes import recipe
+from tinylm.study.recipes import recipe
 
 NOTEBOOK = "00_explore.ipynb"
 PROMPT = "Domin : a letter of the"

@@ -8,7 +8,7 @@ import papermill
 import pytest
 
 from tinylm import explore, files, notebooks, study
-from tinylm.profiles import FULL, PROFILES
+from tinylm.study.profiles import FULL, PROFILES
 
 SOURCES = {section: files.NOTEBOOKS / f"{name}.ipynb" for section, name in study.NOTEBOOKS.items()}
 EXPLORER = files.NOTEBOOKS / "00_explore.ipynb"  # for playing with: no section of the study, and so no part of the report

@@ -4,8 +4,8 @@ import pytest
 
 from tinylm import files, ledger, results, study, sweep
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
-from tinylm.profiles import PROFILES
 from tinylm.study import Planned
+from tinylm.study.profiles import PROFILES
 
 
 @pytest.fixture

@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 from synthetic import record, results
 
-from tinylm import data, formats, paper, readings, study, tables
+from tinylm import data, formats, readings, study, tables
 from tinylm.config import NgramConfig
 from tinylm.data import statistics
 from tinylm.results import Result
+from tinylm.study import reported_rows
 
 
 def test_amounts_spreads_and_signs_are_written_one_way():
@@ -81,7 +82,7 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
 
 def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
     ours = [2.0, 2.02, 1.98]  # SD 0.02; t(0.975, 2) = 4.3027
-    row = next(iter(paper.ROWS.values()))
+    row = next(iter(reported_rows.ROWS.values()))
     assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.09)) == "±0.0994, inside"
     assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.11)) == "±0.0994, outside"
     assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=None)) == formats.NONE

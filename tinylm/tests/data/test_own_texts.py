@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from tinylm import data, files, recipes
+from tinylm import data, files
 from tinylm.data import SPLITS, DataError, own_texts
-from tinylm.recipes import RecipeError
+from tinylm.study import recipes
+from tinylm.study.recipes import RecipeError
 
 pytestmark = pytest.mark.usefixtures("home")
 LINE = "the cat sat on the mat\n"

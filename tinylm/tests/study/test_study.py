@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from tinylm import data, stated, study
+from tinylm import data, study
 from tinylm.flops import run_cost
-from tinylm.profiles import PROFILES
-from tinylm.study import SECTIONS, Planned, StudyError, plan, section_plan
+from tinylm.study import SECTIONS, Planned, StudyError, plan, reported, section_plan
+from tinylm.study.profiles import PROFILES
 
 SECTION_PROFILES = [(section, profile) for profile, parameters in PROFILES.items() for section in parameters]
 
@@ -70,7 +70,7 @@ def test_seeds_change_the_seed_only():
 
 
 def test_only_the_studys_runs_have_a_paper_row():
-    rows = {(run.section, run.name): stated.paper_row(run.spec) for run in plan("full") if run.spec.seed == 1}
+    rows = {(run.section, run.name): reported.paper_row(run.spec) for run in plan("full") if run.spec.seed == 1}
     assert rows["architectures", "Linear"].test_nll == 3.0549
     assert rows["control", "Linear"] is None
     assert not [name for (section, name), row in rows.items() if section == "claims" and row]
@@ -103,14 +103,14 @@ def test_the_long_runs_are_the_papers_own_but_for_their_length():
 
 
 def test_the_sisters_rows_are_found_by_their_spec():
-    rows = {name: stated.sister_row(spec) for name, spec in claims(seed=1).items()}
+    rows = {name: reported.sister_row(spec) for name, spec in claims(seed=1).items()}
     assert {name: row.test_nll for name, row in rows.items() if row and not name.startswith("Attention")} == {
         "One-hot Linear, T = 128": 2.33,
         "GELU MLP": 1.94,
         "Tied Transformer, 4 layers": 1.77,
     }
     assert {row.test_nll for name, row in rows.items() if name.startswith("Attention")} == {1.82}
-    assert stated.sister_row(section_plan("claims", "smoke")[0].spec) is None
+    assert reported.sister_row(section_plan("claims", "smoke")[0].spec) is None
 
 
 def test_parameters_that_contradict_each_other_are_named():

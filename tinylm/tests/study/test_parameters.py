@@ -1,8 +1,8 @@
 import pytest
 
 from tinylm import study
-from tinylm.parameters import StudyError
-from tinylm.profiles import PROFILES
+from tinylm.study.parameters import StudyError
+from tinylm.study.profiles import PROFILES
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from tinylm import data, study
 from tinylm.flops import n_params, run_cost
 from tinylm.models.networks import build
 from tinylm.models.networks import n_params as built_params
-from tinylm.paper import ROWS
+from tinylm.study.reported_rows import ROWS
 
 SPECS = {run.name: run.spec for run in study.plan("full") if run.name in ROWS and run.section != "control" and run.spec.seed == 0}
 # Costs of the paper's runs in true FLOPs: what its code spends, every position in every block, and what this code spends.
