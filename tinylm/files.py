@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PRETRAINED = ROOT / "tinylm" / "pretrained"
+PRETRAINED = ROOT / "tinylm" / "evaluation" / "pretrained"
 NOTEBOOKS = ROOT / "notebooks"
 FIGURES = ROOT / "figures"
 DOCS = ROOT / "docs"

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import at_test_time, data, files, headings, ledger, notebooks, readme, results, samples, study, sweep, typesetting, verify
+from tinylm import data, files, ledger, notebooks, readme, results, study, sweep, typesetting, verify
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.data import grammar
+from tinylm.evaluation.probes import headings, samples, test_time
 from tinylm.flops import run_cost
 from tinylm.study import Planned
 from tinylm.study.profiles import PROFILES
@@ -100,12 +101,12 @@ def record_samples(request: Request) -> None:
 
 def record_at_test_time(request: Request) -> None:
     """Record what context at test time gains for the dearest recipe of each corpus whose weights are at hand: minutes for each."""
-    runs = at_test_time.triable([run for run in request.plan if run.section in ("words", "budget")]) if request.is_full else []
-    for run in at_test_time.dearest([run for run in runs if _weights(run).exists()]):
-        recorded = at_test_time.read(run.spec, (files.LEDGER,)) is not None
+    runs = test_time.triable([run for run in request.plan if run.section in ("words", "budget")]) if request.is_full else []
+    for run in test_time.dearest([run for run in runs if _weights(run).exists()]):
+        recorded = test_time.read(run.spec, (files.LEDGER,)) is not None
         if not recorded and data.available(run.spec.corpus, request.data_dir):
             print(f"  context at test time: {run.name}", flush=True)
-            at_test_time.record(run.spec, _weights(run), request.ledger, request.data_dir)
+            test_time.record(run.spec, _weights(run), request.ledger, request.data_dir)
 
 
 def record_headings(request: Request) -> None:

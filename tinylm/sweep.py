@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TinylmError
-from tinylm.counts import count_record
+from tinylm.evaluation.counts import count_record
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned

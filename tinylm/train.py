@@ -11,12 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import cpu, weights
+from tinylm import cpu
 from tinylm.averaging import AVERAGES
 from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus, statistics
-from tinylm.evaluate import token_nlls
+from tinylm.evaluation import weights
+from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import RunCost, cost_after, run_cost
 from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import check_scoring, least_context, summarise

@@ -18,7 +18,7 @@ from tinylm.bench import textbook
 from tinylm.bench.timing import compare, one_product, unprepared
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, grammar
-from tinylm.evaluate import token_nlls
+from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models.networks import build
 from tinylm.study import Planned

@@ -14,8 +14,8 @@ from tinylm.cli.common import command, whole
 from tinylm.config.fields import TinylmError
 
 if TYPE_CHECKING:
-    from tinylm.generate import Sampling
-    from tinylm.weights import Trained
+    from tinylm.evaluation.generate import Sampling
+    from tinylm.evaluation.weights import Trained
 
 EXAMPLES = """
   python -m tinylm chat
@@ -52,7 +52,7 @@ class Session:
 def run(args: argparse.Namespace) -> int:
     """Read lines until `quit` or the end of the input; a mistake in a line is said and the next one read."""
     trained = models.open_model(args.model, args.data_dir)
-    from tinylm.generate import Sampling
+    from tinylm.evaluation.generate import Sampling
 
     session = Session(trained, Sampling(temperature=args.temperature, top_k=args.top_k, seed=args.seed), args.length, args.data_dir)
     asks = sys.stdin.isatty()

@@ -21,7 +21,7 @@ from tinylm.ledger import scores
 from tinylm.study.recipes import EVAL_START
 
 if TYPE_CHECKING:
-    from tinylm.weights import Trained
+    from tinylm.evaluation.weights import Trained
 
 EXAMPLES = """
   python -m tinylm evaluate --file my.txt                           needs no corpus
@@ -110,7 +110,7 @@ def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]
     import torch  # loaded only by the commands that compute
 
     from tinylm import cpu
-    from tinylm.evaluate import token_nlls
+    from tinylm.evaluation.nlls import token_nlls
 
     cpu.prepare()
     context, stride = scores.eval_context(spec), spec.train.eval_stride

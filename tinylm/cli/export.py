@@ -3,16 +3,17 @@
 import argparse
 from typing import Any
 
-from tinylm import files, pretrained
+from tinylm import files
 from tinylm.cli.common import UsageError, command, relative
 from tinylm.cli.models import add_data_dir
+from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger
 
 EXAMPLES = """
   python -m tinylm export shakespeare                   from out/weights, where `train --run shakespeare` leaves them
   python -m tinylm export transformer --from 91e131682342ec8a.safetensors
   python -m tinylm export transformer --card            only the card, anew from the record and the 16-bit weights
-a new model needs its name and the key of its run in tinylm/pretrained/__init__.py, and its record in docs/ledger"""
+a new model needs its name and the key of its run in tinylm/evaluation/pretrained/__init__.py, and its record in docs/ledger"""
 
 
 def add(commands: Any) -> None:
@@ -29,8 +30,8 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the files and say where they are."""
     try:
-        from tinylm import weights  # torch is loaded only by the commands that compute
-        from tinylm.pretrained import export
+        from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
+        from tinylm.evaluation.pretrained import export
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
     records = Ledger([files.LEDGER]).records  # the published ones: the package's models are of the study

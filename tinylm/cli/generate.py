@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the prompt and, as it is drawn, what follows."""
     trained = models.open_model(args.model, args.data_dir)
-    from tinylm.generate import Sampling
+    from tinylm.evaluation.generate import Sampling
 
     sampling = Sampling(temperature=args.temperature, top_k=args.top_k, seed=args.seed)
     drawn = itertools.islice(models.pieces(trained, args.prompt, sampling), args.length)

@@ -5,14 +5,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import pretrained
 from tinylm.cli.common import UsageError, read_ledger, relative, table, whole
+from tinylm.evaluation import pretrained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tinylm.generate import Sampling
-    from tinylm.weights import Trained
+    from tinylm.evaluation.generate import Sampling
+    from tinylm.evaluation.weights import Trained
 
 NAMING = (
     f"one that comes with the package ({', '.join(pretrained.MODELS)}), a weights file, a run's key or the beginning of it, or a planned "
@@ -54,7 +54,7 @@ def temperature(text: str) -> float:
 def open_model(wanted: str, data_dir: Path | None) -> "Trained":
     """The trained model that a name, key or path means; weights trained here win over the package's of the same run."""
     try:
-        from tinylm import weights  # torch is loaded only by the commands that compute
+        from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
     records = read_ledger().records
@@ -63,7 +63,7 @@ def open_model(wanted: str, data_dir: Path | None) -> "Trained":
 
 def listing() -> str:
     """The trained models at hand: the package's by their names, those trained here by their runs'."""
-    from tinylm import weights
+    from tinylm.evaluation import weights
 
     files, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
     rows = []
@@ -71,13 +71,14 @@ def listing() -> str:
         nll = f"{record.test.nll:.4f}" if record and record.test else "-"
         rows.append([packed.get(key, name) or "-", key, record.spec.corpus if record else "-", nll, relative(files[key])])
     if not rows:
-        return "no trained model is here, and tinylm/pretrained is empty; train one with: python -m tinylm train --run Transformer@0"
+        empty = "no trained model is here, and tinylm/evaluation/pretrained is empty"
+        return f"{empty}; train one with: python -m tinylm train --run Transformer@0"
     return table(["model", "key", "corpus", "test NLL", "file"], rows)
 
 
 def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[str]":
     """The text of token after token that continues the prompt, without end; words the model does not know are named on stderr."""
-    from tinylm import generate
+    from tinylm.evaluation import generate
 
     ids = trained.vocabulary.encode(prompt)  # raises where there is no <unk> to stand for a stranger
     for word, count in trained.vocabulary.strangers(prompt).items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm import data, files, pretrained, study
+from tinylm import data, files, study
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
@@ -32,6 +32,7 @@ from tinylm.cli.common import (
 )
 from tinylm.config import NgramConfig, RunSpec
 from tinylm.data import own_texts
+from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
 from tinylm.study import Planned
 from tinylm.study.profiles import PROFILES
@@ -174,7 +175,7 @@ def _asked_for(args: argparse.Namespace, found: Ledger) -> tuple[list[Planned], 
 
 
 def _named_runs(names: Sequence[str], found: Ledger) -> list[Planned]:
-    from tinylm import weights  # torch is loaded only by the commands that compute
+    from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
 
     return [weights.trainable(pretrained.key(name), pretrained.at_hand(), found.records) for name in names]
 

@@ -13,7 +13,7 @@ from tinylm.explore.checkpoints import NONE_HERE, Checkpoints, ExplorerError
 from tinylm.explore.panel import WIDE, Panel, button, control, picture, unobserved
 
 if TYPE_CHECKING:
-    from tinylm.weights import Trained
+    from tinylm.evaluation.weights import Trained
 
 MOST_TOKENS = 48  # whose names are still legible
 EARLIER = "…"
@@ -87,7 +87,7 @@ def read(trained: "Trained", text: str) -> Reading:
     """A Transformer's reading of the last tokens of a text, before which it reads what `generate` puts before a short prompt."""
     import torch  # loaded only where a model computes
 
-    from tinylm import generate
+    from tinylm.evaluation import generate
     from tinylm.models.networks.attention_maps import attention_maps
 
     spec, vocabulary = trained.spec, trained.vocabulary

@@ -4,18 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import pretrained, study
+from tinylm import study
 from tinylm.config import ModelConfig, TinylmError
+from tinylm.evaluation import pretrained
 from tinylm.explore import labels
 from tinylm.explore.panel import read_records
 
 if TYPE_CHECKING:
-    from tinylm.weights import Trained
+    from tinylm.evaluation.weights import Trained
 
 NONE_HERE = (
-    "No trained model is here, and the folder tinylm/pretrained lacks those that come with the package: git checkout tinylm/pretrained "
-    "brings them back. This trains a small one in seconds: python -m tinylm train --recipe transformer --corpus grammar-char "
-    "--budget 1e10. Then look again."
+    "No trained model is here, and the folder tinylm/evaluation/pretrained lacks those that come with the package: git checkout "
+    "tinylm/evaluation/pretrained brings them back. This trains a small one in seconds: python -m tinylm train --recipe transformer "
+    "--corpus grammar-char --budget 1e10. Then look again."
 )
 
 
@@ -50,7 +51,7 @@ class Checkpoints:
         """The model in a file; ExplorerError or WeightsError says why it cannot be used."""
         if path not in self._opened:
             try:
-                from tinylm import weights  # torch is loaded only where a model computes
+                from tinylm.evaluation import weights  # torch is loaded only where a model computes
             except ModuleNotFoundError as error:
                 raise ExplorerError(f"a trained model needs the package {error.name}; run: python -m pip install {error.name}") from error
             self._opened[path] = weights.open_file(path, self._records)

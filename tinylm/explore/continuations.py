@@ -61,7 +61,7 @@ class Continuations(Panel):
     def _written(self, path: Path) -> str:
         """Prompt and continuation as HTML, and the mean surprise of each."""
         trained = self._checkpoints.open(path)
-        from tinylm import generate, surprise
+        from tinylm.evaluation import generate, surprise
 
         given = trained.vocabulary.encode(self.prompt.value)
         if not len(given):

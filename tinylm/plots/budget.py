@@ -8,8 +8,9 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from tinylm import files, gains, headings
+from tinylm import files, gains
 from tinylm.config import NgramConfig
+from tinylm.evaluation.probes import headings
 from tinylm.plots.curves import count_lines
 from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.results import Result

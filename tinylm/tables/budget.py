@@ -6,9 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import at_test_time as test_time
-from tinylm import data, files, fits, gains, headings, significance
+from tinylm import data, files, fits, gains, significance
 from tinylm.config import NgramConfig
+from tinylm.evaluation.probes import headings, test_time
 from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
 from tinylm.results import Result
 from tinylm.study import Planned

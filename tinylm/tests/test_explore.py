@@ -11,9 +11,10 @@ import pytest
 from records import made
 from synthetic import record
 
-from tinylm import data, explore, files, generate, ledger, study, weights
+from tinylm import data, explore, files, ledger, study
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import to_dict
+from tinylm.evaluation import generate, weights
 from tinylm.explore import budget, labels
 from tinylm.explore.attention import last_tokens
 from tinylm.explore.colouring import LEVELS, coloured, legend

@@ -9,9 +9,10 @@ import torch
 from safetensors.torch import load_file
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import ledger, train, weights
+from tinylm import ledger, train
 from tinylm.config import ConfigError, NgramConfig
-from tinylm.evaluate import token_nlls
+from tinylm.evaluation import weights
+from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import run_cost, window_flops
 from tinylm.ledger import versions
 from tinylm.models import checkpoint

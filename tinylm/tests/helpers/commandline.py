@@ -9,7 +9,7 @@ FOLDERS = {
     "LOCAL_LEDGER": "out/ledger",
     "CHECKPOINTS": "out/checkpoints",
     "WEIGHTS": "out/weights",
-    "PRETRAINED": "tinylm/pretrained",
+    "PRETRAINED": "tinylm/evaluation/pretrained",
     "TEXTS": "out/texts",
 }
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from specs import spec
 
 from tinylm.config import ConfigError, NgramConfig
-from tinylm.counts import count_record
+from tinylm.evaluation.counts import count_record
 from tinylm.models import ngram, ngram_cache
 
 

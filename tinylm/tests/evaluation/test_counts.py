@@ -7,8 +7,8 @@ from specs import SIZES, VOCAB_SIZE, spec
 
 from tinylm import data, ledger
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TrainConfig
-from tinylm.counts import count_record
 from tinylm.data import statistics
+from tinylm.evaluation.counts import count_record
 from tinylm.flops import run_cost
 from tinylm.models import ngram
 

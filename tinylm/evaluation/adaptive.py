@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tinylm.config import RunSpec
 from tinylm.config.fields import Checked
-from tinylm.evaluate import token_nlls
+from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import BACKWARD_PER_FORWARD, forward_parts
 from tinylm.ledger.scores import eval_context, scored_range, short_window
 from tinylm.models.networks import LanguageModel

@@ -36,7 +36,7 @@ def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
 
 def record(spec: RunSpec, weights: Path, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
     """Try every method on a trained run and write what came of it to folder/at_test_time/KEY.json."""
-    from tinylm import trials  # torch is loaded only where something is scored
+    from tinylm.evaluation.probes import trials  # torch is loaded only where something is scored
 
     facts = {"key": spec.key} | trials.facts(trials.Subject(spec, data.load(spec.corpus, data_dir), weights))
     ledger.write_facts(folder / FOLDER / f"{spec.key}.json", facts)

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 from torch import nn
 
-from tinylm import evaluate
 from tinylm.config import ConfigError, NgramConfig
-from tinylm.counts import count_record
-from tinylm.evaluate import token_nlls
+from tinylm.evaluation import nlls
+from tinylm.evaluation.counts import count_record
+from tinylm.evaluation.nlls import token_nlls
 from tinylm.ledger.scores import least_context
 from tinylm.models.networks import LanguageModel, build
 
@@ -52,7 +52,7 @@ def test_every_scored_token_is_scored_once_in_order(stride, n_positions, context
     ids = torch.randint(VOCAB_SIZE, (n_split,), generator=torch.Generator().manual_seed(n_split)).int()
     stop = min(n_split, first + tokens) if tokens else n_split
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(evaluate.POSITIONS_PER_BATCH, "cpu", n_positions)
+        patch.setitem(nlls.POSITIONS_PER_BATCH, "cpu", n_positions)
         nll_N = token_nlls(Bigram(), ids, planned)
     log_probs = torch.log_softmax(Bigram().table, -1)[ids[first - 1 : stop - 1].long(), ids[first:stop].long()]
     assert nll_N.dtype == np.float32

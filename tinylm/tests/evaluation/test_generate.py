@@ -7,13 +7,15 @@ import pytest
 import torch
 from hypothesis import given
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec, transformer_configs
-from tinylm.models.networks.key_value_cache import with_cache
 
-from tinylm import data, generate, samples, study
+from tinylm import data, study
 from tinylm.config import ConfigError, LinearConfig, RunSpec, TrainConfig
-from tinylm.generate import Prompt, Sampling
+from tinylm.evaluation import generate
+from tinylm.evaluation.generate import Prompt, Sampling
+from tinylm.evaluation.probes import samples
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
+from tinylm.models.networks.key_value_cache import with_cache
 
 
 def model(config=TRANSFORMER, seed=0):

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from specs import LINEAR, LSTM, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import generate, weights
+from tinylm.evaluation import generate, weights
+from tinylm.evaluation.surprise import surprises
 from tinylm.models.networks import build
-from tinylm.surprise import surprises
 
 
 def trained(corpus, config, loss_at):

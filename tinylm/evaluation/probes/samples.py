@@ -31,7 +31,7 @@ def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
 
 def record(spec: RunSpec, weights: Path, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
     """Let the run's weights continue the same windows at each temperature, and write what they say to folder/samples/KEY.json."""
-    from tinylm import generate  # torch is loaded only where something is sampled
+    from tinylm.evaluation import generate  # torch is loaded only where something is sampled
 
     corpus = data.load(spec.corpus, data_dir)
     model = generate.load_model(spec, corpus, weights)

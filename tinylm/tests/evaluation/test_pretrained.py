@@ -11,13 +11,14 @@ import pytest
 import torch
 from specs import spec
 
-from tinylm import data, explore, files, ledger, pretrained, weights
+from tinylm import data, explore, files, ledger
 from tinylm.config import TransformerConfig
 from tinylm.data import download
 from tinylm.data.download import DataError
+from tinylm.evaluation import pretrained, weights
+from tinylm.evaluation.pretrained import export
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
-from tinylm.pretrained import export
 from tinylm.train import Hooks, train
 
 PACKAGE, PUBLISHED, ROOT = files.PRETRAINED, files.LEDGER, files.ROOT
@@ -59,7 +60,9 @@ def test_the_package_that_is_built_has_every_folder_and_file_of_the_models():
     folders = {path.parent for path in (ROOT / "tinylm").rglob("*.py") if "tests" not in path.parts}
     assert all((folder / "__init__.py").is_file() for folder in folders)
     for path in PACKAGE.iterdir():
-        assert path.suffix in (".py", "") or any(fnmatch.fnmatch(path.name, glob) for glob in built["package-data"]["tinylm.pretrained"])
+        assert path.suffix in (".py", "") or any(
+            fnmatch.fnmatch(path.name, glob) for glob in built["package-data"]["tinylm.evaluation.pretrained"]
+        )
 
 
 @pytest.mark.parametrize("name", pretrained.MODELS)
@@ -159,7 +162,7 @@ def trained(home, monkeypatch):
 def test_export_writes_weights_that_open_and_a_card(call, trained):
     key = trained.spec.key
     code, out, _ = call("export tiny")
-    assert code == 0 and out.split() == ["tinylm/pretrained/tiny.safetensors", "tinylm/pretrained/tiny.md"]
+    assert code == 0 and out.split() == ["tinylm/evaluation/pretrained/tiny.safetensors", "tinylm/evaluation/pretrained/tiny.md"]
     opened = weights.open_file(pretrained.weights_file("tiny"), {})
     assert opened.spec == trained.spec and opened.vocabulary == data.load("grammar-char").vocabulary
     stored, _ = checkpoint.load(pretrained.weights_file("tiny"))

@@ -7,9 +7,10 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import data, files, headings, ledger, plots, study, tables
+from tinylm import data, files, ledger, plots, study, tables
 from tinylm.config import NgramConfig, RunSpec, TrainConfig
-from tinylm.headings import FURTHER, NEW, Heading, by_reach
+from tinylm.evaluation.probes import headings
+from tinylm.evaluation.probes.headings import FURTHER, NEW, Heading, by_reach
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.study import Planned

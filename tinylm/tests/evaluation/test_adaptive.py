@@ -5,9 +5,9 @@ import pytest
 import torch
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm.adaptive import CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states
 from tinylm.config import ConfigError
-from tinylm.evaluate import token_nlls
+from tinylm.evaluation.adaptive import CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states
+from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import forward_parts
 from tinylm.models.networks import build
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import counts, data, ledger
+from tinylm import data, ledger
 from tinylm.config import NgramConfig, RunSpec
 from tinylm.data import Corpus
 from tinylm.data.plays import HEADING
+from tinylm.evaluation import counts
 from tinylm.ledger import scores
 from tinylm.study import Planned
 
@@ -101,7 +102,7 @@ def _nlls(spec: RunSpec, corpus: Corpus, weights: Path | None) -> np.ndarray:
         return counts.token_nlls(spec, corpus, "test")
     import torch  # loaded only where a network is scored
 
-    from tinylm import evaluate, generate
+    from tinylm.evaluation import generate, nlls
 
     model = generate.load_model(spec, corpus, weights)
-    return evaluate.token_nlls(model, torch.from_numpy(corpus.test.astype(np.int32)), spec)
+    return nlls.token_nlls(model, torch.from_numpy(corpus.test.astype(np.int32)), spec)

@@ -6,14 +6,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinylm import data, files, ledger, pretrained, weights
+from tinylm import data, files, ledger
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
-from tinylm.evaluate import token_nlls
+from tinylm.evaluation import pretrained, weights
+from tinylm.evaluation.nlls import token_nlls
+from tinylm.evaluation.pretrained.card import card
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
 from tinylm.models.networks import LanguageModel
-from tinylm.pretrained.card import card
 
 # With 11 significant bits instead of bfloat16's 8; no weight here is near its largest number, 65504. Over valid and test of three
 # models float16 moved the NLL by 2e-5 nats at most, bfloat16 by 3e-4; single tokens moved an eighth as much.

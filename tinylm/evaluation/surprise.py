@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import generate
-from tinylm.weights import Trained
+from tinylm.evaluation import generate
+from tinylm.evaluation.weights import Trained
 
 
 @torch.inference_mode()

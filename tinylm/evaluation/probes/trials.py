@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import generate
-from tinylm.adaptive import Adapted, CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states, static
 from tinylm.config import ModelConfig, RunSpec
 from tinylm.data import Corpus
+from tinylm.evaluation import generate
+from tinylm.evaluation.adaptive import Adapted, CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states, static
 from tinylm.ledger import scores
 from tinylm.models.networks import LanguageModel
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from tinylm.config import ConfigError, RunSpec
 from tinylm.config.fields import Checked
 from tinylm.data import Corpus
+from tinylm.evaluation.weights import Trained, lead_length
 from tinylm.models import checkpoint
 from tinylm.models.networks import LanguageModel, Transformer, build
 from tinylm.models.networks.key_value_cache import with_cache
-from tinylm.weights import Trained, lead_length
 
 Predictor = Callable[[Tensor], Tensor]
 

@@ -7,12 +7,13 @@ import torch
 from records import made
 from specs import MLP, spec
 
-from tinylm import data, study, weights
+from tinylm import data, study
 from tinylm.config import LSTMConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.evaluation import weights
+from tinylm.evaluation.weights import WeightsError
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.train import Hooks, train
-from tinylm.weights import WeightsError
 
 SPEC = RunSpec(corpus="grammar-char", model=TransformerConfig(context_length=8, d_model=8, d_ff=8), train=TrainConfig(steps=1))
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import at_test_time, data, files, ledger, study, tables, trials
+from tinylm import data, files, ledger, study, tables
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.evaluation.probes import test_time, trials
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.study import Planned
@@ -25,11 +26,11 @@ def facts(tmp_path, monkeypatch):
     monkeypatch.setattr(trials, "SQUARED_SEGMENTS", 4)
     torch.manual_seed(0)
     checkpoint.save(tmp_path / "w", build(ROTARY, data.vocab_size(SPEC.corpus)).state_dict(), {})
-    return at_test_time.record(SPEC, tmp_path / "w", tmp_path)
+    return test_time.record(SPEC, tmp_path / "w", tmp_path)
 
 
 def test_every_method_is_recorded_with_its_gain_over_the_same_tokens(facts, tmp_path):
-    assert at_test_time.read(SPEC, [tmp_path / "none", tmp_path]) == ledger.rounded(json.loads(json.dumps(facts)))
+    assert test_time.read(SPEC, [tmp_path / "none", tmp_path]) == ledger.rounded(json.loads(json.dumps(facts)))
     methods = {found["method"]: found for found in facts["methods"]}
     assert list(methods) == ["static", "longer windows", "neural cache", "dynamic evaluation"]
     static = methods["static"]
@@ -65,10 +66,10 @@ def test_one_run_of_each_corpus_is_tried():
         )
         for corpus, model, flops, seed in itertools.product(("ptb", "grammar-char"), (ROTARY, TRANSFORMER), (10, 20), (0, 1))
     ]
-    tried = at_test_time.triable(runs)
+    tried = test_time.triable(runs)
     assert {(run.spec.model, run.spec.seed) for run in tried} == {(ROTARY, 0)} and len(tried) == 4
-    assert [(run.spec.corpus, run.spec.train.flops) for run in at_test_time.dearest(tried)] == [("ptb", 20), ("grammar-char", 20)]
-    assert at_test_time.triable(study.section_plan("words", "full")), "the study can try at least one run on words"
+    assert [(run.spec.corpus, run.spec.train.flops) for run in test_time.dearest(tried)] == [("ptb", 20), ("grammar-char", 20)]
+    assert test_time.triable(study.section_plan("words", "full")), "the study can try at least one run on words"
 
 
 def test_the_table_shows_methods_and_stands_without_any(facts, tmp_path, monkeypatch):

@@ -1,0 +1,1 @@
+"""Trained models put to use: scored, sampled, adapted to what they read, examined. This file loads no torch."""
