@@ -6,38 +6,40 @@
 import importlib
 from typing import Any
 
-_MODULES = (
-    "claim_list",
-    "claims",
-    "config",
-    "data",
-    "diagrams",
-    "explore",
-    "fits",
-    "flops",
-    "gains",
-    "grammar",
-    "ladder",
-    "ledger",
-    "literature",
-    "plots",
-    "readings",
-    "recipes",
-    "scoring",
-    "show",
-    "significance",
-    "study",
-    "tables",
-    "timings",
-)
-_RESULTS = ("Result", "companions", "corpus_statistics", "of_corpora", "run", "search_records")
+_MODULES = {  # the name that notebooks use -> where it is
+    "claim_list": "analysis.claim_list",
+    "claims": "analysis.claims",
+    "config": "config",
+    "data": "data",
+    "diagrams": "diagrams",
+    "explore": "explore",
+    "fits": "analysis.summaries",
+    "flops": "flops",
+    "gains": "analysis.budgets",
+    "grammar": "data.grammar",
+    "ladder": "study.ladder",
+    "ledger": "ledger",
+    "literature": "literature",
+    "plots": "plots",
+    "readings": "readings",
+    "recipes": "study.recipes",
+    "scoring": "ledger.scores",
+    "show": "show",
+    "significance": "analysis.significance",
+    "study": "study",
+    "tables": "tables",
+    "timings": "timings",
+}
+_RESULTS = ("companions", "corpus_statistics", "of_corpora", "run", "search_records")
 
-__all__ = [*_MODULES, *_RESULTS]
+__all__ = [*_MODULES, *_RESULTS, "Result"]
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return importlib.import_module(f"tinylm.{name}")
+        return importlib.import_module(f"tinylm.{_MODULES[name]}")
     if name in _RESULTS:
         return getattr(importlib.import_module("tinylm.results"), name)
+    if name == "Result":
+        return importlib.import_module("tinylm.analysis.summaries").Result
     raise AttributeError(f"module 'tinylm' has no attribute {name!r}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tinylm import data
-from tinylm.formats import NONE, amount
+from tinylm.analysis.numbers import NONE, amount
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits, gains, significance
-from tinylm.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
+from tinylm import data
+from tinylm.analysis import budgets, significance, summaries
+from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
+from tinylm.analysis.numbers import amount, interval, perplexity, signed
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
-from tinylm.formats import amount, interval, perplexity, signed
 from tinylm.ledger import RunRecord
-from tinylm.results import Result
 from tinylm.study import reported
 from tinylm.study.reported_rows import PaperRow
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
     """Which model comes closest to the floor, and whether any falls below it."""
-    lines = fits.summary(found).sort_values("test_nll")
+    lines = summaries.summary(found).sort_values("test_nll")
     best = lines.iloc[0]
     below = lines[lines["test_nll"] < floor["test"] - 2 * lines["test_se"]]
     verdict = "no model is below it" if below.empty else f"**below it, which must be an error: {', '.join(below['name'])}**"
@@ -66,13 +67,13 @@ def purchases(found: Sequence[Result]) -> str:
     """For each training text the recipe that is best on valid: cost, size, test NLL and n, and the best counts of the same tokens."""
     named = [r for r in found if r.name.startswith(f"{r.record.spec.corpus}, ")]
     texts: dict[str, dict[str, list[RunRecord]]] = {}
-    for name, records in fits.by_name(named).items():
+    for name, records in summaries.by_name(named).items():
         texts.setdefault(records[0].spec.corpus, {})[name] = records
     sentences = []
     for text, groups in texts.items():
         best = min(groups.values(), key=lambda records: np.mean([r.valid.nll for r in records]))
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
-        plain, cached = fits.rivals([r.record for r in found], best[0])
+        plain, cached = summaries.rivals([r.record for r in found], best[0])
         size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
         beside = f", counts {_score(plain.test.nll, by_word)}" if plain else ""
         beside += f", with a cache of its window {_score(cached.test.nll, by_word)}" if cached is not plain else ""
@@ -85,7 +86,7 @@ def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
     if not networks or not counts:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
-    reached = gains.to_target(networks, rival.record.valid.nll).dropna(subset="flops").sort_values("flops")
+    reached = budgets.to_target(networks, rival.record.valid.nll).dropna(subset="flops").sort_values("flops")
     if reached.empty:
         return f"No network here reaches the valid NLL of {rival.name}, which costs no training: count."
     first = reached.iloc[0]
@@ -98,7 +99,7 @@ def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
 
 def taken_off(found: Sequence[Result], without: str, whole: str) -> str:
     """For each text and budget that two architectures were bought for, what the second takes off the test NLL of the first."""
-    groups, sentences = fits.by_name(found), []
+    groups, sentences = summaries.by_name(found), []
     for name, records in groups.items():
         partner = groups.get(name.replace(f", {without}, ", f", {whole}, "))
         if f", {without}, " in name and partner:
@@ -159,7 +160,7 @@ def _verdicts(rows: pd.DataFrame) -> str:
 
 def turning(found: Sequence[Result]) -> str:
     """At which budget the order of the longest and the shortest context of the long Linear runs turns, seed by seed."""
-    groups = fits.by_name([r for r in found if r.name.startswith("Linear, T = ") and r.name.endswith(", long")])
+    groups = summaries.by_name([r for r in found if r.name.startswith("Linear, T = ") and r.name.endswith(", long")])
     ordered = sorted(groups.items(), key=lambda item: item[1][0].spec.model.context_length)
     if len(ordered) < 2:
         return "The long Linear runs, which would show at which budget the order of the context lengths turns, are not recorded yet."
@@ -194,7 +195,7 @@ def _first_below(first: np.ndarray, second: np.ndarray) -> int | None:
 
 def _equal_cost(found: Sequence[Result]) -> str:
     """Self-Attention's valid NLL where it has spent what the whole MLP run spends, in executed and in textbook FLOPs."""
-    groups = fits.by_name(found)
+    groups = summaries.by_name(found)
     if not {"MLP", "Self-Attention"} <= groups.keys():
         return ""
     mlp, attention = groups["MLP"], groups["Self-Attention"]
@@ -202,10 +203,10 @@ def _equal_cost(found: Sequence[Result]) -> str:
     parts = []
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
-        if budget < fits.spent(attention[0], convention)[0]:
+        if budget < summaries.spent(attention[0], convention)[0]:
             parts.append(f"in {name} FLOPs that budget does not pay for its first validation")
             continue
-        at_budget = float(np.mean([fits.best_valid_at(record, budget, convention) for record in attention]))
+        at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
         parts.append(f"in {name} FLOPs it is at {at_budget:.4f}")
     return (
         f"At the cost of the whole MLP run, which ends at a valid NLL of {nll:.4f} (n = {len(mlp)}), "
@@ -214,18 +215,18 @@ def _equal_cost(found: Sequence[Result]) -> str:
 
 
 def _networks(found: Sequence[Result]) -> pd.DataFrame:
-    return fits.summary([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
+    return summaries.summary([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
 
 
 def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, PaperRow]]:
-    references = {name: reported.paper_row(records[0].spec) for name, records in fits.by_name(found).items()}
-    return [(line, references[line["name"]]) for _, line in fits.summary(found).iterrows() if references[line["name"]]]
+    references = {name: reported.paper_row(records[0].spec) for name, records in summaries.by_name(found).items()}
+    return [(line, references[line["name"]]) for _, line in summaries.summary(found).iterrows() if references[line["name"]]]
 
 
 def _best_counts(found: Sequence[Result]) -> str:
     """The n-gram order chosen on valid against the best network, all of its seeds, on the same test tokens."""
-    counts = fits.by_name([r for r in found if isinstance(r.record.spec.model, NgramConfig)])
-    networks = fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
+    counts = summaries.by_name([r for r in found if isinstance(r.record.spec.model, NgramConfig)])
+    networks = summaries.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
     if not counts or not networks:
         return ""
     count, network = (min(groups, key=lambda name: np.mean([r.valid.nll for r in groups[name]])) for groups in (counts, networks))

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from tinylm import data, files, fits, ledger, study, tables, timings
+from tinylm import data, files, ledger, study, tables, timings
+from tinylm.analysis import summaries
+from tinylm.analysis.numbers import perplexity
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig, TinylmError
-from tinylm.formats import perplexity
 from tinylm.ledger import RunRecord
-from tinylm.results import Result
 from tinylm.study import reported
 
 REPRODUCED = ("architectures", "words")
@@ -43,8 +44,8 @@ def results_table() -> str:
     results = [result for result in planned if result.record.spec.corpus in texts]
     head = ["run", "study, one run", "ours: mean ± seed SD (n)", "one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    records = fits.by_name(results)
-    for _, line in fits.summary(results).iterrows():
+    records = summaries.by_name(results)
+    for _, line in summaries.summary(results).iterrows():
         first = records[line["name"]][0]
         reference = reported.paper_row(first.spec)
         spread = f" ± {line['seed_sd']:.4f}" if line["n"] > 1 else ""
@@ -53,7 +54,7 @@ def results_table() -> str:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
             agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference)
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
-        elif isinstance(first.spec.model, NgramConfig) and first is fits.best_counts((result.record for result in results), first):
+        elif isinstance(first.spec.model, NgramConfig) and first is summaries.best_counts((result.record for result in results), first):
             lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
     caption = (
         "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs: as "
@@ -69,11 +70,11 @@ def bought_table() -> str:
     counted = [r.record for r in results if isinstance(r.record.spec.model, NgramConfig)]
     head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts", "looking back"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    for name, records in fits.by_name([r for r in results if r.name.startswith(f"{r.record.spec.corpus}, ")]).items():
+    for name, records in summaries.by_name([r for r in results if r.name.startswith(f"{r.record.spec.corpus}, ")]).items():
         nlls, by_word = [record.test.nll for record in records], data.info(records[0].spec.corpus).level == "word"
         spread = f" ± {np.std(nlls, ddof=1):.4f}" if len(nlls) > 1 else ""
         mean = float(np.mean(nlls))
-        shown = [perplexity(mean) if by_word else "–", *(_in_units(rival, by_word) for rival in fits.rivals(counted, records[0]))]
+        shown = [perplexity(mean) if by_word else "–", *(_in_units(rival, by_word) for rival in summaries.rivals(counted, records[0]))]
         lines.append([name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
     caption = (
         "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; looking "

@@ -3,11 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinylm import data, files, ledger, study
+from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
 from tinylm.data import statistics
 from tinylm.ledger import RunRecord
@@ -17,14 +17,6 @@ from tinylm.study.profiles import PROFILES
 
 class MissingRecords(TinylmError):
     """Published runs that are not in the ledger."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished run under its name in the section's tables."""
-
-    name: str
-    record: RunRecord
 
 
 def run(planned: Sequence[Planned]) -> list[Result]:

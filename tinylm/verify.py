@@ -4,11 +4,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinylm import data, files, fits, ledger, study, sweep
+from tinylm import data, files, ledger, study, sweep
+from tinylm.analysis import summaries
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
-from tinylm.results import Result
 from tinylm.study import Planned
 
 CONFIDENCE = 0.99
@@ -64,7 +65,7 @@ def compare(runs: Sequence[Planned], settings: sweep.Settings) -> list[Compariso
     """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
     found = ledger.Ledger([files.LEDGER])
     everything = [Result(f"{r.section} {r.name}", record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
-    groups = fits.by_name([r for r in everything if not isinstance(r.record.spec.model, NgramConfig)])
+    groups = summaries.by_name([r for r in everything if not isinstance(r.record.spec.model, NgramConfig)])
     retrained: list[tuple[Planned, RunRecord]] = []
     left = sweep.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
     if left:
@@ -88,4 +89,4 @@ def prediction_half_width(values: Sequence[float]) -> float:
     n = len(values)
     if n < 3:
         return float("nan")
-    return fits.half_width(values, CONFIDENCE) * math.sqrt(n + 1)
+    return summaries.half_width(values, CONFIDENCE) * math.sqrt(n + 1)

@@ -175,7 +175,7 @@ def evaluation(bench: Bench) -> Iterator[Row]:
 
 def rebuild(bench: Bench) -> Iterator[Row]:
     """Rebuilding every figure and the report in a copy of the repository, against half a minute; fails where that loads torch."""
-    loads_torch = "import sys, tinylm, tinylm.ledger, tinylm.fits, tinylm.plots, tinylm.typesetting; sys.exit('torch' in sys.modules)"
+    loads_torch = "import sys, tinylm, tinylm.ledger, tinylm.analysis.summaries, tinylm.plots, tinylm.typesetting; sys.exit('torch' in sys.modules)"
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(files.ROOT, Path(folder) / "copy", ignore=shutil.ignore_patterns(".git", "out", "datasets/*/*.txt")))
         environment = os.environ | {"PYTHONPATH": str(copy)}

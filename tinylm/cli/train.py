@@ -244,9 +244,9 @@ def _train(
 
 def _expected(architecture: str, spec: RunSpec, found: Ledger) -> str:
     """What the recorded runs of a recipe let expect of a budget."""
-    from tinylm import gains  # pandas and scipy are loaded only where they are asked for
+    from tinylm.analysis import budgets  # pandas and scipy are loaded only where they are asked for
 
-    seen = gains.expected(architecture, spec.corpus, spec.train.flops, found.records.values())
+    seen = budgets.expected(architecture, spec.corpus, spec.train.flops, found.records.values())
     if seen is None:
         return f"{short(spec.train.flops)} FLOPs: no run of this recipe on {spec.corpus} is recorded, so nothing is known of its loss"
     if seen.is_outside:

@@ -5,12 +5,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import data, fits, flops, gains, plots, study
+from tinylm import data, flops, plots, study
+from tinylm.analysis import budgets, summaries
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.explore import labels
 from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
 from tinylm.ledger import RunRecord
-from tinylm.results import Result
 from tinylm.study import recipes
 from tinylm.study.budget import short
 
@@ -37,7 +38,7 @@ class Budget(Panel):
         """Look up the recorded recipes of the corpus."""
         records = [result.record for result in self._results]
         names = recipes.architectures(data.info(self.corpus.value).level)
-        self._runs = {name: gains.recipe_runs(name, self.corpus.value, records) for name in names}
+        self._runs = {name: budgets.recipe_runs(name, self.corpus.value, records) for name in names}
         self._draw()
 
     def _draw(self, change: Any = None) -> None:
@@ -54,7 +55,7 @@ class Budget(Panel):
     def _counts(self, like: Result) -> list[Result]:
         """The recorded counts that are scored on the same tokens."""
         counts = [result.record for result in self._results if isinstance(result.record.spec.model, NgramConfig)]
-        return [Result(record.spec.model.title, record) for record in counts if fits.same_tokens(record, like.record)]
+        return [Result(record.spec.model.title, record) for record in counts if summaries.same_tokens(record, like.record)]
 
 
 def frontier(runs: dict[str, Runs]) -> list[Result]:
@@ -75,7 +76,7 @@ def ranked(budget: float, runs: dict[str, Runs]) -> tuple[float, dict[str, float
     recorded = {name: found for name, found in runs.items() if found}
     low, high = max(map(min, recorded.values()), default=budget), min(map(max, recorded.values()), default=budget)
     at = min(max(budget, low), high)
-    nlls = {name: gains.read_off(found, at).nll for name, found in recorded.items()}
+    nlls = {name: budgets.read_off(found, at).nll for name, found in recorded.items()}
     return at, {name: nlls[name] for name in sorted(nlls, key=nlls.__getitem__)}
 
 
@@ -83,7 +84,7 @@ def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
     """One row per architecture, the best first: what its recipe trains for the budget, and what the records let expect of it."""
     about, rows = data.info(corpus), []
     for name in dict.fromkeys([*ranked(budget, runs)[1], *runs]):
-        spec, seen = recipes.recipe(name, corpus, budget), gains.read_off(runs[name], budget)
+        spec, seen = recipes.recipe(name, corpus, budget), budgets.read_off(runs[name], budget)
         row: dict[str, Any] = {"architecture": labels.family(name), "parameters": flops.n_params(spec.model, about.vocab_size)}
         row |= {"context": spec.model.context_length, "steps": flops.run_cost(spec, about).steps}
         row |= {"valid NLL": seen and seen.nll, "records": seen.n if seen else 0}
@@ -99,7 +100,7 @@ def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
         commands = "\n".join(command(name, corpus, budget) for name in runs)
         return notice(f"No run of a recipe on {corpus} is recorded yet: nothing is known of its loss. These train one:") + _code(commands)
     best, *others = nlls
-    seen = gains.read_off(runs[best], budget)
+    seen = budgets.read_off(runs[best], budget)
     text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {seen.nll:.2f} nats per token"
     if seen.is_outside:
         text += f", or rather that is the loss at {short(seen.nearest)} FLOPs, its nearest recorded budget"

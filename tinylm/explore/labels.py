@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from tinylm.analysis.summaries import Result
 from tinylm.config import ModelConfig, NgramConfig, TransformerConfig
 from tinylm.ledger import RunRecord
 from tinylm.plots import FAMILY_COLOURS
-from tinylm.results import Result
 
 COUNTS = "Counts"
 STEPS_OF_TEN = (1, 2, 5)

@@ -5,10 +5,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import fits, plots, study
+from tinylm import plots, study
+from tinylm.analysis import summaries
+from tinylm.analysis.summaries import Result
 from tinylm.explore import labels
 from tinylm.explore.panel import WIDE, Panel, control, picture, read_records, side_by_side, table, toggle, unobserved
-from tinylm.results import Result
 
 ALL = "all"
 FIRST_SHOWN = 4
@@ -105,7 +106,7 @@ def scores(results: Sequence[Result]) -> str:
             "seed SD": line["seed_sd"],
             "scored": f"{(score := steps[line['name']].test).start:,}–{score.start + score.n_tokens:,}",
         }
-        for _, line in fits.summary(results).iterrows()
+        for _, line in summaries.summary(results).iterrows()
     ]
     return table(rows, "Mean NLL of the chosen runs over n seeds, in nats per token.", NOTE)
 

@@ -8,12 +8,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 
-from tinylm import files, gains
+from tinylm import files
+from tinylm.analysis import budgets
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import headings
 from tinylm.plots.curves import count_lines
 from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
-from tinylm.results import Result
 from tinylm.study import Planned
 
 BETTER, WORSE = COLOURS[0], COLOURS[3]
@@ -51,7 +52,7 @@ def waterfall(frame: pd.DataFrame) -> Drawn:
 def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: float | None = None) -> Drawn:
     """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts dashed, with a cache dotted."""
     fig, (ax,) = panels()
-    frame = gains.frontier(results)
+    frame = budgets.frontier(results)
     names = list(dict.fromkeys(frame["architecture"]))
     for (name, colour), marker in zip(colours(names).items(), MARKERS, strict=False):
         rows = frame[frame["architecture"] == name]

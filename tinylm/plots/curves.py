@@ -7,11 +7,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
-from tinylm import fits
+from tinylm.analysis import summaries
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 from tinylm.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
-from tinylm.results import Result
 from tinylm.study import reported
 
 
@@ -135,7 +135,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
     for ax, (prefix, field) in zip(axes, fields.items(), strict=True):
         chosen = {name: group for name, group in _trained(results).items() if name.startswith(f"{prefix},")}
         values = [getattr(group[0].spec.model, field) for group in chosen.values()]
-        summary = fits.summary([r for r in results if r.name in chosen])
+        summary = summaries.summary([r for r in results if r.name in chosen])
         errors = summary["seed_sd"].fillna(summary["test_se"])
         ax.errorbar(range(len(values)), summary["test_nll"], errors, color=FAMILY_COLOURS[prefix], marker="o", capsize=2, label="ours")
         reference = [reported.paper_row(group[0].spec) for group in chosen.values()]
@@ -153,7 +153,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
 
 def _trained(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
     """Records by name, without the n-gram rows."""
-    return fits.by_name([r for r in results if not isinstance(r.record.spec.model, NgramConfig)])
+    return summaries.by_name([r for r in results if not isinstance(r.record.spec.model, NgramConfig)])
 
 
 def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:

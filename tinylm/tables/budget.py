@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm import data, files, fits, gains, significance
+from tinylm import data, files
+from tinylm.analysis import budgets, significance, summaries
+from tinylm.analysis.numbers import NONE, amount, interval, perplexity, signed, spread
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import headings, test_time
-from tinylm.formats import NONE, amount, interval, perplexity, signed, spread
-from tinylm.results import Result
 from tinylm.study import Planned
 from tinylm.study.ladder import RUNGS
 
@@ -39,7 +40,7 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
 
 def targets(found: Sequence[Result], wanted: Sequence[float]) -> pd.DataFrame:
     """One row per architecture and a column per valid NLL: the FLOPs to reach it, an upper bound, or a dash where no run does."""
-    columns = {f"{nll:.3f}": gains.to_target(found, nll).set_index("architecture") for nll in wanted}
+    columns = {f"{nll:.3f}": budgets.to_target(found, nll).set_index("architecture") for nll in wanted}
     names = list(next(iter(columns.values())).index)
     return pd.DataFrame({"architecture": name} | {title: _reached(frame.loc[name]) for title, frame in columns.items()} for name in names)
 
@@ -58,7 +59,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
     The first distance is to the best plain counts, the second to the best that may look back as far as the network's window.
     """
     rows, everything = [], [r.record for r in found]
-    for name, records in fits.by_name(found).items():
+    for name, records in summaries.by_name(found).items():
         tests = [record.test.nll for record in records]
         by_word = data.info(records[0].spec.corpus).level == "word"
         row = {"run": name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
@@ -66,7 +67,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
         row |= {"seed SD": spread(np.std(tests, ddof=1) if len(tests) > 1 else math.nan)}
         row |= {"perplexity": perplexity(float(np.mean(tests)))} if by_word else {}
         is_network = not isinstance(records[0].spec.model, NgramConfig)
-        for title, rival in zip(("counts", "looking back"), fits.rivals(everything, records[0]), strict=True):
+        for title, rival in zip(("counts", "looking back"), summaries.rivals(everything, records[0]), strict=True):
             gap = significance.difference(records, [rival]) if is_network and rival else None
             row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}
         rows.append(row)

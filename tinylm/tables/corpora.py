@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from tinylm.formats import NONE
+from tinylm.analysis.numbers import NONE
 
 
 def corpora(statistics: Sequence[dict[str, Any]]) -> pd.DataFrame:

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, fits
+from tinylm import data
+from tinylm.analysis import summaries
+from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.data import grammar
-from tinylm.formats import NONE, amount, perplexity, signed, spread
-from tinylm.results import Result
 from tinylm.study import reported, reported_rows
 
 
@@ -22,10 +23,10 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
     The study has one run of each row, so it agrees with ours when it lies where one more run of ours should fall. Where it has none of
     the rows, its columns are left out.
     """
-    groups = fits.by_name(found)
+    groups = summaries.by_name(found)
     references = {name: reported.paper_row(records[0].spec) for name, records in groups.items()}
     rows = []
-    for _, line in fits.summary(found).iterrows():
+    for _, line in summaries.summary(found).iterrows():
         reference = references[line["name"]]
         rows.append(
             {
@@ -50,8 +51,8 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
 def sister(found: Sequence[Result]) -> pd.DataFrame:
     """One row per model of the sister project: our test NLL under its protocol and what it states on splits of its own."""
     rows = []
-    for _, line in fits.summary(found).iterrows():
-        row = reported.sister_row(fits.by_name(found)[line["name"]][0].spec)
+    for _, line in summaries.summary(found).iterrows():
+        row = reported.sister_row(summaries.by_name(found)[line["name"]][0].spec)
         if row is not None:
             ours = {"n": line["n"], "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
             rows.append({"model": line["name"]} | ours | {"it states": f"{row.test_nll:.2f}", "remark": row.remark})
@@ -64,7 +65,7 @@ def agreement(ours: Sequence[float], reference: reported_rows.PaperRow) -> str:
     Below two seeds of ours the spread is that of the study's own two runs, where it has them.
     """
     own = [reference.test_nll, *([reference.repeat_nll] if reference.repeat_nll else [])]
-    half = fits.single_run_half_width(ours) if len(ours) > 1 else 2 * fits.half_width(own)  # between two runs: sqrt(2) SD
+    half = summaries.single_run_half_width(ours) if len(ours) > 1 else 2 * summaries.half_width(own)  # between two runs: sqrt(2) SD
     if math.isnan(half):
         return NONE
     whose = "" if len(ours) > 1 else " (its own repeat)"
@@ -86,7 +87,7 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
 def overfitting(found: Sequence[Result]) -> pd.DataFrame:
     """One row per network (its first seed): the epoch of its best valid NLL, what training on cost it, the study's gap, and the counts."""
     rows = []
-    for name, records in fits.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
+    for name, records in summaries.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
         record, reference = records[0], reported.paper_row(records[0].spec)
         valid = [point["valid_nll"] for point in record.curve]
         rivals = [r for r in found if isinstance(r.record.spec.model, NgramConfig) and r.record.spec.corpus == record.spec.corpus]
@@ -97,7 +98,7 @@ def overfitting(found: Sequence[Result]) -> pd.DataFrame:
         repeat = reference.repeat_nll - reference.test_nll if reference and reference.repeat_nll else None
         row |= {"study's repeat": NONE if repeat is None else signed(repeat), "counts − ours": NONE}
         if counts:
-            gap, error = fits.paired_difference(counts.record, record)
+            gap, error = summaries.paired_difference(counts.record, record)
             row |= {"counts − ours": f"{signed(gap)} ± {error:.4f}"}
         rows.append(row)
     return pd.DataFrame(rows)
@@ -108,7 +109,7 @@ def decomposition(found: Sequence[Result]) -> pd.DataFrame:
 
     Records older than the classes are left out; a row of dashes where that leaves none.
     """
-    groups = {name: records for name, records in fits.by_name(found).items() if all(record.test.parts for record in records)}
+    groups = {name: records for name, records in summaries.by_name(found).items() if all(record.test.parts for record in records)}
     rows: dict[str, dict[str, str]] = {}
     for name, records in groups.items():
         total = float(np.mean([record.test.nll for record in records]))
@@ -123,12 +124,12 @@ def decomposition(found: Sequence[Result]) -> pd.DataFrame:
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:
     """One row per pair of neighbours in a sweep with the same scored tokens: mean paired difference over common seeds, its SEs."""
     rows = []
-    for (first, a), (second, b) in itertools.pairwise(fits.by_name(found).items()):
-        same_family = first.split(",")[0] == second.split(",")[0] or len(fits.by_name(found)) == 2
+    for (first, a), (second, b) in itertools.pairwise(summaries.by_name(found).items()):
+        same_family = first.split(",")[0] == second.split(",")[0] or len(summaries.by_name(found)) == 2
         if not same_family or a[0].test.start != b[0].test.start:
             continue
         seeds = {record.spec.seed: record for record in a}
-        gaps = [fits.paired_difference(record, seeds[record.spec.seed]) for record in b if record.spec.seed in seeds]
+        gaps = [summaries.paired_difference(record, seeds[record.spec.seed]) for record in b if record.spec.seed in seeds]
         means = [gap for gap, _ in gaps]
         rows.append(
             {
@@ -136,7 +137,7 @@ def neighbours(found: Sequence[Result]) -> pd.DataFrame:
                 "second": second,
                 "n": len(gaps),
                 "second − first": signed(float(np.mean(means))),
-                "95 % over seeds": f"±{fits.half_width(means):.4f}" if len(means) > 1 else NONE,
+                "95 % over seeds": f"±{summaries.half_width(means):.4f}" if len(means) > 1 else NONE,
                 "paired SE": f"{gaps[0][1]:.4f}",
             }
         )
@@ -161,7 +162,7 @@ def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
             "block SE": spread(line["test_se"]),
             "excess": signed(line["test_nll"] - floor["test"]),
         }
-        for _, line in fits.summary(found).iterrows()
+        for _, line in summaries.summary(found).iterrows()
     ]
     last = {column: NONE for column in rows[0]} | {"model": "Exact floor", "test": f"{floor['test']:.4f}"}
     return pd.DataFrame([*rows, last])

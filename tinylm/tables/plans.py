@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from tinylm import data, files, flops
+from tinylm.analysis.numbers import NONE, amount, verbatim
 from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import samples
-from tinylm.formats import NONE, amount, verbatim
 from tinylm.study import Planned
 
 

@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from tinylm.claims import VERDICTS, claim_verdict
-from tinylm.formats import NONE, interval, p_value, signed, spread
+from tinylm.analysis.claims import VERDICTS, claim_verdict
+from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:

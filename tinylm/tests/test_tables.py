@@ -3,19 +3,20 @@ import dataclasses
 import pytest
 from synthetic import record, results
 
-from tinylm import data, formats, readings, study, tables
+from tinylm import data, readings, study, tables
+from tinylm.analysis import numbers
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.data import statistics
-from tinylm.results import Result
 from tinylm.study import reported_rows
 
 
 def test_amounts_spreads_and_signs_are_written_one_way():
-    assert formats.amount(5.554e13) == r"$5.55 \times 10^{13}$"
-    assert formats.amount(0) == formats.spread(float("nan")) == "–"
-    assert formats.signed(-0.12345) == "−0.1235"
-    assert (formats.perplexity(2.0), formats.perplexity(10.4126)) == ("7.389", "33,276")
-    assert formats.signed(0.1) == "+0.1000"
+    assert numbers.amount(5.554e13) == r"$5.55 \times 10^{13}$"
+    assert numbers.amount(0) == numbers.spread(float("nan")) == "–"
+    assert numbers.signed(-0.12345) == "−0.1235"
+    assert (numbers.perplexity(2.0), numbers.perplexity(10.4126)) == ("7.389", "33,276")
+    assert numbers.signed(0.1) == "+0.1000"
 
 
 def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_own():
@@ -85,7 +86,7 @@ def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
     row = next(iter(reported_rows.ROWS.values()))
     assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.09)) == "±0.0994, inside"
     assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.11)) == "±0.0994, outside"
-    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=None)) == formats.NONE
+    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=None)) == numbers.NONE
     # Two runs of the study 0.02 apart: SD 0.0141, t(0.975, 1) = 12.706, times sqrt(2)
     assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=2.02)) == "±0.2541 (its own repeat), inside"
 
@@ -101,4 +102,4 @@ def test_the_decomposition_adds_up_and_leaves_out_records_without_classes():
     assert list(frame["share"]) == ["25.00 %", "75.00 %"]
     # 4.5 / 4 and 3 x 1.1 / 4 of 1.95
     assert list(frame["A"]) == ["4.500 (57.7 %)", "1.100 (42.3 %)"]
-    assert list(tables.decomposition([Result("Old", record(1.5))])["class"]) == [formats.NONE]
+    assert list(tables.decomposition([Result("Old", record(1.5))])["class"]) == [numbers.NONE]

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.ledger import RunRecord, Score
-from tinylm.results import Result
 
 
 def score(split, blocks, start=8):

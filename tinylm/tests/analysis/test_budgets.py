@@ -6,11 +6,12 @@ import math
 import pytest
 from synthetic import record
 
-from tinylm import data, gains, plots, readings, tables
+from tinylm import data, plots, readings, tables
+from tinylm.analysis import budgets
+from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import grammar
 from tinylm.flops import n_params, run_cost
-from tinylm.results import Result
 from tinylm.study import recipes
 from tinylm.study.ladder import RUNGS, Rung, climb, stands_on
 from tinylm.study.recipes import RecipeError, recipe
@@ -58,7 +59,7 @@ def budget_results(names):
 
 def test_gains_are_taken_from_the_rung_below():
     names = [rung.name for rung in RUNGS[:5]]
-    frame = gains.ladder(budget_results({name: (10, [2.0 - 0.1 * i + 0.01 * s for s in range(3)]) for i, name in enumerate(names)}))
+    frame = budgets.ladder(budget_results({name: (10, [2.0 - 0.1 * i + 0.01 * s for s in range(3)]) for i, name in enumerate(names)}))
     assert list(frame["below"]) == ["", *names[:4]]
     assert math.isnan(frame["gain"][0]) and frame["gain"][1] == pytest.approx(0.1) and frame["n"][1] == 3
     shown = tables.ladder(frame)
@@ -71,23 +72,23 @@ def test_gains_are_taken_from_the_rung_below():
 def test_the_largest_steps_and_those_that_lose_are_said():
     names = [rung.name for rung in RUNGS[:4]]
     losses = zip(names, (2.0, 1.9, 2.2, 1.7), strict=True)
-    frame = gains.ladder(budget_results({name: (10, [nll + 0.01 * s for s in range(3)]) for name, nll in losses}))
+    frame = budgets.ladder(budget_results({name: (10, [nll + 0.01 * s for s in range(3)]) for name, nll in losses}))
     said = readings.climb(frame, most=1)
     assert said.startswith(f"The largest steps down of those kept: {names[3]}, +0.500 [+0.5") and f"What loses: {names[2]}, −0.300" in said
-    assert readings.climb(gains.ladder([])) == ""
+    assert readings.climb(budgets.ladder([])) == ""
 
 
 def test_a_ladder_without_records_is_empty_and_no_error():
-    frame = gains.ladder([])
+    frame = budgets.ladder([])
     assert tables.ladder(frame).empty and plots.waterfall(frame)[1] == []
 
 
 def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
     found = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
-    row = gains.to_target(found, 1.9).set_index("architecture").loc["MLP"]  # valid is 0.1 below test: 2.0, then 1.8 or 1.6
+    row = budgets.to_target(found, 1.9).set_index("architecture").loc["MLP"]  # valid is 0.1 below test: 2.0, then 1.8 or 1.6
     assert row["flops"] == pytest.approx(math.sqrt(10**4 * 10**3.5)) and row["n"] == 2 and not row["is_upper_bound"]
-    assert gains.to_target(found, 2.5).set_index("architecture").loc["MLP", "is_upper_bound"]
-    linear = gains.to_target(found, 1.9).set_index("architecture").loc["Linear"]
+    assert budgets.to_target(found, 2.5).set_index("architecture").loc["MLP", "is_upper_bound"]
+    linear = budgets.to_target(found, 1.9).set_index("architecture").loc["Linear"]
     assert linear["n"] == 0 and linear["failed"] == 2 and math.isnan(linear["flops"])
     shown = tables.targets(found, [1.9, 2.5]).set_index("architecture")
     assert shown.loc["Linear", "1.900"] == "–" and shown.loc["MLP", "2.500"].startswith("at most")
@@ -171,13 +172,13 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
         return dataclasses.replace(record(nll), spec=dataclasses.replace(spec, seed=seed, train=dataclasses.replace(spec.train, **changes)))
 
     records = [made(10**12, 1.6, 0), made(10**10, 2.0, 0), made(10**10, 2.2, 1), made(10**11, 0.5, 0, lr=1e-5)]
-    runs = gains.recipe_runs("mlp", "grammar-char", records)
+    runs = budgets.recipe_runs("mlp", "grammar-char", records)
     assert {budget: len(group) for budget, group in runs.items()} == {10**10: 2, 10**12: 1}  # not the one with another rate
-    between = gains.expected("mlp", "grammar-char", 10**11, records)
-    assert between == gains.Expected(pytest.approx(1.75), 3, False, 10**10)  # valid is 0.1 below: 2.0 and 1.5
+    between = budgets.expected("mlp", "grammar-char", 10**11, records)
+    assert between == budgets.Expected(pytest.approx(1.75), 3, False, 10**10)  # valid is 0.1 below: 2.0 and 1.5
     for flops, nll, nearest in ((10**9, 2.0, 10**10), (10**15, 1.5, 10**12)):
-        assert gains.read_off(runs, flops) == gains.Expected(pytest.approx(nll), 3, True, nearest)
-    assert gains.expected("mlp", "tiny_shakespeare", 10**11, records) is None
+        assert budgets.read_off(runs, flops) == budgets.Expected(pytest.approx(nll), 3, True, nearest)
+    assert budgets.expected("mlp", "tiny_shakespeare", 10**11, records) is None
 
 
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():

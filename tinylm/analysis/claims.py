@@ -14,11 +14,12 @@ from typing import Any
 
 import pandas as pd
 
-from tinylm import fits, significance, study
-from tinylm.formats import amount
+from tinylm import study
+from tinylm.analysis import significance, summaries
+from tinylm.analysis.numbers import amount
+from tinylm.analysis.significance import Estimate
+from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.results import Result
-from tinylm.significance import Estimate
 from tinylm.study import reported
 
 MIN_SEEDS = 3
@@ -149,7 +150,7 @@ def _sentences(*parts: str) -> str:
 
 def judge(claims: Sequence[Claim], results: Sequence[Result]) -> pd.DataFrame:
     """One row per claim, in order: what it says, the evidence, p before and after Holm's adjustment, and the verdict."""
-    groups = fits.by_name(results)
+    groups = summaries.by_name(results)
     tested = [claim for claim in claims if not claim.follows]
     evidence = {claim.contrast: claim.weigh(groups) for claim in tested}
     adjusted = significance.holm([found.p if found.is_testable else 1.0 for found in evidence.values()])
@@ -206,18 +207,18 @@ def at_largest_cost(first: Records, second: Records, convention: str) -> Finding
 
 def at_smallest_cost(first: Records, second: Records, convention: str) -> Finding:
     """Best valid NLL of `first` minus `second` at the first cost at which both have been validated."""
-    return _at_cost(first, second, convention, max(fits.spent(records[0], convention)[0] for records in (first, second)))
+    return _at_cost(first, second, convention, max(summaries.spent(records[0], convention)[0] for records in (first, second)))
 
 
 def _at_cost(first: Records, second: Records, convention: str, budget: float) -> Finding:
     """Valid curves at a budget. A `first` validated later only is bounded from below by its first validation."""
-    begins = [fits.spent(records[0], convention)[0] for records in (first, second)]
-    ends = [fits.spent(records[0], convention)[-1] for records in (first, second)]
+    begins = [summaries.spent(records[0], convention)[0] for records in (first, second)]
+    ends = [summaries.spent(records[0], convention)[-1] for records in (first, second)]
     note = f"at {amount(budget)} FLOPs"
     tolerance = 1 + 1e-9
     if budget > tolerance * min(ends) or budget * tolerance < begins[1]:
         return Finding(estimate=None, note=f"the runs share no cost, {note} one of them has no validation")
-    rows = [{record.spec.seed: fits.best_valid_at(record, budget, convention) for record in records} for records in (first, second)]
+    rows = [{record.spec.seed: summaries.best_valid_at(record, budget, convention) for record in records} for records in (first, second)]
     estimate = _over_seeds(first, second, *rows)
     if budget * tolerance < begins[0]:
         late = f"first validated at {begins[0] / budget:.2g} times that, where its loss bounds the effect from below"

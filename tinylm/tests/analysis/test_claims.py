@@ -5,9 +5,10 @@ from functools import partial
 import pytest
 from synthetic import record, results
 
-from tinylm import claim_list, claims, fits, readings, significance, tables
-from tinylm.claims import Claim
-from tinylm.results import Result
+from tinylm import readings, tables
+from tinylm.analysis import claim_list, claims, significance, summaries
+from tinylm.analysis.claims import Claim
+from tinylm.analysis.summaries import Result
 
 BETTER = Claim(text="a beats b", source="paper", contrast="a − b", runs=("a", "b"), measure=claims.test_difference, below=0.0)
 CLOSE = dataclasses.replace(BETTER, text="a is close to b", contrast="a − b, close", above=-0.1, below=0.1)
@@ -200,5 +201,5 @@ def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_th
 def test_a_curve_takes_the_texts_noise_from_the_test_difference():
     claim = dataclasses.replace(BETTER, measure=partial(claims.at_largest_cost, convention="flops"))
     found = [*curve_runs("a", 0.0, 1_000, 2), *curve_runs("b", 0.4, 500, 1)]
-    groups = fits.by_name(found)
+    groups = summaries.by_name(found)
     assert judged(found, claim)["text_se"] == significance.difference(groups["a"], groups["b"]).text_se

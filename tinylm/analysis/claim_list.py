@@ -7,7 +7,7 @@ sister project's runs: a perplexity lower by the factor exp(0.5) = 1.65, and per
 from dataclasses import replace
 from functools import partial
 
-from tinylm.claims import (
+from tinylm.analysis.claims import (
     Claim,
     after_first_epoch,
     at_largest_cost,

@@ -1,6 +1,7 @@
 """Statistics of records: seeds measure training noise, blocks of test text measure test noise."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,14 @@ from scipy import stats
 from tinylm import data
 from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
-from tinylm.results import Result
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished run under its name in the section's tables."""
+
+    name: str
+    record: RunRecord
 
 
 def by_name(results: Sequence[Result]) -> dict[str, list[RunRecord]]:

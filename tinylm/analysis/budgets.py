@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from tinylm import fits, significance
+from tinylm.analysis import significance, summaries
+from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.results import Result
 from tinylm.study import recipes
 from tinylm.study.ladder import RUNGS, stands_on
 
@@ -18,7 +18,7 @@ LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", 
 
 def ladder(results: Sequence[Result]) -> pd.DataFrame:
     """One row per recorded rung: its valid and test NLL, and what it takes off the test NLL of the rung below, with a 95 % interval."""
-    groups, below = fits.by_name(results), stands_on(RUNGS)
+    groups, below = summaries.by_name(results), stands_on(RUNGS)
     rows = []
     for rung in (rung for rung in RUNGS if rung.name in groups):
         records = groups[rung.name]
@@ -35,7 +35,7 @@ def ladder(results: Sequence[Result]) -> pd.DataFrame:
 
 def frontier(results: Sequence[Result]) -> pd.DataFrame:
     """One row per architecture and budget of results named "ARCHITECTURE, BUDGET": n, parameters, FLOPs, mean valid and test NLL."""
-    lines = fits.summary(results)
+    lines = summaries.summary(results)
     lines.insert(0, "architecture", [name.rsplit(", ", 1)[0] for name in lines["name"]])
     return lines.sort_values(["architecture", "flops"], kind="stable", ignore_index=True)
 
@@ -56,7 +56,7 @@ def to_target(results: Sequence[Result], target: float) -> pd.DataFrame:
         most = max(map(len, by_seed))
         failed = sum(one is None and len(group) == most for one, group in zip(found, by_seed, strict=True))
         row = {"architecture": architecture, "n": len(reached), "failed": failed}
-        row |= {"flops": float(np.exp(np.mean(logs))) if reached else math.nan, "factor": float(np.exp(fits.half_width(logs)))}
+        row |= {"flops": float(np.exp(np.mean(logs))) if reached else math.nan, "factor": float(np.exp(summaries.half_width(logs)))}
         rows.append(row | {"is_upper_bound": any(is_first for _, is_first in reached)})
     return pd.DataFrame(rows)
 

@@ -4,9 +4,9 @@ from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 from synthetic import record
 
-from tinylm import significance
+from tinylm.analysis import significance
+from tinylm.analysis.significance import Part
 from tinylm.config import NgramConfig
-from tinylm.significance import Part
 
 A = [2.10, 2.14, 2.08, 2.17, 2.11]
 B = [2.02, 2.09, 2.05, 2.04, 2.06]

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from tinylm import fits
+from tinylm.analysis import summaries
 from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 
@@ -87,18 +87,18 @@ def difference(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estim
     if not pairs:
         text = [_text_part([record.test.se for record in row], row[0]) for row in (first, second)]
         return welch([r.test.nll for r in first], [r.test.nll for r in second], text)
-    blocks = [fits.block_gaps(a, b) for a, b in pairs]
+    blocks = [summaries.block_gaps(a, b) for a, b in pairs]
     sizes = blocks[0][1]
     gaps = [float(np.average(gap, weights=sizes)) for gap, _ in blocks]
     # The mean over seeds first: what single seeds do to single blocks is training noise.
-    text_se = fits.block_se(np.mean([gap for gap, _ in blocks], axis=0), sizes)
+    text_se = summaries.block_se(np.mean([gap for gap, _ in blocks], axis=0), sizes)
     is_counts = isinstance(second[0].spec.model, NgramConfig)
     return paired(gaps, [Part(variance=text_se**2, df=len(sizes) - 1)], "one-sample t" if is_counts else "paired t")
 
 
 def common_seeds(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:
     """The pairs of records that may be subtracted: same seed, same scored tokens; counts have no seed and pair with each."""
-    if not fits.same_tokens(first[0], second[0]):
+    if not summaries.same_tokens(first[0], second[0]):
         return []
     if isinstance(second[0].spec.model, NgramConfig):
         return [(record, second[0]) for record in first]

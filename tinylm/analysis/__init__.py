@@ -1,0 +1,1 @@
+"""Records -> results, summaries, intervals, fits and verdicts. Needs no torch."""
