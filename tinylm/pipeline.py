@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import data, files, ledger, notebooks, readme, results, study, sweep, typesetting, verify
+from tinylm import data, files, ledger, notebooks, readme, results, study, typesetting, verify
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.data import grammar
 from tinylm.evaluation.probes import headings, samples, test_time
 from tinylm.flops import run_cost
 from tinylm.study import Planned
 from tinylm.study.profiles import PROFILES
+from tinylm.training import pool
 
 
 class PipelineError(TinylmError):
@@ -60,8 +61,8 @@ def describe(request: Request) -> str:
     """The plan in one paragraph: runs recorded, runs to train, their FLOPs, the time this machine should take."""
     missing = request.missing()
     total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in missing)
-    settings = sweep.Settings(device=request.device)
-    minutes = total / sweep.expected_speed(settings) / 60
+    settings = pool.Settings(device=request.device)
+    minutes = total / pool.expected_speed(settings) / 60
     text = (
         f"{request.profile} study: {len(request.plan)} runs planned, {len(request.plan) - len(missing)} recorded, {len(missing)} to train"
     )
@@ -70,10 +71,10 @@ def describe(request: Request) -> str:
 
 def train_missing(request: Request) -> None:
     """Train what the ledger lacks; PipelineError when it was stopped before the end."""
-    settings = sweep.Settings(device=sweep.device(request.device), data_dir=request.data_dir, folder=request.ledger)
+    settings = pool.Settings(device=pool.device(request.device), data_dir=request.data_dir, folder=request.ledger)
     for name in {run.spec.corpus for run in request.missing()}:
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
-    left = sweep.train_all(request.missing(), settings, lambda run, record: None)
+    left = pool.train_all(request.missing(), settings, lambda run, record: None)
     if left:
         after = "--fresh starts over" if request.fresh else "the same command continues them from their checkpoints"
         raise PipelineError(f"{len(left)} runs are left, stopped or failed; {after}")
@@ -168,8 +169,8 @@ def publish(request: Request, executed: list[Path]) -> Path:
 
 def check_live(request: Request, minutes: float) -> list[verify.Comparison]:
     """Retrain a sample of the published ledger on this machine and compare; says so when only generated text is at hand."""
-    settings = sweep.Settings(
-        device=sweep.device(request.device),
+    settings = pool.Settings(
+        device=pool.device(request.device),
         data_dir=request.data_dir,
         folder=files.OUT / "verify" / "ledger",
         checkpoints=files.OUT / "verify" / "checkpoints",

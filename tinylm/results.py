@@ -62,9 +62,9 @@ def companions(planned: Sequence[Planned]) -> list[Planned]:
 
 
 def _train(planned: Sequence[Planned]) -> None:
-    from tinylm import sweep  # torch is loaded only where a run is missing
+    from tinylm.training import pool  # torch is loaded only where a run is missing
 
-    left = sweep.train_all(planned, sweep.Settings(), lambda run, record: None)
+    left = pool.train_all(planned, pool.Settings(), lambda run, record: None)
     if left:
         raise MissingRecords(f"{len(left)} of {len(planned)} runs were stopped; run the cell again to continue them")
 

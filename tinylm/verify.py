@@ -4,13 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tinylm import data, files, ledger, study, sweep
+from tinylm import data, files, ledger, study
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
+from tinylm.training import pool
 
 CONFIDENCE = 0.99
 
@@ -42,10 +43,10 @@ class Comparison:
         return f"{self.name} on {self.corpus}: recorded {self.recorded:.4f}, retrained {self.retrained:.4f}: {verdict}"
 
 
-def sample(minutes: float, settings: sweep.Settings) -> list[Planned]:
+def sample(minutes: float, settings: pool.Settings) -> list[Planned]:
     """The cheapest recorded runs, one seed each, whose corpora are at hand and which fit in the time on this machine."""
     found = ledger.Ledger([files.LEDGER])
-    budget = minutes * 60 * sweep.expected_speed(settings)
+    budget = minutes * 60 * pool.expected_speed(settings)
     networks = [r for r in study.plan("full") if r.spec.seed == 0 and not isinstance(r.spec.model, NgramConfig)]
     runs = [r for r in networks if (record := found.find(r.spec)) is not None and record.test is not None]
     usable = [r for r in runs if data.available(r.spec.corpus, settings.data_dir)]
@@ -61,13 +62,13 @@ def _cost(run: Planned) -> int:
     return run_cost(run.spec, data.info(run.spec.corpus)).flops
 
 
-def compare(runs: Sequence[Planned], settings: sweep.Settings) -> list[Comparison]:
+def compare(runs: Sequence[Planned], settings: pool.Settings) -> list[Comparison]:
     """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
     found = ledger.Ledger([files.LEDGER])
     everything = [Result(f"{r.section} {r.name}", record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
     groups = summaries.by_name([r for r in everything if not isinstance(r.record.spec.model, NgramConfig)])
     retrained: list[tuple[Planned, RunRecord]] = []
-    left = sweep.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
+    left = pool.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
     if left:
         raise VerifyError(f"the live check is not finished: {len(left)} of {len(runs)} runs were stopped or failed; repeat it")
     return [_comparison(run, found.find(run.spec), record, groups) for run, record in retrained]

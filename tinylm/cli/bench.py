@@ -26,9 +26,9 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure, print one line a row as it comes, then the table; a file that could not be written is known before."""
-    from tinylm import bench, sweep  # torch is loaded only by the commands that compute
+    from tinylm.training import bench, pool  # torch is loaded only by the commands that compute
 
-    device = sweep.device(args.device)
+    device = pool.device(args.device)
     if args.json:
         _require_writable(args.json)
     facts = bench.run(device, args.rounds, lambda row: print(f"{row.work} against {row.against}: {row.ratio:.2f}", flush=True))

@@ -109,8 +109,8 @@ def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]
     """NLL, perplexity, bits per character and what was scored how; an <unk> counts as the characters it is written with."""
     import torch  # loaded only by the commands that compute
 
-    from tinylm import cpu
     from tinylm.evaluation.nlls import token_nlls
+    from tinylm.training import cpu
 
     cpu.prepare()
     context, stride = scores.eval_context(spec), spec.train.eval_stride

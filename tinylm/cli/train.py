@@ -261,7 +261,7 @@ def _watcher(sweep: ModuleType, folder: Path | None) -> AbstractContextManager[A
     if folder is None:
         return nullcontext(sweep.unwatched)
     try:
-        from tinylm.events import Events
+        from tinylm.training.tensorboard import Events
     except ImportError as error:
         raise UsageError("--tensorboard needs the package tensorboard; run `python -m pip install tensorboard`") from error
     sweep.require_writable(folder)
@@ -271,10 +271,10 @@ def _watcher(sweep: ModuleType, folder: Path | None) -> AbstractContextManager[A
 
 def _load_sweep() -> ModuleType:
     try:
-        from tinylm import sweep
+        from tinylm.training import pool
     except ModuleNotFoundError as error:
         raise UsageError(f"training needs the package {error.name}; run `python -m pip install {error.name}`") from error
-    return sweep
+    return pool
 
 
 def _forecast(sweep: ModuleType, settings: Any, flops: int) -> str:

@@ -7,9 +7,10 @@ import math
 import pytest
 from records import made
 
-from tinylm import data, files, ledger, sweep
+from tinylm import data, files, ledger
 from tinylm.cli import evaluate, models
 from tinylm.config import LinearConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.training import pool
 
 pytestmark = pytest.mark.usefixtures("home")
 TRAIN = TrainConfig(steps=30, eval_tokens=300, lr=3e-3)
@@ -25,8 +26,8 @@ SPECS = {
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Records of the four specs, with their weights in a folder."""
-    settings = sweep.Settings(weights=tmp_path_factory.mktemp("weights"), checkpoints=tmp_path_factory.mktemp("checkpoints"))
-    return {name: sweep.run_one(spec, settings, lambda *_: None, lambda: False) for name, spec in SPECS.items()}, settings.weights
+    settings = pool.Settings(weights=tmp_path_factory.mktemp("weights"), checkpoints=tmp_path_factory.mktemp("checkpoints"))
+    return {name: pool.run_one(spec, settings, lambda *_: None, lambda: False) for name, spec in SPECS.items()}, settings.weights
 
 
 @pytest.fixture
@@ -173,8 +174,8 @@ def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch
     record = made()
     ledger.write(record, files.LEDGER / "local")
     asked = []
-    monkeypatch.setattr(sweep, "train_all", lambda planned, settings, done, watch: asked.extend(planned) or done(planned[0], record) or [])
-    monkeypatch.setattr(sweep, "expected_speed", lambda settings, seconds: 1e9)
+    monkeypatch.setattr(pool, "train_all", lambda planned, settings, done, watch: asked.extend(planned) or done(planned[0], record) or [])
+    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e9)
     code, out, _ = call(f"train --run {record.spec.key}")
     assert code == 0 and [run.spec for run in asked] == [record.spec] and "1 to train" in out
     files.WEIGHTS.mkdir(parents=True)

@@ -7,10 +7,11 @@ import signal
 import pytest
 from records import made
 
-from tinylm import files, ledger, study, sweep
+from tinylm import files, ledger, study
 from tinylm.__main__ import main
 from tinylm.config import LSTMConfig
 from tinylm.ledger import bundle
+from tinylm.training import pool
 
 SMOKE = "train --missing --profile smoke"
 
@@ -35,8 +36,8 @@ def trained(monkeypatch):
         return list(planned[Sweep.limit :])
 
     Sweep.calls = []
-    monkeypatch.setattr(sweep, "train_all", train_all)
-    monkeypatch.setattr(sweep, "expected_speed", lambda settings, seconds: 1e9)
+    monkeypatch.setattr(pool, "train_all", train_all)
+    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e9)
     return Sweep
 
 
@@ -127,7 +128,7 @@ def test_a_diverged_single_run_is_a_failure(call, trained):
 
 def test_a_killed_process_leaves_runs(call, trained):
     def die(run):
-        raise sweep.SweepError("a training process was killed")
+        raise pool.SweepError("a training process was killed")
 
     trained.after = die
     code, out, err = call("train --corpus grammar-char --model mlp --seeds 0 1 --steps 5")

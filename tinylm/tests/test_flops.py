@@ -13,7 +13,7 @@ from tinylm.data import CorpusInfo
 from tinylm.flops import cost_after, n_params, optimizer_flops, run_cost, window_flops, windows_at, windows_per_epoch
 from tinylm.models.networks import build
 from tinylm.models.networks import n_params as built_params
-from tinylm.optimizers import make_optimizer
+from tinylm.training.optimizers import make_optimizer
 
 INFO = CorpusInfo(name="markov", level="character", vocab_size=VOCAB_SIZE, n_tokens=SIZES, sha256="")
 losses = st.sampled_from(["last", "all"])

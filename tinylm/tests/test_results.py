@@ -2,10 +2,11 @@ import json
 
 import pytest
 
-from tinylm import files, ledger, results, study, sweep
+from tinylm import files, ledger, results, study
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
 from tinylm.study import Planned
 from tinylm.study.profiles import PROFILES
+from tinylm.training import pool
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def small_run():
 
 
 def test_a_published_run_is_never_trained_in_a_notebook(folders, monkeypatch):
-    monkeypatch.setattr(sweep, "train_all", lambda *args: pytest.fail("training was started"))
+    monkeypatch.setattr(pool, "train_all", lambda *args: pytest.fail("training was started"))
     with pytest.raises(results.MissingRecords, match="python -m tinylm train --missing --section rope"):
         results.run(study.section_plan("rope", "full"))
 
@@ -34,11 +35,11 @@ def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
     def train_all(runs, settings, done):
         calls.append(runs)
         for run in runs:
-            record = sweep.run_one(run.spec, sweep.Settings(weights=folders, checkpoints=folders), lambda *args: None, lambda: False)
+            record = pool.run_one(run.spec, pool.Settings(weights=folders, checkpoints=folders), lambda *args: None, lambda: False)
             ledger.write(record, files.LOCAL_LEDGER / run.section)
         return []
 
-    monkeypatch.setattr(sweep, "train_all", train_all)
+    monkeypatch.setattr(pool, "train_all", train_all)
     first, second = results.run([planned]), results.run([planned])
     assert first == second
     assert calls == [[planned]]
@@ -46,7 +47,7 @@ def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
 
 def test_what_is_missing_is_named_with_its_command(folders, capsys):
     runs = [run for run in study.section_plan("control", "full") if run.name in ("Uniform", "Unigram")]
-    record = sweep.run_one(runs[0].spec, sweep.Settings(), lambda *args: None, lambda: False)
+    record = pool.run_one(runs[0].spec, pool.Settings(), lambda *args: None, lambda: False)
     ledger.write(record, files.LEDGER / "control")
     found = results.run(runs)
     assert [result.name for result in found] == ["Uniform"]

@@ -15,7 +15,7 @@ from tinylm.flops import n_params, run_cost
 from tinylm.study import recipes
 from tinylm.study.ladder import RUNGS, Rung, climb, stands_on
 from tinylm.study.recipes import RecipeError, recipe
-from tinylm.train import train
+from tinylm.training.loop import train
 
 FIRST = RunSpec(corpus="grammar-char", model=TransformerConfig(), train=TrainConfig(flops=10**12))
 

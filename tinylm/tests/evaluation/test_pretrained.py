@@ -19,7 +19,7 @@ from tinylm.evaluation import pretrained, weights
 from tinylm.evaluation.pretrained import export
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
-from tinylm.train import Hooks, train
+from tinylm.training.loop import Hooks, train
 
 PACKAGE, PUBLISHED, ROOT = files.PRETRAINED, files.LEDGER, files.ROOT
 MOST_BYTES = 10_000_000

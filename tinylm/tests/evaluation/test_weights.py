@@ -13,7 +13,7 @@ from tinylm.evaluation import weights
 from tinylm.evaluation.weights import WeightsError
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
-from tinylm.train import Hooks, train
+from tinylm.training.loop import Hooks, train
 
 SPEC = RunSpec(corpus="grammar-char", model=TransformerConfig(context_length=8, d_model=8, d_ff=8), train=TrainConfig(steps=1))
 

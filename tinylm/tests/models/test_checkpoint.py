@@ -6,7 +6,7 @@ from tinylm.config import TrainConfig
 from tinylm.models import checkpoint
 from tinylm.models.checkpoint import CheckpointError
 from tinylm.models.networks import build
-from tinylm.optimizers import make_optimizer
+from tinylm.training.optimizers import make_optimizer
 
 TENSORS = {"a.b": torch.arange(6.0).view(2, 3), "a.c": torch.tensor(2, dtype=torch.int64), "d": torch.zeros(0)}
 

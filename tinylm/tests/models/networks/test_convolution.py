@@ -4,13 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 from specs import TRANSFORMER, VOCAB_SIZE, assert_causal, spec
-from tinylm.models.networks.key_value_cache import with_cache
 from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm.flops import window_flops
 from tinylm.models.networks import build
 from tinylm.models.networks.convolution import ShortConvolution
-from tinylm.optimizers import hidden_matrices
+from tinylm.models.networks.key_value_cache import with_cache
+from tinylm.training.optimizers import hidden_matrices
 
 
 def drawn(d_model, width):

@@ -13,7 +13,7 @@ from tinylm.config import LSTMConfig
 from tinylm.flops import hidden_shapes, n_params, window_flops
 from tinylm.models.networks import build
 from tinylm.models.networks import n_params as built_params
-from tinylm.optimizers import hidden_matrices
+from tinylm.training.optimizers import hidden_matrices
 
 
 class Unrolled(nn.Module):

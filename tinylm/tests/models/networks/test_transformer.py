@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from specs import VOCAB_SIZE, assert_causal, transformer_configs
 from torch import nn
 
-from tinylm.bench import textbook
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models.networks import build
+from tinylm.training.bench import textbook
 
 PAPER = TransformerConfig(context_length=9, n_layer=3, n_head=4, d_model=16, d_ff=32, attention_dropout=0.0, ffn_dropout=0.0)
 SELF_ATTENTION = dataclasses.replace(PAPER, n_layer=1, d_ff=64)

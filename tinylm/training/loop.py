@@ -11,9 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import cpu
-from tinylm.averaging import AVERAGES
-from tinylm.batches import WindowStarts
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus, statistics
 from tinylm.evaluation import weights
@@ -23,7 +20,10 @@ from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import check_scoring, least_context, summarise
 from tinylm.models import checkpoint
 from tinylm.models.networks import build, n_params
-from tinylm.update import make_update
+from tinylm.training import cpu
+from tinylm.training.averaging import AVERAGES
+from tinylm.training.batches import WindowStarts
+from tinylm.training.step import make_update
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
 LOOK_AFTER = 2.0  # seconds after which it looks all the same, so that a stop is soon noticed

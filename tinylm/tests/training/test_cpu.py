@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tinylm import cpu
+from tinylm.training import cpu
 
 
 def test_products_keep_fp32_digits_after_preparing():

@@ -8,10 +8,11 @@ import torch.nn.functional as F
 from commandline import run
 from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import bench, cpu, ledger, tables, timings
-from tinylm.bench import roofline, rows, textbook
-from tinylm.bench.timing import compare, per_call, unprepared
+from tinylm import ledger, tables, timings
 from tinylm.models.networks import build
+from tinylm.training import bench, cpu
+from tinylm.training.bench import roofline, rows, textbook
+from tinylm.training.bench.timing import compare, per_call, unprepared
 
 GPT = dataclasses.replace(rows.NANOGPT, context_length=8, n_layer=2, n_head=2, d_model=16, d_ff=24)
 SMALL = dataclasses.replace(TRANSFORMER, attention_dropout=0.0, ffn_dropout=0.0, norm_place="pre")
@@ -20,7 +21,7 @@ SMALL = dataclasses.replace(TRANSFORMER, attention_dropout=0.0, ffn_dropout=0.0,
 @pytest.fixture
 def small(monkeypatch, corpus):
     """A benchmark of tiny models in short bursts on the Markov corpus."""
-    monkeypatch.setattr("tinylm.bench.timing.BURST", 0.0)
+    monkeypatch.setattr("tinylm.training.bench.timing.BURST", 0.0)
     monkeypatch.setattr(rows, "DENSE", SMALL)
     monkeypatch.setattr(roofline, "DENSE", SMALL)
     return rows.Bench("cpu", 1, corpus)
@@ -69,7 +70,7 @@ def test_a_textbook_step_learns(corpus, make):
 
 
 def test_both_sides_of_a_row_are_called_and_the_process_is_put_back(monkeypatch):
-    monkeypatch.setattr("tinylm.bench.timing.BURST", 0.0)
+    monkeypatch.setattr("tinylm.training.bench.timing.BURST", 0.0)
     cpu.prepare()
     before, seen = torch.backends.mkldnn.matmul.fp32_precision, []
     pair = compare(lambda: seen.append("ours"), unprepared(lambda: seen.append(torch.backends.mkldnn.matmul.fp32_precision)), 2, "cpu")

@@ -7,10 +7,11 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from tinylm import cpu
 from tinylm.config import RunSpec
 from tinylm.models.networks import LanguageModel
-from tinylm.optimizers import learning_rate, make_optimizer
+from tinylm.training import cpu
+from tinylm.training.optimizers import make_optimizer
+from tinylm.training.schedules import learning_rate
 
 WARM_UP = 3  # updates before a CUDA graph is recorded: libraries choose kernels and the optimizer makes its state
 

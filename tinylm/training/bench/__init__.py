@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from tinylm.bench import roofline, rows
-from tinylm.bench.rows import Row
+from tinylm.training.bench import roofline, rows
+from tinylm.training.bench.rows import Row
 
 
 def run(device: str, rounds: int, said: Callable[[Row], None]) -> dict[str, Any]:

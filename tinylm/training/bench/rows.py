@@ -13,16 +13,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinylm import cpu, data, files, ledger, sweep
-from tinylm.bench import textbook
-from tinylm.bench.timing import compare, one_product, unprepared
+from tinylm import data, files, ledger
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, grammar
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models.networks import build
 from tinylm.study import Planned
-from tinylm.update import Update, make_update
+from tinylm.training import cpu, pool
+from tinylm.training.bench import textbook
+from tinylm.training.bench.timing import compare, one_product, unprepared
+from tinylm.training.step import Update, make_update
 
 PAPER = {
     "Linear": LinearConfig(context_length=128),
@@ -145,8 +146,8 @@ def _sweep_seconds(bench: Bench, runs: list[RunSpec], workers: int) -> float:
     """Seconds of training a sweep keeps its processes busy, without the start of the processes."""
     with tempfile.TemporaryDirectory() as folder:
         at = {name: Path(folder) / name for name in ("folder", "checkpoints", "weights")}
-        settings = sweep.Settings(device=bench.device, workers=workers, **at)
-        sweep.train_all([Planned("bench", "small run", spec) for spec in runs], settings, _ignore)
+        settings = pool.Settings(device=bench.device, workers=workers, **at)
+        pool.train_all([Planned("bench", "small run", spec) for spec in runs], settings, _ignore)
         return sum(ledger.read(path).seconds for path in at["folder"].glob("**/*.json")) / workers
 
 
@@ -175,7 +176,8 @@ def evaluation(bench: Bench) -> Iterator[Row]:
 
 def rebuild(bench: Bench) -> Iterator[Row]:
     """Rebuilding every figure and the report in a copy of the repository, against half a minute; fails where that loads torch."""
-    loads_torch = "import sys, tinylm, tinylm.ledger, tinylm.analysis.summaries, tinylm.plots, tinylm.typesetting; sys.exit('torch' in sys.modules)"
+    rooms = "tinylm.ledger, tinylm.analysis.summaries, tinylm.plots, tinylm.typesetting"
+    loads_torch = f"import sys, tinylm, {rooms}; sys.exit('torch' in sys.modules)"
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(files.ROOT, Path(folder) / "copy", ignore=shutil.ignore_patterns(".git", "out", "datasets/*/*.txt")))
         environment = os.environ | {"PYTHONPATH": str(copy)}

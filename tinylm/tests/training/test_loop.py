@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import ledger, train
+from tinylm import ledger
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.evaluation import weights
 from tinylm.evaluation.nlls import token_nlls
@@ -18,7 +18,8 @@ from tinylm.ledger import versions
 from tinylm.models import checkpoint
 from tinylm.models.checkpoint import CheckpointError
 from tinylm.models.networks import build
-from tinylm.train import Hooks, Interrupted
+from tinylm.training import loop
+from tinylm.training.loop import Hooks, Interrupted
 
 DROPOUT = dataclasses.replace(TRANSFORMER, embedding_dropout=0.1, projection_dropout=0.1)
 POINTING = dataclasses.replace(DROPOUT, pointer=4, output_dropout=0.1, dropout_kind="variational", attention_window=2)
@@ -74,7 +75,7 @@ GOLDEN = {
 @pytest.mark.parametrize("name", GOLDEN)
 def test_three_steps_are_pinned(corpus, name):
     planned, train_nll, valid_nll = GOLDEN[name]
-    curve = train.train(planned, corpus).curve
+    curve = loop.train(planned, corpus).curve
     what = f"protocol {planned.train.loss_at!r} or the optimizer {planned.train.optimizer!r}"
     rel = 1e-3 if planned.train.optimizer == "muon" else 1e-5  # its products are in bf16, which processors round differently
     assert [point["train_nll"] for point in curve] == pytest.approx(train_nll, rel=rel), MOVED.format(what)
@@ -83,7 +84,7 @@ def test_three_steps_are_pinned(corpus, name):
 
 @pytest.fixture
 def every_step(monkeypatch):
-    monkeypatch.setattr(train, "CHECK_EVERY", 1)
+    monkeypatch.setattr(loop, "CHECK_EVERY", 1)
 
 
 def stop_at(*calls):
@@ -107,14 +108,14 @@ def stop_at(*calls):
 @pytest.mark.parametrize("stops", [(1,), (7, 1, 1), (3, 5, 3), (8,), (15,)], ids=str)
 def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step, model, settings, stops):
     planned = spec(model, **RUN, **settings)
-    whole = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "whole"))
+    whole = loop.train(planned, corpus, hooks=Hooks(weights=tmp_path / "whole"))
     state = tmp_path / "state"
     for n_steps in stops:
         with pytest.raises(Interrupted, match="of 16"):
-            train.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(n_steps)))
+            loop.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(n_steps)))
         torch.manual_seed(12345)  # a new process's random state is another
     assert checkpoint.load(state)[1]["step"] == sum(stops)
-    resumed = train.train(planned, corpus, hooks=Hooks(checkpoint=state, weights=tmp_path / "resumed"))
+    resumed = loop.train(planned, corpus, hooks=Hooks(checkpoint=state, weights=tmp_path / "resumed"))
     timeless = {"seconds": 0.0}
     assert dataclasses.replace(resumed, **timeless) == dataclasses.replace(whole, **timeless)
     weights = [load_file(tmp_path / name) for name in ("whole", "resumed")]
@@ -123,29 +124,29 @@ def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step
 
 def test_the_best_weights_survive_an_interruption(corpus, tmp_path, every_step):
     planned, state = spec(steps=20, n_evals=10, lr=0.3), tmp_path / "state"
-    whole = train.train(planned, corpus)
+    whole = loop.train(planned, corpus)
     with pytest.raises(Interrupted):
-        train.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(19)))
+        loop.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(19)))
     assert whole.best_step < 19, "this test needs a run that ends worse than it was"
-    assert train.train(planned, corpus, hooks=Hooks(checkpoint=state)).test == whole.test
+    assert loop.train(planned, corpus, hooks=Hooks(checkpoint=state)).test == whole.test
 
 
 def test_looking_more_often_changes_nothing(corpus, monkeypatch):
     planned = spec(DROPOUT, **RUN)
-    rare = train.train(planned, corpus)
-    monkeypatch.setattr(train, "CHECK_EVERY", 1)
-    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
-    assert dataclasses.replace(train.train(planned, corpus), seconds=rare.seconds) == rare
+    rare = loop.train(planned, corpus)
+    monkeypatch.setattr(loop, "CHECK_EVERY", 1)
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
+    assert dataclasses.replace(loop.train(planned, corpus), seconds=rare.seconds) == rare
 
 
 def test_a_checkpoint_is_saved_as_time_passes(corpus, tmp_path, every_step, monkeypatch):
-    monkeypatch.setattr(train, "SAVE_EVERY", 0.0)
+    monkeypatch.setattr(loop, "SAVE_EVERY", 0.0)
     steps, state = [], tmp_path / "state"
 
     def progress(now):
         steps.append((now.step, now.num_steps, now.flops, checkpoint.load(state)[1]["step"] if state.exists() else 0))
 
-    train.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, progress=progress))
+    loop.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, progress=progress))
     per_window = window_flops(spec(), VOCAB_SIZE)[0]
     windows = [4 * step - 2 * (step // 8) for step in range(1, 17)]
     assert steps == [(step, 16, n * per_window, step - 1) for step, n in enumerate(windows, 1)]
@@ -154,8 +155,8 @@ def test_a_checkpoint_is_saved_as_time_passes(corpus, tmp_path, every_step, monk
 def test_reports_of_a_run_add_up_to_its_curve(corpus, tmp_path, every_step):
     planned, state, told = spec(**RUN), tmp_path / "state", []
     with pytest.raises(Interrupted):
-        train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=told.append, stop=stop_at(5)))
-    curve = train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=told.append)).curve
+        loop.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=told.append, stop=stop_at(5)))
+    curve = loop.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=told.append)).curve
     assert [now.step for now in told] == list(range(1, 17))
     assert [(now.step, now.valid_nll) for now in told if now.valid_nll] == [(point["step"], point["valid_nll"]) for point in curve]
     assert [now.tokens_seen for now in told if now.valid_nll] == [point["tokens_seen"] for point in curve]
@@ -169,17 +170,17 @@ def test_reports_of_a_run_add_up_to_its_curve(corpus, tmp_path, every_step):
 def test_without_a_checkpoint_an_interrupted_run_starts_again(corpus, every_step):
     planned = spec(**RUN)
     with pytest.raises(Interrupted, match="stopped at step 2 of 16"):
-        train.train(planned, corpus, hooks=Hooks(stop=stop_at(2)))
-    assert train.train(planned, corpus).curve == train.train(planned, corpus).curve
+        loop.train(planned, corpus, hooks=Hooks(stop=stop_at(2)))
+    assert loop.train(planned, corpus).curve == loop.train(planned, corpus).curve
 
 
 def test_a_checkpoint_of_another_version_is_ignored(corpus, tmp_path, every_step, monkeypatch):
     planned, state = spec(**RUN), tmp_path / "state"
     with pytest.raises(Interrupted):
-        train.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
+        loop.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
     monkeypatch.setitem(versions.PROTOCOLS, "last", 9)
     steps = []
-    train.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=lambda now: steps.append(now.step)))
+    loop.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=lambda now: steps.append(now.step)))
     assert steps[0] == 1
 
 
@@ -187,15 +188,15 @@ def test_a_checkpoint_of_another_version_is_ignored(corpus, tmp_path, every_step
 def test_a_damaged_checkpoint_is_a_clear_error(corpus, tmp_path, every_step, damage):
     state = tmp_path / "state"
     with pytest.raises(Interrupted):
-        train.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
+        loop.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
     state.write_bytes(damage(state.read_bytes()))
     with pytest.raises(CheckpointError, match="state is not a readable checkpoint .* delete it and train again"):
-        train.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state))
+        loop.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state))
 
 
 def test_a_record_states_what_was_planned(corpus, tmp_path):
     planned = spec(**RUN)
-    record = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
+    record = loop.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
     cost = dataclasses.asdict(run_cost(planned, corpus.info))
     assert cost == {name: getattr(record, name) for name in cost}
     assert (record.spec, record.status, record.version, record.vocab_size) == (planned, "done", "last-1 adam-1", VOCAB_SIZE)
@@ -213,7 +214,7 @@ def test_a_record_states_what_was_planned(corpus, tmp_path):
 
 def test_the_kept_weights_give_the_record(corpus, tmp_path):
     planned = spec(**RUN)
-    record = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
+    record = loop.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
     model = build(TRANSFORMER, VOCAB_SIZE)
     checkpoint.load_weights(model, tmp_path / "weights")
     for score, ids in ((record.valid, corpus.valid), (record.test, corpus.test)):
@@ -223,7 +224,7 @@ def test_the_kept_weights_give_the_record(corpus, tmp_path):
 
 @pytest.mark.parametrize("keep", ["best", "last"])
 def test_the_best_or_the_last_weights_are_tested(corpus, keep):
-    record = train.train(spec(steps=20, n_evals=10, lr=0.3, keep=keep), corpus)
+    record = loop.train(spec(steps=20, n_evals=10, lr=0.3, keep=keep), corpus)
     curve = {point["step"]: point["valid_nll"] for point in record.curve}
     best = min(curve, key=curve.get)
     assert best != 20, "this test needs a run that ends worse than it was"
@@ -234,11 +235,11 @@ def test_the_best_or_the_last_weights_are_tested(corpus, keep):
 @pytest.mark.parametrize(("model", "optimizer"), [(LINEAR, "adam"), (TRANSFORMER, "adam"), (TRANSFORMER, "muon")])
 def test_steps_epochs_and_flops_bound_the_same_run(corpus, model, optimizer):
     settings = {"batch_size": 5, "n_evals": 3, "optimizer": optimizer}
-    by_epochs = train.train(spec(model, epochs=2, **settings), corpus)
+    by_epochs = loop.train(spec(model, epochs=2, **settings), corpus)
     assert (by_epochs.steps, by_epochs.windows) == (12, 60)
     budget = by_epochs.flops + by_epochs.flops // 12 - 1  # one FLOP short of another step
     for bound in ({"steps": 12}, {"flops": by_epochs.flops}, {"flops": budget}):
-        other = train.train(spec(model, **bound, **settings), corpus)
+        other = loop.train(spec(model, **bound, **settings), corpus)
         assert (other.curve, other.test, other.flops) == (by_epochs.curve, by_epochs.test, by_epochs.flops)
 
 
@@ -246,7 +247,7 @@ def test_steps_epochs_and_flops_bound_the_same_run(corpus, model, optimizer):
 def test_the_training_loss_is_the_mean_over_windows_of_any_batch_size(corpus, n_evals):
     """Weights that do not move: the mean over an epoch that visits every window once is the NLL of the training text."""
     still = spec(LINEAR, epochs=1, sampling="shuffled", windows_per_epoch=0, train_tokens=54, lr=1e-30, n_evals=n_evals)
-    curve = train.train(still, corpus).curve
+    curve = loop.train(still, corpus).curve
     torch.manual_seed(0)
     nll_N = token_nlls(build(LINEAR, VOCAB_SIZE), torch.from_numpy(corpus.train[:54].astype(np.int32)), spec(LINEAR, eval_tokens=0))
     windows = np.diff([0, *(point["tokens_seen"] for point in curve)])
@@ -257,11 +258,11 @@ def test_the_training_loss_is_the_mean_over_windows_of_any_batch_size(corpus, n_
 @pytest.mark.parametrize("keep", ["best", "last"])
 def test_averaged_weights_are_scored_and_kept(corpus, tmp_path, keep):
     settings = RUN | {"n_evals": 16, "keep": keep}
-    curve = train.train(spec(DROPOUT, **settings, **EMA), corpus, hooks=Hooks(weights=tmp_path / "averaged")).curve
+    curve = loop.train(spec(DROPOUT, **settings, **EMA), corpus, hooks=Hooks(weights=tmp_path / "averaged")).curve
     mean: dict[str, torch.Tensor] = {}
     for step in range(1, 17):  # the weights after every step, from runs that are ended there
         path, shorter = tmp_path / f"{step}", spec(DROPOUT, **settings | {"epochs": 0, "steps": step, "n_evals": 1})
-        last = train.train(shorter, corpus, hooks=Hooks(weights=path))
+        last = loop.train(shorter, corpus, hooks=Hooks(weights=path))
         assert last.curve[0]["valid_nll"] != curve[step - 1]["valid_nll"]
         torch.manual_seed(0)
         mean = mean or build(DROPOUT, VOCAB_SIZE).state_dict()
@@ -278,7 +279,7 @@ def test_averaged_weights_are_scored_and_kept(corpus, tmp_path, keep):
 
 
 def test_averaging_leaves_the_training_as_it_is(corpus):
-    plain, averaged = (train.train(spec(DROPOUT, **RUN, **settings), corpus) for settings in ({}, EMA))
+    plain, averaged = (loop.train(spec(DROPOUT, **RUN, **settings), corpus) for settings in ({}, EMA))
     assert [point["train_nll"] for point in plain.curve] == [point["train_nll"] for point in averaged.curve]
     assert plain.flops == averaged.flops
 
@@ -287,11 +288,11 @@ def test_averaging_leaves_the_training_as_it_is(corpus):
 @pytest.mark.parametrize("keep", ["best", "last"])
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_a_run_that_blows_up_has_diverged(corpus, tmp_path, monkeypatch, steps, keep, optimizer):
-    monkeypatch.setattr(train, "LOOK_AFTER", float("inf"))  # a slow machine looks at the loss more often
+    monkeypatch.setattr(loop, "LOOK_AFTER", float("inf"))  # a slow machine looks at the loss more often
     planned = spec(steps=steps, lr=1e30, keep=keep, optimizer=optimizer)
-    record = train.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
+    record = loop.train(planned, corpus, hooks=Hooks(weights=tmp_path / "weights"))
     assert (record.status, record.valid, record.test) == ("diverged", None, None)
-    assert record.steps == min(steps, train.CHECK_EVERY)
+    assert record.steps == min(steps, loop.CHECK_EVERY)
     shorter = run_cost(spec(steps=record.steps, optimizer=optimizer), corpus.info)
     assert {name: getattr(record, name) for name in dataclasses.asdict(shorter)} == dataclasses.asdict(shorter)
     assert not (tmp_path / "weights").exists()
@@ -316,11 +317,11 @@ def test_a_spec_that_cannot_run_is_refused_before_any_work(corpus, planned):
         pytest.fail("it trained")
 
     with pytest.raises(ConfigError):
-        train.train(planned, corpus, hooks=Hooks(progress=progress))
+        loop.train(planned, corpus, hooks=Hooks(progress=progress))
 
 
 def test_seeds_give_other_runs_and_the_same_seed_the_same(corpus):
-    runs = [train.train(spec(DROPOUT, seed=seed, **RUN), corpus) for seed in (0, 0, 1)]
+    runs = [loop.train(spec(DROPOUT, seed=seed, **RUN), corpus) for seed in (0, 0, 1)]
     assert runs[0].curve == runs[1].curve
     assert runs[0].curve != runs[2].curve
 
@@ -340,7 +341,7 @@ def test_seeds_give_other_runs_and_the_same_seed_the_same(corpus):
 )
 def test_models_learn_what_follows_what(corpus, model, settings):
     """Below the unigram entropy by far, and not below what the noise allows."""
-    record = train.train(spec(model, steps=150, batch_size=32, windows_per_epoch=0, **settings, eval_tokens=400), corpus)
+    record = loop.train(spec(model, steps=150, batch_size=32, windows_per_epoch=0, **settings, eval_tokens=400), corpus)
     counts = np.bincount(corpus.train, minlength=VOCAB_SIZE) / len(corpus.train)
     unigram = -(counts * np.log(counts)).sum()
     p = 0.9 + 0.1 / VOCAB_SIZE

@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import cpu, train
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models.networks import build
-from tinylm.update import CapturedUpdate, Update, make_update
+from tinylm.training import cpu, loop
+from tinylm.training.step import CapturedUpdate, Update, make_update
 
 QUIET = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
 PLAIN = dataclasses.replace(TRANSFORMER, **QUIET)
@@ -116,7 +116,7 @@ def test_bf16_trains_every_architecture_and_scores_in_fp32(corpus):
         context_length=8, n_layer=1, n_head=2, d_model=16, d_ff=24, tied=True, position="rope", norm="rms", qk_norm=True
     )
     for config in (LINEAR, LSTM, MLP, tied):
-        record = train.train(spec(config, precision="bf16", steps=60, lr=1e-2), corpus)
+        record = loop.train(spec(config, precision="bf16", steps=60, lr=1e-2), corpus)
         assert record.test.nll < record.curve[0]["train_nll"]
 
 
@@ -130,10 +130,10 @@ def test_a_lack_of_memory_names_the_setting(corpus, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Update, "apply", apply)
-    with pytest.raises(train.MemoryShort, match=r"no memory for 4 windows of 8 tokens at a time; --set train.micro_batch=2"):
-        train.train(spec(), corpus)
-    with pytest.raises(train.MemoryShort, match="no memory for 1 windows of 8 tokens at a time; lower context_length"):
-        train.train(spec(micro_batch=1), corpus)
+    with pytest.raises(loop.MemoryShort, match=r"no memory for 4 windows of 8 tokens at a time; --set train.micro_batch=2"):
+        loop.train(spec(), corpus)
+    with pytest.raises(loop.MemoryShort, match="no memory for 1 windows of 8 tokens at a time; lower context_length"):
+        loop.train(spec(micro_batch=1), corpus)
 
 
 @needs_cuda

@@ -8,7 +8,7 @@ import pytest
 from tinylm import files, ledger
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
 from tinylm.study import Planned
-from tinylm.train import Progress
+from tinylm.training.loop import Progress
 
 LINE = "train --corpus grammar-char --model linear --d-model 8 --context-length 8 --steps 60 --eval-tokens 50 --workers 1 --device cpu"
 RUN = Planned("local", "linear d_model=8, T = 4", RunSpec(corpus="grammar-char", model=LinearConfig(), train=TrainConfig(steps=9), seed=2))
@@ -31,7 +31,7 @@ def scalars():
 
 
 def test_losses_stand_against_steps_and_flops_and_speed_is_that_since_the_last_report(scalars, tmp_path):
-    from tinylm.events import Events, folder_name
+    from tinylm.training.tensorboard import Events, folder_name
 
     later = dataclasses.replace(NOW, step=9, tokens_seen=556, flops=3 * 10**13, seconds=7.0, train_nll=2.0, valid_nll=2.5)
     with Events(tmp_path) as events:
@@ -63,7 +63,7 @@ def test_a_run_from_the_command_line_writes_the_curve_of_its_record(scalars, cal
 
 def test_without_the_package_the_mend_is_named_before_anything_is_trained(call, home, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    monkeypatch.delitem(sys.modules, "tinylm.events", raising=False)
+    monkeypatch.delitem(sys.modules, "tinylm.training.tensorboard", raising=False)
     code, _, err = call(f"{LINE} --tensorboard {home / 'events'}")
     assert code == 2 and err == "error: --tensorboard needs the package tensorboard; run `python -m pip install tensorboard`\n"
     assert not (home / "events").exists() and not files.LOCAL_LEDGER.exists()

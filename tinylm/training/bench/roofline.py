@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from tinylm import cpu
-from tinylm.bench.rows import DENSE, Bench
-from tinylm.bench.timing import median_seconds, one_product
 from tinylm.config import ModelConfig, TrainConfig
+from tinylm.training import cpu
+from tinylm.training.bench.rows import DENSE, Bench
+from tinylm.training.bench.timing import median_seconds, one_product
 
 TRAIN = TrainConfig(epochs=1, loss_at="all")
 SIZES = {

@@ -11,7 +11,7 @@ from types import TracebackType
 from torch.utils.tensorboard import SummaryWriter
 
 from tinylm.study import Planned
-from tinylm.train import Progress
+from tinylm.training.loop import Progress
 
 FLUSH_EVERY = 5  # seconds until what happened can be seen
 

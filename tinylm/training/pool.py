@@ -23,7 +23,7 @@ from tinylm.evaluation.counts import count_record
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
-from tinylm.train import Hooks, Interrupted, Progress, train
+from tinylm.training.loop import Hooks, Interrupted, Progress, train
 
 Watch = Callable[[Planned, Progress], None]
 

@@ -7,13 +7,14 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import data, ledger, sweep, train
+from tinylm import data, ledger
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
 from tinylm.models.checkpoint import CheckpointError
 from tinylm.study import Planned
-from tinylm.train import Interrupted
+from tinylm.training import loop, pool
+from tinylm.training.loop import Interrupted
 
 TRAIN = TrainConfig(steps=120, n_evals=3, batch_size=4, eval_tokens=50)
 MODELS = {"Linear": LinearConfig(context_length=4, d_model=4), "Transformer": TRANSFORMER, "KN-2": NgramConfig(order=2)}
@@ -24,19 +25,19 @@ LINEAR = PLANNED[0].spec
 @pytest.fixture
 def settings(tmp_path):
     folders = {"folder": tmp_path / "ledger", "checkpoints": tmp_path / "checkpoints", "weights": tmp_path / "weights"}
-    return sweep.Settings(workers=2, **folders)
+    return pool.Settings(workers=2, **folders)
 
 
 def interrupted(spec, settings):
     """Train to the first look at the clock, leaving a checkpoint."""
     with pytest.raises(Interrupted):
-        sweep.run_one(spec, settings, lambda now: None, lambda: True)
+        pool.run_one(spec, settings, lambda now: None, lambda: True)
     return settings.checkpoints / f"{spec.key}.safetensors"
 
 
 def test_a_deadline_leaves_runs_that_a_second_call_continues(settings):
     late = dataclasses.replace(settings, minutes=1e-9)
-    assert sweep.train_all(PLANNED[:2], late, lambda run, record: pytest.fail("no run can be done in no time")) == PLANNED[:2]
+    assert pool.train_all(PLANNED[:2], late, lambda run, record: pytest.fail("no run can be done in no time")) == PLANNED[:2]
     assert Ledger([settings.folder]).records == {}
     # A mark in the saved curve shows that the run was continued, not started again.
     state = interrupted(LINEAR, settings)
@@ -45,14 +46,14 @@ def test_a_deadline_leaves_runs_that_a_second_call_continues(settings):
     checkpoint.save(state, tensors, facts)
 
     done = []
-    assert sweep.train_all(PLANNED, settings, lambda run, record: done.append((run, record))) == []
+    assert pool.train_all(PLANNED, settings, lambda run, record: done.append((run, record))) == []
     found = Ledger([settings.folder / "smoke"])
     assert sorted(run.name for run, _ in done) == sorted(MODELS)
     for run, record in done:
         assert record.spec == run.spec
         assert found.find(run.spec).test.nll == pytest.approx(record.test.nll, rel=1e-6)
     assert found.find(LINEAR).curve[0]["train_nll"] == 123.0
-    alone = train.train(LINEAR, data.load("grammar-word"))
+    alone = loop.train(LINEAR, data.load("grammar-word"))
     assert found.find(LINEAR).test.nll == pytest.approx(alone.test.nll, rel=1e-5)
     assert list(settings.checkpoints.iterdir()) == []
     assert {p.stem for p in settings.weights.iterdir()} == {run.spec.key for run in PLANNED[:2]}
@@ -69,9 +70,9 @@ def test_a_users_mistake_in_one_run_stops_the_others():
         assert started.wait(60)
         raise CheckpointError("delete it and train again")
 
-    with ThreadPoolExecutor(2) as pool, pytest.raises(CheckpointError, match="delete it"), sweep._stop_on_error(pool, stopping):
-        mistaken, other, waiting = (pool.submit(run) for run in (mistaken_run, other_run, other_run))
-        for future in sweep._as_completed({mistaken: 0, other: 1, waiting: 2}, stopping):
+    with ThreadPoolExecutor(2) as threads, pytest.raises(CheckpointError, match="delete it"), pool._stop_on_error(threads, stopping):
+        mistaken, other, waiting = (threads.submit(run) for run in (mistaken_run, other_run, other_run))
+        for future in pool._as_completed({mistaken: 0, other: 1, waiting: 2}, stopping):
             future.result()
     assert stopping.is_set()
     assert other.exception() is None
@@ -85,47 +86,47 @@ def test_a_watcher_hears_every_run_and_its_failure_stops_none(settings, capsys):
         if len(heard) == 3:
             raise OSError("disk full")
 
-    assert sweep.train_all(PLANNED[:1], dataclasses.replace(settings, workers=1), lambda run, record: None, watch) == []
+    assert pool.train_all(PLANNED[:1], dataclasses.replace(settings, workers=1), lambda run, record: None, watch) == []
     assert heard == ["Linear"] * 3
     assert "the progress of the runs is no longer written: OSError: disk full" in "".join(capsys.readouterr())
 
 
 def test_no_plan_needs_no_process(settings):
-    assert sweep.train_all([], settings, lambda run, record: None) == []
+    assert pool.train_all([], settings, lambda run, record: None) == []
 
 
 def test_a_run_alone_writes_weights_and_keeps_its_checkpoint_for_the_ledgers_sake(settings):
     state = interrupted(LINEAR, settings)
     steps = []
-    record = sweep.run_one(LINEAR, settings, lambda now: steps.append(now.step), lambda: False)
-    assert steps[0] > train.CHECK_EVERY - 1
+    record = pool.run_one(LINEAR, settings, lambda now: steps.append(now.step), lambda: False)
+    assert steps[0] > loop.CHECK_EVERY - 1
     assert ledger.file_name(record.spec).startswith("grammar-word-linear-s0-")
     assert state.exists()
     assert (settings.weights / f"{LINEAR.key}.safetensors").exists()
 
 
 def test_workers_are_the_cores_unless_told():
-    assert sweep.Settings(workers=3).n_workers == 3
-    assert sweep.Settings().n_workers >= 1
-    assert sweep.Settings(device="cuda").n_workers == 1
+    assert pool.Settings(workers=3).n_workers == 3
+    assert pool.Settings().n_workers >= 1
+    assert pool.Settings(device="cuda").n_workers == 1
 
 
 def test_the_expected_speed_is_a_rate_and_leaves_the_threads():
     threads = torch.get_num_threads()
-    assert 1e8 < sweep.expected_speed(sweep.Settings(workers=1), 0.05) < 1e13
+    assert 1e8 < pool.expected_speed(pool.Settings(workers=1), 0.05) < 1e13
     assert torch.get_num_threads() == threads
 
 
 def test_a_folder_that_cannot_be_written_into_is_named_before_any_training(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "ProcessPoolExecutor", lambda *args: pytest.fail("processes were started"))
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", lambda *args: pytest.fail("processes were started"))
     (tmp_path / "weights").write_text("a file in the place of the folder")
-    with pytest.raises(sweep.SweepError, match="cannot write into .*weights"):
-        sweep.train_all(PLANNED, settings, lambda run, record: None)
+    with pytest.raises(pool.SweepError, match="cannot write into .*weights"):
+        pool.train_all(PLANNED, settings, lambda run, record: None)
 
 
 def busy_worker(queue, stopping):
-    sweep._start_worker(queue, stopping, 1)
-    with sweep._worker["busy"]:
+    pool._start_worker(queue, stopping, 1)
+    with pool._worker["busy"]:
         queue.put("busy")
         queue.put("saved" if stopping.wait(60) else "never asked to stop")
 

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from specs import TRANSFORMER, spec
 
-from tinylm.batches import WindowStarts
+from tinylm.training.batches import WindowStarts
 
 LENGTH = TRANSFORMER.context_length
 samplings = st.sampled_from(["random", "shuffled"])

@@ -7,7 +7,7 @@ from statistics import median
 
 import torch
 
-from tinylm import cpu
+from tinylm.training import cpu
 
 BURST = 0.25  # seconds that each side runs before it is the other's turn
 
