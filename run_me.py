@@ -16,7 +16,7 @@ from tinylm.config import TinylmError
 def main() -> int:
     """Run the steps in order; 0 when all went well and the live check agrees."""
     args, started = arguments(__doc__), time.perf_counter()
-    from tinylm import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
+    from tinylm.report import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
 
     sections = tuple(dict.fromkeys(args.only)) if args.only else tuple(study.SECTIONS)
     request = pipeline.Request(args.profile, sections, args.device, args.data_dir, args.fresh)

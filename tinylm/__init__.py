@@ -11,7 +11,7 @@ _MODULES = {  # the name that notebooks use -> where it is
     "claims": "analysis.claims",
     "config": "config",
     "data": "data",
-    "diagrams": "diagrams",
+    "diagrams": "report.plots.diagrams",
     "explore": "explore",
     "fits": "analysis.summaries",
     "flops": "flops",
@@ -19,16 +19,16 @@ _MODULES = {  # the name that notebooks use -> where it is
     "grammar": "data.grammar",
     "ladder": "study.ladder",
     "ledger": "ledger",
-    "literature": "literature",
-    "plots": "plots",
-    "readings": "readings",
+    "literature": "report.tables.literature",
+    "plots": "report.plots",
+    "readings": "report.sentences",
     "recipes": "study.recipes",
     "scoring": "ledger.scores",
-    "show": "show",
+    "show": "report.display",
     "significance": "analysis.significance",
     "study": "study",
-    "tables": "tables",
-    "timings": "timings",
+    "tables": "report.tables",
+    "timings": "report.timings",
 }
 _RESULTS = ("companions", "corpus_statistics", "of_corpora", "run", "search_records")
 
@@ -39,7 +39,7 @@ def __getattr__(name: str) -> Any:
     if name in _MODULES:
         return importlib.import_module(f"tinylm.{_MODULES[name]}")
     if name in _RESULTS:
-        return getattr(importlib.import_module("tinylm.results"), name)
+        return getattr(importlib.import_module("tinylm.report.results"), name)
     if name == "Result":
         return importlib.import_module("tinylm.analysis.summaries").Result
     raise AttributeError(f"module 'tinylm' has no attribute {name!r}")

@@ -5,8 +5,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tinylm import ledger, timings
+from tinylm import ledger
 from tinylm.cli.common import UsageError, command, table, whole
+from tinylm.report import timings
 
 EXAMPLES = """
   python -m tinylm bench                               about five minutes; leave the machine alone meanwhile

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 import numpy as np
 
-from tinylm import plots
 from tinylm.config import TransformerConfig
 from tinylm.explore.checkpoints import NONE_HERE, Checkpoints, ExplorerError
 from tinylm.explore.panel import WIDE, Panel, button, control, picture, unobserved
+from tinylm.report import plots
 
 if TYPE_CHECKING:
     from tinylm.evaluation.weights import Trained

@@ -5,13 +5,14 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import data, flops, plots, study
+from tinylm import data, flops, study
 from tinylm.analysis import budgets, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.explore import labels
 from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
 from tinylm.ledger import RunRecord
+from tinylm.report import plots
 from tinylm.study import recipes
 from tinylm.study.budget import short
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from tinylm.analysis.summaries import Result
 from tinylm.config import ModelConfig, NgramConfig, TransformerConfig
 from tinylm.ledger import RunRecord
-from tinylm.plots import FAMILY_COLOURS
+from tinylm.report.plots import FAMILY_COLOURS
 
 COUNTS = "Counts"
 STEPS_OF_TEN = (1, 2, 5)

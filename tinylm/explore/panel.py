@@ -11,9 +11,10 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
-from tinylm import files, show
+from tinylm import files
 from tinylm.config import TinylmError
 from tinylm.ledger import Ledger, RunRecord
+from tinylm.report import display
 
 STYLE_SHEET = Path(__file__).with_name("explore.css")
 IN_A_ROW = {"max_width": "100%", "margin": "2px 16px 2px 0"}
@@ -83,15 +84,15 @@ def notice(text: str) -> str:
 
 def picture(fig: Figure, alt: str) -> str:
     """A figure as an HTML image with its alternative text; closes it."""
-    data = base64.b64encode(show.svg(fig).encode()).decode()
+    data = base64.b64encode(display.svg(fig).encode()).decode()
     width = round(float(fig.get_size_inches()[0]) * 96)
     plt.close(fig)
     return f'<img src="data:image/svg+xml;base64,{data}" width="{width}" alt="{html.escape(alt)}">'
 
 
-def table(data: show.Data, caption: str, note: str | None = None) -> str:
+def table(data: display.Data, caption: str, note: str | None = None) -> str:
     """A table as HTML that scrolls sideways where the page is narrow."""
-    return f'<div class="tinylm-scroll">{show.table_html(data, caption, note)}</div>'
+    return f'<div class="tinylm-scroll">{display.table_html(data, caption, note)}</div>'
 
 
 def read_records() -> dict[str, RunRecord]:

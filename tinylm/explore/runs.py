@@ -5,11 +5,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import plots, study
+from tinylm import study
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.explore import labels
 from tinylm.explore.panel import WIDE, Panel, control, picture, read_records, side_by_side, table, toggle, unobserved
+from tinylm.report import plots
 
 ALL = "all"
 FIRST_SHOWN = 4

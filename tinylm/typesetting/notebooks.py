@@ -1,6 +1,6 @@
 """Executed notebooks -> chapters: what of a notebook the report shows, in order, and where it stood.
 
-Shown are text cells and what code cells display through `tinylm.show`; of printed text only that of cells tagged
+Shown are text cells and what code cells display through `tinylm.report.display`; of printed text only that of cells tagged
 `show-output`. A cell tagged `abstract` gives the abstract, one tagged `remove-cell` nothing.
 """
 

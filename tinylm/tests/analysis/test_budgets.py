@@ -6,12 +6,13 @@ import math
 import pytest
 from synthetic import record
 
-from tinylm import data, plots, readings, tables
+from tinylm import data
 from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import grammar
 from tinylm.flops import n_params, run_cost
+from tinylm.report import plots, sentences, tables
 from tinylm.study import recipes
 from tinylm.study.ladder import RUNGS, Rung, climb, stands_on
 from tinylm.study.recipes import RecipeError, recipe
@@ -73,9 +74,9 @@ def test_the_largest_steps_and_those_that_lose_are_said():
     names = [rung.name for rung in RUNGS[:4]]
     losses = zip(names, (2.0, 1.9, 2.2, 1.7), strict=True)
     frame = budgets.ladder(budget_results({name: (10, [nll + 0.01 * s for s in range(3)]) for name, nll in losses}))
-    said = readings.climb(frame, most=1)
+    said = sentences.climb(frame, most=1)
     assert said.startswith(f"The largest steps down of those kept: {names[3]}, +0.500 [+0.5") and f"What loses: {names[2]}, −0.300" in said
-    assert readings.climb(budgets.ladder([])) == ""
+    assert sentences.climb(budgets.ladder([])) == ""
 
 
 def test_a_ladder_without_records_is_empty_and_no_error():
@@ -97,12 +98,12 @@ def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
 def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
     runs = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
     counts = [Result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
-    text = readings.worth_training(runs, counts)
+    text = sentences.worth_training(runs, counts)
     assert "to reach KN-4 on valid is MLP, for $" in text and "(n = 2, 95 %" in text and text.endswith("count.")
-    easy = readings.worth_training(runs, [Result("KN-1", record(2.9, model=NgramConfig(order=1)))])
+    easy = sentences.worth_training(runs, [Result("KN-1", record(2.9, model=NgramConfig(order=1)))])
     assert "for at most $" in easy and "count" not in easy
-    assert "No network here reaches" in readings.worth_training(runs, [Result("KN-9", record(0.5, model=NgramConfig(order=4)))])
-    assert readings.worth_training([], counts) == readings.worth_training(runs, []) == ""
+    assert "No network here reaches" in sentences.worth_training(runs, [Result("KN-9", record(0.5, model=NgramConfig(order=4)))])
+    assert sentences.worth_training([], counts) == sentences.worth_training(runs, []) == ""
 
 
 def test_the_frontier_is_a_curve_for_each_architecture():
@@ -127,9 +128,9 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
 
 def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
     pairs = {"grammar-char, A-no-b, 1e3": (1_000, [1.6, 1.7, 1.6]), "grammar-char, A, 1e3": (1_000, [1.4, 1.5, 1.4])}
-    text = readings.taken_off(budget_results(pairs | {"grammar-char, A, 1e4": (10_000, [1.0])}), "A-no-b", "A")
+    text = sentences.taken_off(budget_results(pairs | {"grammar-char, A, 1e4": (10_000, [1.0])}), "A-no-b", "A")
     assert "grammar-char" in text and "+0.200" in text and "(n = 3)" in text and "1e4" not in text
-    assert readings.taken_off([], "A-no-b", "A") == ""
+    assert sentences.taken_off([], "A-no-b", "A") == ""
 
 
 @pytest.mark.parametrize(("corpus", "architecture"), recipes.RECIPES)
@@ -161,9 +162,9 @@ def test_a_recipe_that_is_not_there_names_what_is():
 
 def test_the_search_is_summed_by_text():
     records = [record(flops=100), dataclasses.replace(record(flops=50, model=LinearConfig(context_length=8)), flops=50)]
-    text = readings.searched(records)
+    text = sentences.searched(records)
     assert "2 runs" in text and "linear 1 (" in text and "transformer 1 (" in text
-    assert "0 runs" in readings.searched([])
+    assert "0 runs" in sentences.searched([])
 
 
 def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets():
@@ -184,6 +185,6 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
     made = budget_results({"grammar-char, 1e3": (1_000, [1.5, 1.6]), "grammar-char, 1e4": (10_000, [1.4]), "Linear, 1e4": (10_000, [1.0])})
     kn = Result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=made[0].record.valid.start))
-    text = readings.purchases([*made, kn])
+    text = sentences.purchases([*made, kn])
     assert "1.400 nats (n = 1), counts 1.700 nats" in text and "1.0" not in text.replace("1.00", "")
-    assert readings.purchases([]) == ""
+    assert sentences.purchases([]) == ""

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 from synthetic import record, results
 
-from tinylm import readings, tables
 from tinylm.analysis import claim_list, claims, significance, summaries
 from tinylm.analysis.claims import Claim
 from tinylm.analysis.summaries import Result
+from tinylm.report import sentences, tables
 
 BETTER = Claim(text="a beats b", source="paper", contrast="a − b", runs=("a", "b"), measure=claims.test_difference, below=0.0)
 CLOSE = dataclasses.replace(BETTER, text="a is close to b", contrast="a − b, close", above=-0.1, below=0.1)
@@ -159,10 +159,10 @@ def test_tables_and_readings_say_what_the_frame_says():
     assert list(shown["verdict"]) == ["supported", "undecided"]
     assert shown.loc[0, "effect, 95 %"].startswith("−0.502 [−0.5") and shown.loc[1, "effect, 95 %"] == "–"
     assert list(tables.claim_evidence(frame)["remarks"]) == ["–", "waits for RoPE"]
-    text = readings.claims(frame)
+    text = sentences.claims(frame)
     assert "Of 2 claimed effects 1 are tested" in text and "efuted:" not in text
     assert "**Supported" not in text and "Of claims that are undecided as a whole, supported in part: a − b." in text
-    whole = readings.claims(claims.judge([BETTER], results(**CLEAR)))
+    whole = sentences.claims(claims.judge([BETTER], results(**CLEAR)))
     assert "**Supported:** a beats b." in whole and "in part" not in whole
 
 
@@ -179,10 +179,10 @@ def long_linear(length, curves):
 
 def test_the_turning_point_is_read_off_the_curves():
     short = long_linear(16, [[2.0, 1.9, 1.9]] * 2)
-    turning = readings.turning([*short, *long_linear(32, [[2.5, 1.95, 1.8], [2.5, 1.8, 1.7]])])
+    turning = sentences.turning([*short, *long_linear(32, [[2.5, 1.95, 1.8], [2.5, 1.8, 1.7]])])
     assert "T = 32, long falls below Linear, T = 16, long at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
-    assert "in 0 of 2 seeds; at the end it is at +0.3000" in readings.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
-    assert "not recorded yet" in readings.turning(short)
+    assert "in 0 of 2 seeds; at the end it is at +0.3000" in sentences.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
+    assert "not recorded yet" in sentences.turning(short)
 
 
 def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_them():

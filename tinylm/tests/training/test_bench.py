@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from commandline import run
 from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import ledger, tables, timings
+from tinylm import ledger
 from tinylm.models.networks import build
+from tinylm.report import tables, timings
 from tinylm.training import bench, cpu
 from tinylm.training.bench import roofline, rows, textbook
 from tinylm.training.bench.timing import compare, per_call, unprepared

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from tinylm import show
+from tinylm.report import display
 from tinylm.typesetting import ReportError, build, publish_figures
 from tinylm.typesetting.document import citation_keys
 from tinylm.typesetting.publish import REFERENCES
@@ -21,11 +21,11 @@ FRONT = 'title = "Which model?"\nauthors = ["A. Author", "B. Author"]\ndate = 20
 
 @pytest.fixture
 def shown(monkeypatch):
-    """Call `tinylm.show` and get its outputs as a notebook would store them."""
+    """Call `tinylm.report.display` and get its outputs as a notebook would store them."""
 
     def outputs(function, *args, **kwargs):
         found = []
-        monkeypatch.setattr(show, "display", lambda data, raw, metadata: found.append((data, metadata)))
+        monkeypatch.setattr(display, "display", lambda data, raw, metadata: found.append((data, metadata)))
         function(*args, **kwargs)
         return [new_output("display_data", data, metadata=metadata) for data, metadata in found]
 
@@ -39,7 +39,7 @@ def figure(shown):
     def outputs(name, caption="A line.", alt="A rising line.", data=({"t": 1, "loss": 0.5},), wide=False):
         fig = plt.figure(figsize=(2, 1))
         fig.add_subplot().plot([1, 2])
-        return shown(show.figure, fig, name, caption, alt, data, wide)
+        return shown(display.figure, fig, name, caption, alt, data, wide)
 
     return outputs
 
@@ -148,12 +148,16 @@ def test_every_construct_reaches_the_page(report, shown, figure):
         [
             PROSE,
             code([*printed("secret"), *figure("loss", "Loss of @eq:nll, see [@kaplan2020].", wide=True)]),
-            code(shown(show.table, [{"a": "x", "flops": 6.6e13}], "sizes", "Sizes of $x$.", "One seed; @sec:part2.", bold=[0])),
-            code(shown(show.text, "The loss is **1.817** nats in @fig:loss and @tbl:sizes.")),
+            code(shown(display.table, [{"a": "x", "flops": 6.6e13}], "sizes", "Sizes of $x$.", "One seed; @sec:part2.", bold=[0])),
+            code(shown(display.text, "The loss is **1.817** nats in @fig:loss and @tbl:sizes.")),
             code(printed("KN-6: within 2 % of 1.817"), "show-output"),
             text("never shown", "remove-cell"),
         ],
-        ["# Positions\n\nSee @sec:part1/method, @sec:limits.", code(shown(show.text, "The abstract says 1.817."), "abstract"), "## Limits"],
+        [
+            "# Positions\n\nSee @sec:part1/method, @sec:limits.",
+            code(shown(display.text, "The abstract says 1.817."), "abstract"),
+            "## Limits",
+        ],
     )
     seen = words_of(page)
     assert "Bold, italic, struck, d_model, a page, the next, a file, a price of $5 to $10, $6 and 𝑥𝑖; “quoted” – it’s" in seen
@@ -177,7 +181,9 @@ def test_page_needs_neither_script_nor_network_and_fits_phones_and_dark_rooms(re
 
 
 def test_a_figure_says_how_to_rebuild_it_and_a_wide_one_scrolls_in_its_own_box(report, figure, shown):
-    page = report(["# A", code(figure("loss"))], ["# B", code([*figure("wide", wide=True), *shown(show.table, [{"n": 1}], "sizes", "S.")])])
+    page = report(
+        ["# A", code(figure("loss"))], ["# B", code([*figure("wide", wide=True), *shown(display.table, [{"n": 1}], "sizes", "S.")])]
+    )
     captions = words(page, "figcaption")
     assert [caption.partition("Rebuild it: ")[2] for caption in captions] == ["make 01_part1", "make 02_part2", ""]
     assert re.findall('<div class="(picture[^"]*)"', page) == ["picture", "picture scroll"]
@@ -220,19 +226,19 @@ def test_text_survives(report):
 
 def test_cells_of_a_table_stay_one_line_of_text(report, shown):
     cells = ["# not a heading", "- not a list", "1. not an item", "> 3", "**bold**", "`<eos>`", "$\\pm 1$", "a_b_c", "-0.1", "–"]
-    page = report(["# A", code(shown(show.table, [{"x": cell} for cell in cells], "t", "Caption."))])
+    page = report(["# A", code(shown(display.table, [{"x": cell} for cell in cells], "t", "Caption."))])
     assert words(page, "td") == ["# not a heading", "- not a list", "1. not an item", "> 3", "bold", "<eos>", "±1", "a_b_c", "−0.1", "–"]
 
 
 def test_tables_break_headers_and_sentences_before_they_are_refused(report, shown):
     sentence = "A sentence that is far too long to stand in one line of the table, and goes on. " * 2
     wide = [{"model": "x", **{f"a long header {i}": 1.234 for i in range(9)}, "remark": sentence}]
-    report(["# A", code(shown(show.table, wide, "fits", "Caption.", wide=True))])
+    report(["# A", code(shown(display.table, wide, "fits", "Caption.", wide=True))])
 
 
 def test_a_table_longer_than_a_page_can_be_referred_to(report, shown):
     long = [{"row": i, "value": i / 3} for i in range(120)]
-    page = report(["# A\n\nSee @tbl:long.", code(shown(show.table, long, "long", "Caption.", wide=True))])
+    page = report(["# A\n\nSee @tbl:long.", code(shown(display.table, long, "long", "Caption.", wide=True))])
     assert "See Table\N{NO-BREAK SPACE}1." in words(page, "p")
 
 
@@ -269,7 +275,7 @@ def test_errors_between_outputs(report, shown, figure):
     with pytest.raises(ReportError, match=r"cell 3 .*: label fig:loss is used twice, first in 01_part1, cell 2"):
         report(["# A", code(figure("loss")), code(figure("loss"))])
     with pytest.raises(ReportError, match=r"table many \(01_part1, cell 2 .*\) is [\d.]+ mm too wide; pass wide=True"):
-        report(["# A", code(shown(show.table, [{f"column {i}": "1.2345" for i in range(20)}], "many", "Caption."))])
+        report(["# A", code(shown(display.table, [{f"column {i}": "1.2345" for i in range(20)}], "many", "Caption."))])
     bare = figure("loss")
     bare[0].metadata["report"]["alt"] = " "
     with pytest.raises(ReportError, match="figure loss needs a caption and an alt text"):
@@ -289,7 +295,7 @@ def test_a_notebook_begins_with_its_title(report, first):
 def test_published_files_are_those_of_the_outputs(figure, shown, tmp_path):
     notebook = write(
         tmp_path / "01_a.ipynb",
-        ["# A", code([*figure("loss"), *figure("bare", data=None)]), code(shown(show.table, [{"n": 1}], "sizes", "S."))],
+        ["# A", code([*figure("loss"), *figure("bare", data=None)]), code(shown(display.table, [{"n": 1}], "sizes", "S."))],
     )
     target = tmp_path / "figures"
     publish_figures([notebook], target)
@@ -301,7 +307,7 @@ def test_published_files_are_those_of_the_outputs(figure, shown, tmp_path):
     publish_figures([notebook], target)
     assert {path: path.stat().st_mtime_ns for path in target.iterdir() if path.name != "README.md"} == before
     with pytest.raises(ReportError, match="the name loss is taken by 01_a, cell 2"):
-        publish_figures([notebook, write(tmp_path / "02_b.ipynb", ["# B", code(shown(show.table, [{"n": 1}], "loss", "S."))])], target)
+        publish_figures([notebook, write(tmp_path / "02_b.ipynb", ["# B", code(shown(display.table, [{"n": 1}], "loss", "S."))])], target)
 
 
 def test_absent_typst_names_the_command(report, monkeypatch):

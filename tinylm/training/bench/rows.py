@@ -176,7 +176,7 @@ def evaluation(bench: Bench) -> Iterator[Row]:
 
 def rebuild(bench: Bench) -> Iterator[Row]:
     """Rebuilding every figure and the report in a copy of the repository, against half a minute; fails where that loads torch."""
-    rooms = "tinylm.ledger, tinylm.analysis.summaries, tinylm.plots, tinylm.typesetting"
+    rooms = "tinylm.ledger, tinylm.analysis.summaries, tinylm.report.plots, tinylm.typesetting"
     loads_torch = f"import sys, tinylm, {rooms}; sys.exit('torch' in sys.modules)"
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(shutil.copytree(files.ROOT, Path(folder) / "copy", ignore=shutil.ignore_patterns(".git", "out", "datasets/*/*.txt")))

@@ -7,12 +7,13 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import data, files, ledger, plots, study, tables
+from tinylm import data, files, ledger, study
 from tinylm.config import NgramConfig, RunSpec, TrainConfig
 from tinylm.evaluation.probes import headings
 from tinylm.evaluation.probes.headings import FURTHER, NEW, Heading, by_reach
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
+from tinylm.report import plots, tables
 from tinylm.study import Planned
 
 TEXT = "ANNA:\nSo it is.\n\nFirst Lord:\nIt is.\n\nANNA:\nWas it?\n"

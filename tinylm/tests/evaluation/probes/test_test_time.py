@@ -8,11 +8,12 @@ import pytest
 import torch
 from specs import TRANSFORMER
 
-from tinylm import data, files, ledger, study, tables
+from tinylm import data, files, ledger, study
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.evaluation.probes import test_time, trials
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
+from tinylm.report import tables
 from tinylm.study import Planned
 
 ROTARY = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=16, d_ff=32, position="rope")

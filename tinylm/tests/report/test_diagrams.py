@@ -3,8 +3,9 @@ from dataclasses import replace
 import matplotlib.pyplot as plt
 import pytest
 
-from tinylm import diagrams, study
+from tinylm import study
 from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.report.plots import diagrams
 
 PLAN = study.section_plan("architectures", "full")
 

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 from synthetic import record, results
 
-from tinylm import data, plots
+from tinylm import data
 from tinylm.analysis import claims
 from tinylm.analysis.claims import Claim
 from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig
 from tinylm.data import statistics
+from tinylm.report import plots
 
 COUNTS = Result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
 

@@ -5,7 +5,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.ticker import NullFormatter
 
-from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, panels
+from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, panels
 
 
 @mpl.rc_context(STYLE)

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, ModelConfig, TransformerConfig
-from tinylm.plots.style import COLOURS, STYLE, panels
+from tinylm.report.plots.style import COLOURS, STYLE, panels
 from tinylm.study import Planned
 
 FILLS = {"lookup": COLOURS[5], "matrix": COLOURS[1], "attention": COLOURS[2], "recurrence": COLOURS[4], "norm": "#d9d9d9"}

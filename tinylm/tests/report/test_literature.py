@@ -2,11 +2,12 @@ import re
 
 import pytest
 
-from tinylm import files, literature
+from tinylm import files
+from tinylm.report.tables import literature
 
 
 def test_every_row_is_cited_and_an_estimate_needs_all_its_parts():
-    known = (files.ROOT / "tinylm" / "report" / "references.bib").read_text(encoding="utf-8")
+    known = (files.ROOT / "tinylm" / "typesetting" / "references.bib").read_text(encoding="utf-8")
     for row in literature.ROWS:
         assert re.search(rf"@\w+{{{row.source},", known), row.source
         assert bool(row.flops) == bool(row.applied and row.epochs)

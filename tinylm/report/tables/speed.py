@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from tinylm import timings
+from tinylm.report import timings
 
 
 def timed(facts: dict[str, Any]) -> pd.DataFrame:

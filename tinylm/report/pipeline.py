@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from tinylm import data, files, ledger, notebooks, readme, results, study, typesetting, verify
+from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.data import grammar
 from tinylm.evaluation.probes import headings, samples, test_time
 from tinylm.flops import run_cost
+from tinylm.report import execution, readme, results, verify
 from tinylm.study import Planned
 from tinylm.study.profiles import PROFILES
 from tinylm.training import pool
@@ -129,7 +130,7 @@ def execute(request: Request) -> list[Path]:
     folder = request.folder / "notebooks"
     for section in request.sections:
         print(f"  {study.NOTEBOOKS[section]}", flush=True)
-        notebooks.execute(section, request.profile, folder)
+        execution.execute(section, request.profile, folder)
     source = files.NOTEBOOKS if request.is_full else folder
     names = [f"{name}.ipynb" for name in study.NOTEBOOKS.values()]
     chosen = [folder / name if name.removesuffix(".ipynb") in _asked(request) else source / name for name in names]
@@ -147,12 +148,12 @@ def publish(request: Request, executed: list[Path]) -> Path:
     """
     if absent := sorted(set(study.NOTEBOOKS.values()) - {path.stem for path in executed}):
         typesetting.publish_figures(executed, request.folder / "figures")
-        print(f"  no PDF or HTML yet: {', '.join(absent)} not executed; `{notebooks.everything(request.profile)}` executes all")
+        print(f"  no PDF or HTML yet: {', '.join(absent)} not executed; `{execution.everything(request.profile)}` executes all")
         return request.folder
     staging = request.folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
     notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"
-    command = partial(notebooks.command, profile=request.profile)
+    command = partial(execution.command, profile=request.profile)
     typesetting.build(executed, staging, files.NOTEBOOKS / "report.toml", command, notice)
     target, figures = (files.DOCS, files.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
     typesetting.publish_figures(executed, figures)
@@ -161,7 +162,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
         path.replace(target / path.name)
     staging.rmdir()
     if request.is_full:
-        notebooks.publish([path for path in executed if path.parent == request.folder / "notebooks"])
+        execution.publish([path for path in executed if path.parent == request.folder / "notebooks"])
         readme.update(files.ROOT / "README.md")
     print(f"  {target / 'report.pdf'} and report.html")
     return target

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tinylm import data, files, ledger, study, tables, timings
+from tinylm import data, files, ledger, study
 from tinylm.analysis import summaries
 from tinylm.analysis.numbers import perplexity
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig, TinylmError
 from tinylm.ledger import RunRecord
+from tinylm.report import tables, timings
 from tinylm.study import reported
 
 REPRODUCED = ("architectures", "words")

@@ -13,8 +13,8 @@ from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import headings
-from tinylm.plots.curves import count_lines
-from tinylm.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
+from tinylm.report.plots.curves import count_lines
+from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.study import Planned
 
 BETTER, WORSE = COLOURS[0], COLOURS[3]

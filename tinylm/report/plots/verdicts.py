@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from tinylm.plots.style import COLOURS, STYLE, Drawn, panels
+from tinylm.report.plots.style import COLOURS, STYLE, Drawn, panels
 
 VERDICTS = {"supported": (COLOURS[2], "o"), "refuted": (COLOURS[3], "X"), "undecided": (COLOURS[6], "s")}
 

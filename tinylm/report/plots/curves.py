@@ -11,7 +11,7 @@ from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
-from tinylm.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
+from tinylm.report.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.study import reported
 
 

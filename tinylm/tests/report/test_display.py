@@ -5,14 +5,14 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from tinylm import show
+from tinylm.report import display
 
 
 @pytest.fixture
 def shown(monkeypatch):
     """The (bundle, report metadata) pairs that a cell would display."""
     found = []
-    monkeypatch.setattr(show, "display", lambda data, raw, metadata: found.append((data, metadata["report"])))
+    monkeypatch.setattr(display, "display", lambda data, raw, metadata: found.append((data, metadata["report"])))
     return found
 
 
@@ -24,7 +24,7 @@ def drawn(width=3.0):
 
 
 def test_figure_is_one_output_with_both_formats_the_numbers_and_its_words(shown):
-    show.figure(drawn(), "loss", "Loss, $\\mathcal{L}$.", "A rising line.", [{"t": 1, "loss": 1 / 3}, {"t": 2, "loss": math.nan}])
+    display.figure(drawn(), "loss", "Loss, $\\mathcal{L}$.", "A rising line.", [{"t": 1, "loss": 1 / 3}, {"t": 2, "loss": math.nan}])
     (bundle, report), *others = shown
     assert not others
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
@@ -44,7 +44,7 @@ def test_figure_is_one_output_with_both_formats_the_numbers_and_its_words(shown)
 def test_pictures_do_not_depend_on_the_clock_or_the_style(shown):
     for rc in ({}, {"svg.fonttype": "none", "svg.hashsalt": None, "savefig.bbox": "tight"}):
         with plt.rc_context(rc):
-            show.figure(drawn(), "loss", "Loss.", "A line.")
+            display.figure(drawn(), "loss", "Loss.", "A line.")
     first, second = (bundle for bundle, _ in shown)
     assert first == second
     assert "<text" not in first["image/svg+xml"] and "dc:date" not in first["image/svg+xml"]
@@ -52,15 +52,15 @@ def test_pictures_do_not_depend_on_the_clock_or_the_style(shown):
 
 @pytest.mark.parametrize(("name", "caption", "alt"), [("loss", " ", "A line."), ("loss", "Loss.", ""), ("a/b", "Loss.", "A line.")])
 def test_figure_refuses_what_the_report_would(shown, name, caption, alt):
-    with pytest.raises(show.ShowError, match=name):
-        show.figure(drawn(), name, caption, alt)
+    with pytest.raises(display.ShowError, match=name):
+        display.figure(drawn(), name, caption, alt)
     plt.close("all")
     assert not shown
 
 
 def test_table_is_aligned_stable_text(shown):
     frame = pd.DataFrame({"model": ["Linear", "MLP"], "params": [1073345, 4285377], "flops": [9.6e11, 0], "nll": [3.05491, 2.3]})
-    show.table(frame, "first", "The first table.", note="One seed.", bold=[1])
+    display.table(frame, "first", "The first table.", note="One seed.", bold=[1])
     bundle, report = shown[0]
     assert bundle["text/plain"] == (
         "Table first: The first table.\n"
@@ -91,25 +91,25 @@ def test_table_is_aligned_stable_text(shown):
     ],
 )
 def test_a_column_of_numbers_shares_one_format(shown, values, cells):
-    show.table([{"name": "row", "value": value} for value in values], "t", "Caption.")
+    display.table([{"name": "row", "value": value} for value in values], "t", "Caption.")
     assert [row[1] for row in shown[0][1]["rows"]] == cells
 
 
 def test_a_named_index_becomes_columns_and_an_unnamed_one_is_dropped(shown):
     frame = pd.DataFrame({"model": ["a", "a", "b"], "nll": [1.0, 3.0, 5.0]})
-    show.table(frame.groupby("model").mean(), "t", "Caption.")
-    show.table(frame, "t", "Caption.")
+    display.table(frame.groupby("model").mean(), "t", "Caption.")
+    display.table(frame, "t", "Caption.")
     assert [report["header"] for _, report in shown] == [["model", "nll"], ["model", "nll"]]
 
 
 @pytest.mark.parametrize(("data", "options"), [([], {}), ([{"a": 1}], {"bold": [1]}), ([{"a": 1}], {"caption": ""})])
 def test_table_refuses_what_the_report_could_not_set(shown, data, options):
-    with pytest.raises(show.ShowError, match="t"):
-        show.table(data, "t", **{"caption": "Caption."} | options)
+    with pytest.raises(display.ShowError, match="t"):
+        display.table(data, "t", **{"caption": "Caption."} | options)
 
 
 def test_text_is_markdown_as_it_was_written(shown):
-    show.text("A budget of $6.60 \\times 10^{13}$ FLOPs.")
+    display.text("A budget of $6.60 \\times 10^{13}$ FLOPs.")
     bundle, report = shown[0]
     assert bundle["text/markdown"] == "A budget of $6.60 \\times 10^{13}$ FLOPs."
     assert report == {"kind": "text"}
@@ -117,20 +117,20 @@ def test_text_is_markdown_as_it_was_written(shown):
 
 def test_check_prints_no_drifting_digit_and_refuses_what_is_outside(capsys):
     for value in (1.817, 1.8300001):
-        show.check("KN-6, full test", value, 1.817, 0.02)
+        display.check("KN-6, full test", value, 1.817, 0.02)
     assert capsys.readouterr().out == "KN-6, full test: within 2 % of 1.817\n" * 2
     for value in (1.9, math.nan):
-        with pytest.raises(show.CheckError, match=r"KN-6: .* outside the band of 2 %"):
-            show.check("KN-6", value, 1.817, 0.02)
-    with pytest.raises(show.ShowError, match="reference"):
-        show.check("gap", 0.0, 0, 0.02)
+        with pytest.raises(display.CheckError, match=r"KN-6: .* outside the band of 2 %"):
+            display.check("KN-6", value, 1.817, 0.02)
+    with pytest.raises(display.ShowError, match="reference"):
+        display.check("gap", 0.0, 0, 0.02)
 
 
 def test_a_widget_gets_the_same_table_and_the_same_drawing_as_a_cell(shown):
     data = [{"model": "Linear", "nll": 3.05491}]
-    show.table(data, "t", "Caption.", note="One seed.")
-    assert show.table_html(data, "Caption.", note="One seed.") == shown[0][0]["text/html"]
+    display.table(data, "t", "Caption.", note="One seed.")
+    assert display.table_html(data, "Caption.", note="One seed.") == shown[0][0]["text/html"]
     fig = drawn()
-    picture = show.svg(fig)
-    show.figure(fig, "loss", "Loss.", "A line.")
+    picture = display.svg(fig)
+    display.figure(fig, "loss", "Loss.", "A line.")
     assert picture == shown[1][0]["image/svg+xml"]

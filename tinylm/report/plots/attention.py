@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import PowerNorm
 
-from tinylm.plots.style import STYLE, Drawn, panels
+from tinylm.report.plots.style import STYLE, Drawn, panels
 
 INCHES_PER_TOKEN = 0.15
 CHARACTERS_UPRIGHT = 1  # longer labels are turned, so that columns stay narrow

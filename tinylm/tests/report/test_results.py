@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from tinylm import files, ledger, results, study
+from tinylm import files, ledger, study
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
+from tinylm.report import results
 from tinylm.study import Planned
 from tinylm.study.profiles import PROFILES
 from tinylm.training import pool

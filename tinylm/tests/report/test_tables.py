@@ -3,11 +3,12 @@ import dataclasses
 import pytest
 from synthetic import record, results
 
-from tinylm import data, readings, study, tables
+from tinylm import data, study
 from tinylm.analysis import numbers
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.data import statistics
+from tinylm.report import sentences, tables
 from tinylm.study import reported_rows
 
 
@@ -57,14 +58,14 @@ def test_excess_is_the_distance_to_the_floor():
 
 
 def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
-    assert "no model is below it" in readings.control(results(a=[2.0]), {"test": 1.9})
-    assert "must be an error: a" in readings.control(results(a=[2.0]), {"test": 2.5})
+    assert "no model is below it" in sentences.control(results(a=[2.0]), {"test": 1.9})
+    assert "must be an error: a" in sentences.control(results(a=[2.0]), {"test": 2.5})
 
 
 @pytest.mark.parametrize(("counts", "where"), [(1.5, "below"), (2.5, "above"), (2.0, "level with")])
 def test_where_the_counts_are_follows_from_the_records(counts, where):
     kn = Result("KN-6", record(counts, model=NgramConfig(order=6), eval_start=8))
-    assert f", {where} the best of the study's networks, MLP" in readings.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
+    assert f", {where} the best of the study's networks, MLP" in sentences.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
 
 
 def test_the_overfitting_table_finds_the_epoch_of_the_best_valid_loss():
@@ -75,10 +76,10 @@ def test_the_overfitting_table_finds_the_epoch_of_the_best_valid_loss():
 def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     found = [*results(MLP=[2.0]), *results(**{"Self-Attention": [1.5]})]
     # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
-    text = readings.cost(found)
+    text = sentences.cost(found)
     assert "in executed FLOPs it is at 1.7500; in textbook FLOPs it is at" in text
     dearer = [*results(MLP=[2.0]), Result("Self-Attention", record(1.5, flops=10_000))]
-    assert "in executed FLOPs that budget does not pay for its first validation" in readings.cost(dearer)
+    assert "in executed FLOPs that budget does not pay for its first validation" in sentences.cost(dearer)
 
 
 def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():

@@ -1,11 +1,11 @@
 """Records and plans -> the tables of the report: numbers as text, ready for tl.show.table."""
 
-from tinylm.tables.budget import at_test_time, bought, changes, copying, ladder, targets
-from tinylm.tables.corpora import corpora, entropies, headings
-from tinylm.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, overfitting, results, sister
-from tinylm.tables.plans import continuations, flop_parts, planned
-from tinylm.tables.speed import timed
-from tinylm.tables.verdicts import claim_evidence, claims, verdicts
+from tinylm.report.tables.budget import at_test_time, bought, changes, copying, ladder, targets
+from tinylm.report.tables.corpora import corpora, entropies, headings
+from tinylm.report.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, overfitting, results, sister
+from tinylm.report.tables.plans import continuations, flop_parts, planned
+from tinylm.report.tables.speed import timed
+from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
     "agreement",

@@ -7,7 +7,8 @@ import nbformat
 import papermill
 import pytest
 
-from tinylm import explore, files, notebooks, study
+from tinylm import explore, files, study
+from tinylm.report import execution
 from tinylm.study.profiles import FULL, PROFILES
 
 SOURCES = {section: files.NOTEBOOKS / f"{name}.ipynb" for section, name in study.NOTEBOOKS.items()}
@@ -48,7 +49,7 @@ def test_every_profile_has_the_parameters_of_the_section(section, profile):
 @ALL
 def test_metadata_is_that_of_any_python3_kernel_and_holds_no_widget_state(path):
     notebook = nbformat.read(path, as_version=4)
-    assert notebook.metadata == notebooks.KERNEL_METADATA
+    assert notebook.metadata == execution.KERNEL_METADATA
     assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
 
 
@@ -91,8 +92,8 @@ def test_the_explorer_runs_on_another_corpus_and_cleaning_leaves_no_widget_state
         warnings.simplefilter("ignore")  # warnings of the Jupyter stack
         papermill.execute_notebook(EXPLORER, done, other, kernel_name="python3", progress_bar=False, cwd=files.NOTEBOOKS)
     assert "widgets" in nbformat.read(done, as_version=4).metadata
-    notebooks.clean(done)
-    assert nbformat.read(done, as_version=4).metadata == notebooks.KERNEL_METADATA
+    execution.clean(done)
+    assert nbformat.read(done, as_version=4).metadata == execution.KERNEL_METADATA
 
 
 def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
@@ -102,33 +103,33 @@ def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
     notebook.cells = [cell]
     path = tmp_path / "n.ipynb"
     nbformat.write(notebook, path)
-    notebooks.clean(path)
+    execution.clean(path)
     cleaned = nbformat.read(path, as_version=4)
-    assert cleaned.metadata == notebooks.KERNEL_METADATA
+    assert cleaned.metadata == execution.KERNEL_METADATA
     assert cleaned.cells[0].metadata == {"tags": ["parameters"]}
     assert [output.name for output in cleaned.cells[0].outputs] == ["stdout"]
 
 
 def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(tmp_path, monkeypatch):
-    notebook = nbformat.v4.new_notebook(metadata=notebooks.KERNEL_METADATA)
+    notebook = nbformat.v4.new_notebook(metadata=execution.KERNEL_METADATA)
     notebook.cells = [nbformat.v4.new_code_cell("1 / 0", id="a")]
     nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
     monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
     message = r"(?s)03_sweeps.*cell that begins `1 / 0`.*ZeroDivisionError.*run_me.py --only 03_sweeps"
-    with pytest.raises(notebooks.NotebookError, match=message):
-        notebooks.execute("sweeps", "full", tmp_path / "out")
+    with pytest.raises(execution.NotebookError, match=message):
+        execution.execute("sweeps", "full", tmp_path / "out")
 
 
 def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monkeypatch):
     monkeypatch.setitem(PROFILES, "odd", {"sweeps": {"seedz": [0]}})
     monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **kwargs: pytest.fail("the kernel was started"))
-    with pytest.raises(notebooks.NotebookError, match="no parameter seedz; it has corpus"):
-        notebooks.execute("sweeps", "odd", tmp_path)
+    with pytest.raises(execution.NotebookError, match="no parameter seedz; it has corpus"):
+        execution.execute("sweeps", "odd", tmp_path)
 
 
 def test_a_damaged_notebook_is_named_with_the_mend(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
     monkeypatch.setattr(files, "ROOT", tmp_path)
     (tmp_path / "03_sweeps.ipynb").write_text("{")
-    with pytest.raises(notebooks.NotebookError, match=r"03_sweeps.ipynb is not a readable notebook.*git checkout -- 03_sweeps.ipynb"):
-        notebooks.execute("sweeps", "full", tmp_path / "out")
+    with pytest.raises(execution.NotebookError, match=r"03_sweeps.ipynb is not a readable notebook.*git checkout -- 03_sweeps.ipynb"):
+        execution.execute("sweeps", "full", tmp_path / "out")

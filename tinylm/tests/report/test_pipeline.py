@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from tinylm import files, ledger, pipeline, readme, study
+from tinylm import files, ledger, study
+from tinylm.report import pipeline, readme
 
 ALL = tuple(study.SECTIONS)
 

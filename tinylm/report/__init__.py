@@ -1,0 +1,1 @@
+"""Results -> figures, tables, sentences, executed notebooks, the README's tables and the report."""

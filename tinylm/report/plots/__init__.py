@@ -1,0 +1,28 @@
+"""Records -> figures, in one style. Each function returns the figure and the rows it was drawn from."""
+
+from tinylm.report.plots.attention import attention_map
+from tinylm.report.plots.budget import copying, frontier, waterfall
+from tinylm.report.plots.curves import loss_curves, run_curves, sweep_panels, test_against_flops, trajectories, zipf
+from tinylm.report.plots.speed import roofline, time_shares
+from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours
+from tinylm.report.plots.verdicts import VERDICTS, claims
+
+__all__ = [
+    "COLOURS",
+    "FAMILY_COLOURS",
+    "VERDICTS",
+    "attention_map",
+    "claims",
+    "colours",
+    "copying",
+    "frontier",
+    "loss_curves",
+    "roofline",
+    "run_curves",
+    "sweep_panels",
+    "test_against_flops",
+    "time_shares",
+    "trajectories",
+    "waterfall",
+    "zipf",
+]
