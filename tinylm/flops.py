@@ -234,7 +234,7 @@ def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:
 def run_cost(spec: RunSpec, corpus: CorpusInfo) -> RunCost:
     """The exact cost of a spec on a corpus, before it is run; ConfigError for a spec that its corpus cannot run."""
     spec.model.check_vocab_size(corpus.vocab_size)
-    if isinstance(spec.model, NgramConfig):
+    if spec.is_counts:
         n_tokens = spec.train.train_tokens or corpus.n_tokens["train"]
         return RunCost(0, 0, n_tokens, 0, 0, 0, 0)
     step_flops = spec.train.batch_size * window_flops(spec, corpus.vocab_size)[0] + optimizer_flops(spec)

@@ -12,7 +12,6 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from tinylm.analysis import summaries
-from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 
 WILCOXON_MIN = 6  # below six pairs no signed-rank p value can be under 0.05
@@ -92,7 +91,7 @@ def difference(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estim
     gaps = [float(np.average(gap, weights=sizes)) for gap, _ in blocks]
     # The mean over seeds first: what single seeds do to single blocks is training noise.
     text_se = summaries.block_se(np.mean([gap for gap, _ in blocks], axis=0), sizes)
-    is_counts = isinstance(second[0].spec.model, NgramConfig)
+    is_counts = second[0].spec.is_counts
     return paired(gaps, [Part(variance=text_se**2, df=len(sizes) - 1)], "one-sample t" if is_counts else "paired t")
 
 
@@ -100,7 +99,7 @@ def common_seeds(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> lis
     """The pairs of records that may be subtracted: same seed, same scored tokens; counts have no seed and pair with each."""
     if not summaries.same_tokens(first[0], second[0]):
         return []
-    if isinstance(second[0].spec.model, NgramConfig):
+    if second[0].spec.is_counts:
         return [(record, second[0]) for record in first]
     partners = {record.spec.seed: record for record in second}
     return [(record, partners[record.spec.seed]) for record in first if record.spec.seed in partners]

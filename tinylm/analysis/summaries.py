@@ -8,7 +8,6 @@ import pandas as pd
 from scipy import stats
 
 from tinylm import data
-from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 
 
@@ -70,7 +69,7 @@ def best_counts(records: Iterable[RunRecord], like: RunRecord, cache: int = 0) -
 
     Only those with a cache of at most `cache` tokens are taken.
     """
-    counts = (r for r in records if isinstance(r.spec.model, NgramConfig) and r.spec.model.cache <= cache and same_tokens(r, like))
+    counts = (r for r in records if r.spec.is_counts and r.spec.model.cache <= cache and same_tokens(r, like))
     return min(counts, key=lambda record: record.valid.nll, default=None)
 
 

@@ -30,7 +30,7 @@ from tinylm.cli.common import (
     table,
     whole,
 )
-from tinylm.config import NgramConfig, RunSpec
+from tinylm.config import RunSpec
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
@@ -142,7 +142,7 @@ def _next_command(spec: RunSpec) -> str:
 def _checked_cost(spec: RunSpec) -> int:
     """The FLOPs of a run; raises for one that cannot be trained, or could not be scored in the end."""
     flops = cost(spec).flops
-    if not isinstance(spec.model, NgramConfig):
+    if not spec.is_counts:
         scores.check_scoring(spec, data.info(spec.corpus).n_tokens)
     return flops
 

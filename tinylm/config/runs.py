@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tinylm.config.fields import Checked
-from tinylm.config.models import ModelConfig
+from tinylm.config.models import ModelConfig, NgramConfig
 
 MAX_EVALS = 100_000
 
@@ -93,6 +93,11 @@ class RunSpec(Checked):
         message = f"{self.model.kind} predicts one token per window; set loss_at='last' and eval_stride=1"
         self.require(self.model.predicts_every_position or one_position, message)
         self.require(self.seed < 2**63, f"seed must be below 2**63, got {self.seed}")
+
+    @property
+    def is_counts(self) -> bool:
+        """Whether the model counts n-grams: nothing is trained, and one seed says all."""
+        return isinstance(self.model, NgramConfig)
 
     @property
     def n_targets(self) -> int:

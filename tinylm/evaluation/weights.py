@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tinylm import data, study
-from tinylm.config import NgramConfig, RunSpec, TinylmError
+from tinylm.config import RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus, grammar
 from tinylm.data.vocabulary import Vocabulary
@@ -119,7 +119,7 @@ def candidates(wanted: str, files: Mapping[str, Path], records: Mapping[str, Run
     planned = _networks()
     if KEY.fullmatch(wanted):
         known = {run.spec.key for run in planned} | set(files)
-        known |= {key for key, record in records.items() if not isinstance(record.spec.model, NgramConfig)}
+        known |= {key for key, record in records.items() if not record.spec.is_counts}
         found = sorted(key for key in known if key.startswith(wanted))
     else:
         found = [run.spec.key for run in _named(wanted, planned)]
@@ -146,7 +146,7 @@ def trainable(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunR
 
 
 def _networks() -> list[Planned]:
-    return [run for run in study.plan("full") if not isinstance(run.spec.model, NgramConfig)]
+    return [run for run in study.plan("full") if not run.spec.is_counts]
 
 
 def _named(wanted: str, planned: Sequence[Planned]) -> list[Planned]:

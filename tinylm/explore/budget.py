@@ -8,7 +8,6 @@ import ipywidgets as widgets
 from tinylm import data, flops, study
 from tinylm.analysis import budgets, summaries
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
 from tinylm.explore import labels
 from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
 from tinylm.ledger import RunRecord
@@ -55,7 +54,7 @@ class Budget(Panel):
 
     def _counts(self, like: Result) -> list[Result]:
         """The recorded counts that are scored on the same tokens."""
-        counts = [result.record for result in self._results if isinstance(result.record.spec.model, NgramConfig)]
+        counts = [result.record for result in self._results if result.record.spec.is_counts]
         return [Result(record.spec.model.title, record) for record in counts if summaries.same_tokens(record, like.record)]
 
 

@@ -37,7 +37,7 @@ def named(records: Iterable[RunRecord], names: Mapping[str, str]) -> list[Result
     """The records that today's code would give, under their names: networks before counts, planned ones in the study's order."""
     order = {key: i for i, key in enumerate(reversed(names))}
     kept = [record for record in records if not record.is_stale]
-    kept.sort(key=lambda record: (isinstance(record.spec.model, NgramConfig), order.get(record.spec.key, len(order))))
+    kept.sort(key=lambda record: (record.spec.is_counts, order.get(record.spec.key, len(order))))
     return [Result(run_name(record, names), record) for record in kept]
 
 

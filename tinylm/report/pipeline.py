@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from tinylm import data, files, ledger, study, typesetting
-from tinylm.config import NgramConfig, TinylmError
+from tinylm.config import TinylmError
 from tinylm.data import grammar
 from tinylm.evaluation.probes import headings, samples, test_time
 from tinylm.flops import run_cost
@@ -114,7 +114,7 @@ def record_at_test_time(request: Request) -> None:
 def record_headings(request: Request) -> None:
     """Record what headings cost each run bought for a text of plays, seed 0, whose weights are at hand, and counts."""
     for run in headings.readable(request.plan) if request.is_full else []:
-        counted = isinstance(run.spec.model, NgramConfig)
+        counted = run.spec.is_counts
         recorded = headings.read(run.spec, (files.LEDGER,)) is not None
         if not recorded and (counted or _weights(run).exists()) and data.available(run.spec.corpus, request.data_dir):
             print(f"  headings: {run.name}", flush=True)

@@ -9,7 +9,7 @@ from tinylm import data, files, ledger, study
 from tinylm.analysis import summaries
 from tinylm.analysis.numbers import perplexity
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig, TinylmError
+from tinylm.config import TinylmError
 from tinylm.ledger import RunRecord
 from tinylm.report import tables, timings
 from tinylm.study import reported
@@ -55,7 +55,7 @@ def results_table() -> str:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
             agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference)
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
-        elif isinstance(first.spec.model, NgramConfig) and first is summaries.best_counts((result.record for result in results), first):
+        elif first.spec.is_counts and first is summaries.best_counts((result.record for result in results), first):
             lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
     caption = (
         "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs: as "
@@ -68,7 +68,7 @@ def results_table() -> str:
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text: size, cost, test NLL, and the best counts of the same tokens."""
     results = _recorded(("budget", "words"))
-    counted = [r.record for r in results if isinstance(r.record.spec.model, NgramConfig)]
+    counted = [r.record for r in results if r.record.spec.is_counts]
     head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts", "looking back"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name, records in summaries.by_name([r for r in results if r.name.startswith(f"{r.record.spec.corpus}, ")]).items():

@@ -11,7 +11,6 @@ from tinylm.analysis import budgets, significance, summaries
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.analysis.numbers import amount, interval, perplexity, signed
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 from tinylm.study import reported
 from tinylm.study.reported_rows import PaperRow
@@ -215,7 +214,7 @@ def _equal_cost(found: Sequence[Result]) -> str:
 
 
 def _networks(found: Sequence[Result]) -> pd.DataFrame:
-    return summaries.summary([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
+    return summaries.summary([r for r in found if not r.record.spec.is_counts])
 
 
 def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, PaperRow]]:
@@ -225,8 +224,8 @@ def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, PaperRow]]:
 
 def _best_counts(found: Sequence[Result]) -> str:
     """The n-gram order chosen on valid against the best network, all of its seeds, on the same test tokens."""
-    counts = summaries.by_name([r for r in found if isinstance(r.record.spec.model, NgramConfig)])
-    networks = summaries.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)])
+    counts = summaries.by_name([r for r in found if r.record.spec.is_counts])
+    networks = summaries.by_name([r for r in found if not r.record.spec.is_counts])
     if not counts or not networks:
         return ""
     count, network = (min(groups, key=lambda name: np.mean([r.valid.nll for r in groups[name]])) for groups in (counts, networks))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from tinylm import data, files, ledger, study
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig, TinylmError
+from tinylm.config import TinylmError
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
@@ -47,7 +47,7 @@ def sample(minutes: float, settings: pool.Settings) -> list[Planned]:
     """The cheapest recorded runs, one seed each, whose corpora are at hand and which fit in the time on this machine."""
     found = ledger.Ledger([files.LEDGER])
     budget = minutes * 60 * pool.expected_speed(settings)
-    networks = [r for r in study.plan("full") if r.spec.seed == 0 and not isinstance(r.spec.model, NgramConfig)]
+    networks = [r for r in study.plan("full") if r.spec.seed == 0 and not r.spec.is_counts]
     runs = [r for r in networks if (record := found.find(r.spec)) is not None and record.test is not None]
     usable = [r for r in runs if data.available(r.spec.corpus, settings.data_dir)]
     chosen: list[Planned] = []
@@ -66,7 +66,7 @@ def compare(runs: Sequence[Planned], settings: pool.Settings) -> list[Comparison
     """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
     found = ledger.Ledger([files.LEDGER])
     everything = [Result(f"{r.section} {r.name}", record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
-    groups = summaries.by_name([r for r in everything if not isinstance(r.record.spec.model, NgramConfig)])
+    groups = summaries.by_name([r for r in everything if not r.record.spec.is_counts])
     retrained: list[tuple[Planned, RunRecord]] = []
     left = pool.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
     if left:

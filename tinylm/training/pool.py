@@ -18,7 +18,7 @@ import torch
 from tqdm import tqdm
 
 from tinylm import data, files, ledger
-from tinylm.config import ConfigError, NgramConfig, RunSpec, TinylmError
+from tinylm.config import ConfigError, RunSpec, TinylmError
 from tinylm.evaluation.counts import count_record
 from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
@@ -64,7 +64,7 @@ class Settings:
 def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], None], stop: Callable[[], bool]) -> RunRecord:
     """Run one spec in this process; its checkpoint is removed once the record exists."""
     corpus = data.load(spec.corpus, settings.data_dir)
-    if isinstance(spec.model, NgramConfig):
+    if spec.is_counts:
         return count_record(spec, corpus)
     state = settings.checkpoints / f"{spec.key}.safetensors"
     hooks = Hooks(progress=progress, stop=stop, checkpoint=state, weights=settings.weights / f"{spec.key}.safetensors")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data, ledger
-from tinylm.config import NgramConfig, RunSpec
+from tinylm.config import RunSpec
 from tinylm.data import Corpus
 from tinylm.data.plays import HEADING
 from tinylm.evaluation import counts
@@ -79,7 +79,7 @@ def readable(runs: Sequence[Planned]) -> list[Planned]:
 
 
 def _is_bought(run: Planned) -> bool:
-    return run.name.startswith(f"{run.spec.corpus}, ") or isinstance(run.spec.model, NgramConfig)
+    return run.name.startswith(f"{run.spec.corpus}, ") or run.spec.is_counts
 
 
 def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
@@ -98,7 +98,7 @@ def record(spec: RunSpec, weights: Path | None, folder: Path, data_dir: Path | N
 
 
 def _nlls(spec: RunSpec, corpus: Corpus, weights: Path | None) -> np.ndarray:
-    if isinstance(spec.model, NgramConfig):
+    if spec.is_counts:
         return counts.token_nlls(spec, corpus, "test")
     import torch  # loaded only where a network is scored
 

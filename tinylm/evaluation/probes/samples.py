@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import data, ledger
-from tinylm.config import NgramConfig, RunSpec
+from tinylm.config import RunSpec
 from tinylm.study import Planned
 
 STARTS = (0, 50_000)
@@ -17,7 +17,7 @@ FOLDER = "samples"
 
 def wanted(runs: Sequence[Planned]) -> list[Planned]:
     """The runs of a plan that are sampled: seed 0 of every network."""
-    return [run for run in runs if run.spec.seed == 0 and not isinstance(run.spec.model, NgramConfig)]
+    return [run for run in runs if run.spec.seed == 0 and not run.spec.is_counts]
 
 
 def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:

@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
 from tinylm.report.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.study import reported
@@ -153,7 +152,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
 
 def _trained(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
     """Records by name, without the n-gram rows."""
-    return summaries.by_name([r for r in results if not isinstance(r.record.spec.model, NgramConfig)])
+    return summaries.by_name([r for r in results if not r.record.spec.is_counts])
 
 
 def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:
@@ -161,7 +160,7 @@ def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[st
     groups: dict[tuple[str, bool], list[Result]] = {}
     for result in results:
         spec = result.record.spec
-        if isinstance(spec.model, NgramConfig):
+        if spec.is_counts:
             groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
     rows = []
     for group, dashes in zip(groups.values(), ("--", (0, (1, 1)), "-.", (0, (6, 2))), strict=False):

@@ -10,7 +10,6 @@ from tinylm import data, files
 from tinylm.analysis import budgets, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, interval, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import headings, test_time
 from tinylm.study import Planned
 from tinylm.study.ladder import RUNGS
@@ -66,7 +65,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
         row |= {"valid": f"{np.mean([r.valid.nll for r in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
         row |= {"seed SD": spread(np.std(tests, ddof=1) if len(tests) > 1 else math.nan)}
         row |= {"perplexity": perplexity(float(np.mean(tests)))} if by_word else {}
-        is_network = not isinstance(records[0].spec.model, NgramConfig)
+        is_network = not records[0].spec.is_counts
         for title, rival in zip(("counts", "looking back"), summaries.rivals(everything, records[0]), strict=True):
             gap = significance.difference(records, [rival]) if is_network and rival else None
             row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}

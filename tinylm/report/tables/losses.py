@@ -12,7 +12,6 @@ from tinylm import data
 from tinylm.analysis import summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
 from tinylm.data import grammar
 from tinylm.study import reported, reported_rows
 
@@ -75,7 +74,7 @@ def agreement(ours: Sequence[float], reference: reported_rows.PaperRow) -> str:
 def counted(found: Sequence[Result]) -> pd.DataFrame:
     """One row per kind of n-gram counts and a pair of columns per corpus: valid and test NLL, with the test's perplexity for words."""
     rows: dict[str, dict[str, Any]] = {}
-    for record in (result.record for result in found if isinstance(result.record.spec.model, NgramConfig)):
+    for record in (result.record for result in found if result.record.spec.is_counts):
         title, corpus = record.spec.model.title, record.spec.corpus
         row = rows.setdefault(title, {"counts": title})
         by_word = data.info(corpus).level == "word"
@@ -87,10 +86,10 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
 def overfitting(found: Sequence[Result]) -> pd.DataFrame:
     """One row per network (its first seed): the epoch of its best valid NLL, what training on cost it, the study's gap, and the counts."""
     rows = []
-    for name, records in summaries.by_name([r for r in found if not isinstance(r.record.spec.model, NgramConfig)]).items():
+    for name, records in summaries.by_name([r for r in found if not r.record.spec.is_counts]).items():
         record, reference = records[0], reported.paper_row(records[0].spec)
         valid = [point["valid_nll"] for point in record.curve]
-        rivals = [r for r in found if isinstance(r.record.spec.model, NgramConfig) and r.record.spec.corpus == record.spec.corpus]
+        rivals = [r for r in found if r.record.spec.is_counts and r.record.spec.corpus == record.spec.corpus]
         counts = min(rivals, key=lambda r: r.record.valid.nll, default=None)
         row = {"model": name, "n": len(records), "best epoch": valid.index(min(valid)) + 1, "valid then": f"{min(valid):.4f}"}
         row |= {"valid at the end": f"{valid[-1]:.4f}", "train at the end": f"{record.curve[-1]['train_nll']:.4f}"}

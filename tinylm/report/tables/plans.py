@@ -7,7 +7,6 @@ import pandas as pd
 
 from tinylm import data, files, flops
 from tinylm.analysis.numbers import NONE, amount, verbatim
-from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import samples
 from tinylm.study import Planned
 
@@ -49,4 +48,4 @@ def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
 
 
 def _networks(runs: Sequence[Planned]) -> list[Planned]:
-    return [run for run in runs if not isinstance(run.spec.model, NgramConfig)]
+    return [run for run in runs if not run.spec.is_counts]
