@@ -13,7 +13,7 @@ from tinylm.explore.panel import Panel, control, notice, picture, read_records, 
 from tinylm.ledger import RunRecord
 from tinylm.report import plots
 from tinylm.study import recipes
-from tinylm.study.budget import short
+from tinylm.study.purchases import short
 
 LEAST, MOST, FIRST = 10, 15, 12  # powers of ten
 Runs = dict[int, list[RunRecord]]

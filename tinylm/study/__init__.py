@@ -5,12 +5,17 @@ Each section function takes exactly the parameters of its notebook's parameter c
 
 from collections.abc import Callable
 
-from tinylm.study.budget import budget
-from tinylm.study.judged import claims
-from tinylm.study.parameters import StudyError, checked
+from tinylm.study.parameters import StudyError
 from tinylm.study.planned import Planned
 from tinylm.study.profiles import PROFILES
-from tinylm.study.reproduction import architectures, control, rope, sweeps, words
+from tinylm.study.sections.architectures import architectures
+from tinylm.study.sections.budget import budget
+from tinylm.study.sections.claims import claims
+from tinylm.study.sections.control import control
+from tinylm.study.sections.rope import rope
+from tinylm.study.sections.speed import speed
+from tinylm.study.sections.sweeps import sweeps
+from tinylm.study.sections.words import words
 
 __all__ = [
     "NOTEBOOKS",
@@ -30,12 +35,6 @@ __all__ = [
     "sweeps",
     "words",
 ]
-
-
-@checked
-def speed(*, device: str) -> list[Planned]:
-    """The appendix on speed shows timings that `python -m tinylm bench` recorded; it plans no run."""
-    return []
 
 
 SECTIONS: dict[str, Callable[..., list[Planned]]] = {
