@@ -9,7 +9,6 @@ from tinylm import data, flops, study
 from tinylm.cli import specs
 from tinylm.cli.common import UsageError, choose, command, cost, distinct, short, table, whole
 from tinylm.study import Planned, reported
-from tinylm.study.profiles import PROFILES
 
 EXAMPLES = """
   python -m tinylm flops                                            every row of the paper
@@ -28,7 +27,7 @@ COSTS = {
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "flops", run, "count the FLOPs of a run, part by part, without running it", EXAMPLES)
-    parser.add_argument("--profile", help=f"with --section: one of {', '.join(PROFILES)} (full)")
+    parser.add_argument("--profile", help=f"with --section: one of {', '.join(study.PROFILES)} (full)")
     parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--seeds", "--seed", nargs="+", action="extend", type=whole(0), metavar="N", help=argparse.SUPPRESS)

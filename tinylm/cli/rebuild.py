@@ -5,7 +5,6 @@ from pathlib import Path
 
 from tinylm import study
 from tinylm.config import TinylmError
-from tinylm.study.profiles import PROFILES
 
 
 def section(name: str) -> str:
@@ -38,7 +37,7 @@ def arguments(description: str) -> argparse.Namespace:
     """Parse the command line; exits with 2 and one line for a mistake."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--profile", choices=PROFILES, default="full", help="full: published study; quick: small, trained live; smoke: seconds"
+        "--profile", choices=study.PROFILES, default="full", help="full: published study; quick: small, trained live; smoke: seconds"
     )
     parser.add_argument("--train", action="store_true", help="first train what the full study's ledger lacks (hours on a CPU)")
     parser.add_argument("--fresh", action="store_true", help="first train every run again")

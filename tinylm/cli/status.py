@@ -9,7 +9,6 @@ from tinylm import files, study
 from tinylm.cli.common import choose, command, cost, read_ledger, relative, short, survey, table
 from tinylm.ledger import Ledger
 from tinylm.study import Planned
-from tinylm.study.profiles import PROFILES
 
 EXAMPLES = """
   python -m tinylm status
@@ -21,7 +20,7 @@ HEADER = ["section", "planned", "recorded", "missing", "stale", "broken", "FLOPs
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "status", run, "what of the study is recorded, and what is left", EXAMPLES)
-    parser.add_argument("--profile", default="full", help=f"one of {', '.join(PROFILES)} (full)")
+    parser.add_argument("--profile", default="full", help=f"one of {', '.join(study.PROFILES)} (full)")
     parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
 

@@ -35,7 +35,6 @@ from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
 from tinylm.study import Planned
-from tinylm.study.profiles import PROFILES
 
 EXAMPLES = """
   python -m tinylm train --missing                                all that the published study lacks
@@ -61,7 +60,7 @@ def add(commands: Any) -> None:
     parser = command(commands, "train", run, "train what the study lacks (--missing), or single runs (--corpus, --model)", EXAMPLES)
     group = parser.add_argument_group("the study", "most wanted runs first; records go to docs/ledger (profile full) or out/ledger")
     group.add_argument("--missing", action="store_true", help="train every planned run without a record")
-    group.add_argument("--profile", help=f"one of {', '.join(PROFILES)} (full)")
+    group.add_argument("--profile", help=f"one of {', '.join(study.PROFILES)} (full)")
     group.add_argument("--section", metavar="NAME", help=f"only this one of {', '.join(study.SECTIONS)}")
     parser.add_argument(
         "--run",

@@ -14,7 +14,6 @@ from traitlets.config import Config
 
 from tinylm import files, ledger, study
 from tinylm.config import TinylmError
-from tinylm.study.profiles import PROFILES
 
 KERNEL_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -45,9 +44,9 @@ def execute(section: str, profile: str, folder: Path) -> Path:
 
     Raises NotebookError with the cell, the error and the command that runs only this notebook again.
     """
-    name = study.NOTEBOOKS[section]
+    name = study.SECTIONS[section].notebook
     source, target = files.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
-    parameters = {} if profile == "full" else PROFILES[profile][section]
+    parameters = {} if profile == "full" else study.SECTIONS[section].parameters(profile)
     rerun = command(name, profile)
     _check_parameters(source, parameters)
     try:

@@ -1,5 +1,6 @@
 """The steps of run_me.py: plan, train, execute the notebooks, publish, check live, say where everything is."""
 
+import itertools
 import shutil
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +13,6 @@ from tinylm.evaluation.probes import headings, samples, test_time
 from tinylm.flops import run_cost
 from tinylm.report import execution, readme, results, verify
 from tinylm.study import Planned
-from tinylm.study.profiles import PROFILES
 from tinylm.training import pool
 
 
@@ -82,10 +82,9 @@ def train_missing(request: Request) -> None:
 
 
 def record_corpora(request: Request) -> None:
-    """Record the statistics of the corpora that the first notebook shows, where the record is missing and the text is at hand."""
-    if "control" not in request.sections:
-        return
-    for name in PROFILES[request.profile]["control"]["corpora"]:
+    """Record the statistics of every corpus that a parameter `corpora` names, where the record is missing and the text is at hand."""
+    shown = [study.SECTIONS[section].parameters(request.profile).get("corpora", []) for section in request.sections]
+    for name in dict.fromkeys(itertools.chain(*shown)):
         known = results.recorded_statistics(name, (files.LEDGER, request.ledger)) is not None
         if not known and (data.available(name, request.data_dir) or not request.is_full):
             results.record_statistics(name, request.ledger, request.data_dir)
@@ -129,16 +128,20 @@ def execute(request: Request) -> list[Path]:
     """Run the asked notebooks; all notebooks of the profile that are executed now or before, in order."""
     folder = request.folder / "notebooks"
     for section in request.sections:
-        print(f"  {study.NOTEBOOKS[section]}", flush=True)
+        print(f"  {study.SECTIONS[section].notebook}", flush=True)
         execution.execute(section, request.profile, folder)
     source = files.NOTEBOOKS if request.is_full else folder
-    names = [f"{name}.ipynb" for name in study.NOTEBOOKS.values()]
+    names = [f"{name}.ipynb" for name in _notebooks()]
     chosen = [folder / name if name.removesuffix(".ipynb") in _asked(request) else source / name for name in names]
     return [path for path in chosen if path.exists()]
 
 
+def _notebooks() -> list[str]:
+    return [section.notebook for section in study.SECTIONS.values()]
+
+
 def _asked(request: Request) -> set[str]:
-    return {study.NOTEBOOKS[section] for section in request.sections}
+    return {study.SECTIONS[section].notebook for section in request.sections}
 
 
 def publish(request: Request, executed: list[Path]) -> Path:
@@ -146,7 +149,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
 
     A small profile of which not every notebook was executed yet gets its figures only: the notebooks refer to each other.
     """
-    if absent := sorted(set(study.NOTEBOOKS.values()) - {path.stem for path in executed}):
+    if absent := sorted(set(_notebooks()) - {path.stem for path in executed}):
         typesetting.publish_figures(executed, request.folder / "figures")
         print(f"  no PDF or HTML yet: {', '.join(absent)} not executed; `{execution.everything(request.profile)}` executes all")
         return request.folder

@@ -12,7 +12,6 @@ from tinylm.config import TinylmError
 from tinylm.data import statistics
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
-from tinylm.study.profiles import PROFILES
 
 
 class MissingRecords(TinylmError):
@@ -57,7 +56,7 @@ def companions(planned: Sequence[Planned]) -> list[Planned]:
     A section with edited parameters is set beside the published study. The control is left out: its models bear the names of others.
     """
     section, keys = planned[0].section, {run.spec.key for run in planned}
-    profiles = [name for name in PROFILES if {run.spec.key for run in study.section_plan(section, name)} == keys]
+    profiles = [name for name in study.PROFILES if {run.spec.key for run in study.section_plan(section, name)} == keys]
     return [run for run in study.plan(profiles[0] if profiles else "full") if run.section not in (section, "control")]
 
 

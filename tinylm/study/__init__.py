@@ -1,80 +1,48 @@
 """The study itself: section x profile -> parameters -> planned runs. Needs no torch.
 
-Each section function takes exactly the parameters of its notebook's parameter cell.
+Each section is a file of `sections/` that defines SECTION; `study.NAME(...)` plans the section of that name from its notebook's
+parameters, each of which defaults to that of the published study.
 """
 
+import importlib
+import pkgutil
 from collections.abc import Callable
 
-from tinylm.study.parameters import StudyError
+from tinylm.study import sections
+from tinylm.study.parameters import PROFILES, Section, StudyError
 from tinylm.study.planned import Planned
-from tinylm.study.profiles import PROFILES
-from tinylm.study.sections.architectures import architectures
-from tinylm.study.sections.budget import budget
-from tinylm.study.sections.claims import claims
-from tinylm.study.sections.control import control
-from tinylm.study.sections.rope import rope
-from tinylm.study.sections.speed import speed
-from tinylm.study.sections.sweeps import sweeps
-from tinylm.study.sections.words import words
 
-__all__ = [
-    "NOTEBOOKS",
-    "SECTIONS",
-    "Planned",
-    "StudyError",
-    "architectures",
-    "budget",
-    "claims",
-    "control",
-    "names",
-    "plan",
-    "rope",
-    "section_of",
-    "section_plan",
-    "speed",
-    "sweeps",
-    "words",
-]
+__all__ = ["PROFILES", "SECTIONS", "Planned", "Section", "StudyError", "names", "plan", "section_of", "section_plan"]
 
 
-SECTIONS: dict[str, Callable[..., list[Planned]]] = {
-    "control": control,
-    "architectures": architectures,
-    "sweeps": sweeps,
-    "rope": rope,
-    "words": words,
-    "budget": budget,
-    "claims": claims,
-    "speed": speed,
-}
-NOTEBOOKS = {
-    "control": "01_data",
-    "architectures": "02_architectures",
-    "sweeps": "03_sweeps",
-    "rope": "04_rope_ablation",
-    "words": "05_word_level",
-    "budget": "06_budget",
-    "claims": "07_claims",
-    "speed": "09_speed",
-}
+def _found() -> list[Section]:
+    modules = [importlib.import_module(f"{sections.__name__}.{module.name}") for module in pkgutil.iter_modules(sections.__path__)]
+    return sorted((module.SECTION for module in modules), key=lambda section: section.notebook)
+
+
+SECTIONS: dict[str, Section] = {section.name: section for section in _found()}  # in the order of the report
+
+
+def __getattr__(name: str) -> Callable[..., list[Planned]]:
+    if name in SECTIONS:
+        return SECTIONS[name].plan
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def section_of(name: str) -> str:
     """The section of a notebook's or a section's name, with or without its number; StudyError lists the known ones."""
-    for section, notebook in NOTEBOOKS.items():
-        if name.removesuffix(".ipynb") in (section, notebook, notebook[:2]):
-            return section
-    known = ", ".join(f"{notebook} ({section})" for section, notebook in NOTEBOOKS.items())
+    for section in SECTIONS.values():
+        if name.removesuffix(".ipynb") in (section.name, section.notebook, section.notebook[:2]):
+            return section.name
+    known = ", ".join(f"{section.notebook} ({section.name})" for section in SECTIONS.values())
     raise StudyError(f"unknown section or notebook {name!r}; choose one of {known}")
 
 
 def section_plan(section: str, profile: str) -> list[Planned]:
     """The planned runs of a section under a profile; StudyError for an unknown one."""
-    if profile not in PROFILES:
-        raise StudyError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
     if section not in SECTIONS:
         raise StudyError(f"unknown section {section!r}; choose one of {', '.join(SECTIONS)}")
-    return SECTIONS[section](**PROFILES[profile][section])
+    return SECTIONS[section].planned(profile)
 
 
 def plan(profile: str) -> list[Planned]:

@@ -1,17 +1,53 @@
-"""A section's parameters, checked by name and type before anything is planned from them."""
+"""A section of the study: its notebook, its plan, and its parameters under each profile, checked by name and type.
+
+The profile `full` is the published study, `quick` a small one trained live, `smoke` a test of minutes at most.
+"""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar, get_args, get_origin
 
 from tinylm.config import TinylmError
+from tinylm.study.planned import Planned
 
+PROFILES = ("full", "quick", "smoke")
 Plan = TypeVar("Plan")
 
 
 class StudyError(TinylmError):
     """A profile, section or parameter that the study does not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A section: the name of its notebook without the suffix, and a plan whose defaults are the parameters of the full profile.
+
+    `quick` and `smoke` hold what those profiles change. The section is named as its plan is.
+    """
+
+    notebook: str
+    plan: Callable[..., list[Planned]]
+    quick: Mapping[str, Any] = field(default_factory=dict)
+    smoke: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """The name of the plan function."""
+        return self.plan.__name__
+
+    def parameters(self, profile: str) -> dict[str, Any]:
+        """Every parameter under a profile, as the notebook's parameter cell has it; StudyError for an unknown profile."""
+        if profile not in PROFILES:
+            raise StudyError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+        defaults = {name: parameter.default for name, parameter in inspect.signature(self.plan).parameters.items()}
+        values = defaults | {"full": {}, "quick": self.quick, "smoke": self.smoke}[profile]
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    def planned(self, profile: str) -> list[Planned]:
+        """The planned runs under a profile."""
+        return self.plan(**self.parameters(profile))
 
 
 def checked(section: Callable[..., Plan]) -> Callable[..., Plan]:
@@ -20,10 +56,8 @@ def checked(section: Callable[..., Plan]) -> Callable[..., Plan]:
 
     @wraps(section)
     def plan_section(**parameters: Any) -> Plan:
-        unknown, absent = sorted(parameters.keys() - hints), sorted(hints.keys() - parameters)
-        if unknown or absent:
-            problem = f"has no parameter {unknown[0]!r}" if unknown else f"needs the parameter {absent[0]!r}"
-            raise StudyError(f"{section.__name__} {problem}; its parameters are {', '.join(hints)}")
+        if unknown := sorted(parameters.keys() - hints):
+            raise StudyError(f"{section.__name__} has no parameter {unknown[0]!r}; its parameters are {', '.join(hints)}")
         for name, value in parameters.items():
             _check_parameter(name, hints[name], value)
         return section(**parameters)
@@ -33,7 +67,7 @@ def checked(section: Callable[..., Plan]) -> Callable[..., Plan]:
 
 def _check_parameter(name: str, hint: Any, value: Any) -> None:
     """Raise StudyError for a value that is not of the annotated type; which numbers make sense is the configs' business."""
-    if get_origin(hint) is list:
+    if get_origin(hint) is Sequence:
         if not isinstance(value, list | tuple) or not value:
             raise StudyError(f"{name}: needs a list in square brackets with at least one entry, got {value!r}")
         for entry in value:

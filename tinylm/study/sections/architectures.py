@@ -1,27 +1,28 @@
 """The four baselines of the reproduced study. Needs no torch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from tinylm.config import LinearConfig, MLPConfig, TrainConfig, TransformerConfig
-from tinylm.study.parameters import checked
+from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, counts, planned
 
 
 @checked
 def architectures(
     *,
-    corpus: str,
-    context_length: int,
-    d_model: int,
-    d_hidden: int,
-    n_layer: int,
-    epochs_feedforward: int,
-    epochs_attention: int,
-    windows_per_epoch: int,
-    eval_tokens: int,
-    orders: list[int],
-    seeds: list[int],
+    corpus: str = "tiny_shakespeare",
+    context_length: int = 128,
+    d_model: int = 128,
+    d_hidden: int = 256,
+    n_layer: int = 3,
+    epochs_feedforward: int = 3,
+    epochs_attention: int = 4,
+    windows_per_epoch: int = 50_000,
+    eval_tokens: int = 10_000,
+    orders: Sequence[int] = (0, 1, 2, 4, 6),
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
     """The four baselines under the paper protocol, and n-gram counts scored on the same tokens."""
     short = TrainConfig(epochs=epochs_feedforward, windows_per_epoch=windows_per_epoch, n_evals=epochs_feedforward, eval_tokens=eval_tokens)
@@ -35,3 +36,22 @@ def architectures(
     }
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     return counts("architectures", {corpus: ""}, orders, counting) + planned("architectures", models, seeds)
+
+
+QUICK = {
+    "windows_per_epoch": 8_000,
+    "eval_tokens": 4_000,
+    "seeds": [0],
+}
+SMOKE = {
+    "corpus": "grammar-char",
+    "context_length": 16,
+    "d_model": 16,
+    "d_hidden": 32,
+    "n_layer": 2,
+    "windows_per_epoch": 640,
+    "eval_tokens": 500,
+    "orders": [0, 1, 3],
+    "seeds": [0],
+}
+SECTION = Section(notebook="02_architectures", plan=architectures, quick=QUICK, smoke=SMOKE)

@@ -1,11 +1,12 @@
 """What a budget could have bought: a ladder from the paper's recipe to ours, the frontier of each architecture, and larger purchases."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.study import recipes
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
-from tinylm.study.parameters import checked
+from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
 from tinylm.study.purchases import purchases, rivals, seeded, short
 
@@ -13,21 +14,25 @@ from tinylm.study.purchases import purchases, rivals, seeded, short
 @checked
 def budget(
     *,
-    corpus: str,
-    augmentations: list[str],
-    context_length: int,
-    d_model: int,
-    n_layer: int,
-    ladder_budgets: list[int],
-    architectures: list[str],
-    frontier_budgets: list[int],
-    bought_corpora: list[str],
-    bought_budgets: list[int],
-    bought_architectures: list[str],
-    orders: list[int],
-    caches: list[int],
-    eval_tokens: int,
-    seeds: list[int],
+    corpus: str = "tiny_shakespeare",
+    augmentations: Sequence[str] = ("recast", "respelled"),
+    context_length: int = 128,
+    d_model: int = 128,
+    n_layer: int = 3,
+    ladder_budgets: Sequence[int] = (10_000_000_000_000, 75_500_000_000_000),
+    architectures: Sequence[str] = ("Linear", "MLP", "Self-Attention", "Transformer-no-induction", "Transformer", "LSTM"),
+    frontier_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 10_000_000_000_000),
+    bought_corpora: Sequence[str] = ("tiny_shakespeare",) * 2 + ("tiny_shakespeare-recast",) * 2 + ("tiny_shakespeare-respelled",) * 3,
+    bought_budgets: Sequence[int] = (75_500_000_000_000,) * 2 + (22_000_000_000_000, 75_500_000_000_000) * 2 + (2_000_000_000_000_000,),
+    bought_architectures: Sequence[str] = (
+        *("Transformer-no-induction", "Transformer"),
+        *("Transformer-no-induction",) * 2,
+        *("Transformer",) * 3,
+    ),
+    orders: Sequence[int] = (4, 6),
+    caches: Sequence[int] = (256, 2_048),
+    eval_tokens: int = 0,
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
     """The ladder at its first budget and two of its rungs at the others, architectures' recipes over budgets, and larger purchases.
 
@@ -45,3 +50,32 @@ def budget(
     specs |= purchases(bought_corpora, bought_budgets, bought_architectures)
     scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
     return rivals("budget", [corpus, *bought_corpora], orders, caches, eval_tokens) + seeded("budget", scored, seeds)
+
+
+QUICK = {
+    "ladder_budgets": [200_000_000_000, 400_000_000_000],
+    "frontier_budgets": [20_000_000_000, 100_000_000_000],
+    "bought_corpora": ["tiny_shakespeare-respelled"],
+    "bought_budgets": [1_000_000_000_000],
+    "bought_architectures": ["Transformer"],
+    "eval_tokens": 2_000,
+    "seeds": [0],
+}
+SMOKE = {
+    "corpus": "grammar-char",
+    "augmentations": ["none"],
+    "context_length": 32,
+    "d_model": 32,
+    "n_layer": 2,
+    "ladder_budgets": [10_000_000_000, 12_000_000_000],
+    "architectures": ["Linear", "Transformer"],
+    "frontier_budgets": [1_000_000_000, 2_000_000_000],
+    "bought_corpora": ["grammar-char"],
+    "bought_budgets": [4_000_000_000],
+    "bought_architectures": ["Transformer"],
+    "orders": [3],
+    "caches": [64],
+    "eval_tokens": 500,
+    "seeds": [0],
+}
+SECTION = Section(notebook="06_budget", plan=budget, quick=QUICK, smoke=SMOKE)

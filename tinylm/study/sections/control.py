@@ -1,27 +1,28 @@
 """A control experiment on generated text, whose least possible loss is known. Needs no torch."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tinylm.config import LinearConfig, MLPConfig, TrainConfig, TransformerConfig
-from tinylm.study.parameters import checked
+from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, counts, planned
 
 
 @checked
 def control(
     *,
-    corpora: list[str],
-    control_corpus: str,
-    context_length: int,
-    d_model: int,
-    n_layer: int,
-    epochs: int,
-    windows_per_epoch: int,
-    eval_tokens: int,
-    orders: list[int],
-    count_corpora: list[str],
-    count_orders: list[int],
-    seeds: list[int],
+    corpora: Sequence[str] = ("tiny_shakespeare", "ptb", "wikitext-2", "ptb-eos", "wikitext-2-eos", "grammar-char", "grammar-word"),
+    control_corpus: str = "grammar-char",
+    context_length: int = 64,
+    d_model: int = 64,
+    n_layer: int = 2,
+    epochs: int = 4,
+    windows_per_epoch: int = 20_000,
+    eval_tokens: int = 10_000,
+    orders: Sequence[int] = (0, 1, 2, 4, 6),
+    count_corpora: Sequence[str] = ("tiny_shakespeare", "ptb-eos", "wikitext-2-eos"),
+    count_orders: Sequence[int] = (1, 2, 3, 4, 5, 6),
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
     """A control experiment on generated text, whose least possible loss is known: each architecture and counts against that floor.
 
@@ -42,3 +43,24 @@ def control(
         "control", {name: f"{name} " for name in count_corpora}, count_orders, TrainConfig(epochs=1, eval_start=max(count_orders))
     )
     return counts("control", {control_corpus: ""}, orders, counting) + whole + planned("control", models, seeds)
+
+
+QUICK = {
+    "corpora": ["tiny_shakespeare", "ptb", "grammar-char"],
+    "epochs": 2,
+    "count_corpora": ["tiny_shakespeare"],
+    "seeds": [0, 1],
+}
+SMOKE = {
+    "corpora": ["grammar-char", "grammar-word"],
+    "context_length": 16,
+    "d_model": 16,
+    "epochs": 1,
+    "windows_per_epoch": 640,
+    "eval_tokens": 500,
+    "orders": [0, 1, 3],
+    "count_corpora": ["grammar-word"],
+    "count_orders": [1, 2],
+    "seeds": [0, 1],
+}
+SECTION = Section(notebook="01_data", plan=control, quick=QUICK, smoke=SMOKE)

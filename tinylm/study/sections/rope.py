@@ -1,24 +1,25 @@
 """The reproduced study's ablation of rotary positions. Needs no torch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tinylm.config import TrainConfig, TransformerConfig
-from tinylm.study.parameters import checked
+from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, planned
 
 
 @checked
 def rope(
     *,
-    corpus: str,
-    context_length: int,
-    d_model: int,
-    n_layer: int,
-    rope_base: float,
-    epochs: int,
-    windows_per_epoch: int,
-    eval_tokens: int,
-    seeds: list[int],
+    corpus: str = "tiny_shakespeare",
+    context_length: int = 128,
+    d_model: int = 128,
+    n_layer: int = 3,
+    rope_base: float = 10_000.0,
+    epochs: int = 8,
+    windows_per_epoch: int = 50_000,
+    eval_tokens: int = 10_000,
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
     """Learned against rotary positions in the paper's pre-norm block, whose FFN branch drops out twice at 0.1."""
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
@@ -36,3 +37,22 @@ def rope(
     )
     models = {"Learned positions": (corpus, learned, train), "RoPE": (corpus, replace(learned, position="rope"), train)}
     return planned("rope", models, seeds)
+
+
+QUICK = {
+    "epochs": 2,
+    "windows_per_epoch": 8_000,
+    "eval_tokens": 4_000,
+    "seeds": [0],
+}
+SMOKE = {
+    "corpus": "grammar-char",
+    "context_length": 16,
+    "d_model": 16,
+    "n_layer": 2,
+    "epochs": 2,
+    "windows_per_epoch": 640,
+    "eval_tokens": 500,
+    "seeds": [0],
+}
+SECTION = Section(notebook="04_rope_ablation", plan=rope, quick=QUICK, smoke=SMOKE)

@@ -1,28 +1,29 @@
 """The reproduced study's sweeps: one size at a time. Needs no torch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, TrainConfig, TransformerConfig
-from tinylm.study.parameters import checked
+from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, counts, planned
 
 
 @checked
 def sweeps(
     *,
-    corpus: str,
-    context_length: int,
-    d_model: int,
-    context_lengths: list[int],
-    hidden_widths: list[int],
-    head_counts: list[int],
-    layer_counts: list[int],
-    epochs: int,
-    windows_per_epoch: int,
-    eval_tokens: int,
-    orders: list[int],
-    seeds: list[int],
+    corpus: str = "tiny_shakespeare",
+    context_length: int = 128,
+    d_model: int = 128,
+    context_lengths: Sequence[int] = (32, 64, 128),
+    hidden_widths: Sequence[int] = (128, 256, 512),
+    head_counts: Sequence[int] = (1, 2, 4),
+    layer_counts: Sequence[int] = (2, 3, 4),
+    epochs: int = 2,
+    windows_per_epoch: int = 30_000,
+    eval_tokens: int = 5_000,
+    orders: Sequence[int] = (4, 6),
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
     """One size at a time: context of Linear, width of the MLP, heads of Self-Attention, depth of the Transformer; beside them counts."""
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
@@ -41,3 +42,24 @@ def sweeps(
         models[f"Transformer, {layers} layers"] = (corpus, replace(transformer, n_layer=layers), train)
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + planned("sweeps", models, seeds)
+
+
+QUICK = {
+    "windows_per_epoch": 4_000,
+    "eval_tokens": 2_000,
+    "seeds": [0],
+}
+SMOKE = {
+    "corpus": "grammar-char",
+    "context_length": 16,
+    "d_model": 16,
+    "context_lengths": [8, 16],
+    "hidden_widths": [16, 32],
+    "head_counts": [1, 2],
+    "layer_counts": [1, 2],
+    "windows_per_epoch": 640,
+    "eval_tokens": 500,
+    "orders": [3],
+    "seeds": [0],
+}
+SECTION = Section(notebook="03_sweeps", plan=sweeps, quick=QUICK, smoke=SMOKE)

@@ -1,9 +1,10 @@
 """The reproduced study on words, and what its cost buys on whole texts. Needs no torch."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tinylm.config import TrainConfig, TransformerConfig
-from tinylm.study.parameters import StudyError, checked
+from tinylm.study.parameters import Section, StudyError, checked
 from tinylm.study.planned import Planned, counts, planned
 from tinylm.study.purchases import bought
 
@@ -11,21 +12,21 @@ from tinylm.study.purchases import bought
 @checked
 def words(
     *,
-    corpora: list[str],
-    names: list[str],
-    context_length: int,
-    d_model: int,
-    n_layer: int,
-    batch_size: int,
-    epochs: int,
-    train_tokens: int,
-    eval_tokens: int,
-    orders: list[int],
-    seeds: list[int],
-    bought_corpora: list[str],
-    bought_budgets: list[int],
-    bought_architectures: list[str],
-    caches: list[int],
+    corpora: Sequence[str] = ("ptb", "wikitext-2"),
+    names: Sequence[str] = ("PTB", "WikiText-2"),
+    context_length: int = 64,
+    d_model: int = 128,
+    n_layer: int = 3,
+    batch_size: int = 32,
+    epochs: int = 8,
+    train_tokens: int = 80_000,
+    eval_tokens: int = 19_935,
+    orders: Sequence[int] = (0, 1, 2, 3, 5),
+    seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    bought_corpora: Sequence[str] = ("ptb-eos",) * 3 + ("wikitext-2-eos",) * 3,
+    bought_budgets: Sequence[int] = (114 * 10**12, 114 * 10**12, 1_200 * 10**12, 125 * 10**12, 125 * 10**12, 1_200 * 10**12),
+    bought_architectures: Sequence[str] = ("Transformer-no-pointer", "Transformer", "Transformer") * 2,
+    caches: Sequence[int] = (128, 512),
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
@@ -48,3 +49,33 @@ def words(
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
     reproduced = counts("words", prefixes, orders, counting) + planned("words", models, seeds) + planned("words", once, seeds[:1])
     return reproduced + bought("words", bought_corpora, bought_budgets, bought_architectures, [max(orders)], caches, seeds)
+
+
+QUICK = {
+    "corpora": ["ptb"],
+    "names": ["PTB"],
+    "epochs": 4,
+    "train_tokens": 8_000,
+    "eval_tokens": 2_000,
+    "seeds": [0],
+    "bought_corpora": ["ptb-eos"],
+    "bought_budgets": [1_000_000_000_000],
+    "bought_architectures": ["Transformer"],
+}
+SMOKE = {
+    "corpora": ["grammar-word"],
+    "names": ["Grammar"],
+    "context_length": 16,
+    "d_model": 16,
+    "n_layer": 1,
+    "epochs": 2,
+    "train_tokens": 2_000,
+    "eval_tokens": 500,
+    "orders": [0, 1, 3],
+    "seeds": [0],
+    "bought_corpora": ["grammar-char"],
+    "bought_budgets": [4_000_000_000],
+    "bought_architectures": ["Transformer"],
+    "caches": [64],
+}
+SECTION = Section(notebook="05_word_level", plan=words, quick=QUICK, smoke=SMOKE)

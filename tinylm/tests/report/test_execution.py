@@ -1,5 +1,5 @@
 import ast
-import inspect
+import dataclasses
 import re
 import warnings
 
@@ -9,9 +9,8 @@ import pytest
 
 from tinylm import explore, files, study
 from tinylm.report import execution
-from tinylm.study.profiles import FULL, PROFILES
 
-SOURCES = {section: files.NOTEBOOKS / f"{name}.ipynb" for section, name in study.NOTEBOOKS.items()}
+SOURCES = {name: files.NOTEBOOKS / f"{section.notebook}.ipynb" for name, section in study.SECTIONS.items()}
 EXPLORER = files.NOTEBOOKS / "00_explore.ipynb"  # for playing with: no section of the study, and so no part of the report
 ALL = pytest.mark.parametrize("path", [EXPLORER, *SOURCES.values()], ids=lambda path: path.stem)
 MAX_CELL_LINES = 15
@@ -37,13 +36,7 @@ def test_every_notebook_is_a_section_or_the_explorer():
 
 @pytest.mark.parametrize("section", SOURCES)
 def test_stored_parameters_are_the_full_profile(section):
-    assert parameters(SOURCES[section]) == FULL[section]
-
-
-@pytest.mark.parametrize("profile", PROFILES)
-@pytest.mark.parametrize("section", study.SECTIONS)
-def test_every_profile_has_the_parameters_of_the_section(section, profile):
-    assert set(PROFILES[profile][section]) == set(inspect.signature(study.SECTIONS[section]).parameters)
+    assert parameters(SOURCES[section]) == study.SECTIONS[section].parameters("full")
 
 
 @ALL
@@ -121,10 +114,11 @@ def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(
 
 
 def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monkeypatch):
-    monkeypatch.setitem(PROFILES, "odd", {"sweeps": {"seedz": [0]}})
+    odd = dataclasses.replace(study.SECTIONS["sweeps"], smoke={"seedz": [0]})
+    monkeypatch.setitem(study.SECTIONS, "sweeps", odd)
     monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **kwargs: pytest.fail("the kernel was started"))
     with pytest.raises(execution.NotebookError, match="no parameter seedz; it has corpus"):
-        execution.execute("sweeps", "odd", tmp_path)
+        execution.execute("sweeps", "smoke", tmp_path)
 
 
 def test_a_damaged_notebook_is_named_with_the_mend(monkeypatch, tmp_path):

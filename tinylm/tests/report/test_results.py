@@ -6,7 +6,6 @@ from tinylm import files, ledger, study
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
 from tinylm.report import results
 from tinylm.study import Planned
-from tinylm.study.profiles import PROFILES
 from tinylm.training import pool
 
 
@@ -63,7 +62,7 @@ def test_companions_are_the_other_sections_of_the_same_study(profile):
 
 
 def test_an_edited_section_stands_beside_the_published_study():
-    edited = study.rope(**(PROFILES["full"]["rope"] | {"seeds": [7]}))
+    edited = study.rope(**(study.SECTIONS["rope"].parameters("full") | {"seeds": [7]}))
     assert results.companions(edited) == results.companions(study.section_plan("rope", "full"))
 
 

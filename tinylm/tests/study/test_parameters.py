@@ -2,7 +2,6 @@ import pytest
 
 from tinylm import study
 from tinylm.study.parameters import StudyError
-from tinylm.study.profiles import PROFILES
 
 
 @pytest.mark.parametrize(
@@ -21,9 +20,9 @@ from tinylm.study.profiles import PROFILES
 )
 def test_a_bad_parameter_is_named(change, message):
     with pytest.raises(StudyError, match=message):
-        study.sweeps(**(PROFILES["smoke"]["sweeps"] | change))
+        study.sweeps(**(study.SECTIONS["sweeps"].parameters("smoke") | change))
 
 
-def test_a_parameter_left_out_is_named():
-    with pytest.raises(StudyError, match="sweeps needs the parameter 'seeds'"):
-        study.sweeps(**{name: value for name, value in PROFILES["smoke"]["sweeps"].items() if name != "seeds"})
+def test_a_parameter_left_out_is_the_published_studys():
+    assert study.sweeps() == study.section_plan("sweeps", "full")
+    assert study.sweeps(seeds=[3]) == [run for run in study.sweeps() if run.spec.seed == 3 or run.spec.is_counts]

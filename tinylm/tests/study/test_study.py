@@ -7,9 +7,8 @@ import pytest
 from tinylm import data, study
 from tinylm.flops import run_cost
 from tinylm.study import SECTIONS, Planned, StudyError, plan, reported, section_plan
-from tinylm.study.profiles import PROFILES
 
-SECTION_PROFILES = [(section, profile) for profile, parameters in PROFILES.items() for section in parameters]
+SECTION_PROFILES = [(section, profile) for profile in study.PROFILES for section in study.SECTIONS]
 
 
 def test_a_plan_holds_all_of_a_seed_before_the_next():
@@ -22,7 +21,7 @@ def test_a_plan_holds_all_of_a_seed_before_the_next():
         assert sections == sorted(sections, key=list(SECTIONS).index)
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", study.PROFILES)
 def test_a_plan_is_its_sections(profile):
     runs = plan(profile)
     assert sorted(runs, key=repr) == sorted((run for section in SECTIONS for run in section_plan(section, profile)), key=repr)
@@ -49,8 +48,8 @@ def test_runs_that_share_a_table_share_the_scored_tokens(section, profile):
 
 @pytest.mark.parametrize(("section", "profile"), SECTION_PROFILES)
 def test_parameters_are_the_sections_literals(section, profile):
-    parameters = PROFILES[profile][section]
-    assert list(parameters) == list(inspect.signature(SECTIONS[section]).parameters)
+    parameters = study.SECTIONS[section].parameters(profile)
+    assert list(parameters) == list(inspect.signature(SECTIONS[section].plan).parameters)
     assert json.loads(json.dumps(parameters)) == parameters
 
 
@@ -115,12 +114,12 @@ def test_the_sisters_rows_are_found_by_their_spec():
 
 def test_parameters_that_contradict_each_other_are_named():
     with pytest.raises(StudyError, match="names: needs one for each of the 2 corpora"):
-        study.words(**(PROFILES["full"]["words"] | {"names": ["PTB"]}))
+        study.words(**(study.SECTIONS["words"].parameters("full") | {"names": ["PTB"]}))
     with pytest.raises(StudyError, match="train_tokens: needs at least 66"):
-        study.words(**(PROFILES["full"]["words"] | {"train_tokens": 65}))
+        study.words(**(study.SECTIONS["words"].parameters("full") | {"train_tokens": 65}))
     for name in ("context_lengths", "sister_context_lengths"):
         with pytest.raises(StudyError, match="none may exceed context_length=128, where scoring begins"):
-            study.claims(**(PROFILES["full"]["claims"] | {name: [16, 256]}))
+            study.claims(**(study.SECTIONS["claims"].parameters("full") | {name: [16, 256]}))
 
 
 def test_names_lead_back_to_their_runs():
