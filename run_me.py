@@ -26,10 +26,7 @@ def main() -> int:
     if args.train or args.fresh or not request.is_full:
         print("2. Train")
         pipeline.train_missing(request)
-        pipeline.record_at_test_time(request)
-        pipeline.record_headings(request)
-    pipeline.record_corpora(request)
-    pipeline.record_samples(request)
+    pipeline.record_probes(request, costly=args.train or args.fresh)
     print("3. Notebooks")
     executed = pipeline.execute(request)
     print("4. Figures, HTML and PDF")

@@ -30,9 +30,9 @@ _MODULES = {  # the name that notebooks use -> where it is
     "tables": "report.tables",
     "timings": "report.timings",
 }
-_RESULTS = ("companions", "corpus_statistics", "of_corpora", "run", "search_records")
+_RESULTS = ("companions", "corpus_statistics", "run", "search_records")
 
-__all__ = [*_MODULES, *_RESULTS, "Result"]
+__all__ = [*_MODULES, *_RESULTS, "select"]
 
 
 def __getattr__(name: str) -> Any:
@@ -40,6 +40,6 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"tinylm.{_MODULES[name]}")
     if name in _RESULTS:
         return getattr(importlib.import_module("tinylm.report.results"), name)
-    if name == "Result":
-        return importlib.import_module("tinylm.analysis.summaries").Result
+    if name == "select":
+        return importlib.import_module("tinylm.study").select
     raise AttributeError(f"module 'tinylm' has no attribute {name!r}")

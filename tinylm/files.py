@@ -18,6 +18,11 @@ WEIGHTS = OUT / "weights"
 TEXTS = OUT / "texts"
 
 
+def ledgers() -> tuple[Path, Path]:
+    """The folders that records are looked up in: the published ledger, then that of this machine."""
+    return LEDGER, LOCAL_LEDGER
+
+
 @contextlib.contextmanager
 def fresh(target: Path) -> Iterator[Path]:
     """A new folder to fill, renamed to `target` at the end, so that a reader or a second writer sees all of it or nothing.

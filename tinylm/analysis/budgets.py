@@ -10,7 +10,7 @@ import pandas as pd
 from tinylm.analysis import significance, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.study import recipes
+from tinylm.study import recipes, select
 from tinylm.study.ladder import RUNGS, stands_on
 
 LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", "low", "high", "valid_nll", "test_nll"]
@@ -18,7 +18,8 @@ LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", 
 
 def ladder(results: Sequence[Result]) -> pd.DataFrame:
     """One row per recorded rung: its valid and test NLL, and what it takes off the test NLL of the rung below, with a 95 % interval."""
-    groups, below = summaries.by_name(results), stands_on(RUNGS)
+    groups = {run.rung: records for run, records in summaries.by_row(select(results, role="rung")).items()}
+    below = stands_on(RUNGS)
     rows = []
     for rung in (rung for rung in RUNGS if rung.name in groups):
         records = groups[rung.name]
@@ -34,9 +35,9 @@ def ladder(results: Sequence[Result]) -> pd.DataFrame:
 
 
 def frontier(results: Sequence[Result]) -> pd.DataFrame:
-    """One row per architecture and budget of results named "ARCHITECTURE, BUDGET": n, parameters, FLOPs, mean valid and test NLL."""
+    """One row per architecture and budget: n, parameters, FLOPs, mean valid and test NLL."""
     lines = summaries.summary(results)
-    lines.insert(0, "architecture", [name.rsplit(", ", 1)[0] for name in lines["name"]])
+    lines.insert(0, "architecture", [run.architecture for run in lines["run"]])
     return lines.sort_values(["architecture", "flops"], kind="stable", ignore_index=True)
 
 
@@ -102,7 +103,7 @@ def _by_architecture(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
     groups: dict[str, list[RunRecord]] = {}
     for result in results:
         if result.record.valid is not None:
-            groups.setdefault(result.name.rsplit(", ", 1)[0], []).append(result.record)
+            groups.setdefault(result.run.architecture, []).append(result.record)
     return groups
 
 

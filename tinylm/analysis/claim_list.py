@@ -6,9 +6,11 @@ sister project's runs: a perplexity lower by the factor exp(0.5) = 1.65, and per
 
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from tinylm.analysis.claims import (
     Claim,
+    Which,
     after_first_epoch,
     at_largest_cost,
     at_smallest_cost,
@@ -24,9 +26,51 @@ PAPER, SISTER, OURS = "paper", "sister", "this study"
 CONVENTIONS = {"executed": "flops", "textbook": "flops_textbook"}
 
 
-def _versus(text: str, source: str, first: str, second: str, **bounds: float) -> Claim:
+def _which(label: str, section: str, **fields: Any) -> Which:
+    return Which(label, {"section": section, **fields})
+
+
+LINEAR, MLP, ATTENTION, TRANSFORMER = (
+    _which(name, "architectures", architecture=name) for name in ("Linear", "MLP", "Self-Attention", "Transformer")
+)
+KN6 = _which("KN-6", "architectures", role="counts", order=6)
+LONG_MLP = _which("MLP, long", "claims", role="long", architecture="MLP")
+GELU_MLP = _which("GELU MLP", "claims", architecture="GELU MLP")
+BARE = _which("Attention without FFN, 4 heads", "claims", architecture="Attention without FFN", n_head=4)
+TIED = _which("Tied Transformer, 4 layers", "claims", architecture="Tied Transformer", n_layer=4)
+WORDS, WORD_COUNTS = (
+    {name: _which(f"{name} {title}", "words", corpus=corpus, **fields) for name, corpus in (("PTB", "ptb"), ("WikiText-2", "wikitext-2"))}
+    for title, fields in (("Transformer", {"role": "baseline"}), ("KN-5", {"role": "counts", "order": 5}))
+)
+
+
+def _linear(context_length: int, long: bool = False) -> Which:
+    where = {"section": "claims", "role": "long"} if long else {"section": "sweeps"}
+    label = f"Linear, T = {context_length}{', long' if long else ''}"
+    return _which(label, **where, architecture="Linear", context_length=context_length)
+
+
+def _one_hot(context_length: int) -> Which:
+    return _which(f"One-hot Linear, T = {context_length}", "claims", architecture="One-hot Linear", context_length=context_length)
+
+
+def _attention(context_length: int) -> Which:
+    return _which(f"Self-Attention, T = {context_length}", "claims", role="context", context_length=context_length)
+
+
+def _heads(n: int) -> Which:
+    return _which(f"Self-Attention, {n} head{'s' if n > 1 else ''}", "sweeps", architecture="Self-Attention", n_head=n)
+
+
+def _layers(n: int) -> Which:
+    return _which(f"Transformer, {n} layers", "sweeps", architecture="Transformer", n_layer=n)
+
+
+def _versus(text: str, source: str, first: Which, second: Which, **bounds: float) -> Claim:
     """A claim about the test NLL of one run minus that of another."""
-    return Claim(text=text, source=source, contrast=f"{first} − {second}", runs=(first, second), measure=test_difference, **bounds)
+    return Claim(
+        text=text, source=source, contrast=f"{first.label} − {second.label}", runs=(first, second), measure=test_difference, **bounds
+    )
 
 
 def _per_flop() -> list[Claim]:
@@ -35,72 +79,72 @@ def _per_flop() -> list[Claim]:
         Claim(
             text=text,
             source=PAPER,
-            contrast=f"Self-Attention − {mlp} (valid, equal {name} FLOPs)",
-            runs=("Self-Attention", mlp),
+            contrast=f"{ATTENTION.label} − {mlp.label} (valid, equal {name} FLOPs)",
+            runs=(ATTENTION, mlp),
             measure=partial(at_largest_cost, convention=convention),
             below=0.0,
         )
         for name, convention in CONVENTIONS.items()
-        for mlp in ("MLP", "MLP, long")
+        for mlp in (MLP, LONG_MLP)
     ]
-    ends = _versus("Attention also beats an MLP that is trained on", OURS, "Self-Attention", "MLP, long", below=0.0)
+    ends = _versus("Attention also beats an MLP that is trained on", OURS, ATTENTION, LONG_MLP, below=0.0)
     return [*at_equal_cost, ends]
 
 
 def _small_budgets() -> list[Claim]:
-    pairs = {"MLP": ["Self-Attention", "Linear, T = 128, long"], "GELU MLP": ["One-hot Linear, T = 128", "Attention without FFN, 4 heads"]}
+    pairs = ((MLP, ATTENTION), (MLP, _linear(128, long=True)), (GELU_MLP, _one_hot(128)), (GELU_MLP, BARE))
     return [
         Claim(
             text="At small budgets an MLP is best per FLOP",
             remark="the least budget at which both are validated, not the least there is",
             source=SISTER,
-            contrast=f"{mlp} − {other} (valid, first shared cost)",
+            contrast=f"{mlp.label} − {other.label} (valid, first shared cost)",
             runs=(mlp, other),
             measure=partial(at_smallest_cost, convention="flops"),
             below=0.0,
         )
-        for mlp, others in pairs.items()
-        for other in others
+        for mlp, other in pairs
     ]
 
 
 def _nonlinear() -> list[Claim]:
     text = f"Models with nonlinearities are far ahead of Linear, by more than {FAR:g} nats"
-    return [_versus(text, PAPER, name, "Linear", below=-FAR) for name in ("MLP", "Self-Attention", "Transformer")]
+    return [_versus(text, PAPER, nonlinear, LINEAR, below=-FAR) for nonlinear in (MLP, ATTENTION, TRANSFORMER)]
 
 
 def _sizes() -> list[Claim]:
     depth = "At a small number of updates a fourth layer hurts"
     heads = "More heads are better"
     return [
-        _versus(depth, PAPER, "Transformer, 4 layers", "Transformer, 3 layers", above=0.0),
-        _versus(depth, PAPER, "Transformer, 4 layers", "Transformer, 2 layers", above=0.0),
-        _versus(heads, PAPER, "Self-Attention, 4 heads", "Self-Attention, 1 head", below=0.0),
-        _versus(heads, PAPER, "Self-Attention, 4 heads", "Self-Attention, 2 heads", below=0.0),
+        _versus(depth, PAPER, _layers(4), _layers(3), above=0.0),
+        _versus(depth, PAPER, _layers(4), _layers(2), above=0.0),
+        _versus(heads, PAPER, _heads(4), _heads(1), below=0.0),
+        _versus(heads, PAPER, _heads(4), _heads(2), below=0.0),
     ]
 
 
 def _contexts() -> list[Claim]:
-    longest, shortest = "Linear, T = 128, long", "Linear, T = 16, long"
+    longest, shortest = _linear(128, long=True), _linear(16, long=True)
     return [
-        _versus("A longer context hurts the linear model", PAPER, "Linear, T = 128", "Linear, T = 32", above=0.0),
+        _versus("A longer context hurts the linear model", PAPER, _linear(128), _linear(32), above=0.0),
         Claim(
             text="A longer context hurts the linear model early in training",
             source=PAPER,
-            contrast=f"{longest} − {shortest} (valid, first epoch)",
+            contrast=f"{longest.label} − {shortest.label} (valid, first epoch)",
             runs=(longest, shortest),
             measure=after_first_epoch,
             above=0.0,
         ),
-        _versus("A longer context helps the linear model", SISTER, "One-hot Linear, T = 128", "One-hot Linear, T = 16", below=0.0),
+        _versus("A longer context helps the linear model", SISTER, _one_hot(128), _one_hot(16), below=0.0),
         _versus("A longer context helps the linear model once it is trained for longer", SISTER, longest, shortest, below=0.0),
-        _versus("A longer context helps attention", SISTER, "Self-Attention", "Self-Attention, T = 32", below=0.0),
-        _versus("A longer context helps attention", SISTER, "Self-Attention, T = 32", "Self-Attention, T = 16", below=0.0),
+        _versus("A longer context helps attention", SISTER, ATTENTION, _attention(32), below=0.0),
+        _versus("A longer context helps attention", SISTER, _attention(32), _attention(16), below=0.0),
     ]
 
 
 def _techniques() -> list[Claim]:
-    rope = _versus("Rotary positions are worse than learned ones", PAPER, "RoPE", "Learned positions", above=0.0)
+    rotary, learned = _which("RoPE", "rope", position="rope"), _which("Learned positions", "rope", position="learned")
+    rope = _versus("Rotary positions are worse than learned ones", PAPER, rotary, learned, above=0.0)
     general = Claim(
         text="Techniques of large models do not carry over to small ones",
         source=PAPER,
@@ -119,47 +163,46 @@ def _words() -> list[Claim]:
         Claim(
             text=f"On words training over-fits after epoch {epoch}",
             source=PAPER,
-            contrast=f"{name} (best valid after epoch {epoch} − up to it)",
-            runs=(name,),
+            contrast=f"{words.label} (best valid after epoch {epoch} − up to it)",
+            runs=(words,),
             measure=partial(later_than, epoch=epoch),
             above=0.0,
         )
-        for name, epoch in (("PTB Transformer", 2), ("WikiText-2 Transformer", 1))
+        for words, epoch in ((WORDS["PTB"], 2), (WORDS["WikiText-2"], 1))
     ]
     vocabulary = "The larger vocabulary costs"
     excess = Claim(
         text=f"{vocabulary} more than its text's own difficulty, taken from counts",
         source=OURS,
         contrast="WikiText-2 − PTB Transformer (each above its KN-5)",
-        runs=("WikiText-2 Transformer", "WikiText-2 KN-5", "PTB Transformer", "PTB KN-5"),
+        runs=(WORDS["WikiText-2"], WORD_COUNTS["WikiText-2"], WORDS["PTB"], WORD_COUNTS["PTB"]),
         measure=excess_difference,
         above=0.0,
         n_texts=2,
     )
-    raw = _versus(vocabulary, PAPER, "WikiText-2 Transformer", "PTB Transformer", above=0.0)
+    raw = _versus(vocabulary, PAPER, WORDS["WikiText-2"], WORDS["PTB"], above=0.0)
     return [*overfits, replace(raw, n_texts=2), excess]
 
 
 def _sister_models() -> list[Claim]:
-    bare, tied = "Attention without FFN, 4 heads", "Tied Transformer, 4 layers"
     close = f"Attention without FFN is close to the Transformer, within {CLOSE:g} nats"
     wins = [
         Claim(
             text="For many times the MLP's compute, stated as a hundred, the Transformer wins",
             source=SISTER,
-            contrast=f"{transformer} − {mlp}",
+            contrast=f"{transformer.label} − {mlp.label}",
             runs=(transformer, mlp),
             measure=dearer_difference,
             below=0.0,
         )
-        for transformer, mlp in ((tied, "GELU MLP"), ("Transformer", "MLP"))
+        for transformer, mlp in ((TIED, GELU_MLP), (TRANSFORMER, MLP))
     ]
-    return [_versus(close, SISTER, bare, tied, above=-CLOSE, below=CLOSE), *wins]
+    return [_versus(close, SISTER, BARE, TIED, above=-CLOSE, below=CLOSE), *wins]
 
 
 def _counts() -> list[Claim]:
-    characters = [(name, "KN-6") for name in ("Linear", "MLP", "Self-Attention", "Transformer")]
-    words = [(f"{corpus} Transformer", f"{corpus} KN-5") for corpus in ("PTB", "WikiText-2")]
+    characters = [(network, KN6) for network in (LINEAR, MLP, ATTENTION, TRANSFORMER)]
+    words = [(WORDS[name], WORD_COUNTS[name]) for name in WORDS]
     text = "A network beats counts of the same text"
     return [_versus(text, OURS, network, counts, below=0.0) for network, counts in characters + words]
 

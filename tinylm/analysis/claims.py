@@ -7,9 +7,8 @@ decided cannot be undone by the arrival of another one.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import Any
 
 import pandas as pd
@@ -20,7 +19,7 @@ from tinylm.analysis.numbers import amount
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.study import reported
+from tinylm.study import Planned, reported
 
 MIN_SEEDS = 3
 LEVEL = 0.05
@@ -67,6 +66,21 @@ class Evidence:
         return self.n >= MIN_SEEDS and not math.isnan(self.p_for + self.p_against)
 
 
+@dataclass(frozen=True)
+class Which:
+    """One row of the study by what it is: `fields` are those of `study.select`; `label` is what a claim calls it."""
+
+    label: str
+    fields: dict[str, Any]
+
+    def records(self, groups: Mapping[Planned, Records]) -> Records:
+        """The records of the row, none where it is not recorded; ValueError where the fields are those of several rows."""
+        rows = study.select(groups, **self.fields)
+        if len(rows) > 1:
+            raise ValueError(f"{self.label} may be any of {', '.join(row.name for row in rows)}; say more of it")
+        return groups[rows[0]] if rows else []
+
+
 @dataclass(frozen=True, kw_only=True)
 class Claim:
     """A claim: that the effect which `measure` finds in the records of `runs` lies above `above` and below `below`, in nats.
@@ -78,7 +92,7 @@ class Claim:
     text: str
     source: str
     contrast: str
-    runs: tuple[str, ...]
+    runs: tuple[Which, ...]
     measure: Callable[..., Finding]
     above: float = -math.inf
     below: float = math.inf
@@ -97,14 +111,15 @@ class Claim:
             claimed = f"in{NBSP}[{self.above:g}, {self.below:g}]"
         return f"{self.contrast} {claimed.replace('-', '−')}"
 
-    def weigh(self, groups: dict[str, list[RunRecord]]) -> Evidence:
-        """The evidence in the records of each name; its note says which runs or seeds the claim waits for."""
-        missing = [name for name in self.runs if name not in groups]
+    def weigh(self, groups: Mapping[Planned, Records]) -> Evidence:
+        """The evidence in the records of each row; its note says which runs or seeds the claim waits for."""
+        found = [which.records(groups) for which in self.runs]
+        missing = [which for which, records in zip(self.runs, found, strict=True) if not records]
         if missing:
             return Evidence(note=_sentences(_waiting(missing), self.remark))
-        if len({record.spec.corpus for name in self.runs for record in groups[name]}) != self.n_texts:
+        if len({record.spec.corpus for records in found for record in records}) != self.n_texts:
             return Evidence(note=_sentences("the runs read different texts", self.remark))
-        finding = self.measure(*(groups[name] for name in self.runs))
+        finding = self.measure(*found)
         if finding.estimate is None:
             return Evidence(note=_sentences(finding.note, self.remark), reported=finding.reported)
         return self._evidence(finding, finding.estimate)
@@ -131,15 +146,11 @@ class Claim:
         return "" if math.isnan(p) else f"Wilcoxon p = {p:.2g}"
 
 
-@cache
-def _planned_names() -> frozenset[str]:
-    return frozenset(run.name for run in study.plan("full"))
-
-
-def _waiting(missing: Sequence[str]) -> str:
+def _waiting(missing: Sequence[Which]) -> str:
     """Which runs are not recorded, and which of them no study plans."""
-    unplanned = [name for name in missing if name not in _planned_names()]
-    planned = [name for name in missing if name not in unplanned]
+    plan = study.plan("full")
+    unplanned = [which.label for which in missing if not study.select(plan, **which.fields)]
+    planned = [which.label for which in missing if which.label not in unplanned]
     waits = f"waits for {' and '.join(planned)}" if planned else ""
     return _sentences(waits, f"no study plans {' or '.join(unplanned)}" if unplanned else "")
 
@@ -150,7 +161,7 @@ def _sentences(*parts: str) -> str:
 
 def judge(claims: Sequence[Claim], results: Sequence[Result]) -> pd.DataFrame:
     """One row per claim, in order: what it says, the evidence, p before and after Holm's adjustment, and the verdict."""
-    groups = summaries.by_name(results)
+    groups = summaries.by_row(results)
     tested = [claim for claim in claims if not claim.follows]
     evidence = {claim.contrast: claim.weigh(groups) for claim in tested}
     adjusted = significance.holm([found.p if found.is_testable else 1.0 for found in evidence.values()])

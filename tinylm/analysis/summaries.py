@@ -9,33 +9,45 @@ from scipy import stats
 
 from tinylm import data
 from tinylm.ledger import RunRecord
+from tinylm.study import Planned
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished run under its name in the section's tables."""
+    """A finished run: what it is in the study, and its record."""
 
-    name: str
+    run: Planned
     record: RunRecord
 
 
-def by_name(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
-    """The finished records of each name, in the order of first appearance; diverged runs are left out."""
-    groups: dict[str, list[RunRecord]] = {}
+def by_row(results: Iterable[Result]) -> dict[Planned, list[RunRecord]]:
+    """The finished records of each row of a table, its seeds, in the order of first appearance; diverged runs are left out."""
+    groups: dict[Planned, list[RunRecord]] = {}
     for result in results:
         if result.record.test is not None:
-            groups.setdefault(result.name, []).append(result.record)
+            groups.setdefault(result.run.row, []).append(result.record)
     return groups
 
 
+def networks(results: Iterable[Result]) -> list[Result]:
+    """The results of trained models."""
+    return [result for result in results if not result.record.spec.is_counts]
+
+
+def counts(results: Iterable[Result]) -> list[Result]:
+    """The results of n-gram counts."""
+    return [result for result in results if result.record.spec.is_counts]
+
+
 def summary(results: Sequence[Result]) -> pd.DataFrame:
-    """One row per name: n, mean test and valid NLL, seed SD (NaN below n = 2), mean block SE of the test, and the costs."""
+    """One line per row: `run`, name, n, mean test and valid NLL, seed SD (NaN below n = 2), mean block SE of the test, and the costs."""
     rows = []
-    for name, records in by_name(results).items():
+    for run, records in by_row(results).items():
         test = np.array([record.test.nll for record in records])
         rows.append(
             {
-                "name": name,
+                "run": run,
+                "name": run.name,
                 "n": len(records),
                 "n_params": records[0].n_params,
                 "test_nll": test.mean(),

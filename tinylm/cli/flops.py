@@ -89,7 +89,7 @@ def paper_rows() -> list[dict[str, Any]]:
 
 
 def _one_seed(runs: list[Planned]) -> list[Planned]:
-    return distinct(runs, lambda run: (run.section, run.name))
+    return distinct(runs, lambda run: run.row)
 
 
 def _describe(found: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 from tinylm import data
 from tinylm.cli.common import UsageError, short
-from tinylm.config import FieldError, MLPConfig, TrainConfig, TransformerConfig, serialise
+from tinylm.config import FieldError, MLPConfig, RunSpec, TrainConfig, TransformerConfig, serialise
 from tinylm.config.serialise import spec_from_dict
 from tinylm.data import own_texts
 from tinylm.study import Planned, recipes
@@ -193,7 +193,7 @@ def planned(args: argparse.Namespace) -> list[Planned]:
             fields = dict(zip(axes, values, strict=True))
             varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(axes[name]) > 1]
             spec = spec_from_dict({"corpus": corpus, "seed": seed} | _settings(preset, fields))
-            runs.append(Planned(SECTION, " ".join([model, *varied]), spec))
+            runs.append(_single(model, " ".join([model, *varied]), spec))
     return runs
 
 
@@ -206,7 +206,11 @@ def _recipes(args: argparse.Namespace, corpus: str) -> list[Planned]:
     if not budgets:
         raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
     specs = [recipes.recipe(args.recipe, corpus, flops) for flops in budgets]
-    return [Planned(SECTION, f"{args.recipe} recipe", replace(spec, seed=seed)) for seed in args.seeds or [0] for spec in specs]
+    return [_single(args.recipe, f"{args.recipe} recipe", replace(spec, seed=seed)) for seed in args.seeds or [0] for spec in specs]
+
+
+def _single(architecture: str, name: str, spec: RunSpec) -> Planned:
+    return Planned(section=SECTION, role="single", architecture=architecture, name=name, spec=spec)
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:

@@ -124,7 +124,7 @@ def candidates(wanted: str, files: Mapping[str, Path], records: Mapping[str, Run
     else:
         found = [run.spec.key for run in _named(wanted, planned)]
     if not found:
-        names = "; ".join(dict.fromkeys(run.name for run in planned if run.section in ("architectures", "rope", "words")))
+        names = "; ".join(dict.fromkeys(run.name for run in study.select(planned, role=["baseline", "ablation"])))
         raise WeightsError(
             f"no run is called {wanted!r}; `models` in `python -m tinylm chat` lists those here; or write a key, or NAME[@SEED] of: {names}"
         )
@@ -142,7 +142,7 @@ def trainable(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunR
     if key not in records:
         raise WeightsError(f"{key} is in no plan and has no record; import its record with `python -m tinylm ledger import`")
     spec = records[key].spec
-    return Planned("local", f"{spec.corpus} {spec.model.kind}", spec)
+    return Planned(section="local", role="single", architecture=spec.model.kind, name=f"{spec.corpus} {spec.model.kind}", spec=spec)
 
 
 def _networks() -> list[Planned]:
@@ -158,6 +158,7 @@ def _named(wanted: str, planned: Sequence[Planned]) -> list[Planned]:
 
 
 def listing(files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
-    """Key, name and record of every weights file, given by key, the named ones first."""
-    names = study.names()
-    return [(key, names.get(key, ""), records.get(key)) for key in sorted(files, key=lambda key: key not in names)]
+    """Key, name and record of every weights file, given by key, those of planned runs first."""
+    planned = study.by_key()
+    names = {key: planned[key].title if key in planned else "" for key in files}
+    return [(key, names[key], records.get(key)) for key in sorted(files, key=lambda key: key not in planned)]

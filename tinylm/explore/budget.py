@@ -1,6 +1,8 @@
 """What a budget of FLOPs buys: each architecture's recorded recipes, the one they recommend, and the command that trains it."""
 
 import html
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
@@ -12,7 +14,7 @@ from tinylm.explore import labels
 from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
 from tinylm.ledger import RunRecord
 from tinylm.report import plots
-from tinylm.study import recipes
+from tinylm.study import Planned, recipes
 from tinylm.study.purchases import short
 
 LEAST, MOST, FIRST = 10, 15, 12  # powers of ten
@@ -23,7 +25,7 @@ class Budget(Panel):
     """A slider over FLOPs and a corpus; below them the frontier, what each architecture would be, and what to train."""
 
     def __init__(self, corpus: str = "") -> None:
-        self._results = labels.named(read_records().values(), study.names())
+        self._results = labels.results(read_records().values(), study.by_key())
         corpora = [name for name in data.names() if recipes.architectures(data.info(name).level) and recipes.is_long_enough(name)]
         self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else corpora[0])
         slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
@@ -54,15 +56,16 @@ class Budget(Panel):
 
     def _counts(self, like: Result) -> list[Result]:
         """The recorded counts that are scored on the same tokens."""
-        counts = [result.record for result in self._results if result.record.spec.is_counts]
-        return [Result(record.spec.model.title, record) for record in counts if summaries.same_tokens(record, like.record)]
+        counts = [result for result in summaries.counts(self._results) if summaries.same_tokens(result.record, like.record)]
+        return [Result(replace(result.run, name=result.record.spec.model.title), result.record) for result in counts]
 
 
 def frontier(runs: dict[str, Runs]) -> list[Result]:
-    """The recorded recipes, named as `plots.frontier` reads them: ARCHITECTURE, BUDGET."""
+    """The recorded recipes as runs of a frontier."""
+    row = partial(Planned, section="local", role="frontier")
     return [
-        Result(f"{labels.family(name)}, {short(budget)}", record)
-        for name, by_budget in runs.items()
+        Result(row(architecture=title, name=f"{title}, {short(budget)}", budget=budget, spec=record.spec), record)
+        for title, by_budget in ((labels.family(name), by_budget) for name, by_budget in runs.items())
         for budget, records in by_budget.items()
         for record in records
     ]

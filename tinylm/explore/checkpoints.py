@@ -34,7 +34,7 @@ class Checkpoints:
 
     def scan(self) -> dict[str, Path]:
         """The files there are now by their labels: the package's, planned runs, others, those without a record."""
-        self._records, names, packed = read_records(), study.names(), [*pretrained.MODELS.values()]
+        self._records, planned, packed = read_records(), study.by_key(), [*pretrained.MODELS.values()]
         found = []
         for key, path in pretrained.at_hand().items():
             record = self._records.get(key)
@@ -42,8 +42,8 @@ class Checkpoints:
                 found.append((len(packed) + 2, f"{key} · no record", path))
             elif self._wanted(record.spec.model):
                 score = f" · test NLL {record.test.nll:.3f}" if record.test else ""
-                label = f"{record.spec.corpus} · {labels.run_name(record, names)}, seed {record.spec.seed}{score}"
-                rank = packed.index(key) if key in packed else len(packed) + (key not in names)
+                label = f"{record.spec.corpus} · {labels.title(labels.run_of(record, planned))}, seed {record.spec.seed}{score}"
+                rank = packed.index(key) if key in packed else len(packed) + (key not in planned)
                 found.append((rank, label, path))
         return {label: path for _, label, path in sorted(found)}
 

@@ -7,8 +7,8 @@ from tinylm.analysis.summaries import Result
 from tinylm.config import ModelConfig, NgramConfig, TransformerConfig
 from tinylm.ledger import RunRecord
 from tinylm.report.plots import FAMILY_COLOURS
+from tinylm.study import COUNTS, Planned
 
-COUNTS = "Counts"
 STEPS_OF_TEN = (1, 2, 5)
 
 
@@ -25,20 +25,26 @@ def family(architecture: str) -> str:
     return next((title for title in FAMILY_COLOURS if title.lower() == architecture), architecture)
 
 
-def run_name(record: RunRecord, names: Mapping[str, str]) -> str:
-    """SECTION/NAME of a planned run, else its kind with the key of its seed 0; seeds share it."""
-    planned = names.get(record.spec.key)
-    if planned is not None:
-        return planned.rpartition("@")[0]
-    return f"local/{record.spec.model.kind} {replace(record.spec, seed=0).key[:8]}"
+def run_of(record: RunRecord, planned: Mapping[str, Planned]) -> Planned:
+    """The planned run of a record; one of its own, called by its kind and the key of its seed 0, where there is none."""
+    spec = record.spec
+    if spec.key in planned:
+        return planned[spec.key]
+    name = f"{spec.model.kind} {replace(spec, seed=0).key[:8]}"
+    return Planned(section="local", role="single", architecture=architecture(spec.model), name=name, spec=spec)
 
 
-def named(records: Iterable[RunRecord], names: Mapping[str, str]) -> list[Result]:
-    """The records that today's code would give, under their names: networks before counts, planned ones in the study's order."""
-    order = {key: i for i, key in enumerate(reversed(names))}
+def title(run: Planned) -> str:
+    """SECTION/NAME, which seeds share."""
+    return f"{run.section}/{run.name}"
+
+
+def results(records: Iterable[RunRecord], planned: Mapping[str, Planned]) -> list[Result]:
+    """The records that today's code would give, with their runs: networks before counts, planned ones in the study's order."""
+    order = {key: i for i, key in enumerate(reversed(planned))}
     kept = [record for record in records if not record.is_stale]
     kept.sort(key=lambda record: (record.spec.is_counts, order.get(record.spec.key, len(order))))
-    return [Result(run_name(record, names), record) for record in kept]
+    return [Result(run_of(record, planned), record) for record in kept]
 
 
 def sizes(counts: Iterable[int]) -> list[tuple[str, int]]:

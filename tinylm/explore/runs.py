@@ -1,5 +1,6 @@
 """Recorded runs, chosen by corpus, architecture and size: their curves and their scores."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,7 @@ class Runs(Panel):
     """Curves and a table of the recorded runs that one chooses; needs neither data nor a GPU."""
 
     def __init__(self, corpus: str = "") -> None:
-        self._results = labels.named(read_records().values(), study.names())
+        self._results = labels.results(read_records().values(), study.by_key())
         corpora = sorted({result.record.spec.corpus for result in self._results})
         options = labels.sizes(result.record.n_params for result in self._results)
         self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else None)
@@ -33,13 +34,13 @@ class Runs(Panel):
         self.size = control(widgets.SelectionRangeSlider, "parameters", "26em", options=options, index=(0, len(options) - 1))
         self.axis = toggle("against", AXES)
         self.curve = toggle("loss", CURVES)
-        self.names = widgets.SelectMultiple(description="runs", rows=8, **WIDE)
+        self.chosen = widgets.SelectMultiple(description="runs", rows=8, **WIDE)
         self.picture, self.table = widgets.HTML(), widgets.HTML()
-        controls = [self.corpus, self.architecture, self.size, self.axis, self.curve, self.names]
+        controls = [self.corpus, self.architecture, self.size, self.axis, self.curve, self.chosen]
         super().__init__(controls, [side_by_side(self.picture, self.table)])
         for widget, follow in ((self.corpus, self._turn), (self.architecture, self._filter), (self.size, self._filter)):
             widget.observe(follow, "value")
-        for widget in (self.names, self.axis, self.curve):
+        for widget in (self.chosen, self.axis, self.curve):
             widget.observe(self._draw, "value")
         self._turn()
 
@@ -61,51 +62,51 @@ class Runs(Panel):
         wanted = self.architecture.value
         found = [result for result in self._of_corpus() if low <= result.record.n_params <= high]
         found = [result for result in found if wanted in (ALL, labels.architecture(result.record.spec.model))]
-        sizes = {result.name: result.record.n_params for result in found}
-        seeds = {name: sum(result.name == name for result in found) for name in sizes}
-        with unobserved(self.names, self._draw):
-            self.names.options = [(f"{name} · {n:,} parameters · {_seeds(seeds[name])}", name) for name, n in sizes.items()]
-            self.names.value = list(sizes)[:FIRST_SHOWN]
+        sizes = {result.run.row: result.record.n_params for result in found}
+        seeds = Counter(result.run.row for result in found)
+        with unobserved(self.chosen, self._draw):
+            self.chosen.options = [(f"{labels.title(row)} · {n:,} parameters · {_seeds(seeds[row])}", row) for row, n in sizes.items()]
+            self.chosen.value = list(sizes)[:FIRST_SHOWN]
         self._draw()
 
     def _draw(self, change: Any = None) -> None:
         """Show the chosen runs."""
-        names = self.names.value[:MOST]
-        chosen = [result for result in self._of_corpus() if result.name in names]
+        rows = self.chosen.value[:MOST]
+        chosen = [result for result in self._of_corpus() if result.run.row in rows]
         self.tell(self._remark(chosen))
         self.picture.value = self.table.value = ""
         finished = [result for result in chosen if result.record.test is not None]
         if finished:
             fig, _ = plots.run_curves(finished, self.axis.value, self.curve.value)
-            self.picture.value = picture(fig, f"{self.curve.label} loss of {', '.join(names)} against {self.axis.label}")
+            self.picture.value = picture(fig, f"{self.curve.label} loss of {', '.join(map(labels.title, rows))} against {self.axis.label}")
             self.table.value = scores(finished)
 
     def _remark(self, chosen: Sequence[Result]) -> str:
         """Why less is shown than one may expect; empty where all is."""
         if not self._results:
             return "No run is recorded yet; train some with: python -m tinylm train --missing"
-        if not self.names.options:
+        if not self.chosen.options:
             return "No run matches; choose another architecture or a wider range of parameters."
-        if len(self.names.value) > MOST:
-            return f"The first {MOST} of {len(self.names.value)} chosen runs are shown, one for each colour."
-        diverged = sorted({result.name for result in chosen if result.record.test is None})
+        if len(self.chosen.value) > MOST:
+            return f"The first {MOST} of {len(self.chosen.value)} chosen runs are shown, one for each colour."
+        diverged = sorted({labels.title(result.run) for result in chosen if result.record.test is None})
         return f"Diverged, and so without scores: {', '.join(diverged)}." if diverged else ""
 
 
 def scores(results: Sequence[Result]) -> str:
-    """One row per name: costs, NLLs, and which tokens were scored: losses on different tokens are not comparable."""
-    steps = {result.name: result.record for result in results}
+    """One line per row of runs: costs, NLLs, and which tokens were scored: losses on different tokens are not comparable."""
+    records = {result.run.row: result.record for result in results}
     rows = [
         {
-            "run": line["name"],
+            "run": labels.title(line["run"]),
             "n": line["n"],
             "parameters": line["n_params"],
-            "steps": steps[line["name"]].steps,
+            "steps": records[line["run"]].steps,
             "FLOPs": line["flops"],
             "valid": line["valid_nll"],
             "test": line["test_nll"],
             "seed SD": line["seed_sd"],
-            "scored": f"{(score := steps[line['name']].test).start:,}–{score.start + score.n_tokens:,}",
+            "scored": f"{(score := records[line['run']].test).start:,}–{score.start + score.n_tokens:,}",
         }
         for _, line in summaries.summary(results).iterrows()
     ]

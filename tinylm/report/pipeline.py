@@ -1,6 +1,5 @@
 """The steps of run_me.py: plan, train, execute the notebooks, publish, check live, say where everything is."""
 
-import itertools
 import shutil
 from dataclasses import dataclass
 from functools import partial
@@ -9,9 +8,9 @@ from pathlib import Path
 from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import TinylmError
 from tinylm.data import grammar
-from tinylm.evaluation.probes import headings, samples, test_time
+from tinylm.evaluation.probes import PROBES
 from tinylm.flops import run_cost
-from tinylm.report import execution, readme, results, verify
+from tinylm.report import execution, readme, verify
 from tinylm.study import Planned
 from tinylm.training import pool
 
@@ -81,47 +80,19 @@ def train_missing(request: Request) -> None:
         raise PipelineError(f"{len(left)} runs are left, stopped or failed; {after}")
 
 
-def record_corpora(request: Request) -> None:
-    """Record the statistics of every corpus that a parameter `corpora` names, where the record is missing and the text is at hand."""
-    shown = [study.SECTIONS[section].parameters(request.profile).get("corpora", []) for section in request.sections]
-    for name in dict.fromkeys(itertools.chain(*shown)):
-        known = results.recorded_statistics(name, (files.LEDGER, request.ledger)) is not None
-        if not known and (data.available(name, request.data_dir) or not request.is_full):
-            results.record_statistics(name, request.ledger, request.data_dir)
+def record_probes(request: Request, costly: bool) -> None:
+    """Measure what the report shows beside the records and is not recorded yet, where weights and text are at hand.
 
-
-def record_samples(request: Request) -> None:
-    """Record continuations of the baselines whose weights are at hand and that have none yet."""
-    if "architectures" not in request.sections:
-        return
-    for run in samples.wanted(study.section_plan("architectures", request.profile)):
-        recorded = samples.read(run.spec, (files.LEDGER, request.ledger)) is not None
-        if not recorded and _weights(run).exists() and data.available(run.spec.corpus, request.data_dir):
-            samples.record(run.spec, _weights(run), request.ledger, request.data_dir)
-
-
-def record_at_test_time(request: Request) -> None:
-    """Record what context at test time gains for the dearest recipe of each corpus whose weights are at hand: minutes for each."""
-    runs = test_time.triable([run for run in request.plan if run.section in ("words", "budget")]) if request.is_full else []
-    for run in test_time.dearest([run for run in runs if _weights(run).exists()]):
-        recorded = test_time.read(run.spec, (files.LEDGER,)) is not None
-        if not recorded and data.available(run.spec.corpus, request.data_dir):
-            print(f"  context at test time: {run.name}", flush=True)
-            test_time.record(run.spec, _weights(run), request.ledger, request.data_dir)
-
-
-def record_headings(request: Request) -> None:
-    """Record what headings cost each run bought for a text of plays, seed 0, whose weights are at hand, and counts."""
-    for run in headings.readable(request.plan) if request.is_full else []:
-        counted = run.spec.is_counts
-        recorded = headings.read(run.spec, (files.LEDGER,)) is not None
-        if not recorded and (counted or _weights(run).exists()) and data.available(run.spec.corpus, request.data_dir):
-            print(f"  headings: {run.name}", flush=True)
-            headings.record(run.spec, None if counted else _weights(run), request.ledger, request.data_dir)
-
-
-def _weights(run: Planned) -> Path:
-    return files.WEIGHTS / f"{run.spec.key}.safetensors"
+    What takes minutes is measured where `costly` asks for it, and for the published study only.
+    """
+    parameters = [study.SECTIONS[section].parameters(request.profile) for section in request.sections]
+    corpora = [name for found in parameters for name in found.get("corpora", [])]
+    for probe in PROBES:
+        if probe.is_costly and not (costly and request.is_full):
+            continue
+        for subject in probe.missing(probe.subjects(request.plan, corpora), (files.LEDGER, request.ledger), request.data_dir):
+            print(f"  {probe.title}: {probe.name(subject)}", flush=True)
+            probe.record(subject, request.ledger, request.data_dir)
 
 
 def execute(request: Request) -> list[Path]:

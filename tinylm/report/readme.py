@@ -1,6 +1,5 @@
 """The README's tables, generated from the ledger between markers."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
 from tinylm.ledger import RunRecord
 from tinylm.report import tables, timings
-from tinylm.study import reported
-
-REPRODUCED = ("architectures", "words")
+from tinylm.study import reported, select
 
 
 class ReadmeError(TinylmError):
@@ -40,20 +37,20 @@ def _filled(text: str, name: str, table: str, path: Path) -> str:
 
 def results_table() -> str:
     """One Markdown row per reproduced run of the study, and the best counts of the same tokens, from the ledger."""
-    planned = _recorded(REPRODUCED)
-    texts = {result.record.spec.corpus for result in planned if reported.paper_row(result.record.spec)}
-    results = [result for result in planned if result.record.spec.corpus in texts]
+    reproduced = [result.run for result in select(_recorded(), role="baseline") if reported.paper_row(result.run.spec)]
+    where = {"section": [run.section for run in reproduced], "corpus": [run.spec.corpus for run in reproduced]}
+    results = select(_recorded(), role=["baseline", "counts"], **where)
     head = ["run", "study, one run", "ours: mean ± seed SD (n)", "one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    records = summaries.by_name(results)
+    records = summaries.by_row(results)
     for _, line in summaries.summary(results).iterrows():
-        first = records[line["name"]][0]
+        first = records[line["run"]][0]
         reference = reported.paper_row(first.spec)
         spread = f" ± {line['seed_sd']:.4f}" if line["n"] > 1 else ""
         ours = f"{line['test_nll']:.4f}{spread} ({line['n']})"
         if reference is not None:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
-            agreement = tables.agreement([record.test.nll for record in records[line["name"]]], reference)
+            agreement = tables.agreement([record.test.nll for record in records[line["run"]]], reference)
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, agreement, *costs])
         elif first.spec.is_counts and first is summaries.best_counts((result.record for result in results), first):
             lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
@@ -67,16 +64,16 @@ def results_table() -> str:
 
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text: size, cost, test NLL, and the best counts of the same tokens."""
-    results = _recorded(("budget", "words"))
-    counted = [r.record for r in results if r.record.spec.is_counts]
+    results = sorted(_recorded(), key=lambda result: data.info(result.record.spec.corpus).level == "word")  # characters first
+    counted = [r.record for r in summaries.counts(results)]
     head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts", "looking back"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    for name, records in summaries.by_name([r for r in results if r.name.startswith(f"{r.record.spec.corpus}, ")]).items():
+    for run, records in summaries.by_row(select(results, role="purchase")).items():
         nlls, by_word = [record.test.nll for record in records], data.info(records[0].spec.corpus).level == "word"
         spread = f" ± {np.std(nlls, ddof=1):.4f}" if len(nlls) > 1 else ""
         mean = float(np.mean(nlls))
         shown = [perplexity(mean) if by_word else "–", *(_in_units(rival, by_word) for rival in summaries.rivals(counted, records[0]))]
-        lines.append([name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
+        lines.append([run.name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
     caption = (
         "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; looking "
         "back: with a cache of at most the network's window, mixed in by weights that were fitted to valid. `-recast` is twenty copies "
@@ -91,11 +88,10 @@ def _in_units(rival: RunRecord | None, by_word: bool) -> str:
     return perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.4f}"
 
 
-def _recorded(sections: Sequence[str]) -> list[Result]:
-    """The recorded runs of some sections of the published study."""
+def _recorded() -> list[Result]:
+    """The recorded runs of the published study."""
     found = ledger.Ledger([files.LEDGER])
-    runs = [run for section in sections for run in study.section_plan(section, "full")]
-    return [Result(run.name, record) for run in runs if (record := found.find(run.spec))]
+    return [Result(run, record) for run in study.plan("full") if (record := found.find(run.spec))]
 
 
 def _table(caption: str, lines: list[list[str]]) -> str:

@@ -1,15 +1,13 @@
 """Planned runs -> their records, for a notebook: found in the ledger, or trained when the parameters were edited."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from tinylm import data, files, ledger, study
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
-from tinylm.data import statistics
+from tinylm.evaluation.probes import STATISTICS
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
 
@@ -26,22 +24,17 @@ def run(planned: Sequence[Planned]) -> list[Result]:
     is left.
     """
     published = {run.spec.key for run in study.plan("full")}
-    found = ledger.Ledger([files.LEDGER, files.LOCAL_LEDGER])
+    found = ledger.Ledger(files.ledgers())
     new = [run for run in planned if found.find(run.spec) is None and run.spec.key not in published]
     if new:
         _train(new)
-        found = ledger.Ledger([files.LEDGER, files.LOCAL_LEDGER])
+        found = ledger.Ledger(files.ledgers())
     pairs = [(run, found.find(run.spec)) for run in planned]
     _report_missing([run for run, record in pairs if record is None])
-    results = [Result(run.name, record) for run, record in pairs if record is not None]
+    results = [Result(run, record) for run, record in pairs if record is not None]
     if planned and not results:
         raise MissingRecords(f"no record of this section exists yet; train it with: {_command(planned)}")
     return results
-
-
-def of_corpora(results: Sequence[Result], corpora: Sequence[str]) -> list[Result]:
-    """The results on the named corpora."""
-    return [result for result in results if result.record.spec.corpus in corpora]
 
 
 def search_records(level: str) -> list[RunRecord]:
@@ -53,11 +46,11 @@ def search_records(level: str) -> list[RunRecord]:
 def companions(planned: Sequence[Planned]) -> list[Planned]:
     """The other sections of the study that the planned section is part of, for a notebook that reads the results of all of them.
 
-    A section with edited parameters is set beside the published study. The control is left out: its models bear the names of others.
+    A section with edited parameters is set beside the published study.
     """
     section, keys = planned[0].section, {run.spec.key for run in planned}
     profiles = [name for name in study.PROFILES if {run.spec.key for run in study.section_plan(section, name)} == keys]
-    return [run for run in study.plan(profiles[0] if profiles else "full") if run.section not in (section, "control")]
+    return [run for run in study.plan(profiles[0] if profiles else "full") if run.section != section]
 
 
 def _train(planned: Sequence[Planned]) -> None:
@@ -82,22 +75,4 @@ def _report_missing(planned: Sequence[Planned]) -> None:
 
 def corpus_statistics(names: Sequence[str]) -> list[dict[str, Any]]:
     """The recorded statistics of the named corpora; computed now and kept in out/ledger where there is no record of this text."""
-    folders = (files.LEDGER, files.LOCAL_LEDGER)
-    return [recorded_statistics(name, folders) or record_statistics(name, files.LOCAL_LEDGER) for name in names]
-
-
-def recorded_statistics(name: str, folders: Sequence[Path]) -> dict[str, Any] | None:
-    """The record of a corpus's statistics in the first ledger folder that has it, None where there is none of this very text."""
-    for folder in folders:
-        found = ledger.read_facts(folder / "corpora" / f"{name}.json")
-        if found is not None and found.get("sha256") == data.info(name).sha256:
-            return found
-    return None
-
-
-def record_statistics(name: str, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
-    """Compute a corpus's statistics and write them to folder/corpora/NAME.json."""
-    corpus = data.load(name, data_dir)
-    found = {"sha256": corpus.info.sha256} | statistics.corpus_statistics(corpus)
-    ledger.write_text(folder / "corpora" / f"{name}.json", json.dumps(found, indent=1) + "\n")
-    return found
+    return [STATISTICS.read(name, files.ledgers()) or STATISTICS.record(name, files.LOCAL_LEDGER) for name in names]

@@ -12,7 +12,7 @@ from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.analysis.numbers import amount, interval, perplexity, signed
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.study import reported
+from tinylm.study import reported, select
 from tinylm.study.reported_rows import PaperRow
 
 
@@ -64,13 +64,12 @@ def abstract(found: Sequence[Result], bought: Sequence[Result], answer: str) -> 
 
 def purchases(found: Sequence[Result]) -> str:
     """For each training text the recipe that is best on valid: cost, size, test NLL and n, and the best counts of the same tokens."""
-    named = [r for r in found if r.name.startswith(f"{r.record.spec.corpus}, ")]
-    texts: dict[str, dict[str, list[RunRecord]]] = {}
-    for name, records in summaries.by_name(named).items():
-        texts.setdefault(records[0].spec.corpus, {})[name] = records
+    texts: dict[str, list[list[RunRecord]]] = {}
+    for run, records in summaries.by_row(select(found, role="purchase")).items():
+        texts.setdefault(run.spec.corpus, []).append(records)
     sentences = []
     for text, groups in texts.items():
-        best = min(groups.values(), key=lambda records: np.mean([r.valid.nll for r in records]))
+        best = min(groups, key=lambda records: np.mean([r.valid.nll for r in records]))
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
         plain, cached = summaries.rivals([r.record for r in found], best[0])
         size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
@@ -87,22 +86,22 @@ def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
     rival = min(counts, key=lambda result: result.record.valid.nll)
     reached = budgets.to_target(networks, rival.record.valid.nll).dropna(subset="flops").sort_values("flops")
     if reached.empty:
-        return f"No network here reaches the valid NLL of {rival.name}, which costs no training: count."
+        return f"No network here reaches the valid NLL of {rival.run.name}, which costs no training: count."
     first = reached.iloc[0]
     factor = "" if math.isnan(first["factor"]) else f", 95 % × or ÷ {first['factor']:.2f}"
     failed = f", {first['failed']} more did not" if first["failed"] else ""
     cost = f"{'at most ' if first['is_upper_bound'] else ''}{amount(first['flops'])} FLOPs (n = {first['n']}{factor}{failed})"
     advice = "" if first["is_upper_bound"] else " With less than that to spend, count."
-    return f"The cheapest network to reach {rival.name} on valid is {first['architecture']}, for {cost}.{advice}"
+    return f"The cheapest network to reach {rival.run.name} on valid is {first['architecture']}, for {cost}.{advice}"
 
 
 def taken_off(found: Sequence[Result], without: str, whole: str) -> str:
     """For each text and budget that two architectures were bought for, what the second takes off the test NLL of the first."""
-    groups, sentences = summaries.by_name(found), []
-    for name, records in groups.items():
-        partner = groups.get(name.replace(f", {without}, ", f", {whole}, "))
-        if f", {without}, " in name and partner:
-            gap = significance.difference(records, partner)
+    groups, sentences = summaries.by_row(select(found, role="purchase")), []
+    for run in select(groups, architecture=without):
+        records = groups[run]
+        for partner in select(groups, architecture=whole, corpus=run.spec.corpus, budget=run.budget):
+            gap = significance.difference(records, groups[partner])
             cost = amount(records[0].spec.train.flops)
             sentences.append(f"{records[0].spec.corpus}, {cost} FLOPs: {interval(gap.mean, *gap.interval())} (n = {gap.n})")
     return f"{whole} takes off the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
@@ -159,8 +158,8 @@ def _verdicts(rows: pd.DataFrame) -> str:
 
 def turning(found: Sequence[Result]) -> str:
     """At which budget the order of the longest and the shortest context of the long Linear runs turns, seed by seed."""
-    groups = summaries.by_name([r for r in found if r.name.startswith("Linear, T = ") and r.name.endswith(", long")])
-    ordered = sorted(groups.items(), key=lambda item: item[1][0].spec.model.context_length)
+    groups = summaries.by_row(select(found, role="long", architecture="Linear"))
+    ordered = sorted(((run.name, records) for run, records in groups.items()), key=lambda item: item[1][0].spec.model.context_length)
     if len(ordered) < 2:
         return "The long Linear runs, which would show at which budget the order of the context lengths turns, are not recorded yet."
     (short_name, short), (long_name, long) = ordered[0], ordered[-1]
@@ -194,10 +193,9 @@ def _first_below(first: np.ndarray, second: np.ndarray) -> int | None:
 
 def _equal_cost(found: Sequence[Result]) -> str:
     """Self-Attention's valid NLL where it has spent what the whole MLP run spends, in executed and in textbook FLOPs."""
-    groups = summaries.by_name(found)
-    if not {"MLP", "Self-Attention"} <= groups.keys():
+    mlp, attention = (_records(select(found, role="baseline", architecture=name)) for name in ("MLP", "Self-Attention"))
+    if not mlp or not attention:
         return ""
-    mlp, attention = groups["MLP"], groups["Self-Attention"]
     nll = float(np.mean([record.valid.nll for record in mlp]))
     parts = []
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
@@ -214,21 +212,25 @@ def _equal_cost(found: Sequence[Result]) -> str:
 
 
 def _networks(found: Sequence[Result]) -> pd.DataFrame:
-    return summaries.summary([r for r in found if not r.record.spec.is_counts])
+    return summaries.summary(summaries.networks(found))
+
+
+def _records(found: Sequence[Result]) -> list[RunRecord]:
+    """The finished records of results of one row."""
+    return [record for records in summaries.by_row(found).values() for record in records]
 
 
 def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, PaperRow]]:
-    references = {name: reported.paper_row(records[0].spec) for name, records in summaries.by_name(found).items()}
-    return [(line, references[line["name"]]) for _, line in summaries.summary(found).iterrows() if references[line["name"]]]
+    lines = [(line, reported.paper_row(line["run"].spec)) for _, line in summaries.summary(found).iterrows()]
+    return [(line, reference) for line, reference in lines if reference]
 
 
 def _best_counts(found: Sequence[Result]) -> str:
     """The n-gram order chosen on valid against the best network, all of its seeds, on the same test tokens."""
-    counts = summaries.by_name([r for r in found if r.record.spec.is_counts])
-    networks = summaries.by_name([r for r in found if not r.record.spec.is_counts])
+    counts, networks = summaries.by_row(summaries.counts(found)), summaries.by_row(summaries.networks(found))
     if not counts or not networks:
         return ""
-    count, network = (min(groups, key=lambda name: np.mean([r.valid.nll for r in groups[name]])) for groups in (counts, networks))
+    count, network = (min(groups, key=lambda run: np.mean([r.valid.nll for r in groups[run]])) for groups in (counts, networks))
     gap = significance.difference(networks[network], counts[count])
     low, high = gap.interval()
     of_what = f"95 % interval {interval(gap.mean, low, high)}, n = {gap.n}"
@@ -238,6 +240,6 @@ def _best_counts(found: Sequence[Result]) -> str:
     where = "below" if low > 0 else "above" if high < 0 else "level with"
     ours, theirs = (float(np.mean([r.test.nll for r in records])) for records in (networks[network], counts[count]))
     return (
-        f"Kneser-Ney counts ({count}, no gradient step) score {theirs:.4f} nats per token on the test slice, {where} the best of the "
-        f"study's networks, {network}, at {ours:.4f} (difference {of_what})."
+        f"Kneser-Ney counts ({count.name}, no gradient step) score {theirs:.4f} nats per token on the test slice, {where} the best of the "
+        f"study's networks, {network.name}, at {ours:.4f} (difference {of_what})."
     )

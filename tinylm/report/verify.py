@@ -65,8 +65,8 @@ def _cost(run: Planned) -> int:
 def compare(runs: Sequence[Planned], settings: pool.Settings) -> list[Comparison]:
     """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
     found = ledger.Ledger([files.LEDGER])
-    everything = [Result(f"{r.section} {r.name}", record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
-    groups = summaries.by_name([r for r in everything if not r.record.spec.is_counts])
+    everything = [Result(r, record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
+    groups = summaries.by_row(summaries.networks(everything))
     retrained: list[tuple[Planned, RunRecord]] = []
     left = pool.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
     if left:
@@ -74,10 +74,10 @@ def compare(runs: Sequence[Planned], settings: pool.Settings) -> list[Comparison
     return [_comparison(run, found.find(run.spec), record, groups) for run, record in retrained]
 
 
-def _comparison(run: Planned, recorded: RunRecord, retrained: RunRecord, groups: dict[str, list[RunRecord]]) -> Comparison:
-    bands = {name: prediction_half_width([r.test.nll for r in records]) for name, records in groups.items()}
+def _comparison(run: Planned, recorded: RunRecord, retrained: RunRecord, groups: dict[Planned, list[RunRecord]]) -> Comparison:
+    bands = {row: prediction_half_width([r.test.nll for r in records]) for row, records in groups.items()}
     known = [band for band in bands.values() if not math.isnan(band)]
-    band = bands[f"{run.section} {run.name}"]
+    band = bands[run.row]
     if math.isnan(band):  # one seed only: the widest band that was measured
         band = max(known, default=float("nan"))
     nll = retrained.test.nll if retrained.test else float("nan")

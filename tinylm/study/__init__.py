@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from tinylm.study import sections
 from tinylm.study.parameters import PROFILES, Section, StudyError
-from tinylm.study.planned import Planned
+from tinylm.study.planned import COUNTS, Planned, select
 
-__all__ = ["PROFILES", "SECTIONS", "Planned", "Section", "StudyError", "names", "plan", "section_of", "section_plan"]
+__all__ = ["COUNTS", "PROFILES", "SECTIONS", "Planned", "Section", "StudyError", "by_key", "plan", "section_of", "section_plan", "select"]
 
 
 def _found() -> list[Section]:
@@ -51,6 +51,6 @@ def plan(profile: str) -> list[Planned]:
     return sorted(runs, key=lambda run: run.spec.seed)
 
 
-def names() -> dict[str, str]:
-    """SECTION/NAME@SEED of every run of the published study by its key; a run that sections share bears the name of the first."""
-    return {run.spec.key: f"{run.section}/{run.name}@{run.spec.seed}" for run in reversed(plan("full"))}
+def by_key() -> dict[str, Planned]:
+    """Every run of the published study by its key, the last planned first; a run that sections share is that of the first."""
+    return {run.spec.key: run for run in reversed(plan("full"))}

@@ -1,32 +1,77 @@
-"""A run of a section under its name. Needs no torch."""
+"""A run of a section: what it is there for, and its spec. Needs no torch."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeVar
 
-from tinylm.config import ModelConfig, NgramConfig, RunSpec, TrainConfig
+from tinylm.config import NgramConfig, RunSpec, TrainConfig
+
+COUNTS = "Counts"  # the architecture of n-gram models
+Run = TypeVar("Run")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A run of a section: its name in tables (seeds share it) and its spec."""
+    """A run of a section. `name` is shown to people and never read: what a run is, its fields say.
+
+    `role`: the part that it plays in the section, such as baseline, counts, sweep, rung, frontier, purchase. `architecture`: the title
+    of a recipe or a model. `budget`: the FLOPs that the plan asks for, 0 where it counts epochs. `rung`: the rung of the ladder.
+    """
 
     section: str
+    role: str
+    architecture: str
     name: str
     spec: RunSpec
+    budget: int = 0
+    rung: str = ""
+
+    @property
+    def title(self) -> str:
+        """SECTION/NAME@SEED, as the command line takes it."""
+        return f"{self.section}/{self.name}@{self.spec.seed}"
+
+    @cached_property
+    def row(self) -> "Planned":
+        """The line of a table that the run belongs to: the same run with seed 0."""
+        return self if self.spec.seed == 0 else replace(self, spec=replace(self.spec, seed=0))
 
 
-def planned(section: str, models: dict[str, tuple[str, ModelConfig, TrainConfig]], seeds: list[int]) -> list[Planned]:
-    """The runs of named models with their corpora, all of one seed before the next."""
-    runs = [(name, RunSpec(corpus=c, model=m, train=t)) for name, (c, m, t) in models.items()]
-    return [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in runs]
+def select(runs: Iterable[Run], **wanted: Any) -> list[Run]:
+    """The runs, or results of runs, whose fields have the wanted values; of a list, any of its values.
+
+    A field is one of the plan's (`section`, `role`, `architecture`, `budget`, `rung`), of the spec's (`corpus`, `seed`) or of the
+    model's (`context_length`, `n_layer`); a run that lacks a field is left out.
+    """
+    return [run for run in runs if all(_has(getattr(run, "run", run), field, value) for field, value in wanted.items())]
 
 
-def counts(section: str, corpora: dict[str, str], orders: list[int], train: TrainConfig, caches: Sequence[int] = ()) -> list[Planned]:
-    """N-gram rows, one seed each: counting has no randomness. Those of the highest order also with each cache."""
+def _has(run: Planned, field: str, value: Any) -> bool:
+    owner = next((owner for owner in (run, run.spec, run.spec.model) if hasattr(owner, field)), None)
+    return owner is not None and getattr(owner, field) in (value if isinstance(value, list) else [value])
+
+
+def with_seeds(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:
+    """Each row with each seed, all of one seed before the next."""
+    return [replace(row, spec=replace(row.spec, seed=seed)) for seed in seeds for row in rows]
+
+
+def counts(section: str, corpora: dict[str, str], orders: Sequence[int], train: TrainConfig, caches: Sequence[int] = ()) -> list[Planned]:
+    """N-gram rows of corpora with the prefix of their names, one seed each: counting has no randomness.
+
+    Those of the highest order also with each cache.
+    """
     models = [NgramConfig(order=order) for order in orders] + [NgramConfig(order=max(orders), cache=size) for size in caches]
-    runs = {
-        f"{prefix}{model.title}": (corpus, model, replace(train, epochs=1, n_evals=1))
+    counting = replace(train, epochs=1, n_evals=1)
+    return [
+        Planned(
+            section=section,
+            role="counts",
+            architecture=COUNTS,
+            name=f"{prefix}{model.title}",
+            spec=RunSpec(corpus=corpus, model=model, train=counting),
+        )
         for corpus, prefix in corpora.items()
         for model in models
-    }
-    return planned(section, runs, [0])
+    ]

@@ -1,12 +1,13 @@
 """Recipes bought for whole corpora at a budget, and the counts they have to beat. Needs no torch."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from functools import partial
 
 from tinylm import data
-from tinylm.config import RunSpec, TrainConfig
+from tinylm.config import TrainConfig
 from tinylm.study import recipes
 from tinylm.study.parameters import StudyError
-from tinylm.study.planned import Planned, counts
+from tinylm.study.planned import Planned, counts, with_seeds
 
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
 SEEDS_ON_GPU = 3  # of runs beyond LARGEST_ON_CPU
@@ -14,36 +15,40 @@ SEEDS_ON_GPU = 3  # of runs beyond LARGEST_ON_CPU
 
 def bought(
     section: str,
-    corpora: list[str],
-    budgets: list[int],
-    architectures: list[str],
-    orders: list[int],
-    caches: list[int],
-    seeds: list[int],
+    corpora: Sequence[str],
+    budgets: Sequence[int],
+    architectures: Sequence[str],
+    orders: Sequence[int],
+    caches: Sequence[int],
+    seeds: Sequence[int],
 ) -> list[Planned]:
     """Counts of the corpora's texts, and the networks bought, both scored to the end of each split."""
-    return rivals(section, corpora, orders, caches, 0) + seeded(section, purchases(corpora, budgets, architectures), seeds)
+    return rivals(section, corpora, orders, caches, 0) + affordable(purchases(section, corpora, budgets, architectures), seeds)
 
 
-def seeded(section: str, specs: dict[str, RunSpec], seeds: list[int]) -> list[Planned]:
-    """Named specs with each seed, those beyond a CPU's budget with the first few only."""
-    runs = [Planned(section, name, replace(spec, seed=seed)) for seed in seeds for name, spec in specs.items()]
-    return [run for run in runs if run.spec.seed in seeds[:SEEDS_ON_GPU] or run.spec.train.flops <= LARGEST_ON_CPU]
+def affordable(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:
+    """Each row with each seed, those beyond a CPU's budget with the first few only."""
+    return [run for run in with_seeds(rows, seeds) if run.spec.seed in seeds[:SEEDS_ON_GPU] or run.budget <= LARGEST_ON_CPU]
 
 
-def purchases(corpora: list[str], budgets: list[int], architectures: list[str]) -> dict[str, RunSpec]:
-    """The recipe for each corpus with its budget and architecture, named "CORPUS, ARCHITECTURE, BUDGET"."""
+def purchases(section: str, corpora: Sequence[str], budgets: Sequence[int], architectures: Sequence[str]) -> list[Planned]:
+    """The recipe for each corpus with its budget and architecture."""
     for name, values in (("bought_budgets", budgets), ("bought_architectures", architectures)):
         if len(corpora) != len(values):
             raise StudyError(f"{name}: needs one for each of the {len(corpora)} corpora, got {values!r}")
-    rows = zip(corpora, architectures, budgets, strict=True)
-    return {
-        f"{corpus}, {architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops)
-        for corpus, architecture, flops in rows
-    }
+    row = partial(Planned, section=section, role="purchase")
+    return [
+        row(
+            architecture=architecture,
+            name=f"{corpus}, {architecture}, {short(flops)}",
+            budget=flops,
+            spec=recipes.recipe(architecture.lower(), corpus, flops),
+        )
+        for corpus, architecture, flops in zip(corpora, architectures, budgets, strict=True)
+    ]
 
 
-def rivals(section: str, corpora: list[str], orders: list[int], caches: list[int], eval_tokens: int) -> list[Planned]:
+def rivals(section: str, corpora: Sequence[str], orders: Sequence[int], caches: Sequence[int], eval_tokens: int) -> list[Planned]:
     """Counts of each text that the corpora are made of, scored where recipes are, without and with caches of so many tokens.
 
     Augmented text is no better to count.

@@ -1,30 +1,38 @@
 """What the study and its sister project state for a spec of ours."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
+from typing import Any, TypeVar
 
 from tinylm.config import RunSpec
-from tinylm.study import plan, reported_rows, section_plan
+from tinylm.study import plan
+from tinylm.study.planned import select
+from tinylm.study.reported_rows import ROWS, SISTER_ROWS, PaperRow, SisterRow
+
+Row = TypeVar("Row")
 
 
-def paper_row(spec: RunSpec) -> reported_rows.PaperRow | None:
+def paper_row(spec: RunSpec) -> PaperRow | None:
     """The study's own row for a spec, whatever its seed; None where the spec is not one of its runs."""
     return _paper_rows().get(replace(spec, seed=0).key)
 
 
 @cache
-def _paper_rows() -> dict[str, reported_rows.PaperRow]:
-    # The control's models bear the same names, but read a generated text that the study does not have.
-    runs = [run for run in plan("full") if run.section != "control" and run.spec.seed == 0]
-    return {run.spec.key: reported_rows.ROWS[run.name] for run in runs if run.name in reported_rows.ROWS}
+def _paper_rows() -> dict[str, PaperRow]:
+    return _by_key(ROWS)
 
 
-def sister_row(spec: RunSpec) -> reported_rows.SisterRow | None:
+def sister_row(spec: RunSpec) -> SisterRow | None:
     """What the sister project states for a run of its models, whatever its seed; None where it states nothing of it."""
     return _sister_rows().get(replace(spec, seed=0).key)
 
 
 @cache
-def _sister_rows() -> dict[str, reported_rows.SisterRow]:
-    runs = [run for run in section_plan("claims", "full") if run.spec.seed == 0]
-    return {run.spec.key: reported_rows.SISTER_ROWS[run.name] for run in runs if run.name in reported_rows.SISTER_ROWS}
+def _sister_rows() -> dict[str, SisterRow]:
+    return _by_key(SISTER_ROWS)
+
+
+def _by_key(rows: Iterable[tuple[dict[str, Any], Row]]) -> dict[str, Row]:
+    runs = select(plan("full"), seed=0)
+    return {run.spec.key: row for wanted, row in rows for run in select(runs, **wanted)}

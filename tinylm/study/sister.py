@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, TrainConfig, TransformerConfig
 
-Runs = dict[str, tuple[ModelConfig, TrainConfig]]
+Runs = dict[str, tuple[str, ModelConfig, TrainConfig]]  # by name: architecture, model, training
 
 CONTEXT = 64  # of MLP and Attention, less where the study's own context is shorter
 
@@ -33,11 +33,12 @@ def feedforward(train: TrainConfig, vocab_size: int, context_lengths: Sequence[i
     runs: Runs = {}
     for length in context_lengths:
         runs[f"One-hot Linear, T = {length}"] = (
+            "One-hot Linear",
             LinearConfig(context_length=length, d_model=vocab_size, embedding_init="identity"),
             linear,
         )
     mlp = MLPConfig(context_length=min(CONTEXT, context_length), d_model=32, activation="gelu", hidden_widths=(128, 256, 512))
-    return runs | {"GELU MLP": (mlp, _protocol(train, 1e-3, 25, 25))}
+    return runs | {"GELU MLP": ("GELU MLP", mlp, _protocol(train, 1e-3, 25, 25))}
 
 
 def attention(train: TrainConfig, context_length: int, d_model: int, heads: Sequence[int], layers: Sequence[int]) -> Runs:
@@ -55,7 +56,7 @@ def attention(train: TrainConfig, context_length: int, d_model: int, heads: Sequ
     dense = replace(_protocol(train, 3e-4, 40, 10), loss_at="all", windows_per_epoch=n_windows)
     runs: Runs = {}
     for n in heads:
-        runs[f"Attention without FFN, {n} head{'s' if n > 1 else ''}"] = (replace(bare, n_head=n), last)
+        runs[f"Attention without FFN, {n} head{'s' if n > 1 else ''}"] = ("Attention without FFN", replace(bare, n_head=n), last)
     for n in layers:
-        runs[f"Tied Transformer, {n} layers"] = (replace(tied, n_layer=n), dense)
+        runs[f"Tied Transformer, {n} layers"] = ("Tied Transformer", replace(tied, n_layer=n), dense)
     return runs

@@ -35,8 +35,8 @@ def card(name: str, record: RunRecord, said: dict[str, Any], n_bytes: int) -> st
 
 def _summary(record: RunRecord) -> str:
     spec, level = record.spec, data.info(record.spec.corpus).level
-    run = study.names().get(spec.key)
-    origin = f"the run {run} of the study" if run else "a run beside the study"
+    run = study.by_key().get(spec.key)
+    origin = f"the run {run.title} of the study" if run else "a run beside the study"
     kind = spec.model.kind.upper() if spec.model.kind in ("mlp", "lstm") else spec.model.kind.capitalize()
     return f"A {kind} of {record.n_params:,} parameters that predicts the next {level} of `{spec.corpus}`: {origin}."
 

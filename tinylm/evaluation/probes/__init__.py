@@ -1,1 +1,11 @@
-"""What is measured on a trained model after its run, each as one JSON file beside its record."""
+"""What is measured beside training, each as one JSON file in the ledger: on runs, and on corpora. This file loads no torch."""
+
+from tinylm.evaluation.probes.corpora import STATISTICS
+from tinylm.evaluation.probes.headings import HEADINGS
+from tinylm.evaluation.probes.probe import Probe
+from tinylm.evaluation.probes.samples import SAMPLES
+from tinylm.evaluation.probes.test_time import TEST_TIME
+
+PROBES: tuple[Probe, ...] = (STATISTICS, SAMPLES, TEST_TIME, HEADINGS)
+
+__all__ = ["HEADINGS", "PROBES", "SAMPLES", "STATISTICS", "TEST_TIME", "Probe"]

@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm import data, ledger
-from tinylm.config import RunSpec
+from tinylm import data
 from tinylm.data import Corpus
 from tinylm.data.plays import HEADING
 from tinylm.evaluation import counts
+from tinylm.evaluation.probes.probe import RunProbe, weights_file
 from tinylm.ledger import scores
-from tinylm.study import Planned
+from tinylm.study import Planned, select
 
-FOLDER = "headings"
 PLAYS = "tiny_shakespeare"
 EDGES = (128, 256, 512, 1024, 2048)  # characters back; then what lies further, and what is new
 FURTHER, NEW = "further back", "not before"
@@ -66,43 +65,40 @@ def by_reach(nll_N: np.ndarray, start: int, found: Sequence[Heading]) -> list[di
     return rows
 
 
-def frame(runs: Sequence[Planned], folders: Sequence[Path]) -> pd.DataFrame:
-    """One row per recorded run and reach, in the order of the plan."""
-    found = [(run, facts) for run in readable(runs) if (facts := read(run.spec, folders))]
-    return pd.DataFrame([{"run": run.name} | row for run, facts in found for row in facts["rows"]], columns=COLUMNS)
+class Headings(RunProbe):
+    """What the headings of the test split cost a trained run, or counts, by how far back the same heading last stood."""
+
+    folder = "headings"
+    title = "headings"
+    is_costly = True
+
+    def subjects(self, plan: Sequence[Planned], corpora: Sequence[str] = ()) -> list[Planned]:
+        """Seed 0 of the recipes bought for a text of plays, and the counts that stand beside them."""
+        plays = [run for run in select(plan, seed=0) if data.source(run.spec.corpus) == PLAYS]
+        sections = list({run.section for run in select(plays, role="purchase")})
+        return select(plays, role=["purchase", "counts"], section=sections)
+
+    def measure(self, subject: Planned, data_dir: Path | None) -> dict[str, Any]:
+        spec, corpus = subject.spec, data.load(subject.spec.corpus, data_dir)
+        text = "".join(corpus.vocab[i] for i in corpus.test)
+        start = scores.scored_range(spec, len(corpus.test)).start
+        return {"key": spec.key, "rows": by_reach(_nlls(subject, corpus), start, headings(text))}
+
+    def frame(self, plan: Sequence[Planned], folders: Sequence[Path]) -> pd.DataFrame:
+        """One line per recorded run and reach, in the order of the plan: COLUMNS."""
+        found = [(run, facts) for run in self.subjects(plan) if (facts := self.read(run, folders))]
+        return pd.DataFrame([{"run": run} | row for run, facts in found for row in facts["rows"]], columns=COLUMNS)
 
 
-def readable(runs: Sequence[Planned]) -> list[Planned]:
-    """The runs of a plan whose headings are worth a look: counts of a text of plays, and recipes bought for it, with seed 0."""
-    plays = [run for run in runs if run.section == "budget" and data.source(run.spec.corpus) == PLAYS]
-    return [run for run in plays if run.spec.seed == 0 and _is_bought(run)]
-
-
-def _is_bought(run: Planned) -> bool:
-    return run.name.startswith(f"{run.spec.corpus}, ") or run.spec.is_counts
-
-
-def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
-    """What is recorded of a run in the first ledger folder that has it, None where there is nothing."""
-    return ledger.first_facts([folder / FOLDER / f"{spec.key}.json" for folder in folders])
-
-
-def record(spec: RunSpec, weights: Path | None, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
-    """Score the headings of the test split by a trained run, or by counts, and write them to folder/headings/KEY.json."""
-    corpus = data.load(spec.corpus, data_dir)
-    text = "".join(corpus.vocab[i] for i in corpus.test)
-    start = scores.scored_range(spec, len(corpus.test)).start
-    facts = {"key": spec.key, "rows": by_reach(_nlls(spec, corpus, weights), start, headings(text))}
-    ledger.write_facts(folder / FOLDER / f"{spec.key}.json", facts)
-    return facts
-
-
-def _nlls(spec: RunSpec, corpus: Corpus, weights: Path | None) -> np.ndarray:
-    if spec.is_counts:
-        return counts.token_nlls(spec, corpus, "test")
+def _nlls(run: Planned, corpus: Corpus) -> np.ndarray:
+    if run.spec.is_counts:
+        return counts.token_nlls(run.spec, corpus, "test")
     import torch  # loaded only where a network is scored
 
     from tinylm.evaluation import generate, nlls
 
-    model = generate.load_model(spec, corpus, weights)
-    return nlls.token_nlls(model, torch.from_numpy(corpus.test.astype(np.int32)), spec)
+    model = generate.load_model(run.spec, corpus, weights_file(run))
+    return nlls.token_nlls(model, torch.from_numpy(corpus.test.astype(np.int32)), run.spec)
+
+
+HEADINGS = Headings()

@@ -1,43 +1,40 @@
-"""Context at test time as records: what longer windows, a neural cache and dynamic evaluation take off a static test NLL.
-
-One JSON per run beside its record, so that the report shows them without weights or torch.
-"""
+"""Context at test time: what longer windows, a neural cache and dynamic evaluation take off a static test NLL."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tinylm import data, ledger
-from tinylm.config import RunSpec, TransformerConfig
-from tinylm.study import Planned
-
-FOLDER = "at_test_time"
+from tinylm import data
+from tinylm.evaluation.probes.probe import RunProbe, weights_file
+from tinylm.study import Planned, select
 
 
-def triable(runs: Sequence[Planned]) -> list[Planned]:
-    """The runs of a plan that every method can be tried on: seed 0 of networks with rotary positions that train at every position."""
-    return [run for run in runs if run.spec.seed == 0 and run.spec.train.loss_at == "all" and _rotates(run.spec)]
+class AtTestTime(RunProbe):
+    """Every method of using context at test time, tried on the largest budget of each corpus whose weights are at hand."""
+
+    folder = "at_test_time"
+    title = "context at test time"
+    is_costly = True
+
+    def subjects(self, plan: Sequence[Planned], corpora: Sequence[str] = ()) -> list[Planned]:
+        """The runs that every method can be tried on: seed 0 of networks with rotary positions that train at every position."""
+        return [run for run in select(plan, seed=0, position="rope") if run.spec.train.loss_at == "all"]
+
+    def missing(self, subjects: Sequence[Planned], folders: Sequence[Path], data_dir: Path | None) -> list[Planned]:
+        possible = [run for run in subjects if self.is_possible(run, data_dir)]
+        return super().missing(largest(possible), folders, data_dir)
+
+    def measure(self, subject: Planned, data_dir: Path | None) -> dict[str, Any]:
+        from tinylm.evaluation.probes import trials  # torch is loaded only where something is scored
+
+        spec = subject.spec
+        return {"key": spec.key} | trials.facts(trials.Subject(spec, data.load(spec.corpus, data_dir), weights_file(subject)))
 
 
-def _rotates(spec: RunSpec) -> bool:
-    return isinstance(spec.model, TransformerConfig) and spec.model.position == "rope"
-
-
-def dearest(runs: Sequence[Planned]) -> list[Planned]:
+def largest(runs: Sequence[Planned]) -> list[Planned]:
     """The run with the largest budget on each corpus."""
     by_cost = sorted(runs, key=lambda run: run.spec.train.flops)
     return list({run.spec.corpus: run for run in by_cost}.values())
 
 
-def read(spec: RunSpec, folders: Sequence[Path]) -> dict[str, Any] | None:
-    """What is recorded of a run in the first ledger folder that has it, None where there is nothing."""
-    return ledger.first_facts([folder / FOLDER / f"{spec.key}.json" for folder in folders])
-
-
-def record(spec: RunSpec, weights: Path, folder: Path, data_dir: Path | None = None) -> dict[str, Any]:
-    """Try every method on a trained run and write what came of it to folder/at_test_time/KEY.json."""
-    from tinylm.evaluation.probes import trials  # torch is loaded only where something is scored
-
-    facts = {"key": spec.key} | trials.facts(trials.Subject(spec, data.load(spec.corpus, data_dir), weights))
-    ledger.write_facts(folder / FOLDER / f"{spec.key}.json", facts)
-    return facts
+TEST_TIME = AtTestTime()

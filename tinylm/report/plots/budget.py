@@ -11,11 +11,10 @@ import pandas as pd
 from tinylm import files
 from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
-from tinylm.evaluation.probes import headings
+from tinylm.evaluation.probes import HEADINGS, headings
 from tinylm.report.plots.curves import count_lines
 from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
-from tinylm.study import Planned
+from tinylm.study import Planned, select
 
 BETTER, WORSE = COLOURS[0], COLOURS[3]
 
@@ -54,7 +53,7 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
     fig, (ax,) = panels()
     frame = budgets.frontier(results)
     names = list(dict.fromkeys(frame["architecture"]))
-    for (name, colour), marker in zip(colours(names).items(), MARKERS, strict=False):
+    for name, colour, marker in zip(names, colours(names), MARKERS, strict=False):
         rows = frame[frame["architecture"] == name]
         ax.plot(rows["flops"], rows["valid_nll"], color=colour, marker=marker, label=name)
     rows: list[dict[str, Any]] = frame[["architecture", "flops", "n", "n_params", "valid_nll", "test_nll"]].to_dict("records")
@@ -74,28 +73,29 @@ def copying(runs: Sequence[Planned]) -> Drawn:
     Counts are grey, dashed or, with a cache, dotted, as everywhere; the longer they look, the darker.
     """
     fig, (ax,) = panels(1, 6.8, 3.8)
-    frame = headings.frame(runs, (files.LEDGER, files.LOCAL_LEDGER))
-    models = {run.name: run.spec.model for run in runs}
-    names = list(dict.fromkeys(frame["run"]))
-    networks = [name for name in names if not isinstance(models[name], NgramConfig)]
-    styles = {name: {"color": c, "marker": m} for (name, c), m in zip(colours(networks).items(), itertools.cycle(MARKERS), strict=False)}
-    styles |= _grey({name: models[name] for name in names if name not in networks})
-    for name, style in styles.items():
-        rows = frame[frame["run"] == name].set_index("reach")["nll"]
-        ax.plot(range(len(headings.REACHES)), [rows[reach] for reach in headings.REACHES], label=name, **style)
+    frame = HEADINGS.frame(runs, files.ledgers())
+    found = list(dict.fromkeys(frame["run"]))
+    networks = [run for run in found if not run.spec.is_counts]
+    own = colours([run.architecture for run in networks])
+    styles = {run: {"color": c, "marker": m} for run, c, m in zip(networks, own, itertools.cycle(MARKERS), strict=False)}
+    styles |= _grey([run for run in found if run.spec.is_counts])
+    for run, style in styles.items():
+        rows = frame[frame["run"] == run].set_index("reach")["nll"]
+        ax.plot(range(len(headings.REACHES)), [rows[reach] for reach in headings.REACHES], label=run.name, **style)
     ax.set(
         xticks=range(len(headings.REACHES)), ylabel="NLL of headings (nats per character)", xlabel="characters since the heading last stood"
     )
     ax.set_xticklabels(headings.REACHES, fontsize=7)
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7, handlelength=3)
-    return fig, frame.to_dict("records") or [{"run": "none is recorded"}]
+    return fig, frame.assign(run=[run.name for run in frame["run"]]).to_dict("records") or [{"run": "none is recorded"}]
 
 
-def _grey(counts: dict[str, NgramConfig]) -> dict[str, dict[str, Any]]:
-    """Line styles of counts by name: without a cache dashed, with one dotted, each kind the darker the farther it looks."""
+def _grey(counts: Sequence[Planned]) -> dict[Planned, dict[str, Any]]:
+    """Line styles of counts: without a cache dashed, with one dotted, each kind the darker the more text it sees."""
     styles = {}
-    for dashes, kind in (("--", [n for n, m in counts.items() if not m.cache]), (":", [n for n, m in counts.items() if m.cache])):
-        ordered = sorted(kind, key=lambda name: (counts[name].cache, counts[name].order))
+    plain, cached = select(counts, cache=0), [run for run in counts if run.spec.model.cache]
+    for dashes, kind in (("--", plain), (":", cached)):
+        ordered = sorted(kind, key=lambda run: (run.spec.model.cache, run.spec.model.order))
         shades = np.linspace(0.65, 0.0, len(ordered)) if len(ordered) > 1 else [0.3] * len(ordered)
-        styles |= {name: {"color": str(shade), "linestyle": dashes} for name, shade in zip(ordered, shades, strict=True)}
+        styles |= {run: {"color": str(shade), "linestyle": dashes} for run, shade in zip(ordered, shades, strict=True)}
     return styles

@@ -1,6 +1,6 @@
 """Records -> figures of losses: against rank, epochs, FLOPs and sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -11,7 +11,7 @@ from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 from tinylm.report.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
-from tinylm.study import reported
+from tinylm.study import Planned, reported, select
 
 
 @mpl.rc_context(STYLE)
@@ -35,15 +35,17 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
     groups = _trained(results)
     rows = []
     for ax, field in zip(axes, ("train_nll", "valid_nll"), strict=True):
-        for (name, records), colour in zip(groups.items(), colours(list(groups)).values(), strict=True):
+        for (run, records), colour in zip(groups.items(), _colours(groups), strict=True):
             curves = np.array([[point[field] for point in record.curve] for record in records])
             epochs = np.arange(1, curves.shape[1] + 1)
             ax.plot(epochs, curves.T, color=colour, linewidth=0.5, alpha=0.5)
-            ax.plot(epochs, curves.mean(0), color=colour, marker="o", markersize=3, label=name)
-            reference = reported.paper_row(records[0].spec)
+            ax.plot(epochs, curves.mean(0), color=colour, marker="o", markersize=3, label=run.name)
+            reference = reported.paper_row(run.spec)
             if field == "valid_nll" and reference and reference.valid_curve:
-                ax.plot(epochs, reference.valid_curve, color=colour, linestyle=":", label=f"{name}, paper")
-            rows += [{"name": name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)]
+                ax.plot(epochs, reference.valid_curve, color=colour, linestyle=":", label=f"{run.name}, paper")
+            rows += [
+                {"name": run.name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)
+            ]
         ax.set(xlabel="epoch", ylabel=f"{field.split('_')[0]} NLL (nats per token)")
         ax.xaxis.get_major_locator().set_params(integer=True)
     fig.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", ncols=2)
@@ -86,14 +88,14 @@ def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
     return fig, rows
 
 
-def _lines(ax: Axes, groups: dict[str, list[RunRecord]], against: str, field: str) -> list[dict[str, Any]]:
-    """A line for each record, of its name's colour and marker; the points drawn."""
+def _lines(ax: Axes, groups: dict[Planned, list[RunRecord]], against: str, field: str) -> list[dict[str, Any]]:
+    """A line for each record, of its row's colour and marker; the points drawn."""
     rows = []
-    for (name, records), colour, marker in zip(groups.items(), colours(list(groups)).values(), MARKERS, strict=False):
+    for (run, records), colour, marker in zip(groups.items(), _colours(groups), MARKERS, strict=False):
         for record in records:
             x, y = [p[against] for p in record.curve], [p[field] for p in record.curve]
-            ax.plot(x, y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=name if record is records[0] else None)
-            rows += [{"name": name, "seed": record.spec.seed, against: a, field: b} for a, b in zip(x, y, strict=True)]
+            ax.plot(x, y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=run.name if record is records[0] else None)
+            rows += [{"name": run.name, "seed": record.spec.seed, against: a, field: b} for a, b in zip(x, y, strict=True)]
     return rows
 
 
@@ -103,15 +105,15 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
     fig, (ax,) = panels()
     groups = _trained(results)
     rows = []
-    for (name, records), colour, marker in zip(groups.items(), colours(list(groups)).values(), MARKERS, strict=False):
+    for (run, records), colour, marker in zip(groups.items(), _colours(groups), MARKERS, strict=False):
         record, nlls = records[0], [r.test.nll for r in records]
         nll, error = float(np.mean(nlls)), float(np.std(nlls, ddof=1)) if len(nlls) > 1 else record.test.se
         ax.plot([record.flops, record.flops_textbook], [nll, nll], color=colour, linewidth=0.8)
-        ax.errorbar(record.flops, nll, error, color=colour, marker=marker, capsize=2, linestyle="none", label=name)
+        ax.errorbar(record.flops, nll, error, color=colour, marker=marker, capsize=2, linestyle="none", label=run.name)
         ax.plot(record.flops_textbook, nll, color=colour, marker=marker, markerfacecolor="white", linestyle="none")
-        row: dict[str, Any] = {"name": name, "n": len(nlls), "test_nll": nll, "error": error}
+        row: dict[str, Any] = {"name": run.name, "n": len(nlls), "test_nll": nll, "error": error}
         row |= {"flops": record.flops, "flops_textbook": record.flops_textbook}
-        reference = reported.paper_row(record.spec)
+        reference = reported.paper_row(run.spec)
         if reference:
             ax.plot(reference.flops_2nd, reference.test_nll, color=colour, marker="x", linestyle="none")
             row |= {"paper_flops_2nd": reference.flops_2nd, "paper_test_nll": reference.test_nll}
@@ -125,47 +127,51 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
 
 @mpl.rc_context(STYLE)
 def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
-    """Test NLL against one size per architecture; `fields` maps a name's prefix to the model field that varies.
+    """Test NLL against one size per architecture; `fields` maps an architecture to the model field that varies.
 
     Bars are the seed SD, or the test's block SE where there is one seed; the paper's values are crosses.
     """
     fig, axes = panels(len(fields), 2.1 * len(fields), 2.6)
     rows = []
-    for ax, (prefix, field) in zip(axes, fields.items(), strict=True):
-        chosen = {name: group for name, group in _trained(results).items() if name.startswith(f"{prefix},")}
-        values = [getattr(group[0].spec.model, field) for group in chosen.values()]
-        summary = summaries.summary([r for r in results if r.name in chosen])
+    for ax, (architecture, field) in zip(axes, fields.items(), strict=True):
+        summary = summaries.summary(select(results, role="sweep", architecture=architecture))
+        values = [getattr(run.spec.model, field) for run in summary["run"]]
         errors = summary["seed_sd"].fillna(summary["test_se"])
-        ax.errorbar(range(len(values)), summary["test_nll"], errors, color=FAMILY_COLOURS[prefix], marker="o", capsize=2, label="ours")
-        reference = [reported.paper_row(group[0].spec) for group in chosen.values()]
+        ax.errorbar(
+            range(len(values)), summary["test_nll"], errors, color=FAMILY_COLOURS[architecture], marker="o", capsize=2, label="ours"
+        )
+        reference = [reported.paper_row(run.spec) for run in summary["run"]]
         if all(reference):
             ax.plot(range(len(values)), [row.test_nll for row in reference], "kx", linestyle=":", linewidth=0.8, label="paper")
-        ax.set(title=prefix, xlabel=field, xticks=range(len(values)), xticklabels=values)
+        ax.set(title=architecture, xlabel=field, xticks=range(len(values)), xticklabels=values)
         rows += [
             {"name": name, field: value, "n": n, "test_nll": nll, "error": error}
-            for name, value, n, nll, error in zip(chosen, values, summary["n"], summary["test_nll"], errors, strict=True)
+            for name, value, n, nll, error in zip(summary["name"], values, summary["n"], summary["test_nll"], errors, strict=True)
         ]
     axes[0].set_ylabel("test NLL (nats per token)")
     axes[0].legend()
     return fig, rows
 
 
-def _trained(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
-    """Records by name, without the n-gram rows."""
-    return summaries.by_name([r for r in results if not r.record.spec.is_counts])
+def _trained(results: Sequence[Result]) -> dict[Planned, list[RunRecord]]:
+    """Records by row, without the n-gram rows."""
+    return summaries.by_row(summaries.networks(results))
+
+
+def _colours(rows: Iterable[Planned]) -> list[str]:
+    return colours([run.architecture for run in rows])
 
 
 def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:
     """A dashed line for each corpus's best n-gram row and its best with a cache, chosen on valid: counting spends no training FLOPs."""
     groups: dict[tuple[str, bool], list[Result]] = {}
-    for result in results:
+    for result in summaries.counts(results):
         spec = result.record.spec
-        if spec.is_counts:
-            groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
+        groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
     rows = []
     for group, dashes in zip(groups.values(), ("--", (0, (1, 1)), "-.", (0, (6, 2))), strict=False):
         best = min(group, key=lambda r: r.record.valid.nll)
         nll = getattr(best.record, split).nll
-        ax.axhline(nll, color="#555555", linestyle=dashes, linewidth=1, label=f"{best.name} counts")
-        rows.append({"name": best.name, f"{split}_nll": nll})
+        ax.axhline(nll, color="#555555", linestyle=dashes, linewidth=1, label=f"{best.run.name} counts")
+        rows.append({"name": best.run.name, f"{split}_nll": nll})
     return rows

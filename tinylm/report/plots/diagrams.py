@@ -80,14 +80,14 @@ def _head(width: int) -> Stage:
 
 @mpl.rc_context(STYLE)
 def architectures(runs: Sequence[Planned]) -> tuple[Figure, list[dict[str, Any]]]:
-    """One column per named model of a plan, input at the bottom; a frame and a factor mark a repeated block."""
-    models = {run.name: run.spec.model for run in runs if type(run.spec.model) in stages.registry}
+    """One column per model of a plan, input at the bottom; a frame and a factor mark a repeated block."""
+    models = {run.row: run.spec.model for run in runs if type(run.spec.model) in stages.registry}
     fig, axes = panels(len(models), 1.7 * len(models), 4.6)
     rows = []
-    for ax, (name, config) in zip(axes, models.items(), strict=True):
+    for ax, (run, config) in zip(axes, models.items(), strict=True):
         column = stages(config)
-        _draw_column(ax, name, column)
-        rows += [{"model": name, "stage": i, "text": s.text.replace("\n", "; "), "repeats": s.repeats} for i, s in enumerate(column)]
+        _draw_column(ax, run.name, column)
+        rows += [{"model": run.name, "stage": i, "text": s.text.replace("\n", "; "), "repeats": s.repeats} for i, s in enumerate(column)]
     top = max(len(stages(config)) for config in models.values())
     for ax in axes:
         ax.set(xlim=(-0.12, 1.18), ylim=(-0.9, top + 0.2))

@@ -1,7 +1,6 @@
 """What all figures share: colours, sizes, a FLOP axis."""
 
 import itertools
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,13 +45,11 @@ def panels(n: int = 1, width: float = 6.0, height: float = 3.4) -> tuple[Figure,
     return fig, list(axes[0])
 
 
-def colours(names: Sequence[str]) -> dict[str, str]:
-    """A colour for each name: its family's if it is the family or alone in it, else the next that is free, in turn when none is left."""
-    families = {name: next((family for family in FAMILY_COLOURS if name.startswith(family)), "") for name in names}
-    shared = Counter(families.values())
-    chosen = {name: FAMILY_COLOURS[family] for name, family in families.items() if family and (name == family or shared[family] == 1)}
-    free = itertools.cycle([colour for colour in COLOURS if colour not in chosen.values()] or COLOURS)
-    return {name: chosen.get(name) or next(free) for name in names}
+def colours(architectures: Sequence[str]) -> list[str]:
+    """A colour for each of the architectures that lines are of: its own for the first that has one, else the next that is free, in turn."""
+    own = [FAMILY_COLOURS.get(name) if name not in architectures[:i] else None for i, name in enumerate(architectures)]
+    free = itertools.cycle([colour for colour in COLOURS if colour not in own] or COLOURS)
+    return [colour or next(free) for colour in own]
 
 
 def log_flops(ax: Axes, label: str) -> None:

@@ -10,7 +10,7 @@ from tinylm import data, files
 from tinylm.analysis import budgets, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, interval, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
-from tinylm.evaluation.probes import headings, test_time
+from tinylm.evaluation.probes import HEADINGS, TEST_TIME, headings
 from tinylm.study import Planned
 from tinylm.study.ladder import RUNGS
 
@@ -58,10 +58,10 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
     The first distance is to the best plain counts, the second to the best that may look back as far as the network's window.
     """
     rows, everything = [], [r.record for r in found]
-    for name, records in summaries.by_name(found).items():
+    for run, records in summaries.by_row(found).items():
         tests = [record.test.nll for record in records]
         by_word = data.info(records[0].spec.corpus).level == "word"
-        row = {"run": name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
+        row = {"run": run.name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
         row |= {"valid": f"{np.mean([r.valid.nll for r in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
         row |= {"seed SD": spread(np.std(tests, ddof=1) if len(tests) > 1 else math.nan)}
         row |= {"perplexity": perplexity(float(np.mean(tests)))} if by_word else {}
@@ -75,20 +75,22 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
 
 def copying(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per run and a column per reach: NLL in nats per character of headings, by how far back the same heading last stood."""
-    found = headings.frame(runs, (files.LEDGER, files.LOCAL_LEDGER))
+    found = HEADINGS.frame(runs, files.ledgers())
     if found.empty:
         return pd.DataFrame([{"run": "none is recorded"}])
     sizes = found.groupby("reach")["headings"].first()
-    wide = found.pivot(index="run", columns="reach", values="nll").loc[list(dict.fromkeys(found["run"])), headings.REACHES]
-    wide.columns = [f"{reach} ({sizes[reach]})" for reach in wide.columns]
-    return wide.map(lambda nll: NONE if pd.isna(nll) else f"{nll:.3f}").reset_index()
+    rows = []
+    for run, lines in found.groupby("run", sort=False):
+        nlls = lines.set_index("reach")["nll"]
+        rows.append({"run": run.name} | {f"{r} ({sizes[r]})": NONE if pd.isna(nlls[r]) else f"{nlls[r]:.3f}" for r in headings.REACHES})
+    return pd.DataFrame(rows)
 
 
 def at_test_time(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per tried run and method: its settings, the NLL it gives, its gain over static scoring ± block SE, and its FLOPs."""
     rows = []
-    for run in test_time.triable(runs):
-        facts = test_time.read(run.spec, (files.LEDGER, files.LOCAL_LEDGER)) or {"methods": []}
+    for run in TEST_TIME.subjects(runs):
+        facts = TEST_TIME.read(run, files.ledgers()) or {"methods": []}
         by_word = data.info(run.spec.corpus).level == "word"
         for found in facts["methods"]:
             settings = ", ".join(f"{name} {value}" for name, value in found["settings"].items())

@@ -13,20 +13,20 @@ from tinylm.analysis import summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.data import grammar
-from tinylm.study import reported, reported_rows
+from tinylm.study import reported, reported_rows, select
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per name: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row.
+    """One row per run: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row.
 
     The study has one run of each row, so it agrees with ours when it lies where one more run of ours should fall. Where it has none of
     the rows, its columns are left out.
     """
-    groups = summaries.by_name(found)
-    references = {name: reported.paper_row(records[0].spec) for name, records in groups.items()}
+    groups = summaries.by_row(found)
+    references = {run: reported.paper_row(run.spec) for run in groups}
     rows = []
     for _, line in summaries.summary(found).iterrows():
-        reference = references[line["name"]]
+        reference = references[line["run"]]
         rows.append(
             {
                 "model": line["name"],
@@ -40,7 +40,7 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
                 "perplexity": perplexity(line["test_nll"]),
                 "study": f"{reference.test_nll:.4f}" if reference else NONE,
                 "ours − study": signed(line["test_nll"] - reference.test_nll) if reference else NONE,
-                "one run": agreement([record.test.nll for record in groups[line["name"]]], reference) if reference else NONE,
+                "one run": agreement([record.test.nll for record in groups[line["run"]]], reference) if reference else NONE,
             }
         )
     frame = pd.DataFrame(rows)
@@ -51,7 +51,7 @@ def sister(found: Sequence[Result]) -> pd.DataFrame:
     """One row per model of the sister project: our test NLL under its protocol and what it states on splits of its own."""
     rows = []
     for _, line in summaries.summary(found).iterrows():
-        row = reported.sister_row(summaries.by_name(found)[line["name"]][0].spec)
+        row = reported.sister_row(line["run"].spec)
         if row is not None:
             ours = {"n": line["n"], "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
             rows.append({"model": line["name"]} | ours | {"it states": f"{row.test_nll:.2f}", "remark": row.remark})
@@ -74,7 +74,7 @@ def agreement(ours: Sequence[float], reference: reported_rows.PaperRow) -> str:
 def counted(found: Sequence[Result]) -> pd.DataFrame:
     """One row per kind of n-gram counts and a pair of columns per corpus: valid and test NLL, with the test's perplexity for words."""
     rows: dict[str, dict[str, Any]] = {}
-    for record in (result.record for result in found if result.record.spec.is_counts):
+    for record in (result.record for result in summaries.counts(found)):
         title, corpus = record.spec.model.title, record.spec.corpus
         row = rows.setdefault(title, {"counts": title})
         by_word = data.info(corpus).level == "word"
@@ -86,12 +86,12 @@ def counted(found: Sequence[Result]) -> pd.DataFrame:
 def overfitting(found: Sequence[Result]) -> pd.DataFrame:
     """One row per network (its first seed): the epoch of its best valid NLL, what training on cost it, the study's gap, and the counts."""
     rows = []
-    for name, records in summaries.by_name([r for r in found if not r.record.spec.is_counts]).items():
-        record, reference = records[0], reported.paper_row(records[0].spec)
+    for run, records in summaries.by_row(summaries.networks(found)).items():
+        record, reference = records[0], reported.paper_row(run.spec)
         valid = [point["valid_nll"] for point in record.curve]
-        rivals = [r for r in found if r.record.spec.is_counts and r.record.spec.corpus == record.spec.corpus]
+        rivals = select(found, role="counts", corpus=record.spec.corpus)
         counts = min(rivals, key=lambda r: r.record.valid.nll, default=None)
-        row = {"model": name, "n": len(records), "best epoch": valid.index(min(valid)) + 1, "valid then": f"{min(valid):.4f}"}
+        row = {"model": run.name, "n": len(records), "best epoch": valid.index(min(valid)) + 1, "valid then": f"{min(valid):.4f}"}
         row |= {"valid at the end": f"{valid[-1]:.4f}", "train at the end": f"{record.curve[-1]['train_nll']:.4f}"}
         row |= {"ours − study": signed(record.test.nll - reference.test_nll) if reference else NONE}
         repeat = reference.repeat_nll - reference.test_nll if reference and reference.repeat_nll else None
@@ -108,32 +108,31 @@ def decomposition(found: Sequence[Result]) -> pd.DataFrame:
 
     Records older than the classes are left out; a row of dashes where that leaves none.
     """
-    groups = {name: records for name, records in summaries.by_name(found).items() if all(record.test.parts for record in records)}
+    groups = {run: records for run, records in summaries.by_row(found).items() if all(record.test.parts for record in records)}
     rows: dict[str, dict[str, str]] = {}
-    for name, records in groups.items():
+    for run, records in groups.items():
         total = float(np.mean([record.test.nll for record in records]))
         for title, (n_tokens, _) in records[0].test.parts.items():
             share = n_tokens / records[0].test.n_tokens
             nll = float(np.mean([record.test.parts[title][1] for record in records]))
             row = rows.setdefault(title, {"class": title.replace("_", ", "), "share": f"{100 * share:.2f} %"})
-            row[name] = f"{nll:.3f} ({100 * share * nll / total:.1f} %)"
+            row[run.name] = f"{nll:.3f} ({100 * share * nll / total:.1f} %)"
     return pd.DataFrame(list(rows.values()) or [{"class": NONE, "share": NONE}])
 
 
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per pair of neighbours in a sweep with the same scored tokens: mean paired difference over common seeds, its SEs."""
+    """One row per pair of neighbours of one architecture with the same scored tokens: mean paired difference over common seeds, its SEs."""
     rows = []
-    for (first, a), (second, b) in itertools.pairwise(summaries.by_name(found).items()):
-        same_family = first.split(",")[0] == second.split(",")[0] or len(summaries.by_name(found)) == 2
-        if not same_family or a[0].test.start != b[0].test.start:
+    for (first, a), (second, b) in itertools.pairwise(summaries.by_row(summaries.networks(found)).items()):
+        if first.architecture != second.architecture or a[0].test.start != b[0].test.start:
             continue
         seeds = {record.spec.seed: record for record in a}
         gaps = [summaries.paired_difference(record, seeds[record.spec.seed]) for record in b if record.spec.seed in seeds]
         means = [gap for gap, _ in gaps]
         rows.append(
             {
-                "first": first,
-                "second": second,
+                "first": first.name,
+                "second": second.name,
                 "n": len(gaps),
                 "second − first": signed(float(np.mean(means))),
                 "95 % over seeds": f"±{summaries.half_width(means):.4f}" if len(means) > 1 else NONE,
@@ -150,7 +149,7 @@ def floors(corpus: str, start: int, n_tokens: int) -> dict[str, float]:
 
 
 def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
-    """One row per name: test NLL, seed SD, block SE, and the distance to the exact floor."""
+    """One row per run: test NLL, seed SD, block SE, and the distance to the exact floor."""
     rows = [
         {
             "model": line["name"],

@@ -7,17 +7,17 @@ import pandas as pd
 
 from tinylm import data, files, flops
 from tinylm.analysis.numbers import NONE, amount, verbatim
-from tinylm.evaluation.probes import samples
+from tinylm.evaluation.probes import SAMPLES, samples
 from tinylm.study import Planned
 
 
 def planned(runs: Sequence[Planned]) -> pd.DataFrame:
-    """One row per name of a plan: seeds, parameters, steps, and the cost of one seed under three conventions."""
-    rows: dict[str, dict[str, Any]] = {}
+    """One row per run of a plan: seeds, parameters, steps, and the cost of one seed under three conventions."""
+    rows: dict[Planned, dict[str, Any]] = {}
     for run in _networks(runs):
         info = data.info(run.spec.corpus)
         cost = flops.run_cost(run.spec, info)
-        row = rows.setdefault(run.name, {"model": run.name, "seeds": 0})
+        row = rows.setdefault(run.row, {"model": run.name, "seeds": 0})
         row["seeds"] += 1
         row |= {"parameters": f"{flops.n_params(run.spec.model, info.vocab_size):,}", "steps": f"{cost.steps:,}"}
         row |= {"executed FLOPs": amount(cost.flops), "textbook FLOPs": amount(cost.flops_textbook), "2ND": amount(cost.flops_2nd)}
@@ -25,21 +25,21 @@ def planned(runs: Sequence[Planned]) -> pd.DataFrame:
 
 
 def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
-    """One row per name of a plan: forward FLOPs of one window in each part of the model, as executed."""
+    """One row per run of a plan: forward FLOPs of one window in each part of the model, as executed."""
     rows = {}
     for run in _networks(runs):
         n_scored = run.spec.n_targets
         parts = flops.forward_parts(run.spec.model, data.vocab_size(run.spec.corpus), n_scored, n_scored)
         columns = {"projections": "attention_projections", "scores": "attention_scores", "FFN": "ffn", "head": "head"}
-        rows[run.name] = {"model": run.name} | {title: amount(parts.get(part, 0)) for title, part in columns.items()}
+        rows[run.row] = {"model": run.name} | {title: amount(parts.get(part, 0)) for title, part in columns.items()}
     return pd.DataFrame(rows.values())
 
 
 def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
     """The end of the window at `start`, then one row per sampled network and temperature: how it goes on; line ends as a slash."""
     rows = []
-    for run in samples.wanted(runs):
-        found = samples.read(run.spec, (files.LEDGER, files.LOCAL_LEDGER)) or {"samples": []}
+    for run in SAMPLES.subjects(runs):
+        found = SAMPLES.read(run, files.ledgers()) or {"samples": []}
         chosen = [sample for sample in found["samples"] if sample["start"] == start]
         if chosen and not rows:
             rows = [{"model": "the prompt", "temperature": NONE, "continuation": verbatim("…" + chosen[0]["prompt"][-samples.N_TOKENS :])}]

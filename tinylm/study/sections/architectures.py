@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from tinylm.config import LinearConfig, MLPConfig, TrainConfig, TransformerConfig
+from tinylm.config import LinearConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.study.parameters import Section, checked
-from tinylm.study.planned import Planned, counts, planned
+from tinylm.study.planned import Planned, counts, with_seeds
 
 
 @checked
@@ -29,13 +30,15 @@ def architectures(
     long = replace(short, epochs=epochs_attention, n_evals=epochs_attention)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
     models = {
-        "Linear": (corpus, LinearConfig(**shape), short),
-        "MLP": (corpus, MLPConfig(**shape, d_hidden=d_hidden), short),
-        "Self-Attention": (corpus, TransformerConfig(**shape, n_layer=1, d_ff=4 * d_model), long),
-        "Transformer": (corpus, TransformerConfig(**shape, n_layer=n_layer, d_ff=2 * d_model), long),
+        "Linear": (LinearConfig(**shape), short),
+        "MLP": (MLPConfig(**shape, d_hidden=d_hidden), short),
+        "Self-Attention": (TransformerConfig(**shape, n_layer=1, d_ff=4 * d_model), long),
+        "Transformer": (TransformerConfig(**shape, n_layer=n_layer, d_ff=2 * d_model), long),
     }
+    row = partial(Planned, section="architectures", role="baseline")
+    rows = [row(architecture=name, name=name, spec=RunSpec(corpus=corpus, model=m, train=t)) for name, (m, t) in models.items()]
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
-    return counts("architectures", {corpus: ""}, orders, counting) + planned("architectures", models, seeds)
+    return counts("architectures", {corpus: ""}, orders, counting) + with_seeds(rows, seeds)
 
 
 QUICK = {

@@ -1,14 +1,16 @@
 """What a budget could have bought: a ladder from the paper's recipe to ours, the frontier of each architecture, and larger purchases."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.study import recipes
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
-from tinylm.study.purchases import purchases, rivals, seeded, short
+from tinylm.study.purchases import affordable, purchases, rivals, short
 
 
 @checked
@@ -41,15 +43,29 @@ def budget(
     """
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budgets[0]))
+    rows = [*_ladder(first, augmentations, ladder_budgets[1:]), *_frontier(corpus, architectures, frontier_budgets)]
+    rows += purchases("budget", bought_corpora, bought_budgets, bought_architectures)
+    rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
+    return rivals("budget", [corpus, *bought_corpora], orders, caches, eval_tokens) + affordable(rows, seeds)
+
+
+def _ladder(first: RunSpec, augmentations: Sequence[str], larger: Sequence[int]) -> list[Planned]:
+    """Every rung at the budget of `first`, and the first two with the larger budgets."""
     specs = climb(first, [rung for rung in RUNGS if rung.augmentation in ("", *augmentations)])
-    for flops in ladder_budgets[1:]:
-        for name in (PAPER, ALL_POSITIONS):
-            specs[f"{name}, {short(flops)}"] = replace(specs[name], train=replace(specs[name].train, flops=flops))
-    for architecture in architectures:
-        specs |= {f"{architecture}, {short(flops)}": recipes.recipe(architecture.lower(), corpus, flops) for flops in frontier_budgets}
-    specs |= purchases(bought_corpora, bought_budgets, bought_architectures)
-    scored = {name: recipes.scored(spec, eval_tokens) for name, spec in specs.items()}
-    return rivals("budget", [corpus, *bought_corpora], orders, caches, eval_tokens) + seeded("budget", scored, seeds)
+    row = partial(Planned, section="budget", architecture="Transformer")
+    rows = [row(role="rung", name=name, rung=name, budget=first.train.flops, spec=spec) for name, spec in specs.items()]
+    for flops, name in itertools.product(larger, (PAPER, ALL_POSITIONS)):
+        spec = replace(specs[name], train=replace(specs[name].train, flops=flops))
+        rows.append(row(role="end", name=f"{name}, {short(flops)}", rung=name, budget=flops, spec=spec))
+    return rows
+
+
+def _frontier(corpus: str, architectures: Sequence[str], budgets: Sequence[int]) -> list[Planned]:
+    row = partial(Planned, section="budget", role="frontier")
+    return [
+        row(architecture=name, name=f"{name}, {short(flops)}", budget=flops, spec=recipes.recipe(name.lower(), corpus, flops))
+        for name, flops in itertools.product(architectures, budgets)
+    ]
 
 
 QUICK = {

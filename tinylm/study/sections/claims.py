@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from tinylm import data
-from tinylm.config import LinearConfig, MLPConfig, ModelConfig, TrainConfig, TransformerConfig
+from tinylm.config import LinearConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.study import sister
 from tinylm.study.parameters import Section, StudyError, checked
-from tinylm.study.planned import Planned, planned
+from tinylm.study.planned import Planned, with_seeds
 
 
 @checked
@@ -38,17 +39,35 @@ def claims(
     if max(*context_lengths, *sister_context_lengths) > context_length:
         raise StudyError(f"context_lengths, sister_context_lengths: none may exceed context_length={context_length}, where scoring begins")
     train = TrainConfig(epochs=1, windows_per_epoch=windows_per_epoch, eval_start=context_length, eval_tokens=eval_tokens)
-    mlp = MLPConfig(context_length=context_length, d_model=d_model, d_hidden=d_hidden)
-    runs: dict[str, tuple[ModelConfig, TrainConfig]] = {"MLP, long": (mlp, replace(train, epochs=mlp_epochs, n_evals=mlp_epochs))}
-    longer = replace(train, epochs=linear_epochs, n_evals=linear_epochs)
-    runs |= {f"Linear, T = {length}, long": (LinearConfig(context_length=length, d_model=d_model), longer) for length in context_lengths}
-    short = replace(train, epochs=attention_epochs, n_evals=attention_epochs)
-    for length in (length for length in context_lengths if length < context_length):
-        attention = TransformerConfig(context_length=length, d_model=d_model, n_layer=1, d_ff=4 * d_model)
-        runs[f"Self-Attention, T = {length}"] = (attention, short)
-    runs |= sister.feedforward(train, data.vocab_size(corpus), sister_context_lengths, context_length)
-    runs |= sister.attention(replace(train, windows_per_epoch=sister_windows), context_length, d_model, sister_heads, sister_layers)
-    return planned("claims", {name: (corpus, *run) for name, run in runs.items()}, seeds)
+    spec = RunSpec(corpus=corpus, model=MLPConfig(context_length=context_length, d_model=d_model, d_hidden=d_hidden), train=train)
+    rows = [Planned(section="claims", role="long", architecture="MLP", name="MLP, long", spec=_for_epochs(spec, mlp_epochs))]
+    rows += _linear(_for_epochs(spec, linear_epochs), context_lengths, d_model)
+    rows += _attention(_for_epochs(spec, attention_epochs), [length for length in context_lengths if length < context_length], d_model)
+    sisters = sister.feedforward(train, data.vocab_size(corpus), sister_context_lengths, context_length)
+    sisters |= sister.attention(replace(train, windows_per_epoch=sister_windows), context_length, d_model, sister_heads, sister_layers)
+    for name, (architecture, model, train_as) in sisters.items():
+        own = replace(spec, model=model, train=train_as)
+        rows.append(Planned(section="claims", role="sister", architecture=architecture, name=name, spec=own))
+    return with_seeds(rows, seeds)
+
+
+def _for_epochs(spec: RunSpec, epochs: int) -> RunSpec:
+    return replace(spec, train=replace(spec.train, epochs=epochs, n_evals=epochs))
+
+
+def _linear(spec: RunSpec, context_lengths: Sequence[int], d_model: int) -> list[Planned]:
+    """The paper's Linear, trained longer, at each context."""
+    row = partial(Planned, section="claims", role="long", architecture="Linear")
+    models = {length: LinearConfig(context_length=length, d_model=d_model) for length in context_lengths}
+    return [row(name=f"Linear, T = {length}, long", spec=replace(spec, model=model)) for length, model in models.items()]
+
+
+def _attention(spec: RunSpec, context_lengths: Sequence[int], d_model: int) -> list[Planned]:
+    """The paper's Self-Attention at each context."""
+    row = partial(Planned, section="claims", role="context", architecture="Self-Attention")
+    model = TransformerConfig(d_model=d_model, n_layer=1, d_ff=4 * d_model)
+    models = {length: replace(model, context_length=length) for length in context_lengths}
+    return [row(name=f"Self-Attention, T = {length}", spec=replace(spec, model=own)) for length, own in models.items()]
 
 
 QUICK = {

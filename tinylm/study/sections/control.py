@@ -1,11 +1,12 @@
 """A control experiment on generated text, whose least possible loss is known. Needs no torch."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from tinylm.config import LinearConfig, MLPConfig, TrainConfig, TransformerConfig
+from tinylm.config import LinearConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.study.parameters import Section, checked
-from tinylm.study.planned import Planned, counts, planned
+from tinylm.study.planned import Planned, counts, with_seeds
 
 
 @checked
@@ -33,16 +34,18 @@ def control(
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
     quiet: dict[str, Any] = {"attention_dropout": 0.0, "ffn_dropout": 0.0, "norm_place": "pre"}
     models = {
-        "Linear": (control_corpus, LinearConfig(**shape), train),
-        "MLP": (control_corpus, MLPConfig(**shape, d_hidden=2 * d_model, dropout=0.0), train),
-        "Self-Attention": (control_corpus, TransformerConfig(**shape, n_layer=1, d_ff=4 * d_model, **quiet), train),
-        "Transformer": (control_corpus, TransformerConfig(**shape, n_layer=n_layer, d_ff=2 * d_model, **quiet), train),
+        "Linear": LinearConfig(**shape),
+        "MLP": MLPConfig(**shape, d_hidden=2 * d_model, dropout=0.0),
+        "Self-Attention": TransformerConfig(**shape, n_layer=1, d_ff=4 * d_model, **quiet),
+        "Transformer": TransformerConfig(**shape, n_layer=n_layer, d_ff=2 * d_model, **quiet),
     }
+    row = partial(Planned, section="control", role="control")
+    rows = [row(architecture=name, name=name, spec=RunSpec(corpus=control_corpus, model=m, train=train)) for name, m in models.items()]
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     whole = counts(
         "control", {name: f"{name} " for name in count_corpora}, count_orders, TrainConfig(epochs=1, eval_start=max(count_orders))
     )
-    return counts("control", {control_corpus: ""}, orders, counting) + whole + planned("control", models, seeds)
+    return counts("control", {control_corpus: ""}, orders, counting) + whole + with_seeds(rows, seeds)
 
 
 QUICK = {

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from tinylm.config import TrainConfig, TransformerConfig
+from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.study.parameters import Section, checked
-from tinylm.study.planned import Planned, planned
+from tinylm.study.planned import Planned, with_seeds
 
 
 @checked
@@ -35,8 +36,9 @@ def rope(
         projection_dropout=0.1,
         ffn_dropout=0.19,  # twice 0.1: 1 - 0.9 ** 2
     )
-    models = {"Learned positions": (corpus, learned, train), "RoPE": (corpus, replace(learned, position="rope"), train)}
-    return planned("rope", models, seeds)
+    models = {"Learned positions": learned, "RoPE": replace(learned, position="rope")}
+    row = partial(Planned, section="rope", role="ablation", architecture="Transformer")
+    return with_seeds([row(name=name, spec=RunSpec(corpus=corpus, model=m, train=train)) for name, m in models.items()], seeds)
 
 
 QUICK = {

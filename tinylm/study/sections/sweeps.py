@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from tinylm.config import LinearConfig, MLPConfig, ModelConfig, TrainConfig, TransformerConfig
+from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.study.parameters import Section, checked
-from tinylm.study.planned import Planned, counts, planned
+from tinylm.study.planned import Planned, counts, with_seeds
 
 
 @checked
@@ -30,18 +31,20 @@ def sweeps(
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
     attention = TransformerConfig(**shape, n_layer=1, d_ff=4 * d_model)
     transformer = TransformerConfig(**shape, d_ff=2 * d_model)
-    models: dict[str, tuple[str, ModelConfig, TrainConfig]] = {}
+    models: dict[str, tuple[str, ModelConfig]] = {}
     for length in context_lengths:
-        models[f"Linear, T = {length}"] = (corpus, LinearConfig(context_length=length, d_model=d_model), train)
+        models[f"Linear, T = {length}"] = ("Linear", LinearConfig(context_length=length, d_model=d_model))
     for width in hidden_widths:
-        models[f"MLP, {width} hidden"] = (corpus, MLPConfig(**shape, d_hidden=width), train)
+        models[f"MLP, {width} hidden"] = ("MLP", MLPConfig(**shape, d_hidden=width))
     for heads in head_counts:
         name = f"Self-Attention, {heads} head{'s' if heads > 1 else ''}"
-        models[name] = (corpus, replace(attention, n_head=heads), train)
+        models[name] = ("Self-Attention", replace(attention, n_head=heads))
     for layers in layer_counts:
-        models[f"Transformer, {layers} layers"] = (corpus, replace(transformer, n_layer=layers), train)
+        models[f"Transformer, {layers} layers"] = ("Transformer", replace(transformer, n_layer=layers))
+    row = partial(Planned, section="sweeps", role="sweep")
+    rows = [row(architecture=a, name=name, spec=RunSpec(corpus=corpus, model=m, train=train)) for name, (a, m) in models.items()]
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
-    return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + planned("sweeps", models, seeds)
+    return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds)
 
 
 QUICK = {

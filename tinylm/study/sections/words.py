@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
-from tinylm.config import TrainConfig, TransformerConfig
+from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.study.parameters import Section, StudyError, checked
-from tinylm.study.planned import Planned, counts, planned
+from tinylm.study.planned import Planned, counts, with_seeds
 from tinylm.study.purchases import bought
 
 
@@ -38,17 +39,27 @@ def words(
         raise StudyError(
             f"train_tokens: needs at least {context_length + 2}, a window of {context_length} and what follows; got {train_tokens}"
         )
-    sizes = {"train_tokens": train_tokens, "eval_tokens": eval_tokens, "windows_per_epoch": train_tokens - context_length - 1}
-    train = TrainConfig(epochs=epochs, n_evals=epochs, batch_size=batch_size, **sizes)
-    model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     if len(names) != len(corpora):
         raise StudyError(f"names: needs one for each of the {len(corpora)} corpora, got {names!r}")
     prefixes = dict(zip(corpora, (f"{name} " for name in names), strict=True))
-    models = {f"{prefix}Transformer": (corpus, model, train) for corpus, prefix in prefixes.items()}
-    once = {f"{name}, each window once": (*run[:2], replace(train, sampling="shuffled")) for name, run in models.items()}
+    sizes = {"train_tokens": train_tokens, "eval_tokens": eval_tokens, "windows_per_epoch": train_tokens - context_length - 1}
+    train = TrainConfig(epochs=epochs, n_evals=epochs, batch_size=batch_size, **sizes)
+    model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
-    reproduced = counts("words", prefixes, orders, counting) + planned("words", models, seeds) + planned("words", once, seeds[:1])
+    reproduced = counts("words", prefixes, orders, counting) + _transformers(prefixes, model, train, seeds)
     return reproduced + bought("words", bought_corpora, bought_budgets, bought_architectures, [max(orders)], caches, seeds)
+
+
+def _transformers(prefixes: dict[str, str], model: TransformerConfig, train: TrainConfig, seeds: Sequence[int]) -> list[Planned]:
+    """The Transformer on each corpus, and with the first seed also on each window once."""
+    row = partial(Planned, section="words", architecture="Transformer")
+    rows = [
+        row(role="baseline", name=f"{prefix}Transformer", spec=RunSpec(corpus=corpus, model=model, train=train))
+        for corpus, prefix in prefixes.items()
+    ]
+    shuffled = replace(train, sampling="shuffled")
+    once = [replace(r, role="shuffled", name=f"{r.name}, each window once", spec=replace(r.spec, train=shuffled)) for r in rows]
+    return with_seeds(rows, seeds) + with_seeds(once, seeds[:1])
 
 
 QUICK = {

@@ -4,11 +4,10 @@ import dataclasses
 import math
 
 import pytest
-from synthetic import record
+from synthetic import record, result
 
 from tinylm import data
 from tinylm.analysis import budgets
-from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import grammar
 from tinylm.flops import n_params, run_cost
@@ -53,14 +52,21 @@ def test_a_small_ladder_comes_closer_to_the_exact_floor():
     assert excess[-1] < 0.5 * excess[0]
 
 
-def budget_results(names):
-    """Each name with its test NLLs, one a seed."""
-    return [Result(name, record(nll, seed=s, flops=flops)) for name, (flops, nlls) in names.items() for s, nll in enumerate(nlls)]
+def seeds(architecture, flops, nlls, role="frontier", **fields):
+    """Results of one row, a test NLL for each seed."""
+    name = f"run {len(architecture)} of {flops}"  # of no use to a reader of results
+    fields = {"role": role, "architecture": architecture, "budget": flops} | fields
+    return [result(name, record(nll, seed=s, flops=flops), **fields) for s, nll in enumerate(nlls)]
+
+
+def rungs(named):
+    """Results of rungs of the ladder, a list of test NLLs each."""
+    return [found for rung, nlls in named.items() for found in seeds("Transformer", 10, nlls, role="rung", rung=rung)]
 
 
 def test_gains_are_taken_from_the_rung_below():
     names = [rung.name for rung in RUNGS[:5]]
-    frame = budgets.ladder(budget_results({name: (10, [2.0 - 0.1 * i + 0.01 * s for s in range(3)]) for i, name in enumerate(names)}))
+    frame = budgets.ladder(rungs({name: [2.0 - 0.1 * i + 0.01 * s for s in range(3)] for i, name in enumerate(names)}))
     assert list(frame["below"]) == ["", *names[:4]]
     assert math.isnan(frame["gain"][0]) and frame["gain"][1] == pytest.approx(0.1) and frame["n"][1] == 3
     shown = tables.ladder(frame)
@@ -73,7 +79,7 @@ def test_gains_are_taken_from_the_rung_below():
 def test_the_largest_steps_and_those_that_lose_are_said():
     names = [rung.name for rung in RUNGS[:4]]
     losses = zip(names, (2.0, 1.9, 2.2, 1.7), strict=True)
-    frame = budgets.ladder(budget_results({name: (10, [nll + 0.01 * s for s in range(3)]) for name, nll in losses}))
+    frame = budgets.ladder(rungs({name: [nll + 0.01 * s for s in range(3)] for name, nll in losses}))
     said = sentences.climb(frame, most=1)
     assert said.startswith(f"The largest steps down of those kept: {names[3]}, +0.500 [+0.5") and f"What loses: {names[2]}, −0.300" in said
     assert sentences.climb(budgets.ladder([])) == ""
@@ -85,7 +91,7 @@ def test_a_ladder_without_records_is_empty_and_no_error():
 
 
 def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
-    found = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
+    found = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     row = budgets.to_target(found, 1.9).set_index("architecture").loc["MLP"]  # valid is 0.1 below test: 2.0, then 1.8 or 1.6
     assert row["flops"] == pytest.approx(math.sqrt(10**4 * 10**3.5)) and row["n"] == 2 and not row["is_upper_bound"]
     assert budgets.to_target(found, 2.5).set_index("architecture").loc["MLP", "is_upper_bound"]
@@ -96,28 +102,28 @@ def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
 
 
 def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
-    runs = budget_results({"MLP, 1e3": (1_000, [2.1, 2.1]), "MLP, 1e5": (100_000, [1.9, 1.7]), "Linear, 1e3": (1_000, [3.0, 3.1])})
-    counts = [Result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
+    runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
+    counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training(runs, counts)
     assert "to reach KN-4 on valid is MLP, for $" in text and "(n = 2, 95 %" in text and text.endswith("count.")
-    easy = sentences.worth_training(runs, [Result("KN-1", record(2.9, model=NgramConfig(order=1)))])
+    easy = sentences.worth_training(runs, [result("KN-1", record(2.9, model=NgramConfig(order=1)))])
     assert "for at most $" in easy and "count" not in easy
-    assert "No network here reaches" in sentences.worth_training(runs, [Result("KN-9", record(0.5, model=NgramConfig(order=4)))])
+    assert "No network here reaches" in sentences.worth_training(runs, [result("KN-9", record(0.5, model=NgramConfig(order=4)))])
     assert sentences.worth_training([], counts) == sentences.worth_training(runs, []) == ""
 
 
 def test_the_frontier_is_a_curve_for_each_architecture():
-    found = budget_results({"MLP, 1e3": (1_000, [2.1]), "MLP, 1e5": (100_000, [1.9]), "Linear, 1e3": (1_000, [3.0])})
-    _, drawn = plots.frontier(found, [Result("KN-4", record(1.5, model=NgramConfig(order=4), start=8))])
+    found = [*seeds("MLP", 1_000, [2.1]), *seeds("MLP", 100_000, [1.9]), *seeds("Linear", 1_000, [3.0])]
+    _, drawn = plots.frontier(found, [result("KN-4", record(1.5, model=NgramConfig(order=4), start=8))])
     assert [row["architecture"] for row in drawn[:3]] == ["Linear", "MLP", "MLP"] and drawn[3]["name"] == "KN-4"
 
 
 def test_purchases_stand_beside_the_counts_of_their_own_text():
-    kn = Result("KN-4", record(1.5, model=NgramConfig(order=4)))
-    other = Result("ptb", record(1.2, corpus="grammar-word"))
-    networks = [*budget_results({"a": (10, [1.4, 1.45, 1.5])}), other]
+    kn = result("KN-4", record(1.5, model=NgramConfig(order=4)))
+    other = result("ptb", record(1.2, corpus="grammar-word"))
+    networks = [*(result("a", record(nll, seed=s)) for s, nll in enumerate([1.4, 1.45, 1.5])), other]
     window = networks[0].record.spec.model.context_length
-    near, far = (Result(f"cache {size}", record(1.4, model=NgramConfig(order=4, cache=size))) for size in (window, window + 1))
+    near, far = (result(f"cache {size}", record(1.4, model=NgramConfig(order=4, cache=size))) for size in (window, window + 1))
     for counts, gap in (([kn], "−0.050"), ([kn, near], "+0.050"), ([kn, far], "−0.050")):
         frame = tables.bought([*counts, *networks]).set_index("run")
         assert frame.loc["a", "test − counts, 95 %"].startswith("−0.050")
@@ -127,9 +133,9 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
 
 
 def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
-    pairs = {"grammar-char, A-no-b, 1e3": (1_000, [1.6, 1.7, 1.6]), "grammar-char, A, 1e3": (1_000, [1.4, 1.5, 1.4])}
-    text = sentences.taken_off(budget_results(pairs | {"grammar-char, A, 1e4": (10_000, [1.0])}), "A-no-b", "A")
-    assert "grammar-char" in text and "+0.200" in text and "(n = 3)" in text and "1e4" not in text
+    found = [*seeds("A-no-b", 1_000, [1.6, 1.7, 1.6], "purchase"), *seeds("A", 1_000, [1.4, 1.5, 1.4], "purchase")]
+    text = sentences.taken_off([*found, *seeds("A", 10_000, [1.0], "purchase")], "A-no-b", "A")
+    assert "grammar-char" in text and "+0.200" in text and "(n = 3)" in text and text.count("FLOPs") == 1
     assert sentences.taken_off([], "A-no-b", "A") == ""
 
 
@@ -183,8 +189,8 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
 
 
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
-    made = budget_results({"grammar-char, 1e3": (1_000, [1.5, 1.6]), "grammar-char, 1e4": (10_000, [1.4]), "Linear, 1e4": (10_000, [1.0])})
-    kn = Result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=made[0].record.valid.start))
+    made = [*seeds("A", 1_000, [1.5, 1.6], "purchase"), *seeds("A", 10_000, [1.4], "purchase"), *seeds("Linear", 10_000, [1.0])]
+    kn = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=made[0].record.valid.start))
     text = sentences.purchases([*made, kn])
     assert "1.400 nats (n = 1), counts 1.700 nats" in text and "1.0" not in text.replace("1.00", "")
     assert sentences.purchases([]) == ""

@@ -3,14 +3,16 @@ import math
 from functools import partial
 
 import pytest
-from synthetic import record, results
+from synthetic import record, result, results
 
+from tinylm import study
 from tinylm.analysis import claim_list, claims, significance, summaries
-from tinylm.analysis.claims import Claim
-from tinylm.analysis.summaries import Result
+from tinylm.analysis.claims import Claim, Which
 from tinylm.report import sentences, tables
 
-BETTER = Claim(text="a beats b", source="paper", contrast="a − b", runs=("a", "b"), measure=claims.test_difference, below=0.0)
+A, B, NOWHERE = (Which(name, {"architecture": name}) for name in ("a", "b", "nowhere"))
+ROPE = Which("RoPE", {"section": "rope", "position": "rope"})
+BETTER = Claim(text="a beats b", source="paper", contrast="a − b", runs=(A, B), measure=claims.test_difference, below=0.0)
 CLOSE = dataclasses.replace(BETTER, text="a is close to b", contrast="a − b, close", above=-0.1, below=0.1)
 CLEAR = {"a": [2.00, 2.02, 2.01, 1.99], "b": [2.50, 2.53, 2.49, 2.51]}
 
@@ -61,21 +63,21 @@ def test_a_new_seed_can_change_a_verdict():
 
 def test_noise_of_the_text_can_leave_undecided_what_seeds_alone_decide():
     blocks = [1.0, 3.0, 1.0, 3.0]
-    noisy = [Result("a", record(blocks=[x + 0.001 * s for x in blocks], seed=s)) for s in range(4)]
-    steady = [Result("b", record(2.3, seed=s)) for s in range(4)]
+    noisy = [result("a", record(blocks=[x + 0.001 * s for x in blocks], seed=s)) for s in range(4)]
+    steady = [result("b", record(2.3, seed=s)) for s in range(4)]
     row = judged([*noisy, *steady])
     assert row["verdict"] == "undecided" and row["text_se"] > 0.5
 
 
 def test_missing_runs_are_named_and_runs_that_no_study_plans_too():
-    claim = dataclasses.replace(BETTER, runs=("RoPE", "nowhere"))
+    claim = dataclasses.replace(BETTER, runs=(ROPE, NOWHERE))
     row = judged(results(a=[2.0]), claim)
     assert (row["verdict"], row["n"]) == ("undecided", 0)
     assert row["note"] == "waits for RoPE; no study plans nowhere"
 
 
 def test_holm_counts_the_claims_that_wait_too():
-    waiting = [dataclasses.replace(BETTER, contrast=f"{i}", runs=("nowhere",)) for i in range(9)]
+    waiting = [dataclasses.replace(BETTER, contrast=f"{i}", runs=(NOWHERE,)) for i in range(9)]
     alone, among = judged(results(**CLEAR)), judged(results(**CLEAR), BETTER, *waiting)
     assert alone["p_holm"] == alone["p"]
     assert among["p_holm"] == pytest.approx(10 * among["p"])
@@ -93,13 +95,13 @@ def test_one_case_can_refute_a_general_claim_and_not_support_it():
 
 
 def test_runs_of_different_texts_are_not_compared():
-    found = [*results(a=CLEAR["a"]), *[Result("b", record(2.5, seed=s, corpus="grammar-word")) for s in range(4)]]
+    found = [*results(a=CLEAR["a"]), *[result("b", record(2.5, seed=s, corpus="grammar-word")) for s in range(4)]]
     assert judged(found)["note"] == "the runs read different texts"
     assert judged(found, dataclasses.replace(BETTER, n_texts=2))["verdict"] == "supported"
 
 
 def curve_runs(name, offset, flops, curve, seeds=4):
-    return [Result(name, record(2.0 + offset + 0.01 * s * s, seed=s, flops=flops, curve=curve)) for s in range(seeds)]
+    return [result(name, record(2.0 + offset + 0.01 * s * s, seed=s, flops=flops, curve=curve)) for s in range(seeds)]
 
 
 def test_equal_cost_is_where_the_cheaper_run_ends():
@@ -120,8 +122,8 @@ def test_the_least_shared_cost_is_the_later_first_validation():
 def test_a_later_first_validation_bounds_and_so_can_only_refute():
     claim = dataclasses.replace(BETTER, measure=partial(claims.at_largest_cost, convention="flops"))
     for offset, verdict in ((0.5, "refuted"), (-2.0, "undecided")):
-        found = [Result("a", record(2.0 + offset + 0.01 * s * s, seed=s, flops=900, curve=1)) for s in range(4)]
-        row = judged([*found, *[Result("b", record(2.0, seed=s, flops=300, curve=1)) for s in range(4)]], claim)
+        found = [result("a", record(2.0 + offset + 0.01 * s * s, seed=s, flops=900, curve=1)) for s in range(4)]
+        row = judged([*found, *[result("b", record(2.0, seed=s, flops=300, curve=1)) for s in range(4)]], claim)
         assert row["verdict"] == verdict and math.isinf(row["high"])
         assert "first validated at 3 times that" in row["note"]
 
@@ -138,12 +140,12 @@ def test_over_fitting_is_the_rise_after_an_epoch():
         nlls = [2.0, 2.2 + 0.01 * seed, 2.6]
         return dataclasses.replace(run, best_step=1, curve=[p | {"valid_nll": v} for p, v in zip(run.curve, nlls, strict=True)])
 
-    claim = Claim(text="t", source="s", contrast="c", runs=("a",), measure=partial(claims.later_than, epoch=1), above=0.0)
-    row = judged([Result("a", over_fitted(seed)) for seed in range(4)], claim)
+    claim = Claim(text="t", source="s", contrast="c", runs=(A,), measure=partial(claims.later_than, epoch=1), above=0.0)
+    row = judged([result("a", over_fitted(seed)) for seed in range(4)], claim)
     assert row["verdict"] == "supported" and row["effect"] == pytest.approx(0.215)
     assert "4 of 4 seeds" in row["note"]
     too_late = dataclasses.replace(claim, measure=partial(claims.later_than, epoch=3))
-    assert judged([Result("a", over_fitted(0))], too_late)["note"] == "the runs end with epoch 3"
+    assert judged([result("a", over_fitted(0))], too_late)["note"] == "the runs end with epoch 3"
 
 
 def test_the_list_names_each_effect_once_and_every_run_but_the_unplanned():
@@ -153,8 +155,16 @@ def test_the_list_names_each_effect_once_and_every_run_but_the_unplanned():
     assert all(claim.above < claim.below for claim in claim_list.CLAIMS)
 
 
+def test_every_run_of_a_claim_is_one_row_of_the_study():
+    groups = {run.row: [run] for run in study.plan("full")}
+    for which in {which.label: which for claim in claim_list.CLAIMS for which in claim.runs}.values():
+        assert which.records(groups), which
+    with pytest.raises(ValueError, match="words may be any of PTB Transformer, WikiText-2 Transformer; say more of it"):
+        Which("words", {"section": "words", "role": "baseline"}).records(groups)
+
+
 def test_tables_and_readings_say_what_the_frame_says():
-    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=("RoPE",))], results(**CLEAR))
+    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=(ROPE,))], results(**CLEAR))
     shown = tables.claims(frame)
     assert list(shown["verdict"]) == ["supported", "undecided"]
     assert shown.loc[0, "effect, 95 %"].startswith("−0.502 [−0.5") and shown.loc[1, "effect, 95 %"] == "–"
@@ -173,14 +183,14 @@ def long_linear(length, curves):
     for seed, curve in enumerate(curves):
         run = record(2.0, seed=seed, model=LinearConfig(context_length=length, d_model=4), curve=len(curve), start=32)
         points = [point | {"valid_nll": value} for point, value in zip(run.curve, curve, strict=True)]
-        runs.append(Result(f"Linear, T = {length}, long", dataclasses.replace(run, curve=points)))
+        runs.append(result(f"T = {length}", dataclasses.replace(run, curve=points), role="long", architecture="Linear"))
     return runs
 
 
 def test_the_turning_point_is_read_off_the_curves():
     short = long_linear(16, [[2.0, 1.9, 1.9]] * 2)
     turning = sentences.turning([*short, *long_linear(32, [[2.5, 1.95, 1.8], [2.5, 1.8, 1.7]])])
-    assert "T = 32, long falls below Linear, T = 16, long at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
+    assert "T = 32 falls below T = 16 at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
     assert "in 0 of 2 seeds; at the end it is at +0.3000" in sentences.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
     assert "not recorded yet" in sentences.turning(short)
 
@@ -189,7 +199,7 @@ def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_th
     assert claims.claim_verdict(["supported", "supported"]) == "supported"
     assert claims.claim_verdict(["supported", "undecided"]) == "undecided"
     assert claims.claim_verdict(["supported", "undecided", "refuted"]) == "refuted"
-    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=("RoPE",)), CLOSE], results(**CLEAR))
+    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=(ROPE,)), CLOSE], results(**CLEAR))
     shown = tables.verdicts(frame)
     assert shown[["claim", "verdict", "supported", "undecided"]].values.tolist() == [
         ["a beats b", "undecided", 1, 1],
@@ -201,5 +211,5 @@ def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_th
 def test_a_curve_takes_the_texts_noise_from_the_test_difference():
     claim = dataclasses.replace(BETTER, measure=partial(claims.at_largest_cost, convention="flops"))
     found = [*curve_runs("a", 0.0, 1_000, 2), *curve_runs("b", 0.4, 500, 1)]
-    groups = summaries.by_name(found)
-    assert judged(found, claim)["text_se"] == significance.difference(groups["a"], groups["b"]).text_se
+    groups = summaries.by_row(found)
+    assert judged(found, claim)["text_se"] == significance.difference(*groups.values()).text_se

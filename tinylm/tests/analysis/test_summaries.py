@@ -3,11 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy import stats
-from synthetic import record, results
+from synthetic import record, result, results
 
 from tinylm import data
 from tinylm.analysis import summaries
-from tinylm.analysis.summaries import Result
 
 
 def test_summary_gives_mean_and_seed_spread_and_leaves_one_seed_without_one():
@@ -22,7 +21,7 @@ def test_a_diverged_run_is_left_out():
     import dataclasses
 
     diverged = dataclasses.replace(record(), status="diverged", valid=None, test=None)
-    assert summaries.by_name([Result("a", diverged), Result("b", record())]).keys() == {"b"}
+    assert summaries.by_row([result("a", diverged), result("b", record())]).keys() == {result("b", record()).run}
 
 
 def test_half_width_is_students_interval():

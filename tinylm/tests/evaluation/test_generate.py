@@ -1,6 +1,5 @@
 import dataclasses
 import itertools
-import json
 
 import numpy as np
 import pytest
@@ -8,11 +7,9 @@ import torch
 from hypothesis import given
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec, transformer_configs
 
-from tinylm import data, study
-from tinylm.config import ConfigError, LinearConfig, RunSpec, TrainConfig
+from tinylm.config import ConfigError
 from tinylm.evaluation import generate
 from tinylm.evaluation.generate import Prompt, Sampling
-from tinylm.evaluation.probes import samples
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.models.networks.key_value_cache import with_cache
@@ -50,23 +47,6 @@ def test_weights_that_were_saved_predict_the_same(corpus, tmp_path):
     loaded = generate.load_model(spec(TRANSFORMER), corpus, tmp_path / "w")
     x_BT = torch.arange(8)[None]
     assert torch.equal(built(x_BT, 1), loaded(x_BT, 1))
-
-
-def test_samples_are_recorded_once_and_read_without_weights(tmp_path):
-    folders = (tmp_path / "published", tmp_path / "local")
-    planned = RunSpec(corpus="grammar-char", model=LinearConfig(context_length=4, d_model=4), train=TrainConfig(steps=1))
-    built = build(planned.model, data.vocab_size("grammar-char"))
-    checkpoint.save(tmp_path / "w", built.state_dict(), {})
-    assert samples.read(planned, folders) is None
-    found = samples.record(planned, tmp_path / "w", folders[1])
-    assert samples.read(planned, folders) == found == json.loads(json.dumps(found))
-    assert {(s["start"], s["temperature"]) for s in found["samples"]} == {(s, t) for s in (0, 19_996) for t in samples.TEMPERATURES}
-    assert all(len(s["text"]) == samples.N_TOKENS and len(s["prompt"]) == 4 for s in found["samples"])
-
-
-def test_only_networks_of_seed_0_are_sampled():
-    runs = samples.wanted(study.section_plan("architectures", "full"))
-    assert [run.name for run in runs] == ["Linear", "MLP", "Self-Attention", "Transformer"]
 
 
 def drawn(predict, sampling, n=30, start=(3, 1)):

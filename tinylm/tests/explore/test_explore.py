@@ -57,7 +57,7 @@ def test_runs_are_found_by_corpus_architecture_and_size(home):
     stored(dataclasses.replace(counts, version=versions.current(counts.spec)))
     panel = explore.Runs("grammar-char")
     assert panel.corpus.options == ("grammar-char", "grammar-word") and panel.architecture.options == ("all", "Linear", "MLP")
-    assert len(panel.names.value) == 2 and len(cells(panel.table.value)) == 2 and "<img" in panel.picture.value
+    assert len(panel.chosen.value) == 2 and len(cells(panel.table.value)) == 2 and "<img" in panel.picture.value
     panel.architecture.value = "MLP"
     assert [row[1] for row in cells(panel.table.value)] == ["2"]
     panel.size.value = (panel.size.options[-1][1],) * 2
@@ -81,11 +81,11 @@ def test_more_runs_than_colours_and_diverged_ones_are_said(home):
     for rate in range(1, 10):
         stored(made(spec=RunSpec(corpus="grammar-char", model=LinearConfig(), train=TrainConfig(steps=3, lr=rate / 100))))
     panel = explore.Runs()
-    panel.names.index = tuple(range(9))
+    panel.chosen.index = tuple(range(9))
     assert "first 8 of 9" in panel.notice.value and len(cells(panel.table.value)) == 8
     diverged = stored(made(seed=7, status="diverged", valid=None, test=None))
     panel = explore.Runs()
-    panel.names.value = (f"local/mlp {dataclasses.replace(diverged.spec, seed=0).key[:8]}",)
+    panel.chosen.value = (labels.run_of(diverged, {}).row,)
     assert "Diverged" in panel.notice.value and panel.picture.value == ""
 
 
@@ -95,7 +95,7 @@ def test_an_empty_ledger_says_how_to_fill_it(home):
 
 def test_names_and_sizes():
     run = study.section_plan("sweeps", "full")[-1]
-    assert labels.run_name(made(spec=run.spec), study.names()) == f"sweeps/{run.name}"
+    assert labels.run_of(made(spec=run.spec), study.by_key()) == run and labels.title(run) == f"sweeps/{run.name}"
     titles = [labels.architecture(model) for model in (DENSE, TransformerConfig(n_layer=1), NgramConfig())]
     assert titles == ["Transformer", "Self-Attention", "Counts"]
     assert labels.sizes([35, 1_500]) == [("0", 0), ("1k", 1_000), ("2k", 2_000)] and labels.sizes([]) == [("0", 0), ("1k", 1_000)]

@@ -5,6 +5,7 @@ import numpy as np
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.ledger import RunRecord, Score
+from tinylm.study import Planned
 
 
 def score(split, blocks, start=8):
@@ -46,9 +47,20 @@ def record(test=2.0, seed=0, model=None, blocks=None, flops=1_000, curve=2, star
     )
 
 
+def planned(name, spec, **fields):
+    """A run of a toy section; its architecture is called as it is, unless another is given."""
+    defaults = {"section": "toy", "role": "counts" if spec.is_counts else "baseline", "architecture": name}
+    return Planned(**defaults | fields, name=name, spec=spec)
+
+
+def result(name, record, **fields):
+    """A record as the result of a run of a toy section."""
+    return Result(planned(name, record.spec, **fields), record)
+
+
 def results(**named):
     """Results by name: each a list of test NLLs, one a seed."""
     out = []
     for i, (name, values) in enumerate(named.items()):
-        out += [Result(name, record(value, seed=s, flops=1_000 * 10**i)) for s, value in enumerate(values)]
+        out += [result(name, record(value, seed=s, flops=1_000 * 10**i)) for s, value in enumerate(values)]
     return out

@@ -3,17 +3,16 @@ import dataclasses
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from synthetic import record, results
+from synthetic import record, result, results
 
 from tinylm import data
 from tinylm.analysis import claims
-from tinylm.analysis.claims import Claim
-from tinylm.analysis.summaries import Result
+from tinylm.analysis.claims import Claim, Which
 from tinylm.config import LinearConfig, NgramConfig
 from tinylm.data import statistics
 from tinylm.report import plots
 
-COUNTS = Result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
+COUNTS = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
 
 
 @pytest.fixture(autouse=True)
@@ -23,8 +22,9 @@ def _close():
 
 
 def test_families_keep_their_colours_and_others_stay_apart():
-    assert plots.colours(["Linear", "MLP"]) == {"Linear": plots.COLOURS[0], "MLP": plots.COLOURS[1]}
-    assert len(set(plots.colours(["Linear, T = 32", "Linear, T = 64"]).values())) == 2
+    assert plots.colours(["Linear", "MLP"]) == [plots.COLOURS[0], plots.COLOURS[1]]
+    assert plots.colours(["RoPE", "MLP", "MLP"]) == [plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[2]]
+    assert len(set(plots.colours(["Linear", "Linear", "Linear"]))) == 3
 
 
 def test_loss_curves_draw_the_mean_over_seeds():
@@ -46,7 +46,8 @@ def test_test_against_flops_shows_both_costs():
 
 
 def test_sweep_panels_take_the_varied_field_from_the_spec():
-    found = [Result(f"Linear, T = {t}", record(t / 10, model=LinearConfig(context_length=t, d_model=4), start=t)) for t in (8, 16)]
+    records = [record(t / 10, model=LinearConfig(context_length=t, d_model=4), start=t) for t in (8, 16)]
+    found = [result(f"run {i}", one, role="sweep", architecture="Linear") for i, one in enumerate(records)]
     _, rows = plots.sweep_panels(found, {"Linear": "context_length"})
     assert [(row["context_length"], row["test_nll"]) for row in rows] == [(8, 0.8), (16, 1.6)]
 
@@ -57,8 +58,9 @@ def test_zipf_draws_each_corpus():
 
 
 def test_the_forest_tells_verdicts_by_colour_and_by_marker_and_skips_what_has_no_effect():
-    claim = Claim(text="t", source="s", contrast="a − b", runs=("a", "b"), measure=claims.test_difference, below=0.0)
-    judged = claims.judge([claim, dataclasses.replace(claim, contrast="c", runs=("RoPE",))], results(a=[2.0, 2.1], b=[2.4, 2.4]))
+    a, b, c = (Which(name, {"architecture": name}) for name in "abc")
+    claim = Claim(text="t", source="s", contrast="a − b", runs=(a, b), measure=claims.test_difference, below=0.0)
+    judged = claims.judge([claim, dataclasses.replace(claim, contrast="c", runs=(c,))], results(a=[2.0, 2.1], b=[2.4, 2.4]))
     fig, rows = plots.claims(judged)
     assert [row["contrast"] for row in rows] == ["a − b"]
     assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == ["a − b"]
@@ -77,7 +79,7 @@ def test_run_curves_draw_every_run_against_steps_or_flops(against):
 
 
 def test_a_chosen_budget_stands_in_the_frontier():
-    found = [Result("MLP, 1e3", record(2.1))]
+    found = [result("MLP, 1e3", record(2.1))]
     fig, _ = plots.frontier(found, budget=2_000)
     assert "chosen budget" in [text.get_text() for text in fig.legends[0].get_texts()]
 

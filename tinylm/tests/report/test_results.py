@@ -1,11 +1,12 @@
 import json
 
 import pytest
+from synthetic import planned
 
 from tinylm import files, ledger, study
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
+from tinylm.evaluation.probes import STATISTICS
 from tinylm.report import results
-from tinylm.study import Planned
 from tinylm.training import pool
 
 
@@ -19,7 +20,7 @@ def folders(tmp_path, monkeypatch):
 
 def small_run():
     train = TrainConfig(steps=2, batch_size=4, eval_tokens=20)
-    return Planned("sweeps", "Linear", RunSpec(corpus="grammar-char", model=LinearConfig(context_length=4, d_model=4), train=train))
+    return planned("Linear", RunSpec(corpus="grammar-char", model=LinearConfig(context_length=4, d_model=4), train=train))
 
 
 def test_a_published_run_is_never_trained_in_a_notebook(folders, monkeypatch):
@@ -46,18 +47,18 @@ def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
 
 
 def test_what_is_missing_is_named_with_its_command(folders, capsys):
-    runs = [run for run in study.section_plan("control", "full") if run.name in ("Uniform", "Unigram")]
+    runs = study.select(study.section_plan("control", "full"), role="counts", order=[0, 1], corpus="grammar-char")
     record = pool.run_one(runs[0].spec, pool.Settings(), lambda *args: None, lambda: False)
     ledger.write(record, files.LEDGER / "control")
     found = results.run(runs)
-    assert [result.name for result in found] == ["Uniform"]
+    assert [result.run.name for result in found] == ["Uniform"]
     assert "Unigram (1 seed)" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("profile", ["full", "smoke"])
 def test_companions_are_the_other_sections_of_the_same_study(profile):
     others = results.companions(study.section_plan("rope", profile))
-    assert {run.section for run in others} == set(study.SECTIONS) - {"rope", "control", "speed"}
+    assert {run.section for run in others} == set(study.SECTIONS) - {"rope", "speed"}
     assert set(others) <= set(study.plan(profile))
 
 
@@ -87,4 +88,4 @@ def test_broken_statistics_are_named_and_made_anew(folders):
     for broken in ("{", "[]"):
         path.write_text(broken)
         with pytest.warns(ledger.LedgerWarning, match="skipped a broken ledger file: .*grammar-char.json"):
-            assert results.recorded_statistics("grammar-char", [files.LOCAL_LEDGER]) is None
+            assert STATISTICS.read("grammar-char", [files.LOCAL_LEDGER]) is None

@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from synthetic import record, results
+from synthetic import record, result, results
 
 from tinylm import data, study
 from tinylm.analysis import numbers
@@ -21,9 +21,9 @@ def test_amounts_spreads_and_signs_are_written_one_way():
 
 
 def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_own():
-    (run,) = [r for r in study.section_plan("architectures", "full") if r.name == "Transformer" and r.spec.seed == 0]
-    ours = dataclasses.replace(record(2.01), spec=run.spec)
-    frame = tables.results([Result("Transformer", ours), Result("Other", record(1.5))]).set_index("model")
+    (run,) = study.select(study.section_plan("architectures", "full"), architecture="Transformer", seed=0)
+    ours = Result(run, dataclasses.replace(record(2.01), spec=run.spec))
+    frame = tables.results([ours, result("Other", record(1.5))]).set_index("model")
     assert frame.loc["Transformer", "study"] == "2.0058"
     assert frame.loc["Transformer", "ours − study"] == "+0.0042"
     assert frame.loc["Other", "study"] == "–"
@@ -37,8 +37,9 @@ def test_planned_counts_seeds_and_skips_counts():
 
 
 def test_neighbours_pairs_seeds_within_a_family_only():
-    found = results(**{"MLP, 128 hidden": [2.5, 2.6], "MLP, 256 hidden": [2.4, 2.55], "Linear, T = 32": [3.0]})
-    frame = tables.neighbours(found)
+    nlls = {"narrow": [2.5, 2.6], "wide": [2.4, 2.55]}
+    found = [result(name, record(nll, seed=s), architecture="MLP") for name, values in nlls.items() for s, nll in enumerate(values)]
+    frame = tables.neighbours([*found, *results(Linear=[3.0])])
     assert len(frame) == 1
     assert frame.loc[0, "second − first"] == "−0.0750"
     assert frame.loc[0, "n"] == 2
@@ -64,7 +65,7 @@ def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
 
 @pytest.mark.parametrize(("counts", "where"), [(1.5, "below"), (2.5, "above"), (2.0, "level with")])
 def test_where_the_counts_are_follows_from_the_records(counts, where):
-    kn = Result("KN-6", record(counts, model=NgramConfig(order=6), eval_start=8))
+    kn = result("KN-6", record(counts, model=NgramConfig(order=6), eval_start=8))
     assert f", {where} the best of the study's networks, MLP" in sentences.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
 
 
@@ -78,13 +79,13 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
     text = sentences.cost(found)
     assert "in executed FLOPs it is at 1.7500; in textbook FLOPs it is at" in text
-    dearer = [*results(MLP=[2.0]), Result("Self-Attention", record(1.5, flops=10_000))]
+    dearer = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
     assert "in executed FLOPs that budget does not pay for its first validation" in sentences.cost(dearer)
 
 
 def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
     ours = [2.0, 2.02, 1.98]  # SD 0.02; t(0.975, 2) = 4.3027
-    row = next(iter(reported_rows.ROWS.values()))
+    row = reported_rows.ROWS[0][1]
     assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.09)) == "±0.0994, inside"
     assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.11)) == "±0.0994, outside"
     assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=None)) == numbers.NONE
@@ -97,10 +98,10 @@ def test_the_decomposition_adds_up_and_leaves_out_records_without_classes():
         made = record((a + 3 * b) / 4, seed=seed)
         return dataclasses.replace(made, test=dataclasses.replace(made.test, parts={"rare": [250, a], "100+": [750, b]}))
 
-    found = [Result("A", with_parts(4.0, 1.0, 0)), Result("A", with_parts(5.0, 1.2, 1)), Result("Old", record(1.5))]
+    found = [result("A", with_parts(4.0, 1.0, 0)), result("A", with_parts(5.0, 1.2, 1)), result("Old", record(1.5))]
     frame = tables.decomposition(found).set_index("class")
     assert list(frame.columns) == ["share", "A"]
     assert list(frame["share"]) == ["25.00 %", "75.00 %"]
     # 4.5 / 4 and 3 x 1.1 / 4 of 1.95
     assert list(frame["A"]) == ["4.500 (57.7 %)", "1.100 (42.3 %)"]
-    assert list(tables.decomposition([Result("Old", record(1.5))])["class"]) == [numbers.NONE]
+    assert list(tables.decomposition([result("Old", record(1.5))])["class"]) == [numbers.NONE]

@@ -122,11 +122,11 @@ def test_parameters_that_contradict_each_other_are_named():
             study.claims(**(study.SECTIONS["claims"].parameters("full") | {name: [16, 256]}))
 
 
-def test_names_lead_back_to_their_runs():
-    names = study.names()
-    assert {run.spec.key for run in plan("full")} == names.keys()
+def test_keys_lead_back_to_their_runs():
+    found = study.by_key()
+    assert {run.spec.key for run in plan("full")} == found.keys()
     for run in section_plan("architectures", "full"):
-        assert names[run.spec.key] == f"architectures/{run.name}@{run.spec.seed}"
+        assert found[run.spec.key] == run and run.title == f"architectures/{run.name}@{run.spec.seed}"
 
 
 def test_a_budget_for_a_gpu_is_planned_with_three_seeds():

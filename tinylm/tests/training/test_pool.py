@@ -6,19 +6,19 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 from specs import TRANSFORMER
+from synthetic import planned
 
 from tinylm import data, ledger
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
 from tinylm.models.checkpoint import CheckpointError
-from tinylm.study import Planned
 from tinylm.training import loop, pool
 from tinylm.training.loop import Interrupted
 
 TRAIN = TrainConfig(steps=120, n_evals=3, batch_size=4, eval_tokens=50)
 MODELS = {"Linear": LinearConfig(context_length=4, d_model=4), "Transformer": TRANSFORMER, "KN-2": NgramConfig(order=2)}
-PLANNED = [Planned("smoke", name, RunSpec(corpus="grammar-word", model=model, train=TRAIN)) for name, model in MODELS.items()]
+PLANNED = [planned(name, RunSpec(corpus="grammar-word", model=model, train=TRAIN)) for name, model in MODELS.items()]
 LINEAR = PLANNED[0].spec
 
 
@@ -47,7 +47,7 @@ def test_a_deadline_leaves_runs_that_a_second_call_continues(settings):
 
     done = []
     assert pool.train_all(PLANNED, settings, lambda run, record: done.append((run, record))) == []
-    found = Ledger([settings.folder / "smoke"])
+    found = Ledger([settings.folder / "toy"])
     assert sorted(run.name for run, _ in done) == sorted(MODELS)
     for run, record in done:
         assert record.spec == run.spec

@@ -4,14 +4,14 @@ import dataclasses
 import sys
 
 import pytest
+from synthetic import planned
 
 from tinylm import files, ledger
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
-from tinylm.study import Planned
 from tinylm.training.loop import Progress
 
 LINE = "train --corpus grammar-char --model linear --d-model 8 --context-length 8 --steps 60 --eval-tokens 50 --workers 1 --device cpu"
-RUN = Planned("local", "linear d_model=8, T = 4", RunSpec(corpus="grammar-char", model=LinearConfig(), train=TrainConfig(steps=9), seed=2))
+RUN = planned("linear d_model=8, T = 4", RunSpec(corpus="grammar-char", model=LinearConfig(), train=TrainConfig(steps=9), seed=2))
 NOW = Progress(step=4, num_steps=9, tokens_seen=256, flops=10**13, seconds=2.0, train_nll=3.0, valid_nll=None)
 
 pytestmark = pytest.mark.usefixtures("home")

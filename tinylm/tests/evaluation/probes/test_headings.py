@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 import torch
 from specs import TRANSFORMER
+from synthetic import planned
 
 from tinylm import data, files, ledger, study
 from tinylm.config import NgramConfig, RunSpec, TrainConfig
-from tinylm.evaluation.probes import headings
+from tinylm.evaluation.probes import HEADINGS, headings
 from tinylm.evaluation.probes.headings import FURTHER, NEW, Heading, by_reach
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.report import plots, tables
-from tinylm.study import Planned
 
 TEXT = "ANNA:\nSo it is.\n\nFirst Lord:\nIt is.\n\nANNA:\nWas it?\n"
 
@@ -43,20 +43,22 @@ def runs(monkeypatch):
     scored = {"eval_start": 20, "eval_tokens": 300}
     network = RunSpec(corpus="grammar-char", model=TRANSFORMER, train=TrainConfig(flops=10**9, loss_at="all", **scored))
     counted = RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1, **scored))
-    return [Planned("budget", "grammar-char, Transformer, 1e9", network), Planned("budget", "grammar-char KN-2", counted)]
+    return [planned("A network", network, role="purchase"), planned("KN-2", counted)]
 
 
 def test_a_network_and_counts_are_recorded_and_shown(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(headings, "headings", lambda text: [Heading(30, 34, 0), Heading(50, 54, 20), Heading(5, 9, 0)])
     torch.manual_seed(0)
-    checkpoint.save(tmp_path / "w", build(TRANSFORMER, data.vocab_size("grammar-char")).state_dict(), {})
-    facts = [headings.record(run.spec, tmp_path / "w", tmp_path) for run in runs]
-    assert headings.read(runs[0].spec, [tmp_path / "none", tmp_path]) == ledger.rounded(json.loads(json.dumps(facts[0])))
+    monkeypatch.setattr(files, "WEIGHTS", tmp_path)
+    weights = build(TRANSFORMER, data.vocab_size("grammar-char")).state_dict()
+    checkpoint.save(tmp_path / f"{runs[0].spec.key}.safetensors", weights, {})
+    facts = [HEADINGS.record(run, tmp_path) for run in runs]
+    assert HEADINGS.read(runs[0], [tmp_path / "none", tmp_path]) == ledger.rounded(json.loads(json.dumps(facts[0])))
     network, counted = ({row["reach"]: row["nll"] for row in found["rows"]} for found in facts)
     assert network[NEW] > 1 and counted[NEW] > 0 and network[NEW] != counted[NEW]
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     shown = tables.copying(runs).set_index("run")
-    assert shown.loc["grammar-char KN-2", f"{NEW} (1)"] == f"{counted[NEW]:.3f}" and shown.loc[runs[0].name, f"{FURTHER} (0)"] == "–"
+    assert shown.loc["KN-2", f"{NEW} (1)"] == f"{counted[NEW]:.3f}" and shown.loc[runs[0].name, f"{FURTHER} (0)"] == "–"
     fig, drawn = plots.copying(runs)
     assert len(fig.axes[0].lines) == 2 and len(drawn) == 2 * len(headings.REACHES)
 
@@ -68,6 +70,6 @@ def test_without_records_there_is_nothing_to_show(runs, tmp_path, monkeypatch):
 
 
 def test_of_the_published_study_the_bought_recipes_and_counts_are_read():
-    names = [run.name for run in headings.readable(study.section_plan("budget", "full"))]
-    assert "tiny_shakespeare KN-6" in names and "tiny_shakespeare, Transformer, 7.55e13" in names
-    assert not any(name.startswith(("MLP", "Muon", "pre-norm")) for name in names)
+    found = HEADINGS.subjects(study.plan("full"))
+    assert {(run.section, run.role) for run in found} == {("budget", "counts"), ("budget", "purchase")}
+    assert {run.spec.seed for run in found} == {0}
