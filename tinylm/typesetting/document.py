@@ -3,15 +3,18 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import singledispatchmethod
+from itertools import chain
 from pathlib import Path
 
-from tinylm.typesetting import markdown
+from pandocfilters import Strong
+
+from tinylm.typesetting import markdown, pandoc
 from tinylm.typesetting.errors import Place, ReportError
 from tinylm.typesetting.frontmatter import FrontMatter
 from tinylm.typesetting.labels import Labels, Scope, to_label
 from tinylm.typesetting.notebooks import Block, Chapter, Figure, Printed, Prose, Table
-from tinylm.typesetting.tables import booktabs
-from tinylm.typesetting.typstsyntax import array, quoted, truth
+from tinylm.typesetting.pandoc import Node
+from tinylm.typesetting.typstsyntax import booktabs, call, literal, raw_block
 
 LONG_TABLE = 24
 CITATION_KEY = re.compile(r"^\s*@\w+\s*\{\s*([^,\s]+)", re.MULTILINE)
@@ -35,13 +38,13 @@ class Document:
     def __init__(self, chapters: Sequence[Chapter], front: FrontMatter, citations: Sequence[str], command: Callable[[str], str]) -> None:
         self.labels, self.command = Labels(citations), command
         self.pictures: dict[str, str] = {}
+        self.lines = _parsed([block for chapter in chapters for block in [*chapter.blocks, *chapter.abstract]])
         for chapter in chapters:
             self._define_labels(chapter)
-        abstract = self._abstract(chapters)
-        body = [part for chapter in chapters for part in self._chapter(chapter)]
-        cited = any("#cite(" in part for part in [abstract, *body])
-        end = '#bibliography("references.bib", style: "ieee", title: "References")\n' if cited else ""
-        self.source = _preamble(front, abstract) + "".join(body) + end
+        start = [raw_block('#import "paper.typ": *'), *self._abstract(chapters), raw_block(_preamble(front))]
+        self.source = self._written([*start, *(node for chapter in chapters for node in self._chapter(chapter))])
+        if "#cite(" in self.source:
+            self.source += '#bibliography("references.bib", style: "ieee", title: "References")\n'
 
     def place_of(self, line: int) -> str:
         """The notebook and cell that wrote a line (from 1) of the source."""
@@ -62,103 +65,136 @@ class Document:
         if first_prose is None:
             raise ReportError(f"{chapter.file} has no text; begin it with '# Title'")
 
-    def _define_prose(self, chapter: Chapter, block: Prose, starts: bool) -> None:
-        tokens = block.tokens
-        headings = markdown.headings(tokens)
+    def _define_prose(self, chapter: Chapter, prose: Prose, starts: bool) -> None:
+        headings = markdown.headings(prose.tree)
         if starts:
-            if not headings or tokens[0] is not headings[0] or headings[0]["attrs"]["level"] != 1:
+            if not headings or prose.tree[0] is not headings[0] or headings[0]["c"][0] != 1:
                 raise ReportError("a notebook begins with its title, '# Title': it becomes the section's")
-            self.labels.define_chapter(chapter.name, chapter.file, block.place)
-            headings.pop(0).update(level=1, label=to_label(f"sec:{chapter.name}"))
+            self.labels.define_chapter(chapter.name, chapter.file, prose.place)
+            markdown.set_label(headings.pop(0), to_label(f"sec:{chapter.name}"))
         for heading in headings:
-            key = self.labels.define_heading(chapter.name, markdown.plain(heading["children"]), block.place)
-            heading.update(label=to_label(key))
-        for key in markdown.equation_labels(tokens):
-            if not key.startswith("eq:"):
+            key = self.labels.define_heading(chapter.name, markdown.words(heading), prose.place)
+            markdown.set_label(heading, to_label(key))
+        for tex in markdown.formulas(prose.tree):
+            key = markdown.split_label(tex)[1]
+            if key is not None and not key.startswith("eq:"):
                 raise ReportError(f"formula label {key!r}: write \\label{{eq:name}}")
-            self.labels.define(key, block.place)
+            if key is not None:
+                self.labels.define(key, prose.place)
 
     # Second pass: the source
 
-    def _abstract(self, chapters: Sequence[Chapter]) -> str:
-        found = [(chapter, block) for chapter in chapters for block in chapter.abstract]
+    def _abstract(self, chapters: Sequence[Chapter]) -> list[Node]:
+        found = [(chapter, prose) for chapter in chapters for prose in chapter.abstract]
         if len({chapter.name for chapter, _ in found}) > 1:
-            raise ReportError(f"abstracts in {' and '.join(sorted({str(block.place) for _, block in found}))}; tag one cell")
-        parts = []
-        for chapter, block in found:
-            with block.place.blamed():
-                tokens = [token for token in block.tokens if token["type"] != "heading"]
-                parts.append(_marked(block.place, markdown.Renderer(self.labels.within(chapter.name)).all(tokens)))
-        return "".join(parts)
+            raise ReportError(f"abstracts in {' and '.join(sorted({str(prose.place) for _, prose in found}))}; tag one cell")
+        nodes = []
+        for chapter, prose in found:
+            with prose.place.blamed():
+                text = [node for node in prose.tree if node["t"] != "Header"]
+                nodes += [_mark(prose.place), *markdown.resolved(text, self.labels.within(chapter.name))]
+        return [raw_block("#let abstract = ["), *nodes, raw_block("]")] if nodes else [raw_block("#let abstract = none")]
 
-    def _chapter(self, chapter: Chapter) -> Iterator[str]:
-        _set_levels([heading for block in chapter.blocks if isinstance(block, Prose) for heading in markdown.headings(block.tokens)])
+    def _chapter(self, chapter: Chapter) -> Iterator[Node]:
+        _set_levels([heading for block in chapter.blocks if isinstance(block, Prose) for heading in markdown.headings(block.tree)])
         scope = self.labels.within(chapter.name)
         for block in chapter.blocks:
             with block.place.blamed():
-                yield _marked(block.place, self._render(block, scope))
+                yield from [_mark(block.place), *self._render(block, scope)]
 
     @singledispatchmethod
-    def _render(self, block: Block, scope: Scope) -> str:
+    def _render(self, block: Block, scope: Scope) -> list[Node]:
         raise TypeError(type(block))
 
     @_render.register
-    def _(self, block: Prose, scope: Scope) -> str:
-        return markdown.Renderer(scope).all(block.tokens)
+    def _(self, block: Prose, scope: Scope) -> list[Node]:
+        return markdown.resolved(block.tree, scope)
 
     @_render.register
-    def _(self, block: Printed, scope: Scope) -> str:
-        return f"#printed({quoted(block.text.rstrip())})\n\n"
+    def _(self, block: Printed, scope: Scope) -> list[Node]:
+        return [raw_block(f"#printed({literal(block.text.rstrip())})")]
 
     @_render.register
-    def _(self, block: Figure, scope: Scope) -> str:
+    def _(self, block: Figure, scope: Scope) -> list[Node]:
         self.pictures[f"{block.name}.svg"] = block.svg
-        caption = f"caption: [{markdown.inline(block.caption, scope)}], command: {quoted(self.command(block.place.notebook))}"
-        options = f"alt: {quoted(block.alt)}, {caption}, wide: {truth(block.wide)}, inches: {block.inches}"
-        return f"#report-figure({quoted(block.name + '.svg')}, {options}) <{to_label(_key(block))}>\n\n"
+        options = f"alt: {literal(block.alt)}, command: {literal(self.command(block.place.notebook))}"
+        options += f", wide: {literal(block.wide)}, inches: {literal(block.inches)}"
+        caption = self._line(block.caption, scope)
+        return [call(f"#report-figure({literal(block.name + '.svg')}, {options}, caption: ", caption, f") <{to_label(_key(block))}>")]
 
     @_render.register
-    def _(self, block: Table, scope: Scope) -> str:
-        cells = [[markdown.inline(cell, scope) for cell in block.header]]
-        cells += [[_cell(cell, scope, stressed=i in block.bold) for cell in row] for i, row in enumerate(block.rows)]
+    def _(self, block: Table, scope: Scope) -> list[Node]:
+        cells = [[self._line(cell, scope) for cell in block.header]]
+        cells += [[_stressed(self._line(cell, scope), i in block.bold) for cell in row] for i, row in enumerate(block.rows)]
         body = booktabs(f"{block.name} ({block.place})", block.align, [block.header, *block.rows], cells)
-        note = f"[{markdown.inline(block.note, scope)}]" if block.note else "none"
-        options = f"note: {note}, caption: [{markdown.inline(block.caption, scope)}], wide: {truth(block.wide)}"
-        return f"#report-table({body}, {options}, long: {truth(len(block.rows) > LONG_TABLE)}) <{to_label(_key(block))}>\n\n"
+        note = [", note: ", self._line(block.note, scope)] if block.note else []
+        options = f", wide: {literal(block.wide)}, long: {literal(len(block.rows) > LONG_TABLE)}, caption: "
+        caption = self._line(block.caption, scope)
+        return [call("#report-table(", *body, *note, options, caption, f") <{to_label(_key(block))}>")]
+
+    def _line(self, text: str, scope: Scope) -> list[Node]:
+        return markdown.line(self.lines[text], scope)
+
+    def _written(self, nodes: list[Node]) -> str:
+        try:
+            return pandoc.write(nodes)
+        except pandoc.TexError as error:
+            place = None
+            for node in nodes:
+                place = _place(node) or place
+                if any(tex.split() == error.tex.split() for tex in markdown.formulas(node)):
+                    break
+            raise ReportError(f"{place}: {error}") from None
+
+
+def _parsed(blocks: list[Block]) -> dict[str, list[Node]]:
+    """The tree of each caption and cell; texts get theirs in place."""
+    texts = [block for block in blocks if isinstance(block, Prose)]
+    lines = list(dict.fromkeys(line for block in blocks for line in _lines(block)))
+    trees = pandoc.parse([*(prose.source for prose in texts), *(markdown.as_line(_power_of_ten(line)) for line in lines)])
+    markdown.tie(trees)
+    for prose in texts:
+        prose.tree[:] = trees.pop(0)
+    return dict(zip(lines, trees, strict=True))
+
+
+def _lines(block: Block) -> list[str]:
+    if isinstance(block, Figure):
+        return [block.caption]
+    return [block.caption, block.note or "", *block.header, *chain(*block.rows)] if isinstance(block, Table) else []
+
+
+def _power_of_ten(cell: str) -> str:
+    power = POWER_OF_TEN.fullmatch(cell)
+    return f"${power[1]} \\times 10^{{{power[2]}}}$".replace("−", "-") if power else cell
 
 
 def _key(block: Figure | Table) -> str:
     return f"{'fig' if isinstance(block, Figure) else 'tbl'}:{block.name}"
 
 
-def _marked(place: Place, source: str) -> str:
-    """The source under a comment that says where it came from, for Typst's own errors."""
-    return f"{PLACE_MARK}{place}\n{source}"
+def _mark(place: Place) -> Node:
+    """A comment that says where the source below it came from, for errors."""
+    return raw_block(f"{PLACE_MARK}{place}")
 
 
-def _set_levels(headings: list[markdown.Token]) -> None:
+def _place(node: Node) -> str | None:
+    return node["c"][1].removeprefix(PLACE_MARK) if node["t"] == "RawBlock" and node["c"][1].startswith(PLACE_MARK) else None
+
+
+def _set_levels(headings: list[Node]) -> None:
     """Put a notebook's headings below its title, without the jumps that a PDF for screen readers must not have."""
     title, *rest = headings
-    shift = 1 if any(heading["attrs"]["level"] == 1 for heading in rest) else 0
-    previous = title["level"]
+    shift = 1 if any(heading["c"][0] == 1 for heading in rest) else 0
+    previous = title["c"][0]
     for heading in rest:
-        previous = heading["level"] = min(heading["attrs"]["level"] + shift, previous + 1)
+        previous = heading["c"][0] = min(heading["c"][0] + shift, previous + 1)
 
 
-def _cell(cell: str, scope: Scope, stressed: bool) -> str:
-    power = POWER_OF_TEN.fullmatch(cell)
-    source = markdown.inline(f"${power[1]} \\times 10^{{{power[2]}}}$".replace("−", "-") if power else cell, scope)
-    return f"#strong[{source}];" if stressed else source
+def _stressed(cell: list[Node], stressed: bool) -> list[Node]:
+    return [Strong(cell)] if stressed else cell
 
 
-def _preamble(front: FrontMatter, abstract: str) -> str:
-    return f"""#import "paper.typ": *
-#show: paper.with(
-  title: {quoted(front.title)},
-  authors: {array([quoted(author) for author in front.authors])},
-  date: {quoted(front.written_date)},
-  keywords: {array([quoted(word) for word in front.keywords])},
-  abstract: {f"[{chr(10)}{abstract}]" if abstract else "none"},
-)
-
-"""
+def _preamble(front: FrontMatter) -> str:
+    options = {"title": front.title, "authors": front.authors, "date": front.written_date, "keywords": front.keywords}
+    return f"#show: paper.with({''.join(f'{name}: {literal(value)}, ' for name, value in options.items())}abstract: abstract)"

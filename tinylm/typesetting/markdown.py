@@ -1,26 +1,20 @@
-"""Markdown with mathematics, @references and [@citations] -> a token tree (mistune's) -> Typst."""
+"""Pandoc's tree of a piece of Markdown -> one that it writes as our Typst: formulas, @references, [@citations] and links resolved."""
 
-import html
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, Protocol
 
-import mistune
-from mistune.plugins.formatting import strikethrough
-from mistune.plugins.table import table
+from pandocfilters import Link, Str, stringify, walk
 
 from tinylm.typesetting.errors import ReportError
-from tinylm.typesetting.tables import booktabs
-from tinylm.typesetting.texmath import split_label, tex_to_typst
-from tinylm.typesetting.typstsyntax import escaped, quoted, truth
+from tinylm.typesetting.pandoc import Node, corrected
+from tinylm.typesetting.typstsyntax import literal, raw_inline
 
-Token = dict[str, Any]
-
-REFERENCE = r"(?<![\w@])@(?P<reference_key>(?:fig|tbl|eq|sec):[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)?)"
-CITATION = r"\[(?P<citation_keys>@[\w:.-]+(?:\s*;\s*@[\w:.-]+)*)\]"
-# As pandoc: a dollar opens before and closes behind something that is not space, and a price needs no escape.
-# The punctuation behind a formula belongs to it, so that no line begins with it.
-INLINE_MATH = r"\$(?=[^\s$])(?P<inline_tex>(?:\\.|[^$\\])+?)(?<=\S)\$(?!\d)(?P<inline_tail>[.,;:)]*)"
-BLOCK_MATH = r"^ {0,3}\$\$(?P<block_tex>(?:\\.|[^$\\])+?)\$\$[ \t]*(?:\n|$)"
+REFERENCE = re.compile(r"(fig|tbl|eq|sec):")
+LABEL = re.compile(r"\\label\{([^}]*)\}")
+PUNCTUATION = re.compile(r"[.,;:)]*")
+MINUS = re.compile(r"(?<![\w.)\]])-(?=[\d.])")
 
 
 class Links(Protocol):
@@ -36,187 +30,128 @@ class Links(Protocol):
         """The label of a section, where the address is that of its notebook."""
 
 
-def _scientific(md: mistune.Markdown) -> None:
-    """Teach mistune formulas, references and citations."""
-
-    def add(kind: str, pattern: str, group: str, level: Any, before: str) -> None:
-        def parse(_: Any, match: re.Match[str], state: Any) -> int:
-            state.append_token({"type": kind, "raw": match[group].strip(), "tail": match.groupdict().get("inline_tail", "")})
-            return match.end()
-
-        level.register(kind, pattern, parse, before=before)
-
-    add("inline_math", INLINE_MATH, "inline_tex", md.inline, before="link")
-    add("reference", REFERENCE, "reference_key", md.inline, before="link")
-    add("citation", CITATION, "citation_keys", md.inline, before="link")
-    add("block_math", BLOCK_MATH, "block_tex", md.block, before="list")
+def headings(blocks: list[Node]) -> list[Node]:
+    """The headings among the blocks."""
+    return [block for block in blocks if block["t"] == "Header"]
 
 
-_PARSE = mistune.create_markdown(renderer=None, plugins=[table, strikethrough, _scientific])
+def set_label(heading: Node, label: str) -> None:
+    """Give a heading the Typst label that references lead to."""
+    heading["c"][1][0] = label
 
 
-def parse(source: str) -> list[Token]:
-    """The token tree of a piece of Markdown."""
-    tokens = _PARSE(source)
-    return tokens if isinstance(tokens, list) else []
+def words(heading: Node) -> str:
+    """A heading's words without markup."""
+    return stringify(heading["c"][2])
 
 
-def headings(tokens: list[Token]) -> list[Token]:
-    """The headings among the tokens; the caller sets their `level` and `label`."""
-    return [token for token in tokens if token["type"] == "heading"]
+def formulas(tree: Any) -> list[str]:
+    """The TeX of every formula in a tree."""
+    return [node["c"][1] for nodes in _lists(tree) for node in nodes if _is(node, "Math")]
 
 
-def equation_labels(tokens: list[Token]) -> list[str]:
-    """The labels of the displayed formulas, inside lists and quotations too."""
-    found = []
-    for token in tokens:
-        if token["type"] == "block_math" and (label := split_label(token["raw"])[1]):
-            found.append(label)
-        found += equation_labels(token.get("children", []))
-    return found
+def tie(tree: list) -> None:
+    """Move the punctuation behind an inline formula into its node, so that no line of the page begins with it."""
+    for nodes in _lists(tree):
+        for formula, text in pairwise(nodes):
+            if _is(formula, "Math") and formula["c"][0]["t"] == "InlineMath" and _is(text, "Str"):
+                mark = PUNCTUATION.match(text["c"])[0]
+                formula["c"].append(mark)
+                text["c"] = text["c"].removeprefix(mark)
 
 
-def plain(tokens: list[Token]) -> str:
-    """The tokens' words without markup."""
-    return "".join(plain(token["children"]) if "children" in token else token.get("raw", " ") for token in tokens)
+def split_label(tex: str) -> tuple[str, str | None]:
+    """The formula without its label, and the label (`eq:name`) or None."""
+    found = LABEL.search(tex)
+    return (tex.strip(), None) if found is None else ((tex[: found.start()] + tex[found.end() :]).strip(), found[1])
 
 
-def inline(source: str, links: Links) -> str:
-    """One line of Markdown (a caption, a table's cell) as Typst; raises ReportError where it holds more than a paragraph."""
-    tokens = [token for token in parse(_as_text(source)) if token["type"] != "blank_line"]
-    if any(token["type"] != "paragraph" for token in tokens) or len(tokens) > 1:
-        raise ReportError(f"{source!r} is more than a line of text")
-    return Renderer(links).all(tokens).strip()
+def as_line(text: str) -> str:
+    """Markdown whose beginning cannot make a heading, a list or a quotation; for captions and cells."""
+    return f"x {text.strip()}"
 
 
-def _as_text(source: str) -> str:
-    """Keep a leading `#`, `-`, `+`, `>` or `1.` of a cell from starting a heading, a list or a quotation."""
-    return re.sub(r"^(\s*)(#|[-+>](?=\s)|-(?=-)|\d+(?=[.)](?:\s|$)))", _guard, source.strip())
+def line(blocks: list[Node], links: Links) -> list[Node]:
+    """The inlines of what `as_line` made, resolved; raises ReportError where it is more than a paragraph."""
+    if [block["t"] for block in blocks] != ["Para"]:
+        raise ReportError(f"{stringify(blocks)[2:]!r} is more than a line of text")
+    return resolved(blocks[0]["c"][2:], links)
 
 
-def _guard(match: re.Match[str]) -> str:
-    return f"{match[2]}\\" if match[2].isdigit() else f"\\{match[2]}"
+def resolved(tree: list[Node], links: Links) -> list[Node]:
+    """The tree as Pandoc shall write it; raises ReportError for what the report cannot show."""
+    return walk(tree, _Filter(links), "typst", {})
 
 
-class Renderer:
-    """Token tree -> Typst source. Every inline expression ends in `;`, or Typst would read the text behind it as its arguments."""
+def _is(node: Any, kind: str) -> bool:
+    return isinstance(node, dict) and node.get("t") == kind
+
+
+def _lists(tree: Any) -> Iterator[list]:
+    """Every list in a tree; those of inlines are among them."""
+    inside = tree.get("c") if isinstance(tree, dict) else tree
+    if isinstance(inside, list):
+        yield inside
+        for part in inside:
+            yield from _lists(part)
+
+
+class _Filter:
+    """What to put in the place of a node: nodes, or None to go on inside it. Inline Typst ends in `;`, or would go on in the text."""
 
     def __init__(self, links: Links) -> None:
         self.links = links
 
-    def all(self, tokens: list[Token]) -> str:
-        """The tokens one after the other."""
-        return "".join(self.one(token) for token in tokens)
+    def __call__(self, kind: str, value: Any, *_: Any) -> Node | list[Node] | None:
+        if kind in ("Emph", "Strong", "Strikeout"):
+            return [{"t": kind, "c": value}, raw_inline(";")]
+        replace = getattr(self, f"_on_{kind.lower()}", None)
+        return replace(value) if replace else None
 
-    def one(self, token: Token) -> str:
-        """One token by the method of its type; raises ReportError for what the report cannot show."""
-        return getattr(self, f"_on_{token['type']}", self.refuse)(token)
+    def _on_str(self, text: str) -> list[Node]:
+        first, *others = MINUS.sub("−", text).split("-?")  # a soft hyphen to Typst, which Pandoc forgets
+        return [Str(first), *(node for other in others for node in (raw_inline("-\\?"), Str(other)))]
 
-    def inside(self, token: Token) -> str:
-        """The token's children."""
-        return self.all(token.get("children", []))
+    def _on_math(self, value: list) -> list[Node]:
+        kind, source, tail = value if len(value) == 3 else (*value, "")
+        tex, label = split_label(source)
+        display = kind["t"] == "DisplayMath"
+        options = f"block: {literal(display)}, alt: {literal(' '.join(tex.split()))}" + (', numbering: "(1)"' if label else "")
+        end = f") <{self.links.reference(label)}>" if label else ");"
+        formula = [raw_inline(f"#math.equation({options}, "), {"t": "Math", "c": [kind, corrected(tex)]}, raw_inline(end)]
+        return [raw_inline("#tied["), *formula, Str(tail), raw_inline("];")] if tail else formula
 
-    def refuse(self, token: Token) -> str:
-        """Stop at a construct without a rendering."""
-        raise ReportError(f"the report has no rendering for the Markdown construct {token['type']!r}: {plain([token])[:60]!r}")
+    def _on_cite(self, value: list) -> list[Node]:
+        citations, source = value
+        if any(citation["citationPrefix"] or citation["citationSuffix"] for citation in citations):
+            raise ReportError(f"{stringify(source)!r}: put nothing but keys into a citation's brackets, and no brackets behind a reference")
+        return [self._cited(citation["citationId"]) for citation in citations]
 
-    # Inline
+    def _cited(self, key: str) -> Node:
+        if REFERENCE.match(key):
+            return raw_inline(f"#ref(label({literal(self.links.reference(key))}));")
+        return raw_inline(f"#cite(label({literal(self.links.citation(key))}));")
 
-    def _on_text(self, token: Token) -> str:
-        text = html.unescape(token["raw"])
-        if found := re.search(r"\\(begin|end|label)\{", text):
-            raise ReportError(f"{found[0]} outside of $$ ... $$; each displayed formula needs its own pair")
-        return escaped(text)
-
-    def _on_softbreak(self, token: Token) -> str:
-        return "\n"
-
-    def _on_linebreak(self, token: Token) -> str:
-        return "#linebreak();\n"
-
-    def _on_emphasis(self, token: Token) -> str:
-        return f"#emph[{self.inside(token)}];"
-
-    def _on_strong(self, token: Token) -> str:
-        return f"#strong[{self.inside(token)}];"
-
-    def _on_strikethrough(self, token: Token) -> str:
-        return f"#strike[{self.inside(token)}];"
-
-    def _on_codespan(self, token: Token) -> str:
-        return f"#raw({quoted(html.unescape(token['raw']))});"
-
-    def _on_link(self, token: Token) -> str:
-        url = token["attrs"]["url"]
+    def _on_link(self, value: list) -> list[Node]:
+        attributes, inside, (url, title) = value
         if label := self.links.link(url):
-            return f"#link(label({quoted(label)}))[{self.inside(token)}];"
-        if not re.match(r"[a-z]+:", url):  # relative to the notebook, so it leads nowhere from the report
-            return self.inside(token)
-        return f"#link({quoted(url)})[{self.inside(token)}];"
+            url = f"#{label}"
+        elif not re.match(r"[a-z]+:", url):  # relative to the notebook, so it leads nowhere from the report
+            return resolved(inside, self.links)
+        return [Link(attributes, inside, [url, title]), raw_inline(";")]
 
-    def _on_image(self, token: Token) -> str:
-        raise ReportError(f"the Markdown image {token['attrs']['url']!r}: display it with tl.show.figure from a code cell")
+    def _on_image(self, value: list) -> None:
+        raise ReportError(f"the Markdown image {value[2][0]!r}: display it with tl.show.figure from a code cell")
 
-    def _on_inline_html(self, token: Token) -> str:
-        return self._on_block_html(token)
+    def _on_table(self, _: list) -> None:
+        raise ReportError("a Markdown table: display it with tl.show.table from a code cell")
 
-    def _on_block_html(self, token: Token) -> str:
-        if token["raw"].lstrip().startswith("<!--"):
-            return ""
-        raise ReportError(f"{token['raw'].strip()[:60]!r} is HTML, which the PDF cannot show; write Markdown, or `backticks` around a name")
+    def _on_rawinline(self, value: list[str]) -> list[Node]:
+        language, source = value
+        if language == "tex":
+            raise ReportError(f"{source[:60]!r} is TeX outside of $ ... $ or $$ ... $$; each formula needs its own pair")
+        if language == "html" and not source.startswith("<!--"):
+            raise ReportError(f"{source[:60]!r} is HTML, which the PDF cannot show; write Markdown, or `backticks` around a name")
+        return []
 
-    def _on_inline_math(self, token: Token) -> str:
-        formula = f"#math.equation(alt: {quoted(token['raw'])}, ${tex_to_typst(token['raw'])}$);"
-        return f"#tied[{formula}{escaped(token['tail'])}];" if token["tail"] else formula
-
-    def _on_reference(self, token: Token) -> str:
-        return f"#ref(label({quoted(self.links.reference(token['raw']))}));"
-
-    def _on_citation(self, token: Token) -> str:
-        keys = [key.strip().removeprefix("@") for key in token["raw"].split(";")]
-        return "".join(f"#cite(label({quoted(self.links.citation(key))}));" for key in keys)
-
-    # Blocks
-
-    def _on_blank_line(self, token: Token) -> str:
-        return "\n"
-
-    def _on_paragraph(self, token: Token) -> str:
-        return self.inside(token) + "\n\n"
-
-    def _on_block_text(self, token: Token) -> str:
-        return self.inside(token)
-
-    def _on_heading(self, token: Token) -> str:
-        return f"#heading(level: {token['level']})[{self.inside(token)}] <{token['label']}>\n\n"
-
-    def _on_thematic_break(self, token: Token) -> str:
-        return "#thematic-break()\n\n"
-
-    def _on_block_code(self, token: Token) -> str:
-        language = (token.get("attrs") or {}).get("info") or ""
-        lang = quoted(language.split()[0]) if language.strip() else "none"
-        return f"#raw(block: true, lang: {lang}, {quoted(token['raw'].rstrip())})\n\n"
-
-    def _on_block_quote(self, token: Token) -> str:
-        return f"#quote(block: true)[{self.inside(token)}]\n\n"
-
-    def _on_list(self, token: Token) -> str:
-        ordered = token["attrs"].get("ordered")
-        start = f"start: {token['attrs']['start']}, " if ordered and token["attrs"].get("start") else ""
-        items = ", ".join(f"[{self.inside(item).strip()}]" for item in token["children"])
-        return f"#{'enum' if ordered else 'list'}({start}tight: {truth(token.get('tight', True))}, {items})\n\n"
-
-    def _on_block_math(self, token: Token) -> str:
-        tex, label = split_label(token["raw"])
-        numbered = ', numbering: "(1)"' if label else ""
-        source = f"#math.equation(block: true, alt: {quoted(' '.join(tex.split()))}{numbered}, $ {tex_to_typst(tex)} $)"
-        return source + (f" <{self.links.reference(label)}>" if label else "") + "\n\n"
-
-    def _on_table(self, token: Token) -> str:
-        head, *bodies = token["children"]
-        lines = [head["children"], *(row["children"] for body in bodies for row in body["children"])]
-        align = [cell["attrs"].get("align") or "left" for cell in lines[0]]
-        texts = [[plain([cell]) for cell in line] for line in lines]
-        body = booktabs(texts[0][0], align, texts, [[self.inside(cell) for cell in line] for line in lines])
-        return f"#prose-table({body})\n\n"
+    _on_rawblock = _on_rawinline

@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from tinylm.typesetting.errors import Place, ReportError
-from tinylm.typesetting.markdown import Token, parse
+from tinylm.typesetting.pandoc import Node
 
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 PICTURES = ("image/svg+xml", "image/png", "image/jpeg")
@@ -26,7 +26,8 @@ class Prose:
     """Markdown, from a text cell or computed by a code cell."""
 
     place: Place
-    tokens: list[Token]
+    source: str
+    tree: list[Node] = field(default_factory=list)  # Pandoc's, once the whole report is parsed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +113,7 @@ def _tags(cell: NotebookNode) -> list[str]:
 
 def _cell_blocks(cell: NotebookNode, place: Place) -> Iterator[Block]:
     if cell.cell_type == "markdown" and "remove-cell" not in _tags(cell):
-        yield Prose(place=place, tokens=parse(cell.source))
+        yield Prose(place=place, source=cell.source)
     if cell.cell_type == "code":
         for output in cell.outputs:
             if output.output_type == "error":
@@ -132,7 +133,7 @@ def _output_blocks(output: NotebookNode, place: Place, printed: bool) -> Iterato
     elif kind == "table":
         yield _table(output, place)
     elif "text/markdown" in output.data:
-        yield Prose(place=place, tokens=parse(output.data["text/markdown"]))
+        yield Prose(place=place, source=output.data["text/markdown"])
     elif any(picture in output.data for picture in PICTURES):
         raise ReportError("a picture without name, caption and alt text: display it with tl.show.figure(fig, name, caption, alt)")
     elif printed and "text/plain" in output.data:

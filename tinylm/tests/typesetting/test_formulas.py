@@ -1,0 +1,73 @@
+"""Formulas are Pandoc's work: it must refuse what it does not know, and what it sets must look as it did when last looked at."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tinylm import files
+from tinylm.typesetting import ReportError, markdown, pandoc
+from tinylm.typesetting.document import Document
+from tinylm.typesetting.frontmatter import read_front_matter
+from tinylm.typesetting.labels import Labels
+from tinylm.typesetting.notebooks import read
+from tinylm.typesetting.publish import REFERENCES, citation_keys
+
+typst = pytest.importorskip("typst", reason="pip install typst")
+
+LOOKED_AT = Path(__file__).with_name("formulas.png")
+FORMULA = re.compile(r'alt: "((?:[^"\\]|\\.)*)".*?, (\$[^$]*\$)\)')
+POWER_OF_TEN = re.compile(r"\$[\d.]+ times 10\^\d+\$")
+
+
+def typeset(tex):
+    """The Typst mathematics for an inline formula."""
+    tree = markdown.resolved(pandoc.parse([f"${tex}$"])[0], Labels().within("a"))
+    return FORMULA.search(pandoc.write(tree))[2].strip("$")
+
+
+def test_the_formulas_of_the_notebooks_look_as_they_did(tmp_path):
+    chapters = [read(path) for path in sorted(files.NOTEBOOKS.glob("*.ipynb"))]
+    source = Document(chapters, read_front_matter(files.NOTEBOOKS / "report.toml"), citation_keys(REFERENCES), str).source
+    found = {tex: formula for tex, formula in FORMULA.findall(source) if not POWER_OF_TEN.fullmatch(formula)}
+    assert any(formula.startswith("$ ") for formula in found.values()) and len(found) > 20
+    found["9.58 \\\\times 10^{11}"] = "$9.58 times 10^11$"  # for the results, which every training changes
+    rows = "".join(f'raw("{tex}"), {formula},\n' for tex, formula in sorted(found.items()))
+    page = "#set page(width: auto, height: auto, margin: 4pt)\n#show raw: set text(7pt)\n#grid(columns: 2, gutter: 6pt,\n" + rows + ")"
+    picture = typst.compile(page.encode(), format="png", ppi=110.0, ignore_system_fonts=True)
+    now = Image.open(io.BytesIO(picture)).convert("L")
+    now.quantize(16).save(tmp_path / "formulas.png", optimize=True)
+    then = Image.open(LOOKED_AT).convert("L")
+    same = now.size == then.size and np.abs(np.asarray(now, int) - np.asarray(then, int)).max() < 64
+    assert same, f"look at {tmp_path / 'formulas.png'}; if each formula is what its TeX says, copy the picture to {LOOKED_AT}"
+
+
+@pytest.mark.parametrize(
+    ("tex", "expected"),
+    [
+        (r"\frac12", "1 / 2"),
+        (r"a\!b\;c", "a #h(-0.1667em) b thick c"),
+        (r"10{,}000", '10 class("normal", comma) 000'),
+        (r"\begin{cases} a & b \\! \\ c & d \end{cases}", 'cases(delim: "{", a & b, !, c & d)'),
+        (r"n_\text{d_model}", 'n_(upright("d_model"))'),
+    ],
+)
+def test_what_pandoc_garbles_is_set_right(tex, expected):
+    assert " ".join(typeset(tex).split()) == expected
+
+
+@pytest.mark.parametrize(
+    "tex", [r"\foo{x}", r"\frac{x", r"x}", r"a & b", r"x^", r"\left x \right)", r"\begin{foo}x\end{foo}", r"\begin{cases}x\end{aligned}"]
+)
+def test_what_pandoc_does_not_know_is_refused_and_quoted(tex):
+    with pytest.raises(ReportError, match="^unexpected") as error:
+        typeset(tex)
+    assert f"in the formula ${tex}$" in str(error.value)
+
+
+def test_label_is_split_off():
+    assert markdown.split_label(r"x = 1 \label{eq:one} .") == ("x = 1  .", "eq:one")
+    assert markdown.split_label("x") == ("x", None)
