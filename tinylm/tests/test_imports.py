@@ -4,26 +4,12 @@ import ast
 import graphlib
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from rooms import FLOOR, ROOT, drawing, imports, modules, room, rooms
 
-import tinylm
-
-ROOT = Path(tinylm.__file__).parent
-FILES = {p for p in ROOT.rglob("*.py") if "tests" not in p.relative_to(ROOT).parts}
-# The rooms on each floor, from the ground up: a room imports from its own floor and the floors below it, in no circle.
-FLOORS = [
-    ["config", "files"],
-    ["data", "models", "typesetting"],
-    ["flops", "ledger", "study"],
-    ["analysis", "architectures", "evaluation"],
-    ["training"],
-    ["report"],
-    ["cli", "explore"],
-    ["__main__"],
-]
-FLOOR = {room: number for number, rooms in enumerate(FLOORS, start=1) for room in rooms}
+MODULES, GRAPH = modules(), imports()
+ROOMS = rooms(GRAPH)
 WITH_TORCH = (  # beginnings of module names
     "architectures",
     "cli",
@@ -42,41 +28,6 @@ WITH_TORCH = (  # beginnings of module names
     "__main__",
 )
 PLANNING = ["config", "data", "flops", "ledger", "study"]
-
-
-def module_name(path: Path) -> str:
-    """`tinylm.models.networks.base` for a file, `tinylm.models.networks` for a package's own."""
-    parts = ["tinylm", *path.relative_to(ROOT).with_suffix("").parts]
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_name(path): path for path in FILES}
-
-
-def imports(path: Path) -> set[str]:
-    """The modules of tinylm that a file imports, inside functions too."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            # `from tinylm import data` imports a module, `from tinylm.data import load` a name of one.
-            found |= {name if (name := f"{node.module}.{alias.name}") in MODULES else str(node.module) for alias in node.names}
-    return found & MODULES.keys()
-
-
-GRAPH = {name: imports(path) - {name} for name, path in MODULES.items()}
-
-
-def room(name: str) -> str:
-    """`models` for `tinylm.models.networks.networks.base`."""
-    return name.removeprefix("tinylm").removeprefix(".").split(".")[0]
-
-
-ROOMS = {name: set() for name in sorted({room(name) for name in GRAPH} - {""})}
-for importer, imported in GRAPH.items():
-    if room(importer):
-        ROOMS[room(importer)] |= {room(name) for name in imported} - {room(importer)}
 
 
 def test_no_module_imports_itself_in_a_circle():
@@ -116,8 +67,13 @@ def test_a_plan_needs_no_plotting_libraries():
     assert loaded_by(planning, ["torch", "matplotlib", "pandas", "scipy", "IPython"]) == []
 
 
-@pytest.mark.parametrize("path", sorted(FILES), ids=module_name)
-def test_functions_stay_short(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def test_the_picture_of_the_rooms_is_drawn_from_these_imports():
+    stored = (ROOT.parent / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    assert drawing(ROOMS) == stored, "draw it anew with: python tinylm/tests/helpers/rooms.py"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_functions_stay_short(name):
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 40, node.name
