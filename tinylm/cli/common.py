@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import data, files, ledger, study
+from tinylm.analysis import layout
 from tinylm.config import RunSpec, TinylmError
 from tinylm.flops import RunCost, run_cost
 from tinylm.ledger import Ledger, LedgerError, RunRecord
@@ -96,10 +97,7 @@ def cost(spec: RunSpec) -> RunCost:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligned plain text: the first column to the left, the others to the right."""
-    lines = [list(header), *map(list, rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    cells = ([line[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(line[1:], widths[1:], strict=True))] for line in lines)
-    return "\n".join("  ".join(line).rstrip() for line in cells)
+    return layout.plain([header, *rows], layout.beside(header))
 
 
 def short(value: float | None) -> str:

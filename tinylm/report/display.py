@@ -5,7 +5,6 @@ Every output is stable: the same numbers give the same bytes, so a stored notebo
 
 import base64
 import csv
-import html
 import io
 import math
 import numbers
@@ -19,6 +18,7 @@ import pandas as pd
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from tinylm.analysis import layout
 from tinylm.config import TinylmError
 
 PNG_DPI = 110
@@ -74,8 +74,8 @@ def table(data: Data, name: str, caption: str, note: str | None = None, wide: bo
     stressed = sorted(set(bold))
     _require(all(0 <= row < len(rows) for row in stressed), f"table {name}: bold={stressed}, but its rows are 0 to {len(rows) - 1}")
     bundle = {
-        "text/plain": _plain_table(f"Table {name}: {caption}", [header, *rows], align, note),
-        "text/html": _html_table(caption, header, rows, align, note),
+        "text/plain": "\n".join([f"Table {name}: {caption}", "", layout.plain([header, *rows], align), *(["", note] if note else [])]),
+        "text/html": layout.html(caption, header, rows, align, note),
         "text/csv": _csv(frame),
     }
     content = {"header": header, "rows": rows, "align": align, "note": note, "bold": stressed}
@@ -89,7 +89,7 @@ def svg(fig: Figure) -> str:
 
 def table_html(data: Data, caption: str, note: str | None = None) -> str:
     """The HTML of `table` alone, for a widget that shows it; ShowError where the data is empty."""
-    return _html_table(caption, *_cells(_frame(caption, data)), note)
+    return layout.html(caption, *_cells(_frame(caption, data)), note)
 
 
 def text(markdown: str) -> None:
@@ -199,20 +199,3 @@ def _format_cell(value: Any, spec: str) -> str:
 def _alignment(column: list[str], label: bool) -> str:
     """Numbers to the right; words, and whatever names the rows, to the left."""
     return "right" if not label and all(NUMERIC_CELL.fullmatch(cell) for cell in column) else "left"
-
-
-def _plain_table(title: str, lines: list[list[str]], align: list[str], note: str | None) -> str:
-    widths = [max(len(line[i]) for line in lines) for i in range(len(align))]
-    pad = [str.rjust if side == "right" else str.ljust for side in align]
-    body = ["  ".join(pad[i](cell, widths[i]) for i, cell in enumerate(line)).rstrip() for line in lines]
-    return "\n".join([title, "", *body, *(["", note] if note else [])])
-
-
-def _html_table(caption: str, header: list[str], rows: list[list[str]], align: list[str], note: str | None) -> str:
-    def line(tag: str, cells: list[str]) -> str:
-        parts = [f'<{tag} style="text-align:{side}">{html.escape(cell)}</{tag}>' for cell, side in zip(cells, align, strict=True)]
-        return f"<tr>{''.join(parts)}</tr>"
-
-    head, body = line("th", header), "\n".join(line("td", row) for row in rows)
-    below = f"\n<p><small>{html.escape(note)}</small></p>" if note else ""
-    return f"<table>\n<caption>{html.escape(caption)}</caption>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{below}"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 
 from tinylm import data, files, ledger, study
-from tinylm.analysis import summaries
+from tinylm.analysis import layout, summaries
 from tinylm.analysis.numbers import perplexity
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
@@ -41,13 +41,12 @@ def results_table() -> str:
     where = {"section": [run.section for run in reproduced], "corpus": [run.spec.corpus for run in reproduced]}
     results = select(_recorded(), role=["baseline", "counts"], **where)
     head = ["run", "study, one run", "ours: mean ± seed SD (n)", "one run", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
+    lines: list[list[str]] = []
     records = summaries.by_row(results)
     for _, line in summaries.summary(results).iterrows():
         first = records[line["run"]][0]
         reference = reported.paper_row(first.spec)
-        spread = f" ± {line['seed_sd']:.4f}" if line["n"] > 1 else ""
-        ours = f"{line['test_nll']:.4f}{spread} ({line['n']})"
+        ours = _mean(line)
         if reference is not None:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
             agreement = tables.agreement([record.test.nll for record in records[line["run"]]], reference)
@@ -59,7 +58,7 @@ def results_table() -> str:
         "stated, of the study's computation counted exactly (textbook), and without the work that its loss never uses (executed). One "
         "more run of ours should fall with 95 % within the given distance of our mean; inside says that the study's one run does."
     )
-    return _table(caption, lines)
+    return _table(caption, head, lines)
 
 
 def bought_table() -> str:
@@ -67,19 +66,25 @@ def bought_table() -> str:
     results = sorted(_recorded(), key=lambda result: data.info(result.record.spec.corpus).level == "word")  # characters first
     counted = [r.record for r in summaries.counts(results)]
     head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts", "looking back"]
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
-    for run, records in summaries.by_row(select(results, role="purchase")).items():
-        nlls, by_word = [record.test.nll for record in records], data.info(records[0].spec.corpus).level == "word"
-        spread = f" ± {np.std(nlls, ddof=1):.4f}" if len(nlls) > 1 else ""
-        mean = float(np.mean(nlls))
-        shown = [perplexity(mean) if by_word else "–", *(_in_units(rival, by_word) for rival in summaries.rivals(counted, records[0]))]
-        lines.append([run.name, f"{records[0].n_params:,}", f"{mean:.4f}{spread} ({len(nlls)})", *shown])
+    lines: list[list[str]] = []
+    bought = select(results, role="purchase")
+    records = summaries.by_row(bought)
+    for _, line in summaries.summary(bought).iterrows():
+        run, by_word = line["run"], data.info(line["run"].spec.corpus).level == "word"
+        beside = [_in_units(rival, by_word) for rival in summaries.rivals(counted, records[run][0])]
+        lines.append([run.name, f"{line['n_params']:,}", _mean(line), perplexity(line["test_nll"]) if by_word else "–", *beside])
     caption = (
         "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; looking "
         "back: with a cache of at most the network's window, mixed in by weights that were fitted to valid. `-recast` is twenty copies "
         "of the text with the speakers' names invented anew every thirty speeches, `-respelled` in random letters."
     )
-    return _table(caption, lines)
+    return _table(caption, head, lines)
+
+
+def _mean(line: pd.Series) -> str:
+    """Mean test NLL ± seed SD (n)."""
+    spread = f" ± {line['seed_sd']:.4f}" if line["n"] > 1 else ""
+    return f"{line['test_nll']:.4f}{spread} ({line['n']})"
 
 
 def _in_units(rival: RunRecord | None, by_word: bool) -> str:
@@ -94,5 +99,5 @@ def _recorded() -> list[Result]:
     return [Result(run, record) for run in study.plan("full") if (record := found.find(run.spec))]
 
 
-def _table(caption: str, lines: list[list[str]]) -> str:
-    return "\n".join([caption, "", *(f"| {' | '.join(cells)} |" for cells in lines)])
+def _table(caption: str, header: list[str], rows: list[list[str]]) -> str:
+    return f"{caption}\n\n{layout.markdown(header, rows, layout.beside(header))}"

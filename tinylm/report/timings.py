@@ -3,6 +3,7 @@
 from typing import Any
 
 from tinylm import files, ledger
+from tinylm.analysis import layout
 
 NONE = "–"
 
@@ -29,9 +30,7 @@ def markdown(facts: dict[str, Any]) -> str:
     if not facts:
         return "No timings are recorded: python -m tinylm bench --json docs/ledger/bench/cpu.json"
     header, *lines = cells(facts)
-    rule = ["---"] * 3 + ["---:"] * (len(header) - 3)
-    rows = [f"| {' | '.join(line)} |" for line in (header, rule, *lines)]
-    return "\n".join([*rows, "", f"Measured on {describe(facts)}."])
+    return f"{layout.markdown(header, lines, layout.beside(header, 3))}\n\nMeasured on {describe(facts)}."
 
 
 def describe(facts: dict[str, Any]) -> str:

@@ -6,9 +6,12 @@ Needs no torch: a run's record and what its weights file says beside the tensors
 from typing import Any
 
 from tinylm import data, ledger, study
+from tinylm.analysis import layout
 from tinylm.config import RunSpec, changed
 from tinylm.data import download, grammar
 from tinylm.ledger import RunRecord, Score
+
+LOSSES = ["split", "tokens", "32 bits", "this file", "difference"]
 
 
 def card(name: str, record: RunRecord, said: dict[str, Any], n_bytes: int) -> str:
@@ -16,10 +19,10 @@ def card(name: str, record: RunRecord, said: dict[str, Any], n_bytes: int) -> st
     parts = [
         f"# {name}",
         _summary(record),
-        _table(["", ""], _origin(name, record, n_bytes)),
+        layout.markdown(["", ""], _origin(name, record, n_bytes), ["left", "left"]),
         "## Losses",
         "Mean NLL in nats per token on held-out text, with its block standard error: as recorded in 32 bits, and measured with this file.",
-        _table(["split", "tokens", "32 bits", "this file", "difference"], [_losses(record, said, split) for split in ("valid", "test")]),
+        layout.markdown(LOSSES, [_losses(record, said, split) for split in ("valid", "test")], layout.beside(LOSSES)),
         "## Use",
         _use(name),
         "## Limits",
@@ -97,11 +100,6 @@ def _licence(spec: RunSpec, said: dict[str, Any]) -> str:
 
 def _number(n: int, noun: str) -> str:
     return f"{n} {noun}{'' if n == 1 else 's'}"
-
-
-def _table(header: list[str], rows: list[list[str]]) -> str:
-    rules = ["---", *["---:"] * (len(header) - 1)] if any(header) else ["---"] * len(header)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in [header, rules, *rows])
 
 
 def _bullets(sentences: list[str]) -> str:

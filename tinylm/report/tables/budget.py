@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from tinylm import data, files
@@ -57,17 +56,14 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
 
     The first distance is to the best plain counts, the second to the best that may look back as far as the network's window.
     """
-    rows, everything = [], [r.record for r in found]
-    for run, records in summaries.by_row(found).items():
-        tests = [record.test.nll for record in records]
-        by_word = data.info(records[0].spec.corpus).level == "word"
-        row = {"run": run.name, "n": len(records), "parameters": f"{records[0].n_params:,}", "executed FLOPs": amount(records[0].flops)}
-        row |= {"valid": f"{np.mean([r.valid.nll for r in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
-        row |= {"seed SD": spread(np.std(tests, ddof=1) if len(tests) > 1 else math.nan)}
-        row |= {"perplexity": perplexity(float(np.mean(tests)))} if by_word else {}
-        is_network = not records[0].spec.is_counts
+    rows, everything, groups = [], [r.record for r in found], summaries.by_row(found)
+    for _, line in summaries.summary(found).iterrows():
+        run, records = line["run"], groups[line["run"]]
+        row = {"run": run.name, "n": line["n"], "parameters": f"{line['n_params']:,}", "executed FLOPs": amount(line["flops"])}
+        row |= {"valid": f"{line['valid_nll']:.4f}", "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
+        row |= {"perplexity": perplexity(line["test_nll"])} if data.info(run.spec.corpus).level == "word" else {}
         for title, rival in zip(("counts", "looking back"), summaries.rivals(everything, records[0]), strict=True):
-            gap = significance.difference(records, [rival]) if is_network and rival else None
+            gap = significance.difference(records, [rival]) if rival and not run.spec.is_counts else None
             row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}
         rows.append(row)
     return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
