@@ -5,11 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from specs import TRANSFORMER, VOCAB_SIZE
-from tinylm.models.networks.key_value_cache import with_cache
 
 from tinylm.config import ConfigError
 from tinylm.models.networks import build
 from tinylm.models.networks.induction import NONE, followers
+from tinylm.models.networks.key_value_cache import with_cache
 
 
 def last_followed(row, order, n_times):

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from specs import TRANSFORMER, VOCAB_SIZE, transformer_configs
-from tinylm.models.networks.key_value_cache import with_cache
 
 from tinylm.models.networks import build
 from tinylm.models.networks.base import target_nlls
+from tinylm.models.networks.key_value_cache import with_cache
 
 POINTING = dataclasses.replace(TRANSFORMER, pointer=4, attention_dropout=0.0, ffn_dropout=0.0)
 PARTS = [{}, {"attention_window": 2}, {"attention_window": 4, "induction": (1, 2), "convolution": 3, "position": "rope"}]
