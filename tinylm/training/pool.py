@@ -2,17 +2,18 @@
 
 import multiprocessing
 import os
+import queue
 import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from tqdm import tqdm
@@ -71,8 +72,61 @@ def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], No
     return train(spec, corpus, settings.device, hooks)
 
 
+class RunExecutor(AbstractContextManager, Protocol):
+    """Where runs are trained: `submit` hands one over, and its future gives the record or raises what `run_one` does.
+
+    The runs put (index, Progress) into the queue `reports`; once the event `stopping` is set, they stop at their next checkpoint.
+    """
+
+    reports: Any
+    stopping: Any
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future: ...
+
+
+class Processes(RunExecutor):
+    """New processes on this machine, as many as the settings say, which end when the context does or the driver dies."""
+
+    def __init__(self, settings: Settings) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.reports, self.stopping = context.SimpleQueue(), context.Event()
+        threads = max(1, n_cores() // settings.n_workers)
+        self._pool = ProcessPoolExecutor(settings.n_workers, context, _start_worker, (self.reports, self.stopping, threads))
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
+        with _sigint_ignored():
+            return self._pool.submit(_work_in_process, index, spec, settings)
+
+    def __exit__(self, *error: Any) -> None:
+        self._pool.shutdown()
+
+
+class Borrowed(RunExecutor):
+    """A caller's executor of `concurrent.futures` or its like, such as the `get_executor()` of a Dask client; it stays open.
+
+    `reports` (put, get) and `stopping` (set, is_set) must reach the runs: those of `queue` and `threading` do in threads, Dask has its own.
+    Without `reports` nothing is heard of a run before its end; without `stopping` the runs in progress go on to theirs when the others
+    are told to stop. A process runs one at a time, whatever its threads; machines must share the settings' folders.
+    """
+
+    def __init__(self, executor: Executor, reports: Any = None, stopping: Any = None) -> None:
+        self._executor, self._channels = executor, (reports, stopping)
+        self.reports = queue.SimpleQueue() if reports is None else reports
+        self.stopping = threading.Event() if stopping is None else stopping
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
+        return self._executor.submit(_work, index, spec, settings, *self._channels)
+
+    def __enter__(self) -> "Borrowed":
+        self.stopping.clear()  # which a call before may have set
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Leave the executor to its owner."""
+
+
 def unwatched(run: Planned, progress: Progress) -> None:
-    """The watcher of a sweep that nobody watches."""
+    """The watcher of runs that nobody watches."""
 
 
 def train_all(
@@ -80,6 +134,7 @@ def train_all(
     settings: Settings,
     done: Callable[[Planned, RunRecord], None],
     watch: Watch = unwatched,
+    executor: RunExecutor | None = None,
 ) -> list[Planned]:
     """Run the planned specs in order, write each record into `folder/section`, call `done`, return what was not finished.
 
@@ -87,24 +142,23 @@ def train_all(
 
     Ctrl-C and the time limit stop the runs at their next checkpoint; calling again continues them. A run that fails is named
     and left while the others go on; a user's mistake or a killed process is raised once the others have saved their states.
+    `executor` is where they run, `Processes(settings)` unless given.
     """
     planned = list({run.spec.key: run for run in reversed(planned)}.values())[::-1]  # sections may share a run
     if not planned:
         return []
     require_writable(settings.folder, settings.checkpoints, settings.weights)
-    context = multiprocessing.get_context("spawn")
-    queue, stopping = context.SimpleQueue(), context.Event()
-    threads = max(1, n_cores() // settings.n_workers)
-    left = dict(enumerate(planned))
+    executor, left = executor or Processes(settings), dict(enumerate(planned))
+    futures: dict[Future, int] = {}
     with (
-        _progress_bar(planned, queue, watch) as bar,
-        ProcessPoolExecutor(settings.n_workers, context, _start_worker, (queue, stopping, threads)) as pool,
-        _deadline(settings.minutes, stopping),
-        _stop_on_error(pool, stopping),
+        _progress_bar(planned, executor.reports, watch) as bar,
+        executor,
+        _deadline(settings.minutes, executor.stopping),
+        _stop_on_error(futures, executor.stopping),
     ):
-        with _sigint_ignored():
-            futures = {pool.submit(_work, i, run.spec, settings): i for i, run in left.items()}
-        for future in _as_completed(futures, stopping):
+        for i, run in left.items():
+            futures[executor.submit(i, run.spec, settings)] = i
+        for future in _as_completed(futures, executor.stopping):
             i = futures[future]
             record = _finished(future, planned[i], bar)
             if record is None:
@@ -187,34 +241,36 @@ def _deadline(minutes: float, stopping: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _stop_on_error(pool: ProcessPoolExecutor, stopping: Any) -> Iterator[None]:
+def _stop_on_error(futures: Iterable[Future], stopping: Any) -> Iterator[None]:
     """An error in one run stops the others at their next checkpoint and is raised then, not when hours of runs are over."""
     try:
         yield
     except BaseException:
         stopping.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        for future in futures:
+            future.cancel()
+        wait(futures)
         raise
 
 
 @contextmanager
-def _progress_bar(planned: Sequence[Planned], queue: Any, watch: Watch) -> Iterator[tqdm]:
+def _progress_bar(planned: Sequence[Planned], reports: Any, watch: Watch) -> Iterator[tqdm]:
     """A bar in FLOPs over all runs, fed by the workers: throughput and time left come with it."""
     total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in planned)
     bar = tqdm(total=total, unit="FLOP", unit_scale=True, desc=f"{len(planned)} runs", smoothing=0.05, dynamic_ncols=True)
-    listener = threading.Thread(target=_listen, args=(queue, bar, planned, watch), daemon=True)
+    listener = threading.Thread(target=_listen, args=(reports, bar, planned, watch), daemon=True)
     listener.start()
     try:
         yield bar
     finally:
-        queue.put(None)
+        reports.put(None)
         listener.join()
         bar.close()
 
 
-def _listen(queue: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -> None:
+def _listen(reports: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -> None:
     seen: dict[int, int] = {}
-    while (message := queue.get()) is not None:
+    while (message := reports.get()) is not None:
         run, progress = message
         bar.update(progress.flops - seen.get(run, 0))
         seen[run] = progress.flops
@@ -225,13 +281,14 @@ def _listen(queue: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -> 
             watch = unwatched
 
 
-_worker: dict[str, Any] = {}  # what the pool's initialiser hands to the tasks of its process
+_busy = threading.Lock()  # of this process, whose random numbers are one run's at a time
+_worker: dict[str, Any] = {}  # what a new process of `Processes` is given for all its runs
 
 
-def _start_worker(queue: Any, stopping: Any, threads: int) -> None:
+def _start_worker(reports: Any, stopping: Any, threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides; a terminal sends Ctrl-C to every process
     torch.set_num_threads(threads)
-    _worker.update(queue=queue, stopping=stopping, busy=threading.Lock())
+    _worker.update(reports=reports, stopping=stopping)
     # `timeout` sends SIGTERM to every process too.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_leave, args=(LEAVE_AFTER,), daemon=True).start())
     threading.Thread(target=_leave_with_driver, daemon=True).start()
@@ -246,17 +303,24 @@ def _leave_with_driver() -> None:
 def _leave(after: float) -> None:
     """Stop the run in progress where it saves its state, and end this process so many seconds later."""
     _worker["stopping"].set()
-    with _worker["busy"]:
+    with _busy:
         time.sleep(after)
         os._exit(1)
 
 
-def _work(index: int, spec: RunSpec, settings: Settings) -> RunRecord:
-    def progress(found: Progress) -> None:
-        _worker["queue"].put((index, found))
+def _work_in_process(index: int, spec: RunSpec, settings: Settings) -> RunRecord:
+    return _work(index, spec, settings, **_worker)
 
-    with _worker["busy"]:
-        return run_one(spec, settings, progress, _worker["stopping"].is_set)
+
+def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any) -> RunRecord:
+    """Run one spec where the executor has put it; `reports` and `stopping` are None where nothing is shared with the driver."""
+
+    def progress(found: Progress) -> None:
+        if reports is not None:
+            reports.put((index, found))
+
+    with _busy:
+        return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set())
 
 
 def device(wanted: str) -> str:

@@ -1,7 +1,8 @@
 import dataclasses
 import multiprocessing
+import queue
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 import torch
@@ -70,12 +71,14 @@ def test_a_users_mistake_in_one_run_stops_the_others():
         assert started.wait(60)
         raise CheckpointError("delete it and train again")
 
-    with ThreadPoolExecutor(2) as threads, pytest.raises(CheckpointError, match="delete it"), pool._stop_on_error(threads, stopping):
-        mistaken, other, waiting = (threads.submit(run) for run in (mistaken_run, other_run, other_run))
-        for future in pool._as_completed({mistaken: 0, other: 1, waiting: 2}, stopping):
-            future.result()
-    assert stopping.is_set()
-    assert other.exception() is None
+    with ThreadPoolExecutor(2) as threads:
+        mistaken, other, waiting = futures = [threads.submit(run) for run in (mistaken_run, other_run, other_run)]
+        with pytest.raises(CheckpointError, match="delete it"), pool._stop_on_error(futures, stopping):
+            for future in pool._as_completed(dict.fromkeys(futures, 0), stopping):
+                future.result()
+        assert stopping.is_set()
+        assert mistaken.done() and other.done() and waiting.cancelled()
+        assert other.exception() is None
 
 
 def test_a_watcher_hears_every_run_and_its_failure_stops_none(settings, capsys):
@@ -89,6 +92,54 @@ def test_a_watcher_hears_every_run_and_its_failure_stops_none(settings, capsys):
     assert pool.train_all(PLANNED[:1], dataclasses.replace(settings, workers=1), lambda run, record: None, watch) == []
     assert heard == ["Linear"] * 3
     assert "the progress of the runs is no longer written: OSError: disk full" in "".join(capsys.readouterr())
+
+
+class Inline(Executor):
+    """Does at once, in the caller's thread, what it is given."""
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        try:
+            future.set_result(function(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+def outcome(record):
+    """What a record says of the run, not of the machine."""
+    return ledger.to_json(dataclasses.replace(record, seconds=0.0, environment={}))
+
+
+def test_a_borrowed_executor_gives_the_records_of_processes(settings, tmp_path):
+    found, heard = [], {}
+    with ThreadPoolExecutor(2) as threads:
+        shared = pool.Borrowed(threads, queue.SimpleQueue(), threading.Event())
+        for name, executor in (("processes", None), ("threads", shared), ("inline", pool.Borrowed(Inline()))):
+            at = {part: tmp_path / name / part for part in ("folder", "checkpoints", "weights")}
+            heard[name], records = set(), {}
+            left = pool.train_all(
+                PLANNED[:2],
+                dataclasses.replace(settings, **at),
+                lambda run, record, records=records: records.update({run.name: record}),
+                lambda run, now, name=name: heard[name].add(run.name),
+                executor,
+            )
+            assert left == [] and len(Ledger([at["folder"]]).records) == 2
+            found.append({run: outcome(record) for run, record in records.items()})
+        assert threads.submit(int).result() == 0, "a borrowed executor stays open"
+    assert found[0].keys() == {"Linear", "Transformer"}
+    assert found[1] == found[0] == found[2]
+    assert heard == {"processes": {"Linear", "Transformer"}, "threads": {"Linear", "Transformer"}, "inline": set()}
+
+
+def test_a_borrowed_executor_stops_its_runs_and_goes_on_with_them(settings):
+    with ThreadPoolExecutor(1) as threads:
+        shared, done = pool.Borrowed(threads, queue.SimpleQueue(), threading.Event()), []
+        late = dataclasses.replace(settings, minutes=1e-9)
+        assert pool.train_all(PLANNED[:2], late, lambda run, record: pytest.fail("no run can be done in no time"), executor=shared)
+        assert pool.train_all(PLANNED[:2], settings, lambda run, record: done.append(run), executor=shared) == []
+        assert done == PLANNED[:2]
 
 
 def test_no_plan_needs_no_process(settings):
@@ -126,7 +177,7 @@ def test_a_folder_that_cannot_be_written_into_is_named_before_any_training(setti
 
 def busy_worker(queue, stopping):
     pool._start_worker(queue, stopping, 1)
-    with pool._worker["busy"]:
+    with pool._busy:
         queue.put("busy")
         queue.put("saved" if stopping.wait(60) else "never asked to stop")
 
