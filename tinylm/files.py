@@ -1,6 +1,7 @@
-"""Where things are, from the repository's root, whatever the working directory; and folders that are whole or not there."""
+"""Where things are, from the repository's root, whatever the working directory; and files and folders that are whole or not there."""
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,22 @@ TEXTS = OUT / "texts"
 def ledgers() -> tuple[Path, Path]:
     """The folders that records are looked up in: the published ledger, then that of this machine."""
     return LEDGER, LOCAL_LEDGER
+
+
+@contextlib.contextmanager
+def written(target: Path) -> Iterator[Path]:
+    """A path beside `target` to write a file to, renamed to it at the end: a reader sees the old file or the new one, whole.
+
+    It is removed where that fails. OSError where it cannot be renamed, as where there is no such folder.
+    """
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        temporary.replace(target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 @contextlib.contextmanager

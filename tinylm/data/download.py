@@ -81,19 +81,23 @@ def _cut(folder: Path, source: Path, splits: list[dict]) -> None:
     text = source.read_text(encoding="utf-8")
     for split in splits:
         start, stop = split["cut"]
-        part = folder / (split["file"] + ".part")
-        part.write_bytes(text[start:stop].encode())
-        _put(part, folder / split["file"], split["sha256"], str(source))
+        with files.written(folder / split["file"]) as new:
+            new.write_bytes(text[start:stop].encode())
+            _check(new, split["sha256"], str(source))
     source.unlink()
 
 
 def _fetch(path: Path, entry: dict, *, timeout: float, attempts: int, pause: float) -> Path:
-    """Receive one file beside its place as .part, check it, rename it; failures of the network are retried, a 404 is final."""
+    """Receive one file beside its place as .part, which a later call goes on with; check it, rename it.
+
+    Failures of the network are retried, a 404 is final.
+    """
     part = path.with_name(path.name + ".part")
     for attempt in range(attempts):
         try:
             _receive(entry["url"], part, entry["bytes"], timeout)
-            return _put(part, path, entry["sha256"], entry["url"])
+            _check(part, entry["sha256"], entry["url"])
+            return part.replace(path)
         except NETWORK_ERRORS as error:
             reason = _reason(error, part, entry["url"])
             if attempt + 1 < attempts:
@@ -132,12 +136,11 @@ def _receive(url: str, part: Path, size: int, timeout: float) -> None:
         raise ConnectionError(f"the connection closed after {part.stat().st_size:,} of {size:,} bytes")
 
 
-def _put(part: Path, path: Path, sha256: str, origin: str) -> Path:
-    """Rename a checked file into place; a wrong one is removed and raises DataError."""
+def _check(part: Path, sha256: str, origin: str) -> None:
+    """Remove a file that is not the published one, and raise DataError."""
     found = hashlib.sha256(part.read_bytes()).hexdigest()
     if found != sha256:
         part.unlink()
         raise DataError(
             f"{origin} gave another file than published: expected sha256 {sha256}, found {found}; what arrived was removed, repeat"
         )
-    return part.replace(path)

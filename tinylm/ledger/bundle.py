@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tinylm import data, ledger
+from tinylm import data, files, ledger
 from tinylm.config import TinylmError
 from tinylm.ledger import LedgerError, RunRecord
 
@@ -44,14 +44,13 @@ class Merged:
 
 
 def pack(records: Iterable[tuple[str, RunRecord]], file: Path) -> None:
-    """Write (section, record) pairs as SECTION/FILE members, sorted, without times or owners, through a temporary file and a rename.
+    """Write (section, record) pairs as SECTION/FILE members, sorted, without times or owners.
 
     BundleError when the file cannot be written; whatever happens, FILE is the old one or the new one, whole.
     """
     members = {f"{section}/{ledger.file_name(record.spec)}": ledger.to_json(record).encode() for section, record in records}
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as stream:
+        with files.written(file) as new, new.open("wb") as stream:
             with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
                 for name, content in sorted(members.items()):
                     member = tarfile.TarInfo(name)  # its mtime, uid and gid are 0
@@ -59,12 +58,8 @@ def pack(records: Iterable[tuple[str, RunRecord]], file: Path) -> None:
                     tar.addfile(member, io.BytesIO(content))
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(file)
     except OSError as error:
         raise BundleError(f"cannot write {file}: {error.strerror}; choose a file in an existing, writable folder with space") from error
-    finally:
-        if temporary.exists():
-            temporary.unlink()
 
 
 def entries(file: Path) -> Iterator[Entry]:

@@ -1,15 +1,14 @@
 """RunRecord <-> one JSON file per run: write once, look up, explain a miss, tabulate. Needs no torch."""
 
-import contextlib
 import dataclasses
 import json
-import os
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinylm import files
 from tinylm.config import RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.ledger import versions
@@ -147,15 +146,12 @@ def write(record: RunRecord, folder: Path) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file through a temporary one and a rename, so that it is never half there; LedgerError when it cannot be written."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write a file, which is never half there, and its folder; LedgerError when it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        with files.written(path) as new:
+            new.write_text(text, encoding="utf-8")
     except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise LedgerError(f"cannot write {path}: {error.strerror}; make the folder writable or free some space") from error
 
 

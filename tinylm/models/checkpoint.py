@@ -1,6 +1,5 @@
 """A training state in one safetensors file: weights, optimizer, best weights, random states and the curve so far."""
 
-import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from tinylm import files
 from tinylm.config import TinylmError
 
 MEND = "restore it with git checkout if it came with the package, else delete it and train again"
@@ -21,15 +21,12 @@ class CheckpointError(TinylmError):
 
 
 def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and JSON-able facts through a temporary file and a rename."""
-    temporary = path.with_name(f".{path.name}.tmp")
+    """Write tensors and JSON-able facts to a file, which is never half there; CheckpointError when it cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, temporary, {"facts": json.dumps(facts)})
-        temporary.replace(path)
+        with files.written(path) as new:
+            save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, new, {"facts": json.dumps(facts)})
     except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
         raise CheckpointError(f"cannot write {path}: {error}; make the folder writable or free some space") from error
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from tinylm.files import written
 from tinylm.typesetting.document import Document, citation_keys
 from tinylm.typesetting.errors import ReportError
 from tinylm.typesetting.frontmatter import read_front_matter
@@ -70,6 +71,5 @@ def _write(path: Path, content: bytes) -> None:
     """Write a whole file or nothing; leave one that already holds the content alone."""
     if path.is_file() and path.read_bytes() == content:
         return
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with written(path) as new:
+        new.write_bytes(content)
