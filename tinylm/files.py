@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 PRETRAINED = ROOT / "tinylm" / "evaluation" / "pretrained"
+DATASETS = ROOT / "datasets"
 NOTEBOOKS = ROOT / "notebooks"
 FIGURES = ROOT / "figures"
 DOCS = ROOT / "docs"

@@ -6,8 +6,7 @@ from typing import Any
 
 from tinylm import data
 from tinylm.cli.common import UsageError, command, relative, table
-from tinylm.data import download, grammar, own_texts
-from tinylm.data.download import DataError
+from tinylm.data import DataError, download, grammar, own_texts
 
 EXAMPLES = """
   python -m tinylm download --list        every corpus, and whether it is here; --json for scripts

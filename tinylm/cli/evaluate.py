@@ -14,9 +14,7 @@ from tinylm import data
 from tinylm.cli import models
 from tinylm.cli.common import UsageError, command, read_ledger, whole
 from tinylm.config import RunSpec
-from tinylm.data import own_texts
-from tinylm.data.download import DataError
-from tinylm.data.grammar import SPLITS
+from tinylm.data import SPLITS, DataError, own_texts
 from tinylm.ledger import scores
 from tinylm.study.recipes import EVAL_START
 

@@ -5,6 +5,8 @@ from typing import ClassVar, Literal
 
 from tinylm.config.fields import Checked
 
+MAX_ORDER = 8  # of n-grams
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelConfig(Checked):
@@ -214,5 +216,5 @@ class NgramConfig(ModelConfig):
 
     def check(self) -> None:
         object.__setattr__(self, "context_length", max(self.order - 1, 0))
-        self.require(self.order <= 8, f"order must be 0 to 8, got {self.order}")
+        self.require(self.order <= MAX_ORDER, f"order must be 0 to {MAX_ORDER}, got {self.order}")
         self.require(self.order > 0 or not self.cache, "a cache needs an order of at least 1")

@@ -1,11 +1,9 @@
 """The texts: found or made, verified, tokenised. A corpus is a name; its sizes are known before any file is opened."""
 
+from tinylm.data.base import SPLITS, DataError
 from tinylm.data.corpora import (
-    SPLITS,
-    UNK,
     Corpus,
     CorpusInfo,
-    DataError,
     available,
     info,
     load,
@@ -13,8 +11,10 @@ from tinylm.data.corpora import (
     source,
     vocab_size,
 )
+from tinylm.data.vocabulary import EOS, UNK
 
 __all__ = [
+    "EOS",
     "SPLITS",
     "UNK",
     "Corpus",

@@ -14,8 +14,7 @@ import numpy as np
 
 from tinylm import files
 from tinylm.data import download, grammar, own_texts, plays
-from tinylm.data.download import DataError
-from tinylm.data.grammar import SPLITS
+from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
 
 
@@ -150,14 +149,14 @@ def _search_path(name: str, data_dir: str | Path | None) -> list[Path]:
     if name not in download.manifest()["corpora"]:
         return [files.TEXTS]
     given = [data_dir, os.environ.get("TINYLM_DATA")]
-    return [*(Path(g).expanduser() for g in given if g), download.DATASETS]
+    return [*(Path(g).expanduser() for g in given if g), files.DATASETS]
 
 
 def _find(name: str, data_dir: str | Path | None) -> Path | None:
     """The first searched folder of the corpus that holds a split file; where it is datasets/, all three, so a download can go on."""
     for base in _search_path(name, data_dir):
         present = [os.path.exists(path) for path, _ in _files(name, base / _folder_name(name)).values()]
-        if all(present) or (any(present) and base != download.DATASETS):
+        if all(present) or (any(present) and base != files.DATASETS):
             return base / _folder_name(name)
     return None
 
@@ -182,7 +181,7 @@ def _mend(path: Path, name: str) -> str:
     """What to do about a split file that is not what it should be."""
     if name not in download.manifest()["corpora"]:
         return own_texts.mend(name)
-    first = "delete it" if path.is_relative_to(download.DATASETS) else f"put the published file there, or move {path.parent} away"
+    first = "delete it" if path.is_relative_to(files.DATASETS) else f"put the published file there, or move {path.parent} away"
     return f"{first} and run `python -m tinylm download {name}`"
 
 

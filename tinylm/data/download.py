@@ -13,21 +13,16 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tinylm import files
-from tinylm.config import TinylmError
+from tinylm.data.base import DataError
 
-DATASETS = files.ROOT / "datasets"
 CHUNK = 1 << 16
 NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
 WORTH_RETRYING = (408, 416, 425, 429, 500, 502, 503, 504)
 
 
-class DataError(TinylmError):
-    """A corpus that is missing, damaged or unknown."""
-
-
 def manifest() -> dict:
     """The contents of datasets/manifest.json: `folders` (files, addresses, licences) and `corpora` (level and sizes by name)."""
-    return _read_manifest(DATASETS / "manifest.json")
+    return _read_manifest(files.DATASETS / "manifest.json")
 
 
 @functools.cache
@@ -48,7 +43,7 @@ def download(name: str, target_dir: str | Path | None = None, *, timeout: float 
     entry = manifest()["corpora"].get(name)
     if entry is None:
         raise DataError(f"there is nothing to download for {name!r}; choose one of {', '.join(manifest()['corpora'])}")
-    folder = Path(target_dir or DATASETS).expanduser() / entry["folder"]
+    folder = Path(target_dir or files.DATASETS).expanduser() / entry["folder"]
     about = manifest()["folders"][entry["folder"]]
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -15,8 +15,8 @@ from itertools import accumulate, product
 
 import numpy as np
 
-SPLITS = ("train", "valid", "test")
-EOS = "<eos>"
+from tinylm.data.base import SPLITS
+from tinylm.data.vocabulary import EOS
 
 
 def _words(text: str) -> list[str]:

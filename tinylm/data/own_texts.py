@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files
-from tinylm.data.download import DataError
-from tinylm.data.grammar import EOS, SPLITS
-from tinylm.data.vocabulary import UNK, collected, tokenise
+from tinylm.data.base import SPLITS, DataError
+from tinylm.data.vocabulary import EOS, UNK, collected, tokenise
 
 ABOUT = "about.json"
 NAME = re.compile(r"text-(words-)?[0-9a-f]{12}")

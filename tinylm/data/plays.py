@@ -10,6 +10,7 @@ import numpy as np
 
 from tinylm.config import TinylmError
 
+PLAYS = "tiny_shakespeare"  # the published corpus whose texts are plays
 # A line of letters and blanks that begins with a capital and ends in a colon, at the start of the text or after an empty line.
 HEADING = re.compile(r"(?:\A|\n\n)([A-Z][A-Za-z ]+):\n")
 # Words of headings that are in capitals and yet no names: they stand in the verse as common nouns, or count kings.

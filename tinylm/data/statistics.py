@@ -6,13 +6,11 @@ from typing import Any
 import numpy as np
 
 from tinylm import data
-from tinylm.data import UNK, Corpus, grammar
-from tinylm.data.grammar import SPLITS
-from tinylm.data.plays import HEADING
+from tinylm.data import SPLITS, UNK, Corpus, grammar
+from tinylm.data.base import HELD_OUT
+from tinylm.data.plays import HEADING, PLAYS
 
-HELD_OUT = ("valid", "test")
 ZIPF_POINTS = 50
-PLAYS = "tiny_shakespeare"
 WORD = re.compile(r"[A-Za-z]+")
 CHARACTER_CLASSES = ("heading_seen", "heading_unseen", "word_seen", "word_unseen", "rest")
 WORD_CLASSES = ("unknown", "1-9", "10-99", "100+")

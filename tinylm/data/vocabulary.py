@@ -7,10 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from tinylm.data.download import DataError
-from tinylm.data.grammar import EOS
+from tinylm.data.base import DataError
 
-UNK = "<unk>"
+UNK = "<unk>"  # stands for every word that the vocabulary lacks
+EOS = "<eos>"  # the end of a line, in corpora of words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ def lead_length(spec: RunSpec) -> int:
 
 def lead_ids(corpus: Corpus, n: int) -> np.ndarray:
     """The `n` tokens of valid that end at the first line end after them, where there is one; else its first `n`."""
-    ends = [corpus.vocabulary.index[token] for token in ("\n", grammar.EOS) if token in corpus.vocabulary.index]
+    ends = [corpus.vocabulary.index[token] for token in ("\n", data.EOS) if token in corpus.vocabulary.index]
     found = np.flatnonzero(np.isin(corpus.valid[n - 1 :], ends)) if ends else np.array([])
     start = int(found[0]) if len(found) else 0
     return np.asarray(corpus.valid[start : start + n])

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from tinylm.config import TinylmError
+from tinylm.config.models import MAX_ORDER
 
-MAX_ORDER = 8
 # Half of 1, 2 and 3, for orders whose counts of counts estimate no discounts.
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
 _UNSEEN = np.iinfo(np.int64).max

@@ -13,13 +13,12 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.data import Corpus
-from tinylm.data.plays import HEADING
+from tinylm.data.plays import HEADING, PLAYS
 from tinylm.evaluation import counts
 from tinylm.evaluation.probes.probe import RunProbe, weights_file
 from tinylm.ledger import scores
 from tinylm.study import Planned, select
 
-PLAYS = "tiny_shakespeare"
 EDGES = (128, 256, 512, 1024, 2048)  # characters back; then what lies further, and what is new
 FURTHER, NEW = "further back", "not before"
 COLUMNS = ["run", "reach", "headings", "characters", "nll"]

@@ -51,7 +51,7 @@ def place(tmp_path, monkeypatch):
     corpora["letters"] = shared | {"level": "character", "vocab_size": 10, "n_tokens": {"train": 17, "valid": 4, "test": 2}}
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "manifest.json").write_text(json.dumps({"folders": {"small": {"splits": splits}}, "corpora": corpora}))
-    monkeypatch.setattr(download, "DATASETS", tmp_path / "datasets")
+    monkeypatch.setattr(files, "DATASETS", tmp_path / "datasets")
     monkeypatch.setattr(files, "OUT", tmp_path / "out")
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     monkeypatch.delenv("TINYLM_DATA", raising=False)

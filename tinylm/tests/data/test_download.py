@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from tinylm.data import download
-from tinylm.data.download import DataError
+from tinylm import files
+from tinylm.data import DataError, download
 
 TEXT = "".join(f"line {i} of a small text\n" for i in range(4000))
 BODY = TEXT.encode()
@@ -60,7 +60,7 @@ def datasets(server, tmp_path, monkeypatch):
     part = {"file": "train.txt", "cut": TRAIN, "sha256": hashlib.sha256(BODY[slice(*TRAIN)]).hexdigest()}
     folders = {"plain": {"splits": {"train": whole | {"file": "train.txt"}}}, "cut": {"source": whole, "splits": {"train": part}}}
     (tmp_path / "manifest.json").write_text(json.dumps({"folders": folders, "corpora": {name: {"folder": name} for name in folders}}))
-    monkeypatch.setattr(download, "DATASETS", tmp_path)
+    monkeypatch.setattr(files, "DATASETS", tmp_path)
     return tmp_path
 
 

@@ -13,8 +13,7 @@ from specs import spec
 
 from tinylm import data, explore, files, ledger
 from tinylm.config import TransformerConfig
-from tinylm.data import download
-from tinylm.data.download import DataError
+from tinylm.data import DataError, download
 from tinylm.evaluation import pretrained, weights
 from tinylm.evaluation.pretrained import export
 from tinylm.ledger import Ledger
@@ -36,8 +35,8 @@ def bare(home, monkeypatch):
     """A place without records and trained weights but the package's, with no more in datasets/ than a clone has, and no network."""
     monkeypatch.setattr(files, "PRETRAINED", PACKAGE)
     (home / "datasets").mkdir()
-    shutil.copy(download.DATASETS / "manifest.json", home / "datasets")
-    monkeypatch.setattr(download, "DATASETS", home / "datasets")
+    shutil.copy(files.DATASETS / "manifest.json", home / "datasets")
+    monkeypatch.setattr(files, "DATASETS", home / "datasets")
     monkeypatch.setattr(download, "download", _offline)
     monkeypatch.delenv("TINYLM_DATA", raising=False)
     return home
