@@ -93,12 +93,14 @@ class MLPConfig(ModelConfig):
 class TransformerConfig(ModelConfig):
     """A causal Transformer; the defaults are the paper's (post-norm, learned positions, ReLU, dropout 0.1).
 
-    `n_kv_head` 0 means as many as `n_head`. `attention_dropout` acts on the attention weights, `projection_dropout` after
-    the output projection, `ffn_dropout` after the FFN; `dropout_kind` variational shares a mask among the positions of a window,
-    but for the attention weights. `init`: `multihead` draws the attention input projection as nn.MultiheadAttention does, `linear`
-    as nn.Linear does, `scaled` draws every matrix from N(0, 0.02) and divides the projections that write to the residual stream by
-    sqrt(2 n_layer) (Radford et al. 2019), `zero_out` sets those to zero. `softcap` bounds the logits (0: not). `convolution` adds
-    to the input of each block's attention a depthwise causal convolution of that many positions (0: none).
+    `n_kv_head` 0 means as many as `n_head`. `position`: vectors added to the embeddings, rotations of queries and keys, biases of the
+    attention scores that fall with the distance (`alibi`), or none. `attention_dropout` acts on the attention weights,
+    `projection_dropout` after the output projection, `ffn_dropout` after the FFN; `dropout_kind` variational shares a mask among the
+    positions of a window, but for the attention weights. `init`: `multihead` draws the attention input projection as
+    nn.MultiheadAttention does, `linear` as nn.Linear does, `scaled` draws every matrix from N(0, 0.02) and divides the projections
+    that write to the residual stream by sqrt(2 n_layer) (Radford et al. 2019), `zero_out` sets those to zero. `softcap` bounds the
+    logits (0: not). `convolution` adds to the input of each block's attention a depthwise causal convolution of that many positions
+    (0: none).
     `induction`: for each order n, each token's embedding gets a share of that of the token which followed the last time that the same
     n tokens stood there, or the last `induction_times` times. `attention_window` cuts the positions into blocks of that many, each of
     which attends to itself and the block before (0: to all before). `pointer` gives a share of each prediction to the tokens of the window,
@@ -114,7 +116,7 @@ class TransformerConfig(ModelConfig):
     d_ff: int = 256
     norm: Literal["layer", "rms"] = "layer"
     norm_place: Literal["post", "pre"] = "post"
-    position: Literal["learned", "rope", "none"] = "learned"
+    position: Literal["learned", "rope", "alibi", "none"] = "learned"
     rope_base: float = 10_000.0
     ffn: Literal["relu", "gelu", "swiglu", "relu2", "none"] = "relu"
     qk_norm: bool = False

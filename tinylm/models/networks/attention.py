@@ -1,6 +1,8 @@
 """Causal multi-head attention for the last N of T positions."""
 
+import functools
 import itertools
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +12,9 @@ from tinylm.config import TransformerConfig
 from tinylm.config.attention_spans import Span, spans
 from tinylm.models.networks.convolution import ShortConvolution
 from tinylm.models.networks.dropout import DROPOUTS, keep_mask, keep_scale
-from tinylm.models.networks.layers import NoRotation, Rotary, last, linear
+from tinylm.models.networks.layers import SCORE_BIASES, NoRotation, Rotary, last, linear
 
+ScoreBias = Callable[[Tensor, Tensor], Tensor]  # positions of queries (N,) and of keys (T,) -> biases (H, N, T)
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
 
 
@@ -19,6 +22,7 @@ class Attention(nn.Module):
     """Multi-head attention with grouped keys and values (Vaswani et al. 2017; Ainslie et al. 2023).
 
     Queries and the output projection run at the last `n_out` positions only, keys, values and the short convolution at all T.
+    Positions may rotate queries and keys, or bias their scores.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -32,6 +36,7 @@ class Attention(nn.Module):
         self.query_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.key_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.rotate = Rotary(config) if config.position == "rope" else NoRotation()
+        self.score_bias = _score_bias(config)
         self.weights_dropout, self.window = config.attention_dropout, config.attention_window
         self.dropout = DROPOUTS[config.dropout_kind](config.projection_dropout)
 
@@ -52,27 +57,46 @@ class Attention(nn.Module):
 
     def mix(self, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
         """What the last N positions take from the values of all T, projected (B, N, D)."""
-        mixed_BHNK = attend_near(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training, self.window)
+        mixed_BHNK = attend_near(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training, self.window, self.score_bias)
         return self.dropout(self.out(mixed_BHNK.transpose(1, 2).flatten(2)))
 
     def _heads(self, x_BTD: Tensor, n_head: int) -> Tensor:
         return x_BTD.unflatten(-1, (n_head, self.d_head)).transpose(1, 2)
 
 
-def attend_near(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float, window: int) -> Tensor:
+def _score_bias(config: TransformerConfig) -> ScoreBias | None:
+    found = SCORE_BIASES.get(config.position)
+    return functools.partial(found, n_head=config.n_head) if found else None
+
+
+def attend_near(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float, window: int, score_bias: ScoreBias | None = None) -> Tensor:
     """As `attend`, but a query meets the keys of its block of `window` positions and of the block before only (0: all)."""
     n_out, n_positions = q_BHNK.shape[2], k_BHTK.shape[2]
     if not window or n_positions <= window:
-        return attend(q_BHNK, k_BHTK, v_BHTK, dropout)
-    # Blocks of one shape go through attention as windows of one batch: all but the first and those cut short.
-    alike = [list(group) for _, group in itertools.groupby(spans(n_positions, n_out, window), lambda span: (span.n_queries, span.n_keys))]
+        return attend(q_BHNK, k_BHTK, v_BHTK, dropout, _bias(score_bias, Span(n_out, 0, n_positions), 0, q_BHNK.device))
+    # Blocks of one shape and bias go through attention as windows of one batch: without a bias all but the first and those cut short.
+    alike = [list(group) for _, group in itertools.groupby(spans(n_positions, n_out, window), _shape if score_bias is None else None)]
     queries = q_BHNK.split([sum(span.n_queries for span in group) for group in alike], 2)
     mixed = []
     for q, group in zip(queries, alike, strict=True):
         q_blocks = q.unflatten(2, (len(group), -1)).transpose(1, 2).flatten(0, 1)
-        mixed_blocks = attend(q_blocks, _met(k_BHTK, group, window), _met(v_BHTK, group, window), dropout)
+        bias_HQS = _bias(score_bias, group[0], window, q.device)
+        mixed_blocks = attend(q_blocks, _met(k_BHTK, group, window), _met(v_BHTK, group, window), dropout, bias_HQS)
         mixed.append(mixed_blocks.transpose(1, 2).unflatten(0, (-1, len(group))).flatten(1, 2))
     return torch.cat(mixed, 1).transpose(1, 2)
+
+
+def _shape(span: Span) -> tuple[int, int]:
+    return span.n_queries, span.n_keys
+
+
+def _bias(score_bias: ScoreBias | None, span: Span, window: int, device: torch.device) -> Tensor | None:
+    """The biases (H, queries, keys) of a span's scores, whose queries stand at its last keys' positions."""
+    if score_bias is None:
+        return None
+    first = span.first_block * window
+    positions = torch.arange(first, first + span.n_keys, device=device)
+    return score_bias(positions[-span.n_queries :], positions)
 
 
 def _met(x_BHTK: Tensor, group: list[Span], window: int) -> Tensor:
@@ -84,8 +108,8 @@ def _met(x_BHTK: Tensor, group: list[Span], window: int) -> Tensor:
     return torch.cat(halves, 3).transpose(1, 2).flatten(0, 1)
 
 
-def attend(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float) -> Tensor:
-    """softmax(q k^T / sqrt(K)) v where each of the last N queries sees no later key; keys are shared by groups of query heads.
+def attend(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float, bias_HNT: Tensor | None = None) -> Tensor:
+    """softmax(q k^T / sqrt(K) + bias) v where each of the last N queries sees no later key; keys are shared by groups of query heads.
 
     `dropout` acts on the weights. A GPU takes PyTorch's fused kernel, a CPU the chunked one below: the same function.
     """
@@ -93,11 +117,13 @@ def attend(q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float) -> Te
     group = q_BHNK.shape[1] // k_BHTK.shape[1]
     if group > 1:
         k_BHTK, v_BHTK = k_BHTK.repeat_interleave(group, 1), v_BHTK.repeat_interleave(group, 1)
+    bias_HNT = None if bias_HNT is None else bias_HNT.to(q_BHNK.dtype)
     if not q_BHNK.is_cuda:
-        return _ChunkedAttention.apply(q_BHNK, k_BHTK, v_BHTK, dropout)
-    if n_out in (1, n_positions):
+        return _ChunkedAttention.apply(q_BHNK, k_BHTK, v_BHTK, dropout, bias_HNT)
+    if n_out in (1, n_positions) and bias_HNT is None:
         return F.scaled_dot_product_attention(q_BHNK, k_BHTK, v_BHTK, dropout_p=dropout, is_causal=n_out > 1)
     mask = torch.ones(n_out, n_positions, dtype=torch.bool, device=q_BHNK.device).tril(n_positions - n_out)
+    mask = mask if bias_HNT is None else bias_HNT.masked_fill(~mask, float("-inf"))
     return F.scaled_dot_product_attention(q_BHNK, k_BHTK, v_BHTK, attn_mask=mask, dropout_p=dropout)
 
 
@@ -105,16 +131,19 @@ class _ChunkedAttention(torch.autograd.Function):
     """Attention a few windows at a time, so that the score matrix never leaves the cache between its passes."""
 
     @staticmethod
-    def forward(ctx, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float) -> Tensor:
+    def forward(ctx, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor, dropout: float, bias_HNT: Tensor | None) -> Tensor:
         n_batch, n_head, n_out, d_head = q_BHNK.shape
         n_positions = k_BHTK.shape[2]
-        bias_NT = q_BHNK.new_full((n_out, n_positions), float("-inf")).triu(n_positions - n_out + 1)
+        later_NT = q_BHNK.new_full((n_out, n_positions), float("-inf")).triu(n_positions - n_out + 1)
         n_chunk = max(1, BYTES_PER_CHUNK // (n_head * n_out * n_positions * q_BHNK.element_size()))
         # Written as (B, N, H, K) in memory, so that joining the heads afterwards is a view.
         mixed_BHNK = q_BHNK.new_empty(n_batch, n_out, n_head, d_head).transpose(1, 2)
+        added = later_NT if bias_HNT is None else (bias_HNT + later_NT).repeat(min(n_chunk, n_batch), 1, 1)
         weights, masks = [], []
         for q, k, v, mixed in zip(*(t.split(n_chunk) for t in (q_BHNK, k_BHTK, v_BHTK, mixed_BHNK)), strict=True):
-            scores = torch.baddbmm(bias_NT, q.flatten(0, 1), k.flatten(0, 1).mT, alpha=d_head**-0.5)
+            scores = torch.baddbmm(
+                added if bias_HNT is None else added[: len(q) * n_head], q.flatten(0, 1), k.flatten(0, 1).mT, alpha=d_head**-0.5
+            )
             weights.append(torch.softmax(scores, -1))
             masks.append(keep_mask(scores.shape, dropout, q.device) if dropout else weights[-1].new_ones(1))
             kept = torch.mul(weights[-1], masks[-1], out=scores) if dropout else weights[-1]
@@ -131,6 +160,7 @@ class _ChunkedAttention(torch.autograd.Function):
         grads = [torch.empty_like(t.transpose(1, 2)).transpose(1, 2) for t in (q_BHNK, k_BHTK, v_BHTK)]
         chunks = zip(*(t.split(ctx.n_chunk) for t in (q_BHNK, k_BHTK, v_BHTK, grad_BHNK, *grads)), strict=True)
         scale = q_BHNK.shape[-1] ** -0.5
+        grad_bias = q_BHNK.new_zeros(q_BHNK.shape[1], *weights[0].shape[1:]) if ctx.needs_input_grad[-1] else None
         for weight, mask, (q, k, v, grad, grad_q, grad_k, grad_v) in zip(weights, masks, chunks, strict=True):
             grad = grad.flatten(0, 1) * keep_scale(ctx.dropout)
             kept = weight * mask if ctx.dropout else weight
@@ -141,4 +171,6 @@ class _ChunkedAttention(torch.autograd.Function):
             grad_scores = torch.ops.aten._softmax_backward_data(grad_weights, weight, -1, weight.dtype)
             grad_q.copy_(torch.bmm(grad_scores, k.flatten(0, 1)).mul_(scale).view(grad_q.shape))
             grad_k.copy_(torch.bmm(grad_scores.mT, q.flatten(0, 1)).mul_(scale).view(grad_k.shape))
-        return *grads, None
+            if grad_bias is not None:
+                grad_bias += grad_scores.view(-1, *grad_bias.shape).sum(0)
+        return *grads, None, grad_bias

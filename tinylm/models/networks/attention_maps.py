@@ -21,12 +21,15 @@ def attention_maps(model: Transformer, x_BT: Tensor) -> list[Tensor]:
 
 
 def weights(attention: Attention, x_BTD: Tensor) -> Tensor:
-    """softmax(q k^T / sqrt(K)) (B, H, T, T) of what the convolution gives: later keys left out, no dropout, a key for each query head."""
+    """softmax(q k^T / sqrt(K) + bias) (B, H, T, T) of what the convolution gives: without later keys or dropout, a key per query head."""
     n_positions = x_BTD.shape[1]
     q_BHTK = attention.queries(x_BTD, n_positions)
     k_BHTK = attention.keys_values(x_BTD, n_positions)[0].repeat_interleave(attention.n_head // attention.kv_heads, 1)
     later_TT = torch.ones(n_positions, n_positions, dtype=torch.bool, device=x_BTD.device).triu(1)
     scores_BHTT = q_BHTK @ k_BHTK.mT * attention.d_head**-0.5
+    if attention.score_bias is not None:
+        positions = torch.arange(n_positions, device=x_BTD.device)
+        scores_BHTT = scores_BHTT + attention.score_bias(positions, positions)
     return scores_BHTT.masked_fill(later_TT | _too_far(n_positions, attention.window, x_BTD.device), float("-inf")).softmax(-1)
 
 

@@ -40,6 +40,15 @@ class NoRotation(nn.Module):
         return x_BHNK
 
 
+def alibi(query_N: Tensor, key_T: Tensor, n_head: int) -> Tensor:
+    """Biases (H, N, T) of the scores of queries and keys at these positions: minus the distance, times 2^(-8 i / n_head) for the i-th head.
+
+    Press et al. 2022, with their slopes for any number of heads. They need no table of positions, and so fit windows of any length.
+    """
+    slopes_H = torch.exp2(-8 / n_head * torch.arange(1, n_head + 1, device=key_T.device))
+    return slopes_H[:, None, None] * (key_T - query_N[:, None])
+
+
 class LearnedPositions(nn.Module):
     """Adds a trained vector per position to the token embeddings."""
 
@@ -137,6 +146,7 @@ class PreNorm(nn.Module):
         return last(x_BTD, n_out) + self.layer(self.norm(x_BTD), n_out)
 
 
+SCORE_BIASES = {"alibi": alibi}  # by `config.position`: (query positions (N,), key positions (T,), n_head) -> biases (H, N, T)
 RESIDUALS = {"post": PostNorm, "pre": PreNorm}
 ACTIVATIONS = {"relu": functools.partial(nn.ReLU, inplace=True), "gelu": nn.GELU, "relu2": ReLUSquared}
 

@@ -50,7 +50,8 @@ def _(config: MLPConfig) -> list[Stage]:
 
 @stages.register
 def _(config: TransformerConfig) -> list[Stage]:
-    positions = {"learned": "learned positions", "rope": "rotary positions in attention", "none": "no positions"}[config.position]
+    rotary, biased = "rotary positions in attention", "biases by distance in attention"
+    positions = {"learned": "learned positions", "rope": rotary, "alibi": biased, "none": "no positions"}[config.position]
     norm = {"layer": "layer norm", "rms": "RMS norm"}[config.norm]
     attention = Stage(
         f"attention, {config.n_head} head{'s' if config.n_head > 1 else ''}\ncausal, width {config.d_model}", "attention", config.n_layer

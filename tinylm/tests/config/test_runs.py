@@ -156,7 +156,7 @@ def test_a_run_has_exactly_one_bound(bounds):
         (TransformerConfig, {"d_ff": 0}, "d_ff must be at least 1"),
         (TransformerConfig, {"context_length": 0}, "context_length must be at least 1"),
         (TransformerConfig, {"ffn_dropout": 1.0}, "ffn_dropout must be at most 0.999"),
-        (TransformerConfig, {"position": "alibi"}, "learned, rope, none"),
+        (TransformerConfig, {"position": "sinusoidal"}, "learned, rope, alibi, none"),
         (TransformerConfig, {"qk_norm": 1}, "needs a bool"),
         (TransformerConfig, {"softcap": -1}, "must not be negative"),
         (TransformerConfig, {"induction": (2, 1)}, "each above the one before"),

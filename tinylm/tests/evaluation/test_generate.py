@@ -55,7 +55,7 @@ def drawn(predict, sampling, n=30, start=(3, 1)):
 
 VARIANTS = [
     dataclasses.replace(TRANSFORMER, position=position, norm_place=place, n_kv_head=kv, context_length=16)
-    for position in ("learned", "rope", "none")
+    for position in ("learned", "rope", "alibi", "none")
     for place in ("post", "pre")
     for kv in (0, 1)
 ]

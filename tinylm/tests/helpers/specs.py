@@ -53,7 +53,7 @@ def transformer_configs(draw) -> TransformerConfig:
         d_ff=draw(st.integers(1, 9)),
         norm=draw(st.sampled_from(["layer", "rms"])),
         norm_place=draw(st.sampled_from(["post", "pre"])),
-        position=draw(st.sampled_from(["learned", "rope", "none"])),
+        position=draw(st.sampled_from(["learned", "rope", "alibi", "none"])),
         ffn=draw(st.sampled_from(["relu", "gelu", "swiglu", "relu2", "none"])),
         qk_norm=draw(st.booleans()),
         tied=draw(st.booleans()),

@@ -26,6 +26,7 @@ def test_what_the_config_leaves_out_is_not_drawn():
     texts = [stage.text for stage in diagrams.stages(TransformerConfig(ffn="none", position="rope", norm="rms"))]
     assert not [text for text in texts if "FFN" in text or "layer norm" in text]
     assert "+ rotary positions in attention" in texts
+    assert "+ biases by distance in attention" in [stage.text for stage in diagrams.stages(TransformerConfig(position="alibi"))]
 
 
 def test_the_norm_stands_where_the_config_puts_it():

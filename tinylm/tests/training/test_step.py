@@ -115,7 +115,7 @@ def test_bf16_trains_every_architecture_and_scores_in_fp32(corpus):
     tied = TransformerConfig(
         context_length=8, n_layer=1, n_head=2, d_model=16, d_ff=24, tied=True, position="rope", norm="rms", qk_norm=True
     )
-    for config in (LINEAR, LSTM, MLP, tied):
+    for config in (LINEAR, LSTM, MLP, tied, dataclasses.replace(TRANSFORMER, position="alibi")):
         record = loop.train(spec(config, precision="bf16", steps=60, lr=1e-2), corpus)
         assert record.test.nll < record.curve[0]["train_nll"]
 

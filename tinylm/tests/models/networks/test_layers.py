@@ -17,6 +17,7 @@ from tinylm.models.networks.layers import (
     Rotary,
     SoftCapped,
     SwiGLU,
+    alibi,
     ffn,
     linear,
 )
@@ -52,6 +53,14 @@ def test_rotation_keeps_lengths_and_places_the_last_positions():
     padded = torch.cat([torch.zeros(2, 3, 5, 6), x], 2)
     torch.testing.assert_close(Rotary(CONFIG)(x, 9), Rotary(CONFIG)(padded, 9)[:, :, -4:])
     torch.testing.assert_close(Rotary(CONFIG)(x, 9).norm(dim=-1), x.norm(dim=-1))
+
+
+def test_alibi_is_the_papers_for_eight_heads():
+    bias_HNT = alibi(torch.tensor([2, 5]), torch.arange(6), 8)
+    assert bias_HNT.shape == (8, 2, 6)
+    slopes = [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32, 1 / 64, 1 / 128, 1 / 256]
+    assert bias_HNT[:, 1].tolist() == [[-slope * (5 - key) for key in range(6)] for slope in slopes]
+    assert torch.equal(bias_HNT[:, 0, :3], bias_HNT[:, 1, 3:])
 
 
 def test_learned_positions_add_one_vector_each():

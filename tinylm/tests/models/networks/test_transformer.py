@@ -16,10 +16,11 @@ PAPER = TransformerConfig(context_length=9, n_layer=3, n_head=4, d_model=16, d_f
 SELF_ATTENTION = dataclasses.replace(PAPER, n_layer=1, d_ff=64)
 LEARNED = dataclasses.replace(PAPER, norm_place="pre", init="linear")
 ROPE = dataclasses.replace(LEARNED, position="rope")
+ALIBI = dataclasses.replace(LEARNED, position="alibi")
 
 
 class PreNormBlock(nn.Module):
-    """The paper's RoPE ablation's block: separate q, k, v and out projections."""
+    """The paper's RoPE ablation's block: separate q, k, v and out projections; or with ALiBi in RoPE's place."""
 
     def __init__(self, config):
         super().__init__()
@@ -33,9 +34,16 @@ class PreNormBlock(nn.Module):
         heads = [layer(y).unflatten(-1, (self.config.n_head, -1)).transpose(1, 2) for layer in (self.q, self.k, self.v)]
         if self.config.position == "rope":
             heads[:2] = [self.rotated(h) for h in heads[:2]]
-        mixed = F.scaled_dot_product_attention(*heads, is_causal=True)
+        mask = self.distances(x.shape[1]).to(x.dtype) if self.config.position == "alibi" else None
+        mixed = F.scaled_dot_product_attention(*heads, attn_mask=mask, is_causal=mask is None)
         x = x + self.out(mixed.transpose(1, 2).flatten(2))
         return x + self.ffn(self.norm2(x))
+
+    def distances(self, length):
+        """-slope times distance, one number at a time; a later key is infinitely far."""
+        slopes = [2 ** (-8 * i / self.config.n_head) for i in range(1, self.config.n_head + 1)]
+        rows = [[[-slope * (q - k) if k <= q else -torch.inf for k in range(length)] for q in range(length)] for slope in slopes]
+        return torch.tensor(rows)
 
     def rotated(self, x):
         half = x.shape[-1] // 2
@@ -75,7 +83,9 @@ def translated(ours, config):
     return out
 
 
-@pytest.mark.parametrize("config", [SELF_ATTENTION, PAPER, LEARNED, ROPE], ids=["self-attention", "transformer", "learned", "rope"])
+@pytest.mark.parametrize(
+    "config", [SELF_ATTENTION, PAPER, LEARNED, ROPE, ALIBI], ids=["self-attention", "transformer", "learned", "rope", "alibi"]
+)
 @pytest.mark.parametrize("n_out", [1, 9])
 def test_the_papers_models_with_the_same_weights(config, n_out):
     torch.manual_seed(0)
@@ -129,6 +139,18 @@ def test_a_shorter_window_is_the_start_of_a_longer_one(config, length):
 def test_a_longer_window_than_the_context_is_an_error():
     with pytest.raises(ConfigError, match="a window of 10 tokens does not fit context_length=9; cut it"):
         build(PAPER, VOCAB_SIZE)(torch.zeros(1, 10, dtype=torch.long), 1)
+
+
+@pytest.mark.parametrize("window", [0, 4])
+def test_alibi_reads_longer_windows_than_those_of_training(window):
+    torch.manual_seed(0)
+    short = build(dataclasses.replace(ALIBI, attention_window=window), VOCAB_SIZE).double()
+    longer = build(dataclasses.replace(ALIBI, attention_window=window, context_length=36), VOCAB_SIZE).double()
+    longer.load_state_dict(short.state_dict())  # no tensor is of the context's length
+    x_BT = torch.randint(VOCAB_SIZE, (2, 36))
+    logits_BTV = longer(x_BT, 36)
+    assert logits_BTV.isfinite().all()
+    torch.testing.assert_close(logits_BTV[:, :9], short(x_BT[:, :9], 9))
 
 
 def test_a_tied_head_is_the_embedding():
