@@ -236,7 +236,7 @@ def _train(
     with _watcher(sweep, args.tensorboard) as watch, _terminated_like_interrupted():
         try:
             return sweep.train_all(wanted, settings, done, watch)
-        except sweep.SweepError as error:
+        except sweep.PoolError as error:
             print(f"failed: {error}", file=sys.stderr)
             return [run for run in wanted if run.spec.key not in records]
 

@@ -222,7 +222,7 @@ def _encode(contents: dict[str, str], vocab: tuple[str, ...], level: str, eos: b
 
 
 def _derived() -> dict[str, dict]:
-    """The derived corpora of the manifest by name: `source`, `steps` of `speakers` from its texts, sizes and sha256 of what they give."""
+    """The derived corpora of the manifest by name: `source`, `steps` (of `plays`) from its texts, sizes and sha256 of what they give."""
     return download.manifest().get("derived", {})
 
 

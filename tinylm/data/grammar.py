@@ -97,7 +97,7 @@ def _base(stems: list[str]) -> np.ndarray:
 
 
 BASE = {part: _base(stems) for part, stems in LEXICON.items()}
-STEPS = {part: list(accumulate(base.tolist())) for part, base in BASE.items()}
+CUMULATIVE = {part: list(accumulate(base.tolist())) for part, base in BASE.items()}
 
 
 @dataclass
@@ -149,7 +149,7 @@ class Play:
             x = v * (len(used) + STRENGTH[part])
             if x < len(used):
                 return used[int(x)]
-            return min(bisect.bisect_right(STEPS[part], (x - len(used)) / STRENGTH[part]), size - 1)
+            return min(bisect.bisect_right(CUMULATIVE[part], (x - len(used)) / STRENGTH[part]), size - 1)
         if said == "new":
             stem = int(v * (size - len(self.cast)))
             for person in sorted(self.cast):

@@ -30,7 +30,7 @@ class Score:
 
     `se` is the block-bootstrap standard error over `blocks`, the mean NLLs of consecutive blocks of `block_size` tokens (the
     last may be shorter). Every scored token sees at least `min_context` tokens; windows move by `stride`. `parts` holds, for
-    each class of tokens that `corpus_stats.token_classes` tells apart, how many were scored and their mean NLL.
+    each class of tokens that `statistics.token_classes` tells apart, how many were scored and their mean NLL.
     """
 
     split: str

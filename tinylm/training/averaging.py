@@ -10,7 +10,7 @@ from tinylm.models import checkpoint
 from tinylm.models.networks import LanguageModel
 
 
-class Trained:
+class NoAverage:
     """The weights as they are trained; `model` holds what is scored and kept."""
 
     def __init__(self, model: LanguageModel, train: TrainConfig) -> None:
@@ -27,7 +27,7 @@ class Trained:
         """Put back what `tensors` took."""
 
 
-class Ema(Trained):
+class Ema(NoAverage):
     """An exponential moving average of the weights after every step, in a model of its own; costs no matrix product.
 
     The decay is min(ema_decay, (1 + step) / (10 + step)), so that the initial weights do not weigh on a short run (Abadi et al. 2016,
@@ -48,4 +48,4 @@ class Ema(Trained):
         checkpoint.restore_weights(self.model, tensors)
 
 
-AVERAGES = {"none": Trained, "ema": Ema}
+AVERAGES = {"none": NoAverage, "ema": Ema}

@@ -29,7 +29,7 @@ from tinylm.training.loop import Hooks, Interrupted, Progress, train
 Watch = Callable[[Planned, Progress], None]
 
 
-class SweepError(TinylmError):
+class PoolError(TinylmError):
     """Runs that could not go on."""
 
 
@@ -40,8 +40,8 @@ EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large prod
 def n_cores() -> int:
     """The cores that training may use: this process's, or fewer where OMP_NUM_THREADS says so."""
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    return min(mine, int(wanted)) if wanted.isdigit() and int(wanted) else mine
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return min(mine, int(said)) if said.isdigit() and int(said) else mine
 
 
 @dataclass(frozen=True)
@@ -172,21 +172,21 @@ def train_all(
 
 
 def require_writable(*folders: Path) -> None:
-    """Make the folders; SweepError, before any training, for one that files cannot be written into."""
+    """Make the folders; PoolError, before any training, for one that files cannot be written into."""
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
             message = f"cannot write into {folder}: {error.strerror}; make it writable, or move away the file in its place"
-            raise SweepError(message) from error
+            raise PoolError(message) from error
 
 
 def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
     """A run's record, or None where it was stopped or, which is said, failed; TinylmError for a mistake or a killed process."""
     error = Interrupted() if future.cancelled() else future.exception()
     if isinstance(error, BrokenProcessPool):
-        raise SweepError("a training process was killed, perhaps for want of memory; repeat to go on, with fewer workers") from error
+        raise PoolError("a training process was killed, perhaps for want of memory; repeat to go on, with fewer workers") from error
     if error is None or isinstance(error, TinylmError):
         return future.result()
     if not isinstance(error, Interrupted):
@@ -323,11 +323,11 @@ def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping:
         return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set())
 
 
-def device(wanted: str) -> str:
+def device(name: str) -> str:
     """The device that `cpu`, `cuda` or `auto` means here; ConfigError where there is no such one."""
-    if wanted == "cuda" and not torch.cuda.is_available():
+    if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("--device cuda: torch finds no CUDA device here; use --device cpu")
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def expected_speed(settings: Settings, seconds: float = 2.0) -> float:

@@ -17,7 +17,7 @@ FLUSH_EVERY = 5  # seconds until what happened can be seen
 
 
 class Events:
-    """Writes what `sweep.train_all` tells a watcher; a context manager, because the last lines reach the disk when it ends."""
+    """Writes what `pool.train_all` tells a watcher; a context manager, because the last lines reach the disk when it ends."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -37,7 +37,7 @@ class Attention(nn.Module):
         self.key_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.rotate = Rotary(config) if config.position == "rope" else NoRotation()
         self.score_bias = _score_bias(config)
-        self.weights_dropout, self.window = config.attention_dropout, config.attention_window
+        self.attention_dropout, self.window = config.attention_dropout, config.attention_window
         self.dropout = DROPOUTS[config.dropout_kind](config.projection_dropout)
 
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
@@ -57,7 +57,7 @@ class Attention(nn.Module):
 
     def mix(self, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
         """What the last N positions take from the values of all T, projected (B, N, D)."""
-        mixed_BHNK = attend_near(q_BHNK, k_BHTK, v_BHTK, self.weights_dropout * self.training, self.window, self.score_bias)
+        mixed_BHNK = attend_near(q_BHNK, k_BHTK, v_BHTK, self.attention_dropout * self.training, self.window, self.score_bias)
         return self.dropout(self.out(mixed_BHNK.transpose(1, 2).flatten(2)))
 
     def _heads(self, x_BTD: Tensor, n_head: int) -> Tensor:

@@ -17,10 +17,10 @@ def attention_maps(model: Transformer, x_BT: Tensor) -> list[Tensor]:
     finally:
         for hook in hooks:
             hook.remove()
-    return [weights(block.attention.layer, x_BTD) for block, x_BTD in zip(model.blocks, inputs, strict=True)]
+    return [attention_weights(block.attention.layer, x_BTD) for block, x_BTD in zip(model.blocks, inputs, strict=True)]
 
 
-def weights(attention: Attention, x_BTD: Tensor) -> Tensor:
+def attention_weights(attention: Attention, x_BTD: Tensor) -> Tensor:
     """softmax(q k^T / sqrt(K) + bias) (B, H, T, T) of what the convolution gives: without later keys or dropout, a key per query head."""
     n_positions = x_BTD.shape[1]
     q_BHTK = attention.queries(x_BTD, n_positions)

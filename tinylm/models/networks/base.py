@@ -39,7 +39,7 @@ def target_nlls(logits_BNV: Tensor, y_BN: Tensor) -> Tensor:
 @singledispatch
 def build(config: ModelConfig, vocab_size: int) -> LanguageModel:
     """The model of a config on the CPU, initialised from torch's global generator; ConfigError for a config without one."""
-    raise ConfigError(f"{type(config).__name__} has no model; register one with tinylm.models.build.register")
+    raise ConfigError(f"{type(config).__name__} has no model; register one with tinylm.models.networks.build.register")
 
 
 def n_params(model: nn.Module) -> int:

@@ -128,7 +128,7 @@ def test_a_diverged_single_run_is_a_failure(call, trained):
 
 def test_a_killed_process_leaves_runs(call, trained):
     def die(run):
-        raise pool.SweepError("a training process was killed")
+        raise pool.PoolError("a training process was killed")
 
     trained.after = die
     code, out, err = call("train --corpus grammar-char --model mlp --seeds 0 1 --steps 5")

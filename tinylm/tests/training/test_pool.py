@@ -171,7 +171,7 @@ def test_the_expected_speed_is_a_rate_and_leaves_the_threads():
 def test_a_folder_that_cannot_be_written_into_is_named_before_any_training(settings, tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "ProcessPoolExecutor", lambda *args: pytest.fail("processes were started"))
     (tmp_path / "weights").write_text("a file in the place of the folder")
-    with pytest.raises(pool.SweepError, match="cannot write into .*weights"):
+    with pytest.raises(pool.PoolError, match="cannot write into .*weights"):
         pool.train_all(PLANNED, settings, lambda run, record: None)
 
 

@@ -10,8 +10,8 @@ from tinylm.models.networks import build
 from tinylm.training import cpu, loop
 from tinylm.training.step import CapturedUpdate, Update, make_update
 
-QUIET = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
-PLAIN = dataclasses.replace(TRANSFORMER, **QUIET)
+NO_DROPOUT = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
+PLAIN = dataclasses.replace(TRANSFORMER, **NO_DROPOUT)
 DENSE = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine", "warmup": 0.2, "clip": 0.5}
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 

@@ -31,10 +31,10 @@ PAPER = {
     "Self-Attention": TransformerConfig(context_length=128, n_layer=1, d_ff=512),
     "Transformer": TransformerConfig(context_length=128),
 }
-QUIET = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
-DENSE = TransformerConfig(context_length=128, norm_place="pre", **QUIET)
+NO_DROPOUT = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
+DENSE = TransformerConfig(context_length=128, norm_place="pre", **NO_DROPOUT)
 NANOGPT = TransformerConfig(
-    context_length=64, n_layer=4, n_head=4, d_ff=512, norm_place="pre", ffn="gelu", bias=False, tied=True, init="scaled", **QUIET
+    context_length=64, n_layer=4, n_head=4, d_ff=512, norm_place="pre", ffn="gelu", bias=False, tied=True, init="scaled", **NO_DROPOUT
 )
 NANOGPT_TRAIN = TrainConfig(steps=2000, loss_at="all", batch_size=12, optimizer="adamw", lr=1e-3, beta2=0.99, weight_decay=0.1, clip=1.0)
 
@@ -130,20 +130,20 @@ def nanogpt_step(bench: Bench) -> Iterator[Row]:
     yield Row("Transformer, nanoGPT's CPU shape", "nanoGPT-style loop", "tokens/s", *rates, pair.ratio, 1.3)
 
 
-def sweep_of_runs(bench: Bench) -> Iterator[Row]:
+def parallel_runs(bench: Bench) -> Iterator[Row]:
     """Two small runs a core side by side, a thread each, against one after the other on all threads; a GPU takes four at a time."""
     cores = os.cpu_count() or 1
     workers = cores if bench.device == "cpu" else 4
     train = TrainConfig(steps=400, eval_tokens=500)
     runs = [RunSpec(corpus=bench.corpus.info.name, model=PAPER["Self-Attention"], train=train, seed=seed) for seed in range(2 * workers)]
-    seconds = {n: _sweep_seconds(bench, runs, n) for n in (workers, 1)}
+    seconds = {n: _pool_seconds(bench, runs, n) for n in (workers, 1)}
     ours, theirs = (len(runs) / seconds[n] * 60 for n in (workers, 1))
     name = f"{len(runs)} small runs, {workers} at a time, training time"
     yield Row(name, "one after the other", "runs/min", ours, theirs, ours / theirs, 1.3 if bench.device == "cpu" else 3)
 
 
-def _sweep_seconds(bench: Bench, runs: list[RunSpec], workers: int) -> float:
-    """Seconds of training a sweep keeps its processes busy, without the start of the processes."""
+def _pool_seconds(bench: Bench, runs: list[RunSpec], workers: int) -> float:
+    """Seconds for which the runs keep the processes of a pool busy, without the start of the processes."""
     with tempfile.TemporaryDirectory() as folder:
         at = {name: Path(folder) / name for name in ("folder", "checkpoints", "weights")}
         settings = pool.Settings(device=bench.device, workers=workers, **at)
@@ -194,4 +194,4 @@ def _finish(words: list[str], folder: Path, environment: dict[str, str]) -> None
         raise BenchError("rebuilding the report failed, see above; mend that before measuring")
 
 
-ROWS = (rebuild, paper_steps, dense_steps, nanogpt_step, sweep_of_runs, evaluation)  # what can fail comes first
+ROWS = (rebuild, paper_steps, dense_steps, nanogpt_step, parallel_runs, evaluation)  # what can fail comes first
