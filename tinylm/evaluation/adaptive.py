@@ -39,7 +39,7 @@ class DynamicConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CacheConfig(Checked):
+class NeuralCacheConfig(Checked):
     """A neural cache of the last `size` tokens: likeness of states, sharpened by `theta`, with the weight `share` (Grave et al. 2017)."""
 
     size: int = 1000
@@ -159,7 +159,7 @@ def states(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> States:
 
 
 @torch.inference_mode()
-def cached(found: States, settings: CacheConfig) -> Adapted:
+def neural_cache(found: States, settings: NeuralCacheConfig) -> Adapted:
     """The static probabilities mixed with those of a cache of the scored tokens before each; the first one has no cache.
 
     FLOPs: the static pass and the products of each state with those in its cache; mixing is ignored like any softmax.

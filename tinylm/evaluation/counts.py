@@ -9,9 +9,9 @@ from tinylm.config import RunSpec
 from tinylm.data import Corpus, statistics
 from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import scored_range, summarise
-from tinylm.models import ngram, ngram_cache
+from tinylm.models import ngram, recency
 
-Counts = ngram.NgramModel | ngram_cache.CachedModel
+Counts = ngram.NgramModel | recency.RecencyModel
 
 
 def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
@@ -58,7 +58,7 @@ def _counted(spec: RunSpec, corpus: Corpus) -> Counts:
     counted = ngram.fit(_counted_tokens(spec, corpus), spec.model.order, corpus.info.vocab_size)
     if not spec.model.cache:
         return counted
-    return ngram_cache.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], spec.model.cache)
+    return recency.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], spec.model.cache)
 
 
 def _nlls(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> np.ndarray:

@@ -13,7 +13,17 @@ from torch import Tensor
 from tinylm.config import ModelConfig, RunSpec
 from tinylm.data import Corpus
 from tinylm.evaluation import generate
-from tinylm.evaluation.adaptive import Adapted, CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states, static
+from tinylm.evaluation.adaptive import (
+    Adapted,
+    DynamicConfig,
+    NeuralCacheConfig,
+    choose,
+    dynamic,
+    mean_squares,
+    neural_cache,
+    states,
+    static,
+)
 from tinylm.ledger import scores
 from tinylm.models.networks import LanguageModel
 
@@ -97,8 +107,8 @@ def _cache(subject: Subject) -> Outcome:
     model = subject.model(subject.spec.model)
     seen = {split: states(model, subject.ids(split), subject.scored(split)) for split in ("valid", "test")}
     grid = itertools.product(CACHE_SIZES, CACHE_THETAS, CACHE_SHARES)
-    candidates = [CacheConfig(size=size, theta=theta, share=share) for size, theta, share in grid]
-    found = _chosen("neural cache", candidates, lambda split, settings: cached(seen[split], settings))
+    candidates = [NeuralCacheConfig(size=size, theta=theta, share=share) for size, theta, share in grid]
+    found = _chosen("neural cache", candidates, lambda split, settings: neural_cache(seen[split], settings))
     return replace(found, flops_chosen=found.flops_chosen - (len(candidates) - 1) * seen["valid"].flops)  # the model read valid once
 
 

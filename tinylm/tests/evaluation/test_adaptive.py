@@ -6,7 +6,7 @@ import torch
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.config import ConfigError
-from tinylm.evaluation.adaptive import CacheConfig, DynamicConfig, cached, choose, dynamic, mean_squares, states
+from tinylm.evaluation.adaptive import DynamicConfig, NeuralCacheConfig, choose, dynamic, mean_squares, neural_cache, states
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import forward_parts
 from tinylm.models.networks import build
@@ -61,25 +61,25 @@ def test_later_tokens_change_no_earlier_score(model):
     settings, squares = DynamicConfig(rule="sgd", lr=0.1), ()
     a, b = (dynamic(model, text, PLANNED, settings, squares).nll_N for text in (ids, other))
     np.testing.assert_array_equal(a[:32], b[:32])
-    a, b = (cached(states(model, text, PLANNED), CacheConfig(size=20)).nll_N for text in (ids, other))
+    a, b = (neural_cache(states(model, text, PLANNED), NeuralCacheConfig(size=20)).nll_N for text in (ids, other))
     np.testing.assert_allclose(a[:32], b[:32], rtol=1e-4)
 
 
 def test_a_cache_without_weight_is_static_evaluation(model, corpus):
     ids = torch.from_numpy(corpus.test.astype(np.int32))
-    empty = cached(states(model, ids, PLANNED), CacheConfig(share=0.0))
+    empty = neural_cache(states(model, ids, PLANNED), NeuralCacheConfig(share=0.0))
     np.testing.assert_allclose(empty.nll_N, token_nlls(model, ids, PLANNED), rtol=1e-4)
 
 
 def test_a_repeated_text_scores_better_with_the_cache(model):
     found = states(model, repeated(), PLANNED)
-    static, with_cache = (cached(found, CacheConfig(share=share, theta=1.0)).nll_N for share in (0.0, 0.5))
+    static, with_cache = (neural_cache(found, NeuralCacheConfig(share=share, theta=1.0)).nll_N for share in (0.0, 0.5))
     assert with_cache[20:].mean() < static[20:].mean() - 0.3
 
 
 def test_the_cache_is_the_textbook_sum(model):
     found, size, theta, share = states(model, repeated(), PLANNED), 7, 0.3, 0.4
-    nll_N = cached(found, CacheConfig(size=size, theta=theta, share=share)).nll_N
+    nll_N = neural_cache(found, NeuralCacheConfig(size=size, theta=theta, share=share)).nll_N
     for t in (1, 5, 49):
         past = range(max(0, t - size), t)
         weights = [float(torch.exp(theta * found.hidden_ND[t] @ found.hidden_ND[i])) for i in past]
@@ -96,20 +96,20 @@ def test_flops_are_counted(model):
     assert dynamic(model, ids, PLANNED, DynamicConfig(rule="sgd", lr=0.0)).flops == 3 * 12 * window + last
     assert mean_squares(model, ids, PLANNED, 5)[1] == 15 * window
     pairs = sum(min(t, 9) for t in range(50))
-    assert cached(found, CacheConfig(size=9)).flops == found.flops + 2 * TRANSFORMER.d_model * pairs
+    assert neural_cache(found, NeuralCacheConfig(size=9)).flops == found.flops + 2 * TRANSFORMER.d_model * pairs
 
 
 def test_the_best_setting_on_valid_is_chosen_and_the_search_is_paid_for(model):
     found = states(model, repeated(), PLANNED)
-    candidates = [CacheConfig(share=share) for share in (0.0, 0.3, 0.0)]
-    best, flops = choose(lambda settings: cached(found, settings), candidates)
+    candidates = [NeuralCacheConfig(share=share) for share in (0.0, 0.3, 0.0)]
+    best, flops = choose(lambda settings: neural_cache(found, settings), candidates)
     assert best == candidates[1]
-    assert flops == 3 * cached(found, candidates[0]).flops
+    assert flops == 3 * neural_cache(found, candidates[0]).flops
 
 
 def test_settings_that_cannot_be_are_refused(model):
     with pytest.raises(ConfigError, match="share must be below 1"):
-        CacheConfig(share=1.0)
+        NeuralCacheConfig(share=1.0)
     with pytest.raises(ConfigError, match="give mean_squares"):
         dynamic(model, repeated(), PLANNED, DynamicConfig())
 

@@ -1,12 +1,13 @@
-"""A cache for counts: what followed the same tokens a little earlier in the very text that is being scored (Kuhn and De Mori 1990).
+"""Counts mixed with what followed the same tokens a little earlier in the very text that is being scored (Kuhn and De Mori 1990).
 
-The last `size` tokens before each one are counted by their context, n = 0 to order - 1 tokens long. With h the context, c the counts of the
-cache and p_KN the Kneser-Ney probability,
+The literature calls these recent tokens a cache, and so do records, tables and `NgramConfig.cache`: nothing is kept to save work, as a
+key-value cache is. The last `size` tokens before each one are counted by their context, n = 0 to order - 1 tokens long. With h the
+context, c the counts of the recent tokens and p_KN the Kneser-Ney probability,
 
     p(w) = a p_KN(w) + sum over n with c(h_n .) > 0 of b_n c(h_n w) / c(h_n .),      a + sum over n of b_n = 1.
 
-The weights a and b depend on the longest context that the cache has, and on whether it has it once, twice or more often. They are
-fitted by expectation maximisation (Jelinek and Mercer 1980) to held-out text, so the NLL of that text is a chosen one.
+The weights a and b depend on the longest context among the recent tokens, and on whether it stands there once, twice or more often.
+They are fitted by expectation maximisation (Jelinek and Mercer 1980) to held-out text, so the NLL of that text is a chosen one.
 """
 
 from dataclasses import dataclass
@@ -21,22 +22,22 @@ OFTEN = 3  # a context that was seen so often counts like any seen more often
 
 @dataclass(frozen=True)
 class Sightings:
-    """For each token of a text (N,) and context length (order,): its probability in the cache, and how often the context stood there."""
+    """For each token (N,) and context length (order,): its share of what recently followed that context, and how often that stood there."""
 
     probs: np.ndarray
     seen: np.ndarray
 
     @property
     def kinds(self) -> np.ndarray:
-        """Which weights each token takes (N,): 0 where the cache is empty, else by the longest context seen and how often it was."""
+        """Which weights each token takes (N,): 0 where nothing is recent, else by the longest context seen and how often it was."""
         longest = (self.seen > 0).sum(1)  # where a context stood, the shorter ones stood too
         times = np.take_along_axis(self.seen, np.maximum(longest - 1, 0)[:, None], 1)[:, 0]
         return np.where(longest > 0, OFTEN * (longest - 1) + np.minimum(times, OFTEN), 0)
 
 
 @dataclass(frozen=True)
-class CachedModel:
-    """Counts with a cache of the last `size` tokens; `weights` (kinds, 1 + order) of the counts and of each context length."""
+class RecencyModel:
+    """Counts mixed with the last `size` tokens; `weights` (kinds, 1 + order) of the counts and of each context length."""
 
     counts: NgramModel
     size: int
@@ -53,15 +54,15 @@ class CachedModel:
         return np.log((probs * self.weights[kinds]).sum(1))
 
 
-def fit(counts: NgramModel, held_out: np.ndarray, size: int) -> CachedModel:
-    """The counts with a cache, its weights fitted to the held-out tokens (n,), which the counts must not have counted."""
+def fit(counts: NgramModel, held_out: np.ndarray, size: int) -> RecencyModel:
+    """The counts mixed with the last `size` tokens, by weights fitted to held-out tokens (n,), which must not have been counted."""
     kinds, probs = _components(counts, held_out, size)
     weights = [_mixture(probs[kinds == kind]) for kind in range(OFTEN * counts.order + 1)]
-    return CachedModel(counts, size, np.stack(weights))
+    return RecencyModel(counts, size, np.stack(weights))
 
 
 def sightings(tokens: np.ndarray, order: int, size: int, vocab_size: int) -> Sightings:
-    """What the cache of the last `size` tokens knows of each token (N,) before it is read, for contexts of 0 to order - 1 tokens."""
+    """What the last `size` tokens say of each token (N,) before it is read, for contexts of 0 to order - 1 tokens."""
     stream = tokens.astype(np.int64)
     probs, seen = np.zeros((len(stream), order)), np.zeros((len(stream), order), dtype=np.int64)
     context = np.zeros(len(stream), dtype=np.int64)
@@ -81,7 +82,7 @@ def _recent(ids: np.ndarray, size: int) -> np.ndarray:
 
 
 def _components(counts: NgramModel, tokens: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Each token's kind (N,), and its probability by the counts and by each context length in the cache (N, 1 + order)."""
+    """Each token's kind (N,), and its probability by the counts and by each context length among the recent tokens (N, 1 + order)."""
     known = np.exp(counts.log_probs(tokens))
     found = sightings(tokens, counts.order, size, counts.vocab_size)
     return found.kinds, np.column_stack([known, found.probs])

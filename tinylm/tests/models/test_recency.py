@@ -1,4 +1,4 @@
-"""Counts with a cache: proper distributions, an independent recomputation, and what a look back is worth."""
+"""Counts mixed with recent text: proper distributions, an independent recomputation, and what recent text is worth."""
 
 import dataclasses
 
@@ -10,18 +10,18 @@ from specs import spec
 
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.evaluation.counts import count_record
-from tinylm.models import ngram, ngram_cache
+from tinylm.models import ngram, recency
 
 
 def model(order=3, size=40, vocab_size=5):
     rng = np.random.default_rng(0)
     counts = ngram.fit(rng.integers(vocab_size, size=500), order, vocab_size)
-    return ngram_cache.fit(counts, np.tile(rng.integers(vocab_size, size=30), 10), size)
+    return recency.fit(counts, np.tile(rng.integers(vocab_size, size=30), 10), size)
 
 
 @given(st.lists(st.integers(0, 2), max_size=40), st.integers(1, 4), st.integers(1, 50))
 def test_sightings_are_what_a_scan_of_the_last_tokens_finds(text, order, size):
-    found = ngram_cache.sightings(np.array(text, dtype=np.uint16), order, size, 3)
+    found = recency.sightings(np.array(text, dtype=np.uint16), order, size, 3)
     for t, token in enumerate(text):
         for n in range(order):
             places = [s for s in range(max(0, t - size), t) if n <= s and n <= t and text[s - n : s] == text[t - n : t]]
@@ -30,30 +30,30 @@ def test_sightings_are_what_a_scan_of_the_last_tokens_finds(text, order, size):
 
 
 def test_probabilities_sum_to_one_after_every_history():
-    cached = model()
+    mixed = model()
     rng = np.random.default_rng(1)
     for n in (0, 1, 2, 7, 60, 200):
         history = rng.integers(5, size=n)
-        probs = np.exp([cached.log_probs(np.append(history, token))[-1] for token in range(5)])
+        probs = np.exp([mixed.log_probs(np.append(history, token))[-1] for token in range(5)])
         assert probs.min() > 0
         assert probs.sum() == pytest.approx(1, abs=1e-12)
 
 
 def test_later_tokens_do_not_change_a_score():
-    cached, text = model(), np.random.default_rng(2).integers(5, size=100)
+    mixed, text = model(), np.random.default_rng(2).integers(5, size=100)
     changed = text.copy()
     changed[60:] = 0
-    np.testing.assert_allclose(cached.log_probs(text)[:60], cached.log_probs(changed)[:60], rtol=1e-12)
+    np.testing.assert_allclose(mixed.log_probs(text)[:60], mixed.log_probs(changed)[:60], rtol=1e-12)
 
 
 def test_fitted_weights_are_the_best_for_their_text():
     rng = np.random.default_rng(3)
     held_out = np.where(rng.random(6000) < 0.7, np.tile(rng.integers(5, size=60), 100), rng.integers(5, size=6000))
-    fitted = ngram_cache.fit(model().counts, held_out, 40)
+    fitted = recency.fit(model().counts, held_out, 40)
     best = fitted.log_probs(held_out).mean()
     for _ in range(20):
         weights = fitted.weights * rng.uniform(0.8, 1.25, size=fitted.weights.shape)
-        other = ngram_cache.CachedModel(fitted.counts, 40, weights / weights.sum(1, keepdims=True))
+        other = recency.RecencyModel(fitted.counts, 40, weights / weights.sum(1, keepdims=True))
         assert other.log_probs(held_out).mean() < best + 1e-3
 
 
