@@ -71,7 +71,7 @@ def _text_ids(trained: "Trained", file: Path) -> np.ndarray:
     """The ids of a text file; DataError for one that cannot be read, UsageError for characters that the vocabulary lacks."""
     text = own_texts.read(file)
     vocabulary = trained.vocabulary
-    strangers = vocabulary.strangers(text)
+    strangers = vocabulary.unknown(text)
     if strangers and data.UNK not in vocabulary.index:
         raise UsageError(
             f"{file} has {_described(strangers, vocabulary.level)} outside {vocabulary.corpus}'s vocabulary; "

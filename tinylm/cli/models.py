@@ -81,7 +81,7 @@ def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[s
     from tinylm.evaluation import generate
 
     ids = trained.vocabulary.encode(prompt)  # raises where there is no <unk> to stand for a stranger
-    for word, count in trained.vocabulary.strangers(prompt).items():
+    for word, count in trained.vocabulary.unknown(prompt).items():
         print(f"warning: {trained.spec.corpus} has no {word!r}; {_times(count)} <unk> stands for it", file=sys.stderr)
     return map(trained.vocabulary.next_text, generate.continued(trained, ids, sampling))
 

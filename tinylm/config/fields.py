@@ -6,7 +6,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 
 class TinylmError(Exception):
-    """A user's mistake: its message names the mend, and the command line prints it without a traceback."""
+    """A user's mistake: its message says what to do, and the command line prints it without a traceback."""
 
 
 class ConfigError(TinylmError):

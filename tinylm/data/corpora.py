@@ -116,7 +116,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
 
     Each folder is searched for <corpus folder>/train.txt, valid.txt and test.txt, whose sha256 must equal the manifest's. A derived
     corpus is built from its source's files, an own text lies in out/texts. The ids are kept in out/cache and memory-mapped, or held
-    in memory where out/ cannot be written. Raises DataError with the mend.
+    in memory where out/ cannot be written. Raises DataError that says what to do.
     """
     about = info(name)
     if name in grammar.SOURCES:
@@ -173,35 +173,35 @@ def _fetch(name: str, data_dir: str | Path | None) -> Path:
     except DataError as error:
         above = _folder_name(name)
         looked = ", ".join(str(base / above) for base in _search_path(name, data_dir))
-        mend = f"Run `python -m tinylm download {name}` where there is a network, or set TINYLM_DATA to the folder that holds {above}/."
-        raise DataError(f"corpus {name} is not in {looked}, and the download failed: {error}.\n{mend}") from error
+        remedy = f"Run `python -m tinylm download {name}` where there is a network, or set TINYLM_DATA to the folder that holds {above}/."
+        raise DataError(f"corpus {name} is not in {looked}, and the download failed: {error}.\n{remedy}") from error
 
 
-def _mend(path: Path, name: str) -> str:
+def _remedy(path: Path, name: str) -> str:
     """What to do about a split file that is not what it should be."""
     if name not in download.manifest()["corpora"]:
-        return own_texts.mend(name)
+        return own_texts.remedy(name)
     first = "delete it" if path.is_relative_to(files.DATASETS) else f"put the published file there, or move {path.parent} away"
     return f"{first} and run `python -m tinylm download {name}`"
 
 
 def _read(path: Path, entry: dict, name: str) -> str:
     """The text of a split file after checking that it is there, complete, unchanged and UTF-8."""
-    mend = _mend(path, name)
+    remedy = _remedy(path, name)
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise DataError(f"{path} is missing; {mend}") from None
+        raise DataError(f"{path} is missing; {remedy}") from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions, or {mend}") from None
+        raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions, or {remedy}") from None
     if not content:
-        raise DataError(f"{path} is empty, expected {entry['bytes']:,} bytes; {mend}")
+        raise DataError(f"{path} is empty, expected {entry['bytes']:,} bytes; {remedy}")
     text, damage = _decode(content)
     found = hashlib.sha256(content).hexdigest()
     if found != entry["sha256"]:
         damage = damage or ("is truncated" if len(content) < entry["bytes"] else "is another text")
         expected = f"expected {entry['bytes']:,} bytes, sha256 {entry['sha256']}"
-        raise DataError(f"{path} {damage}: {expected}; found {len(content):,} bytes, sha256 {found}; {mend}")
+        raise DataError(f"{path} {damage}: {expected}; found {len(content):,} bytes, sha256 {found}; {remedy}")
     return text
 
 

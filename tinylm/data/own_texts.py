@@ -35,10 +35,10 @@ def about(name: str) -> dict[str, Any] | None:
     try:
         return json.loads((files.TEXTS / name / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise DataError(f"the text of {name} is not in {files.TEXTS}; {mend(name)}") from None
+        raise DataError(f"the text of {name} is not in {files.TEXTS}; {remedy(name)}") from None
 
 
-def mend(name: str) -> str:
+def remedy(name: str) -> str:
     """How an own text that is missing or damaged comes back."""
     level = next(level for level, prefix in reversed(PREFIXES.items()) if name.startswith(prefix))
     return f"remove {files.TEXTS / name} if it is there, and train with --corpus FILE --level {level}, where FILE is that text"

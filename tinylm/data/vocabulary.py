@@ -30,18 +30,18 @@ class Vocabulary:
         """The tokens of a text, known or not."""
         return tokenise(text, self.level, EOS in self.index)
 
-    def strangers(self, text: str) -> Counter[str]:
+    def unknown(self, text: str) -> Counter[str]:
         """How often each token of a text occurs that the vocabulary lacks."""
         return Counter(token for token in self.split(text) if token not in self.index)
 
     def encode(self, text: str) -> np.ndarray:
         """The ids (n,) uint16 of a text; an unknown word becomes <unk> where the vocabulary has it, else DataError names the token."""
-        unknown = self.index.get(UNK)
-        strangers = sorted(self.strangers(text))
-        if strangers and unknown is None:
+        unk_id = self.index.get(UNK)
+        unknown = sorted(self.unknown(text))
+        if unknown and unk_id is None:
             known = repr("".join(self.tokens)) if self.level == "character" else f"{', '.join(self.tokens[-10:])} and more"
-            raise DataError(f"{self.corpus} has no {', '.join(map(repr, strangers[:5]))}; leave it out of the text. It has {known}")
-        return np.array([self.index.get(token, unknown) for token in self.split(text)], dtype=np.uint16)
+            raise DataError(f"{self.corpus} has no {', '.join(map(repr, unknown[:5]))}; leave it out of the text. It has {known}")
+        return np.array([self.index.get(token, unk_id) for token in self.split(text)], dtype=np.uint16)
 
     def decode(self, ids: np.ndarray) -> str:
         """The text of ids (n,): characters joined, words separated by one blank, <eos> as a new line."""

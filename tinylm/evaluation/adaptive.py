@@ -111,12 +111,12 @@ def dynamic(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, settings: Dyn
     adapted = copy.deepcopy(model).eval()
     trained = [p.detach().clone() for p in adapted.parameters()]
     scales = _scales(trained, settings, squares)
-    wanted, nlls, flops = scored_range(spec, len(tokens_N)), [], 0
-    for end, n_scored in _segments(wanted, spec):
+    scored, nlls, flops = scored_range(spec, len(tokens_N)), [], 0
+    for end, n_scored in _segments(scored, spec):
         nll_S = _segment_nlls(adapted, tokens_N, spec, end, n_scored)
         nlls.append(nll_S.detach().cpu())
         flops += _window_flops(adapted, spec, n_scored)
-        if end < wanted.stop:
+        if end < scored.stop:
             adapted.zero_grad()
             nll_S.mean().backward()
             flops += BACKWARD_PER_FORWARD * _window_flops(adapted, spec, n_scored)
@@ -147,15 +147,15 @@ def _step(model: LanguageModel, trained: Sequence[Tensor], scales: Sequence[tupl
 def states(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> States:
     """One static pass over the spec's range that keeps the states a cache compares; any number of caches can be tried on it."""
     model = copy.deepcopy(model).eval()
-    wanted = scored_range(spec, len(tokens_N))
+    scored = scored_range(spec, len(tokens_N))
     hidden, nlls, flops = [], [], 0
-    for end, n_scored in _segments(wanted, spec):
+    for end, n_scored in _segments(scored, spec):
         window = _window(tokens_N, spec, end)[None]
         states_BSD, nlls_BS = model.states_and_nlls(window[:, :-1], window[:, -n_scored:])
         hidden.append(states_BSD[0])
         nlls.append(nlls_BS[0])
         flops += _window_flops(model, spec, n_scored)
-    return States(torch.cat(hidden), tokens_N[wanted.start : wanted.stop].long(), torch.cat(nlls), flops)
+    return States(torch.cat(hidden), tokens_N[scored.start : scored.stop].long(), torch.cat(nlls), flops)
 
 
 @torch.inference_mode()
@@ -179,13 +179,13 @@ def neural_cache(found: States, settings: NeuralCacheConfig) -> Adapted:
     return Adapted(torch.cat(nlls).cpu().numpy(), found.flops + 2 * width * pairs)
 
 
-def _segments(wanted: range, spec: RunSpec) -> Iterator[tuple[int, int]]:
+def _segments(scored: range, spec: RunSpec) -> Iterator[tuple[int, int]]:
     """The end of each segment and its number of tokens: a short first window's, then the stride's; the last may be shorter."""
-    short, stride = short_window(wanted, eval_context(spec)), spec.train.eval_stride
+    short, stride = short_window(scored, eval_context(spec)), spec.train.eval_stride
     if short:
         yield short.stop, len(short)
-    for start in range(short.stop, wanted.stop, stride):
-        end = min(start + stride, wanted.stop)
+    for start in range(short.stop, scored.stop, stride):
+        end = min(start + stride, scored.stop)
         yield end, end - start
 
 

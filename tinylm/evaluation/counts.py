@@ -63,8 +63,8 @@ def _counted(spec: RunSpec, corpus: Corpus) -> Counts:
 
 def _nlls(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> np.ndarray:
     tokens = corpus.split(split)
-    wanted = scored_range(spec, len(tokens))
-    return -model.log_probs(tokens[: wanted.stop])[wanted.start :]
+    scored = scored_range(spec, len(tokens))
+    return -model.log_probs(tokens[: scored.stop])[scored.start :]
 
 
 def _score(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> Score:

@@ -19,28 +19,28 @@ def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> np.ndar
     Each window scores its last `eval_stride` positions, so every scored token sees at least eval_context - eval_stride + 1
     tokens, or all before it; the last window ends at the range's end and scores only what is left.
     """
-    context, stride, wanted = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
-    short = short_window(wanted, context)
+    context, stride, scored = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
+    short = short_window(scored, context)
     was_training = model.training
     model.eval()
     parts = [_window_nlls(model, tokens_N[: short.stop], torch.tensor([short.stop]), short.stop - 1, len(short))[0]] if short else []
-    parts += _full_windows(model, tokens_N, range(short.stop, wanted.stop), context, stride)
+    parts += _full_windows(model, tokens_N, range(short.stop, scored.stop), context, stride)
     model.train(was_training)
     return torch.cat(parts).numpy()
 
 
-def _full_windows(model: LanguageModel, tokens_N: Tensor, wanted: range, context: int, stride: int) -> list[Tensor]:
-    """NLLs of the wanted tokens, in order, of which the first has `context` tokens before it; none where none is wanted."""
-    if not wanted:
+def _full_windows(model: LanguageModel, tokens_N: Tensor, scored: range, context: int, stride: int) -> list[Tensor]:
+    """NLLs of the scored tokens, in order, of which the first has `context` tokens before it; none where none is scored."""
+    if not scored:
         return []
-    ends = torch.arange(wanted.start + stride, wanted.stop + stride, stride).clamp(max=wanted.stop)
+    ends = torch.arange(scored.start + stride, scored.stop + stride, stride).clamp(max=scored.stop)
     vocab_size = model.head.out_features
     device = tokens_N.device.type
     n_batch = max(1, min(POSITIONS_PER_BATCH[device] // context, LOGITS_PER_BATCH[device] // (stride * vocab_size)))
     nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
     for rows_BS, batch in zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True):
         rows_BS.copy_(_window_nlls(model, tokens_N, batch, context, stride))
-    n_last = len(wanted) - stride * (len(ends) - 1)
+    n_last = len(scored) - stride * (len(ends) - 1)
     return [nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]
 
 

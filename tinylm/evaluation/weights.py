@@ -79,7 +79,7 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
     if not all(parameter.isfinite().all() for parameter in model.parameters()):
-        raise WeightsError(f"{path} is damaged, it holds weights that are not finite; {checkpoint.MEND}")
+        raise WeightsError(f"{path} is damaged, it holds weights that are not finite; {checkpoint.REMEDY}")
     return Trained(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, model=model.eval())
 
 
@@ -93,49 +93,49 @@ def _spec_of(path: Path, key: str | None, records: Mapping[str, RunRecord]) -> R
     raise WeightsError(f"{path} does not say its spec, and its key {key} has no record in the ledger; import its record, or train it again")
 
 
-def find(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Path:
+def find(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Path:
     """The weights file of a path, a key or the beginning of one, or a planned run's name as [SECTION/]NAME[@SEED]; `files` are by key.
 
     WeightsError where it is not trained, with the command that trains it, and where several runs are meant.
     """
-    if wanted in files:
-        return files[wanted]
-    path = Path(wanted)
+    if text in files:
+        return files[text]
+    path = Path(text)
     if path.is_file() and path.suffix != ".safetensors":
         raise WeightsError(f"{path} is not a weights file; those end in .safetensors")
     if path.suffix == ".safetensors":
         return path
-    keys = candidates(wanted, files, records)
+    keys = candidates(text, files, records)
     trained = [key for key in keys if key in files]
     if not trained:
-        raise WeightsError(f"the weights of {wanted} are not here; train it with: python -m tinylm train --run {keys[0]}")
-    if len(trained) > 1 and KEY.fullmatch(wanted):
-        raise WeightsError(f"{len(trained)} keys begin with {wanted}: {', '.join(trained[:5])}; write more of it")
+        raise WeightsError(f"the weights of {text} are not here; train it with: python -m tinylm train --run {keys[0]}")
+    if len(trained) > 1 and KEY.fullmatch(text):
+        raise WeightsError(f"{len(trained)} keys begin with {text}: {', '.join(trained[:5])}; write more of it")
     return files[trained[0]]
 
 
-def candidates(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[str]:
+def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[str]:
     """The keys of networks that a key's beginning or a name may mean, the likeliest first; WeightsError where there is none."""
     planned = _networks()
-    if KEY.fullmatch(wanted):
+    if KEY.fullmatch(text):
         known = {run.spec.key for run in planned} | set(files)
         known |= {key for key, record in records.items() if not record.spec.is_counts}
-        found = sorted(key for key in known if key.startswith(wanted))
+        found = sorted(key for key in known if key.startswith(text))
     else:
-        found = [run.spec.key for run in _named(wanted, planned)]
+        found = [run.spec.key for run in _named(text, planned)]
     if not found:
         names = "; ".join(dict.fromkeys(run.name for run in study.select(planned, role=["baseline", "ablation"])))
         raise WeightsError(
-            f"no run is called {wanted!r}; `models` in `python -m tinylm chat` lists those here; or write a key, or NAME[@SEED] of: {names}"
+            f"no run is called {text!r}; `models` in `python -m tinylm chat` lists those here; or write a key, or NAME[@SEED] of: {names}"
         )
     return found
 
 
-def trainable(wanted: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Planned:
+def trainable(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Planned:
     """The run that a key or a name means, to be trained; WeightsError where nothing says its spec."""
-    (key, *others) = candidates(wanted, files, records)
-    if others and KEY.fullmatch(wanted):
-        raise WeightsError(f"{1 + len(others)} keys begin with {wanted}: {', '.join([key, *others][:5])}; write more of it")
+    (key, *others) = candidates(text, files, records)
+    if others and KEY.fullmatch(text):
+        raise WeightsError(f"{1 + len(others)} keys begin with {text}: {', '.join([key, *others][:5])}; write more of it")
     for run in _networks():
         if run.spec.key == key:
             return run
@@ -149,9 +149,9 @@ def _networks() -> list[Planned]:
     return [run for run in study.plan("full") if not run.spec.is_counts]
 
 
-def _named(wanted: str, planned: Sequence[Planned]) -> list[Planned]:
+def _named(text: str, planned: Sequence[Planned]) -> list[Planned]:
     """Planned runs of a name: of real texts before generated ones, of low seeds before high ones."""
-    name, _, seed = wanted.partition("@")
+    name, _, seed = text.partition("@")
     found = [run for run in planned if name.lower() in (run.name.lower(), f"{run.section}/{run.name}".lower())]
     found = [run for run in found if seed in ("", str(run.spec.seed))]
     return sorted(found, key=lambda run: (run.spec.corpus in grammar.SOURCES, run.spec.seed))

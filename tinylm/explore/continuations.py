@@ -73,7 +73,7 @@ class Continuations(Panel):
         pieces = [trained.vocabulary.next_text(int(token)) for token in ids]
         text = f'<span class="tinylm-prompt">{coloured(pieces[:n], nats[:n])}</span>{coloured(pieces[n:], nats[n:])}'
         means = f"Mean surprise: {_mean(nats[1:n])} in the prompt, {_mean(nats[n:])} in what the model wrote."
-        strangers = ", ".join(map(repr, trained.vocabulary.strangers(self.prompt.value)))
+        strangers = ", ".join(map(repr, trained.vocabulary.unknown(self.prompt.value)))
         unknown = notice(f"{trained.spec.corpus} has no {strangers}; <unk> stands for it.") if strangers else ""
         return f'{unknown}<pre class="tinylm-text">{text}</pre><p>{means}</p>'
 

@@ -13,7 +13,7 @@ from tinylm.config import RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.ledger import versions
 
-MEND = "restore it with git checkout, or delete it"
+REMEDY = "restore it with git checkout, or delete it"
 
 
 class LedgerError(TinylmError):
@@ -176,7 +176,7 @@ def read_facts(path: Path) -> dict[str, Any] | None:
         return None
     except (OSError, ValueError, RecursionError) as error:
         problem = f"{type(error).__name__}: {error}"
-    warnings.warn(f"skipped a broken ledger file: {path}: {problem}; {MEND}", LedgerWarning, stacklevel=2)
+    warnings.warn(f"skipped a broken ledger file: {path}: {problem}; {REMEDY}", LedgerWarning, stacklevel=2)
     return None
 
 
@@ -198,7 +198,7 @@ class Ledger:
             try:
                 record = read(path)
             except LedgerError as error:
-                warnings.warn(f"skipped a broken ledger file: {error}; {MEND}", LedgerWarning, stacklevel=2)
+                warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=2)
                 continue
             if record.spec.key not in self.records or self.records[record.spec.key].is_stale:
                 self.records[record.spec.key] = record
@@ -214,11 +214,11 @@ class Ledger:
         if record is not None:
             now = versions.current(spec)
             return f"stale: made by {record.version}, the code is now {now}" if record.is_stale else "hit"
-        wanted = flatten(to_dict(spec))
+        asked = flatten(to_dict(spec))
         others = [flatten(to_dict(r.spec)) for r in self.records.values() if r.spec.model.kind == spec.model.kind]
         if not others:
             return f"miss: no record of any {spec.model.kind} run"
-        gaps = [{name: (other.get(name), value) for name, value in wanted.items() if other.get(name) != value} for other in others]
+        gaps = [{name: (other.get(name), value) for name, value in asked.items() if other.get(name) != value} for other in others]
         nearest = min(gaps, key=len)
         return "miss: the nearest record has " + ", ".join(f"{name}={a!r} instead of {b!r}" for name, (a, b) in nearest.items())
 

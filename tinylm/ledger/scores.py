@@ -30,9 +30,9 @@ def scored_range(spec: RunSpec, n_split: int) -> range:
     return range(start, stop)
 
 
-def short_window(wanted: range, context: int) -> range:
-    """The first of the wanted tokens, those with less than a context before them: one window that begins with the text scores them."""
-    return range(wanted.start, min(wanted.stop, context + 1) if wanted.start < context else wanted.start)
+def short_window(scored: range, context: int) -> range:
+    """The first of the scored tokens, those with less than a context before them: one window that begins with the text scores them."""
+    return range(scored.start, min(scored.stop, context + 1) if scored.start < context else scored.start)
 
 
 def least_context(spec: RunSpec) -> int:

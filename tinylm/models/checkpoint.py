@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from tinylm import files
 from tinylm.config import TinylmError
 
-MEND = "restore it with git checkout if it came with the package, else delete it and train again"
+REMEDY = "restore it with git checkout if it came with the package, else delete it and train again"
 
 
 class CheckpointError(TinylmError):
@@ -36,7 +36,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, json.loads((file.metadata() or {})["facts"])  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a readable checkpoint ({type(error).__name__}: {error}); {MEND}") from error
+        raise CheckpointError(f"{path} is not a readable checkpoint ({type(error).__name__}: {error}); {REMEDY}") from error
 
 
 def with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -92,5 +92,5 @@ def products_are_fp32() -> bool:
     fine = torch.full((2, 256, 256), 1 + 2.0**-12)  # 1 in bf16
     ones, bias = torch.ones(256, 256), torch.zeros(256)
     products = [fine[0] @ ones, torch.addmm(bias, fine[0], ones), torch.bmm(fine, torch.ones_like(fine)), torch.baddbmm(bias, fine, fine)]
-    wanted = [fine.double()[0] @ ones.double()] * 2 + [torch.bmm(fine.double(), fine.double() ** p) for p in (0, 1)]
-    return all(torch.allclose(a.double(), b, rtol=1e-6) for a, b in zip(products, wanted, strict=True))
+    exact = [fine.double()[0] @ ones.double()] * 2 + [torch.bmm(fine.double(), fine.double() ** p) for p in (0, 1)]
+    return all(torch.allclose(a.double(), b, rtol=1e-6) for a, b in zip(products, exact, strict=True))

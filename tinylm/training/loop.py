@@ -93,9 +93,9 @@ def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | Non
 
 def _memory_advice(spec: RunSpec, device: str) -> str:
     size = spec.train.micro_batch or spec.train.batch_size
-    mend = f"--set train.micro_batch={size // 2} splits a batch (a run of its own)" if size > 1 else "lower context_length or d_model"
+    remedy = f"--set train.micro_batch={size // 2} splits a batch (a run of its own)" if size > 1 else "lower context_length or d_model"
     return (
-        f"{device} has no memory for {size} windows of {spec.model.context_length} tokens at a time; {mend}, and fewer --workers share it"
+        f"{device} has no memory for {size} windows of {spec.model.context_length} tokens at a time; {remedy}, and fewer --workers share it"
     )
 
 
@@ -130,9 +130,9 @@ class _Run:
         self.model.train()
         epoch, starts = -1, torch.empty(0)
         while self.history.step < self.cost.steps:
-            wanted, place = divmod(self.history.step, self.starts.steps_per_epoch)
-            if wanted != epoch:
-                epoch, starts = wanted, torch.from_numpy(self.starts.epoch(wanted)).to(self.device)
+            now, place = divmod(self.history.step, self.starts.steps_per_epoch)
+            if now != epoch:
+                epoch, starts = now, torch.from_numpy(self.starts.epoch(now)).to(self.device)
             batch = starts[place * self.starts.batch_size : (place + 1) * self.starts.batch_size]
             loss_sum += self.update(batch, self.history.step) * len(batch)
             self.history.step += 1

@@ -16,9 +16,9 @@ MODELS = {
 DEFAULT = "shakespeare"
 
 
-def key(wanted: str) -> str:
+def key(name: str) -> str:
     """The key of a model of the package where its name is given, in any case; else what was given."""
-    return MODELS.get(wanted.lower(), wanted)
+    return MODELS.get(name.lower(), name)
 
 
 def weights_file(name: str) -> Path:

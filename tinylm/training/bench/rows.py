@@ -191,7 +191,7 @@ def rebuild(bench: Bench) -> Iterator[Row]:
 def _finish(words: list[str], folder: Path, environment: dict[str, str]) -> None:
     """Run a command in the folder; BenchError where it fails."""
     if subprocess.run(words, check=False, cwd=folder, env=environment, stdout=subprocess.DEVNULL).returncode:
-        raise BenchError("rebuilding the report failed, see above; mend that before measuring")
+        raise BenchError("rebuilding the report failed, see above; repair that before measuring")
 
 
 ROWS = (rebuild, paper_steps, dense_steps, nanogpt_step, parallel_runs, evaluation)  # what can fail comes first
