@@ -116,7 +116,7 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
 
     Each folder is searched for <corpus folder>/train.txt, valid.txt and test.txt, whose sha256 must equal the manifest's. A derived
     corpus is built from its source's files, an own text lies in out/texts. The ids are kept in out/cache and memory-mapped, or held
-    in memory where out/ cannot be written. Raises DataError that says what to do.
+    in memory where out/ cannot be written. Raises a DataError that says what to do.
     """
     about = info(name)
     if name in grammar.SOURCES:

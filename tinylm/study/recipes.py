@@ -48,7 +48,7 @@ def _mlp(context_length: int, d_model: int, d_hidden: int) -> MLPConfig:
     return MLPConfig(context_length=context_length, d_model=d_model, d_hidden=d_hidden, dropout=0.0, activation="gelu")
 
 
-def _quiet(model: TransformerConfig, dropout: float) -> TransformerConfig:
+def _with_dropout(model: TransformerConfig, dropout: float) -> TransformerConfig:
     """With the same dropout after the embedding and after each attention and FFN."""
     return replace(model, embedding_dropout=dropout, projection_dropout=dropout, ffn_dropout=dropout)
 
@@ -56,7 +56,7 @@ def _quiet(model: TransformerConfig, dropout: float) -> TransformerConfig:
 def _tied(context_length: int, n_layer: int, d_model: int, dropout: float = 0.0) -> TransformerConfig:
     """For words: embedding and head share their matrix, by far the largest."""
     shape = _modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
-    return _quiet(replace(shape, tied=True), dropout)
+    return _with_dropout(replace(shape, tied=True), dropout)
 
 
 def _pointing(context_length: int, window: int, n_layer: int, n_head: int, d_model: int, dropout: float = 0.0) -> TransformerConfig:
@@ -129,7 +129,7 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
     ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,
     ("tiny_shakespeare-respelled", "transformer"): (
         *COPYING,
-        Recipe(flops=2e15, model=_quiet(_copying(2048, 64, 8, 320), 0.2), train=LARGE),
+        Recipe(flops=2e15, model=_with_dropout(_copying(2048, 64, 8, 320), 0.2), train=LARGE),
     ),
     ("ptb-eos", "transformer-no-pointer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 3, 192, dropout=0.1), train=WORDS)),
     ("wikitext-2-eos", "transformer-no-pointer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 4, 160), train=WORDS)),
