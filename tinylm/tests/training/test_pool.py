@@ -77,7 +77,7 @@ def test_a_users_mistake_in_one_run_stops_the_others():
             for future in pool._as_completed(dict.fromkeys(futures, 0), stopping):
                 future.result()
         assert stopping.is_set()
-        assert mistaken.done() and other.done() and waiting.cancelled()
+        assert mistaken.done() and other.done() and waiting.done()  # the last cancelled, or begun and stopped
         assert other.exception() is None
 
 
