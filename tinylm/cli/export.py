@@ -32,11 +32,12 @@ def run(args: argparse.Namespace) -> int:
     try:
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
         from tinylm.evaluation.pretrained import export
+        from tinylm.report import cards
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
     records = Ledger([files.LEDGER]).records  # the published ones: the package's models are of the study
     if not args.card:
         source = weights.find(args.source or pretrained.MODELS[args.name], pretrained.trained_here(), records)
         print(relative(export.export(args.name, source, records, args.data_dir)))
-    print(relative(export.write_card(args.name, records)))
+    print(relative(cards.write_card(args.name, records)))
     return 0

@@ -1,4 +1,4 @@
-"""Make a model that comes with the package: its trained weights in 16 bits, scored as they then are, and its card."""
+"""Make a model that comes with the package: its trained weights in 16 bits, scored as they then are."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,6 @@ from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained, weights
 from tinylm.evaluation.nlls import token_nlls
-from tinylm.evaluation.pretrained.card import card
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
 from tinylm.models.networks import LanguageModel
@@ -46,19 +45,6 @@ def export(name: str, source: Path, records: Mapping[str, RunRecord], data_dir: 
     path = pretrained.weights_file(name)
     checkpoint.save(path, tensors, weights.facts(record.spec, corpus) | {"nll": ledger.rounded(nll)})
     return path
-
-
-def write_card(name: str, records: Mapping[str, RunRecord]) -> Path:
-    """Write the card of a model of the package from its record and its weights file; the card's path."""
-    ledger.write_text(pretrained.card_file(name), card_text(name, records))
-    return pretrained.card_file(name)
-
-
-def card_text(name: str, records: Mapping[str, RunRecord]) -> str:
-    """The card of a model of the package, made anew from its record and its weights file; CheckpointError where that is missing."""
-    path = pretrained.weights_file(name)
-    _, said = checkpoint.load(path)
-    return card(name, recorded(name, records), said, path.stat().st_size)
 
 
 def recorded(name: str, records: Mapping[str, RunRecord]) -> RunRecord:

@@ -18,6 +18,7 @@ from tinylm.evaluation import pretrained, weights
 from tinylm.evaluation.pretrained import export
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
+from tinylm.report import cards
 from tinylm.training.loop import Hooks, train
 
 PACKAGE, PUBLISHED, ROOT = files.PRETRAINED, files.LEDGER, files.ROOT
@@ -73,7 +74,7 @@ def test_a_model_is_its_record_in_16_bits_and_its_card_says_so(name, records):
     assert sum(tensor.numel() for tensor in tensors.values()) == record.n_params
     for split in ("valid", "test"):
         assert abs(said["nll"][split] - getattr(record, split).nll) < export.TOLERANCE
-    made_anew = export.card_text(name, records)
+    made_anew = cards.card_text(name, records)
     assert (PACKAGE / f"{name}.md").read_text(encoding="utf-8") == made_anew, f"python -m tinylm export {name} --card"
 
 

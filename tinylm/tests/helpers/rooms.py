@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# The rooms on each floor, from the ground up: a room imports from its own floor and the floors below it, in no circle.
+# The rooms on each floor, from the ground up: a room imports from the floors below it only.
 FLOORS = [
     ["config", "files"],
     ["data", "models", "typesetting"],

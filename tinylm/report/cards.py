@@ -1,17 +1,35 @@
 """A model card: what a trained model is, how well it predicts, what it is for and what not (Mitchell et al. 2019, arXiv 1810.03993).
 
-Needs no torch: a run's record and what its weights file says beside the tensors -> Markdown.
+A run's record and what its weights file says beside the tensors -> Markdown.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tinylm import data, ledger, study
 from tinylm.analysis import layout
 from tinylm.config import RunSpec, changed
 from tinylm.data import download, grammar
+from tinylm.evaluation import pretrained
+from tinylm.evaluation.pretrained import export
 from tinylm.ledger import RunRecord, Score
+from tinylm.models import checkpoint
 
 LOSSES = ["split", "tokens", "32 bits", "this file", "difference"]
+
+
+def write_card(name: str, records: Mapping[str, RunRecord]) -> Path:
+    """Write the card of a model of the package from its record and its weights file; the card's path."""
+    ledger.write_text(pretrained.card_file(name), card_text(name, records))
+    return pretrained.card_file(name)
+
+
+def card_text(name: str, records: Mapping[str, RunRecord]) -> str:
+    """The card of a model of the package, made anew from its record and its weights file; CheckpointError where that is missing."""
+    path = pretrained.weights_file(name)
+    _, said = checkpoint.load(path)
+    return card(name, export.recorded(name, records), said, path.stat().st_size)
 
 
 def card(name: str, record: RunRecord, said: dict[str, Any], n_bytes: int) -> str:
