@@ -59,19 +59,16 @@ class LinearConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class MLPConfig(ModelConfig):
-    """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary.
-
-    The `n_hidden` layers are `d_hidden` wide, unless `hidden_widths` says the width of each instead.
-    """
+    """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary."""
 
     kind: ClassVar[str] = "mlp"
     predicts_every_position: ClassVar[bool] = False
-    d_model: int = 128
-    d_hidden: int = 256
+    d_model: int = 128  # width of the embeddings
+    d_hidden: int = 256  # width of every hidden layer
     n_hidden: int = 2
-    dropout: float = 0.1
+    dropout: float = 0.1  # after each hidden layer's activation
     activation: Literal["relu", "gelu"] = "relu"
-    hidden_widths: tuple[int, ...] = ()
+    hidden_widths: tuple[int, ...] = ()  # where the layers' widths differ, in place of d_hidden and n_hidden
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -91,51 +88,39 @@ class MLPConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerConfig(ModelConfig):
-    """A causal Transformer; the defaults are the paper's (post-norm, learned positions, ReLU, dropout 0.1).
-
-    `n_kv_head` 0 means as many as `n_head`. `position`: vectors added to the embeddings, rotations of queries and keys, biases of the
-    attention scores that fall with the distance (`alibi`), or none. `attention_dropout` acts on the attention weights,
-    `projection_dropout` after the output projection, `ffn_dropout` after the FFN; `dropout_kind` variational shares a mask among the
-    positions of a window, but for the attention weights. `init`: `multihead` draws the attention input projection as
-    nn.MultiheadAttention does, `linear` as nn.Linear does, `scaled` draws every matrix from N(0, 0.02) and divides the projections
-    that write to the residual stream by sqrt(2 n_layer) (Radford et al. 2019), `zero_out` sets those to zero. `softcap` bounds the
-    logits (0: not). `convolution` adds to the input of each block's attention a depthwise causal convolution of that many positions
-    (0: none).
-    `induction`: for each order n, each token's embedding gets a share of that of the token which followed the last time that the same
-    n tokens stood there, or the last `induction_times` times. `attention_window` cuts the positions into blocks of that many, each of
-    which attends to itself and the block before (0: to all before). `pointer` gives a share of each prediction to the tokens of the window,
-    found by keys of that width (0: none). `output_dropout` acts before the vocabulary head, `weight_dropout` on the elements of the blocks'
-    matrices, one mask for all windows that are computed at once.
-    """
+    """A causal Transformer; the defaults are the paper's: post-norm, learned positions, ReLU, dropout 0.1."""
 
     kind: ClassVar[str] = "transformer"
     n_layer: int = 3
     n_head: int = 4
-    n_kv_head: int = 0
+    n_kv_head: int = 0  # heads of keys and values, which query heads share (Ainslie et al. 2023); 0: as many as n_head
     d_model: int = 128
-    d_ff: int = 256
+    d_ff: int = 256  # width of the FFN
     norm: Literal["layer", "rms"] = "layer"
-    norm_place: Literal["post", "pre"] = "post"
+    norm_place: Literal["post", "pre"] = "post"  # after each residual sum, or before each branch
+    # Vectors added to the embeddings, rotations of queries and keys, biases of the scores that fall with the distance, or nothing.
     position: Literal["learned", "rope", "alibi", "none"] = "learned"
     rope_base: float = 10_000.0
     ffn: Literal["relu", "gelu", "swiglu", "relu2", "none"] = "relu"
-    qk_norm: bool = False
-    tied: bool = False
-    bias: bool = True
+    qk_norm: bool = False  # queries and keys are normalised
+    tied: bool = False  # the vocabulary head is the embedding matrix
+    bias: bool = True  # linear layers have biases
+    # As nn.MultiheadAttention or nn.Linear draw the attention's projections; N(0, 0.02), divided by sqrt(2 n_layer) in projections
+    # that write to the residual stream (Radford et al. 2019); the same with those at zero.
     init: Literal["multihead", "linear", "scaled", "zero_out"] = "multihead"
-    softcap: float = 0.0
-    convolution: int = 0
-    induction: tuple[int, ...] = ()
-    induction_times: int = 1
+    softcap: float = 0.0  # bound of the logits; 0: none
+    convolution: int = 0  # positions of a depthwise causal convolution that each attention's input gets added; 0: none
+    induction: tuple[int, ...] = ()  # for each order n, an embedding gets a share of that of the token after the last same n tokens
+    induction_times: int = 1  # how many of the last such places are taken
     embedding_dropout: float = 0.0
-    attention_window: int = 0
-    attention_dropout: float = 0.1
-    projection_dropout: float = 0.0
-    ffn_dropout: float = 0.1
-    output_dropout: float = 0.0
-    weight_dropout: float = 0.0
-    dropout_kind: Literal["element", "variational"] = "element"
-    pointer: int = 0
+    attention_window: int = 0  # positions of a block, each of which attends to itself and the block before; 0: one block
+    attention_dropout: float = 0.1  # of the attention weights
+    projection_dropout: float = 0.0  # after the attention's output projection
+    ffn_dropout: float = 0.1  # after the FFN
+    output_dropout: float = 0.0  # before the vocabulary head
+    weight_dropout: float = 0.0  # of the elements of the blocks' matrices, one mask for all windows computed at once
+    dropout_kind: Literal["element", "variational"] = "element"  # variational: positions share a mask, but for the attention weights
+    pointer: int = 0  # width of the keys by which a share of each prediction goes to the window's tokens; 0: none
 
     @property
     def d_head(self) -> int:
@@ -171,20 +156,17 @@ class TransformerConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class LSTMConfig(ModelConfig):
-    """Layers of LSTM that start each window from zero states; `d_embedding` 0 means as wide as the layers, `d_model`.
-
-    Dropout acts on the embedding, between layers (`layer_dropout`) and before the vocabulary head (`output_dropout`).
-    """
+    """Layers of LSTM that start each window from zero states."""
 
     kind: ClassVar[str] = "lstm"
     n_layer: int = 2
-    d_model: int = 128
-    d_embedding: int = 0
-    tied: bool = False
+    d_model: int = 128  # width of each layer
+    d_embedding: int = 0  # width of the embedding; 0: d_model
+    tied: bool = False  # the vocabulary head is the embedding matrix
     embedding_dropout: float = 0.0
-    layer_dropout: float = 0.0
-    output_dropout: float = 0.0
-    dropout_kind: Literal["element", "variational"] = "element"
+    layer_dropout: float = 0.0  # between layers
+    output_dropout: float = 0.0  # before the vocabulary head
+    dropout_kind: Literal["element", "variational"] = "element"  # variational: positions share a mask
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -201,15 +183,12 @@ class LSTMConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class NgramConfig(ModelConfig):
-    """Interpolated modified Kneser-Ney counts of the given order (context order - 1); order 1 is the unigram, 0 the uniform line.
-
-    `cache`: beside them what followed the same contexts among so many tokens before, in the text that is scored (0: not).
-    """
+    """Interpolated modified Kneser-Ney counts of n-grams."""
 
     kind: ClassVar[str] = "ngram"
     context_length: int = field(default=0, init=False)
-    order: int = 5
-    cache: int = 0
+    order: int = 5  # tokens of the longest n-gram, one of which is predicted; 1: unigram, 0: uniform
+    cache: int = 0  # most recent tokens of the scored text that are counted too; 0: none
 
     @property
     def title(self) -> str:

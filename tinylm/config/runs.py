@@ -17,47 +17,36 @@ MAX_EVALS = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig(Checked):
-    """How to train and score; exactly one of `steps`, `epochs`, `flops` bounds the run. Zero means "not set" or "all".
-
-    `windows_per_epoch` counts training windows (0: every window); `sampling` draws their starts uniformly with replacement
-    (`random`) or visits each start once an epoch (`shuffled`). `train_tokens` keeps the first tokens of the training text.
-    `optimizer` muon orthogonalises the updates of hidden matrices, at the rate `lr`; AdamW has the rest, at `adam_lr` (0: `lr`).
-    `warmup` and `decay` are fractions of the run; the schedule wsd is warm-up, a constant rate, and a linear decay. `average` ema
-    scores and keeps a running mean of the weights, to which a step adds 1 - `ema_decay`. `n_evals` validations are spread evenly
-    over the run; `keep` says whose weights are tested. `precision` bf16 computes the steps in bf16 and keeps weights and scores
-    in fp32; `micro_batch` windows at a time go through the model (0: the whole batch) and their gradients add up. Scoring: windows
-    of `eval_context` tokens (0: context_length) move by `eval_stride`, each scores its last `eval_stride` positions, from token
-    `eval_start` (0: eval_context) for `eval_tokens` tokens (0: to the end).
-    """
+    """How to train and score; exactly one of `steps`, `epochs` and `flops` bounds the run. Zero means "not set" or "all"."""
 
     steps: int = 0
     epochs: int = 0
     flops: int = 0
-    loss_at: Literal["last", "all"] = "last"
-    batch_size: int = 64
-    windows_per_epoch: int = 50_000
-    sampling: Literal["random", "shuffled"] = "random"
-    train_tokens: int = 0
-    optimizer: Literal["adam", "adamw", "muon"] = "adam"
-    lr: float = 3e-4
-    adam_lr: float = 0.0
+    loss_at: Literal["last", "all"] = "last"  # positions of a window that the loss is taken at
+    batch_size: int = 64  # windows in a step
+    windows_per_epoch: int = 50_000  # training windows in an epoch; 0: every window
+    sampling: Literal["random", "shuffled"] = "random"  # starts drawn uniformly with replacement, or each visited once an epoch
+    train_tokens: int = 0  # the first tokens of the training text that are used; 0: all
+    optimizer: Literal["adam", "adamw", "muon"] = "adam"  # muon: for hidden matrices, at the rate lr; AdamW has the rest
+    lr: float = 3e-4  # the highest rate of the schedule
+    adam_lr: float = 0.0  # of muon's AdamW; 0: lr
     beta1: float = 0.9
     beta2: float = 0.999
     weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine", "linear", "wsd"] = "constant"
-    warmup: float = 0.0
-    decay: float = 0.2
-    clip: float = 0.0
-    average: Literal["none", "ema"] = "none"
-    ema_decay: float = 0.999
-    n_evals: int = 1
-    keep: Literal["best", "last"] = "best"
-    precision: Literal["fp32", "bf16"] = "fp32"
-    micro_batch: int = 0
-    eval_context: int = 0
-    eval_stride: int = 1
-    eval_start: int = 0
-    eval_tokens: int = 0
+    schedule: Literal["constant", "cosine", "linear", "wsd"] = "constant"  # wsd: warm-up, a constant rate, a linear decay
+    warmup: float = 0.0  # fraction of the run
+    decay: float = 0.2  # fraction of the run, of wsd
+    clip: float = 0.0  # largest norm of a step's gradient; 0: any
+    average: Literal["none", "ema"] = "none"  # ema: a running mean of the weights is scored and kept
+    ema_decay: float = 0.999  # a step adds 1 - ema_decay of its weights to the mean
+    n_evals: int = 1  # validations, spread evenly over the run
+    keep: Literal["best", "last"] = "best"  # the validation whose weights are tested
+    precision: Literal["fp32", "bf16"] = "fp32"  # of a step's arithmetic; weights and scores are fp32
+    micro_batch: int = 0  # windows that go through the model at a time, gradients add up; 0: the batch
+    eval_context: int = 0  # tokens of a scoring window; 0: context_length
+    eval_stride: int = 1  # tokens that a scoring window moves by, its last ones, which it scores
+    eval_start: int = 0  # the first scored token of a split; 0: eval_context
+    eval_tokens: int = 0  # scored tokens of a split; 0: to its end
 
     def check(self) -> None:
         bounds = [name for name in ("steps", "epochs", "flops") if getattr(self, name)]
