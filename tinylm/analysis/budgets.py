@@ -17,7 +17,7 @@ LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", 
 
 
 def ladder(results: Sequence[Result]) -> pd.DataFrame:
-    """One row per recorded rung: its valid and test NLL, and what it takes off the test NLL of the rung below, with a 95 % interval."""
+    """One row per recorded rung: its valid and test NLL, and how far it lowers the test NLL of the rung below, with a 95 % interval."""
     groups = {run.rung: records for run, records in summaries.by_row(select(results, role="rung")).items()}
     below = stands_on(RUNGS)
     rows = []

@@ -86,7 +86,7 @@ def best_counts(records: Iterable[RunRecord], like: RunRecord, cache: int = 0) -
 
 
 def rivals(records: Sequence[RunRecord], like: RunRecord) -> tuple[RunRecord | None, RunRecord | None]:
-    """The best counts for a network's record, and the best of those that may look back as far as its window, which they may leave."""
+    """The best plain counts for a network's record, and the best of those whose cache is at most as long as its window."""
     return best_counts(records, like), best_counts(records, like, like.spec.model.context_length)
 
 

@@ -40,7 +40,7 @@ class Attention(Panel):
     """A Transformer, a text, and the attention weights of one layer and head."""
 
     def __init__(self, text: str = "") -> None:
-        self._checkpoints = Checkpoints(wanted=lambda model: isinstance(model, TransformerConfig))
+        self._checkpoints = Checkpoints(accepts=lambda model: isinstance(model, TransformerConfig))
         self.model = widgets.Dropdown(description="model", **WIDE)
         self.text = widgets.Textarea(value=text, description="text", rows=2, **WIDE)
         self.go = button("Read the text", button_style="primary")

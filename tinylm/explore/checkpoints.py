@@ -25,10 +25,10 @@ class ExplorerError(TinylmError):
 
 
 class Checkpoints:
-    """The weights files of those models that are `wanted`; a file without a record may be of any model."""
+    """The weights files of those models that are accepted; a file without a record may be of any model."""
 
-    def __init__(self, wanted: Callable[[ModelConfig], bool]) -> None:
-        self._wanted = wanted
+    def __init__(self, accepts: Callable[[ModelConfig], bool]) -> None:
+        self._accepts = accepts
         self._opened: dict[Path, Trained] = {}
         self.scan()
 
@@ -40,7 +40,7 @@ class Checkpoints:
             record = self._records.get(key)
             if record is None:
                 found.append((len(packed) + 2, f"{key} · no record", path))
-            elif self._wanted(record.spec.model):
+            elif self._accepts(record.spec.model):
                 score = f" · test NLL {record.test.nll:.3f}" if record.test else ""
                 label = f"{record.spec.corpus} · {labels.title(labels.run_of(record, planned))}, seed {record.spec.seed}{score}"
                 rank = packed.index(key) if key in packed else len(packed) + (key not in planned)

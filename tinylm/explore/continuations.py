@@ -18,7 +18,7 @@ class Continuations(Panel):
     """A prompt, the trained models at hand, and how to draw; below them a card for each chosen model."""
 
     def __init__(self, prompt: str = "") -> None:
-        self._checkpoints = Checkpoints(wanted=lambda model: True)
+        self._checkpoints = Checkpoints(accepts=lambda model: True)
         self.prompt = widgets.Textarea(value=prompt, description="prompt", rows=3, **WIDE)
         self.models = widgets.SelectMultiple(description="models", rows=6, **WIDE)
         self.temperature = control(widgets.FloatSlider, "temperature", "22em", min=0.0, max=1.5, step=0.1, value=0.8)
@@ -73,8 +73,8 @@ class Continuations(Panel):
         pieces = [trained.vocabulary.next_text(int(token)) for token in ids]
         text = f'<span class="tinylm-prompt">{coloured(pieces[:n], nats[:n])}</span>{coloured(pieces[n:], nats[n:])}'
         means = f"Mean surprise: {_mean(nats[1:n])} in the prompt, {_mean(nats[n:])} in what the model wrote."
-        strangers = ", ".join(map(repr, trained.vocabulary.unknown(self.prompt.value)))
-        unknown = notice(f"{trained.spec.corpus} has no {strangers}; <unk> stands for it.") if strangers else ""
+        tokens = ", ".join(map(repr, trained.vocabulary.unknown(self.prompt.value)))
+        unknown = notice(f"{trained.spec.corpus} has no {tokens}; <unk> stands for it.") if tokens else ""
         return f'{unknown}<pre class="tinylm-text">{text}</pre><p>{means}</p>'
 
 

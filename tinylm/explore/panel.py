@@ -36,7 +36,7 @@ class Panel(widgets.VBox):
 
     @contextmanager
     def mistakes_told(self) -> Iterator[None]:
-        """What a user can mend becomes one message instead of a traceback."""
+        """A user's mistake becomes one message instead of a traceback."""
         self.tell("")
         try:
             yield

@@ -59,9 +59,9 @@ class Runs(Panel):
     def _filter(self, change: Any = None) -> None:
         """Offer the runs that match, and choose the first few of them."""
         low, high = self.size.value
-        wanted = self.architecture.value
+        architecture = self.architecture.value
         found = [result for result in self._of_corpus() if low <= result.record.n_params <= high]
-        found = [result for result in found if wanted in (ALL, labels.architecture(result.record.spec.model))]
+        found = [result for result in found if architecture in (ALL, labels.architecture(result.record.spec.model))]
         sizes = {result.run.row: result.record.n_params for result in found}
         seeds = Counter(result.run.row for result in found)
         with unobserved(self.chosen, self._draw):

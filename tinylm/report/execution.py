@@ -60,13 +60,13 @@ def execute(section: str, profile: str, folder: Path) -> Path:
                 source, target, parameters, kernel_name="python3", progress_bar=False, cwd=files.NOTEBOOKS, **_transport()
             )
     except (DeadKernelError, NoSuchKernel) as error:
-        mend = "free some memory, or run `pip install -r requirements.txt`, then repeat"
-        raise NotebookError(f"{name}.ipynb was not finished: {type(error).__name__}: {error}; {mend}: {rerun}") from error
+        remedy = "free some memory, or run `pip install -r requirements.txt`, then repeat"
+        raise NotebookError(f"{name}.ipynb was not finished: {type(error).__name__}: {error}; {remedy}: {rerun}") from error
     except PapermillExecutionError as error:
         beginning = error.source.strip().partition("\n")[0]
         raise NotebookError(
             f"{name}.ipynb failed in the cell that begins `{beginning}`: {error.ename}: {error.evalue}\n"
-            f"  the notebook as far as it ran: {target}\n  after mending it, run only this one again: {rerun}"
+            f"  the notebook as far as it ran: {target}\n  after correcting it, run only this one again: {rerun}"
         ) from error
     clean(target)
     return target
@@ -83,8 +83,8 @@ def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:
     try:
         known = papermill.inspect_notebook(source)
     except (ValueError, OSError) as error:
-        mend = f"restore it with: git checkout -- {source.relative_to(files.ROOT)}"
-        raise NotebookError(f"{source} is not a readable notebook ({str(error)[:80]!r}); {mend}") from error
+        remedy = f"restore it with: git checkout -- {source.relative_to(files.ROOT)}"
+        raise NotebookError(f"{source} is not a readable notebook ({str(error)[:80]!r}); {remedy}") from error
     unknown = sorted(set(parameters) - set(known))
     if unknown:
         raise NotebookError(f"{source.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")

@@ -46,7 +46,7 @@ class Request:
 
     @property
     def plan(self) -> list[Planned]:
-        """The planned runs of the asked sections, most wanted first."""
+        """The planned runs of the requested sections, seed by seed."""
         return [run for run in study.plan(self.profile) if run.section in self.sections]
 
     def missing(self) -> list[Planned]:

@@ -65,7 +65,7 @@ def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text: size, cost, test NLL, and the best counts of the same tokens."""
     results = sorted(_recorded(), key=lambda result: data.info(result.record.spec.corpus).level == "word")  # characters first
     counted = [r.record for r in summaries.counts(results)]
-    head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts", "looking back"]
+    head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts", "with cache"]
     lines: list[list[str]] = []
     bought = select(results, role="purchase")
     records = summaries.by_row(bought)
@@ -74,8 +74,8 @@ def bought_table() -> str:
         beside = [_in_units(rival, by_word) for rival in summaries.rivals(counted, records[run][0])]
         lines.append([run.name, f"{line['n_params']:,}", _mean(line), perplexity(line["test_nll"]) if by_word else "–", *beside])
     caption = (
-        "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; looking "
-        "back: with a cache of at most the network's window, mixed in by weights that were fitted to valid. `-recast` is twenty copies "
+        "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; with "
+        "cache: of at most the network's window of recent text, mixed in by weights that were fitted to valid. `-recast` is twenty copies "
         "of the text with the speakers' names invented anew every thirty speeches, `-respelled` in random letters."
     )
     return _table(caption, head, lines)

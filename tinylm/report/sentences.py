@@ -37,7 +37,7 @@ def cost(found: Sequence[Result]) -> str:
         for name, stated, textbook, executed in zip(lines["name"], lines["flops_2nd"], lines["flops_textbook"], lines["flops"], strict=True)
     )
     return (
-        f"In the study's convention $2ND$ a run is charged: {ratios}. From cheapest to dearest, $2ND$ ranks {ranked['flops_2nd']}; "
+        f"In the study's convention $2ND$ a run is charged: {ratios}. From cheapest to most expensive, $2ND$ ranks {ranked['flops_2nd']}; "
         f"textbook FLOPs rank {ranked['flops_textbook']}; executed FLOPs rank {ranked['flops']}. {_equal_cost(found)} {_best_counts(found)}"
     )
 
@@ -95,8 +95,8 @@ def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
     return f"The cheapest network to reach {rival.run.name} on valid is {first['architecture']}, for {cost}.{advice}"
 
 
-def taken_off(found: Sequence[Result], without: str, whole: str) -> str:
-    """For each text and budget that two architectures were bought for, what the second takes off the test NLL of the first."""
+def improvement(found: Sequence[Result], without: str, whole: str) -> str:
+    """For each text and budget that two architectures were bought for, how far the second lowers the test NLL of the first."""
     groups, sentences = summaries.by_row(select(found, role="purchase")), []
     for run in select(groups, architecture=without):
         records = groups[run]
@@ -104,7 +104,7 @@ def taken_off(found: Sequence[Result], without: str, whole: str) -> str:
             gap = significance.difference(records, groups[partner])
             cost = amount(records[0].spec.train.flops)
             sentences.append(f"{records[0].spec.corpus}, {cost} FLOPs: {interval(gap.mean, *gap.interval())} (n = {gap.n})")
-    return f"{whole} takes off the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
+    return f"{whole} lowers the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
 
 
 def _score(nll: float, by_word: bool) -> str:

@@ -16,12 +16,10 @@ def recorded(device: str = "cpu") -> dict[str, Any]:
 
 def cells(facts: dict[str, Any]) -> list[list[str]]:
     """The header and one line per row: both sides, the gain, the gain worth having."""
-    lines = [["work", "against", "unit", "ours", "theirs", "gain", "wanted"]]
+    lines = [["work", "against", "unit", "ours", "theirs", "gain", "aim"]]
     for row in facts.get("rows", ()):
-        wanted = f"{row['wanted']:g}" if row["wanted"] else NONE
-        lines.append(
-            [row["work"], row["against"], row["unit"], f"{row['ours']:.4g}", f"{row['theirs']:.4g}", f"{row['ratio']:.2f}", wanted]
-        )
+        aim = f"{row['wanted']:g}" if row["wanted"] else NONE
+        lines.append([row["work"], row["against"], row["unit"], f"{row['ours']:.4g}", f"{row['theirs']:.4g}", f"{row['ratio']:.2f}", aim])
     return lines
 
 
@@ -41,13 +39,13 @@ def describe(facts: dict[str, Any]) -> str:
 
 def reading(facts: dict[str, Any]) -> str:
     """Which gains were reached, how near the dense step comes to the ceiling, and what takes the rest of its time."""
-    wanted = [row for row in facts["rows"] if row["wanted"]]
+    aimed = [row for row in facts["rows"] if row["wanted"]]
     short = [
-        f"{row['work']} against {row['against']} ({row['ratio']:.2f}, wanted {row['wanted']:g})"
-        for row in wanted
+        f"{row['work']} against {row['against']} ({row['ratio']:.2f}, aim {row['wanted']:g})"
+        for row in aimed
         if row["ratio"] < row["wanted"]
     ]
-    reached = f"{len(wanted) - len(short)} of {len(wanted)} gains are reached" + (f"; short are {'; '.join(short)}" if short else "")
+    reached = f"{len(aimed) - len(short)} of {len(aimed)} gains are reached" + (f"; short are {'; '.join(short)}" if short else "")
     sentences = [f"On {describe(facts)}, {reached}."]
     for precision, ceiling in facts["peaks"].items():
         best = max((p for p in facts["points"] if p["precision"] == precision), key=lambda p: p["gflops"])

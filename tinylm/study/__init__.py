@@ -46,7 +46,7 @@ def section_plan(section: str, profile: str) -> list[Planned]:
 
 
 def plan(profile: str) -> list[Planned]:
-    """Every planned run of a profile, most wanted first: all of seed 0 in the order of the sections, then seed 1, and so on."""
+    """Every planned run of a profile, seed by seed: all of seed 0 in the order of the sections, then seed 1, and so on."""
     runs = [run for section in SECTIONS for run in section_plan(section, profile)]
     return sorted(runs, key=lambda run: run.spec.seed)
 

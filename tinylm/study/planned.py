@@ -38,13 +38,13 @@ class Planned:
         return self if self.spec.seed == 0 else replace(self, spec=replace(self.spec, seed=0))
 
 
-def select(runs: Iterable[Run], **wanted: Any) -> list[Run]:
-    """The runs, or results of runs, whose fields have the wanted values; of a list, any of its values.
+def select(runs: Iterable[Run], **values: Any) -> list[Run]:
+    """The runs, or results of runs, whose fields have these values; of a list, any of its values.
 
     A field is one of the plan's (`section`, `role`, `architecture`, `budget`, `rung`), of the spec's (`corpus`, `seed`) or of the
     model's (`context_length`, `n_layer`); a run that lacks a field is left out.
     """
-    return [run for run in runs if all(_has(getattr(run, "run", run), field, value) for field, value in wanted.items())]
+    return [run for run in runs if all(_has(getattr(run, "run", run), field, value) for field, value in values.items())]
 
 
 def _has(run: Planned, field: str, value: Any) -> bool:

@@ -171,11 +171,11 @@ def is_long_enough(corpus: str) -> bool:
 def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     """The spec that spends at most `flops` on a corpus: that of the nearest text and budget searched; RecipeError where there is none."""
     text, about = nearest_text(architecture, corpus), data.info(corpus)
-    mend = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or describe the run with --model and a short context"
+    remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or describe the run with --model and a short context"
     if not is_long_enough(corpus):
         least = min(about.n_tokens.values())
         raise RecipeError(
-            f"{corpus} is too short for a recipe: its least split has {least:,} tokens, {EVAL_START} are context only; {mend}"
+            f"{corpus} is too short for a recipe: its least split has {least:,} tokens, {EVAL_START} are context only; {remedy}"
         )
     if not 0 < flops < math.inf:
         raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
@@ -183,7 +183,7 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     if nearest.model.context_length >= about.n_tokens["train"]:
         raise RecipeError(
             f"{corpus} is too short for this recipe: it reads {nearest.model.context_length:,} tokens at a time, and train has "
-            f"{about.n_tokens['train']:,}; {mend}"
+            f"{about.n_tokens['train']:,}; {remedy}"
         )
     dense = nearest.model.predicts_every_position
     train = TrainConfig(**nearest.train, flops=int(flops), n_evals=N_EVALS, loss_at="all" if dense else "last")

@@ -35,4 +35,4 @@ def _sister_rows() -> dict[str, SisterRow]:
 
 def _by_key(rows: Iterable[tuple[dict[str, Any], Row]]) -> dict[str, Row]:
     runs = select(plan("full"), seed=0)
-    return {run.spec.key: row for wanted, row in rows for run in select(runs, **wanted)}
+    return {run.spec.key: row for fields, row in rows for run in select(runs, **fields)}

@@ -8,7 +8,7 @@ from tinylm.config import TinylmError
 
 
 class ReportError(TinylmError):
-    """A notebook that cannot become a section of the report; the message names the notebook, the cell and the mend."""
+    """A notebook that cannot become a section of the report; the message names the notebook, the cell and what to do."""
 
 
 @dataclass(frozen=True)

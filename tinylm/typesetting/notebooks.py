@@ -117,7 +117,7 @@ def _cell_blocks(cell: NotebookNode, place: Place) -> Iterator[Block]:
     if cell.cell_type == "code":
         for output in cell.outputs:
             if output.output_type == "error":
-                raise ReportError(f"the cell failed with {output.ename}: {output.evalue}; mend it and run the notebook again")
+                raise ReportError(f"the cell failed with {output.ename}: {output.evalue}; correct it and run the notebook again")
             if "remove-cell" not in _tags(cell):
                 yield from _output_blocks(output, place, printed="show-output" in _tags(cell))
 

@@ -36,9 +36,9 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"rung": rung.name, "what it changes": rung.about} for rung in RUNGS if rung.name in set(frame.get("rung", ())))
 
 
-def targets(found: Sequence[Result], wanted: Sequence[float]) -> pd.DataFrame:
+def targets(found: Sequence[Result], nlls: Sequence[float]) -> pd.DataFrame:
     """One row per architecture and a column per valid NLL: the FLOPs to reach it, an upper bound, or a dash where no run does."""
-    columns = {f"{nll:.3f}": budgets.to_target(found, nll).set_index("architecture") for nll in wanted}
+    columns = {f"{nll:.3f}": budgets.to_target(found, nll).set_index("architecture") for nll in nlls}
     names = list(next(iter(columns.values())).index)
     return pd.DataFrame({"architecture": name} | {title: _reached(frame.loc[name]) for title, frame in columns.items()} for name in names)
 
@@ -54,7 +54,7 @@ def _reached(row: pd.Series) -> str:
 def bought(found: Sequence[Result]) -> pd.DataFrame:
     """One row per run, counts included: what it trained on, its cost, its test NLL, and for networks the distance to counts of their text.
 
-    The first distance is to the best plain counts, the second to the best that may look back as far as the network's window.
+    The first distance is to the best plain counts, the second to the best with a cache of at most the network's window.
     """
     rows, everything, groups = [], [r.record for r in found], summaries.by_row(found)
     for _, line in summaries.summary(found).iterrows():
@@ -62,7 +62,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
         row = {"run": run.name, "n": line["n"], "parameters": f"{line['n_params']:,}", "executed FLOPs": amount(line["flops"])}
         row |= {"valid": f"{line['valid_nll']:.4f}", "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
         row |= {"perplexity": perplexity(line["test_nll"])} if data.info(run.spec.corpus).level == "word" else {}
-        for title, rival in zip(("counts", "looking back"), summaries.rivals(everything, records[0]), strict=True):
+        for title, rival in zip(("counts", "with cache"), summaries.rivals(everything, records[0]), strict=True):
             gap = significance.difference(records, [rival]) if rival and not run.spec.is_counts else None
             row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}
         rows.append(row)

@@ -34,7 +34,7 @@ def claims(
     project's models under its own protocol.
 
     All are scored on the same tokens, those of the paper's slice. Feed-forward models read `windows_per_epoch` windows an epoch,
-    the sister's attention models as many tokens as `sister_windows` windows of 64 hold. The dear runs come last.
+    the sister's attention models as many tokens as `sister_windows` windows of 64 hold. The most expensive runs come last.
     """
     if max(*context_lengths, *sister_context_lengths) > context_length:
         raise StudyError(f"context_lengths, sister_context_lengths: none may exceed context_length={context_length}, where scoring begins")

@@ -127,16 +127,16 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
     for counts, gap in (([kn], "−0.050"), ([kn, near], "+0.050"), ([kn, far], "−0.050")):
         frame = tables.bought([*counts, *networks]).set_index("run")
         assert frame.loc["a", "test − counts, 95 %"].startswith("−0.050")
-        assert frame.loc["a", "test − looking back, 95 %"].startswith(gap), "counts may look back as far as the network, not farther"
+        assert frame.loc["a", "test − with cache, 95 %"].startswith(gap), "the cache may be as long as the window, not longer"
     assert frame.loc["ptb", "test − counts, 95 %"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
     assert frame.loc["KN-4", "test"] == "1.5000" and frame.loc["KN-4", "test − counts, 95 %"] == "–"
 
 
 def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
     found = [*seeds("A-no-b", 1_000, [1.6, 1.7, 1.6], "purchase"), *seeds("A", 1_000, [1.4, 1.5, 1.4], "purchase")]
-    text = sentences.taken_off([*found, *seeds("A", 10_000, [1.0], "purchase")], "A-no-b", "A")
+    text = sentences.improvement([*found, *seeds("A", 10_000, [1.0], "purchase")], "A-no-b", "A")
     assert "grammar-char" in text and "+0.200" in text and "(n = 3)" in text and text.count("FLOPs") == 1
-    assert sentences.taken_off([], "A-no-b", "A") == ""
+    assert sentences.improvement([], "A-no-b", "A") == ""
 
 
 @pytest.mark.parametrize(("corpus", "architecture"), recipes.RECIPES)
