@@ -12,7 +12,8 @@ from tinylm.config import TransformerConfig
 from tinylm.config.attention_spans import Span, spans
 from tinylm.models.networks.convolution import ShortConvolution
 from tinylm.models.networks.dropout import DROPOUTS, keep_mask, keep_scale
-from tinylm.models.networks.layers import SCORE_BIASES, NoRotation, Rotary, last, linear
+from tinylm.models.networks.layers import last, linear
+from tinylm.models.networks.positions import ROTATIONS, SCORE_BIASES, NoRotation
 
 ScoreBias = Callable[[Tensor, Tensor], Tensor]  # positions of queries (N,) and of keys (T,) -> biases (H, N, T)
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
@@ -35,7 +36,7 @@ class Attention(nn.Module):
         self.out = linear(config, config.d_model, config.d_model)
         self.query_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.key_norm = nn.RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
-        self.rotate = Rotary(config) if config.position == "rope" else NoRotation()
+        self.rotate = ROTATIONS[config.position](config) if config.position in ROTATIONS else NoRotation()
         self.score_bias = _score_bias(config)
         self.attention_dropout, self.window = config.attention_dropout, config.attention_window
         self.dropout = DROPOUTS[config.dropout_kind](config.projection_dropout)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from tinylm.models.networks.attention import Attention
 from tinylm.models.networks.convolution import ShortConvolution
 from tinylm.models.networks.induction import Induction
-from tinylm.models.networks.layers import LearnedPositions, last
+from tinylm.models.networks.layers import last
 from tinylm.models.networks.pointer import Pointer
+from tinylm.models.networks.positions import LearnedPositions
 from tinylm.models.networks.transformer import Transformer
 
 

@@ -1,4 +1,4 @@
-"""Small parts of a Transformer, each chosen once at construction: norms, positions, FFNs, residual branches."""
+"""Small parts of a Transformer, each chosen once at construction: norms, FFNs, residual branches, the head."""
 
 import functools
 
@@ -15,49 +15,6 @@ NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
 def last(x_BTD: Tensor, n_out: int) -> Tensor:
     """The last `n_out` positions; all of them as they are, because even a full slice copies everything in its backward pass."""
     return x_BTD if n_out == x_BTD.shape[1] else x_BTD[:, -n_out:]
-
-
-class Rotary(nn.Module):
-    """Rotary positions, half-split pairs (Su et al. 2021); `x_BHNK` sits at the last N of T positions."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        half = config.d_head // 2
-        angles = torch.outer(torch.arange(config.context_length).float(), config.rope_base ** (-torch.arange(half) / half))
-        self.register_buffer("cos", torch.cat([angles.cos(), angles.cos()], -1), persistent=False)
-        self.register_buffer("sin", torch.cat([-angles.sin(), angles.sin()], -1), persistent=False)
-
-    def forward(self, x_BHNK: Tensor, n_positions: int) -> Tensor:
-        rows = slice(n_positions - x_BHNK.shape[2], n_positions)
-        swapped = x_BHNK.roll(x_BHNK.shape[-1] // 2, -1)
-        return x_BHNK * self.cos[rows] + swapped * self.sin[rows]
-
-
-class NoRotation(nn.Module):
-    """Leaves queries and keys as they are."""
-
-    def forward(self, x_BHNK: Tensor, n_positions: int) -> Tensor:
-        return x_BHNK
-
-
-def alibi(query_N: Tensor, key_T: Tensor, n_head: int) -> Tensor:
-    """Biases (H, N, T) of the scores of queries and keys at these positions: minus the distance, times 2^(-8 i / n_head) for the i-th head.
-
-    Press et al. 2022, with their slopes for any number of heads. They need no table of positions, and so fit windows of any length.
-    """
-    slopes_H = torch.exp2(-8 / n_head * torch.arange(1, n_head + 1, device=key_T.device))
-    return slopes_H[:, None, None] * (key_T - query_N[:, None])
-
-
-class LearnedPositions(nn.Module):
-    """Adds a trained vector per position to the token embeddings."""
-
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__()
-        self.embedding = nn.Embedding(config.context_length, config.d_model)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        return x_BTD + self.embedding.weight[: x_BTD.shape[1]]
 
 
 class SoftCapped(nn.Linear):
@@ -146,7 +103,6 @@ class PreNorm(nn.Module):
         return last(x_BTD, n_out) + self.layer(self.norm(x_BTD), n_out)
 
 
-SCORE_BIASES = {"alibi": alibi}  # by `config.position`: (query positions (N,), key positions (T,), n_head) -> biases (H, N, T)
 RESIDUALS = {"post": PostNorm, "pre": PreNorm}
 ACTIVATIONS = {"relu": functools.partial(nn.ReLU, inplace=True), "gelu": nn.GELU, "relu2": ReLUSquared}
 

@@ -10,8 +10,9 @@ from tinylm.models.networks.attention import Attention
 from tinylm.models.networks.base import LanguageModel, build
 from tinylm.models.networks.dropout import DROPOUTS
 from tinylm.models.networks.induction import Induction, NoInduction
-from tinylm.models.networks.layers import NORMS, RESIDUALS, LearnedPositions, ffn, last, vocabulary_head
+from tinylm.models.networks.layers import NORMS, RESIDUALS, ffn, last, vocabulary_head
 from tinylm.models.networks.pointer import NoPointer, Pointer
+from tinylm.models.networks.positions import LearnedPositions
 
 RESIDUAL_WRITERS = (".out", ".down")  # how the names end of the projections that write to the residual stream
 

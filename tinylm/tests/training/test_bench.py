@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from commandline import run
 from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm import ledger
+from tinylm import data, ledger
 from tinylm.models.networks import build
 from tinylm.report import tables, timings
 from tinylm.training import bench, cpu
@@ -153,3 +153,9 @@ def test_the_recorded_timings_make_a_table_and_sentences():
     short = [row for row in facts["rows"] if row["wanted"] > 0 and row["ratio"] < row["wanted"]]
     assert all(row["work"] in timings.reading(facts) for row in short)
     assert ledger.rounded(0.123456789) == 0.1234568
+
+
+def test_a_pool_of_runs_is_timed_by_their_own_seconds(small):
+    bench = dataclasses.replace(small, corpus=data.load("grammar-char"))
+    runs = [dataclasses.replace(spec(LINEAR, steps=2_000, eval_tokens=20), corpus="grammar-char")]
+    assert rows._pool_seconds(bench, runs, 1) > 0

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,8 @@ def _pool_seconds(bench: Bench, runs: list[RunSpec], workers: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         at = {name: Path(folder) / name for name in ("folder", "checkpoints", "weights")}
         settings = pool.Settings(device=bench.device, workers=workers, **at)
-        pool.train_all([Planned("bench", "small run", spec) for spec in runs], settings, _ignore)
+        run = partial(Planned, section="bench", role="single", architecture="Self-Attention", name="small run")
+        pool.train_all([run(spec=spec) for spec in runs], settings, _ignore)
         return sum(ledger.read(path).seconds for path in at["folder"].glob("**/*.json")) / workers
 
 
