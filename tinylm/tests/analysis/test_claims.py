@@ -5,10 +5,9 @@ from functools import partial
 import pytest
 from synthetic import record, result, results
 
-from tinylm import study
-from tinylm.analysis import claim_list, claims, significance, summaries
+from tinylm.analysis import claims, significance, summaries
 from tinylm.analysis.claims import Claim, Which
-from tinylm.report import sentences, tables
+from tinylm.report import tables
 
 A, B, NOWHERE = (Which(name, {"architecture": name}) for name in ("a", "b", "nowhere"))
 ROPE = Which("RoPE", {"section": "rope", "position": "rope"})
@@ -146,53 +145,6 @@ def test_over_fitting_is_the_rise_after_an_epoch():
     assert "4 of 4 seeds" in row["note"]
     too_late = dataclasses.replace(claim, measure=partial(claims.later_than, epoch=3))
     assert judged([result("a", over_fitted(0))], too_late)["note"] == "the runs end with epoch 3"
-
-
-def test_the_list_names_each_effect_once_and_every_run_but_the_unplanned():
-    contrasts = [claim.contrast for claim in claim_list.CLAIMS]
-    assert len(set(contrasts)) == len(contrasts)
-    assert {claim.follows for claim in claim_list.CLAIMS} - {""} <= set(contrasts)
-    assert all(claim.above < claim.below for claim in claim_list.CLAIMS)
-
-
-def test_every_run_of_a_claim_is_one_row_of_the_study():
-    groups = {run.row: [run] for run in study.plan("full")}
-    for which in {which.label: which for claim in claim_list.CLAIMS for which in claim.runs}.values():
-        assert which.records(groups), which
-    with pytest.raises(ValueError, match="words may be any of PTB Transformer, WikiText-2 Transformer; say more of it"):
-        Which("words", {"section": "words", "role": "baseline"}).records(groups)
-
-
-def test_tables_and_readings_say_what_the_frame_says():
-    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=(ROPE,))], results(**CLEAR))
-    shown = tables.claims(frame)
-    assert list(shown["verdict"]) == ["supported", "undecided"]
-    assert shown.loc[0, "effect, 95 %"].startswith("−0.502 [−0.5") and shown.loc[1, "effect, 95 %"] == "–"
-    assert list(tables.claim_evidence(frame)["remarks"]) == ["–", "waits for RoPE"]
-    text = sentences.claims(frame)
-    assert "Of 2 claimed effects 1 are tested" in text and "efuted:" not in text
-    assert "**Supported" not in text and "Of claims that are undecided as a whole, supported in part: a − b." in text
-    whole = sentences.claims(claims.judge([BETTER], results(**CLEAR)))
-    assert "**Supported:** a beats b." in whole and "in part" not in whole
-
-
-def long_linear(length, curves):
-    from tinylm.config import LinearConfig
-
-    runs = []
-    for seed, curve in enumerate(curves):
-        run = record(2.0, seed=seed, model=LinearConfig(context_length=length, d_model=4), curve=len(curve), start=32)
-        points = [point | {"valid_nll": value} for point, value in zip(run.curve, curve, strict=True)]
-        runs.append(result(f"T = {length}", dataclasses.replace(run, curve=points), role="long", architecture="Linear"))
-    return runs
-
-
-def test_the_turning_point_is_read_off_the_curves():
-    short = long_linear(16, [[2.0, 1.9, 1.9]] * 2)
-    turning = sentences.turning([*short, *long_linear(32, [[2.5, 1.95, 1.8], [2.5, 1.8, 1.7]])])
-    assert "T = 32 falls below T = 16 at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
-    assert "in 0 of 2 seeds; at the end it is at +0.3000" in sentences.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
-    assert "not recorded yet" in sentences.turning(short)
 
 
 def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_them():

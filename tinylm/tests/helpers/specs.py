@@ -1,11 +1,13 @@
 """Tiny corpora, configs and specs that several test files share."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, CorpusInfo
 from tinylm.models.networks import build
 from tinylm.models.networks.base import target_nlls
@@ -91,6 +93,31 @@ def lstm_configs(draw) -> LSTMConfig:
         d_embedding=0 if tied else draw(st.integers(0, 9).filter(lambda d: d != width)),
         tied=tied,
     )
+
+
+def train_configs():
+    """Any training bounded by a budget, its loss at one position or at all."""
+    return st.builds(
+        TrainConfig,
+        flops=st.integers(1, 10**18),
+        lr=st.floats(1e-12, 1e3),
+        beta2=st.floats(0, 0.999999),
+        weight_decay=st.floats(0, 1e6),
+        loss_at=st.sampled_from(["last", "all"]),
+        sampling=st.sampled_from(["random", "shuffled"]),
+        optimizer=st.just("adamw"),
+        schedule=st.sampled_from(["constant", "cosine", "linear"]),
+        keep=st.sampled_from(["best", "last"]),
+    )
+
+
+@st.composite
+def run_specs(draw) -> RunSpec:
+    """Any spec of a small model, on a corpus of any name."""
+    counts = st.builds(NgramConfig, order=st.integers(0, 8))
+    model, train = draw(st.one_of(transformer_configs(), feedforward_configs(), lstm_configs(), counts)), draw(train_configs())
+    train = train if model.predicts_every_position else replace(train, loss_at="last")
+    return RunSpec(corpus=draw(st.text(max_size=9)), model=model, train=train, seed=draw(st.integers(0, 2**40)))
 
 
 def counted(config, n_windows, n_computed, n_scored):

@@ -64,3 +64,15 @@ def results(**named):
     for i, (name, values) in enumerate(named.items()):
         out += [result(name, record(value, seed=s, flops=1_000 * 10**i)) for s, value in enumerate(values)]
     return out
+
+
+def seeds(architecture, flops, nlls, role="frontier", **fields):
+    """Results of one row, a test NLL for each seed."""
+    name = f"run {len(architecture)} of {flops}"  # of no use to a reader of results
+    fields = {"role": role, "architecture": architecture, "budget": flops} | fields
+    return [result(name, record(nll, seed=s, flops=flops), **fields) for s, nll in enumerate(nlls)]
+
+
+def rungs(named):
+    """Results of rungs of the ladder, a list of test NLLs each."""
+    return [found for rung, nlls in named.items() for found in seeds("Transformer", 10, nlls, role="rung", rung=rung)]

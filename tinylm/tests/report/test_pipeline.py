@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from tinylm import files, ledger, study
-from tinylm.report import pipeline, readme
+from tinylm import files, study
+from tinylm.report import pipeline
 
 ALL = tuple(study.SECTIONS)
 
@@ -60,30 +60,6 @@ def test_a_fresh_study_trains_everything_again(monkeypatch):
 
 def test_the_published_figures_are_not_the_small_profiles():
     assert pipeline.Request("smoke", ALL, "cpu", None, False).folder != pipeline.Request("full", ALL, "cpu", None, False).folder
-
-
-def test_the_readme_table_is_that_of_the_ledger():
-    text = (files.ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.results_table() in text and readme.bought_table() in text, "run python run_me.py and commit the README"
-
-
-def test_a_readme_without_markers_is_refused(tmp_path):
-    path = tmp_path / "README.md"
-    path.write_text("no markers")
-    with pytest.raises(readme.ReadmeError, match="results: begin"):
-        readme.update(path)
-    assert path.read_text() == "no markers"
-
-
-def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
-    path = tmp_path / "README.md"
-    path.write_text("".join(f"a\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nb\n" for name in ("results", "bought", "bench")))
-    readme.update(path)
-    assert "WikiText-2" in path.read_text()
-    assert "nanoGPT" in path.read_text()
-    assert "old" not in path.read_text()
-    monkeypatch.setattr(ledger, "write_text", lambda *args: pytest.fail("written again"))
-    readme.update(path)
 
 
 def test_a_notebook_alone_gives_its_figures_and_says_what_the_report_lacks(tmp_path, monkeypatch, capsys):

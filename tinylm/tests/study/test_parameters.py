@@ -1,6 +1,10 @@
+import inspect
+import json
+
 import pytest
 
 from tinylm import study
+from tinylm.study import SECTIONS
 from tinylm.study.parameters import StudyError
 
 
@@ -26,3 +30,13 @@ def test_a_bad_parameter_is_named(change, message):
 def test_a_parameter_left_out_is_the_published_studys():
     assert study.sweeps() == study.section_plan("sweeps", "full")
     assert study.sweeps(seeds=[3]) == [run for run in study.sweeps() if run.spec.seed == 3 or run.spec.is_counts]
+
+
+SECTION_PROFILES = [(section, profile) for profile in study.PROFILES for section in study.SECTIONS]
+
+
+@pytest.mark.parametrize(("section", "profile"), SECTION_PROFILES)
+def test_parameters_are_the_sections_literals(section, profile):
+    parameters = study.SECTIONS[section].parameters(profile)
+    assert list(parameters) == list(inspect.signature(SECTIONS[section].plan).parameters)
+    assert json.loads(json.dumps(parameters)) == parameters

@@ -1,6 +1,5 @@
 from dataclasses import replace
 
-import matplotlib.pyplot as plt
 import pytest
 
 from tinylm import study
@@ -8,12 +7,6 @@ from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, Ngra
 from tinylm.report.plots import diagrams
 
 PLAN = study.section_plan("architectures", "full")
-
-
-@pytest.fixture(autouse=True)
-def _close():
-    yield
-    plt.close("all")
 
 
 def test_a_deeper_model_has_a_larger_factor():

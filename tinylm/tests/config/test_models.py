@@ -1,0 +1,76 @@
+import pytest
+
+from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, NgramConfig, TransformerConfig
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "reason"),
+    [
+        (TransformerConfig, {"n_head": 3}, r"n_head=3 does not divide d_model=128"),
+        (TransformerConfig, {"n_kv_head": 3}, r"n_kv_head=3 does not divide n_head=4"),
+        (TransformerConfig, {"position": "rope", "d_model": 12, "n_head": 4}, r"head width d_model/n_head=3 is odd"),
+        (TransformerConfig, {"n_layer": 0}, "n_layer must be at least 1"),
+        (TransformerConfig, {"n_head": 0}, "n_head must be at least 1"),
+        (TransformerConfig, {"d_model": 0}, "d_model must be at least 1"),
+        (TransformerConfig, {"d_ff": 0}, "d_ff must be at least 1"),
+        (TransformerConfig, {"context_length": 0}, "context_length must be at least 1"),
+        (TransformerConfig, {"ffn_dropout": 1.0}, "ffn_dropout must be at most 0.999"),
+        (TransformerConfig, {"position": "sinusoidal"}, "learned, rope, alibi, none"),
+        (TransformerConfig, {"qk_norm": 1}, "needs a bool"),
+        (TransformerConfig, {"softcap": -1}, "must not be negative"),
+        (TransformerConfig, {"induction": (2, 1)}, "each above the one before"),
+        (TransformerConfig, {"induction": (0, 1)}, "from 1 on"),
+        (TransformerConfig, {"induction_times": 2}, "needs orders in induction"),
+        (TransformerConfig, {"dropout_kind": "weight"}, "element, variational"),
+        (TransformerConfig, {"init": "zero"}, "scaled, zero_out"),
+        (LSTMConfig, {"n_layer": 0}, "n_layer must be at least 1"),
+        (LSTMConfig, {"d_model": 0}, "d_model must be at least 1"),
+        (LSTMConfig, {"d_embedding": 128}, "d_embedding=0 is the width of the layers; leave it out"),
+        (LSTMConfig, {"tied": True, "d_embedding": 64}, "leave d_embedding out"),
+        (LSTMConfig, {"output_dropout": 1}, "output_dropout must be at most 0.999"),
+        (LinearConfig, {"d_model": 0}, "d_model must be at least 1"),
+        (LinearConfig, {"context_length": 0}, "context_length must be at least 1"),
+        (MLPConfig, {"d_hidden": 0}, "d_hidden must be at least 1"),
+        (MLPConfig, {"n_hidden": 0}, "n_hidden must be at least 1"),
+        (MLPConfig, {"dropout": 1}, "dropout must be at most 0.999"),
+        (MLPConfig, {"activation": "silu"}, "relu, gelu"),
+        (MLPConfig, {"hidden_widths": "128,256"}, "hidden_widths: needs a list of numbers, got '128,256'"),
+        (MLPConfig, {"hidden_widths": (8, 1.5)}, "hidden_widths: needs a whole number, got 1.5"),
+        (MLPConfig, {"hidden_widths": (8, 0)}, "hidden_widths must be at least 1"),
+        (MLPConfig, {"hidden_widths": (8, 8)}, "hidden_widths is for widths that differ, in place of d_hidden and n_hidden"),
+        (MLPConfig, {"hidden_widths": (8, 9), "n_hidden": 3}, "in place of d_hidden and n_hidden"),
+        (LinearConfig, {"embedding_init": "zeros"}, "normal, identity"),
+        (NgramConfig, {"order": 9}, "order must be 0 to 8"),
+        (NgramConfig, {"order": -1}, "negative"),
+    ],
+)
+def test_a_model_that_cannot_be_built_is_refused(kind, fields, reason):
+    with pytest.raises(ConfigError, match=reason) as caught:
+        kind(**fields)
+    assert kind.__name__ in str(caught.value)
+
+
+def test_the_widths_of_hidden_layers():
+    assert MLPConfig(d_hidden=7, n_hidden=3).widths == (7, 7, 7)
+    assert MLPConfig(hidden_widths=[8.0, 16]) == MLPConfig(hidden_widths=(8, 16))
+    assert MLPConfig(hidden_widths=[8, 16]).widths == (8, 16)
+
+
+def test_one_hot_codes_need_a_width_of_the_vocabulary():
+    LinearConfig(d_model=65, embedding_init="identity").check_vocab_size(65)
+    LinearConfig(d_model=65).check_vocab_size(11)
+    with pytest.raises(ConfigError, match="embedding_init='identity' needs d_model=11, the size of the vocabulary; got 65"):
+        LinearConfig(d_model=65, embedding_init="identity").check_vocab_size(11)
+
+
+def test_an_attention_only_block_needs_no_ffn_width():
+    assert TransformerConfig(ffn="none", d_ff=0).d_ff == 0
+
+
+def test_an_odd_head_width_is_fine_without_rotation():
+    assert TransformerConfig(d_model=12, n_head=4).d_head == 3
+
+
+@pytest.mark.parametrize("order", range(9))
+def test_an_ngram_reads_one_token_less_than_its_order(order):
+    assert NgramConfig(order=order).context_length == max(order - 1, 0)

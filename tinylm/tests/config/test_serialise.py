@@ -1,0 +1,51 @@
+import json
+import re
+
+import pytest
+from hypothesis import given
+from specs import run_specs
+
+from tinylm.config import (
+    ConfigError,
+    LinearConfig,
+    LSTMConfig,
+    MLPConfig,
+    ModelConfig,
+    NgramConfig,
+    RunSpec,
+    TrainConfig,
+    TransformerConfig,
+)
+from tinylm.config.serialise import model_kinds, spec_from_dict, to_dict
+
+SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
+KINDS = (LinearConfig, MLPConfig, TransformerConfig, LSTMConfig, NgramConfig)
+
+
+@given(spec=run_specs())
+def test_round_trip_through_json_text(spec):
+    again = spec_from_dict(json.loads(json.dumps(to_dict(spec))))
+    assert again == spec
+    assert again.key == spec.key
+
+
+@pytest.mark.parametrize(("part", "owner"), [("model", "TransformerConfig"), ("train", "TrainConfig")])
+def test_an_unknown_field_is_named_with_the_known_ones(part, owner):
+    written = to_dict(SPEC)
+    written[part]["learning_rate"] = 1
+    with pytest.raises(ConfigError, match=rf"{owner}.learning_rate: \w+ has no such field; its fields are .*"):
+        spec_from_dict(written)
+    with pytest.raises(ConfigError, match="RunSpec.colour: RunSpec has no such field"):
+        spec_from_dict(to_dict(SPEC) | {"colour": "red"})
+
+
+@pytest.mark.parametrize("model", [{}, {"kind": "mamba"}, {"kind": ""}])
+def test_an_unknown_kind_lists_the_known_ones(model):
+    with pytest.raises(ConfigError, match=re.escape("known: " + ", ".join(model_kinds()))):
+        spec_from_dict(to_dict(SPEC) | {"model": model})
+
+
+def test_every_kind_is_known_by_its_tag():
+    kinds = model_kinds()
+    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "ngram")} == set(KINDS)
+    assert all(issubclass(kind, ModelConfig) and kind.kind == tag for tag, kind in kinds.items())

@@ -1,0 +1,49 @@
+import pytest
+from synthetic import record, result, results
+
+from tinylm import data
+from tinylm.config import LinearConfig, NgramConfig
+from tinylm.data import statistics
+from tinylm.report import plots
+
+COUNTS = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
+
+
+def test_zipf_draws_each_corpus():
+    _, rows = plots.zipf([statistics.corpus_statistics(data.load("grammar-char"))])
+    assert {row["corpus"] for row in rows} == {"grammar-char"}
+
+
+def test_loss_curves_draw_the_mean_over_seeds():
+    _, rows = plots.loss_curves(results(Linear=[2.0, 3.0]))
+    assert [row["mean_nll"] for row in rows if row["curve"] == "valid_nll"] == [3.0, 2.75]
+
+
+def test_trajectories_hold_every_seed_the_counts_and_the_floor():
+    fig, rows = plots.trajectories([*results(Linear=[2.0, 3.0]), COUNTS], floor=1.0)
+    assert {row["name"] for row in rows} == {"Linear", "KN-6", "exact floor"}
+    assert {row.get("seed") for row in rows if row["name"] == "Linear"} == {0, 1}
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["Linear", "KN-6 counts", "exact floor"]
+
+
+@pytest.mark.parametrize("against", ["step", "flops"])
+def test_run_curves_draw_every_run_against_steps_or_flops(against):
+    fig, rows = plots.run_curves([*results(Linear=[2.0, 3.0]), COUNTS], against, "valid_nll")
+    assert [row[against] for row in rows[:2]] == ([1, 2] if against == "step" else [500, 1000])
+    assert rows[-1] == {"name": "KN-6", "valid_nll": pytest.approx(1.6)}
+    assert len(fig.legends[0].get_texts()) == 2
+    _, rows = plots.run_curves([COUNTS], against, "train_nll")
+    assert rows == []
+
+
+def test_test_against_flops_shows_both_costs():
+    _, rows = plots.test_against_flops([*results(Linear=[2.0, 3.0]), COUNTS])
+    assert rows[0]["test_nll"] == 2.5 and rows[0]["flops_textbook"] == 2 * rows[0]["flops"]
+    assert rows[-1] == {"name": "KN-6", "test_nll": pytest.approx(1.7)}
+
+
+def test_sweep_panels_take_the_varied_field_from_the_spec():
+    records = [record(t / 10, model=LinearConfig(context_length=t, d_model=4), start=t) for t in (8, 16)]
+    found = [result(f"run {i}", one, role="sweep", architecture="Linear") for i, one in enumerate(records)]
+    _, rows = plots.sweep_panels(found, {"Linear": "context_length"})
+    assert [(row["context_length"], row["test_nll"]) for row in rows] == [(8, 0.8), (16, 1.6)]

@@ -1,0 +1,62 @@
+import dataclasses
+
+from synthetic import record, result, results
+
+from tinylm import study
+from tinylm.analysis import numbers
+from tinylm.analysis.summaries import Result
+from tinylm.report import tables
+from tinylm.study import reported_rows
+
+
+def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_own():
+    (run,) = study.select(study.section_plan("architectures", "full"), architecture="Transformer", seed=0)
+    ours = Result(run, dataclasses.replace(record(2.01), spec=run.spec))
+    frame = tables.results([ours, result("Other", record(1.5))]).set_index("model")
+    assert frame.loc["Transformer", "study"] == "2.0058"
+    assert frame.loc["Transformer", "ours − study"] == "+0.0042"
+    assert frame.loc["Other", "study"] == "–"
+
+
+def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
+    ours = [2.0, 2.02, 1.98]  # SD 0.02; t(0.975, 2) = 4.3027
+    row = reported_rows.ROWS[0][1]
+    assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.09)) == "±0.0994, inside"
+    assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.11)) == "±0.0994, outside"
+    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=None)) == numbers.NONE
+    # Two runs of the study 0.02 apart: SD 0.0141, t(0.975, 1) = 12.706, times sqrt(2)
+    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=2.02)) == "±0.2541 (its own repeat), inside"
+
+
+def test_the_overfitting_table_finds_the_epoch_of_the_best_valid_loss():
+    frame = tables.overfitting(results(**{"PTB Transformer": [6.0]}))
+    assert frame["best epoch"][0] == 2 and frame["n"][0] == 1 and frame["counts − ours"][0] == "–"
+
+
+def test_the_decomposition_adds_up_and_leaves_out_records_without_classes():
+    def with_parts(a, b, seed):
+        made = record((a + 3 * b) / 4, seed=seed)
+        return dataclasses.replace(made, test=dataclasses.replace(made.test, parts={"rare": [250, a], "100+": [750, b]}))
+
+    found = [result("A", with_parts(4.0, 1.0, 0)), result("A", with_parts(5.0, 1.2, 1)), result("Old", record(1.5))]
+    frame = tables.decomposition(found).set_index("class")
+    assert list(frame.columns) == ["share", "A"]
+    assert list(frame["share"]) == ["25.00 %", "75.00 %"]
+    # 4.5 / 4 and 3 x 1.1 / 4 of 1.95
+    assert list(frame["A"]) == ["4.500 (57.7 %)", "1.100 (42.3 %)"]
+    assert list(tables.decomposition([result("Old", record(1.5))])["class"]) == [numbers.NONE]
+
+
+def test_neighbours_pairs_seeds_within_a_family_only():
+    nlls = {"narrow": [2.5, 2.6], "wide": [2.4, 2.55]}
+    found = [result(name, record(nll, seed=s), architecture="MLP") for name, values in nlls.items() for s, nll in enumerate(values)]
+    frame = tables.neighbours([*found, *results(Linear=[3.0])])
+    assert len(frame) == 1
+    assert frame.loc[0, "second − first"] == "−0.0750"
+    assert frame.loc[0, "n"] == 2
+
+
+def test_excess_is_the_distance_to_the_floor():
+    frame = tables.excess(results(a=[2.0]), {"test": 1.75}).set_index("model")
+    assert frame.loc["a", "excess"] == "+0.2500"
+    assert frame.loc["Exact floor", "test"] == "1.7500"

@@ -1,0 +1,90 @@
+import dataclasses
+
+import pytest
+from synthetic import record, result, results, rungs, seeds
+
+from tinylm.analysis import budgets
+from tinylm.config import LinearConfig, NgramConfig
+from tinylm.report import sentences
+from tinylm.study.ladder import RUNGS
+
+
+def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
+    assert "no model is below it" in sentences.control(results(a=[2.0]), {"test": 1.9})
+    assert "must be an error: a" in sentences.control(results(a=[2.0]), {"test": 2.5})
+
+
+@pytest.mark.parametrize(("counts", "where"), [(1.5, "below"), (2.5, "above"), (2.0, "level with")])
+def test_where_the_counts_are_follows_from_the_records(counts, where):
+    kn = result("KN-6", record(counts, model=NgramConfig(order=6), eval_start=8))
+    assert f", {where} the best of the study's networks, MLP" in sentences.cost([kn, *results(MLP=[2.0], Transformer=[2.2])])
+
+
+def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
+    found = [*results(MLP=[2.0]), *results(**{"Self-Attention": [1.5]})]
+    # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
+    text = sentences.cost(found)
+    assert "in executed FLOPs it is at 1.7500; in textbook FLOPs it is at" in text
+    dearer = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
+    assert "in executed FLOPs that budget does not pay for its first validation" in sentences.cost(dearer)
+
+
+def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
+    made = [*seeds("A", 1_000, [1.5, 1.6], "purchase"), *seeds("A", 10_000, [1.4], "purchase"), *seeds("Linear", 10_000, [1.0])]
+    kn = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=made[0].record.valid.start))
+    text = sentences.purchases([*made, kn])
+    assert "1.400 nats (n = 1), counts 1.700 nats" in text and "1.0" not in text.replace("1.00", "")
+    assert sentences.purchases([]) == ""
+
+
+def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
+    runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
+    counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
+    text = sentences.worth_training(runs, counts)
+    assert "to reach KN-4 on valid is MLP, for $" in text and "(n = 2, 95 %" in text and text.endswith("count.")
+    easy = sentences.worth_training(runs, [result("KN-1", record(2.9, model=NgramConfig(order=1)))])
+    assert "for at most $" in easy and "count" not in easy
+    assert "No network here reaches" in sentences.worth_training(runs, [result("KN-9", record(0.5, model=NgramConfig(order=4)))])
+    assert sentences.worth_training([], counts) == sentences.worth_training(runs, []) == ""
+
+
+def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
+    found = [*seeds("A-no-b", 1_000, [1.6, 1.7, 1.6], "purchase"), *seeds("A", 1_000, [1.4, 1.5, 1.4], "purchase")]
+    text = sentences.improvement([*found, *seeds("A", 10_000, [1.0], "purchase")], "A-no-b", "A")
+    assert "grammar-char" in text and "+0.200" in text and "(n = 3)" in text and text.count("FLOPs") == 1
+    assert sentences.improvement([], "A-no-b", "A") == ""
+
+
+def test_the_largest_steps_and_those_that_lose_are_said():
+    names = [rung.name for rung in RUNGS[:4]]
+    losses = zip(names, (2.0, 1.9, 2.2, 1.7), strict=True)
+    frame = budgets.ladder(rungs({name: [nll + 0.01 * s for s in range(3)] for name, nll in losses}))
+    said = sentences.climb(frame, most=1)
+    assert said.startswith(f"The largest steps down of those kept: {names[3]}, +0.500 [+0.5") and f"What loses: {names[2]}, −0.300" in said
+    assert sentences.climb(budgets.ladder([])) == ""
+
+
+def test_the_search_is_summed_by_text():
+    records = [record(flops=100), dataclasses.replace(record(flops=50, model=LinearConfig(context_length=8)), flops=50)]
+    text = sentences.searched(records)
+    assert "2 runs" in text and "linear 1 (" in text and "transformer 1 (" in text
+    assert "0 runs" in sentences.searched([])
+
+
+def long_linear(length, curves):
+    from tinylm.config import LinearConfig
+
+    runs = []
+    for seed, curve in enumerate(curves):
+        run = record(2.0, seed=seed, model=LinearConfig(context_length=length, d_model=4), curve=len(curve), start=32)
+        points = [point | {"valid_nll": value} for point, value in zip(run.curve, curve, strict=True)]
+        runs.append(result(f"T = {length}", dataclasses.replace(run, curve=points), role="long", architecture="Linear"))
+    return runs
+
+
+def test_the_turning_point_is_read_off_the_curves():
+    short = long_linear(16, [[2.0, 1.9, 1.9]] * 2)
+    turning = sentences.turning([*short, *long_linear(32, [[2.5, 1.95, 1.8], [2.5, 1.8, 1.7]])])
+    assert "T = 32 falls below T = 16 at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
+    assert "in 0 of 2 seeds; at the end it is at +0.3000" in sentences.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
+    assert "not recorded yet" in sentences.turning(short)
