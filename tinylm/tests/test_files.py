@@ -38,12 +38,37 @@ def test_a_file_that_was_never_written_is_an_error(target):
     assert target.read_text() == "old"
 
 
-def test_a_folder_is_there_only_when_it_is_filled(tmp_path):
-    with files.fresh(tmp_path / "new" / "folder") as folder:
-        (folder / "a").write_text("a")
-        assert not (tmp_path / "new" / "folder").exists()
-    assert names(tmp_path / "new" / "folder") == ["folder"]
-    assert (tmp_path / "new" / "folder" / "a").read_text() == "a"
-    with pytest.raises(KeyError), files.fresh(tmp_path / "other") as folder:
+def test_places_are_the_repositorys_whatever_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert (files.ROOT / "pyproject.toml").is_file() and (files.NOTEBOOKS / "report.toml").is_file()
+    assert all(place.is_absolute() and place.is_relative_to(files.ROOT) for place in (files.LEDGER, files.WEIGHTS, files.PRETRAINED))
+
+
+def test_the_published_ledger_comes_before_that_of_the_machine(home):
+    assert files.ledgers() == (home / "docs" / "ledger", home / "out" / "ledger")
+
+
+def test_a_fresh_folder_is_there_only_when_it_is_whole(tmp_path):
+    target = tmp_path / "deep" / "new"
+    with files.fresh(target) as folder:
+        (folder / "a").write_text("1")
+        assert not target.exists()
+    assert [path.name for path in target.iterdir()] == ["a"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_folder_that_failed_leaves_nothing(tmp_path):
+    with pytest.raises(KeyError), files.fresh(tmp_path / "new") as folder:
+        (folder / "a").touch()
         raise KeyError
-    assert names(tmp_path / "new") == ["new"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_second_writer_of_a_folder_is_told_and_the_first_ones_stays(tmp_path):
+    target = tmp_path / "new"
+    with pytest.raises(OSError, match="not empty"), files.fresh(target) as late:
+        (late / "a").write_text("late")
+        with files.fresh(target) as early:
+            (early / "a").write_text("early")
+    assert (target / "a").read_text() == "early"
+    assert list(tmp_path.iterdir()) == [target]

@@ -1,9 +1,10 @@
 import dataclasses
+from typing import Literal
 
 import numpy as np
 import pytest
 
-from tinylm.config import FieldError, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import Checked, ConfigError, FieldError, RunSpec, TinylmError, TrainConfig, TransformerConfig
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
 
@@ -30,3 +31,39 @@ def test_a_worker_can_hand_on_what_is_wrong_with_a_field():
 def test_a_config_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         SPEC.seed = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Toy(Checked):
+    rate: float = 1.0
+    kind: Literal["a", "b"] = "a"
+    sizes: tuple[int, ...] = ()
+
+    def check(self):
+        self.require(self.rate < 10 or not self.sizes, "sizes need a rate below 10")
+
+
+def test_a_list_becomes_a_tuple_of_the_declared_type():
+    toy = Toy(sizes=[2.0, np.int64(3)])
+    assert toy == Toy(sizes=(2, 3)) and [type(size) for size in toy.sizes] == [int, int]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"kind": "c"}, "Toy.kind: unknown value 'c'; choose one of a, b"),
+        ({"sizes": 2}, "Toy.sizes: needs a list of numbers, got 2; write a single one as 2,"),
+        ({"sizes": [2, "3"]}, "Toy.sizes: needs a whole number, got '3' (str; write it without quotes)"),
+        ({"rate": float("nan")}, "Toy.rate: needs a finite number, got nan"),
+        ({"rate": "10", "sizes": (1,)}, "Toy.rate: needs a number, got '10' (str; write it without quotes)"),
+        ({"rate": 10, "sizes": [1]}, "Toy: sizes need a rate below 10"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_class_and_fields_at_odds_with_the_class_alone(fields, message):
+    with pytest.raises(FieldError) as wrong:
+        Toy(**fields)
+    assert str(wrong.value) == message
+
+
+def test_every_mistake_in_a_setting_is_a_users_mistake():
+    assert issubclass(FieldError, ConfigError) and issubclass(ConfigError, TinylmError)

@@ -74,3 +74,38 @@ def test_an_odd_head_width_is_fine_without_rotation():
 @pytest.mark.parametrize("order", range(9))
 def test_an_ngram_reads_one_token_less_than_its_order(order):
     assert NgramConfig(order=order).context_length == max(order - 1, 0)
+
+
+def test_keys_and_values_have_the_heads_of_the_queries_unless_told_otherwise():
+    assert TransformerConfig(n_head=8).kv_heads == 8
+    assert TransformerConfig(n_head=8, n_kv_head=2).kv_heads == 2
+
+
+def test_an_lstm_is_as_wide_as_its_layers_unless_its_embedding_differs():
+    assert LSTMConfig(n_layer=2, d_model=32).widths == (32, 32, 32)
+    assert LSTMConfig(n_layer=2, d_model=32, d_embedding=8).widths == (8, 32, 32)
+
+
+def test_an_order_of_induction_must_be_countable_in_64_bits():
+    TransformerConfig(induction=(2, 6)).check_vocab_size(1_448)  # 1,448 ** 6 is just below 2 ** 63
+    with pytest.raises(ConfigError, match="induction of order 6 is too high for 1,449 tokens; lower it"):
+        TransformerConfig(induction=(2, 6)).check_vocab_size(1_449)
+
+
+def test_a_pointer_is_no_wider_than_the_states():
+    assert TransformerConfig(d_model=32, pointer=32).pointer == 32
+    with pytest.raises(ConfigError, match="pointer=33 is wider than the states, d_model=32"):
+        TransformerConfig(d_model=32, pointer=33)
+
+
+@pytest.mark.parametrize(
+    ("fields", "title"),
+    [({"order": 0}, "Uniform"), ({"order": 1}, "Unigram"), ({"order": 5}, "KN-5"), ({"order": 4, "cache": 2048}, "KN-4 + cache 2,048")],
+)
+def test_counts_are_called_by_their_order_and_cache(fields, title):
+    assert NgramConfig(**fields).title == title
+
+
+def test_a_cache_needs_contexts_to_count():
+    with pytest.raises(ConfigError, match="a cache needs an order of at least 1"):
+        NgramConfig(order=0, cache=8)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -49,3 +50,14 @@ def test_every_kind_is_known_by_its_tag():
     kinds = model_kinds()
     assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "ngram")} == set(KINDS)
     assert all(issubclass(kind, ModelConfig) and kind.kind == tag for tag, kind in kinds.items())
+
+
+def test_a_spec_is_written_whole_with_the_kind_of_its_model_and_without_what_follows_from_the_order():
+    written = to_dict(RunSpec(corpus="ptb", model=NgramConfig(order=3), train=TrainConfig(epochs=1)))
+    assert written["model"] == {"kind": "ngram", "order": 3, "cache": 0}
+    assert written["train"].keys() == {field.name for field in dataclasses.fields(TrainConfig)}
+
+
+def test_what_is_not_written_takes_its_default():
+    read = spec_from_dict({"corpus": "ptb", "model": {"kind": "mlp", "hidden_widths": [8, 16]}, "train": {"steps": 7}})
+    assert read == RunSpec(corpus="ptb", model=MLPConfig(hidden_widths=(8, 16)), train=TrainConfig(steps=7))
