@@ -1,3 +1,5 @@
+import math
+
 from tinylm.analysis import numbers
 
 
@@ -7,3 +9,23 @@ def test_amounts_spreads_and_signs_are_written_one_way():
     assert numbers.signed(-0.12345) == "−0.1235"
     assert (numbers.perplexity(2.0), numbers.perplexity(10.4126)) == ("7.389", "33,276")
     assert numbers.signed(0.1) == "+0.1000"
+
+
+def test_a_perplexity_has_four_digits_or_from_a_thousand_up_no_decimals():
+    assert [numbers.perplexity(math.log(value)) for value in (1.0, 99.999, 999.94, 999.96)] == ["1.000", "100.0", "999.9", "1,000"]
+
+
+def test_an_interval_says_what_is_known_of_it():
+    assert numbers.interval(-0.5, -0.6, 0.4) == "−0.500 [−0.600, +0.400]"
+    assert numbers.interval(0.5, math.nan, math.nan) == "+0.500"
+    assert numbers.interval(-0.5, -0.6, math.inf) == "at least −0.500 (from −0.600)"
+    assert numbers.interval(math.nan, math.nan, math.nan) == "–"
+
+
+def test_a_p_value_is_not_shown_below_a_thousandth():
+    assert [numbers.p_value(p) for p in (0.0, 0.00099, 0.001, 0.04567, 1.0)] == ["< 0.001", "< 0.001", "0.001", "0.046", "1"]
+    assert numbers.p_value(math.nan) == "–"
+
+
+def test_generated_text_is_one_line_of_code_in_which_nothing_is_markup():
+    assert numbers.verbatim("`a` | *b*\nc") == "`` 'a' | *b* / c ``"

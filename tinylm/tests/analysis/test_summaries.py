@@ -2,11 +2,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+import synthetic
 from scipy import stats
 from synthetic import record, result, results
 
 from tinylm import data
 from tinylm.analysis import summaries
+from tinylm.config import NgramConfig
 
 
 def test_summary_gives_mean_and_seed_spread_and_leaves_one_seed_without_one():
@@ -18,8 +20,6 @@ def test_summary_gives_mean_and_seed_spread_and_leaves_one_seed_without_one():
 
 
 def test_a_diverged_run_is_left_out():
-    import dataclasses
-
     diverged = dataclasses.replace(record(), status="diverged", valid=None, test=None)
     assert summaries.by_row([result("a", diverged), result("b", record())]).keys() == {result("b", record()).run}
 
@@ -65,8 +65,6 @@ def test_a_curve_is_read_at_a_budget_in_either_convention():
 
 
 def test_over_fitting_does_not_undo_the_best_loss():
-    import dataclasses
-
     run = record(2.0, curve=2)
     worse = [*run.curve, run.curve[-1] | {"flops": 2_000, "valid_nll": 9.0}]
     assert summaries.best_valid_at(dataclasses.replace(run, curve=worse), 2_000, "flops") == pytest.approx(2.25)
@@ -81,3 +79,46 @@ def test_a_training_text_that_was_renamed_changes_no_scored_token():
     assert not summaries.same_tokens(plain, scored("tiny_shakespeare-plays"))
     assert not summaries.same_tokens(plain, scored("tiny_shakespeare-renamed", "0" * 64))
     assert not summaries.same_tokens(scored("ptb"), scored("ptb-eos"))
+
+
+def test_a_row_is_its_seeds_in_the_order_of_appearance():
+    found = [result("b", record(seed=1)), result("a", record(seed=0)), result("b", record(seed=0))]
+    groups = summaries.by_row(found)
+    assert [run.name for run in groups] == ["b", "a"] and all(run.spec.seed == 0 for run in groups)
+    assert [[one.spec.seed for one in records] for records in groups.values()] == [[1, 0], [0]]
+
+
+def test_runs_of_one_spec_that_play_different_parts_are_different_rows():
+    found = [result("a", record(), role=role) for role in ("baseline", "frontier")]
+    assert [run.role for run in summaries.by_row(found)] == ["baseline", "frontier"]
+
+
+def test_counts_and_networks_are_told_apart_by_their_spec():
+    found = [*results(a=[2.0]), result("KN-6", record(1.7, model=NgramConfig(order=6)))]
+    assert summaries.networks(found) == found[:1] and summaries.counts(found) == found[1:]
+
+
+def test_rivals_are_chosen_on_valid_among_counts_of_the_same_tokens():
+    network = record(2.0)  # which reads 8 tokens
+    worse, better, elsewhere = (record(nll, model=NgramConfig(order=4), start=s) for nll, s in ((1.7, 8), (1.6, 8), (1.0, 9)))
+    near, far = (record(1.5 - size / 100, model=NgramConfig(order=4, cache=size)) for size in (8, 9))
+    assert summaries.rivals([network, worse, better, elsewhere, near, far], network) == (better, near)
+    lucky = dataclasses.replace(worse, test=better.test, valid=dataclasses.replace(worse.valid, nll=0.5))
+    assert summaries.best_counts([better, lucky], network) is lucky
+    assert summaries.rivals([network, elsewhere], network) == (None, None)
+
+
+def test_one_more_run_falls_in_a_wider_interval_than_the_mean():
+    values = [1.0, 1.4, 0.9, 1.2]  # SD of a new run against the mean of four: SD sqrt(1 + 1 / 4)
+    expected = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) * np.sqrt(1.25)
+    assert summaries.single_run_half_width(values) == pytest.approx(expected)
+
+
+def test_the_last_block_weighs_as_much_as_it_holds():
+    score = synthetic.score("test", [1.0, 2.0, 4.0])
+    first = dataclasses.replace(record(), test=dataclasses.replace(score, n_tokens=550))  # 250, 250 and 50
+    second = dataclasses.replace(first, test=dataclasses.replace(first.test, blocks=[0.0, 0.0, 0.0]))
+    gap, error = summaries.paired_difference(first, second)
+    assert gap == pytest.approx((250 * 1 + 250 * 2 + 50 * 4) / 550)
+    squares = 250 * (1 - gap) ** 2 + 250 * (2 - gap) ** 2 + 50 * (4 - gap) ** 2
+    assert error == pytest.approx(np.sqrt(squares / 550 / 2))
