@@ -1,5 +1,6 @@
 """Recipes bought for whole corpora at a budget, and the counts they have to beat. Needs no torch."""
 
+import re
 from collections.abc import Sequence
 from functools import partial
 
@@ -59,4 +60,4 @@ def rivals(section: str, corpora: Sequence[str], orders: Sequence[int], caches: 
 
 def short(flops: float) -> str:
     """A budget in names, e.g. 7.55e13."""
-    return f"{flops:.3g}".replace("e+", "e")
+    return re.sub(r"e\+0*", "e", f"{flops:.3g}")
