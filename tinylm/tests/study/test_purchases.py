@@ -1,7 +1,56 @@
+import pytest
+
 from tinylm import study
+from tinylm.study import StudyError, purchases, recipes
+from tinylm.study.recipes import recipe
 
 
 def test_a_budget_for_a_gpu_is_planned_with_three_seeds():
     planned = study.section_plan("words", "full")
     seeds = {flops: {run.spec.seed for run in planned if run.spec.train.flops == flops} for flops in (114 * 10**12, 12 * 10**14)}
     assert seeds == {114 * 10**12: set(range(5)), 12 * 10**14: {0, 1, 2}}
+
+
+def row(budget):
+    return purchases.purchases("toy", ["tiny_shakespeare"], [budget], ["Transformer"])[0]
+
+
+def test_seeds_beyond_a_cpus_budget_are_the_first_few_of_those_asked_for():
+    small, large = row(purchases.LARGEST_ON_CPU), row(purchases.LARGEST_ON_CPU + 1)
+    runs = purchases.affordable([small, large], [9, 4, 7, 5])
+    assert [run.spec.seed for run in runs if run.row == small.row] == [9, 4, 7, 5]
+    assert [run.spec.seed for run in runs if run.row == large.row] == [9, 4, 7]
+
+
+def test_a_purchase_is_the_recipe_of_its_corpus_and_budget():
+    linear, lstm = purchases.purchases("toy", ["grammar-char", "tiny_shakespeare"], [10**9, 7 * 10**13], ["Linear", "LSTM"])
+    assert linear.spec == recipe("linear", "grammar-char", 10**9) and lstm.spec == recipe("lstm", "tiny_shakespeare", 7 * 10**13)
+    assert (lstm.section, lstm.role, lstm.architecture, lstm.budget) == ("toy", "purchase", "LSTM", 7 * 10**13)
+    assert lstm.name == "tiny_shakespeare, LSTM, 7e13"
+
+
+@pytest.mark.parametrize(
+    ("budgets", "architectures", "name"), [([1], ["a", "b"], "bought_budgets"), ([1, 2], ["a"], "bought_architectures")]
+)
+def test_a_purchase_needs_a_budget_and_an_architecture_for_each_corpus(budgets, architectures, name):
+    with pytest.raises(StudyError, match=f"{name}: needs one for each of the 2 corpora, got"):
+        purchases.purchases("toy", ["ptb-eos"] * 2, budgets, architectures)
+
+
+def test_rivals_count_each_plain_text_once_and_are_scored_where_recipes_are():
+    runs = purchases.rivals("toy", ["tiny_shakespeare-recast", "tiny_shakespeare", "grammar-char"], [2], [8], 500)
+    assert [run.name for run in runs] == [
+        f"{text} KN-2{end}" for text in ("tiny_shakespeare", "grammar-char") for end in ("", " + cache 8")
+    ]
+    scored = recipes.scored(row(10**12).spec, 500).train
+    assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(scored.eval_start, scored.eval_tokens)}
+
+
+def test_counts_come_before_the_networks_that_were_bought():
+    runs = purchases.bought("toy", ["grammar-char"], [10**9], ["Linear"], [2], [], [0, 1])
+    assert [run.title for run in runs] == ["toy/grammar-char KN-2@0", *(f"toy/grammar-char, Linear, 1e9@{seed}" for seed in (0, 1))]
+
+
+@pytest.mark.parametrize(("flops", "text"), [(75_500_000_000_000, "7.55e13"), (1e9, "1e9"), (1234, "1.23e3"), (500, "500")])
+def test_a_budget_in_a_name_is_short(flops, text):
+    assert purchases.short(flops) == text
