@@ -1,11 +1,17 @@
 import inspect
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from synthetic import planned
 
 from tinylm import study
-from tinylm.study import SECTIONS
-from tinylm.study.parameters import StudyError
+from tinylm.config import ConfigError, LinearConfig, RunSpec, TrainConfig
+from tinylm.study import SECTIONS, Planned
+from tinylm.study.parameters import Section, StudyError, checked
+
+SECTION_PROFILES = [(section, profile) for profile in study.PROFILES for section in study.SECTIONS]
 
 
 @pytest.mark.parametrize(
@@ -32,11 +38,39 @@ def test_a_parameter_left_out_is_the_published_studys():
     assert study.sweeps(seeds=[3]) == [run for run in study.sweeps() if run.spec.seed == 3 or run.spec.is_counts]
 
 
-SECTION_PROFILES = [(section, profile) for profile in study.PROFILES for section in study.SECTIONS]
-
-
 @pytest.mark.parametrize(("section", "profile"), SECTION_PROFILES)
 def test_parameters_are_the_sections_literals(section, profile):
     parameters = study.SECTIONS[section].parameters(profile)
     assert list(parameters) == list(inspect.signature(SECTIONS[section].plan).parameters)
     assert json.loads(json.dumps(parameters)) == parameters
+
+
+@checked
+def toy(*, corpus: str = "grammar-char", sizes: Sequence[int] = (8, 16), rate: float = 0.5) -> list[Planned]:
+    """A run for each size."""
+    spec = RunSpec(corpus=corpus, model=LinearConfig(), train=TrainConfig(steps=1, lr=rate))
+    return [planned(f"{n}", replace(spec, model=LinearConfig(context_length=n))) for n in sizes]
+
+
+TOY = Section(notebook="11_toy", plan=toy, quick={"sizes": [4]}, smoke={"sizes": [2], "rate": 1})
+
+
+def test_a_profile_changes_the_published_parameters_that_it_names_and_no_other():
+    assert TOY.parameters("full") == {"corpus": "grammar-char", "sizes": [8, 16], "rate": 0.5}
+    assert TOY.parameters("quick") == {"corpus": "grammar-char", "sizes": [4], "rate": 0.5}
+    assert TOY.parameters("smoke") == {"corpus": "grammar-char", "sizes": [2], "rate": 1}
+    with pytest.raises(StudyError, match="unknown profile 'tiny'; choose one of full, quick, smoke"):
+        TOY.parameters("tiny")
+
+
+def test_a_section_is_named_as_its_plan_and_plans_what_its_parameters_say():
+    assert TOY.name == "toy"
+    assert TOY.planned("full") == toy() and [run.spec.model.context_length for run in TOY.planned("smoke")] == [2]
+    with pytest.raises(StudyError, match="toy has no parameter 'size'; its parameters are corpus, sizes, rate"):
+        replace(TOY, smoke={"size": 2}).planned("smoke")
+
+
+def test_a_whole_number_will_do_for_a_float_and_is_left_to_the_configs_elsewhere():
+    assert toy(rate=1)[0].spec.train.lr == 1.0
+    with pytest.raises(ConfigError, match="context_length: needs a whole number, got 1.5"):
+        toy(sizes=[1.5])

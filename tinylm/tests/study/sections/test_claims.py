@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from tinylm import data
+from tinylm import data, study
 from tinylm.flops import run_cost
-from tinylm.study import SECTIONS, section_plan
+from tinylm.study import SECTIONS, StudyError, section_plan
 
 
 def claims(seed=0):
@@ -31,3 +31,21 @@ def test_the_long_runs_are_the_papers_own_but_for_their_length():
         assert replace(long, train=replace(long.train, **epochs)) == papers[name]
     textbook = run_cost(papers["Self-Attention"], data.info("tiny_shakespeare")).flops_textbook
     assert cost(claims()["MLP, long"]) == pytest.approx(textbook, rel=0.05)
+
+
+def test_no_context_may_reach_beyond_where_scoring_begins():
+    for name in ("context_lengths", "sister_context_lengths"):
+        with pytest.raises(StudyError, match="none may exceed context_length=128, where scoring begins"):
+            study.claims(**{name: [16, 256]})
+
+
+def test_self_attention_at_the_full_context_is_the_papers_own_run_and_not_planned_again():
+    runs = study.claims(context_lengths=[16, 64, 128], seeds=[0])
+    assert [run.spec.model.context_length for run in study.select(runs, role="context")] == [16, 64]
+    assert [run.spec.model.context_length for run in study.select(runs, role="long", architecture="Linear")] == [16, 64, 128]
+
+
+def test_every_run_is_scored_from_the_longest_context_on_whatever_it_reads():
+    runs = section_plan("claims", "full")
+    assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(128, 10_000)}
+    assert {run.role for run in runs} == {"long", "context", "sister"}

@@ -1,14 +1,52 @@
+from dataclasses import replace
+
 import pytest
 
 from tinylm import study
-from tinylm.study import StudyError
+from tinylm.study import StudyError, recipes, select
+
+
+def plan(**changes):
+    return study.words(**(study.SECTIONS["words"].parameters("smoke") | changes))
 
 
 def test_parameters_that_contradict_each_other_are_named():
     with pytest.raises(StudyError, match="names: needs one for each of the 2 corpora"):
-        study.words(**(study.SECTIONS["words"].parameters("full") | {"names": ["PTB"]}))
+        study.words(names=["PTB"])
     with pytest.raises(StudyError, match="train_tokens: needs at least 66"):
-        study.words(**(study.SECTIONS["words"].parameters("full") | {"train_tokens": 65}))
-    for name in ("context_lengths", "sister_context_lengths"):
-        with pytest.raises(StudyError, match="none may exceed context_length=128, where scoring begins"):
-            study.claims(**(study.SECTIONS["claims"].parameters("full") | {name: [16, 256]}))
+        study.words(train_tokens=65)
+
+
+def test_only_the_first_seed_also_visits_each_window_once():
+    runs = plan(seeds=[4, 2])
+    assert [run.spec.seed for run in select(runs, role="baseline")] == [4, 2]
+    (once,) = select(runs, role="shuffled")
+    (random,) = select(runs, role="baseline", seed=4)
+    assert once.spec == replace(random.spec, train=replace(random.spec.train, sampling="shuffled"))
+
+
+def test_an_epoch_is_a_window_for_each_place_of_the_text():
+    (run,) = select(plan(train_tokens=1_000, context_length=10), role="baseline")
+    assert (run.spec.train.train_tokens, run.spec.train.windows_per_epoch) == (1_000, 989)
+
+
+def test_counts_of_a_slice_read_the_networks_text_and_score_its_tokens():
+    counts = select(plan(orders=[1, 2]), role="counts", corpus="grammar-word")
+    (run,) = select(plan(), role="baseline")
+    assert [one.spec.model.order for one in counts] == [1, 2]
+    for one in counts:
+        assert one.spec.train.train_tokens == run.spec.train.train_tokens
+        assert one.spec.train.eval_tokens == run.spec.train.eval_tokens
+        assert one.spec.train.eval_start == run.spec.model.context_length
+
+
+def test_whole_texts_are_counted_at_the_highest_order_and_scored_as_the_recipes_bought():
+    runs = select(plan(orders=[3, 1], caches=[8, 64]), corpus="grammar-char")
+    assert [run.role for run in runs] == ["counts"] * 3 + ["purchase"]
+    assert [(run.spec.model.order, run.spec.model.cache) for run in runs[:3]] == [(3, 0), (3, 8), (3, 64)]
+    assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
+
+
+def test_texts_are_called_by_the_names_that_are_given_for_them():
+    names = [run.name for run in plan(corpora=["grammar-word", "grammar-char"], names=["W", "C"], orders=[2])]
+    assert names[:4] == ["W KN-2", "C KN-2", "W Transformer", "C Transformer"]

@@ -1,0 +1,52 @@
+from dataclasses import replace
+
+import pytest
+
+from tinylm import study
+from tinylm.study import StudyError, recipes, select
+from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS
+
+
+def plan(**changes):
+    return study.budget(**(study.SECTIONS["budget"].parameters("smoke") | changes))
+
+
+def test_each_run_plays_one_part():
+    assert {run.role for run in plan()} == {"counts", "rung", "end", "frontier", "purchase"}
+    assert all(run.spec.train.flops == run.budget for run in plan()), "a budget is asked for by every run but counts"
+
+
+def test_the_ladder_stands_at_the_first_budget_and_its_two_ends_at_the_others():
+    runs = plan(ladder_budgets=[10**10, 2 * 10**10, 3 * 10**10])
+    assert {run.budget for run in select(runs, role="rung")} == {10**10}
+    ends = [(PAPER, 2), (ALL_POSITIONS, 2), (PAPER, 3), (ALL_POSITIONS, 3)]
+    assert [(run.rung, run.budget // 10**10) for run in select(runs, role="end")] == ends
+    (first,) = select(runs, role="rung", rung=PAPER)
+    dearer = select(runs, role="end", rung=PAPER)[0].spec
+    assert replace(dearer, train=replace(dearer.train, flops=10**10)) == first.spec
+
+
+def test_a_rung_on_augmented_text_needs_its_name():
+    augmented = {rung.name for rung in RUNGS if rung.augmentation}
+    without, one, both = (
+        {run.rung for run in select(plan(corpus="tiny_shakespeare", augmentations=names), role="rung")}
+        for names in (["none"], ["recast"], ["recast", "respelled"])
+    )
+    assert without == {rung.name for rung in RUNGS} - augmented
+    assert one - without == {"speakers recast"} and both - without == augmented
+
+
+def test_the_frontier_is_each_architectures_recipe_at_each_budget():
+    runs = select(plan(architectures=["MLP", "LSTM"], frontier_budgets=[10**9, 10**11]), role="frontier")
+    assert [run.name for run in runs] == ["MLP, 1e9", "MLP, 1e11", "LSTM, 1e9", "LSTM, 1e11"]
+    assert runs[3].spec.model == recipes.recipe("lstm", "grammar-char", 10**11).model
+
+
+def test_every_run_is_scored_alike():
+    scored = {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in plan(eval_tokens=321)}
+    assert scored == {(recipes.EVAL_START, 321)}
+
+
+def test_purchases_that_do_not_fit_together_are_named():
+    with pytest.raises(StudyError, match="bought_budgets: needs one for each of the 1 corpora, got"):
+        plan(bought_budgets=[1, 2])

@@ -1,0 +1,38 @@
+from dataclasses import replace
+
+import pytest
+
+from tinylm import study
+from tinylm.study import select
+
+VARIED = {
+    "Linear": ("context_length", "context_lengths"),
+    "MLP": ("d_hidden", "hidden_widths"),
+    "Self-Attention": ("n_head", "head_counts"),
+    "Transformer": ("n_layer", "layer_counts"),
+}
+
+
+def plan(**changes):
+    return study.sweeps(**(study.SECTIONS["sweeps"].parameters("smoke") | changes))
+
+
+@pytest.mark.parametrize("architecture", VARIED)
+def test_one_size_of_an_architecture_varies_and_no_other(architecture):
+    field, parameter = VARIED[architecture]
+    runs = select(plan(**{parameter: [1, 2, 8]}), architecture=architecture)
+    assert [getattr(run.spec.model, field) for run in runs] == [1, 2, 8]
+    assert len({replace(run.spec, model=replace(run.spec.model, **{field: 4})) for run in runs}) == 1
+    assert len({run.name for run in runs}) == 3
+
+
+def test_counts_are_scored_where_the_longest_context_is():
+    (counts,) = select(plan(context_length=24, orders=[2], eval_tokens=321), role="counts")
+    assert (counts.spec.train.eval_start, counts.spec.train.eval_tokens, counts.spec.seed) == (24, 321, 0)
+
+
+def test_every_size_is_trained_with_each_seed():
+    runs = plan(seeds=[0, 7])
+    rows = {seed: [run.name for run in select(runs, role="sweep", seed=seed)] for seed in (0, 7)}
+    assert rows[0] == rows[7] and len(rows[0]) == 8
+    assert "Self-Attention, 1 head" in rows[0] and "Self-Attention, 2 heads" in rows[0]
