@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import summaries
+from tinylm.analysis import significance, summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.data import grammar
@@ -124,10 +124,10 @@ def neighbours(found: Sequence[Result]) -> pd.DataFrame:
     """One row per pair of neighbours of one architecture with the same scored tokens: mean paired difference over common seeds, its SEs."""
     rows = []
     for (first, a), (second, b) in itertools.pairwise(summaries.by_row(summaries.networks(found)).items()):
-        if first.architecture != second.architecture or a[0].test.start != b[0].test.start:
+        pairs = significance.common_seeds(b, a)
+        if first.architecture != second.architecture or not pairs:
             continue
-        seeds = {record.spec.seed: record for record in a}
-        gaps = [summaries.paired_difference(record, seeds[record.spec.seed]) for record in b if record.spec.seed in seeds]
+        gaps = [summaries.paired_difference(*pair) for pair in pairs]
         means = [gap for gap, _ in gaps]
         rows.append(
             {

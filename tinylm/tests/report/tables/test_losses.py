@@ -60,3 +60,10 @@ def test_excess_is_the_distance_to_the_floor():
     frame = tables.excess(results(a=[2.0]), {"test": 1.75}).set_index("model")
     assert frame.loc["a", "excess"] == "+0.2500"
     assert frame.loc["Exact floor", "test"] == "1.7500"
+
+
+def test_neighbours_that_share_no_seed_or_no_text_are_no_pair():
+    first = result("a", record(2.0, seed=0), architecture="MLP")
+    for other in (record(2.1, seed=1), record(2.1, seed=0, corpus="grammar-word"), record(2.1, seed=0, start=9)):
+        frame = tables.neighbours([first, result("b", other, architecture="MLP")])
+        assert frame.loc[0].tolist() == ["–", "–", 0, "–", "–", "–"]
