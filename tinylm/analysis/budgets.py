@@ -13,6 +13,7 @@ from tinylm.ledger import RunRecord
 from tinylm.study import recipes, select
 from tinylm.study.ladder import RUNGS, stands_on
 
+TARGET_COLUMNS = ["architecture", "n", "failed", "flops", "factor", "is_upper_bound"]
 LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", "low", "high", "valid_nll", "test_nll"]
 
 
@@ -59,7 +60,7 @@ def to_target(results: Sequence[Result], target: float) -> pd.DataFrame:
         row = {"architecture": architecture, "n": len(reached), "failed": failed}
         row |= {"flops": float(np.exp(np.mean(logs))) if reached else math.nan, "factor": float(np.exp(summaries.half_width(logs)))}
         rows.append(row | {"is_upper_bound": any(is_first for _, is_first in reached)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=TARGET_COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from tinylm import data
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
 
+COLUMNS = ["run", "name", "n", "n_params", "test_nll", "seed_sd", "test_se", "valid_nll", "flops", "flops_textbook", "flops_2nd", "seconds"]
+
 
 @dataclass(frozen=True)
 class Result:
@@ -60,7 +62,7 @@ def summary(results: Sequence[Result]) -> pd.DataFrame:
                 "seconds": np.mean([record.seconds for record in records]),
             }
         )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def half_width(values: Sequence[float], confidence: float = 0.95) -> float:

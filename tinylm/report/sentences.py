@@ -31,6 +31,8 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
 def cost(found: Sequence[Result]) -> str:
     """How far the stated costs are from the true ones, and what that does to the ranking by cost."""
     lines = _networks(found)
+    if lines.empty:
+        return ""
     ranked = {convention: ", ".join(lines.sort_values(convention)["name"]) for convention in ("flops", "flops_textbook", "flops_2nd")}
     ratios = "; ".join(
         f"{name}, {stated / textbook:.2g} times its textbook cost and {stated / executed:.2g} times its executed one"
@@ -44,21 +46,29 @@ def cost(found: Sequence[Result]) -> str:
 
 def abstract(found: Sequence[Result], bought: Sequence[Result], answer: str) -> str:
     """The report's abstract: the `answer`, what was reproduced, how close, what costs and counts say, and what recipes reach instead."""
-    lines = _networks(found)
-    ratios = lines["flops_2nd"] / lines["flops_textbook"]
-    orders = [list(lines.sort_values(convention)["name"]) for convention in ("flops_2nd", "flops_textbook")]
-    effect = "leaves" if orders[0] == orders[1] else "overturns"
     gaps = [abs(line["test_nll"] - row.test_nll) for line, row in _with_study(found)]
     agreement = f" The largest distance to the study's test NLL is {max(gaps):.3f} nats over {len(gaps)} baselines." if gaps else ""
     return (
         f"Which small language model should you train when compute is scarce? {answer} KN-n stands for Kneser-Ney counts of up to n "
         "tokens, which take no training, and a cache for counts of the text just read. We retrain a published study of linear, MLP, "
         "self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted. Losses are negative "
-        f"log-likelihoods (NLL) in nats per token.{agreement} "
-        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times those of the same computation counted exactly, "
-        f"which {effect} the ranking by cost. {_equal_cost(found)} {_best_counts(found)} {purchases(bought)} In the names of texts, "
+        f"log-likelihoods (NLL) in nats per token.{agreement} {_stated_costs(found)} {_equal_cost(found)} "
+        f"{_best_counts(found)} {purchases(bought)} In the names of texts, "
         "recast and respelled mean that the speakers of the training text were given invented names, and eos that a token ends each line. "
         "Every table and figure of this report, and this abstract, are computed from the run records by one command."
+    )
+
+
+def _stated_costs(found: Sequence[Result]) -> str:
+    lines = _networks(found)
+    if lines.empty:
+        return ""
+    ratios = lines["flops_2nd"] / lines["flops_textbook"]
+    orders = [list(lines.sort_values(convention)["name"]) for convention in ("flops_2nd", "flops_textbook")]
+    effect = "leaves" if orders[0] == orders[1] else "overturns"
+    return (
+        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times those of the same computation counted exactly, "
+        f"which {effect} the ranking by cost."
     )
 
 

@@ -51,3 +51,8 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
     for flops, nll, nearest in ((10**9, 2.0, 10**10), (10**15, 1.5, 10**12)):
         assert budgets.read_off(runs, flops) == budgets.Expected(pytest.approx(nll), 3, True, nearest)
     assert budgets.expected("mlp", "tiny_shakespeare", 10**11, records) is None
+
+
+def test_a_frontier_and_a_target_without_records_are_empty_and_no_error():
+    assert budgets.frontier([]).empty and budgets.to_target([], 1.9).empty
+    assert tables.targets([], [1.9]).empty

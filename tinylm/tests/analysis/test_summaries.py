@@ -122,3 +122,7 @@ def test_the_last_block_weighs_as_much_as_it_holds():
     assert gap == pytest.approx((250 * 1 + 250 * 2 + 50 * 4) / 550)
     squares = 250 * (1 - gap) ** 2 + 250 * (2 - gap) ** 2 + 50 * (4 - gap) ** 2
     assert error == pytest.approx(np.sqrt(squares / 550 / 2))
+
+
+def test_a_summary_of_nothing_has_its_columns():
+    assert list(summaries.summary([]).columns) == list(summaries.summary(results(a=[2.0])).columns)

@@ -88,3 +88,10 @@ def test_the_turning_point_is_read_off_the_curves():
     assert "T = 32 falls below T = 16 at equal updates in 2 of 2 seeds, first after epoch 2 (median)" in turning
     assert "in 0 of 2 seeds; at the end it is at +0.3000" in sentences.turning([*short, *long_linear(32, [[2.5, 2.3, 2.2]] * 2)])
     assert "not recorded yet" in sentences.turning(short)
+
+
+def test_where_only_counts_are_recorded_nothing_is_said_of_costs():
+    counts = [result("KN-6", record(1.7, model=NgramConfig(order=6)))]
+    assert sentences.cost(counts) == ""
+    text = sentences.abstract(counts, [], "Count.")
+    assert "scarce? Count. KN-n" in text and "stated training costs" not in text and "nan" not in text

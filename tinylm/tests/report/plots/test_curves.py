@@ -47,3 +47,8 @@ def test_sweep_panels_take_the_varied_field_from_the_spec():
     found = [result(f"run {i}", one, role="sweep", architecture="Linear") for i, one in enumerate(records)]
     _, rows = plots.sweep_panels(found, {"Linear": "context_length"})
     assert [(row["context_length"], row["test_nll"]) for row in rows] == [(8, 0.8), (16, 1.6)]
+
+
+def test_a_sweep_that_is_not_recorded_leaves_its_panel_empty():
+    fig, rows = plots.sweep_panels(results(Linear=[2.0]), {"Linear": "context_length", "MLP": "d_hidden"})
+    assert [ax.get_title() for ax in fig.axes] == ["Linear", "MLP"] and rows == []
