@@ -76,3 +76,24 @@ def seeds(architecture, flops, nlls, role="frontier", **fields):
 def rungs(named):
     """Results of rungs of the ladder, a list of test NLLs each."""
     return [found for rung, nlls in named.items() for found in seeds("Transformer", 10, nlls, role="rung", rung=rung)]
+
+
+def _row(work, against, unit, ours, theirs, ratio, wanted):
+    return {"work": work, "against": against, "unit": unit, "ours": ours, "theirs": theirs, "ratio": ratio, "wanted": wanted}
+
+
+TIMINGS = {  # what `bench` records, in small
+    "machine": {"device": "some processor", "threads": "2", "python": "3.11.7", "torch": "2.13.0", "date": "2026-01-02"},
+    "rows": [
+        _row("a step", "textbook", "ms", 1.5, 3.0, 2.0, 1.5),
+        _row("dense", "a product", "GFLOP/s", 250.41, 500.82, 0.5, 0.65),
+        _row("scoring", "one by one", "tokens/s", 126_900.4, 885.8, 143.26, 0.0),
+    ],
+    "peaks": {"fp32": 400.0, "bf16": 800.0},
+    "points": [
+        {"size": size, "value": value, "precision": precision, "ms": 1.0, "gflops": gflops}
+        for precision, rates in (("fp32", (100.0, 300.0, 40.0, 20.0)), ("bf16", (100.0, 200.0, 50.0, 60.0)))
+        for (size, value), gflops in zip((("width", 32), ("width", 64), ("depth", 1), ("depth", 2)), rates, strict=True)
+    ],
+    "shares": {"fp32": {"matrix products": 0.6, "masks": 0.3, "sums": 0.1}, "bf16": {"matrix products": 0.5, "masks": 0.4, "sums": 0.1}},
+}

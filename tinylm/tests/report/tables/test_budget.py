@@ -1,7 +1,12 @@
-from synthetic import record, result
+import pandas as pd
+from synthetic import planned, record, result, rungs, seeds
 
-from tinylm.config import NgramConfig
+from tinylm.analysis import budgets
+from tinylm.config import NgramConfig, TransformerConfig
+from tinylm.evaluation.probes import headings
+from tinylm.ledger import write_facts
 from tinylm.report import tables
+from tinylm.study.ladder import RUNGS
 
 
 def test_purchases_stand_beside_the_counts_of_their_own_text():
@@ -16,3 +21,63 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
         assert frame.loc["a", "test − with cache, 95 %"].startswith(gap), "the cache may be as long as the window, not longer"
     assert frame.loc["ptb", "test − counts, 95 %"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
     assert frame.loc["KN-4", "test"] == "1.5000" and frame.loc["KN-4", "test − counts, 95 %"] == "–"
+
+
+def test_the_ladder_tells_what_each_rung_stands_on_and_whether_it_was_climbed():
+    names = [rung.name for rung in RUNGS[:5]]
+    frame = tables.ladder(budgets.ladder(rungs({name: [2.0 - i / 10, 2.02 - i / 10] for i, name in enumerate(names)})))
+    assert list(frame["stands on"]) == ["–", *names[:4]]
+    assert list(frame["climbed"]) == ["yes"] * 4 + ["tried"]
+    assert list(frame["test"]) == ["2.0100", "1.9100", "1.8100", "1.7100", "1.6100"] and frame["valid"][0] == "1.9100"
+    assert frame["gain, 95 %"][0] == "–" and frame["gain, 95 %"][1].startswith("+0.100 [+")
+
+
+def test_changes_are_told_of_the_rungs_that_are_shown():
+    shown = budgets.ladder(rungs({RUNGS[3].name: [2.0], RUNGS[1].name: [2.1]}))
+    assert tables.changes(shown).values.tolist() == [[RUNGS[i].name, RUNGS[i].about] for i in (1, 3)]
+    assert tables.changes(pd.DataFrame()).empty
+
+
+def test_a_target_says_its_n_its_spread_and_which_seeds_failed():
+    found = [*seeds("MLP", 1_000, [2.5, 2.5, 2.5]), *seeds("MLP", 100_000, [1.5, 1.5, 2.4])]  # valid is 0.1 lower
+    shown = tables.targets(found, [1.9, 1.0]).set_index("architecture").loc["MLP"]
+    assert shown["1.900"] == r"$1.00 \times 10^{4}$ (n = 2, × or ÷ 1.00, 1 failed)"
+    assert shown["1.000"] == "–"
+
+
+def test_a_purchase_of_one_seed_has_no_spread_and_an_interval_of_nothing():
+    frame = tables.bought([result("a", record(1.4)), result("KN-4", record(1.5, model=NgramConfig(order=4)))]).set_index("run")
+    assert frame.loc["a", "seed SD"] == "–" and frame.loc["a", "test − counts, 95 %"] == "−0.100"
+    assert tables.bought([]).values.tolist() == [["none is recorded", "–"]]
+
+
+def copier(seed=0):
+    """A purchase on plays, as the headings are measured of."""
+    spec = record(corpus="tiny_shakespeare-respelled", seed=seed).spec
+    return planned("copier", spec, role="purchase")
+
+
+def test_headings_are_shown_by_reach_with_how_many_there_are(home):
+    rows = [{"reach": reach, "headings": i, "characters": 9 * i, "nll": i / 4 if i else None} for i, reach in enumerate(headings.REACHES)]
+    write_facts(home / "out" / "ledger" / "headings" / f"{copier().spec.key}.json", {"key": copier().spec.key, "rows": rows})
+    (row,) = tables.copying([copier(), copier(seed=1)]).to_dict("records")
+    assert row == {"run": "copier"} | {f"{reach} ({i})": f"{i / 4:.3f}" if i else "–" for i, reach in enumerate(headings.REACHES)}
+
+
+def test_what_is_not_measured_is_said_to_be_not_recorded(home):
+    assert tables.copying([copier()]).values.tolist() == [["none is recorded"]]
+    assert tables.at_test_time([copier()]).values.tolist() == [["none is recorded", "–"]]
+
+
+def test_methods_at_test_time_stand_beside_static_scoring(home):
+    model = TransformerConfig(context_length=8, d_model=8, d_ff=8, position="rope")
+    runs = [planned(corpus, record(model=model, corpus=corpus, loss_at="all").spec) for corpus in ("grammar-char", "grammar-word")]
+    static = {"method": "static", "settings": {}, "nll": 2.0, "gain": 0.0, "gain_se": 0.0, "flops_per_token": 1e6, "flops_chosen": 0}
+    cached = static | {"method": "cache", "settings": {"size": 100, "weight": 0.1}, "nll": 1.9, "gain": 0.1, "gain_se": 0.01}
+    for run, methods in zip(runs, ([static, cached], [cached]), strict=True):
+        write_facts(home / "docs" / "ledger" / "at_test_time" / f"{run.spec.key}.json", {"key": run.spec.key, "methods": methods})
+    frame = tables.at_test_time(runs)
+    assert list(frame["settings"]) == ["–", "size 100, weight 0.1", "size 100, weight 0.1"]
+    assert list(frame["gain"]) == ["–", "+0.1000 ± 0.0100", "+0.1000 ± 0.0100"]
+    assert list(frame["perplexity"].fillna("")) == ["", "", "6.686"], "of words only"
+    assert frame.loc[0, "FLOPs to choose"] == "–" and frame.loc[0, "FLOPs a token"] == r"$1.00 \times 10^{6}$"

@@ -5,6 +5,7 @@ from synthetic import record, result, results
 from tinylm import study
 from tinylm.analysis import numbers
 from tinylm.analysis.summaries import Result
+from tinylm.config import NgramConfig
 from tinylm.report import tables
 from tinylm.study import reported_rows
 
@@ -67,3 +68,37 @@ def test_neighbours_that_share_no_seed_or_no_text_are_no_pair():
     for other in (record(2.1, seed=1), record(2.1, seed=0, corpus="grammar-word"), record(2.1, seed=0, start=9)):
         frame = tables.neighbours([first, result("b", other, architecture="MLP")])
         assert frame.loc[0].tolist() == ["–", "–", 0, "–", "–", "–"]
+
+
+def test_results_without_a_row_of_the_study_have_no_column_for_it():
+    frame = tables.results(results(a=[2.0, 2.2]))
+    assert frame[["model", "n", "valid", "test", "seed SD", "block SE", "perplexity"]].values.tolist() == [
+        ["a", 2, "2.0000", "2.1000", "0.1414", "0.0100", "8.166"]
+    ]
+    assert not [column for column in frame.columns if "study" in column or column == "one run"]
+
+
+def test_the_sisters_models_stand_beside_what_it_states():
+    runs = study.select(study.section_plan("claims", "full"), architecture=["GELU MLP", "One-hot Linear"], seed=[0, 1])
+    frame = tables.sister([Result(run, dataclasses.replace(record(2.0 + run.spec.seed / 10), spec=run.spec)) for run in runs])
+    own = [2, "2.0500", "0.0707"]
+    assert frame.values.tolist() == [["One-hot Linear, T = 128", *own, "2.33", ""], ["GELU MLP", *own, "1.94", ""]]
+    assert set(tables.sister(results(a=[2.0])).iloc[0]) == {numbers.NONE}
+
+
+def test_counts_of_several_texts_share_a_row_and_words_have_a_perplexity():
+    made = ((2.0, 2, "grammar-char"), (3.0, 2, "grammar-word"), (1.5, 3, "grammar-char"))
+    found = [result(f"{nll}", record(nll, model=NgramConfig(order=order), corpus=corpus)) for nll, order, corpus in made]
+    frame = tables.counted([*found, *results(a=[1.0])]).set_index("counts").fillna("")
+    assert list(frame.loc["KN-2"]) == ["1.9000", "2.0000", "2.9000", "3.0000 (20.09)"]
+    assert list(frame.loc["KN-3"]) == ["1.4000", "1.5000", "", ""]
+
+
+def test_over_fitting_is_told_with_the_counts_that_are_best_on_valid():
+    curve = [{"step": i, "flops": i, "train_nll": 3.0 - i, "valid_nll": nll} for i, nll in enumerate((2.5, 2.25, 2.75), 1)]
+    network = result("a", dataclasses.replace(record(2.0), curve=curve))
+    better, lucky = (result(f"{n}", record(nll, model=NgramConfig(order=n))) for n, nll in ((3, 1.5), (4, 1.75)))
+    elsewhere = result("c", record(1.0, model=NgramConfig(order=3), corpus="grammar-word"))
+    (row,) = tables.overfitting([network, better, lucky, elsewhere]).to_dict("records")
+    assert (row["best epoch"], row["valid then"], row["valid at the end"], row["train at the end"]) == (2, "2.2500", "2.7500", "0.0000")
+    assert row["counts − ours"] == "−0.5000 ± 0.0000" and row["ours − study"] == row["study's repeat"] == "–"

@@ -23,3 +23,20 @@ def test_tables_and_readings_say_what_the_frame_says():
     assert "**Supported" not in text and "Of claims that are undecided as a whole, supported in part: a − b." in text
     whole = sentences.claims(claims.judge([BETTER], results(**CLEAR)))
     assert "**Supported:** a beats b." in whole and "in part" not in whole
+
+
+def test_evidence_is_told_once_though_two_claims_follow_from_it():
+    general = dataclasses.replace(BETTER, text="as a rule", contrast="in general", follows="a − b")
+    frame = claims.judge([BETTER, general], results(**CLEAR))
+    assert list(tables.claim_evidence(frame)["evidence"]) == ["a − b"]
+    assert list(tables.claims(frame)["statement"]) == [f"a − b <{claims.NBSP}0", "as for a − b"]
+
+
+def test_a_claim_keeps_the_order_of_the_list_and_says_its_source_once():
+    waiting = [dataclasses.replace(BETTER, text="z", contrast=name, runs=(NOWHERE,), source="ours") for name in ("d", "c")]
+    frame = claims.judge([*waiting, BETTER], results(**CLEAR))
+    assert tables.verdicts(frame)[["claim", "undecided"]].values.tolist() == [["z", 2], ["a beats b", 0]]
+    assert tables.claims(frame)[["claim", "source"]].values.tolist() == [["z", "ours"], ["", ""], ["a beats b", "paper"]]
+    evidence = tables.claim_evidence(frame).set_index("evidence")
+    assert list(evidence.loc["d", ["paper", "text SE", "p", "p, Holm"]]) == ["–"] * 4
+    assert evidence.loc["a − b", "p"] == "< 0.001"

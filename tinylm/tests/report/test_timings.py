@@ -1,0 +1,46 @@
+import pytest
+from synthetic import TIMINGS
+
+from tinylm import files
+from tinylm.ledger import write_facts
+from tinylm.report import timings
+
+
+def test_timings_are_read_from_the_published_ledger_by_device(home):
+    write_facts(files.LEDGER / "bench" / "gpu.json", TIMINGS)
+    write_facts(files.LOCAL_LEDGER / "bench" / "cpu.json", TIMINGS)
+    assert timings.recorded("gpu") == TIMINGS
+    assert timings.recorded() == {}
+
+
+def test_a_file_without_rows_is_no_timing(home):
+    write_facts(files.LEDGER / "bench" / "cpu.json", TIMINGS | {"rows": []})
+    assert timings.recorded() == {}
+
+
+def test_the_readmes_table_names_the_machine_or_the_command_that_makes_it():
+    lines = timings.markdown(TIMINGS).splitlines()
+    assert lines[0] == "| work | against | unit | ours | theirs | gain | wanted |"
+    assert lines[1] == "| --- | --- | --- | ---: | ---: | ---: | ---: |"
+    assert lines[2] == "| a step | textbook | ms | 1.5 | 3 | 2.00 | 1.5 |" and len(lines) == 7
+    assert lines[-1] == "Measured on some processor, 2 threads, Python 3.11.7, torch 2.13.0, 2026-01-02."
+    assert timings.markdown({}) == "No timings are recorded: python -m tinylm bench --json docs/ledger/bench/cpu.json"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "On some processor, 2 threads, Python 3.11.7, torch 2.13.0, 2026-01-02, 1 of 2 gains are reached; "
+        "short are dense against a product (0.50, wanted 0.65).",
+        "In fp32 one large product runs at 400 GFLOP/s; the fastest step, with width 64, reaches 300, 75 per cent of it.",
+        "In bf16 one large product runs at 800 GFLOP/s; the fastest step, with width 64, reaches 200, 25 per cent of it.",
+        "as one size grows: width from 32 to 64: 3.0; depth from 1 to 2: 0.5.",
+        "A step in fp32 with dropout spends 60 per cent of its time on matrix products; the rest goes to masks 30, sums 10.",
+    ],
+)
+def test_the_reading_says_what_the_timings_show(said):
+    assert said in timings.reading(TIMINGS)
+
+
+def test_where_every_gain_is_reached_none_is_short():
+    assert "1 of 1 gains are reached." in timings.reading(TIMINGS | {"rows": TIMINGS["rows"][:1]})
