@@ -53,7 +53,7 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
     fig, (ax,) = panels()
     frame = budgets.frontier(results)
     names = list(dict.fromkeys(frame["architecture"]))
-    for name, colour, marker in zip(names, colours(names), MARKERS, strict=False):
+    for name, colour, marker in zip(names, colours(names), itertools.cycle(MARKERS), strict=False):
         rows = frame[frame["architecture"] == name]
         ax.plot(rows["flops"], rows["valid_nll"], color=colour, marker=marker, label=name)
     rows: list[dict[str, Any]] = frame[["architecture", "flops", "n", "n_params", "valid_nll", "test_nll"]].to_dict("records")

@@ -1,5 +1,6 @@
 """Records -> figures of losses: against rank, epochs, FLOPs and sizes."""
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,13 +14,15 @@ from tinylm.ledger import RunRecord
 from tinylm.report.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
 from tinylm.study import Planned, reported, select
 
+COUNT_DASHES = ("--", (0, (1, 1)), "-.", (0, (6, 2)))
+
 
 @mpl.rc_context(STYLE)
 def zipf(statistics: Sequence[dict[str, Any]]) -> Drawn:
     """Relative frequency of each token against its rank, on log axes, one line a corpus."""
     fig, (ax,) = panels()
     rows = []
-    for entry, marker in zip(statistics, MARKERS, strict=False):
+    for entry, marker in zip(statistics, itertools.cycle(MARKERS), strict=False):
         ranks, frequencies = np.array(entry["zipf"]["rank"]), np.array(entry["zipf"]["frequency"])
         ax.plot(ranks, frequencies, marker=marker, markersize=3, label=entry["corpus"])
         rows += [{"corpus": entry["corpus"], "rank": int(r), "frequency": float(f)} for r, f in zip(ranks, frequencies, strict=True)]
@@ -91,7 +94,7 @@ def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
 def _lines(ax: Axes, groups: dict[Planned, list[RunRecord]], against: str, field: str) -> list[dict[str, Any]]:
     """A line for each record, of its row's colour and marker; the points drawn."""
     rows = []
-    for (run, records), colour, marker in zip(groups.items(), _colours(groups), MARKERS, strict=False):
+    for (run, records), colour, marker in zip(groups.items(), _colours(groups), itertools.cycle(MARKERS), strict=False):
         for record in records:
             x, y = [p[against] for p in record.curve], [p[field] for p in record.curve]
             ax.plot(x, y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=run.name if record is records[0] else None)
@@ -105,7 +108,7 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
     fig, (ax,) = panels()
     groups = _trained(results)
     rows = []
-    for (run, records), colour, marker in zip(groups.items(), _colours(groups), MARKERS, strict=False):
+    for (run, records), colour, marker in zip(groups.items(), _colours(groups), itertools.cycle(MARKERS), strict=False):
         record, nlls = records[0], [r.test.nll for r in records]
         nll, error = float(np.mean(nlls)), float(np.std(nlls, ddof=1)) if len(nlls) > 1 else record.test.se
         ax.plot([record.flops, record.flops_textbook], [nll, nll], color=colour, linewidth=0.8)
@@ -169,7 +172,7 @@ def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[st
         spec = result.record.spec
         groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
     rows = []
-    for group, dashes in zip(groups.values(), ("--", (0, (1, 1)), "-.", (0, (6, 2))), strict=False):
+    for group, dashes in zip(groups.values(), itertools.cycle(COUNT_DASHES), strict=False):
         best = min(group, key=lambda r: r.record.valid.nll)
         nll = getattr(best.record, split).nll
         ax.axhline(nll, color="#555555", linestyle=dashes, linewidth=1, label=f"{best.run.name} counts")

@@ -5,6 +5,7 @@ from tinylm import data
 from tinylm.config import LinearConfig, NgramConfig
 from tinylm.data import statistics
 from tinylm.report import plots
+from tinylm.report.plots.style import MARKERS
 
 COUNTS = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
 
@@ -52,3 +53,18 @@ def test_sweep_panels_take_the_varied_field_from_the_spec():
 def test_a_sweep_that_is_not_recorded_leaves_its_panel_empty():
     fig, rows = plots.sweep_panels(results(Linear=[2.0]), {"Linear": "context_length", "MLP": "d_hidden"})
     assert [ax.get_title() for ax in fig.axes] == ["Linear", "MLP"] and rows == []
+
+
+def test_no_run_is_dropped_however_many_there_are():
+    names = [f"run {i}" for i in range(len(plots.COLOURS) + len(MARKERS))]
+    found = results(**{name: [2.0] for name in names})
+    assert list(dict.fromkeys(row["name"] for row in plots.trajectories(found)[1])) == names
+    assert [row["name"] for row in plots.test_against_flops(found)[1]] == names
+    entry = {"zipf": {"rank": [1, 2], "frequency": [0.5, 0.25]}}
+    assert list(dict.fromkeys(row["corpus"] for row in plots.zipf([entry | {"corpus": name} for name in names])[1])) == names
+
+
+def test_every_text_has_its_line_of_counts():
+    corpora = ["grammar-char", "grammar-word", "ptb", "ptb-eos", "wikitext-2", "wikitext-2-eos"]
+    found = [result(name, record(1.7, model=NgramConfig(order=3), corpus=name)) for name in corpora]
+    assert [row["name"] for row in plots.trajectories(found)[1]] == corpora
