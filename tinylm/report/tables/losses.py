@@ -13,7 +13,7 @@ from tinylm.analysis import significance, summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.data import grammar
-from tinylm.study import reported, reported_rows, select
+from tinylm.study import reported, reported_rows
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
@@ -89,15 +89,14 @@ def overfitting(found: Sequence[Result]) -> pd.DataFrame:
     for run, records in summaries.by_row(summaries.networks(found)).items():
         record, reference = records[0], reported.paper_row(run.spec)
         valid = [point["valid_nll"] for point in record.curve]
-        rivals = select(found, role="counts", corpus=record.spec.corpus)
-        counts = min(rivals, key=lambda r: r.record.valid.nll, default=None)
+        counts = summaries.best_counts((result.record for result in found), record)
         row = {"model": run.name, "n": len(records), "best epoch": valid.index(min(valid)) + 1, "valid then": f"{min(valid):.4f}"}
         row |= {"valid at the end": f"{valid[-1]:.4f}", "train at the end": f"{record.curve[-1]['train_nll']:.4f}"}
         row |= {"ours − study": signed(record.test.nll - reference.test_nll) if reference else NONE}
         repeat = reference.repeat_nll - reference.test_nll if reference and reference.repeat_nll else None
         row |= {"study's repeat": NONE if repeat is None else signed(repeat), "counts − ours": NONE}
         if counts:
-            gap, error = summaries.paired_difference(counts.record, record)
+            gap, error = summaries.paired_difference(counts, record)
             row |= {"counts − ours": f"{signed(gap)} ± {error:.4f}"}
         rows.append(row)
     return pd.DataFrame(rows)

@@ -97,8 +97,8 @@ def test_counts_of_several_texts_share_a_row_and_words_have_a_perplexity():
 def test_over_fitting_is_told_with_the_counts_that_are_best_on_valid():
     curve = [{"step": i, "flops": i, "train_nll": 3.0 - i, "valid_nll": nll} for i, nll in enumerate((2.5, 2.25, 2.75), 1)]
     network = result("a", dataclasses.replace(record(2.0), curve=curve))
-    better, lucky = (result(f"{n}", record(nll, model=NgramConfig(order=n))) for n, nll in ((3, 1.5), (4, 1.75)))
-    elsewhere = result("c", record(1.0, model=NgramConfig(order=3), corpus="grammar-word"))
-    (row,) = tables.overfitting([network, better, lucky, elsewhere]).to_dict("records")
+    better, worse = (result(f"{n}", record(nll, model=NgramConfig(order=n))) for n, nll in ((3, 1.5), (4, 1.75)))
+    elsewhere = [result("c", record(1.0, model=NgramConfig(order=3), **other)) for other in ({"corpus": "grammar-word"}, {"start": 9})]
+    (row,) = tables.overfitting([network, better, worse, *elsewhere]).to_dict("records")
     assert (row["best epoch"], row["valid then"], row["valid at the end"], row["train at the end"]) == (2, "2.2500", "2.7500", "0.0000")
     assert row["counts − ours"] == "−0.5000 ± 0.0000" and row["ours − study"] == row["study's repeat"] == "–"
