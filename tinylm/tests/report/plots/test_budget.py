@@ -1,7 +1,14 @@
-from synthetic import record, result, seeds
+import pytest
+from matplotlib.colors import to_rgba
+from synthetic import planned, record, result, rungs, seeds
 
+from tinylm.analysis import budgets
 from tinylm.config import NgramConfig
+from tinylm.evaluation.probes import headings
+from tinylm.ledger import write_facts
 from tinylm.report import plots
+from tinylm.report.plots.budget import WORSE
+from tinylm.study.ladder import RUNGS
 
 
 def test_the_frontier_is_a_curve_for_each_architecture():
@@ -14,3 +21,47 @@ def test_a_chosen_budget_stands_in_the_frontier():
     found = [result("MLP, 1e3", record(2.1))]
     fig, _ = plots.frontier(found, budget=2_000)
     assert "chosen budget" in [text.get_text() for text in fig.legends[0].get_texts()]
+
+
+def test_a_bar_of_the_waterfall_leads_from_the_rung_below_to_the_rung():
+    losses = dict(zip([rung.name for rung in RUNGS[:6]], (2.0, 1.9, 1.95, 1.7, 1.8, 1.5), strict=True))  # the fifth is only tried
+    frame = budgets.ladder(rungs({name: [nll, nll + 0.02] for name, nll in losses.items()}))
+    fig, drawn = plots.waterfall(frame)
+    bars = fig.axes[0].patches
+    spans = [(bar.get_x() - 0.01, bar.get_x() + bar.get_width() - 0.01) for bar in bars]
+    assert spans == [pytest.approx(span) for span in ((2.0, 2.0), (2.0, 1.9), (1.9, 1.95), (1.95, 1.7), (1.7, 1.8), (1.7, 1.5))]
+    assert [bar.get_facecolor() == to_rgba("white") for bar in bars] == [False, False, False, False, True, False]
+    worse = [bar.get_edgecolor() == to_rgba(WORSE) for bar in bars]
+    assert worse == [False, False, True, False, True, False] and len(drawn) == 6
+
+
+def test_the_frontier_draws_no_architecture_twice_and_keeps_their_colours():
+    fig, _ = plots.frontier([*seeds("MLP", 1_000, [2.1, 2.3]), *seeds("MLP", 100_000, [1.9]), *seeds("LSTM", 1_000, [2.0])])
+    lines = {line.get_label(): line for line in fig.axes[0].lines}
+    assert {name: line.get_color() for name, line in lines.items()} == {name: plots.FAMILY_COLOURS[name] for name in ("LSTM", "MLP")}
+    assert list(lines["MLP"].get_ydata()) == pytest.approx([2.1, 1.8]), "mean valid NLL, 0.1 below test"
+
+
+def test_copying_draws_networks_in_colour_and_counts_in_grey_the_darker_the_longer_they_look(home):
+    corpus, rows = "tiny_shakespeare", [{"reach": reach, "headings": 1, "characters": 9, "nll": 1.0} for reach in headings.REACHES]
+    network = planned("network", record(corpus=corpus).spec, role="purchase")
+    models = [NgramConfig(order=4, cache=64), NgramConfig(order=4), NgramConfig(order=4, cache=8), NgramConfig(order=2)]
+    counts = [planned(model.title, record(corpus=corpus, model=model).spec) for model in models]
+    for run in (network, *counts):
+        write_facts(home / "out" / "ledger" / "headings" / f"{run.spec.key}.json", {"key": run.spec.key, "rows": rows})
+    fig, drawn = plots.copying([network, *counts])
+    lines = {line.get_label(): line for line in fig.axes[0].lines}
+    assert {name: line.get_linestyle() for name, line in lines.items()} == {
+        "network": "-",
+        "KN-2": "--",
+        "KN-4": "--",
+        "KN-4 + cache 8": ":",
+        "KN-4 + cache 64": ":",
+    }
+    grey = {name: float(line.get_color()) for name, line in lines.items() if name != "network"}
+    assert grey["KN-2"] > grey["KN-4"] and grey["KN-4 + cache 8"] > grey["KN-4 + cache 64"]
+    assert {row["run"] for row in drawn} == set(lines) and len(drawn) == 5 * len(headings.REACHES)
+
+
+def test_copying_without_a_measurement_says_so(home):
+    assert plots.copying([planned("a", record(corpus="tiny_shakespeare").spec, role="purchase")])[1] == [{"run": "none is recorded"}]

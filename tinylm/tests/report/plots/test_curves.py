@@ -1,7 +1,11 @@
+import dataclasses
+
+import numpy as np
 import pytest
 from synthetic import record, result, results
 
-from tinylm import data
+from tinylm import data, study
+from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig
 from tinylm.data import statistics
 from tinylm.report import plots
@@ -68,3 +72,27 @@ def test_every_text_has_its_line_of_counts():
     corpora = ["grammar-char", "grammar-word", "ptb", "ptb-eos", "wikitext-2", "wikitext-2-eos"]
     found = [result(name, record(1.7, model=NgramConfig(order=3), corpus=name)) for name in corpora]
     assert [row["name"] for row in plots.trajectories(found)[1]] == corpora
+
+
+def test_the_papers_curve_and_its_run_stand_beside_ours():
+    (run,) = study.select(study.section_plan("sweeps", "full"), architecture="Linear", context_length=32, seed=0)
+    ours = Result(run, dataclasses.replace(record(2.5), spec=run.spec))
+    fig, _ = plots.loss_curves([ours])
+    (paper,) = [line for line in fig.axes[1].lines if line.get_label() == "Linear, T = 32, paper"]
+    assert list(paper.get_ydata()) == [2.5825, 2.4568] and len(fig.axes[0].lines) == 2
+    _, (row,) = plots.test_against_flops([ours])
+    assert (row["paper_flops_2nd"], row["paper_test_nll"]) == (1.05e12, 2.5135)
+    fig, _ = plots.sweep_panels([ours], {"Linear": "context_length"})
+    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["paper", "ours"]
+
+
+def test_one_seed_shows_the_error_of_the_text_and_several_their_spread():
+    _, rows = plots.test_against_flops(results(a=[2.0], b=[2.0, 2.2]))
+    assert [row["error"] for row in rows] == [pytest.approx(0.01), pytest.approx(np.std([2.0, 2.2], ddof=1))]
+
+
+def test_the_line_of_counts_is_that_of_the_best_on_valid_with_and_without_a_cache():
+    grid = ((2, 0, 1.9), (4, 0, 1.8), (2, 8, 1.6), (4, 8, 1.7))
+    found = [result(f"{order}, {cache}", record(nll, model=NgramConfig(order=order, cache=cache))) for order, cache, nll in grid]
+    _, rows = plots.run_curves([*found, *results(a=[1.0])], "step", "valid_nll")
+    assert [row["name"] for row in rows[2:]] == ["4, 0", "2, 8"]

@@ -1,7 +1,35 @@
 from tinylm.report import plots
+from tinylm.report.plots import style
 
 
 def test_families_keep_their_colours_and_others_stay_apart():
     assert plots.colours(["Linear", "MLP"]) == [plots.COLOURS[0], plots.COLOURS[1]]
     assert plots.colours(["RoPE", "MLP", "MLP"]) == [plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[2]]
     assert len(set(plots.colours(["Linear", "Linear", "Linear"]))) == 3
+
+
+def test_an_architecture_that_stands_twice_keeps_its_colour_for_the_first():
+    first, second, third = plots.colours(["MLP", "Linear", "MLP"])
+    assert (first, second) == (plots.FAMILY_COLOURS["MLP"], plots.FAMILY_COLOURS["Linear"]) and third not in (first, second)
+
+
+def test_no_line_is_without_a_colour_however_many_there_are():
+    assert len(plots.colours(["other"] * 20)) == 20
+
+
+def shown(low, high):
+    fig, (ax,) = style.panels()
+    ax.plot([low, high], [1, 2])
+    style.log_flops(ax, "FLOPs")
+    fig.canvas.draw()
+    return ax.get_xlabel(), [label for label in ax.get_xminorticklabels() if label.get_text()]
+
+
+def test_a_flop_axis_between_two_powers_of_ten_has_labels_between_them():
+    assert shown(2e12, 8e12)[1] and not shown(2e10, 8e13)[1]
+    assert shown(2e12, 8e12)[0] == "FLOPs"
+
+
+def test_panels_stand_side_by_side():
+    fig, axes = style.panels(3, 6.0, 2.0)
+    assert len(axes) == 3 and tuple(fig.get_size_inches()) == (6.0, 2.0)
