@@ -1,6 +1,10 @@
-import pytest
+from dataclasses import replace
 
-from tinylm import files, ledger
+import pytest
+from records import made
+from synthetic import score
+
+from tinylm import files, ledger, study
 from tinylm.report import readme
 
 
@@ -26,3 +30,70 @@ def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
     assert "old" not in path.read_text()
     monkeypatch.setattr(ledger, "write_text", lambda *args: pytest.fail("written again"))
     readme.update(path)
+
+
+def store(start, *found):
+    """Write records of planned runs, scored from `start` on, into the published ledger: each run with a test NLL for each seed."""
+    for run, *nlls in found:
+        for seed, nll in enumerate(nlls):
+            scores = {split: score(split, [nll + shift] * 4, start) for split, shift in (("valid", -0.1), ("test", 0.0))}
+            ledger.write(made(spec=replace(run.spec, seed=seed), **scores), files.LEDGER / run.section)
+
+
+def cells(table):
+    """The cells of the rows below a table's head."""
+    return [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")][2:]
+
+
+def row(section, **fields):
+    return study.select(study.section_plan(section, "full"), seed=0, **fields)[0]
+
+
+def test_a_row_of_the_study_is_the_mean_of_its_seeds_beside_the_best_counts_of_the_same_tokens(home):
+    counts = [(row("architectures", role="counts", order=order), nll) for order, nll in ((4, 1.7), (6, 1.8))]
+    store(128, *counts, (row("architectures", architecture="MLP"), 2.31, 2.33, 2.32))
+    kn, mlp = cells(readme.results_table())
+    assert kn == ["KN-4 counts", "–", "1.7000 (1)", "–", "–", "–", "0"]
+    # SD 0.01; t(0.975, 2) = 4.3027, times sqrt(1 + 1 / 3)
+    assert mlp == ["MLP", "2.3222", "2.3200 ± 0.0100 (3)", "±0.0497, inside", "1.65e+14", "3.85e+12", "3.85e+12"]
+    store(64, (row("control", architecture="MLP"), 1.0))
+    assert cells(readme.results_table()) == [kn, mlp], "runs of other sections are no rows of the study"
+
+
+def test_a_row_of_one_seed_has_no_spread_and_counts_need_a_row_of_the_study_on_their_text(home):
+    store(64, (row("words", role="baseline", corpus="ptb"), 6.2), (row("words", role="counts", corpus="wikitext-2"), 6.4))
+    (ptb,) = cells(readme.results_table())
+    assert ptb[:4] == ["PTB Transformer", "6.1896", "6.2000 (1)", "±0.0673 (its own repeat), inside"]
+
+
+def test_purchases_stand_beside_counts_that_look_back_no_farther_than_they(home):
+    bought = row("budget", role="purchase", corpus="tiny_shakespeare-respelled")
+    words = row("words", role="purchase", corpus="ptb-eos", architecture="Transformer")
+    assert (bought.spec.model.context_length, words.spec.model.context_length) == (2048, 512)
+    counts = [(row("budget", role="counts", order=6, cache=cache), 1.7 - cache / 10_000) for cache in (0, 256, 2048)]
+    store(256, (words, 4.0), (bought, 1.3, 1.4), *counts, (row("words", corpus="ptb-eos", order=5, cache=0), 5.0))
+    first, second = cells(readme.bought_table())
+    assert first[0] == "tiny_shakespeare-respelled, Transformer, 2.2e13", "characters come first"
+    assert first[2:] == ["1.3500 ± 0.0707 (2)", "–", "1.7000", "1.4952"]
+    assert second[2:] == ["4.0000 (1)", "54.60", "148.4", "148.4"]
+
+
+def test_an_empty_ledger_gives_tables_without_rows(home):
+    assert cells(readme.results_table()) == cells(readme.bought_table()) == []
+
+
+def test_what_stands_outside_the_markers_stays(tmp_path):
+    path = tmp_path / "README.md"
+    marked = "".join(f"<!-- {name}: begin -->\n<!-- {name}: end -->\nafter {name}\n" for name in ("bench", "bought", "results"))
+    path.write_text(f"before\n{marked}")
+    readme.update(path)
+    kept = [line for line in path.read_text().splitlines() if line.startswith(("before", "after", "<!--"))]
+    assert kept == f"before\n{marked}".splitlines()
+
+
+@pytest.mark.parametrize("order", [("end", "begin"), ("begin", "begin", "end"), ("begin",)])
+def test_markers_stand_once_and_in_order(order, tmp_path):
+    path = tmp_path / "README.md"
+    path.write_text("\n".join(f"<!-- results: {marker} -->" for marker in order))
+    with pytest.raises(readme.ReadmeError, match="once each and in this order; put them back"):
+        readme.update(path)

@@ -1,10 +1,14 @@
 import dataclasses
+import math
 
+import pandas as pd
 import pytest
 from synthetic import record, result, results, rungs, seeds
 
+from tinylm import study
 from tinylm.analysis import budgets
-from tinylm.config import LinearConfig, NgramConfig
+from tinylm.analysis.summaries import Result
+from tinylm.config import LinearConfig, NgramConfig, TransformerConfig
 from tinylm.report import sentences
 from tinylm.study.ladder import RUNGS
 
@@ -95,3 +99,64 @@ def test_where_only_counts_are_recorded_nothing_is_said_of_costs():
     assert sentences.cost(counts) == ""
     text = sentences.abstract(counts, [], "Count.")
     assert "scarce? Count. KN-n" in text and "stated training costs" not in text and "nan" not in text
+
+
+def priced(name, nll, flops_2nd, flops_textbook):
+    return result(name, dataclasses.replace(record(nll), flops_2nd=flops_2nd, flops_textbook=flops_textbook))
+
+
+def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking():
+    found = [priced("A", 2.0, 4_000, 2_000), priced("B", 2.1, 3_000, 6_000)]
+    text = sentences.cost(found)
+    assert "A, 2 times its textbook cost and 4 times its executed one; B, 0.5 times its textbook cost" in text
+    assert "$2ND$ ranks B, A; textbook FLOPs rank A, B" in text
+    assert "are 0.5 to 2 times those of the same computation counted exactly, which overturns" in sentences.abstract(found, [], "")
+    assert "which leaves the ranking" in sentences.abstract([found[0], priced("B", 2.1, 9_000, 6_000)], [], "")
+
+
+def test_the_abstract_tells_the_largest_distance_to_the_study_and_repeats_the_answer():
+    runs = study.select(study.section_plan("architectures", "full"), role="baseline", seed=0)
+    nlls = {"Linear": 3.0, "MLP": 2.3, "Self-Attention": 2.1, "Transformer": 2.1}  # 0.055, 0.022, 0.034 and 0.094 away
+    found = [Result(run, dataclasses.replace(record(nlls[run.name]), spec=run.spec)) for run in runs]
+    text = sentences.abstract(found, seeds("A", 1_000, [1.4], "purchase"), "Count first.")
+    assert "largest distance to the study's test NLL is 0.094 nats over 4 baselines." in text
+    assert "scarce? Count first. KN-n" in text and "The best recipes reach on whole test splits: grammar-char" in text
+
+
+def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
+    kn = result("KN-6", record(2.1, model=NgramConfig(order=6)))
+    network = [result("MLP", record(blocks=[2.0, 2.4, 2.0, 2.4]))]  # 0.1 above, block SE 0.115
+    assert "level with the best of the study's networks, MLP, at 2.2000 (difference +0.1000, block SE 0.1155, n = 1)" in sentences.cost(
+        [kn, *network]
+    )
+
+
+def test_the_control_reading_names_the_model_nearest_to_the_floor():
+    text = sentences.control(results(a=[2.0, 2.2], b=[2.05]), {"test": 1.9})
+    assert "The closest to the floor of 1.9000 nats is b at 2.0500 (n = 1), an excess of 0.1500" in text
+
+
+def test_single_effects_of_an_undecided_claim_are_told_apart_from_decided_claims():
+    def row(text, contrast, verdict, p=0.01, follows=""):
+        return {"text": text, "contrast": contrast, "verdict": verdict, "p": p, "follows": follows, "source": "paper"}
+
+    rows = [row("t", "a − b", "refuted"), row("t", "a − c", "supported"), row("u", "d", "undecided", math.nan), row("u", "e", "supported")]
+    text = sentences.claims(pd.DataFrame([*rows, row("as a rule", "f", "refuted", follows="a − b")]))
+    assert text.startswith("Of 4 claimed effects 3 are tested;") and "By source, paper: 2 supported, 1 refuted, 1 undecided." in text
+    assert "**Refuted:** t; as a rule." in text and "**Supported:**" not in text
+    assert text.endswith("Of claims that are undecided as a whole, supported in part: e.")
+
+
+def test_a_search_of_one_architecture_is_not_divided_and_one_block_is_self_attention():
+    one, three = (record(model=TransformerConfig(context_length=8, d_model=8, d_ff=8, n_layer=n), flops=100) for n in (1, 3))
+    assert "architecture" not in sentences.searched([one])
+    assert "self-attention 1 ($1.00 \\times 10^{2}$), transformer 1 (" in sentences.searched([three, one])
+
+
+def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_window():
+    bought = result("a", record(3.0, corpus="grammar-word"), role="purchase")  # which reads 8 tokens
+    near, far = (result(f"{n}", record(2.0 - n / 10, corpus="grammar-word", model=NgramConfig(order=2, cache=n))) for n in (8, 9))
+    plain = result("plain", record(2.5, corpus="grammar-word", model=NgramConfig(order=2)))
+    text = sentences.purchases([bought, plain, near, far])
+    assert "a perplexity of 20.09 (n = 1), counts a perplexity of 12.18, with a cache of its window a perplexity of 3.320." in text
+    assert "with a cache" not in sentences.purchases([bought, plain, far])
