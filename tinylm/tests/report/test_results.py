@@ -1,6 +1,8 @@
 import json
+from dataclasses import replace
 
 import pytest
+from records import made
 from synthetic import planned
 
 from tinylm import files, ledger, study
@@ -89,3 +91,12 @@ def test_broken_statistics_are_named_and_made_anew(folders):
         path.write_text(broken)
         with pytest.warns(ledger.LedgerWarning, match="skipped a broken ledger file: .*grammar-char.json"):
             assert STATISTICS.read("grammar-char", [files.LOCAL_LEDGER]) is None
+
+
+def test_the_searchs_records_are_those_of_the_published_ledger_by_level(folders):
+    for folder, corpus, seed in (("search", "grammar-char", 0), ("search/deep", "grammar-word", 1), ("budget", "grammar-char", 2)):
+        spec = replace(small_run().spec, corpus=corpus, seed=seed)
+        ledger.write(made(spec=spec), files.LEDGER / folder)
+    ledger.write(made(spec=replace(small_run().spec, seed=3)), files.LOCAL_LEDGER / "search")
+    assert [record.spec.seed for record in results.search_records("character")] == [0]
+    assert [record.spec.seed for record in results.search_records("word")] == [1]

@@ -41,3 +41,11 @@ def test_a_small_ladder_comes_closer_to_the_exact_floor():
     excess = [train(recipes.scored(specs[name], 2_000), corpus).test.nll - floor for name in names]
     assert excess == sorted(excess, reverse=True) and excess[-1] > 0
     assert excess[-1] < 0.5 * excess[0]
+
+
+def test_a_rung_changes_what_it_names_and_nothing_else():
+    rung = Rung(name="a", about="A", model={"n_layer": 7}, train={"lr": 0.5}, augmentation="recast")
+    changed = rung.change(FIRST)
+    assert (changed.model.n_layer, changed.train.lr, changed.corpus) == (7, 0.5, "grammar-char-recast")
+    back = Rung(name="b", about="B", model={"n_layer": FIRST.model.n_layer}, train={"lr": FIRST.train.lr}).change(changed)
+    assert dataclasses.replace(back, corpus=FIRST.corpus) == FIRST

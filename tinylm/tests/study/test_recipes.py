@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from tinylm import data
@@ -32,3 +34,36 @@ def test_a_recipe_that_is_not_there_names_what_is():
         recipe("rnn", "tiny_shakespeare", 1e12)
     with pytest.raises(RecipeError, match="above zero"):
         recipe("mlp", "tiny_shakespeare", 0)
+
+
+def test_the_recipe_of_the_nearest_budget_is_taken_in_powers_and_spends_what_is_asked():
+    small, large = (known.model for known in recipes.RECIPES["tiny_shakespeare", "lstm"][1:])
+    assert recipe("lstm", "tiny_shakespeare", 3.1e12).model == small and recipe("lstm", "tiny_shakespeare", 3.3e12).model == large
+    assert recipe("lstm", "tiny_shakespeare", 3.3e12).train.flops == 33 * 10**11
+
+
+def test_a_model_that_predicts_every_position_is_trained_at_each_and_scored_with_most_of_a_context():
+    dense, single = recipe("lstm", "tiny_shakespeare", 1e12), recipe("mlp", "tiny_shakespeare", 1e12)
+    assert (dense.train.loss_at, dense.train.eval_stride) == ("all", dense.model.context_length // 8)
+    assert (single.train.loss_at, single.train.eval_stride) == ("last", 1)
+
+
+def test_architectures_of_a_level_are_those_that_have_a_recipe():
+    assert set(recipes.architectures("word")) == {"transformer", "transformer-no-pointer"}
+    assert "transformer-no-pointer" not in recipes.architectures("character") and "lstm" in recipes.architectures("character")
+
+
+def test_a_text_that_is_too_short_for_a_recipe_is_refused(monkeypatch):
+    def sized(**n_tokens):
+        short = dataclasses.replace(data.info("grammar-char"), n_tokens={"train": 10_000, "valid": 1_000, "test": 1_000} | n_tokens)
+        found = data.info
+        monkeypatch.setattr(recipes.data, "info", lambda name: short if name == "grammar-char" else found(name))
+
+    sized(test=recipes.EVAL_START)
+    assert not recipes.is_long_enough("grammar-char")
+    with pytest.raises(RecipeError, match="its least split has 256 tokens, 256 are context only"):
+        recipe("linear", "grammar-char", 1e12)
+    sized(train=1_024)
+    assert recipes.is_long_enough("grammar-char") and recipe("linear", "grammar-char", 1e12)
+    with pytest.raises(RecipeError, match="it reads 1,024 tokens at a time, and train has 1,024"):
+        recipe("transformer", "grammar-char", 1e11)

@@ -62,3 +62,14 @@ def test_sections_are_found_by_name_notebook_or_number():
     assert {study.section_of(name) for name in ("sweeps", "03_sweeps", "03_sweeps.ipynb", "03")} == {"sweeps"}
     with pytest.raises(study.StudyError, match="unknown section or notebook 'sweep'; choose one of 01_data"):
         study.section_of("sweep")
+
+
+def test_a_section_plans_by_its_name_and_no_other_name_is_known():
+    assert study.rope(seeds=[1]) == [run for run in section_plan("rope", "full") if run.spec.seed == 1]
+    with pytest.raises(AttributeError, match="module 'tinylm.study' has no attribute 'rnn'"):
+        study.rnn  # noqa: B018
+
+
+def test_sections_stand_in_the_order_of_their_notebooks():
+    assert list(SECTIONS) == [section.name for section in sorted(SECTIONS.values(), key=lambda section: section.notebook)]
+    assert len({section.notebook for section in SECTIONS.values()}) == len(SECTIONS)
