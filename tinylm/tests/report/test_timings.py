@@ -20,7 +20,7 @@ def test_a_file_without_rows_is_no_timing(home):
 
 def test_the_readmes_table_names_the_machine_or_the_command_that_makes_it():
     lines = timings.markdown(TIMINGS).splitlines()
-    assert lines[0] == "| work | against | unit | ours | theirs | gain | wanted |"
+    assert lines[0] == "| work | against | unit | ours | theirs | gain | aim |"
     assert lines[1] == "| --- | --- | --- | ---: | ---: | ---: | ---: |"
     assert lines[2] == "| a step | textbook | ms | 1.5 | 3 | 2.00 | 1.5 |" and len(lines) == 7
     assert lines[-1] == "Measured on some processor, 2 threads, Python 3.11.7, torch 2.13.0, 2026-01-02."
@@ -31,7 +31,7 @@ def test_the_readmes_table_names_the_machine_or_the_command_that_makes_it():
     "said",
     [
         "On some processor, 2 threads, Python 3.11.7, torch 2.13.0, 2026-01-02, 1 of 2 gains are reached; "
-        "short are dense against a product (0.50, wanted 0.65).",
+        "short are dense against a product (0.50, aim 0.65).",
         "In fp32 one large product runs at 400 GFLOP/s; the fastest step, with width 64, reaches 300, 75 per cent of it.",
         "In bf16 one large product runs at 800 GFLOP/s; the fastest step, with width 64, reaches 200, 25 per cent of it.",
         "as one size grows: width from 32 to 64: 3.0; depth from 1 to 2: 0.5.",

@@ -5,7 +5,7 @@ from tinylm.report import tables
 
 def test_each_comparison_is_a_row_with_the_gain_that_was_wanted():
     frame = tables.timed(TIMINGS)
-    assert list(frame.columns) == ["work", "against", "unit", "ours", "theirs", "gain", "wanted"]
+    assert list(frame.columns) == ["work", "against", "unit", "ours", "theirs", "gain", "aim"]
     assert frame.values.tolist() == [
         ["a step", "textbook", "ms", "1.5", "3", "2.00", "1.5"],
         ["dense", "a product", "GFLOP/s", "250.4", "500.8", "0.50", "0.65"],
