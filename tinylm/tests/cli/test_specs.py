@@ -1,4 +1,4 @@
-"""A text of one's own from file to continuation, through the command line."""
+"""The flags of single runs, and a text of one's own from file to continuation, through the command line."""
 
 import io
 import json
@@ -10,7 +10,7 @@ import sys
 import commandline
 import pytest
 
-from tinylm import files
+from tinylm import files, study
 from tinylm.cli import specs
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import own_texts
@@ -19,6 +19,71 @@ from tinylm.training.loop import Interrupted
 
 TEXT = "".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(400))
 TINY = "--model transformer --layers 1 --d-model 8 --heads 2 --context-length 8 --steps 12 --eval-tokens 50"
+
+
+ONE = "--corpus grammar-char --model transformer"
+MISTAKES = {
+    "train --corpus grammar-char": "a single run needs --corpus, and --model or --recipe",
+    "train --corpus grammar-char --recipe transformer": "--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13",
+    "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "--recipe says all but corpus, budget and seed; leave out --lr",
+    "train --corpus grammar-word --recipe mlp --budget 1e10": "no recipe of 'mlp' for a corpus of words",
+    "train --corpus shakespeare --model mlp": "'shakespeare' is neither a text file nor a corpus; name a file, or one of tiny_shakespeare",
+    "train --corpus grammar-char --model rnn": "invalid choice: 'rnn'",
+    f"train {ONE} --heads 3": "n_head=3 does not divide d_model=128; choose a divisor",
+    f"train {ONE} --heads 0": "n_head must be at least 1",
+    f"train {ONE} --kv-heads 3": "n_kv_head=3 does not divide n_head=4",
+    f"train {ONE} --d-model 12 --position rope": "the head width d_model/n_head=3 is odd",
+    f"train {ONE} --d-model 0": "d_model must be at least 1",
+    f"train {ONE} --layers two": "argument --layers: 'two' is not a number",
+    f"train {ONE} --layers 1.5": "needs a whole number, got 1.5",
+    f"train {ONE} --layers -1": "must not be negative",
+    f"train {ONE} --context-length 0": "context_length must be at least 1",
+    f"train {ONE} --context-length 200000": "longer than the 200,000 training tokens",
+    f"train {ONE} --steps 0": "argument --steps: '0' is not a whole number from 1 up",
+    f"train {ONE} --set train.steps=0": "set exactly one of steps, epochs and flops above zero",
+    "train --budget 0.5": "argument --budget: '0.5' is not a whole number from 1 up",
+    f"train {ONE} --budget 1e99 --quick": "argument --quick: not allowed with argument --budget",
+    f"train --quick --corpus grammar-char --seed {2**63}": "error: seed must be below 2**63",
+    "train --quick --corpus grammar-char --level word": "--level is for a text file; grammar-char is a corpus of characters",
+    "train --quick --corpus text-0123456789ab": "the text of text-0123456789ab is not in",
+    f"train {ONE} --steps 5 --epochs 2": "not allowed with argument",
+    f"train {ONE} --budget 1e3": "a budget of 1e+03 FLOPs is too small for one step",
+    f"train {ONE} --budget inf": "argument --budget: 'inf' is not a whole number",
+    f"train {ONE} --lr nan": "needs a finite",
+    f"train {ONE} --loss-at first": "invalid choice: 'first'",
+    f"train {ONE} --set norm=rms": "--set norm=rms: write model.FIELD=VALUE",
+    f"train {ONE} --set model.induction=3,2": "each above the one before",
+    f"train {ONE} --set model.norm": "--set model.norm: write model.FIELD=VALUE",
+    f"train {ONE} --set model.norm=batch --set train.lr=0.1": "unknown value 'batch'",
+    f"train {ONE} --set model.pointer=1e8": "is wider than the states",
+    f"train {ONE} --set model.norm=batch": "unknown value 'batch'; choose one of layer, rms",
+    f"train {ONE} --set model.colour=red": "--set model.colour: transformer has no such field",
+    f"train {ONE} --set model.d_model=wide": "--d-model: needs a whole number",
+    "train --corpus grammar-char --model mlp --hidden-widths 8,x": "argument --hidden-widths: 'x' is not a number",
+    "train --corpus grammar-char --model mlp --hidden-widths 8,8": "hidden_widths is for widths that differ",
+    "train --corpus grammar-char --model linear --set model.embedding_init=identity": "needs d_model=",
+    "train --corpus grammar-char --model linear --heads 2": "--heads: linear has no such field; its fields are context_length",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_clear_message(refused, line):
+    assert MISTAKES[line] in refused(line)
+
+
+def test_the_presets_are_the_models_of_the_study(call):
+    keys = {run.name: run.spec.key for run in study.section_plan("architectures", "full") if run.spec.seed == 0}
+    for model, name, epochs in (("linear", "Linear", 3), ("mlp", "MLP", 3), ("self-attention", "Self-Attention", 4)):
+        (found,) = json.loads(call(f"flops --json --corpus tiny_shakespeare --model {model} --epochs {epochs}")[1])
+        assert found["key"] == keys[name]
+
+
+def test_several_values_make_several_runs(call):
+    found = json.loads(
+        call("flops --json --corpus ptb --model transformer --layers 1 2 --lr 1e-3 3e-4 --seeds 0 1 --set model.norm=rms")[1]
+    )
+    assert len({row["key"] for row in found}) == 8
+    assert {row["name"] for row in found} == {f"transformer n_layer={n} lr={lr}" for n in (1, 2) for lr in (0.001, 0.0003)}
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +157,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(home):
     assert records[0].test == records[1].test and records[0].corpus_sha256 == records[1].corpus_sha256
 
 
-MISTAKES = {
+FILES = {
     "--corpus absent.txt": "'absent.txt' is neither a text file nor a corpus; name a file, or one of tiny_shakespeare",
     "--corpus folder": "cannot read folder: Is a directory; name a text file",
     "--corpus binary.txt": "binary.txt is not UTF-8 (byte 1); name a text file, or save it as UTF-8",
@@ -105,8 +170,8 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("command", ["train", "flops"])
-@pytest.mark.parametrize("line", MISTAKES)
-def test_a_mistake_is_one_clear_message(call, home, monkeypatch, command, line):
+@pytest.mark.parametrize("line", FILES)
+def test_a_bad_file_is_one_clear_message(call, home, monkeypatch, command, line):
     if command == "flops" and "--model" in line:
         return  # counted without scoring
     monkeypatch.chdir(home)
@@ -114,7 +179,7 @@ def test_a_mistake_is_one_clear_message(call, home, monkeypatch, command, line):
     for name, content in {"binary": b"a\xff\n", "empty": b"", "short": b"a cat", "brief": TEXT[:400].encode()}.items():
         (home / f"{name}.txt").write_bytes(content)
     code, _, err = call(f"{command} {line} --quick")
-    assert code == 2 and MISTAKES[line] in err and "Traceback" not in err and "error: " in err.splitlines()[-1]
+    assert code == 2 and FILES[line] in err and "Traceback" not in err and "error: " in err.splitlines()[-1]
 
 
 def test_quick_is_a_recipe_at_a_budget(call, home, monkeypatch):

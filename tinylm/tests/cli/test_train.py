@@ -14,9 +14,32 @@ from tinylm.ledger import bundle
 from tinylm.training import pool
 
 SMOKE = "train --missing --profile smoke"
+ONE = "--corpus grammar-char --model transformer"
+MISTAKES = {
+    "train": "say what to train: --quick for a first try, --missing",
+    "train --missing --profile fast": "unknown profile 'fast'; choose one of full",
+    "train --missing --section ropes": "unknown section 'ropes'; choose one of control",
+    "train --missing --section rope --seeds 9": "no planned run has seed 9; choose from 0 1 2 3 4",
+    "train --missing --seeds -1": "'-1' is not a whole number from 0 up",
+    "train --missing --seeds x": "'x' is not a whole number from 0 up",
+    "train --missing --heads 2": "--heads describes a single run and does not go with --missing",
+    "train --missing --minutes 0": "'0' is not a number of minutes above zero",
+    "train --missing --minutes nan": "'nan' is not a number of minutes",
+    "train --missing --workers 0": "'0' is not a whole number from 1 up",
+    "train --missing --device tpu": "invalid choice: 'tpu'",
+    "train --missing --data-dir nowhere": "--data-dir nowhere is not a folder",
+    "train --missing --out nowhere/a.tar": "cannot write nowhere/a.tar",
+    "train --miss": "unrecognized arguments: --miss",
+    f"train {ONE} --section rope": "--profile and --section go with --missing",
+    "train --missing --quick": "--quick describes a single run and does not go with --missing",
+    "train --run Transformer --seeds 1": "write the seed as NAME@SEED",
+    "train --run Transfomer": "no run is called 'Transfomer'",
+}
 
 
-pytestmark = pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_clear_message(refused, line):
+    assert MISTAKES[line] in refused(line)
 
 
 @pytest.fixture
@@ -170,3 +193,16 @@ def test_a_recipe_says_what_to_expect_of_a_budget(call, trained):
     _, out, _ = call(line.replace("1e9 1e11", "1e10"))
     nll = made(spec=planned[0].spec).valid.nll
     assert f"1.00e10 FLOPs: valid NLL of about {nll:.2f}, from 4 recorded runs of this recipe" in out
+
+
+def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch):
+    record = made()
+    ledger.write(record, files.LEDGER / "local")
+    asked = []
+    monkeypatch.setattr(pool, "train_all", lambda planned, settings, done, watch: asked.extend(planned) or done(planned[0], record) or [])
+    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e9)
+    code, out, _ = call(f"train --run {record.spec.key}")
+    assert code == 0 and [run.spec for run in asked] == [record.spec] and "1 to train" in out
+    files.WEIGHTS.mkdir(parents=True)
+    (files.WEIGHTS / f"{record.spec.key}.safetensors").touch()
+    assert "1 recorded, 0 to train" in call(f"train --run {record.spec.key}")[1]

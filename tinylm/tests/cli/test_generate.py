@@ -1,0 +1,41 @@
+"""`generate` with tiny models."""
+
+import json
+
+import pytest
+from small_runs import SPECS
+
+from tinylm import data
+
+MISTAKES = {
+    "generate": "are not here; train it with: python -m tinylm train --run",
+    "generate --model RoPE@7": "no run is called 'RoPE@7'",
+    "generate --model no.safetensors": "no.safetensors is not a file",
+    "generate --model {last} --prompt é": "grammar-char has no 'é'; leave it out",
+    "generate --model {last} --length 0": "'0' is not a whole number from 1 up",
+    "generate --model {last} --temperature -1": "'-1' is not a temperature from 0 up",
+    "generate --model {last} --temperature nan": "'nan' is not a temperature",
+    "generate --model {last} --top-k x": "'x' is not a whole number from 0 up",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_clear_message(refused, keys, line):
+    assert MISTAKES[line] in refused(line.format(**keys))
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_prompt_is_continued_the_same_way_each_time(call, keys, name):
+    prompt = "a " if name != "words" else data.load("grammar-word").vocab[5]
+    line = ["generate", "--model", keys[name], "--prompt", prompt, "--length", "40"]
+    code, out, err = call(line)
+    assert code == 0 and out.startswith(prompt) and out == call(line)[1] != call([*line, "--seed", "1"])[1]
+    assert ("fills the window" in err) == (name != "all")
+    found = json.loads(call([*line, "--json"])[1])
+    assert prompt + found["text"] + "\n" == out and found["model"] == keys[name] and found["tokens"] == 40
+    assert name == "words" or len(found["text"]) == 40
+
+
+def test_no_temperature_needs_no_seed(call, keys):
+    line = f"generate --model {keys['all'][:9]} --temperature 0 --length 50"
+    assert call(line)[1] == call(f"{line} --seed 9")[1]
