@@ -8,33 +8,30 @@ import sys
 import time
 import warnings
 
-from tinylm import study
-from tinylm.cli.rebuild import arguments
+from tinylm.cli import rebuild
 from tinylm.config import TinylmError
 
 
 def main() -> int:
     """Run the steps in order; 0 when all went well and the live check agrees."""
-    args, started = arguments(__doc__), time.perf_counter()
-    from tinylm.report import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
+    started, request = time.perf_counter(), rebuild.request(__doc__)
+    from tinylm.report import pipeline  # takes seconds to load, which a mistake in the flags need not wait for
 
-    sections = tuple(dict.fromkeys(args.only)) if args.only else tuple(study.SECTIONS)
-    request = pipeline.Request(args.profile, sections, args.device, args.data_dir, args.fresh)
     print(f"1. Plan: {pipeline.describe(request)}")
-    if args.status:
+    if request.only_status:
         return 0
-    if args.train or args.fresh or not request.is_full:
+    if request.trains:
         print("2. Train")
         pipeline.train_missing(request)
-    pipeline.record_probes(request, costly=args.train or args.fresh)
+    pipeline.record_probes(request)
     print("3. Notebooks")
     executed = pipeline.execute(request)
     print("4. Figures, HTML and PDF")
     target = pipeline.publish(request, executed)
     comparisons = []
-    if request.is_full and args.verify > 0 and not args.fresh:
-        print(f"5. Live check: retraining a sample of the ledger on this machine, about {args.verify:g} min")
-        comparisons = pipeline.check_live(request, args.verify)
+    if request.verifies:
+        print(f"5. Live check: retraining a sample of the ledger on this machine, about {request.verify_minutes:g} min")
+        comparisons = pipeline.check_live(request)
         print("\n".join(f"  {comparison}" for comparison in comparisons))
     print(f"Done in {time.perf_counter() - started:.0f} s. Results: {target}; notebooks: {executed[0].parent}")
     return 0 if all(comparison.agrees for comparison in comparisons) else 1

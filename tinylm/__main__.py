@@ -23,7 +23,7 @@ exit codes: 0 done, 1 work left or failed, 2 bad input, 130 interrupted"""
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of all subcommands; each sets `run`, a function of the parsed arguments that returns the exit code."""
+    """The parser of all subcommands; each sets `run`: arguments -> frozen request -> exit code."""
     parser = common.parser(argparse.ArgumentParser, "Train small language models under a counted compute budget.", EXAMPLES, prog="tinylm")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (train, generate, chat, evaluate, status, flops, bench, ledger, download, export):
@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; a user's mistake is one line on stderr, never a traceback."""
     started = time.monotonic()
     words = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser().parse_args(words)
-    args.started, args.command_line = started, shlex.join(["python", "-m", "tinylm", *words])
+    facts = argparse.Namespace(started=started, command_line=shlex.join(["python", "-m", "tinylm", *words]))
+    args = build_parser().parse_args(words, facts)
     with warnings.catch_warnings():
         warnings.simplefilter("always", LedgerWarning)
         warnings.showwarning = _print_warning

@@ -1,12 +1,12 @@
 """`bench`: how fast training runs here, against the straightforward way to do the same."""
 
-import argparse
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinylm import ledger
-from tinylm.cli.common import UsageError, command, table, whole
+from tinylm.cli.common import Request, UsageError, command, table, whole
 from tinylm.report import timings
 
 EXAMPLES = """
@@ -15,9 +15,18 @@ EXAMPLES = """
   python -m tinylm bench --json docs/ledger/bench/cpu.json    as README.md and the report show it"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BenchRequest(Request):
+    """What to measure and how often, and the file that takes the measurements."""
+
+    json: Path | None
+    rounds: int
+    device: str
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "bench", run, "time training on this machine against straightforward code", EXAMPLES)
+    parser = command(commands, "bench", BenchRequest, run, "time training on this machine against straightforward code", EXAMPLES)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also save the measurements as JSON")
     parser.add_argument(
         "--rounds", type=whole(1), default=7, metavar="N", help="turns that each side of a timed step takes (7); the roofline takes its own"
@@ -25,16 +34,16 @@ def add(commands: Any) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="what to measure (cpu)")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: BenchRequest) -> int:
     """Measure, print one line a row as it comes, then the table; a file that could not be written is known before."""
     from tinylm.training import bench, pool  # torch is loaded only by the commands that compute
 
-    device = pool.device(args.device)
-    if args.json:
-        _require_writable(args.json)
-    facts = bench.run(device, args.rounds, lambda row: print(f"{row.work} against {row.against}: {row.ratio:.2f}", flush=True))
-    if args.json:
-        ledger.write_text(args.json, json.dumps(ledger.rounded(facts), indent=1) + "\n")
+    device = pool.device(request.device)
+    if request.json:
+        _require_writable(request.json)
+    facts = bench.run(device, request.rounds, lambda row: print(f"{row.work} against {row.against}: {row.ratio:.2f}", flush=True))
+    if request.json:
+        ledger.write_text(request.json, json.dumps(ledger.rounded(facts), indent=1) + "\n")
     header, *rows = timings.cells(facts)
     print(f"\n{', '.join(f'{k} {v}' for k, v in facts['machine'].items())}\n{table(header, rows)}")
     return 0

@@ -34,7 +34,9 @@ HELP = """Write a text, and the model continues it. A line that begins with a bl
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "chat", run, "prompts and continuations in turn; settings can be changed on the way", EXAMPLES)
+    parser = command(
+        commands, "chat", models.SamplingRequest, run, "prompts and continuations in turn; settings can be changed on the way", EXAMPLES
+    )
     models.add_sampling_flags(parser)
     models.add_model_flags(parser)
 
@@ -49,17 +51,14 @@ class Session:
     data_dir: Path | None
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: models.SamplingRequest) -> int:
     """Read lines until `quit` or the end of the input; a mistake in a line is said and the next one read."""
-    trained = models.open_model(args.model, args.data_dir)
-    from tinylm.evaluation.generate import Sampling
-
-    session = Session(trained, Sampling(temperature=args.temperature, top_k=args.top_k, seed=args.seed), args.length, args.data_dir)
+    session = Session(request.open(), request.sampling(), request.length, request.data_dir)
     asks = sys.stdin.isatty()
     if asks:
         with contextlib.suppress(ImportError):  # absent on some systems: then without history
             import readline  # noqa: F401  importing it gives `input` its history and editing
-        print(f"{_about(session)}\n{models.lead_note(trained)}\nWrite a text to continue; help, quit.")
+        print(f"{_about(session)}\n{models.lead_note(session.trained)}\nWrite a text to continue; help, quit.")
     while True:
         try:
             line = input("> " if asks else "")

@@ -1,10 +1,11 @@
-"""What the subcommands share: help texts, the ledger's folders, the choice of planned runs, plain tables."""
+"""What the subcommands share: requests, parsers, the ledger's folders, the choice of planned runs, plain tables."""
 
 import argparse
 import math
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from tinylm import data, files, ledger, study
 from tinylm.analysis import layout
@@ -12,6 +13,8 @@ from tinylm.config import RunSpec, TinylmError
 from tinylm.flops import RunCost, run_cost
 from tinylm.ledger import Ledger, LedgerError, RunRecord
 from tinylm.study import Planned
+
+AnyRequest = TypeVar("AnyRequest", bound="Request")
 
 
 class UsageError(TinylmError):
@@ -24,10 +27,28 @@ def parser(make: Callable[..., argparse.ArgumentParser], description: str, examp
     return make(description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
 
 
-def command(commands: Any, name: str, run: Callable[[argparse.Namespace], int], summary: str, examples: str) -> argparse.ArgumentParser:
-    """Add a subcommand that calls `run`."""
-    added = parser(lambda **options: commands.add_parser(name, **options), summary, examples, help=summary)
-    added.set_defaults(run=run)
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a command is asked for, with a field for each argument; a command's own request raises UsageError for contradictions."""
+
+    @classmethod
+    def of(cls, args: argparse.Namespace, **made: Any) -> Self:
+        """The request of parsed arguments: each field is `made`, or the argument of its name, a list as a tuple."""
+        values = {f.name: getattr(args, f.name) for f in fields(cls) if f.name not in made}
+        return cls(**made, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+
+def subparser(commands: Any, name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+    """Add a subcommand that as yet does nothing."""
+    return parser(lambda **options: commands.add_parser(name, **options), summary, examples, help=summary)
+
+
+def command(
+    commands: Any, name: str, request: type[AnyRequest], run: Callable[[AnyRequest], int], summary: str, examples: str
+) -> argparse.ArgumentParser:
+    """Add a subcommand: its arguments become a request at once, and `run` makes an exit code of it."""
+    added = subparser(commands, name, summary, examples)
+    added.set_defaults(run=lambda args: run(request.of(args)))
     return added
 
 
@@ -53,6 +74,13 @@ def minutes(text: str) -> float:
     return value
 
 
+def folder(text: str) -> Path:
+    """An argument type: an existing folder."""
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
+    return Path(text)
+
+
 def read_ledger() -> Ledger:
     """The published records and the local ones."""
     return Ledger([files.LEDGER, files.LOCAL_LEDGER])
@@ -69,17 +97,30 @@ def survey(folders: Sequence[Path]) -> dict[Path, RunRecord | str]:
     return found
 
 
-def choose(profile: str, section: str | None, seeds: Sequence[int] | None) -> list[Planned]:
-    """The planned runs of a profile, most wanted first, of one section and some seeds where given; UsageError when there are none."""
-    runs = study.plan(profile)
-    if section is not None:
-        study.section_plan(section, profile)  # raises for an unknown one
-        runs = [run for run in runs if run.section == section]
-    known = sorted({run.spec.seed for run in runs})
-    unknown = sorted(set(seeds or ()) - set(known))
-    if unknown:
-        raise UsageError(f"no planned run has seed {unknown[0]}; choose from {' '.join(map(str, known))}")
-    return [run for run in runs if seeds is None or run.spec.seed in seeds]
+@dataclass(frozen=True, kw_only=True)
+class StudyRuns:
+    """Planned runs of a profile: all of them, or those of one section or of some seeds."""
+
+    profile: str = "full"
+    section: str | None = None
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def is_published(self) -> bool:
+        """Whether these are runs of the published study, whose records are tracked."""
+        return self.profile == "full"
+
+    def planned(self) -> list[Planned]:
+        """The runs in the order of the plan; StudyError for an unknown profile or section, UsageError for a seed that no run has."""
+        runs = study.plan(self.profile)
+        if self.section is not None:
+            study.section_plan(self.section, self.profile)  # raises for an unknown one
+            runs = [run for run in runs if run.section == self.section]
+        known = sorted({run.spec.seed for run in runs})
+        unknown = sorted(set(self.seeds) - set(known))
+        if unknown:
+            raise UsageError(f"no planned run has seed {unknown[0]}; choose from {' '.join(map(str, known))}")
+        return [run for run in runs if not self.seeds or run.spec.seed in self.seeds]
 
 
 def distinct(runs: Sequence[Planned], identity: Callable[[Planned], Hashable]) -> list[Planned]:

@@ -1,11 +1,11 @@
 """`download`: fetch the published corpora into datasets/."""
 
-import argparse
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from tinylm import data
-from tinylm.cli.common import UsageError, command, relative, table
+from tinylm.cli.common import Request, UsageError, command, relative, table
 from tinylm.data import DataError, download, grammar, own_texts
 
 EXAMPLES = """
@@ -14,26 +14,37 @@ EXAMPLES = """
   python -m tinylm download ptb wikitext-2"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DownloadRequest(Request):
+    """The corpora to fetch, or to list; no names mean all."""
+
+    names: tuple[str, ...]
+    list: bool
+    json: bool
+
+    def __post_init__(self) -> None:
+        if self.json and not self.list:
+            raise UsageError("--json goes with --list")
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "download", run, "fetch the published corpora into datasets/", EXAMPLES)
+    parser = command(commands, "download", DownloadRequest, run, "fetch the published corpora into datasets/", EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="NAME", help="corpora (all that are not here)")
     parser.add_argument("--list", action="store_true", help="list the corpora, own texts too, and fetch nothing")
     parser.add_argument("--json", action="store_true", help="with --list: print JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: DownloadRequest) -> int:
     """Fetch the named corpora; 1 where one did not arrive."""
-    for name in args.names:
+    for name in request.names:
         data.info(name)  # raises for an unknown name before anything is fetched
-    if args.list:
-        found = [_facts(name) for name in args.names or data.names()]
-        print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else _text(found))
+    if request.list:
+        found = [_facts(name) for name in request.names or data.names()]
+        print(json.dumps(found, indent=1, ensure_ascii=False) if request.json else _text(found))
         return 0
-    if args.json:
-        raise UsageError("--json goes with --list")
     failed = 0
-    for name in args.names or _absent():
+    for name in request.names or _absent():
         if name in grammar.SOURCES:
             print(f"{name}: generated on this machine, nothing to fetch")
             continue

@@ -1,10 +1,9 @@
 """`evaluate`: how well a trained model predicts a split of its corpus, or a text of one's own."""
 
-import argparse
 import json
 import math
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,9 +30,22 @@ MANY_UNKNOWN = 0.2  # of the tokens
 TOO_MANY_UNKNOWN = "so many <unk> are easily predicted and say little; take a text more like the corpus"
 
 
+@dataclass(frozen=True, kw_only=True)
+class EvaluateRequest(models.ModelRequest):
+    """A trained model, the text that it is scored on, and the windows; None means the run's own."""
+
+    split: str
+    file: Path | None
+    stride: int | None
+    context: int | None
+    json: bool
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "evaluate", run, "score a trained model on a split of its corpus, or on a text file", EXAMPLES)
+    parser = command(
+        commands, "evaluate", EvaluateRequest, run, "score a trained model on a split of its corpus, or on a text file", EXAMPLES
+    )
     models.add_model_flags(parser, "--split, and weights without vocabulary")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--split", choices=SPLITS, default="test", help="of its corpus: the tokens that its record scores (test)")
@@ -43,17 +55,17 @@ def add(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: EvaluateRequest) -> int:
     """Print the score."""
-    trained = models.open_model(args.model, args.data_dir)
-    ids = _text_ids(trained, args.file) if args.file else _split_ids(trained, args.split, args.data_dir)
-    spec = _scored_as(trained.spec, args, len(ids))
-    text = str(args.file or f"{spec.corpus} {args.split}")
+    trained = request.open()
+    ids = _text_ids(trained, request.file) if request.file else _split_ids(trained, request.split, request.data_dir)
+    spec = _scored_as(trained.spec, request, len(ids))
+    text = str(request.file or f"{spec.corpus} {request.split}")
     found = {"model": trained.spec.key, "text": text} | _score(trained, spec, ids)
     record = read_ledger().find(trained.spec)
-    recorded = getattr(record, args.split, None) if spec == trained.spec and not args.file else None
+    recorded = getattr(record, request.split, None) if spec == trained.spec and not request.file else None
     found["record_nll"] = recorded.nll if recorded else None
-    print(json.dumps(found, indent=1, ensure_ascii=False) if args.json else _text(found))
+    print(json.dumps(found, indent=1, ensure_ascii=False) if request.json else _text(found))
     return 0
 
 
@@ -86,19 +98,19 @@ def _described(strangers: Counter[str], level: str) -> str:
     return f"{strangers.total():,} {noun} ({commonest}{', ...' if len(strangers) > 5 else ''})"
 
 
-def _scored_as(spec: RunSpec, args: argparse.Namespace, n_tokens: int) -> RunSpec:
+def _scored_as(spec: RunSpec, request: EvaluateRequest, n_tokens: int) -> RunSpec:
     """The spec with the windows and the range that are asked for; ConfigError or UsageError where they cannot be."""
-    windows = {name: value for name, value in (("eval_stride", args.stride), ("eval_context", args.context)) if value is not None}
-    context = args.context or scores.eval_context(spec)
+    windows = {name: value for name, value in (("eval_stride", request.stride), ("eval_context", request.context)) if value is not None}
+    context = request.context or scores.eval_context(spec)
     start = min(context, n_tokens // 2, EVAL_START) if spec.train.loss_at == "all" else 0  # 0: after a full window
-    whole_text = {"eval_start": start, "eval_tokens": 0} if args.file else {}
-    if windows and not args.file and not spec.train.eval_start:  # score the record's tokens, whatever the windows
-        whole_text = {"eval_start": max(scores.eval_context(spec), args.context or 0)}
+    whole_text = {"eval_start": start, "eval_tokens": 0} if request.file else {}
+    if windows and not request.file and not spec.train.eval_start:  # score the record's tokens, whatever the windows
+        whole_text = {"eval_start": max(scores.eval_context(spec), request.context or 0)}
     stride = {"eval_stride": min(spec.train.eval_stride, context)}  # of a shorter window no more than all of it
     scored = replace(spec, train=replace(spec.train, **(stride | windows | whole_text)))
     needed = scored.train.eval_start or context
-    if args.file and n_tokens <= needed:
-        raise UsageError(f"{args.file} has {n_tokens:,} tokens, and the first {needed} are context only; take a longer text")
+    if request.file and n_tokens <= needed:
+        raise UsageError(f"{request.file} has {n_tokens:,} tokens, and the first {needed} are context only; take a longer text")
     scores.check_scoring(scored, {split: n_tokens for split in ("valid", "test")})
     return scored
 

@@ -1,10 +1,11 @@
 """`export`: make a model that comes with the package from its trained weights."""
 
-import argparse
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tinylm import files
-from tinylm.cli.common import UsageError, command, relative
+from tinylm.cli.common import Request, UsageError, command, relative
 from tinylm.cli.models import add_data_dir
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger
@@ -16,10 +17,20 @@ EXAMPLES = """
 a new model needs its name and the key of its run in tinylm/evaluation/pretrained/__init__.py, and its record in docs/ledger"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ExportRequest(Request):
+    """A model of the package, and the weights it is made from, or only its card."""
+
+    name: str
+    source: str | None
+    card: bool
+    data_dir: Path | None
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
     summary = "write 16-bit weights and a model card into the package"
-    parser = command(commands, "export", run, summary, EXAMPLES)
+    parser = command(commands, "export", ExportRequest, run, summary, EXAMPLES)
     parser.add_argument("name", choices=pretrained.MODELS, metavar="NAME", help=f"one of {', '.join(pretrained.MODELS)}")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--from", dest="source", metavar="KEY|FILE", help="the trained weights (the run's in out/weights)")
@@ -27,7 +38,7 @@ def add(commands: Any) -> None:
     add_data_dir(parser, "scoring on the run's corpus")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: ExportRequest) -> int:
     """Write the files and say where they are."""
     try:
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
@@ -36,8 +47,8 @@ def run(args: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
     records = Ledger([files.LEDGER]).records  # the published ones: the package's models are of the study
-    if not args.card:
-        source = weights.find(args.source or pretrained.MODELS[args.name], pretrained.trained_here(), records)
-        print(relative(export.export(args.name, source, records, args.data_dir)))
-    print(relative(cards.write_card(args.name, records)))
+    if not request.card:
+        source = weights.find(request.source or pretrained.MODELS[request.name], pretrained.trained_here(), records)
+        print(relative(export.export(request.name, source, records, request.data_dir)))
+    print(relative(cards.write_card(request.name, records)))
     return 0

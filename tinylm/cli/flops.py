@@ -2,12 +2,12 @@
 
 import argparse
 import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from tinylm import data, flops, study
 from tinylm.cli import specs
-from tinylm.cli.common import UsageError, choose, command, cost, distinct, short, table, whole
+from tinylm.cli.common import Request, StudyRuns, UsageError, command, cost, distinct, short, table, whole
 from tinylm.study import Planned, reported
 
 EXAMPLES = """
@@ -24,9 +24,32 @@ COSTS = {
 }
 
 
+@dataclass(frozen=True, kw_only=True)
+class FlopsRequest(Request):
+    """The runs to count: of a section, single ones, or the paper's where it is None."""
+
+    runs: StudyRuns | specs.SingleRuns | None
+    json: bool
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "FlopsRequest":
+        return super().of(args, runs=_runs(args))
+
+
+def _runs(args: argparse.Namespace) -> StudyRuns | specs.SingleRuns | None:
+    single = specs.given(args)
+    if single and (args.section or args.profile):
+        raise UsageError(f"{single[0]} describes a single run and does not go with --section or --profile")
+    if args.profile and not args.section:
+        raise UsageError("--profile needs --section; `tinylm flops` alone shows the paper's rows")
+    if single:
+        return specs.single_runs(args)
+    return StudyRuns(profile=args.profile or "full", section=args.section) if args.section else None
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "flops", run, "count the FLOPs of a run, part by part, without running it", EXAMPLES)
+    parser = command(commands, "flops", FlopsRequest, run, "count the FLOPs of a run, part by part, without running it", EXAMPLES)
     parser.add_argument("--profile", help=f"with --section: one of {', '.join(study.PROFILES)} (full)")
     parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -34,24 +57,19 @@ def add(commands: Any) -> None:
     specs.add_flags(parser)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: FlopsRequest) -> int:
     """Print the paper's rows, a section's rows, or the parts of single runs."""
-    single = specs.given(args)
-    if single and (args.section or args.profile):
-        raise UsageError(f"{single[0]} describes a single run and does not go with --section or --profile")
-    if args.profile and not args.section:
-        raise UsageError("--profile needs --section; `tinylm flops` alone shows the paper's rows")
-    if single:
-        runs = specs.planned(args)
-        found = [breakdown(run) for run in runs]
-        text = "\n\n".join(map(_describe, found))
-    elif args.section:
-        found = [breakdown(run) for run in _one_seed(choose(args.profile or "full", args.section, None))]
-        text = _section_table(found)
-    else:
-        found = paper_rows()
-        text = _paper_table(found)
-    print(json.dumps(found, indent=1) if args.json else f"{text}\n{NOTE}")
+    match request.runs:
+        case specs.SingleRuns() as single:
+            found = [breakdown(run) for run in single.planned()]
+            text = "\n\n".join(map(_describe, found))
+        case StudyRuns() as section:
+            found = [breakdown(run) for run in _one_seed(section.planned())]
+            text = _section_table(found)
+        case None:
+            found = paper_rows()
+            text = _paper_table(found)
+    print(json.dumps(found, indent=1) if request.json else f"{text}\n{NOTE}")
     return 0
 
 

@@ -1,10 +1,10 @@
 """`generate`: a trained model continues a prompt."""
 
-import argparse
 import itertools
 import json
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from tinylm.cli import models
@@ -19,32 +19,37 @@ EXAMPLES = """
 a model that is not trained here is trained with: python -m tinylm train --run NAME"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class GenerateRequest(models.SamplingRequest):
+    """A prompt, and the model that continues it."""
+
+    prompt: str
+    json: bool
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "generate", run, "let a trained model continue a prompt", EXAMPLES)
+    parser = command(commands, "generate", GenerateRequest, run, "let a trained model continue a prompt", EXAMPLES)
     parser.add_argument("--prompt", default="", metavar="TEXT", help="what is continued (nothing)")
     models.add_sampling_flags(parser)
     models.add_model_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON when all is drawn")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: GenerateRequest) -> int:
     """Print the prompt and, as it is drawn, what follows."""
-    trained = models.open_model(args.model, args.data_dir)
-    from tinylm.evaluation.generate import Sampling
-
-    sampling = Sampling(temperature=args.temperature, top_k=args.top_k, seed=args.seed)
-    drawn = itertools.islice(models.pieces(trained, args.prompt, sampling), args.length)
-    if args.json:
+    trained, sampling = request.open(), request.sampling()
+    drawn = itertools.islice(models.pieces(trained, request.prompt, sampling), request.length)
+    if request.json:
         started = time.perf_counter()
         text = "".join(drawn)
-        found = {"model": trained.spec.key, "corpus": trained.spec.corpus, "prompt": args.prompt, "text": text, "tokens": args.length}
+        found = {"model": trained.spec.key, "corpus": trained.spec.corpus, "prompt": request.prompt, "text": text, "tokens": request.length}
         settings = {"temperature": sampling.temperature, "top_k": sampling.top_k, "seed": sampling.seed}
         print(json.dumps(found | settings | {"seconds": round(time.perf_counter() - started, 3)}, indent=1, ensure_ascii=False))
         return 0
     if note := models.lead_note(trained):
         print(note, file=sys.stderr)
-    print(args.prompt, end="", flush=True)
+    print(request.prompt, end="", flush=True)
     for piece in drawn:
         print(piece, end="", flush=True)
     print()

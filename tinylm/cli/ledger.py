@@ -1,13 +1,13 @@
 """`ledger`: carry records between machines, check them, look at one."""
 
-import argparse
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinylm import files, ledger
-from tinylm.cli.common import OUTCOME, UsageError, command, outcome, read_ledger, relative, short, survey, table
+from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, read_ledger, relative, short, subparser, survey, table
 from tinylm.config.serialise import to_dict
 from tinylm.ledger import RunRecord, bundle
 
@@ -17,24 +17,48 @@ EXAMPLES = """
   python -m tinylm ledger show 7a164cb9       one record, by its key or the beginning of it, or by its file"""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImportRequest(Request):
+    """A bundle of records and the ledger that takes them; None means the published one."""
+
+    file: Path
+    into: Path | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckRequest(Request):
+    """The folders whose records are read; none means the published ledger and the local one."""
+
+    folders: tuple[Path, ...]
+    json: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShowRequest(Request):
+    """A record, named by its file or by its key or the beginning of it."""
+
+    record: str
+    json: bool
+
+
 def add(commands: Any) -> None:
     """Add the subcommands."""
-    parser = command(commands, "ledger", _check, "import, check and show run records", EXAMPLES)
+    parser = subparser(commands, "ledger", "import, check and show run records", EXAMPLES)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    one = command(actions, "import", _import, "merge the records of a tar file into the ledger", EXAMPLES.splitlines()[1])
+    one = command(actions, "import", ImportRequest, _import, "merge the records of a tar file into the ledger", EXAMPLES.splitlines()[1])
     one.add_argument("file", type=Path, metavar="FILE.tar")
     one.add_argument("--into", type=Path, metavar="FOLDER", help="the ledger to add them to (docs/ledger)")
-    one = command(actions, "check", _check, "read every record; 1 where one is broken or stale", EXAMPLES.splitlines()[2])
+    one = command(actions, "check", CheckRequest, _check, "read every record; 1 where one is broken or stale", EXAMPLES.splitlines()[2])
     one.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="(docs/ledger and out/ledger)")
     one.add_argument("--json", action="store_true", help="print JSON")
-    one = command(actions, "show", _show, "print one record", EXAMPLES.splitlines()[3])
+    one = command(actions, "show", ShowRequest, _show, "print one record", EXAMPLES.splitlines()[3])
     one.add_argument("record", metavar="KEY|FILE")
     one.add_argument("--json", action="store_true", help="print JSON, as in the record's file")
 
 
-def _import(args: argparse.Namespace) -> int:
-    into = args.into or files.LEDGER
-    merged = bundle.merge(args.file, into)
+def _import(request: ImportRequest) -> int:
+    into = request.into or files.LEDGER
+    merged = bundle.merge(request.file, into)
     for line in merged:
         if line.action != "kept":
             print(f"{line.action}: {line.name}" + (f": {line.reason}" if line.reason else ""))
@@ -44,14 +68,14 @@ def _import(args: argparse.Namespace) -> int:
     return 1 if counts["refused"] else 0
 
 
-def _check(args: argparse.Namespace) -> int:
-    for folder in args.folders:
+def _check(request: CheckRequest) -> int:
+    for folder in request.folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
-    found = survey(args.folders or [files.LEDGER, files.LOCAL_LEDGER])
+    found = survey(request.folders or [files.LEDGER, files.LOCAL_LEDGER])
     problems = {relative(path): problem for path, record in found.items() if (problem := _problem(path, record))}
     counts = Counter(problem.partition(":")[0] for problem in problems.values())
-    if args.json:
+    if request.json:
         numbers = {"records": len(found), "broken": counts["broken"], "stale": counts["stale"]}
         print(json.dumps(numbers | {"problems": problems}, indent=1))
     else:
@@ -72,9 +96,9 @@ def _problem(path: Path, record: RunRecord | str) -> str:
     return f"stale: made by {record.version}; train it again" if record.is_stale else ""
 
 
-def _show(args: argparse.Namespace) -> int:
-    record = _find(args.record)
-    print(ledger.to_json(record).rstrip() if args.json else _text(record))
+def _show(request: ShowRequest) -> int:
+    record = _find(request.record)
+    print(ledger.to_json(record).rstrip() if request.json else _text(record))
     return 0
 
 

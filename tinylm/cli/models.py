@@ -2,10 +2,11 @@
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm.cli.common import UsageError, read_ledger, relative, table, whole
+from tinylm.cli.common import Request, UsageError, folder, read_ledger, relative, table, whole
 from tinylm.evaluation import pretrained
 
 if TYPE_CHECKING:
@@ -20,6 +21,34 @@ NAMING = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelRequest(Request):
+    """A trained model to open, and the folder of the corpora."""
+
+    model: str
+    data_dir: Path | None
+
+    def open(self) -> "Trained":
+        """The model; WeightsError where it is not here."""
+        return open_model(self.model, self.data_dir)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingRequest(ModelRequest):
+    """A trained model, how many tokens it draws, and how."""
+
+    length: int
+    temperature: float
+    top_k: int
+    seed: int
+
+    def sampling(self) -> "Sampling":
+        """How tokens are drawn; ConfigError for a seed that is too large."""
+        from tinylm.evaluation.generate import Sampling  # torch is loaded only by the commands that compute
+
+        return Sampling(temperature=self.temperature, top_k=self.top_k, seed=self.seed)
+
+
 def add_model_flags(parser: argparse.ArgumentParser, reads_corpus_for: str = "weights without vocabulary") -> None:
     """Add --model and --data-dir; the help says what a corpus is read for."""
     help_text = f"{NAMING}; of a run's weights those trained here win over the package's ({pretrained.DEFAULT})"
@@ -29,7 +58,7 @@ def add_model_flags(parser: argparse.ArgumentParser, reads_corpus_for: str = "we
 
 def add_data_dir(parser: argparse.ArgumentParser, reads_corpus_for: str) -> None:
     """Add --data-dir; the help says what a corpus is read for."""
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help=f"the folder above the corpora's folders, for {reads_corpus_for}")
+    parser.add_argument("--data-dir", type=folder, metavar="DIR", help=f"the folder above the corpora's folders, for {reads_corpus_for}")
 
 
 def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
@@ -51,14 +80,14 @@ def temperature(text: str) -> float:
     return value
 
 
-def open_model(wanted: str, data_dir: Path | None) -> "Trained":
+def open_model(name: str, data_dir: Path | None) -> "Trained":
     """The trained model that a name, key or path means; weights trained here win over the package's of the same run."""
     try:
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
     records = read_ledger().records
-    return weights.open_file(weights.find(pretrained.key(wanted), pretrained.at_hand(), records), records, data_dir)
+    return weights.open_file(weights.find(pretrained.key(name), pretrained.at_hand(), records), records, data_dir)
 
 
 def listing() -> str:

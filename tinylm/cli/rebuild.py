@@ -1,10 +1,14 @@
 """The flags of run_me.py."""
 
 import argparse
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinylm import study
+from tinylm.cli.common import folder
 from tinylm.config import TinylmError
+
+if TYPE_CHECKING:
+    from tinylm.report import pipeline
 
 
 def section(name: str) -> str:
@@ -26,15 +30,8 @@ def minutes(text: str) -> float:
     return value
 
 
-def folder(text: str) -> Path:
-    """An existing folder, for argparse."""
-    if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is not a folder")
-    return Path(text)
-
-
-def arguments(description: str) -> argparse.Namespace:
-    """Parse the command line; exits with 2 and one line for a mistake."""
+def request(description: str) -> "pipeline.Request":
+    """The request of this process's command line; a mistake ends the process with exit code 2 and one line."""
     parser = argparse.ArgumentParser(description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "--profile", choices=study.PROFILES, default="full", help="full: published study; quick: small, trained live; smoke: seconds"
@@ -50,4 +47,16 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--status", action="store_true", help="print the plan and stop")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train (default cpu)")
     parser.add_argument("--data-dir", type=folder, help="folder of the corpora (else TINYLM_DATA, datasets/, download)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    from tinylm.report import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
+
+    return pipeline.Request(
+        profile=args.profile,
+        sections=tuple(dict.fromkeys(args.only or study.SECTIONS)),
+        device=args.device,
+        data_dir=args.data_dir,
+        fresh=args.fresh,
+        train=args.train,
+        verify_minutes=args.verify,
+        only_status=args.status,
+    )

@@ -4,7 +4,7 @@ import argparse
 import contextlib
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -36,7 +36,38 @@ PRESETS = {
     "lstm": Preset("lstm", {}),
 }
 EVAL_TOKENS, EVALS = 10_000, 4  # the paper's scored tokens; validations of a run that is not counted in epochs
-QUICK = {"corpus": "tiny_shakespeare", "recipe": "transformer", "train.flops": [10**12]}  # about a minute on two cores
+BUDGET = "train.flops"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleRuns:
+    """Runs described one by one: a recipe at each budget, or each model with each combination of the fields' values; with each seed.
+
+    `corpus` is a corpus's name or a text file, which `level` says how to cut. `fields` are those of the configs, such as train.flops.
+    """
+
+    corpus: str
+    level: str = "character"
+    models: tuple[str, ...] = ()
+    recipe: str | None = None
+    seeds: tuple[int, ...] = (0,)
+    fields: Mapping[str, tuple[Any, ...]]
+
+    @property
+    def budgets(self) -> tuple[int, ...]:
+        """The FLOPs that the runs may spend; none where they are bounded otherwise."""
+        return self.fields.get(BUDGET, ())
+
+    def planned(self) -> list[Planned]:
+        """The runs, named by the model and what differs among them; a text file becomes a corpus; UsageError for impossible ones."""
+        with _in_users_words():
+            corpus = _corpus(self.corpus, self.level)
+            if self.recipe:
+                return _of_recipe(self.recipe, self, corpus)
+            return [run for seed in self.seeds for model in self.models for run in _of_model(model, seed, self, corpus)]
+
+
+QUICK = SingleRuns(corpus="tiny_shakespeare", recipe="transformer", fields={BUDGET: (10**12,)})  # about a minute on two cores
 
 
 def _number(text: str) -> int | float:
@@ -92,7 +123,7 @@ SPELLINGS = {"--context-length": ["--context-lengths"]}
 BOUNDS = {
     "train.epochs": ("--epochs", "train for this many epochs (1, where no other bound is given)"),
     "train.steps": ("--steps", "train for this many steps"),
-    "train.flops": ("--budget", "train for at most this many FLOPs, e.g. 1e13"),
+    BUDGET: ("--budget", "train for at most this many FLOPs, e.g. 1e13"),
 }
 
 
@@ -119,8 +150,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         bounds.add_argument(
             flag, dest=field, nargs="+", action="extend", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text
         )
-    quick = f"about a minute: --budget {short(QUICK['train.flops'][0])}, --recipe {QUICK['recipe']} unless --model is said, --corpus "
-    bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK['corpus']} unless another is")
+    quick = f"about a minute: --budget {short(QUICK.budgets[0])}, --recipe {QUICK.recipe} unless --model is said, --corpus "
+    bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK.corpus} unless another is")
     for field, (flag, options, text) in FLAGS.items():
         group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", action="extend", **options, help=text)
     group.add_argument(
@@ -141,25 +172,53 @@ def given(args: argparse.Namespace) -> list[str]:
     return ["--quick"] * args.quick + [flag for field, flag in flags.items() if getattr(args, field)]
 
 
-def spelt_out(args: argparse.Namespace) -> argparse.Namespace:
-    """The arguments with all that --quick stands for."""
-    if not args.quick:
-        return args
-    said = {name: value for name, value in vars(args).items() if value}
-    unsaid = {name: value for name, value in QUICK.items() if not (name == "recipe" and args.model)}
-    return argparse.Namespace(**vars(args) | unsaid | said)
+def single_runs(args: argparse.Namespace) -> SingleRuns:
+    """The runs that the flags describe; UsageError for flags that are missing, or that contradict each other."""
+    fields = dict(QUICK.fields) if args.quick else {}
+    fields |= {field: tuple(values) for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
+    for field, value in map(_assignment, args.set):
+        fields[field] = (*fields.get(field, ()), value)
+    corpus, recipe = args.corpus, args.recipe
+    if args.quick:
+        corpus, recipe = corpus or QUICK.corpus, recipe or (None if args.model else QUICK.recipe)
+    if not corpus or not (args.model or recipe):
+        raise UsageError("a single run needs --corpus, and --model or --recipe; or --quick, which stands for all that is left out")
+    if args.level and _is_corpus(corpus):
+        raise UsageError(f"--level is for a text file; {corpus} is a corpus of {data.info(corpus).level}s")
+    runs = SingleRuns(
+        corpus=corpus,
+        level=args.level or "character",
+        models=tuple(args.model or ()),
+        recipe=recipe,
+        seeds=tuple(args.seeds or [0]),
+        fields=fields,
+    )
+    if recipe:
+        _check_recipe(args, runs.budgets)
+    return runs
 
 
-def _corpus(wanted: str, level: str | None) -> str:
+def _check_recipe(args: argparse.Namespace, budgets: tuple[int, ...]) -> None:
+    allowed = {"--quick", "--corpus", "--level", "--recipe", BOUNDS[BUDGET][0]}
+    if extra := [flag for flag in given(args) if flag not in allowed]:
+        raise UsageError(f"--recipe says all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
+    if not budgets:
+        raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
+
+
+def _is_corpus(name: str) -> bool:
+    """Whether this is the name of a corpus, an own text's included, and not of a file."""
+    return name in data.names() or own_texts.NAME.fullmatch(name) is not None
+
+
+def _corpus(name: str, level: str) -> str:
     """The name of the corpus that is meant; a text file becomes one."""
-    path = Path(wanted).expanduser()
-    if wanted in data.names() or own_texts.NAME.fullmatch(wanted):
-        if level:
-            raise UsageError(f"--level is for a text file; {wanted} is a corpus of {data.info(wanted).level}s")
-        return wanted
+    if _is_corpus(name):
+        return name
+    path = Path(name).expanduser()
     if not path.exists():
-        raise UsageError(f"{wanted!r} is neither a text file nor a corpus; name a file, or one of {', '.join(data.names())}")
-    return own_texts.add(path, level or "character")
+        raise UsageError(f"{name!r} is neither a text file nor a corpus; name a file, or one of {', '.join(data.names())}")
+    return own_texts.add(path, level)
 
 
 @contextlib.contextmanager
@@ -174,39 +233,20 @@ def _in_users_words() -> Iterator[None]:
         raise UsageError(f"{flag}: {problem}" if name else problem) from error
 
 
-@_in_users_words()
-def planned(args: argparse.Namespace) -> list[Planned]:
-    """The runs that the flags describe, named by the model and what differs among them; a text file becomes a corpus."""
-    args = spelt_out(args)
-    if not args.corpus or not (args.model or args.recipe):
-        raise UsageError("a single run needs --corpus, and --model or --recipe; or --quick, which stands for all that is left out")
-    corpus = _corpus(args.corpus, args.level)
-    if args.recipe:
-        return _recipes(args, corpus)
-    axes = {field: values for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
-    for field, value in map(_assignment, args.set):
-        axes.setdefault(field, []).append(value)
-    runs = []
-    for seed, model in itertools.product(args.seeds or [0], args.model):
-        preset = PRESETS.get(model) or Preset(model, {})
-        for values in itertools.product(*axes.values()):
-            fields = dict(zip(axes, values, strict=True))
-            varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(axes[name]) > 1]
-            spec = spec_from_dict({"corpus": corpus, "seed": seed} | _settings(preset, fields))
-            runs.append(_single(model, " ".join([model, *varied]), spec))
-    return runs
-
-
-def _recipes(args: argparse.Namespace, corpus: str) -> list[Planned]:
+def _of_recipe(architecture: str, runs: SingleRuns, corpus: str) -> list[Planned]:
     """The recipe's runs: one for each budget and seed."""
-    allowed = {"--quick", "--corpus", "--level", "--recipe", BOUNDS["train.flops"][0]}
-    if extra := [flag for flag in given(args) if flag not in allowed]:
-        raise UsageError(f"--recipe says all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
-    budgets = getattr(args, "train.flops")
-    if not budgets:
-        raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
-    specs = [recipes.recipe(args.recipe, corpus, flops) for flops in budgets]
-    return [_single(args.recipe, f"{args.recipe} recipe", replace(spec, seed=seed)) for seed in args.seeds or [0] for spec in specs]
+    specs = [recipes.recipe(architecture, corpus, flops) for flops in runs.budgets]
+    return [_single(architecture, f"{architecture} recipe", replace(spec, seed=seed)) for seed in runs.seeds for spec in specs]
+
+
+def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[Planned]:
+    """A model's runs with a seed: one for each combination of the fields' values."""
+    preset = PRESETS.get(model) or Preset(model, {})
+    for values in itertools.product(*runs.fields.values()):
+        fields = dict(zip(runs.fields, values, strict=True))
+        varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(runs.fields[name]) > 1]
+        spec = spec_from_dict({"corpus": corpus, "seed": seed} | _settings(preset, fields))
+        yield _single(model, " ".join([model, *varied]), spec)
 
 
 def _single(architecture: str, name: str, spec: RunSpec) -> Planned:

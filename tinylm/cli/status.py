@@ -3,10 +3,11 @@
 import argparse
 import json
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from typing import Any
 
 from tinylm import files, study
-from tinylm.cli.common import choose, command, cost, read_ledger, relative, short, survey, table
+from tinylm.cli.common import Request, StudyRuns, command, cost, read_ledger, relative, short, survey, table
 from tinylm.ledger import Ledger
 from tinylm.study import Planned
 
@@ -17,25 +18,37 @@ exit code: 0 when nothing is left and no record is broken, else 1"""
 HEADER = ["section", "planned", "recorded", "missing", "stale", "broken", "FLOPs left", "left, by seed"]
 
 
+@dataclass(frozen=True, kw_only=True)
+class StatusRequest(Request):
+    """The planned runs whose state is asked for."""
+
+    runs: StudyRuns
+    json: bool
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "StatusRequest":
+        return super().of(args, runs=StudyRuns(profile=args.profile, section=args.section))
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "status", run, "what of the study is recorded, and what is left", EXAMPLES)
+    parser = command(commands, "status", StatusRequest, run, "what of the study is recorded, and what is left", EXAMPLES)
     parser.add_argument("--profile", default="full", help=f"one of {', '.join(study.PROFILES)} (full)")
     parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(request: StatusRequest) -> int:
     """Print the state of each section; 1 where something is left to train or to mend."""
-    runs = choose(args.profile, args.section, None)
+    runs = request.runs.planned()
     broken = {path: found for path, found in survey([files.LEDGER, files.LOCAL_LEDGER]).items() if isinstance(found, str)}
     sections = _sections(runs, read_ledger(), Counter(path.parent.name for path in broken))
     complete = not any(section["missing"] or section["stale"] for section in sections.values())
     names = {relative(path): problem for path, problem in broken.items()}
-    if args.json:
-        print(json.dumps({"profile": args.profile, "complete": complete, "sections": sections, "broken": names}, indent=1))
+    if request.json:
+        print(json.dumps({"profile": request.runs.profile, "complete": complete, "sections": sections, "broken": names}, indent=1))
     else:
-        print(_text(args, sections, complete))
+        print(_text(request.runs, sections, complete))
     return 0 if complete and not broken else 1
 
 
@@ -54,7 +67,7 @@ def _sections(runs: list[Planned], ledger: Ledger, broken: Counter) -> dict[str,
     return out
 
 
-def _text(args: argparse.Namespace, sections: dict[str, dict[str, Any]], complete: bool) -> str:
+def _text(asked: StudyRuns, sections: dict[str, dict[str, Any]], complete: bool) -> str:
     total = Counter()
     rows = []
     for name, section in sections.items():
@@ -65,8 +78,8 @@ def _text(args: argparse.Namespace, sections: dict[str, dict[str, Any]], complet
         rows.append(_row(name, counts, left["missing"] + left["stale"]))
     if len(rows) > 1:
         rows.append(_row("all", total, Counter()))
-    section = f" --section {args.section}" if args.section else ""
-    profile = "" if args.profile == "full" else f" --profile {args.profile}"
+    section = f" --section {asked.section}" if asked.section else ""
+    profile = "" if asked.is_published else f" --profile {asked.profile}"
     last = "Nothing is left." if complete else f"Train what is left with: python -m tinylm train --missing{profile}{section}"
     return f"{table(HEADER, rows)}\n{last}"
 

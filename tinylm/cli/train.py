@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,12 +17,14 @@ from tinylm import data, files, study
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
+    Request,
+    StudyRuns,
     UsageError,
-    choose,
     command,
     cost,
     distinct,
     duration,
+    folder,
     minutes,
     outcome,
     read_ledger,
@@ -55,9 +58,75 @@ exit code: 0 when nothing is left, 1 when runs are left or one diverged or faile
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach a step where they save
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedRuns:
+    """Planned or recorded runs by their names or keys."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainRequest(Request):
+    """The runs to train, where and for how long, and what is written beside their records.
+
+    `started` is when the command began, in seconds of `time.monotonic`; `command_line` is what goes on with the runs that are left.
+    """
+
+    runs: StudyRuns | NamedRuns | specs.SingleRuns
+    minutes: float | None
+    out: Path | None
+    tensorboard: Path | None
+    device: str
+    workers: int | None
+    data_dir: Path | None
+    json: bool
+    started: float
+    command_line: str
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> "TrainRequest":
+        return super().of(args, runs=_runs(args))
+
+    @property
+    def is_study(self) -> bool:
+        """Whether whatever the study lacks is asked for, and not certain runs."""
+        return isinstance(self.runs, StudyRuns)
+
+    @property
+    def folder(self) -> Path:
+        """The ledger that takes the records."""
+        return files.LEDGER if isinstance(self.runs, StudyRuns) and self.runs.is_published else files.LOCAL_LEDGER
+
+    @property
+    def minutes_left(self) -> float:
+        """Minutes for training from now on; 0 where there is no limit."""
+        return max(RESERVE * self.minutes - (time.monotonic() - self.started) / 60, 1e-3) if self.minutes else 0.0
+
+
+def _runs(args: argparse.Namespace) -> StudyRuns | NamedRuns | specs.SingleRuns:
+    described = specs.given(args)
+    if args.named:
+        if args.missing or args.profile or args.section or args.seeds or described:
+            raise UsageError("--run names whole runs and goes with no flag that describes others; write the seed as NAME@SEED")
+        return NamedRuns(names=tuple(args.named))
+    if args.missing:
+        if described:
+            raise UsageError(f"{described[0]} describes a single run and does not go with --missing")
+        return StudyRuns(profile=args.profile or "full", section=args.section, seeds=tuple(args.seeds or ()))
+    if args.profile or args.section:
+        raise UsageError("--profile and --section go with --missing")
+    if not described:
+        raise UsageError(
+            "say what to train: --quick for a first try, --missing for what the study lacks, or a --corpus with --model or --recipe"
+        )
+    return specs.single_runs(args)
+
+
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "train", run, "train what the study lacks (--missing), or single runs (--corpus, --model)", EXAMPLES)
+    parser = command(
+        commands, "train", TrainRequest, run, "train what the study lacks (--missing), or single runs (--corpus, --model)", EXAMPLES
+    )
     group = parser.add_argument_group("the study", "most wanted runs first; records go to docs/ledger (profile full) or out/ledger")
     group.add_argument("--missing", action="store_true", help="train every planned run without a record")
     group.add_argument("--profile", help=f"one of {', '.join(study.PROFILES)} (full)")
@@ -88,47 +157,84 @@ def add(commands: Any) -> None:
     )
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(cuda where there is one)")
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
-    group.add_argument("--data-dir", type=Path, metavar="DIR", help="the folder above the corpora's folders")
+    group.add_argument("--data-dir", type=folder, metavar="DIR", help="the folder above the corpora's folders")
     group.add_argument("--json", action="store_true", help="print the outcome of every run as JSON, and all else on stderr")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train what the arguments ask for and is not recorded; 0 when all of it is."""
-    with redirect_stdout(sys.stderr) if args.json else nullcontext():
-        planned, records, left = _carry_out(args)
-    if args.json:
+def run(request: TrainRequest) -> int:
+    """Train what is asked for and not recorded; 0 when all of it is."""
+    with redirect_stdout(sys.stderr) if request.json else nullcontext():
+        planned, records = _carry_out(request)
+    left = _without(records, planned)
+    if request.json:
         print(json.dumps({"runs": [_facts(run, records.get(run.spec.key)) for run in planned], "left": len(left)}, indent=1))
-    failed = not args.missing and any(record.status != "done" for record in records.values())
+    failed = not request.is_study and any(record.status != "done" for record in records.values())
     return 1 if left or failed else 0
 
 
-def _carry_out(args: argparse.Namespace) -> tuple[list[Planned], dict[str, RunRecord], list[Planned]]:
-    """The runs asked for, the records there are of them at the end, and the runs that are left."""
+def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecord]]:
+    """The runs asked for, and the records there are of them at the end, by key."""
     found = read_ledger()
-    runs, folder = _asked_for(args, found)
-    planned = distinct(runs, lambda run: run.spec.key)
-    if args.data_dir is not None and not args.data_dir.is_dir():
-        raise UsageError(f"--data-dir {args.data_dir} is not a folder")
-    known = [run for run in planned if not args.named or _weights(run.spec)]
+    planned = distinct(_planned(request.runs, found), lambda run: run.spec.key)
+    known = [run for run in planned if not isinstance(request.runs, NamedRuns) or _weights(run.spec)]
     records = {run.spec.key: record for run in known if (record := found.find(run.spec)) is not None}
-    wanted = [run for run in planned if run.spec.key not in records]
-    _pack(args.out, planned, records)  # before any training: is the file writable?
-    flops = sum(_checked_cost(run.spec) for run in wanted)
-    print(f"{len(planned)} runs, {len(records)} recorded, {len(wanted)} to train: {short(flops)} FLOPs", flush=True)
-    if not args.missing:
+    missing = _without(records, planned)
+    _pack(request.out, planned, records)  # before any training: is the file writable?
+    for run in missing:
+        _check(run)
+    _announce(request, planned, missing, found)
+    if missing:
+        _train(request, missing, planned, records)
+    _report(request, planned, records)
+    return planned, records
+
+
+def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> list[Planned]:
+    """The runs that are meant; a line about a text of one's own."""
+    if isinstance(runs, NamedRuns):
+        from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
+
+        return [weights.trainable(pretrained.key(name), pretrained.at_hand(), found.records) for name in runs.names]
+    planned = runs.planned()
+    if isinstance(runs, specs.SingleRuns) and own_texts.NAME.fullmatch(planned[0].spec.corpus):
+        about = data.info(planned[0].spec.corpus)
+        sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
+        print(f"corpus {about.name}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
+    return planned
+
+
+def _without(records: dict[str, RunRecord], planned: Sequence[Planned]) -> list[Planned]:
+    """The runs that have no record."""
+    return [run for run in planned if run.spec.key not in records]
+
+
+def _check(run: Planned) -> None:
+    """Raise TinylmError for a run that cannot be trained, or could not be scored in the end."""
+    cost(run.spec)
+    if not run.spec.is_counts:
+        scores.check_scoring(run.spec, data.info(run.spec.corpus).n_tokens)
+
+
+def _announce(request: TrainRequest, planned: list[Planned], missing: list[Planned], found: Ledger) -> None:
+    """Say what is recorded, why the others are not, and what a recipe lets expect."""
+    flops = sum(cost(run.spec).flops for run in missing)
+    print(f"{len(planned)} runs, {len(planned) - len(missing)} recorded, {len(missing)} to train: {short(flops)} FLOPs", flush=True)
+    if not request.is_study:
         print("\n".join(f"{run.name} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
-    if recipe := specs.spelt_out(args).recipe:
-        budgets = distinct([run.spec for run in planned], lambda spec: spec.train.flops)
-        print("\n".join(_expected(recipe, spec, found) for spec in budgets), flush=True)
-    left = _train(wanted, planned, records, folder, args) if wanted else []
-    if not args.missing:
+    if isinstance(request.runs, specs.SingleRuns) and request.runs.recipe:
+        budgets = distinct(planned, lambda run: run.spec.train.flops)
+        print("\n".join(_expected(run, found) for run in budgets), flush=True)
+
+
+def _report(request: TrainRequest, planned: list[Planned], records: dict[str, RunRecord]) -> None:
+    """Show the outcomes of certain runs, and the command to go on with."""
+    if not request.is_study:
         rows = [outcome(run.name, records[run.spec.key]) for run in planned if run.spec.key in records]
         print(table(OUTCOME, rows) if rows else "no run was finished")
-    if left:
-        print(f"{len(left)} runs are left; continue with: {args.command_line}")
-    elif not args.missing:
+    if left := _without(records, planned):
+        print(f"{len(left)} runs are left; continue with: {request.command_line}")
+    elif not request.is_study:
         print(_next_command(planned[0].spec))
-    return planned, records, left
 
 
 def _next_command(spec: RunSpec) -> str:
@@ -136,14 +242,6 @@ def _next_command(spec: RunSpec) -> str:
     if weights := _weights(spec):
         return f"let it write with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
     return f"recorded before, elsewhere; to train it here, for its weights: python -m tinylm train --run {spec.key}"
-
-
-def _checked_cost(spec: RunSpec) -> int:
-    """The FLOPs of a run; raises for one that cannot be trained, or could not be scored in the end."""
-    flops = cost(spec).flops
-    if not spec.is_counts:
-        scores.check_scoring(spec, data.info(spec.corpus).n_tokens)
-    return flops
 
 
 def _facts(run: Planned, record: RunRecord | None) -> dict[str, Any]:
@@ -164,111 +262,69 @@ def _weights(spec: RunSpec) -> Path | None:
     return path if path.is_file() else None
 
 
-def _asked_for(args: argparse.Namespace, found: Ledger) -> tuple[list[Planned], Path]:
-    """The runs that the arguments name, and the folder that takes their records."""
-    if args.named:
-        if args.missing or args.profile or args.section or args.seeds or specs.given(args):
-            raise UsageError("--run names whole runs and goes with no flag that describes others; write the seed as NAME@SEED")
-        return _named_runs(args.named, found), files.LOCAL_LEDGER
-    return (_study_runs(args), _study_folder(args)) if args.missing else (_single_runs(args), files.LOCAL_LEDGER)
-
-
-def _named_runs(names: Sequence[str], found: Ledger) -> list[Planned]:
-    from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
-
-    return [weights.trainable(pretrained.key(name), pretrained.at_hand(), found.records) for name in names]
-
-
-def _study_runs(args: argparse.Namespace) -> list[Planned]:
-    if single := specs.given(args):
-        raise UsageError(f"{single[0]} describes a single run and does not go with --missing")
-    return choose(args.profile or "full", args.section, args.seeds)
-
-
-def _study_folder(args: argparse.Namespace) -> Path:
-    return files.LEDGER if args.profile in (None, "full") else files.LOCAL_LEDGER
-
-
-def _single_runs(args: argparse.Namespace) -> list[Planned]:
-    if args.profile or args.section:
-        raise UsageError("--profile and --section go with --missing")
-    if not specs.given(args):
-        raise UsageError(
-            "say what to train: --quick for a first try, --missing for what the study lacks, or a --corpus with --model or --recipe"
-        )
-    planned = specs.planned(args)
-    about = data.info(planned[0].spec.corpus)
-    if own_texts.NAME.fullmatch(about.name):
-        sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
-        print(f"corpus {about.name}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
-    return planned
-
-
 def _pack(file: Path | None, planned: Sequence[Planned], records: dict[str, RunRecord]) -> None:
     """Pack every record there is of the planned runs, so that a bundle never lacks what an earlier call trained."""
     if file is not None:
         bundle.pack(((run.section, records[run.spec.key]) for run in planned if run.spec.key in records), file)
 
 
-def _train(
-    wanted: list[Planned], planned: list[Planned], records: dict[str, RunRecord], folder: Path, args: argparse.Namespace
-) -> list[Planned]:
-    """Train the wanted runs, add their records to `records`, and return the runs that are left."""
-    sweep = _load_sweep()
-    device = sweep.device(args.device)
-    for name in dict.fromkeys(run.spec.corpus for run in wanted):
-        data.load(name, args.data_dir)  # once here, before every process does: found, checked, cached
-    settings = sweep.Settings(
+def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned], records: dict[str, RunRecord]) -> None:
+    """Train the missing runs and add the record of each that is finished to `records`."""
+    pool = _load_pool()
+    device = pool.device(request.device)
+    for name in dict.fromkeys(run.spec.corpus for run in missing):
+        data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
+    settings = pool.Settings(
         device=device,
-        workers=min(args.workers or sweep.Settings(device=device).n_workers, len(wanted)),
-        data_dir=args.data_dir,
-        folder=folder,
-        minutes=max(RESERVE * args.minutes - (time.monotonic() - args.started) / 60, 1e-3) if args.minutes else 0.0,
+        workers=min(request.workers or pool.Settings(device=device).n_workers, len(missing)),
+        data_dir=request.data_dir,
+        folder=request.folder,
+        minutes=request.minutes_left,
         checkpoints=files.CHECKPOINTS,
         weights=files.WEIGHTS,
     )
-    print(_forecast(sweep, settings, sum(cost(run.spec).flops for run in wanted)), flush=True)
+    print(_forecast(pool, settings, sum(cost(run.spec).flops for run in missing)), flush=True)
 
     def done(run: Planned, record: RunRecord) -> None:
         records[run.spec.key] = record
-        _pack(args.out, planned, records)
+        _pack(request.out, planned, records)
 
-    with _watcher(sweep, args.tensorboard) as watch, _terminated_like_interrupted():
+    with _watcher(pool, request.tensorboard) as watch, _terminated_like_interrupted():
         try:
-            return sweep.train_all(wanted, settings, done, watch)
-        except sweep.PoolError as error:
+            pool.train_all(missing, settings, done, watch)
+        except pool.PoolError as error:
             print(f"failed: {error}", file=sys.stderr)
-            return [run for run in wanted if run.spec.key not in records]
 
 
-def _expected(architecture: str, spec: RunSpec, found: Ledger) -> str:
-    """What the recorded runs of a recipe let expect of a budget."""
+def _expected(run: Planned, found: Ledger) -> str:
+    """What the recorded runs of a recipe let expect of a run's budget."""
     from tinylm.analysis import budgets  # pandas and scipy are loaded only where they are asked for
 
-    seen = budgets.expected(architecture, spec.corpus, spec.train.flops, found.records.values())
+    corpus, flops = run.spec.corpus, run.spec.train.flops
+    seen = budgets.expected(run.architecture, corpus, flops, found.records.values())
     if seen is None:
-        return f"{short(spec.train.flops)} FLOPs: no run of this recipe on {spec.corpus} is recorded, so nothing is known of its loss"
+        return f"{short(flops)} FLOPs: no run of this recipe on {corpus} is recorded, so nothing is known of its loss"
     if seen.is_outside:
-        bound = "more" if spec.train.flops < seen.nearest else "less"
+        bound = "more" if flops < seen.nearest else "less"
         reached = f"{short(seen.nearest)} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}"
-        return f"{short(spec.train.flops)} FLOPs: {reached}; expect {bound}"
-    return f"{short(spec.train.flops)} FLOPs: valid NLL of about {seen.nll:.2f}, from {seen.n} recorded runs of this recipe"
+        return f"{short(flops)} FLOPs: {reached}; expect {bound}"
+    return f"{short(flops)} FLOPs: valid NLL of about {seen.nll:.2f}, from {seen.n} recorded runs of this recipe"
 
 
-def _watcher(sweep: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:
+def _watcher(pool: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:
     """What hears how far the runs are: a writer of TensorBoard's files where a folder is given, else nobody."""
     if folder is None:
-        return nullcontext(sweep.unwatched)
+        return nullcontext(pool.unwatched)
     try:
         from tinylm.training.tensorboard import Events
     except ImportError as error:
         raise UsageError("--tensorboard needs the package tensorboard; run `python -m pip install tensorboard`") from error
-    sweep.require_writable(folder)
+    pool.require_writable(folder)
     print(f"watch the runs with: tensorboard --logdir {shlex.quote(str(folder))}", flush=True)
     return Events(folder)
 
 
-def _load_sweep() -> ModuleType:
+def _load_pool() -> ModuleType:
     try:
         from tinylm.training import pool
     except ModuleNotFoundError as error:
@@ -276,13 +332,13 @@ def _load_sweep() -> ModuleType:
     return pool
 
 
-def _forecast(sweep: ModuleType, settings: Any, flops: int) -> str:
+def _forecast(pool: ModuleType, settings: Any, flops: int) -> str:
     """Where the records go, on what they are made, and about how long it takes."""
     processes = f"{settings.n_workers} process{'es' if settings.n_workers > 1 else ''}"
     place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
     if settings.device != "cpu":
         return place
-    rate = sweep.expected_speed(settings, 0.5)
+    rate = pool.expected_speed(settings, 0.5)
     limit = f", stopping after {duration(60 * settings.minutes)}" if settings.minutes else ""
     return f"{place}, about {duration(flops / rate)} at {short(rate)} FLOP/s{limit}"
 

@@ -28,11 +28,24 @@ class Request:
     device: str
     data_dir: Path | None
     fresh: bool
+    train: bool = False
+    verify_minutes: float = 0.0
+    only_status: bool = False
 
     @property
     def is_full(self) -> bool:
         """Whether this is the published study, whose outputs are tracked."""
         return self.profile == "full"
+
+    @property
+    def trains(self) -> bool:
+        """Whether runs without a record are trained first; the small profiles always are."""
+        return self.train or self.fresh or not self.is_full
+
+    @property
+    def verifies(self) -> bool:
+        """Whether a sample of the published ledger is retrained and compared."""
+        return self.is_full and self.verify_minutes > 0 and not self.fresh
 
     @property
     def folder(self) -> Path:
@@ -80,15 +93,15 @@ def train_missing(request: Request) -> None:
         raise PipelineError(f"{len(left)} runs are left, stopped or failed; {after}")
 
 
-def record_probes(request: Request, costly: bool) -> None:
+def record_probes(request: Request) -> None:
     """Measure what the report shows beside the records and is not recorded yet, where weights and text are at hand.
 
-    What takes minutes is measured where `costly` asks for it, and for the published study only.
+    What takes minutes is measured where training is asked for, and for the published study only.
     """
     parameters = [study.SECTIONS[section].parameters(request.profile) for section in request.sections]
     corpora = [name for found in parameters for name in found.get("corpora", [])]
     for probe in PROBES:
-        if probe.is_costly and not (costly and request.is_full):
+        if probe.is_costly and not (request.trains and request.is_full):
             continue
         for subject in probe.missing(probe.subjects(request.plan, corpora), (files.LEDGER, request.ledger), request.data_dir):
             print(f"  {probe.title}: {probe.name(subject)}", flush=True)
@@ -142,7 +155,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
     return target
 
 
-def check_live(request: Request, minutes: float) -> list[verify.Comparison]:
+def check_live(request: Request) -> list[verify.Comparison]:
     """Retrain a sample of the published ledger on this machine and compare; says so when only generated text is at hand."""
     settings = pool.Settings(
         device=pool.device(request.device),
@@ -151,7 +164,7 @@ def check_live(request: Request, minutes: float) -> list[verify.Comparison]:
         checkpoints=files.OUT / "verify" / "checkpoints",
         weights=files.OUT / "verify" / "weights",
     )
-    runs = verify.sample(minutes, settings)
+    runs = verify.sample(request.verify_minutes, settings)
     if not runs:
         print("  nothing was checked: no recorded run fits in this time; give --verify more minutes")
     elif all(run.spec.corpus in grammar.SOURCES for run in runs):

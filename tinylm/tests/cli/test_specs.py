@@ -185,7 +185,7 @@ def test_a_bad_file_is_one_clear_message(call, home, monkeypatch, command, line)
 def test_quick_is_a_recipe_at_a_budget(call, home, monkeypatch):
     monkeypatch.chdir(home)
     (home / "my.txt").write_text(TEXT, encoding="utf-8")
-    budget = specs.QUICK["train.flops"][0]
+    budget = specs.QUICK.budgets[0]
 
     def keys(line):
         return [row["key"] for row in json.loads(call(f"flops --json {line}")[1])]

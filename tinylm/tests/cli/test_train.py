@@ -27,7 +27,7 @@ MISTAKES = {
     "train --missing --minutes nan": "'nan' is not a number of minutes",
     "train --missing --workers 0": "'0' is not a whole number from 1 up",
     "train --missing --device tpu": "invalid choice: 'tpu'",
-    "train --missing --data-dir nowhere": "--data-dir nowhere is not a folder",
+    "train --missing --data-dir nowhere": "argument --data-dir: nowhere is not a folder",
     "train --missing --out nowhere/a.tar": "cannot write nowhere/a.tar",
     "train --miss": "unrecognized arguments: --miss",
     f"train {ONE} --section rope": "--profile and --section go with --missing",
