@@ -7,10 +7,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from tinylm import data, files, ledger, study
+from tinylm import files, ledger, study
 from tinylm.analysis import layout
-from tinylm.config import RunSpec, TinylmError
-from tinylm.flops import RunCost, run_cost
+from tinylm.config import TinylmError
 from tinylm.ledger import Ledger, LedgerError, RunRecord
 from tinylm.study import Planned
 
@@ -129,11 +128,6 @@ def distinct(runs: Sequence[Planned], identity: Callable[[Planned], Hashable]) -
     for run in runs:
         found.setdefault(identity(run), run)
     return list(found.values())
-
-
-def cost(spec: RunSpec) -> RunCost:
-    """The cost of a spec on its corpus; opens no corpus file."""
-    return run_cost(spec, data.info(spec.corpus))
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinylm import data, flops, study
 from tinylm.cli import specs
-from tinylm.cli.common import Request, StudyRuns, UsageError, command, cost, distinct, short, table, whole
+from tinylm.cli.common import Request, StudyRuns, UsageError, command, distinct, short, table, whole
 from tinylm.study import Planned, reported
 
 EXAMPLES = """
@@ -76,8 +76,7 @@ def run(request: FlopsRequest) -> int:
 def breakdown(run: Planned) -> dict[str, Any]:
     """Parts of a run's FLOPs, forward and backward, of a window and of the run, executed and textbook; and its total costs."""
     info, length = data.info(run.spec.corpus), run.spec.model.context_length
-    total = cost(run.spec)
-    n_scored = run.spec.n_targets
+    total, n_scored = run.cost, run.spec.n_targets
     parts: dict[str, Any] = {}
     for convention, n_out in (("executed", n_scored), ("textbook", length)):
         forward = flops.forward_parts(run.spec.model, info.vocab_size, n_out, n_scored)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinylm import files, study
-from tinylm.cli.common import Request, StudyRuns, command, cost, read_ledger, relative, short, survey, table
+from tinylm.cli.common import Request, StudyRuns, command, read_ledger, relative, short, survey, table
 from tinylm.ledger import Ledger
 from tinylm.study import Planned
 
@@ -63,7 +63,7 @@ def _sections(runs: list[Planned], ledger: Ledger, broken: Counter) -> dict[str,
             section["recorded"] += 1
             continue
         section["stale" if run.spec.key in ledger.records else "missing"][str(run.spec.seed)].append(run.name)
-        section["flops_left"] += cost(run.spec).flops
+        section["flops_left"] += run.cost.flops
     return out
 
 

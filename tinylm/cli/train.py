@@ -21,7 +21,6 @@ from tinylm.cli.common import (
     StudyRuns,
     UsageError,
     command,
-    cost,
     distinct,
     duration,
     folder,
@@ -180,9 +179,9 @@ def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecor
     records = {run.spec.key: record for run in known if (record := found.find(run.spec)) is not None}
     missing = _without(records, planned)
     _pack(request.out, planned, records)  # before any training: is the file writable?
-    for run in missing:
-        _check(run)
-    _announce(request, planned, missing, found)
+    flops = sum(map(_checked_flops, missing))
+    print(f"{len(planned)} runs, {len(records)} recorded, {len(missing)} to train: {short(flops)} FLOPs", flush=True)
+    _explain(request, planned, found)
     if missing:
         _train(request, missing, planned, records)
     _report(request, planned, records)
@@ -208,17 +207,16 @@ def _without(records: dict[str, RunRecord], planned: Sequence[Planned]) -> list[
     return [run for run in planned if run.spec.key not in records]
 
 
-def _check(run: Planned) -> None:
-    """Raise TinylmError for a run that cannot be trained, or could not be scored in the end."""
-    cost(run.spec)
+def _checked_flops(run: Planned) -> int:
+    """What a run will spend; TinylmError for one that cannot be trained, or could not be scored in the end."""
+    flops = run.cost.flops
     if not run.spec.is_counts:
         scores.check_scoring(run.spec, data.info(run.spec.corpus).n_tokens)
+    return flops
 
 
-def _announce(request: TrainRequest, planned: list[Planned], missing: list[Planned], found: Ledger) -> None:
-    """Say what is recorded, why the others are not, and what a recipe lets expect."""
-    flops = sum(cost(run.spec).flops for run in missing)
-    print(f"{len(planned)} runs, {len(planned) - len(missing)} recorded, {len(missing)} to train: {short(flops)} FLOPs", flush=True)
+def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> None:
+    """Say of certain runs why they have no record, and what the records let expect of a recipe."""
     if not request.is_study:
         print("\n".join(f"{run.name} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.recipe:
@@ -283,7 +281,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         checkpoints=files.CHECKPOINTS,
         weights=files.WEIGHTS,
     )
-    print(_forecast(pool, settings, sum(cost(run.spec).flops for run in missing)), flush=True)
+    print(_forecast(pool, settings, sum(run.cost.flops for run in missing)), flush=True)
 
     def done(run: Planned, record: RunRecord) -> None:
         records[run.spec.key] = record

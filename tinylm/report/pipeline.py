@@ -9,7 +9,6 @@ from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import TinylmError
 from tinylm.data import grammar
 from tinylm.evaluation.probes import PROBES
-from tinylm.flops import run_cost
 from tinylm.report import execution, readme, verify
 from tinylm.study import Planned
 from tinylm.training import pool
@@ -73,7 +72,7 @@ class Request:
 def describe(request: Request) -> str:
     """The plan in one paragraph: runs recorded, runs to train, their FLOPs, the time this machine should take."""
     missing = request.missing()
-    total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in missing)
+    total = sum(run.cost.flops for run in missing)
     settings = pool.Settings(device=request.device)
     minutes = total / pool.expected_speed(settings) / 60
     text = (

@@ -8,7 +8,6 @@ from tinylm import data, files, ledger, study
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
-from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
 from tinylm.training import pool
@@ -51,15 +50,11 @@ def sample(minutes: float, settings: pool.Settings) -> list[Planned]:
     runs = [r for r in networks if (record := found.find(r.spec)) is not None and record.test is not None]
     usable = [r for r in runs if data.available(r.spec.corpus, settings.data_dir)]
     chosen: list[Planned] = []
-    for run in sorted(usable, key=_cost):
-        budget -= _cost(run)
+    for run in sorted(usable, key=lambda run: run.cost.flops):
+        budget -= run.cost.flops
         if budget >= 0:
             chosen.append(run)
     return chosen
-
-
-def _cost(run: Planned) -> int:
-    return run_cost(run.spec, data.info(run.spec.corpus)).flops
 
 
 def compare(runs: Sequence[Planned], settings: pool.Settings) -> list[Comparison]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
+from tinylm import data
 from tinylm.config import NgramConfig, RunSpec, TrainConfig
+from tinylm.flops import RunCost, run_cost
 
 COUNTS = "Counts"  # the architecture of n-gram models
 Run = TypeVar("Run")
@@ -31,6 +33,11 @@ class Planned:
     def title(self) -> str:
         """SECTION/NAME@SEED, as the command line takes it."""
         return f"{self.section}/{self.name}@{self.spec.seed}"
+
+    @cached_property
+    def cost(self) -> RunCost:
+        """Its steps, tokens and FLOPs, counted once and without opening the corpus; ConfigError for a spec that cannot be run."""
+        return run_cost(self.spec, data.info(self.spec.corpus))
 
     @cached_property
     def row(self) -> "Planned":

@@ -21,7 +21,6 @@ from tqdm import tqdm
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, RunSpec, TinylmError
 from tinylm.evaluation.counts import count_record
-from tinylm.flops import run_cost
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
 from tinylm.training.loop import Hooks, Interrupted, Progress, train
@@ -256,7 +255,7 @@ def _stop_on_error(futures: Iterable[Future], stopping: Any) -> Iterator[None]:
 @contextmanager
 def _progress_bar(planned: Sequence[Planned], reports: Any, watch: Watch) -> Iterator[tqdm]:
     """A bar in FLOPs over all runs, fed by the workers: throughput and time left come with it."""
-    total = sum(run_cost(run.spec, data.info(run.spec.corpus)).flops for run in planned)
+    total = sum(run.cost.flops for run in planned)
     bar = tqdm(total=total, unit="FLOP", unit_scale=True, desc=f"{len(planned)} runs", smoothing=0.05, dynamic_ncols=True)
     listener = threading.Thread(target=_listen, args=(reports, bar, planned, watch), daemon=True)
     listener.start()

@@ -15,11 +15,10 @@ def planned(runs: Sequence[Planned]) -> pd.DataFrame:
     """One row per run of a plan: seeds, parameters, steps, and the cost of one seed under three conventions."""
     rows: dict[Planned, dict[str, Any]] = {}
     for run in _networks(runs):
-        info = data.info(run.spec.corpus)
-        cost = flops.run_cost(run.spec, info)
+        cost = run.cost
         row = rows.setdefault(run.row, {"model": run.name, "seeds": 0})
         row["seeds"] += 1
-        row |= {"parameters": f"{flops.n_params(run.spec.model, info.vocab_size):,}", "steps": f"{cost.steps:,}"}
+        row |= {"parameters": f"{flops.n_params(run.spec.model, data.vocab_size(run.spec.corpus)):,}", "steps": f"{cost.steps:,}"}
         row |= {"executed FLOPs": amount(cost.flops), "textbook FLOPs": amount(cost.flops_textbook), "2ND": amount(cost.flops_2nd)}
     return pd.DataFrame(rows.values())
 

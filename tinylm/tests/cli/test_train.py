@@ -10,6 +10,7 @@ from records import made
 from tinylm import files, ledger, study
 from tinylm.__main__ import main
 from tinylm.config import LSTMConfig
+from tinylm.flops import run_cost
 from tinylm.ledger import bundle
 from tinylm.training import pool
 
@@ -206,3 +207,11 @@ def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch
     files.WEIGHTS.mkdir(parents=True)
     (files.WEIGHTS / f"{record.spec.key}.safetensors").touch()
     assert "1 recorded, 0 to train" in call(f"train --run {record.spec.key}")[1]
+
+
+def test_a_cost_is_counted_once(call, trained, monkeypatch):
+    counted = []
+    monkeypatch.setattr("tinylm.study.planned.run_cost", lambda spec, info: counted.append(spec.key) or run_cost(spec, info))
+    assert call("train --corpus grammar-char --model mlp transformer --budget 1e12")[0] == 0
+    runs = trained.calls[0][0]
+    assert counted == [run.spec.key for run in runs] and all(0 < run.cost.flops <= run.spec.train.flops == 10**12 for run in runs)

@@ -35,8 +35,8 @@ def test_the_sample_is_the_cheapest_that_fits_and_needs_its_corpus(monkeypatch):
     monkeypatch.setattr(verify.data, "available", lambda name, data_dir: name == "grammar-char")
     runs = verify.sample(1.0, verify.pool.Settings())
     assert runs and {run.spec.corpus for run in runs} == {"grammar-char"}
-    assert [verify._cost(run) for run in runs] == sorted(verify._cost(run) for run in runs)
-    assert sum(verify._cost(run) for run in runs) <= 60 * 8e10
+    assert [run.cost.flops for run in runs] == sorted(run.cost.flops for run in runs)
+    assert sum(run.cost.flops for run in runs) <= 60 * 8e10
     assert verify.sample(0.0, verify.pool.Settings()) == []
 
 
