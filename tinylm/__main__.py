@@ -22,9 +22,10 @@ EXAMPLES = """
 exit codes: 0 done, 1 work left or failed, 2 bad input, 130 interrupted"""
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> common.Parser:
     """The parser of all subcommands; each sets `run`: arguments -> frozen request -> exit code."""
-    parser = common.parser(argparse.ArgumentParser, "Train small language models under a counted compute budget.", EXAMPLES, prog="tinylm")
+    about = "Train small language models under a counted compute budget."
+    parser = common.Parser(EXAMPLES, description=about, prog="python -m tinylm")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (train, generate, chat, evaluate, status, flops, bench, ledger, download, export):
         module.add(commands)

@@ -2,10 +2,11 @@
 
 import argparse
 import math
+import re
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, NoReturn, Self, TypeVar
 
 from tinylm import files, ledger, study
 from tinylm.analysis import layout
@@ -20,10 +21,23 @@ class UsageError(TinylmError):
     """Arguments that do not go together, or that name something that is not there."""
 
 
-def parser(make: Callable[..., argparse.ArgumentParser], description: str, examples: str, **options: Any) -> argparse.ArgumentParser:
-    """A parser with examples below its flags; flags must be written out, so that a later flag breaks no script."""
-    epilog = f"examples:\n{examples.strip(chr(10))}"
-    return make(description=description, epilog=epilog, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False, **options)
+class Parser(argparse.ArgumentParser):
+    """A parser with examples below its flags, whose mistakes are one line that names the help."""
+
+    def __init__(self, examples: str = "", **options: Any) -> None:
+        options |= {"epilog": f"examples:\n{examples.strip(chr(10))}" if examples else None}
+        # Flags must be written out, so that a later flag breaks no script.
+        super().__init__(**options, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
+        self._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)")  # argparse's own takes -1e12 for a flag
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:  # told by the command's own parser, which can name the command's help
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,14 +51,12 @@ class Request:
         return cls(**made, **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
-def subparser(commands: Any, name: str, summary: str, examples: str) -> argparse.ArgumentParser:
+def subparser(commands: Any, name: str, summary: str, examples: str) -> Parser:
     """Add a subcommand that as yet does nothing."""
-    return parser(lambda **options: commands.add_parser(name, **options), summary, examples, help=summary)
+    return commands.add_parser(name, description=summary, help=summary, examples=examples)
 
 
-def command(
-    commands: Any, name: str, request: type[AnyRequest], run: Callable[[AnyRequest], int], summary: str, examples: str
-) -> argparse.ArgumentParser:
+def command(commands: Any, name: str, request: type[AnyRequest], run: Callable[[AnyRequest], int], summary: str, examples: str) -> Parser:
     """Add a subcommand: its arguments become a request at once, and `run` makes an exit code of it."""
     added = subparser(commands, name, summary, examples)
     added.set_defaults(run=lambda args: run(request.of(args)))
@@ -62,12 +74,17 @@ def whole(least: int) -> Callable[[str], int]:
     return parse
 
 
+def real(text: str) -> float:
+    """The number that a text says, NaN where it says none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def minutes(text: str) -> float:
     """An argument type: a finite positive number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
+    value = real(text)
     if not 0 < value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above zero")
     return value

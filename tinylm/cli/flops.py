@@ -42,6 +42,8 @@ def _runs(args: argparse.Namespace) -> StudyRuns | specs.SingleRuns | None:
         raise UsageError(f"{single[0]} describes a single run and does not go with --section or --profile")
     if args.profile and not args.section:
         raise UsageError("--profile needs --section; `tinylm flops` alone shows the paper's rows")
+    if args.seeds and not single:
+        raise UsageError("--seeds goes with single runs; every seed of a planned run costs the same")
     if single:
         return specs.single_runs(args)
     return StudyRuns(profile=args.profile or "full", section=args.section) if args.section else None

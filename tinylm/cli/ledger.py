@@ -110,7 +110,8 @@ def _find(wanted: str) -> RunRecord:
     matches = [key for key in records if key.startswith(wanted)]
     if len(matches) != 1:
         found = f"{len(matches)} records have" if matches else "no record has"
-        raise UsageError(f"{found} a key that begins with {wanted!r}; `python -m tinylm status` says what is recorded")
+        help_text = "write more of it" if matches else "`python -m tinylm status` says what is recorded"
+        raise UsageError(f"{found} a key that begins with {wanted!r}; {help_text}")
     return records[matches[0]]
 
 

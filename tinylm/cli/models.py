@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm.cli.common import Request, UsageError, folder, read_ledger, relative, table, whole
+from tinylm.cli.common import Request, UsageError, folder, read_ledger, real, relative, table, whole
 from tinylm.evaluation import pretrained
 
 if TYPE_CHECKING:
@@ -71,10 +71,7 @@ def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
 
 def temperature(text: str) -> float:
     """An argument type: a finite number from 0 up."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
+    value = real(text)
     if not 0 <= value < 1e6:
         raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from 0 up")
     return value

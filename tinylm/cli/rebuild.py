@@ -1,10 +1,11 @@
 """The flags of run_me.py."""
 
 import argparse
+import math
 from typing import TYPE_CHECKING
 
 from tinylm import study
-from tinylm.cli.common import folder
+from tinylm.cli.common import Parser, folder, real
 from tinylm.config import TinylmError
 
 if TYPE_CHECKING:
@@ -21,18 +22,17 @@ def section(name: str) -> str:
 
 def minutes(text: str) -> float:
     """A time limit, for argparse."""
-    try:
-        value = float(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"needs a number of minutes, got {text!r}") from error
-    if not value >= 0:
+    value = real(text)
+    if math.isnan(value):
+        raise argparse.ArgumentTypeError(f"needs a number of minutes, got {text!r}")
+    if value < 0:
         raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
     return value
 
 
 def request(description: str) -> "pipeline.Request":
     """The request of this process's command line; a mistake ends the process with exit code 2 and one line."""
-    parser = argparse.ArgumentParser(description=description, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(description=description, prog="python run_me.py")
     parser.add_argument(
         "--profile", choices=study.PROFILES, default="full", help="full: published study; quick: small, trained live; smoke: seconds"
     )

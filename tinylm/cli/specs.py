@@ -255,8 +255,8 @@ def _single(architecture: str, name: str, spec: RunSpec) -> Planned:
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:
     """FIELD=VALUE of --set, the value as a number, several with commas, or true or false where it reads as one."""
-    field, separator, value = text.partition("=")
-    if not separator or field.partition(".")[0] not in ("model", "train") or not field.partition(".")[2]:
+    field, _, value = text.partition("=")
+    if not value or field.partition(".")[0] not in ("model", "train") or not field.partition(".")[2]:
         raise UsageError(f"--set {text}: write model.FIELD=VALUE or train.FIELD=VALUE, e.g. model.norm=rms")
     if value in ("true", "false"):
         return field, value == "true"

@@ -10,6 +10,7 @@ MISTAKES = {
     "flops --corpus ptb": "a single run needs --corpus, and --model or --recipe",
     "flops --profile full": "--profile needs --section",
     "flops --section rope --heads 2": "--heads describes a single run",
+    "flops --section rope --seeds 1": "--seeds goes with single runs",
     "flops --section ropes": "unknown section 'ropes'",
 }
 

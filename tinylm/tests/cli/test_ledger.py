@@ -72,5 +72,5 @@ def test_show(call):
     assert out == call(f"ledger show {path}")[1]
     assert "3.2500 +- 0.0500" in out and "model.d_hidden = 8" in out and made(3).spec.key in out
     ledger.write(made(4), files.LOCAL_LEDGER)
-    assert "2 records have a key" in call(["ledger", "show", ""])[2]
+    assert "2 records have a key that begins with ''; write more of it" in call(["ledger", "show", ""])[2]
     assert call(f"ledger show {made(3).spec.key} --json")[1] == path.read_text()

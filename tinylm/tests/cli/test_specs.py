@@ -53,6 +53,7 @@ MISTAKES = {
     f"train {ONE} --loss-at first": "invalid choice: 'first'",
     f"train {ONE} --set norm=rms": "--set norm=rms: write model.FIELD=VALUE",
     f"train {ONE} --set model.induction=3,2": "each above the one before",
+    f"train {ONE} --set train.lr=": "--set train.lr=: write model.FIELD=VALUE",
     f"train {ONE} --set model.norm": "--set model.norm: write model.FIELD=VALUE",
     f"train {ONE} --set model.norm=batch --set train.lr=0.1": "unknown value 'batch'",
     f"train {ONE} --set model.pointer=1e8": "is wider than the states",
