@@ -1,0 +1,29 @@
+"""`bench`: what it refuses before it measures, and what it prints and saves."""
+
+import json
+
+import pytest
+
+from tinylm.training import bench
+
+MISTAKES = {
+    "bench --rounds 0": "'0' is not a whole number from 1 up",
+    "bench --device tpu": "invalid choice: 'tpu'",
+    "bench --json .": "--json . is a folder; name a file in it",
+    "bench --json README.md/b.json": "README.md/",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_clear_message(refused, home, line):
+    (home / "README.md").touch()
+    assert MISTAKES[line] in refused(line)
+
+
+def test_measurements_are_printed_and_saved(call, home, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bench, "run", lambda *given: asked.append(given[:2]) or {"machine": {"cpu": "a"}, "rows": [1 / 3]})
+    monkeypatch.setattr("tinylm.report.timings.cells", lambda facts: [["work", "ratio"], ["step", "2.00"]])
+    code, out, _ = call(f"bench --rounds 2 --json {home / 'b.json'}")
+    assert (code, out, asked) == (0, "\ncpu a\nwork  ratio\nstep   2.00\n", [("cpu", 2)])
+    assert json.loads((home / "b.json").read_text()) == {"machine": {"cpu": "a"}, "rows": [pytest.approx(1 / 3, rel=1e-3)]}
