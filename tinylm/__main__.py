@@ -13,13 +13,13 @@ from tinylm.config import TinylmError
 from tinylm.ledger import LedgerWarning
 
 EXAMPLES = """
-  python -m tinylm status                          what the published study still lacks
-  python -m tinylm train --missing --minutes 9     train what it lacks for nine minutes; repeat to go on
+  python -m tinylm status                          which runs of the published study are recorded
+  python -m tinylm train --missing --minutes 9     train missing runs for nine minutes; repeat to continue
   python -m tinylm train --corpus grammar-char --model transformer --steps 500
-  python -m tinylm generate --prompt "HAMLET:"     what a trained model makes of it; chat does so in turns
-  python -m tinylm flops                           what the paper's runs cost, and what it says they cost
-  python -m tinylm bench                           how fast this machine trains
-exit codes: 0 done, 1 work left or failed, 2 bad input, 130 interrupted"""
+  python -m tinylm generate --prompt "HAMLET:"     continue a prompt with a trained model
+  python -m tinylm flops                           count the FLOPs of the paper's runs
+  python -m tinylm bench                           time training on this machine
+exit codes: 0 done, 1 runs left or failed, 2 bad input, 130 interrupted"""
 
 
 def build_parser() -> common.Parser:

@@ -1,1 +1,1 @@
-"""The subcommands of `python -m tinylm`, one module each; torch is loaded only by the one that trains."""
+"""The subcommands of `python -m tinylm`, one module each; torch is loaded only by those that compute."""

@@ -1,4 +1,4 @@
-"""`bench`: how fast training runs here, against the straightforward way to do the same."""
+"""`bench`: time training on this machine against straightforward code."""
 
 import json
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from tinylm.cli.common import Request, UsageError, command, table, whole
 from tinylm.report import timings
 
 EXAMPLES = """
-  python -m tinylm bench                               about five minutes; leave the machine alone meanwhile
-  python -m tinylm bench --json out/bench.json         and save what was measured
+  python -m tinylm bench                               takes about five minutes; run nothing else meanwhile
+  python -m tinylm bench --json out/bench.json         also save the measurements
   python -m tinylm bench --json docs/ledger/bench/cpu.json    as README.md and the report show it"""
 
 
@@ -28,14 +28,12 @@ def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "bench", BenchRequest, run, "time training on this machine against straightforward code", EXAMPLES)
     parser.add_argument("--json", type=Path, metavar="FILE", help="also save the measurements as JSON")
-    parser.add_argument(
-        "--rounds", type=whole(1), default=7, metavar="N", help="turns that each side of a timed step takes (7); the roofline takes its own"
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="what to measure (cpu)")
+    parser.add_argument("--rounds", type=whole(1), default=7, metavar="N", help="repetitions of each timed step, the two sides in turn (7)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="device to measure (cpu)")
 
 
 def run(request: BenchRequest) -> int:
-    """Measure, print one line a row as it comes, then the table; a file that could not be written is known before."""
+    """Measure, print each row when it is done, then the table; UsageError, before any work, for a file that cannot be written."""
     from tinylm.training import bench, pool  # torch is loaded only by the commands that compute
 
     device = pool.device(request.device)

@@ -1,4 +1,4 @@
-"""`chat`: prompts and continuations in turn, with settings that can be changed on the way."""
+"""`chat`: continue prompts line by line; settings can be changed in between."""
 
 import argparse
 import contextlib
@@ -21,13 +21,13 @@ EXAMPLES = """
   python -m tinylm chat
   python -m tinylm chat --model self-attention --temperature 0.5
   printf 'temp 0\\nHAMLET:\\n' | python -m tinylm chat --length 100"""
-HELP = """Write a text, and the model continues it. A line that begins with a blank is a text whatever it says.
-  temp 0.3      temperature: how boldly tokens are drawn; 0 takes the likeliest
-  topk 40       draw from the 40 likeliest tokens only; 0: from all
-  length 200    tokens to draw
-  seed 3        the seed of the next continuation; the one after it takes 4, and so on
+HELP = """Write a text, and the model continues it. A line that begins with a space is always a text.
+  temp 0.3      sampling temperature; 0 takes the most likely token
+  topk 40       sample from the 40 most likely tokens only; 0: from all
+  length 200    tokens to generate
+  seed 3        seed of the next continuation; the one after it has seed 4, and so on
   model NAME    another model: its name, key or file
-  models        the trained models at hand
+  models        list the trained models that are here
   help          this text
   quit          leave, as Ctrl-D does; Ctrl-C stops a continuation"""
 
@@ -35,7 +35,7 @@ HELP = """Write a text, and the model continues it. A line that begins with a bl
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(
-        commands, "chat", models.SamplingRequest, run, "prompts and continuations in turn; settings can be changed on the way", EXAMPLES
+        commands, "chat", models.SamplingRequest, run, "continue prompts line by line; settings can be changed in between", EXAMPLES
     )
     models.add_sampling_flags(parser)
     models.add_model_flags(parser)
@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 
 @dataclass
 class Session:
-    """What a chat remembers from line to line."""
+    """The state of a chat between its lines."""
 
     trained: "Trained"
     sampling: "Sampling"
@@ -52,7 +52,7 @@ class Session:
 
 
 def run(request: models.SamplingRequest) -> int:
-    """Read lines until `quit` or the end of the input; a mistake in a line is said and the next one read."""
+    """Read lines until `quit` or the end of the input; a mistake in a line is reported and the next line read."""
     session = Session(request.open(), request.sampling(), request.length, request.data_dir)
     asks = sys.stdin.isatty()
     if asks:
@@ -74,7 +74,7 @@ def run(request: models.SamplingRequest) -> int:
 
 
 def answer(session: Session, line: str) -> None:
-    """Do what a line says, or continue it."""
+    """Carry out a line that is a setting or a command, or continue it as a text."""
     word, _, value = line.partition(" ")
     if word in WORDS and not value.strip():
         print(WORDS[word](session))

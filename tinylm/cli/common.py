@@ -18,7 +18,7 @@ AnyRequest = TypeVar("AnyRequest", bound="Request")
 
 
 class UsageError(TinylmError):
-    """Arguments that do not go together, or that name something that is not there."""
+    """Arguments that contradict each other, or that name something that does not exist."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,12 +52,12 @@ class Request:
 
 
 def subparser(commands: Any, name: str, summary: str, examples: str) -> Parser:
-    """Add a subcommand that as yet does nothing."""
+    """Add a subcommand without an action."""
     return commands.add_parser(name, description=summary, help=summary, examples=examples)
 
 
 def command(commands: Any, name: str, request: type[AnyRequest], run: Callable[[AnyRequest], int], summary: str, examples: str) -> Parser:
-    """Add a subcommand: its arguments become a request at once, and `run` makes an exit code of it."""
+    """Add a subcommand: its arguments become a request at once, which `run` carries out; `run` returns the exit code."""
     added = subparser(commands, name, summary, examples)
     added.set_defaults(run=lambda args: run(request.of(args)))
     return added
@@ -75,7 +75,7 @@ def whole(least: int) -> Callable[[str], int]:
 
 
 def real(text: str) -> float:
-    """The number that a text says, NaN where it says none."""
+    """The number in a text, NaN where there is none."""
     try:
         return float(text)
     except ValueError:
@@ -153,7 +153,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def short(value: float | None) -> str:
-    """A FLOP count with three digits, e.g. 7.55e13; 0 and a missing one as they are."""
+    """A FLOP count with three digits, e.g. 7.55e13; 0 as 0, None as -."""
     if not value:
         return "-" if value is None else "0"
     digits, exponent = f"{value:.2e}".split("e")
@@ -161,7 +161,7 @@ def short(value: float | None) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit a reader would use."""
+    """Seconds as text, in the unit that suits their number."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length or (unit != "days" and seconds >= length):
             return f"{seconds / length:.1f} {unit}"

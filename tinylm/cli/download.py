@@ -9,8 +9,8 @@ from tinylm.cli.common import Request, UsageError, command, relative, table
 from tinylm.data import DataError, download, grammar, own_texts
 
 EXAMPLES = """
-  python -m tinylm download --list        every corpus, and whether it is here; --json for scripts
-  python -m tinylm download               all that are not here
+  python -m tinylm download --list        list the corpora and whether they are here; --json for scripts
+  python -m tinylm download               fetch all that are missing
   python -m tinylm download ptb wikitext-2"""
 
 
@@ -30,13 +30,13 @@ class DownloadRequest(Request):
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "download", DownloadRequest, run, "fetch the published corpora into datasets/", EXAMPLES)
-    parser.add_argument("names", nargs="*", metavar="NAME", help="corpora (all that are not here)")
-    parser.add_argument("--list", action="store_true", help="list the corpora, own texts too, and fetch nothing")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="corpora to fetch (all that are missing)")
+    parser.add_argument("--list", action="store_true", help="list the corpora, your own texts included, and fetch nothing")
     parser.add_argument("--json", action="store_true", help="with --list: print JSON")
 
 
 def run(request: DownloadRequest) -> int:
-    """Fetch the named corpora; 1 where one did not arrive."""
+    """Fetch or list corpora; 1 where a download failed."""
     for name in request.names:
         data.info(name)  # raises for an unknown name before anything is fetched
     if request.list:
@@ -57,7 +57,7 @@ def run(request: DownloadRequest) -> int:
 
 
 def _absent() -> list[str]:
-    """The corpora that are not here, one of each set of files."""
+    """The missing corpora, one for each set of files."""
     corpora = download.manifest()["corpora"]
     absent = {corpora[name]["folder"]: name for name in reversed(corpora) if not data.available(name)}
     if not absent:

@@ -1,4 +1,4 @@
-"""`evaluate`: how well a trained model predicts a split of its corpus, or a text of one's own."""
+"""`evaluate`: score a trained model on a split of its corpus, or on a text file."""
 
 import json
 import math
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
     from tinylm.evaluation.weights import Trained
 
 EXAMPLES = """
-  python -m tinylm evaluate --file my.txt                           needs no corpus
-  python -m tinylm evaluate --model transformer                     the record's own tokens and windows: the record's NLL
+  python -m tinylm evaluate --file my.txt                           on your own text; needs no corpus
+  python -m tinylm evaluate --model transformer                     on the tokens of its record: the same NLL
   python -m tinylm evaluate --model RoPE@1 --split valid --context 64
   python -m tinylm evaluate --model 91e131682342ec8a --file my.txt --json"""
 
 MANY_UNKNOWN = 0.2  # of the tokens
-TOO_MANY_UNKNOWN = "so many <unk> are easily predicted and say little; take a text more like the corpus"
+TOO_MANY_UNKNOWN = "many tokens are <unk>, which is easy to predict, so the score says little; choose a text closer to the corpus"
 
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateRequest(models.ModelRequest):
-    """A trained model, the text that it is scored on, and the windows; None means the run's own."""
+    """A trained model, the text that it is scored on, and the windows; None means as in the run."""
 
     split: str
     file: Path | None
@@ -48,10 +48,10 @@ def add(commands: Any) -> None:
     )
     models.add_model_flags(parser, "--split, and weights without vocabulary")
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--split", choices=SPLITS, default="test", help="of its corpus: the tokens that its record scores (test)")
-    what.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 text of one's own, scored to its end")
-    parser.add_argument("--stride", type=whole(1), metavar="N", help="tokens scored in each window (the run's own)")
-    parser.add_argument("--context", type=whole(1), metavar="N", help="tokens in each window (the run's own)")
+    what.add_argument("--split", choices=SPLITS, default="test", help="split of its corpus, the same tokens as in its record (test)")
+    what.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 text file of your own, scored to its end")
+    parser.add_argument("--stride", type=whole(1), metavar="N", help="tokens scored in each window (as in the run)")
+    parser.add_argument("--context", type=whole(1), metavar="N", help="tokens in each window (as in the run)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -83,23 +83,23 @@ def _text_ids(trained: "Trained", file: Path) -> np.ndarray:
     """The ids of a text file; DataError for one that cannot be read, UsageError for characters that the vocabulary lacks."""
     text = own_texts.read(file)
     vocabulary = trained.vocabulary
-    strangers = vocabulary.unknown(text)
-    if strangers and data.UNK not in vocabulary.index:
+    unknown = vocabulary.unknown(text)
+    if unknown and data.UNK not in vocabulary.index:
         raise UsageError(
-            f"{file} has {_described(strangers, vocabulary.level)} outside {vocabulary.corpus}'s vocabulary; "
-            f"take them out, or train a model that has them: python -m tinylm train --quick --corpus FILE"
+            f"{file} has {_described(unknown, vocabulary.level)} outside {vocabulary.corpus}'s vocabulary; "
+            f"remove them, or train a model that has them: python -m tinylm train --quick --corpus FILE"
         )
     return vocabulary.encode(text)
 
 
-def _described(strangers: Counter[str], level: str) -> str:
-    commonest = ", ".join(f"{token!r} {count:,} times" for token, count in strangers.most_common(5))
+def _described(unknown: Counter[str], level: str) -> str:
+    commonest = ", ".join(f"{token!r} {count:,} times" for token, count in unknown.most_common(5))
     noun = "characters" if level == "character" else "words"
-    return f"{strangers.total():,} {noun} ({commonest}{', ...' if len(strangers) > 5 else ''})"
+    return f"{unknown.total():,} {noun} ({commonest}{', ...' if len(unknown) > 5 else ''})"
 
 
 def _scored_as(spec: RunSpec, request: EvaluateRequest, n_tokens: int) -> RunSpec:
-    """The spec with the windows and the range that are asked for; ConfigError or UsageError where they cannot be."""
+    """The spec with the windows and tokens that the request asks for; ConfigError or UsageError where they do not fit."""
     windows = {name: value for name, value in (("eval_stride", request.stride), ("eval_context", request.context)) if value is not None}
     context = request.context or scores.eval_context(spec)
     start = min(context, n_tokens // 2, EVAL_START) if spec.train.loss_at == "all" else 0  # 0: after a full window
@@ -116,7 +116,7 @@ def _scored_as(spec: RunSpec, request: EvaluateRequest, n_tokens: int) -> RunSpe
 
 
 def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]:
-    """NLL, perplexity, bits per character and what was scored how; an <unk> counts as the characters it is written with."""
+    """NLL (nats), perplexity, bits per character, and which tokens were scored; <unk> counts as the characters it is written with."""
     import torch  # loaded only by the commands that compute
 
     from tinylm.evaluation.nlls import token_nlls
@@ -146,7 +146,7 @@ def _score(trained: "Trained", spec: RunSpec, ids: np.ndarray) -> dict[str, Any]
 
 
 def _text(found: dict[str, Any]) -> str:
-    """The score for a reader."""
+    """The score as text."""
     unknown = f", {found['unknown']:,} of them <unk>" if found["unknown"] else ""
     warning = "" if found["unknown"] <= MANY_UNKNOWN * found["tokens"] else f"\n{TOO_MANY_UNKNOWN}"
     recorded = f"\nits record says {found['record_nll']:.4f}" if found["record_nll"] is not None else ""

@@ -1,4 +1,4 @@
-"""`export`: make a model that comes with the package from its trained weights."""
+"""`export`: add a trained model to the package."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from tinylm.ledger import Ledger
 EXAMPLES = """
   python -m tinylm export shakespeare                   from out/weights, where `train --run shakespeare` leaves them
   python -m tinylm export transformer --from 91e131682342ec8a.safetensors
-  python -m tinylm export transformer --card            only the card, anew from the record and the 16-bit weights
+  python -m tinylm export transformer --card            only the card, from the record and the 16-bit weights
 a new model needs its name and the key of its run in tinylm/evaluation/pretrained/__init__.py, and its record in docs/ledger"""
 
 

@@ -1,4 +1,4 @@
-"""`flops`: what a run costs, part by part, before it is run; and what the paper's runs cost beside what it says."""
+"""`flops`: the FLOPs of a run by part, without running it, and those of the paper's runs beside the paper's numbers."""
 
 import argparse
 import json
@@ -11,8 +11,8 @@ from tinylm.cli.common import Request, StudyRuns, UsageError, command, distinct,
 from tinylm.study import Planned, reported
 
 EXAMPLES = """
-  python -m tinylm flops                                            every row of the paper
-  python -m tinylm flops --section sweeps                           every row of a section
+  python -m tinylm flops                                            the runs of the paper
+  python -m tinylm flops --section sweeps                           the runs of a section
   python -m tinylm flops --corpus ptb --model transformer --epochs 8
   python -m tinylm flops --corpus tiny_shakespeare --model self-attention --heads 1 4 --budget 1e13 --json"""
 NOTE = "FLOPs count matrix products, of forward, backward and optimizer; lookups, norms, softmax, activations and evaluation are left out."
@@ -26,7 +26,7 @@ COSTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class FlopsRequest(Request):
-    """The runs to count: of a section, single ones, or the paper's where it is None."""
+    """The runs to count: those of a section, single runs, or the paper's (None)."""
 
     runs: StudyRuns | specs.SingleRuns | None
     json: bool
@@ -76,7 +76,7 @@ def run(request: FlopsRequest) -> int:
 
 
 def breakdown(run: Planned) -> dict[str, Any]:
-    """Parts of a run's FLOPs, forward and backward, of a window and of the run, executed and textbook; and its total costs."""
+    """A run's FLOPs by part (forward and backward of a window, and of the whole run; executed and textbook), and its total costs."""
     info, length = data.info(run.spec.corpus), run.spec.model.context_length
     total, n_scored = run.cost, run.spec.n_targets
     parts: dict[str, Any] = {}
@@ -96,7 +96,7 @@ def breakdown(run: Planned) -> dict[str, Any]:
 
 
 def paper_rows() -> list[dict[str, Any]]:
-    """The paper's runs: parameters, costs as we count them, and what it states of both."""
+    """The paper's runs: parameters and costs as counted here, and as the paper states them."""
     rows = []
     for run in _one_seed(study.plan("full")):
         row = reported.paper_row(run.spec)

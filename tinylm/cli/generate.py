@@ -1,4 +1,4 @@
-"""`generate`: a trained model continues a prompt."""
+"""`generate`: continue a prompt with a trained model."""
 
 import itertools
 import json
@@ -16,7 +16,7 @@ EXAMPLES = """
   python -m tinylm generate --prompt "HAMLET:" --model transformer
   python -m tinylm generate --prompt "the company said" --model "PTB Transformer"
   python -m tinylm generate --prompt "To be" --model out/weights/91e131682342ec8a.safetensors --json
-a model that is not trained here is trained with: python -m tinylm train --run NAME"""
+train a model that is not here with: python -m tinylm train --run NAME"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,15 +29,15 @@ class GenerateRequest(models.SamplingRequest):
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "generate", GenerateRequest, run, "let a trained model continue a prompt", EXAMPLES)
-    parser.add_argument("--prompt", default="", metavar="TEXT", help="what is continued (nothing)")
+    parser = command(commands, "generate", GenerateRequest, run, "continue a prompt with a trained model", EXAMPLES)
+    parser.add_argument("--prompt", default="", metavar="TEXT", help="text to continue (empty)")
     models.add_sampling_flags(parser)
     models.add_model_flags(parser)
-    parser.add_argument("--json", action="store_true", help="print JSON when all is drawn")
+    parser.add_argument("--json", action="store_true", help="print JSON at the end")
 
 
 def run(request: GenerateRequest) -> int:
-    """Print the prompt and, as it is drawn, what follows."""
+    """Print the prompt and its continuation, token by token."""
     trained, sampling = request.open(), request.sampling()
     drawn = itertools.islice(models.pieces(trained, request.prompt, sampling), request.length)
     if request.json:

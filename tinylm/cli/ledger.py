@@ -1,4 +1,4 @@
-"""`ledger`: carry records between machines, check them, look at one."""
+"""`ledger`: merge, check and show run records."""
 
 import json
 from collections import Counter
@@ -13,8 +13,8 @@ from tinylm.ledger import RunRecord, bundle
 
 EXAMPLES = """
   python -m tinylm ledger import runs.tar     add the records that `train --out runs.tar` packed elsewhere
-  python -m tinylm ledger check               name records that are broken or stale; --json for scripts
-  python -m tinylm ledger show 7a164cb9       one record, by its key or the beginning of it, or by its file"""
+  python -m tinylm ledger check               list records that are broken or stale; --json for scripts
+  python -m tinylm ledger show 7a164cb9       show a record, by its key, the beginning of its key, or its file"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,21 +102,21 @@ def _show(request: ShowRequest) -> int:
     return 0
 
 
-def _find(wanted: str) -> RunRecord:
-    """The record in a file, or the one whose key begins so."""
-    if wanted.endswith(".json") or "/" in wanted:
-        return ledger.read(Path(wanted))
+def _find(name: str) -> RunRecord:
+    """The record in a file, or the one whose key begins with the name; UsageError where there is no single one."""
+    if name.endswith(".json") or "/" in name:
+        return ledger.read(Path(name))
     records = read_ledger().records
-    matches = [key for key in records if key.startswith(wanted)]
+    matches = [key for key in records if key.startswith(name)]
     if len(matches) != 1:
         found = f"{len(matches)} records have" if matches else "no record has"
         help_text = "write more of it" if matches else "`python -m tinylm status` says what is recorded"
-        raise UsageError(f"{found} a key that begins with {wanted!r}; {help_text}")
+        raise UsageError(f"{found} a key that begins with {name!r}; {help_text}")
     return records[matches[0]]
 
 
 def _text(record: RunRecord) -> str:
-    """The record for a reader: outcome, settings, costs, validations, machine."""
+    """The record as text: outcome, settings, costs, validations, machine."""
     spec, settings = record.spec, ledger.flatten(to_dict(record.spec))
     name = f"{spec.corpus} {spec.model.kind}"
     costs = {"executed": record.flops, "textbook": record.flops_textbook, "2ND": record.flops_2nd, "6ND": record.flops_6nd}

@@ -35,7 +35,7 @@ class ModelRequest(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class SamplingRequest(ModelRequest):
-    """A trained model, how many tokens it draws, and how."""
+    """A trained model, how many tokens it generates, and how they are sampled."""
 
     length: int
     temperature: float
@@ -43,7 +43,7 @@ class SamplingRequest(ModelRequest):
     seed: int
 
     def sampling(self) -> "Sampling":
-        """How tokens are drawn; ConfigError for a seed that is too large."""
+        """The settings of the sampling; ConfigError for a seed that is too large."""
         from tinylm.evaluation.generate import Sampling  # torch is loaded only by the commands that compute
 
         return Sampling(temperature=self.temperature, top_k=self.top_k, seed=self.seed)
@@ -51,7 +51,7 @@ class SamplingRequest(ModelRequest):
 
 def add_model_flags(parser: argparse.ArgumentParser, reads_corpus_for: str = "weights without vocabulary") -> None:
     """Add --model and --data-dir; the help says what a corpus is read for."""
-    help_text = f"{NAMING}; of a run's weights those trained here win over the package's ({pretrained.DEFAULT})"
+    help_text = f"{NAMING}; weights trained here take precedence over the package's (default: {pretrained.DEFAULT})"
     parser.add_argument("--model", metavar="NAME|KEY|FILE", default=pretrained.DEFAULT, help=help_text)
     add_data_dir(parser, reads_corpus_for)
 
@@ -62,10 +62,12 @@ def add_data_dir(parser: argparse.ArgumentParser, reads_corpus_for: str) -> None
 
 
 def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say how tokens are drawn."""
-    parser.add_argument("--length", type=whole(1), default=300, metavar="N", help="tokens to draw (300)")
-    parser.add_argument("--temperature", type=temperature, default=0.8, metavar="T", help="how boldly; 0 takes the likeliest (0.8)")
-    parser.add_argument("--top-k", type=whole(0), default=0, metavar="K", help="draw from the K likeliest tokens only (0: from all)")
+    """Add the flags of the sampling."""
+    parser.add_argument("--length", type=whole(1), default=300, metavar="N", help="tokens to generate (300)")
+    parser.add_argument(
+        "--temperature", type=temperature, default=0.8, metavar="T", help="sampling temperature; 0 takes the most likely token (0.8)"
+    )
+    parser.add_argument("--top-k", type=whole(0), default=0, metavar="K", help="sample from the K most likely tokens only (0: from all)")
     parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="the same seed gives the same text (0)")
 
 
@@ -78,7 +80,7 @@ def temperature(text: str) -> float:
 
 
 def open_model(name: str, data_dir: Path | None) -> "Trained":
-    """The trained model that a name, key or path means; weights trained here win over the package's of the same run."""
+    """The trained model that a name, key or path means; weights trained here take precedence over the package's."""
     try:
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
     except ModuleNotFoundError as error:
@@ -88,7 +90,7 @@ def open_model(name: str, data_dir: Path | None) -> "Trained":
 
 
 def listing() -> str:
-    """The trained models at hand: the package's by their names, those trained here by their runs'."""
+    """A table of the trained models that are here: the package's by name, the others by the name of their run."""
     from tinylm.evaluation import weights
 
     files, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
@@ -103,21 +105,21 @@ def listing() -> str:
 
 
 def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[str]":
-    """The text of token after token that continues the prompt, without end; words the model does not know are named on stderr."""
+    """An endless iterator over the texts of the tokens that continue a prompt; words outside the vocabulary are named on stderr."""
     from tinylm.evaluation import generate
 
-    ids = trained.vocabulary.encode(prompt)  # raises where there is no <unk> to stand for a stranger
+    ids = trained.vocabulary.encode(prompt)  # raises for an unknown token where there is no <unk>
     for word, count in trained.vocabulary.unknown(prompt).items():
-        print(f"warning: {trained.spec.corpus} has no {word!r}; {_times(count)} <unk> stands for it", file=sys.stderr)
+        print(f"warning: {trained.spec.corpus} has no {word!r}; <unk> replaces it {_times(count)}", file=sys.stderr)
     return map(trained.vocabulary.next_text, generate.continued(trained, ids, sampling))
 
 
 def lead_note(trained: "Trained") -> str:
-    """What stands before a prompt that is shorter than the windows a model was trained on; nothing where it was trained on all lengths."""
+    """A note on what precedes a short prompt; empty for a model that was trained on contexts of all lengths."""
     if trained.spec.train.loss_at == "all":
         return ""
     length, corpus = trained.spec.model.context_length, trained.spec.corpus
-    return f"note: the model knows windows of {length} tokens only; text of {corpus} fills the window before a shorter prompt"
+    return f"note: the model was trained on full windows of {length} tokens; text of {corpus} fills the window before a shorter prompt"
 
 
 def _times(count: int) -> str:

@@ -36,7 +36,7 @@ def request(description: str) -> "pipeline.Request":
     parser.add_argument(
         "--profile", choices=study.PROFILES, default="full", help="full: published study; quick: small, trained live; smoke: seconds"
     )
-    parser.add_argument("--train", action="store_true", help="first train what the full study's ledger lacks (hours on a CPU)")
+    parser.add_argument("--train", action="store_true", help="first train the missing runs of the full study (hours on a CPU)")
     parser.add_argument("--fresh", action="store_true", help="first train every run again")
     parser.add_argument(
         "--verify", type=minutes, metavar="MINUTES", default=3.0, help="length of the live check of the ledger, 0 for none (default 3)"

@@ -21,7 +21,7 @@ SECTION = "local"  # the folder of the ledger that holds single runs
 
 @dataclass(frozen=True)
 class Preset:
-    """A model's kind in records, the fields that make it the one of the study, and d_ff as a multiple of d_model."""
+    """A model of the study: its kind in records, the fields that define it, and d_ff as a multiple of d_model."""
 
     kind: str
     fields: dict[str, Any]
@@ -59,7 +59,7 @@ class SingleRuns:
         return self.fields.get(BUDGET, ())
 
     def planned(self) -> list[Planned]:
-        """The runs, named by the model and what differs among them; a text file becomes a corpus; UsageError for impossible ones."""
+        """The runs, named by the model and by what differs among them; a text file becomes a corpus. TinylmError for impossible runs."""
         with _in_users_words():
             corpus = _corpus(self.corpus, self.level)
             if self.recipe:
@@ -102,7 +102,7 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "model.n_head": ("--heads", NUMBER, "attention heads (4)"),
     "model.n_kv_head": ("--kv-heads", NUMBER, "key and value heads, fewer share them (as many as heads)"),
     "model.d_ff": ("--d-ff", NUMBER, "width of the FFN (self-attention 4, transformer 2 times the width)"),
-    "model.position": ("--position", _choices(TransformerConfig, "position"), "how an attention model knows positions (learned)"),
+    "model.position": ("--position", _choices(TransformerConfig, "position"), "position encoding of an attention model (learned)"),
     "model.d_hidden": ("--d-hidden", NUMBER, "width of the MLP's hidden layers (256)"),
     "model.n_hidden": ("--hidden-layers", NUMBER, "hidden layers of the MLP (2)"),
     "model.hidden_widths": (
@@ -111,7 +111,7 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
         "width of each hidden layer of the MLP where they differ, e.g. 128,256,512",
     ),
     "model.activation": ("--activation", _choices(MLPConfig, "activation"), "of the MLP's hidden layers (relu)"),
-    "train.loss_at": ("--loss-at", _choices(TrainConfig, "loss_at"), "which positions the loss is taken at (last)"),
+    "train.loss_at": ("--loss-at", _choices(TrainConfig, "loss_at"), "positions that the loss is taken at (last)"),
     "train.optimizer": ("--optimizer", _choices(TrainConfig, "optimizer"), "(adam)"),
     "train.lr": ("--lr", NUMBER, "learning rate (3e-4)"),
     "train.batch_size": ("--batch-size", NUMBER, "windows in a step (64)"),
@@ -129,10 +129,10 @@ BOUNDS = {
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that describe single runs."""
-    group = parser.add_argument_group("single runs", "several values of a flag make several runs; in brackets what is used unless told")
+    group = parser.add_argument_group("single runs", "several values of a flag make several runs; defaults in brackets")
     published = [name for name in data.names() if not own_texts.NAME.fullmatch(name)]
     group.add_argument("--corpus", metavar="NAME|FILE", help=f"a UTF-8 text file of your own, or one of {', '.join(published)}")
-    group.add_argument("--level", choices=own_texts.PREFIXES, help="what a text file is cut into (character)")
+    group.add_argument("--level", choices=own_texts.PREFIXES, help="tokens of a text file (character)")
     models = group.add_mutually_exclusive_group()
     models.add_argument(
         "--model",
@@ -143,15 +143,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
     models.add_argument(
-        "--recipe", choices=architectures, help="the best known model and training for the --budget; only --seed goes with it"
+        "--recipe", choices=architectures, help="the best known model and training for the --budget; takes no other flag but --seed"
     )
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
         bounds.add_argument(
             flag, dest=field, nargs="+", action="extend", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text
         )
-    quick = f"about a minute: --budget {short(QUICK.budgets[0])}, --recipe {QUICK.recipe} unless --model is said, --corpus "
-    bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK.corpus} unless another is")
+    quick = f"about a minute: --budget {short(QUICK.budgets[0])}, --recipe {QUICK.recipe} unless --model is given, --corpus "
+    bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK.corpus} unless another is given")
     for field, (flag, options, text) in FLAGS.items():
         group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", action="extend", **options, help=text)
     group.add_argument(
@@ -182,7 +182,7 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
     if args.quick:
         corpus, recipe = corpus or QUICK.corpus, recipe or (None if args.model else QUICK.recipe)
     if not corpus or not (args.model or recipe):
-        raise UsageError("a single run needs --corpus, and --model or --recipe; or --quick, which stands for all that is left out")
+        raise UsageError("a single run needs --corpus, and --model or --recipe; or --quick, which sets what is left out")
     if args.level and _is_corpus(corpus):
         raise UsageError(f"--level is for a text file; {corpus} is a corpus of {data.info(corpus).level}s")
     runs = SingleRuns(
@@ -201,7 +201,7 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
 def _check_recipe(args: argparse.Namespace, budgets: tuple[int, ...]) -> None:
     allowed = {"--quick", "--corpus", "--level", "--recipe", BOUNDS[BUDGET][0]}
     if extra := [flag for flag in given(args) if flag not in allowed]:
-        raise UsageError(f"--recipe says all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
+        raise UsageError(f"--recipe sets all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
     if not budgets:
         raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
 
@@ -223,7 +223,7 @@ def _corpus(name: str, level: str) -> str:
 
 @contextlib.contextmanager
 def _in_users_words() -> Iterator[None]:
-    """A mistake in a config is told in flags, without the names of classes."""
+    """Report a mistake in a config by its flag, not by the class and field."""
     try:
         yield
     except FieldError as error:
@@ -254,7 +254,7 @@ def _single(architecture: str, name: str, spec: RunSpec) -> Planned:
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:
-    """FIELD=VALUE of --set, the value as a number, several with commas, or true or false where it reads as one."""
+    """Field and value of a --set: the value as a number, a tuple of numbers, a truth value or else a text; UsageError for other forms."""
     field, _, value = text.partition("=")
     if not value or field.partition(".")[0] not in ("model", "train") or not field.partition(".")[2]:
         raise UsageError(f"--set {text}: write model.FIELD=VALUE or train.FIELD=VALUE, e.g. model.norm=rms")

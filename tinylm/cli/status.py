@@ -1,4 +1,4 @@
-"""`status`: what of a profile's study is recorded, and what is left."""
+"""`status`: which runs of the study are recorded, and which are left."""
 
 import argparse
 import json
@@ -32,14 +32,14 @@ class StatusRequest(Request):
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "status", StatusRequest, run, "what of the study is recorded, and what is left", EXAMPLES)
+    parser = command(commands, "status", StatusRequest, run, "show which runs of the study are recorded, and which are left", EXAMPLES)
     parser.add_argument("--profile", default="full", help=f"one of {', '.join(study.PROFILES)} (full)")
     parser.add_argument("--section", metavar="NAME", help=f"one of {', '.join(study.SECTIONS)}")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(request: StatusRequest) -> int:
-    """Print the state of each section; 1 where something is left to train or to mend."""
+    """Print the state of each section; 1 where runs are left or a record is broken."""
     runs = request.runs.planned()
     broken = {path: found for path, found in survey([files.LEDGER, files.LOCAL_LEDGER]).items() if isinstance(found, str)}
     sections = _sections(runs, read_ledger(), Counter(path.parent.name for path in broken))

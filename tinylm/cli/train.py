@@ -1,4 +1,4 @@
-"""`train`: add what the study lacks, or run a few single runs. The one subcommand that loads torch."""
+"""`train`: train missing runs of the study, or single runs."""
 
 import argparse
 import json
@@ -39,22 +39,22 @@ from tinylm.ledger import Ledger, RunRecord, bundle, scores
 from tinylm.study import Planned
 
 EXAMPLES = """
-  python -m tinylm train --missing                                all that the published study lacks
+  python -m tinylm train --missing                                all missing runs of the published study
   python -m tinylm train --missing --minutes 9 --out runs.tar     for nine minutes; repeat until it exits with 0
   python -m tinylm train --missing --section rope --seeds 0 1
-  python -m tinylm train --run Transformer@0 RoPE@1                recorded or not, for the sake of their weights
+  python -m tinylm train --run Transformer@0 RoPE@1                also where they are recorded, to get their weights
   python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
   python -m tinylm train --corpus tiny_shakespeare --recipe transformer --budget 1e12
-  python -m tinylm train --quick                                   a first try: the same in short
-  python -m tinylm train --quick --corpus my.txt                   the same on a text of your own
+  python -m tinylm train --quick                                   a first try: short for the line above
+  python -m tinylm train --quick --corpus my.txt                   a first try on your own text
   python -m tinylm train --corpus my.txt --level word --model transformer --loss-at all --budget 1e12 --json
   python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
   python -m tinylm train --corpus grammar-char --model mlp lstm --budget 1e12 --tensorboard out/tensorboard
-a text file is cut by position: train, then valid and test with a twentieth of its characters each, at most 100,000; words
-are what stands between blanks, and those that train has once are <unk>; the corpus is named after its content, so the file
-may move, and a changed one is another corpus
-exit code: 0 when nothing is left, 1 when runs are left or one diverged or failed"""
-RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach a step where they save
+A text file is split by position: train first, then valid and test with a twentieth of the characters each, at most 100,000.
+Words are separated by spaces; those that occur once in train become <unk>. The corpus is named after the file's content: the
+file may move, and a changed file is another corpus.
+exit code: 0 when no run is left, 1 when runs are left, diverged or failed"""
+RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach their next checkpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class NamedRuns:
 class TrainRequest(Request):
     """The runs to train, where and for how long, and what is written beside their records.
 
-    `started` is when the command began, in seconds of `time.monotonic`; `command_line` is what goes on with the runs that are left.
+    `started` is when the command began, in seconds of `time.monotonic`; `command_line` continues the runs that are left.
     """
 
     runs: StudyRuns | NamedRuns | specs.SingleRuns
@@ -88,7 +88,7 @@ class TrainRequest(Request):
 
     @property
     def is_study(self) -> bool:
-        """Whether whatever the study lacks is asked for, and not certain runs."""
+        """Whether all missing runs of the study are asked for, and not certain runs."""
         return isinstance(self.runs, StudyRuns)
 
     @property
@@ -106,7 +106,7 @@ def _runs(args: argparse.Namespace) -> StudyRuns | NamedRuns | specs.SingleRuns:
     described = specs.given(args)
     if args.named:
         if args.missing or args.profile or args.section or args.seeds or described:
-            raise UsageError("--run names whole runs and goes with no flag that describes others; write the seed as NAME@SEED")
+            raise UsageError("--run names complete runs and cannot be combined with flags that describe runs; write the seed as NAME@SEED")
         return NamedRuns(names=tuple(args.named))
     if args.missing:
         if described:
@@ -124,9 +124,9 @@ def _runs(args: argparse.Namespace) -> StudyRuns | NamedRuns | specs.SingleRuns:
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(
-        commands, "train", TrainRequest, run, "train what the study lacks (--missing), or single runs (--corpus, --model)", EXAMPLES
+        commands, "train", TrainRequest, run, "train missing runs of the study (--missing), or single runs (--corpus, --model)", EXAMPLES
     )
-    group = parser.add_argument_group("the study", "most wanted runs first; records go to docs/ledger (profile full) or out/ledger")
+    group = parser.add_argument_group("the study", "seed 0 of every run first; records go to docs/ledger (profile full) or out/ledger")
     group.add_argument("--missing", action="store_true", help="train every planned run without a record")
     group.add_argument("--profile", help=f"one of {', '.join(study.PROFILES)} (full)")
     group.add_argument("--section", metavar="NAME", help=f"only this one of {', '.join(study.SECTIONS)}")
@@ -136,7 +136,7 @@ def add(commands: Any) -> None:
         nargs="+",
         action="extend",
         metavar="KEY|NAME[@SEED]",
-        help="these planned or recorded runs, where their weights are not here",
+        help="these planned or recorded runs, unless their weights are here",
     )
     specs.add_flags(parser)
     group = parser.add_argument_group("both")
@@ -147,17 +147,19 @@ def add(commands: Any) -> None:
         action="extend",
         type=whole(0),
         metavar="N",
-        help="only these (--missing: every one, single runs: 0)",
+        help="seeds (--missing: all of the plan; single runs: 0)",
     )
-    group.add_argument("--minutes", type=minutes, metavar="M", help="end after about this many; the same command goes on")
-    group.add_argument("--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs, anew after each finished one")
+    group.add_argument("--minutes", type=minutes, metavar="M", help="stop after about this many minutes; the same command continues")
     group.add_argument(
-        "--tensorboard", type=Path, metavar="DIR", help="write losses and speed of the live runs there, for `tensorboard --logdir DIR`"
+        "--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs into a tar file, after each finished run"
     )
-    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(cuda where there is one)")
+    group.add_argument(
+        "--tensorboard", type=Path, metavar="DIR", help="write losses and speed during training, for `tensorboard --logdir DIR`"
+    )
+    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="device (cuda where there is one)")
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
     group.add_argument("--data-dir", type=folder, metavar="DIR", help="the folder above the corpora's folders")
-    group.add_argument("--json", action="store_true", help="print the outcome of every run as JSON, and all else on stderr")
+    group.add_argument("--json", action="store_true", help="print the outcomes as JSON, and everything else on stderr")
 
 
 def run(request: TrainRequest) -> int:
@@ -189,7 +191,7 @@ def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecor
 
 
 def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> list[Planned]:
-    """The runs that are meant; a line about a text of one's own."""
+    """The runs that the request describes; prints the sizes of a text file."""
     if isinstance(runs, NamedRuns):
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
 
@@ -216,7 +218,7 @@ def _checked_flops(run: Planned) -> int:
 
 
 def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> None:
-    """Say of certain runs why they have no record, and what the records let expect of a recipe."""
+    """Print how each of certain runs stands in the ledger, and what a recipe is expected to reach."""
     if not request.is_study:
         print("\n".join(f"{run.name} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.recipe:
@@ -225,7 +227,7 @@ def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> No
 
 
 def _report(request: TrainRequest, planned: list[Planned], records: dict[str, RunRecord]) -> None:
-    """Show the outcomes of certain runs, and the command to go on with."""
+    """Print the outcomes of certain runs, and the next command."""
     if not request.is_study:
         rows = [outcome(run.name, records[run.spec.key]) for run in planned if run.spec.key in records]
         print(table(OUTCOME, rows) if rows else "no run was finished")
@@ -238,8 +240,8 @@ def _report(request: TrainRequest, planned: list[Planned], records: dict[str, Ru
 def _next_command(spec: RunSpec) -> str:
     """How to use a run's weights, or to get them where only its record is here."""
     if weights := _weights(spec):
-        return f"let it write with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
-    return f"recorded before, elsewhere; to train it here, for its weights: python -m tinylm train --run {spec.key}"
+        return f"generate text with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
+    return f"the record is here, the weights are not; train the run here with: python -m tinylm train --run {spec.key}"
 
 
 def _facts(run: Planned, record: RunRecord | None) -> dict[str, Any]:
@@ -295,13 +297,13 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
 
 
 def _expected(run: Planned, found: Ledger) -> str:
-    """What the recorded runs of a recipe let expect of a run's budget."""
+    """The loss to expect of a recipe at a run's budget, from the recorded runs."""
     from tinylm.analysis import budgets  # pandas and scipy are loaded only where they are asked for
 
     corpus, flops = run.spec.corpus, run.spec.train.flops
     seen = budgets.expected(run.architecture, corpus, flops, found.records.values())
     if seen is None:
-        return f"{short(flops)} FLOPs: no run of this recipe on {corpus} is recorded, so nothing is known of its loss"
+        return f"{short(flops)} FLOPs: no run of this recipe on {corpus} is recorded, so its loss cannot be predicted"
     if seen.is_outside:
         bound = "more" if flops < seen.nearest else "less"
         reached = f"{short(seen.nearest)} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}"
@@ -310,7 +312,7 @@ def _expected(run: Planned, found: Ledger) -> str:
 
 
 def _watcher(pool: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:
-    """What hears how far the runs are: a writer of TensorBoard's files where a folder is given, else nobody."""
+    """What follows the progress of the runs: a writer of TensorBoard's files where a folder is given, else nothing."""
     if folder is None:
         return nullcontext(pool.unwatched)
     try:
@@ -331,7 +333,7 @@ def _load_pool() -> ModuleType:
 
 
 def _forecast(pool: ModuleType, settings: Any, flops: int) -> str:
-    """Where the records go, on what they are made, and about how long it takes."""
+    """Where the records go, the device and processes, and about how long training takes."""
     processes = f"{settings.n_workers} process{'es' if settings.n_workers > 1 else ''}"
     place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
     if settings.device != "cpu":

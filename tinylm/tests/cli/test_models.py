@@ -34,7 +34,7 @@ def test_without_a_trained_model_the_list_says_how_to_train_one():
 def test_a_request_opens_its_model(keys):
     request = models.SamplingRequest(model=keys["last"], data_dir=None, length=5, temperature=0.0, top_k=0, seed=3)
     trained = request.open()
-    assert trained.spec.key == keys["last"] and models.lead_note(trained).startswith("note: the model knows windows of 16 tokens only")
+    assert trained.spec.key == keys["last"] and models.lead_note(trained).startswith("note: the model was trained on full windows of 16")
     assert request.sampling().seed == 3
     assert len("".join(next(models.pieces(trained, "a", request.sampling())))) == 1
 

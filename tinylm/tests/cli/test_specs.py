@@ -25,7 +25,7 @@ ONE = "--corpus grammar-char --model transformer"
 MISTAKES = {
     "train --corpus grammar-char": "a single run needs --corpus, and --model or --recipe",
     "train --corpus grammar-char --recipe transformer": "--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13",
-    "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "--recipe says all but corpus, budget and seed; leave out --lr",
+    "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "--recipe sets all but corpus, budget and seed; leave out --lr",
     "train --corpus grammar-word --recipe mlp --budget 1e10": "no recipe of 'mlp' for a corpus of words",
     "train --corpus shakespeare --model mlp": "'shakespeare' is neither a text file nor a corpus; name a file, or one of tiny_shakespeare",
     "train --corpus grammar-char --model rnn": "invalid choice: 'rnn'",
@@ -116,7 +116,7 @@ def test_train_says_what_came_out(run, copy):
     assert run["weights"] == f"out/weights/{run['key']}.safetensors" and (files.ROOT / run["weights"]).is_file()
     assert all(isinstance(run[name], float) for name in ("valid_nll", "test_nll", "test_se", "seconds"))
     assert f"corpus {run['corpus']}: 19 distinct characters; train " in copy[1].stderr
-    assert f"let it write with: python -m tinylm generate --model {run['key']}" in copy[1].stderr
+    assert f"generate text with: python -m tinylm generate --model {run['key']}" in copy[1].stderr
 
 
 def test_the_file_may_move(run, call, monkeypatch):
