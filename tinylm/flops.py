@@ -10,6 +10,7 @@ import itertools
 import math
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Protocol
 
 from tinylm.config import (
     ConfigError,
@@ -23,12 +24,21 @@ from tinylm.config import (
     TransformerConfig,
 )
 from tinylm.config.attention_spans import n_pairs
-from tinylm.data import CorpusInfo
 
 Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
 BACKWARD_PER_FORWARD = 2
 NEWTON_SCHULZ_STEPS = 5  # of Muon
+
+
+class Sizes(Protocol):
+    """What the cost of a run depends on of its corpus: the vocabulary, and the tokens of each split."""
+
+    @property
+    def vocab_size(self) -> int: ...
+
+    @property
+    def n_tokens(self) -> dict[str, int]: ...
 
 
 @singledispatch
@@ -231,7 +241,7 @@ def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:
     return train.steps or train.epochs * math.ceil(per_epoch / train.batch_size)
 
 
-def run_cost(spec: RunSpec, corpus: CorpusInfo) -> RunCost:
+def run_cost(spec: RunSpec, corpus: Sizes) -> RunCost:
     """The exact cost of a spec on a corpus, before it is run; ConfigError for a spec that its corpus cannot run."""
     spec.model.check_vocab_size(corpus.vocab_size)
     if spec.is_counts:
@@ -241,7 +251,7 @@ def run_cost(spec: RunSpec, corpus: CorpusInfo) -> RunCost:
     return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops))
 
 
-def cost_after(spec: RunSpec, corpus: CorpusInfo, steps: int) -> RunCost:
+def cost_after(spec: RunSpec, corpus: Sizes, steps: int) -> RunCost:
     """The exact cost of the first `steps` updates of a run that trains a model by gradients."""
     windows = windows_at(steps, windows_per_epoch(spec, corpus.n_tokens["train"]), spec.train.batch_size)
     executed, textbook = (windows * flops + steps * optimizer_flops(spec) for flops in window_flops(spec, corpus.vocab_size))

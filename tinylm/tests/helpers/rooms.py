@@ -13,8 +13,8 @@ ROOT = Path(__file__).resolve().parents[2]
 # The rooms on each floor, from the ground up: a room imports from the floors below it only.
 FLOORS = [
     ["config", "files"],
-    ["data", "models", "typesetting"],
-    ["flops", "ledger", "study"],
+    ["data", "flops", "models", "typesetting"],
+    ["ledger", "study"],
     ["analysis", "architectures", "evaluation"],
     ["training"],
     ["report"],
