@@ -1,0 +1,54 @@
+import dataclasses
+
+from explorer import cells, stored
+from records import made
+from synthetic import record
+
+from tinylm import explore
+from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
+from tinylm.explore import labels
+from tinylm.ledger import versions
+
+
+def test_runs_are_found_by_corpus_architecture_and_size(home):
+    for seed in range(2):
+        stored(made(seed))
+    stored(made(spec=RunSpec(corpus="grammar-char", model=LinearConfig(context_length=4, d_model=4), train=TrainConfig(steps=3))))
+    counts = record(2.0, corpus="grammar-word", model=NgramConfig(order=2))
+    stored(dataclasses.replace(counts, version=versions.current(counts.spec)))
+    panel = explore.Runs("grammar-char")
+    assert panel.corpus.options == ("grammar-char", "grammar-word") and panel.architecture.options == ("all", "Linear", "MLP")
+    assert len(panel.chosen.value) == 2 and len(cells(panel.table.value)) == 2 and "<img" in panel.picture.value
+    panel.architecture.value = "MLP"
+    assert [row[1] for row in cells(panel.table.value)] == ["2"]
+    panel.size.value = (panel.size.options[-1][1],) * 2
+    assert "No run matches" in panel.notice.value and panel.picture.value == panel.table.value == ""
+    panel.size.index = (0, len(panel.size.options) - 1)
+    panel.corpus.value = "grammar-word"
+    assert panel.architecture.value == "all" and panel.architecture.options == ("all", "Counts") and "img" in panel.picture.value
+
+
+def test_a_toggle_changes_the_picture_and_not_the_table(home):
+    stored(made())
+    panel = explore.Runs()
+    before, table = panel.picture.value, panel.table.value
+    panel.axis.value = "step"
+    against_steps = panel.picture.value
+    panel.curve.value = "train_nll"
+    assert len({before, against_steps, panel.picture.value}) == 3 and panel.table.value == table
+
+
+def test_more_runs_than_colours_and_diverged_ones_are_said(home):
+    for rate in range(1, 10):
+        stored(made(spec=RunSpec(corpus="grammar-char", model=LinearConfig(), train=TrainConfig(steps=3, lr=rate / 100))))
+    panel = explore.Runs()
+    panel.chosen.index = tuple(range(9))
+    assert "first 8 of 9" in panel.notice.value and len(cells(panel.table.value)) == 8
+    diverged = stored(made(seed=7, status="diverged", valid=None, test=None))
+    panel = explore.Runs()
+    panel.chosen.value = (labels.run_of(diverged, {}).row,)
+    assert "Diverged" in panel.notice.value and panel.picture.value == ""
+
+
+def test_an_empty_ledger_says_how_to_fill_it(home):
+    assert "python -m tinylm train --missing" in explore.Runs("tiny_shakespeare").notice.value
