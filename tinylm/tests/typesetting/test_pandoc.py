@@ -66,8 +66,3 @@ def test_what_pandoc_does_not_know_is_refused_and_quoted(tex):
     with pytest.raises(ReportError, match="^unexpected") as error:
         typeset(tex)
     assert f"in the formula ${tex}$" in str(error.value)
-
-
-def test_label_is_split_off():
-    assert markdown.split_label(r"x = 1 \label{eq:one} .") == ("x = 1  .", "eq:one")
-    assert markdown.split_label("x") == ("x", None)
