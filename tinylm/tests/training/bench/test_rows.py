@@ -1,0 +1,33 @@
+import dataclasses
+
+import pytest
+from specs import LINEAR, TRANSFORMER, spec
+
+from tinylm import data
+from tinylm.training.bench import roofline, rows
+
+SMALL = dataclasses.replace(TRANSFORMER, attention_dropout=0.0, ffn_dropout=0.0, norm_place="pre")
+
+
+@pytest.fixture
+def small(monkeypatch, corpus):
+    """A benchmark of tiny models in short bursts on the Markov corpus."""
+    monkeypatch.setattr("tinylm.training.bench.timing.BURST", 0.0)
+    monkeypatch.setattr(rows, "DENSE", SMALL)
+    monkeypatch.setattr(roofline, "DENSE", SMALL)
+    return rows.Bench("cpu", 1, corpus)
+
+
+def test_steps_and_the_roofline_are_measured(small):
+    found = [*rows.dense_steps(small), *rows.evaluation(small)]
+    assert all(row.ours > 0 and row.theirs > 0 and row.ratio > 0 for row in found)
+    assert {row.unit for row in found} == {"GFLOP/s", "ms", "tokens/s"}
+    shares = roofline.shares(small, "fp32", 1)
+    assert sum(shares.values()) == pytest.approx(1)
+    assert shares["matrix products"] > 0
+
+
+def test_a_pool_of_runs_is_timed_by_their_own_seconds(small):
+    bench = dataclasses.replace(small, corpus=data.load("grammar-char"))
+    runs = [dataclasses.replace(spec(LINEAR, steps=2_000, eval_tokens=20), corpus="grammar-char")]
+    assert rows._pool_seconds(bench, runs, 1) > 0
