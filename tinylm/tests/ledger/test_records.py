@@ -6,7 +6,7 @@ import pytest
 from specs import LINEAR, TRANSFORMER, spec
 
 from tinylm import files, ledger
-from tinylm.config import NgramConfig, TransformerConfig
+from tinylm.config import TransformerConfig
 from tinylm.ledger import Ledger, LedgerError, LedgerWarning, RunRecord, Score, versions
 
 SCORE = Score(split="test", nll=2.0, se=0.04, n_tokens=300, start=8, stride=1, min_context=8, block_size=250, blocks=[1.9, 2.2])
@@ -148,11 +148,6 @@ def test_a_stale_record_is_no_hit_and_says_why(tmp_path, monkeypatch):
     found = Ledger([tmp_path])
     assert found.find(spec()) is None
     assert found.explain(spec()) == "stale: made by last-1 adam-1, the code is now last-9 adam-1"
-
-
-def test_versions_name_what_the_spec_uses():
-    assert versions.current(spec(loss_at="all", optimizer="adamw")) == "all-1 adamw-1"
-    assert versions.current(spec(NgramConfig(), epochs=1)) == "ngram-1"
 
 
 def test_a_look_up_explains_itself(tmp_path):
