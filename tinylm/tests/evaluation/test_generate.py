@@ -4,15 +4,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec, transformer_configs
+from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.config import ConfigError
 from tinylm.evaluation import generate
 from tinylm.evaluation.generate import Prompt, Sampling
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
-from tinylm.models.networks.key_value_cache import with_cache
 
 
 def model(config=TRANSFORMER, seed=0):
@@ -67,16 +65,6 @@ def test_a_cache_changes_no_token_within_the_context_or_beyond_it(config, sampli
     built = model(config)
     cached, plain = (drawn(make(built, 16), sampling) for make in (generate.cached, generate.windowed))
     assert cached == plain and len(set(plain)) > 1
-
-
-@given(transformer_configs())
-def test_a_model_with_a_cache_reads_bit_by_bit(config):
-    built = model(config)
-    tokens = torch.arange(config.context_length)[None] % VOCAB_SIZE
-    with torch.inference_mode():
-        reader = with_cache(built)
-        parts = [reader(part, part.shape[1]) for part in tokens.split([1, config.context_length - 1], 1) if part.shape[1]]
-        torch.testing.assert_close(torch.cat(parts, 1), built(tokens, config.context_length))
 
 
 def test_up_to_the_context_length_only_new_tokens_are_read(monkeypatch):

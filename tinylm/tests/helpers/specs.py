@@ -1,5 +1,6 @@
 """Tiny corpora, configs and specs that several test files share."""
 
+import dataclasses
 from dataclasses import replace
 
 import numpy as np
@@ -17,7 +18,8 @@ SIZES = {"train": 4000, "valid": 500, "test": 600}
 LINEAR = LinearConfig(context_length=4, d_model=6)
 MLP = MLPConfig(context_length=4, d_model=6, d_hidden=10, n_hidden=3, dropout=0.1)
 TRANSFORMER = TransformerConfig(context_length=8, n_layer=2, n_head=2, d_model=16, d_ff=24)
-
+POINTING = dataclasses.replace(TRANSFORMER, pointer=4, attention_dropout=0.0, ffn_dropout=0.0)
+BESIDE_A_POINTER = [{}, {"attention_window": 2}, {"attention_window": 4, "induction": (1, 2), "convolution": 3, "position": "rope"}]
 LSTM = LSTMConfig(context_length=8, n_layer=2, d_model=12, d_embedding=10)
 
 

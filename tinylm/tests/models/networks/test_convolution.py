@@ -9,7 +9,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from tinylm.flops import window_flops
 from tinylm.models.networks import build
 from tinylm.models.networks.convolution import ShortConvolution
-from tinylm.models.networks.key_value_cache import with_cache
 from tinylm.training.optimizers import hidden_matrices
 
 
@@ -56,15 +55,6 @@ def test_muon_leaves_its_weights_to_adam():
     assert not {id(p) for p in hidden_matrices(model)} & {id(p) for p in ours}
 
 
-@pytest.fixture
-def convolving():
-    """A Transformer whose convolutions have left zero."""
-    model = build(dataclasses.replace(TRANSFORMER, convolution=3, attention_dropout=0.0, ffn_dropout=0.0), VOCAB_SIZE).eval()
-    for block in model.blocks:
-        torch.nn.init.normal_(block.attention.layer.convolution.weight)
-    return model
-
-
 def test_no_position_sees_a_later_one(convolving):
     assert_causal(convolving, torch.randint(VOCAB_SIZE, (1, TRANSFORMER.context_length)))
 
@@ -72,12 +62,3 @@ def test_no_position_sees_a_later_one(convolving):
 def test_the_last_positions_are_those_of_all(convolving):
     x_BT = torch.randint(VOCAB_SIZE, (2, TRANSFORMER.context_length))
     torch.testing.assert_close(convolving(x_BT, 2), convolving(x_BT, TRANSFORMER.context_length)[:, -2:])
-
-
-@pytest.mark.parametrize("n_new", [1, 2])
-def test_a_cache_goes_on_where_it_stopped(convolving, n_new):
-    x_BT, reader = torch.randint(VOCAB_SIZE, (2, 8)), with_cache(convolving)
-    with torch.inference_mode():
-        parts = [reader(part, n_new) for part in x_BT.split(n_new, 1)]
-        torch.testing.assert_close(torch.cat(parts, 1), convolving(x_BT, 8))
-    assert isinstance(convolving.blocks[0].attention.layer.convolution, ShortConvolution)

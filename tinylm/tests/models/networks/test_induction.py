@@ -4,12 +4,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import TRANSFORMER, VOCAB_SIZE
+from specs import TRANSFORMER
 
 from tinylm.config import ConfigError
-from tinylm.models.networks import build
 from tinylm.models.networks.induction import NONE, followers
-from tinylm.models.networks.key_value_cache import with_cache
 
 
 def last_followed(row, order, n_times):
@@ -34,16 +32,6 @@ def test_a_name_is_told_from_its_first_letters():
     assert followers(x_BT, 4, 1, 128)[0, -1] == NONE
 
 
-@pytest.fixture
-def copying():
-    """A Transformer whose induction has left zero."""
-    shape = {"induction": (1, 2), "induction_times": 2, "attention_dropout": 0.0, "ffn_dropout": 0.0, "init": "zero_out"}
-    model = build(dataclasses.replace(TRANSFORMER, **shape), VOCAB_SIZE).eval()
-    assert not model.induction.out.weight.any()
-    torch.nn.init.normal_(model.induction.out.weight)
-    return model
-
-
 def test_no_position_sees_a_later_one(copying):
     x_BT = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2]])
     before = copying(x_BT, 8)
@@ -58,14 +46,6 @@ def test_what_followed_changes_the_prediction(copying):
         torch.nn.init.zeros_(block.attention.layer.out.weight)
     first, second = model(pair, 1)
     assert not torch.allclose(first, second)
-
-
-@pytest.mark.parametrize("n_new", [1, 2])
-def test_a_cache_goes_on_where_it_stopped(copying, n_new):
-    x_BT, reader = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2], [5, 5, 5, 5, 1, 5, 1, 5]]), with_cache(copying)
-    with torch.inference_mode():
-        parts = [reader(part, n_new) for part in x_BT.split(n_new, 1)]
-        torch.testing.assert_close(torch.cat(parts, 1), copying(x_BT, 8))
 
 
 def test_an_order_whose_rows_have_no_number_is_refused():

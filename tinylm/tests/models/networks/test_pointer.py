@@ -4,14 +4,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import TRANSFORMER, VOCAB_SIZE, transformer_configs
+from specs import BESIDE_A_POINTER, POINTING, VOCAB_SIZE, transformer_configs
 
 from tinylm.models.networks import build
 from tinylm.models.networks.base import target_nlls
-from tinylm.models.networks.key_value_cache import with_cache
-
-POINTING = dataclasses.replace(TRANSFORMER, pointer=4, attention_dropout=0.0, ffn_dropout=0.0)
-PARTS = [{}, {"attention_window": 2}, {"attention_window": 4, "induction": (1, 2), "convolution": 3, "position": "rope"}]
 
 
 @pytest.fixture
@@ -62,7 +58,7 @@ def test_gradients_are_those_of_the_logits(pointing):
         torch.testing.assert_close(ours, theirs)
 
 
-@pytest.mark.parametrize("parts", PARTS, ids=str)
+@pytest.mark.parametrize("parts", BESIDE_A_POINTER, ids=str)
 @pytest.mark.parametrize("n_out", [8, 5])
 def test_no_position_sees_a_later_one(parts, n_out):
     model = build(dataclasses.replace(POINTING, **parts), VOCAB_SIZE).eval()
@@ -79,17 +75,6 @@ def test_the_vocabulary_has_nearly_all_at_first():
     vocabulary, _ = build(POINTING, VOCAB_SIZE).pointer.log_shares(torch.zeros(1, 8, 16), 8)
     assert vocabulary.exp()[0, 0].item() == 1
     assert vocabulary.exp()[0, -1].item() == pytest.approx(0.9, abs=0.02)
-
-
-@pytest.mark.parametrize("parts", PARTS, ids=str)
-@pytest.mark.parametrize("n_new", [1, 2])
-def test_a_cache_goes_on_where_it_stopped(parts, n_new):
-    torch.manual_seed(0)
-    model = build(dataclasses.replace(POINTING, **parts), VOCAB_SIZE).eval()
-    x_BT, reader = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2], [5, 5, 5, 5, 1, 5, 1, 5]]), with_cache(model)
-    with torch.inference_mode():
-        logits = [reader(part, n_new) for part in x_BT.split(n_new, 1)]
-        torch.testing.assert_close(torch.cat(logits, 1), model(x_BT, 8))
 
 
 def test_states_and_nlls_come_from_one_pass(pointing, monkeypatch):
