@@ -6,9 +6,11 @@ import torch
 from safetensors.torch import load_file
 from specs import TRANSFORMER, VOCAB_SIZE, spec
 
+from tinylm.config import TrainConfig
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.models.networks import build
 from tinylm.training import loop
+from tinylm.training.averaging import AVERAGES
 from tinylm.training.loop import Hooks
 
 DROPOUT = dataclasses.replace(TRANSFORMER, embedding_dropout=0.1, projection_dropout=0.1)
@@ -43,3 +45,53 @@ def test_averaging_leaves_the_training_as_it_is(corpus):
     plain, averaged = (loop.train(spec(DROPOUT, **RUN, **settings), corpus) for settings in ({}, EMA))
     assert [point["train_nll"] for point in plain.curve] == [point["train_nll"] for point in averaged.curve]
     assert plain.flops == averaged.flops
+
+
+class Scalar(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(1))
+
+
+def averaged(values, ema_decay, first_step=1):
+    """The average of a weight that starts at zero and has these values after `first_step` steps, the next step and so on."""
+    model = Scalar()
+    average = AVERAGES["ema"](model, TrainConfig(steps=1, average="ema", ema_decay=ema_decay))
+    for step, value in enumerate(values, first_step):
+        model.weight.data.fill_(value)
+        average.update(step)
+    assert model.weight.item() == values[-1], "the trained weights stay as they are"
+    return average.model.weight.item()
+
+
+def test_a_short_run_forgets_its_initial_weights():
+    assert averaged([11.0], 0.999) == pytest.approx(9)  # 2/11 of zero remains
+    assert averaged([11.0, 12.0], 0.999) == pytest.approx(0.25 * 9 + 0.75 * 12)
+    assert averaged([8.0] * 100, 0.999) == pytest.approx(8, rel=1e-6)
+
+
+def test_a_long_run_averages_over_as_many_steps_as_the_decay_says():
+    assert averaged([1.0], 0.75, first_step=10_000) == pytest.approx(0.25)
+    assert averaged([1.0], 0.999, first_step=100_000) == pytest.approx(0.001)
+
+
+def test_a_restored_average_goes_on_where_it_stopped():
+    models, train = [Scalar(), Scalar()], TrainConfig(steps=1, average="ema", ema_decay=0.5)
+    first, second = (AVERAGES["ema"](model, train) for model in models)
+    models[0].weight.data.fill_(4.0)
+    first.update(100)
+    taken = first.tensors()
+    for model in models:
+        model.weight.data.fill_(8.0)
+    first.update(101)
+    second.restore(taken)
+    second.update(101)
+    assert first.model.weight.item() == second.model.weight.item() == 5.0
+    assert taken["weight"].item() == 2.0, "what was taken is a copy"
+
+
+def test_without_an_average_the_trained_weights_are_scored():
+    model = Scalar()
+    average = AVERAGES["none"](model, TrainConfig(steps=1))
+    average.update(1)
+    assert average.model is model and average.tensors() == {}

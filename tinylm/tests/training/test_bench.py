@@ -21,6 +21,26 @@ def test_the_machine_is_named(tmp_path):
     assert bench.processor(tmp_path / "none")
 
 
+def test_each_row_is_told_as_it_is_measured_and_all_are_saved(monkeypatch):
+    found = [rows.Row(f"work {i}", "textbook", "ms", 1.0, 2.0, 2.0) for i in range(3)]
+    told = []
+
+    def measured(bench):
+        yield found[0]
+        assert told == found[:1], "the first is told before the second is measured"
+        yield found[1]
+
+    monkeypatch.setattr(rows, "ROWS", (measured, lambda bench: iter(found[2:])))
+    monkeypatch.setattr(bench.roofline, "peaks", lambda opened: {"fp32": float(opened.rounds)})
+    monkeypatch.setattr(bench.roofline, "points", lambda opened: iter([{"size": "width"}]))
+    monkeypatch.setattr(bench.roofline, "shares", lambda opened, precision: {precision: 1.0})
+    facts = bench.run("cpu", 5, told.append)
+    assert told == found and [row["work"] for row in facts["rows"]] == ["work 0", "work 1", "work 2"]
+    assert facts["peaks"] == {"fp32": 5.0} and facts["points"] == [{"size": "width"}]
+    assert facts["shares"] == {"fp32": {"fp32": 1.0}, "bf16": {"bf16": 1.0}}
+    assert json.loads(json.dumps(facts)) == facts
+
+
 def test_the_command_saves_what_it_prints(monkeypatch, tmp_path, capsys):
     row = rows.Row("a step", "textbook", "ms", 1.0, 2.0, 2.0, 1.5)
     facts = {

@@ -1,9 +1,13 @@
 import dataclasses
+import os
+import sys
 
 import pytest
 from specs import LINEAR, TRANSFORMER, spec
 
 from tinylm import data
+from tinylm.config import RunSpec, TrainConfig
+from tinylm.flops import run_cost
 from tinylm.training.bench import roofline, rows
 
 SMALL = dataclasses.replace(TRANSFORMER, attention_dropout=0.0, ffn_dropout=0.0, norm_place="pre")
@@ -31,3 +35,15 @@ def test_a_pool_of_runs_is_timed_by_their_own_seconds(small):
     bench = dataclasses.replace(small, corpus=data.load("grammar-char"))
     runs = [dataclasses.replace(spec(LINEAR, steps=2_000, eval_tokens=20), corpus="grammar-char")]
     assert rows._pool_seconds(bench, runs, 1) > 0
+
+
+def test_steps_of_a_benchmark_cost_what_is_counted_for_training(corpus):
+    bench, train = rows.Bench("cpu", 1, corpus), TrainConfig(steps=10, loss_at="all", batch_size=4)
+    cost = run_cost(RunSpec(corpus="markov", model=SMALL, train=train), corpus.info)
+    assert 10 * bench.flops(SMALL, train) == cost.flops
+
+
+def test_a_command_that_fails_is_not_timed(tmp_path):
+    rows._finish([sys.executable, "-c", "pass"], tmp_path, dict(os.environ))
+    with pytest.raises(rows.BenchError, match="rebuilding the report failed"):
+        rows._finish([sys.executable, "-c", "raise SystemExit(3)"], tmp_path, dict(os.environ))

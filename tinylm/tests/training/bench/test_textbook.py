@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -51,3 +52,8 @@ def test_a_textbook_step_learns(corpus, make):
     step = make(spec(GPT if make is textbook.gpt_step else TRANSFORMER, **train), corpus.train, VOCAB_SIZE, "cpu")
     losses = [step().item() for _ in range(60)]
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+
+
+def test_windows_are_every_context_with_the_token_after_it():
+    windows = textbook.Windows(np.array([5, 6, 7, 8], dtype=np.uint16), 2)
+    assert [(x_T.tolist(), y.item()) for x_T, y in (windows[i] for i in range(len(windows)))] == [([5, 6], 7), ([6, 7], 8)]

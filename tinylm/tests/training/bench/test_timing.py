@@ -1,9 +1,11 @@
 import time
 
+import pytest
 import torch
 
 from tinylm.training import cpu
-from tinylm.training.bench.timing import compare, per_call, unprepared
+from tinylm.training.bench import timing
+from tinylm.training.bench.timing import compare, median_seconds, one_product, per_call, unprepared
 
 
 def test_both_sides_of_a_row_are_called_and_the_process_is_put_back(monkeypatch):
@@ -19,3 +21,32 @@ def test_both_sides_of_a_row_are_called_and_the_process_is_put_back(monkeypatch)
 
 def test_a_call_is_timed_in_seconds():
     assert 0.01 < per_call(lambda: time.sleep(0.02), "cpu") < 0.1
+
+
+@pytest.fixture
+def timed(monkeypatch):
+    """Calls are numbers of seconds in turn, instead of being called."""
+    monkeypatch.setattr(timing, "per_call", lambda call, device: next(call))
+
+
+def test_a_ratio_is_taken_within_a_round(timed):
+    """A machine that slows down during the rounds changes both medians, not the ratio."""
+    pair = compare(iter([1.0, 2.0, 9.0]), iter([3.0, 6.0, 27.0]), 3, "cpu")
+    assert (pair.ours, pair.theirs, pair.ratio) == (2.0, 6.0, 3.0)
+    assert compare(iter([1.0, 2.0, 4.0]), iter([6.0, 2.0, 3.0]), 3, "cpu").ratio == 1.0
+
+
+def test_one_slow_burst_is_no_result(timed):
+    assert median_seconds(iter([1.0, 50.0, 2.0]), 3, "cpu") == 2.0
+
+
+def test_a_first_call_is_not_measured(monkeypatch):
+    monkeypatch.setattr(timing, "BURST", 0.0)
+    pauses = iter([0.5, 0.0, 0.0, 0.0])
+    assert per_call(lambda: time.sleep(next(pauses)), "cpu") < 0.1
+
+
+def test_a_product_costs_two_flops_for_each_pair_of_numbers():
+    product, n_flops = one_product(torch.bfloat16, "cpu")
+    found = product()
+    assert found.dtype == torch.bfloat16 and n_flops == 2 * found.shape[0] * found.numel()
