@@ -1,10 +1,13 @@
 import random
 import string
 
+import pytest
 from chapters import code, words
+from pandocfilters import stringify
 
 from tinylm.report import display
-from tinylm.typesetting import markdown
+from tinylm.typesetting import ReportError, markdown, pandoc
+from tinylm.typesetting.labels import Labels
 
 
 def test_text_survives(report):
@@ -31,3 +34,42 @@ def test_cells_of_a_table_stay_one_line_of_text(report, shown):
 def test_label_is_split_off():
     assert markdown.split_label(r"x = 1 \label{eq:one} .") == ("x = 1  .", "eq:one")
     assert markdown.split_label("x") == ("x", None)
+
+
+NOWHERE = Labels().within("a")
+
+
+def parsed(source):
+    """The blocks of one piece of Markdown."""
+    return pandoc.parse([source])[0]
+
+
+def test_every_formula_is_found_wherever_it_stands():
+    tree = parsed("# On $a$\n\n- item **$b$**\n\n> $$c$$\n\n`$d$`")
+    assert markdown.formulas(tree) == ["a", "b", "c"]
+    assert [markdown.words(heading) for heading in markdown.headings(tree)] == ["On a"]
+
+
+def test_punctuation_behind_a_formula_stays_on_its_line():
+    tree = parsed("If $x$, then $y$.) And $z$ then.")
+    markdown.tie(tree)
+    written = " ".join(pandoc.write(markdown.resolved(tree, NOWHERE)).split())
+    tied = [piece.partition("];")[0] for piece in written.split("#tied[")[1:]]
+    assert len(tied) == 2 and tied[0].endswith(",") and tied[1].endswith(".)") and written.endswith("then.")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"), [("at -0.5", "at −0.5"), ("-5 to -.5", "−5 to −.5"), ("KN-5", "KN-5"), ("2014-2015", "2014-2015")]
+)
+def test_a_minus_is_no_hyphen(text, shown):
+    assert pandoc.write(markdown.resolved(parsed(text), NOWHERE)).strip() == shown
+
+
+@pytest.mark.parametrize("text", ["# 1", "- a", "1. a", "> a", "plain"])
+def test_a_caption_is_a_line_whatever_it_begins_with(text):
+    assert stringify(markdown.line(parsed(markdown.as_line(text)), NOWHERE)) == text
+
+
+def test_a_caption_of_two_paragraphs_is_refused():
+    with pytest.raises(ReportError, match="'Onetwo' is more than a line of text"):
+        markdown.line(parsed(markdown.as_line("One\n\ntwo")), NOWHERE)

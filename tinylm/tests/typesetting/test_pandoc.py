@@ -66,3 +66,10 @@ def test_what_pandoc_does_not_know_is_refused_and_quoted(tex):
     with pytest.raises(ReportError, match="^unexpected") as error:
         typeset(tex)
     assert f"in the formula ${tex}$" in str(error.value)
+
+
+def test_a_piece_cannot_reach_into_the_next():
+    pieces = ["- an item", "- another", "```\nan open fence", "text\n\n[a]: https://example.org", "[a]"]
+    found = pandoc.parse(pieces)
+    assert [[block["t"] for block in blocks] for blocks in found] == [["BulletList"], ["BulletList"], ["Para"], ["Para"], ["Para"]]
+    assert "Link" not in str(found[4]), "a definition holds in its own cell only"

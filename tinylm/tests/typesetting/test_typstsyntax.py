@@ -1,9 +1,30 @@
+import json
+
+import pytest
 from chapters import code
+from pandocfilters import Str
 
 from tinylm.report import display
+from tinylm.typesetting.typstsyntax import booktabs, literal
 
 
 def test_tables_break_headers_and_sentences_before_they_are_refused(report, shown):
     sentence = "A sentence that is far too long to stand in one line of the table, and goes on. " * 2
     wide = [{"model": "x", **{f"a long header {i}": 1.234 for i in range(9)}, "remark": sentence}]
     report(["# A", code(shown(display.table, wide, "fits", "Caption.", wide=True))])
+
+
+def test_values_are_written_as_typst_reads_them():
+    typst = pytest.importorskip("typst", reason="pip install typst")
+    values = {"text": 'a "b" \\ c\n#d é', "yes": True, "number": -1.5, "small": 1e-7, "one": ["a"], "empty": [], "nested": [[1, 2], ["x"]]}
+    source = "".join(f"#let {name} = {literal(value)}\n" for name, value in values.items())
+    source += "#metadata((" + ", ".join(values) + ")) <all>"
+    found = json.loads(typst.query(source.encode(), "<all>", field="value", one=True))
+    assert found == list(values.values())
+
+
+def test_only_columns_with_a_long_cell_break_and_headers_break_between_words():
+    plain = [["name", "a long header", ""], ["x" * 30, "y" * 31, "1"], ["x", "y", "2"]]
+    parts = booktabs("sizes", ["left", "left", "right"], plain, [[[Str(cell)] for cell in line] for line in plain])
+    assert 'wraps: (false, true, false, ), words: ("name", "header", "", )' in parts[0]
+    assert [part[0]["c"] for part in parts if isinstance(part, list)] == [cell for line in plain for cell in line]

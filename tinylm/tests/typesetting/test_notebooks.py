@@ -1,0 +1,72 @@
+import pytest
+from chapters import code, printed, text, write
+from nbformat.v4 import new_output
+
+from tinylm.report import display
+from tinylm.typesetting import ReportError
+from tinylm.typesetting.notebooks import Figure, Printed, Prose, Table, read
+
+
+@pytest.fixture
+def chapter(tmp_path):
+    """The chapter of a notebook of these cells."""
+    return lambda *cells, name="01_part.ipynb": read(write(tmp_path / name, cells))
+
+
+def test_what_is_shown_stands_in_the_order_of_the_cells(chapter, figure, shown):
+    found = chapter("# A", code([*printed("unseen"), *figure("loss"), *shown(display.table, [{"n": 1}], "sizes", "S.")]), "The end.")
+    assert [(type(block), block.place.cell) for block in found.blocks] == [(Prose, 1), (Figure, 2), (Table, 2), (Prose, 3)]
+    loss, sizes = found.blocks[1:3]
+    assert (loss.name, loss.caption, loss.alt, loss.wide, loss.csv) == ("loss", "A line.", "A rising line.", False, "t,loss\n1,0.5\n")
+    assert loss.png.startswith(b"\x89PNG") and "<svg" in loss.svg
+    assert (sizes.header, sizes.rows, sizes.csv) == (["n"], [["1"]], "n\n1\n")
+
+
+def test_tags_say_what_else_is_shown_and_what_is_not(chapter):
+    warning = new_output("stream", name="stderr", text="a warning")
+    value = new_output("execute_result", {"text/plain": "4"})
+    found = chapter(
+        text("Short.", "abstract"),
+        code([*printed("\x1b[31mred\x1b[0m"), warning, value], "show-output"),
+        code([*printed("x"), value], "remove-cell"),
+        text("Never.", "remove-cell"),
+        text("Long."),
+    )
+    assert [block.source for block in found.abstract] == ["Short."]
+    assert [block.text for block in found.blocks[:-1]] == ["red", "4"] and all(isinstance(block, Printed) for block in found.blocks[:-1])
+    assert found.blocks[-1].source == "Long."
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("01_data.ipynb", "data"), ("12-the-end.ipynb", "the-end"), ("2.ipynb", "2"), ("a1.ipynb", "a1")]
+)
+def test_a_chapter_is_called_as_its_file_without_the_number(chapter, file, name):
+    found = chapter("# A", name=file)
+    assert (found.name, found.file) == (name, file)
+
+
+def test_a_long_cell_is_named_by_its_beginning(chapter):
+    (block,) = chapter("\n  " + "x" * 60 + "\nsecond line").blocks
+    assert block.place.beginning == "x" * 37 + "..."
+
+
+def test_a_failed_cell_is_named_though_its_output_is_not_shown(chapter):
+    failure = new_output("error", ename="ValueError", evalue="too few", traceback=[])
+    with pytest.raises(ReportError, match=r"01_part, cell 2 \('f\(\)'\): the cell failed with ValueError: too few"):
+        chapter("# A", code([failure], "remove-cell", source="f()"))
+
+
+def test_a_display_of_an_older_version_is_to_be_run_again(chapter, figure):
+    old = figure("loss")
+    del old[0].metadata["report"]["inches"]
+    with pytest.raises(ReportError, match=r"a figure without inches: display it with tl.show.figure and run"):
+        chapter("# A", code(old))
+    bare = figure("loss")
+    del bare[0].data["image/svg+xml"]
+    with pytest.raises(ReportError, match=r"figure loss has no image/svg\+xml: run the notebook again"):
+        chapter("# A", code(bare))
+
+
+def test_a_missing_notebook_is_named(tmp_path):
+    with pytest.raises(ReportError, match=r"01_none.ipynb not found; execute"):
+        read(tmp_path / "01_none.ipynb")
