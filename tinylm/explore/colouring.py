@@ -19,7 +19,7 @@ def coloured(pieces: Sequence[str], nats: Iterable[float]) -> str:
 
 
 def _token(piece: str, nats: float) -> str:
-    said = "given" if math.isnan(nats) else f"{nats:.2f} nats, probability {100 * math.exp(-nats):.2g} %"
+    said = "given" if math.isnan(nats) else f"{nats:.2f} nats, probability {100 * math.exp(-nats):.3g} %"
     # A line end alone would have no width to colour.
     shown = html.escape(piece).replace("\n", "↵\n")
     return f'<span class="tinylm-s{level(nats)}" title="{said}">{shown}</span>'

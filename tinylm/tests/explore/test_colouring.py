@@ -30,3 +30,8 @@ def test_text_is_readable_on_every_colour_in_light_and_dark(page, text):
     for shade in shades:
         low, high = sorted([shade, luminance(text)])
         assert (high + 0.05) / (low + 0.05) >= 4.5 and ends[0] <= shade <= ends[1]
+
+
+@pytest.mark.parametrize(("nats", "said"), [(0.0, "100"), (0.004, "99.6"), (0.6931, "50"), (2.0, "13.5"), (9.0, "0.0123")])
+def test_a_token_says_how_probable_it_was(nats, said):
+    assert f'title="{nats:.2f} nats, probability {said} %"' in coloured(["a"], [nats])
