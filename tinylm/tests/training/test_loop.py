@@ -28,7 +28,7 @@ ADAMW = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule"
 MUON = {"optimizer": "muon", "adam_lr": 1e-3, "weight_decay": 0.1, "schedule": "wsd", "decay": 0.5, "clip": 0.5}
 EMA = {"average": "ema", "ema_decay": 0.6}
 MOVED = (
-    "these numbers moved: bump the version of the {} in tinylm/versions.py, which makes the published records stale, "
+    "these numbers moved: bump the version of the {} in tinylm/ledger/versions.py, which makes the published records stale, "
     "or undo the change that moved them"
 )
 GOLDEN = {
