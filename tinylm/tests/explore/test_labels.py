@@ -1,9 +1,16 @@
+from dataclasses import replace
+
+import pytest
 from explorer import DENSE
 from records import made
+from synthetic import planned
 
 from tinylm import study
-from tinylm.config import NgramConfig, TransformerConfig
+from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.explore import labels
+
+LONGER = replace(made().spec, train=TrainConfig(steps=4, eval_tokens=20))
+COUNTS = RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1))
 
 
 def test_names_and_sizes():
@@ -12,3 +19,33 @@ def test_names_and_sizes():
     titles = [labels.architecture(model) for model in (DENSE, TransformerConfig(n_layer=1), NgramConfig())]
     assert titles == ["Transformer", "Self-Attention", "Counts"]
     assert labels.sizes([35, 1_500]) == [("0", 0), ("1k", 1_000), ("2k", 2_000)] and labels.sizes([]) == [("0", 0), ("1k", 1_000)]
+
+
+def test_a_kind_has_the_title_of_its_family():
+    assert [labels.family(name) for name in ("mlp", "lstm", "self-attention", "rwkv")] == ["MLP", "LSTM", "Self-Attention", "rwkv"]
+
+
+def test_seeds_of_a_run_outside_the_study_share_a_name():
+    first, second, other = (labels.run_of(found, {}) for found in (made(0), made(1), made(spec=LONGER)))
+    assert labels.title(first) == labels.title(second) != labels.title(other)
+    assert labels.title(first) == f"local/mlp {made(0).spec.key[:8]}" and first.row == second.row
+
+
+def test_results_are_current_and_stand_as_the_study_has_them():
+    network, later, counts = (planned(name, spec) for name, spec in (("a", made(0).spec), ("b", made(1).spec), ("c", COUNTS)))
+    known = {run.spec.key: run for run in (later, network, counts)}  # the last planned first, as the study gives them
+    own = made(spec=LONGER)
+    stale = replace(made(2), version="last-0 adam-0")
+    found = labels.results([own, stale, made(spec=COUNTS), made(1), made(0)], known)
+    assert [result.record.spec for result in found] == [network.spec, later.spec, LONGER, COUNTS]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0, "0"), (500, "500"), (1_000, "1k"), (200_000, "200k"), (5 * 10**6, "5M"), (10**9, "1G")])
+def test_a_size_is_short(value, shown):
+    assert labels.short_count(value) == shown
+
+
+def test_a_slider_of_sizes_ends_where_no_model_is_larger():
+    for largest in (1_000, 1_001, 2 * 10**6, 2 * 10**6 + 1):
+        *_, (_, before), (_, end) = labels.sizes([3, largest])
+        assert before < largest <= end

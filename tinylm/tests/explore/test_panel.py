@@ -1,10 +1,57 @@
+import re
 import subprocess
 import sys
 
-from tinylm import files
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import pytest
+from records import made
+
+from tinylm import files, ledger
+from tinylm.config import TinylmError
+from tinylm.explore.panel import Panel, picture, read_records, unobserved
 
 
 def test_panels_load_no_torch_before_a_model_computes():
     code = "import sys, tinylm as tl; [getattr(tl.explore, name)() for name in tl.explore.__all__]; print({'torch'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], cwd=files.ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_users_mistake_is_one_message_which_the_next_attempt_takes_away():
+    panel = Panel([], [])
+    with panel.mistakes_told():
+        raise TinylmError("no <such> corpus")
+    assert panel.notice.value == '<p class="tinylm-notice">no &lt;such&gt; corpus</p>'
+    with panel.mistakes_told():
+        assert panel.notice.value == ""
+    with pytest.raises(ZeroDivisionError), panel.mistakes_told():
+        _ = 1 / 0
+    assert panel.notice.value == ""
+
+
+def test_a_widget_changes_unheard_and_is_heard_again_even_after_an_error():
+    slider, heard = widgets.IntSlider(), []
+
+    def follow(change):
+        heard.append(change.new)
+
+    slider.observe(follow, "value")
+    with pytest.raises(ValueError, match="half way"), unobserved(slider, follow):
+        slider.value = 1
+        raise ValueError("half way")
+    slider.value = 2
+    assert heard == [2]
+
+
+def test_a_picture_is_closed_and_says_what_it_shows():
+    fig = plt.figure(figsize=(2, 1))
+    found = picture(fig, 'loss of "a" & b')
+    assert re.search(r'^<img src="data:image/svg\+xml;base64,[\w+/=]+" width="192" alt="loss of &quot;a&quot; &amp; b">$', found)
+    assert not plt.fignum_exists(fig.number)
+
+
+def test_records_are_read_from_both_ledgers(home):
+    for seed, folder in ((0, files.LEDGER), (1, files.LOCAL_LEDGER)):
+        ledger.write(made(seed), folder / "toy")
+    assert read_records().keys() == {made(0).spec.key, made(1).spec.key}
