@@ -15,7 +15,6 @@ from tinylm.evaluation import pretrained, weights
 from tinylm.evaluation.pretrained import export
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
-from tinylm.report import cards
 
 PACKAGE, PUBLISHED, ROOT = files.PRETRAINED, files.LEDGER, files.ROOT
 MOST_BYTES = 10_000_000
@@ -62,7 +61,7 @@ def test_the_package_that_is_built_has_every_folder_and_file_of_the_models():
 
 
 @pytest.mark.parametrize("name", pretrained.MODELS)
-def test_a_model_is_its_record_in_16_bits_and_its_card_says_so(name, records):
+def test_a_model_is_its_record_in_16_bits(name, records):
     tensors, said = checkpoint.load(PACKAGE / f"{name}.safetensors")
     record = records[pretrained.MODELS[name]]
     assert said["key"] == record.spec.key and not record.is_stale
@@ -70,8 +69,6 @@ def test_a_model_is_its_record_in_16_bits_and_its_card_says_so(name, records):
     assert sum(tensor.numel() for tensor in tensors.values()) == record.n_params
     for split in ("valid", "test"):
         assert abs(said["nll"][split] - getattr(record, split).nll) < export.TOLERANCE
-    made_anew = cards.card_text(name, records)
-    assert (PACKAGE / f"{name}.md").read_text(encoding="utf-8") == made_anew, f"python -m tinylm export {name} --card"
 
 
 @pytest.mark.parametrize("name", pretrained.MODELS)
