@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinylm.cli import models
+from tinylm.cli import sampling, trained_models
 from tinylm.cli.common import command, whole
 from tinylm.config.fields import TinylmError
 
@@ -35,10 +35,10 @@ HELP = """Write a text, and the model continues it. A line that begins with a sp
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(
-        commands, "chat", models.SamplingRequest, run, "continue prompts line by line; settings can be changed in between", EXAMPLES
+        commands, "chat", sampling.SamplingRequest, run, "continue prompts line by line; settings can be changed in between", EXAMPLES
     )
-    models.add_sampling_flags(parser)
-    models.add_model_flags(parser)
+    sampling.add_sampling_flags(parser)
+    trained_models.add_model_flags(parser)
 
 
 @dataclass
@@ -51,14 +51,14 @@ class Session:
     data_dir: Path | None
 
 
-def run(request: models.SamplingRequest) -> int:
+def run(request: sampling.SamplingRequest) -> int:
     """Read lines until `quit` or the end of the input; a mistake in a line is reported and the next line read."""
     session = Session(request.open(), request.sampling(), request.length, request.data_dir)
     asks = sys.stdin.isatty()
     if asks:
         with contextlib.suppress(ImportError):  # absent on some systems: then without history
             import readline  # noqa: F401  importing it gives `input` its history and editing
-        print(f"{_about(session)}\n{models.lead_note(session.trained)}\nWrite a text to continue; help, quit.")
+        print(f"{_about(session)}\n{sampling.lead_note(session.trained)}\nWrite a text to continue; help, quit.")
     while True:
         try:
             line = input("> " if asks else "")
@@ -87,7 +87,7 @@ def answer(session: Session, line: str) -> None:
 
 def _continue(session: Session, prompt: str) -> None:
     """Print the prompt and what follows; the next continuation has another seed, also when this one is stopped."""
-    drawn = itertools.islice(models.pieces(session.trained, prompt, session.sampling), session.length)
+    drawn = itertools.islice(sampling.pieces(session.trained, prompt, session.sampling), session.length)
     session.sampling = replace(session.sampling, seed=session.sampling.seed + 1)
     print(prompt, end="", flush=True)
     for piece in drawn:
@@ -113,14 +113,14 @@ def _set_length(session: Session, text: str) -> None:
 
 
 def _set_model(session: Session, text: str) -> None:
-    session.trained = models.open_model(text, session.data_dir)
+    session.trained = trained_models.open_model(text, session.data_dir)
 
 
 SETTINGS: dict[str, Callable[[Session, str], None]] = {
-    "temp": _set("temperature", models.temperature),
+    "temp": _set("temperature", sampling.temperature),
     "topk": _set("top_k", whole(0)),
     "seed": _set("seed", whole(0)),
     "length": _set_length,
     "model": _set_model,
 }
-WORDS: dict[str, Callable[[Session], str]] = {"help": lambda _: HELP, "models": lambda _: models.listing()}
+WORDS: dict[str, Callable[[Session], str]] = {"help": lambda _: HELP, "models": lambda _: trained_models.listing()}

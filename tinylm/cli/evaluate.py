@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tinylm import data
-from tinylm.cli import models
+from tinylm.cli import trained_models
 from tinylm.cli.common import UsageError, command, read_ledger, whole
 from tinylm.config import RunSpec
 from tinylm.data import SPLITS, DataError, own_texts
@@ -31,7 +31,7 @@ TOO_MANY_UNKNOWN = "many tokens are <unk>, which is easy to predict, so the scor
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluateRequest(models.ModelRequest):
+class EvaluateRequest(trained_models.ModelRequest):
     """A trained model, the text that it is scored on, and the windows; None means as in the run."""
 
     split: str
@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     parser = command(
         commands, "evaluate", EvaluateRequest, run, "score a trained model on a split of its corpus, or on a text file", EXAMPLES
     )
-    models.add_model_flags(parser, "--split, and weights without vocabulary")
+    trained_models.add_model_flags(parser, "--split, and weights without vocabulary")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--split", choices=SPLITS, default="test", help="split of its corpus, the same tokens as in its record (test)")
     what.add_argument("--file", type=Path, metavar="FILE", help="a UTF-8 text file of your own, scored to its end")

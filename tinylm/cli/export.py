@@ -6,7 +6,7 @@ from typing import Any
 
 from tinylm import files
 from tinylm.cli.common import Request, UsageError, command, relative
-from tinylm.cli.models import add_data_dir
+from tinylm.cli.trained_models import add_data_dir
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from tinylm.cli import models
+from tinylm.cli import sampling, trained_models
 from tinylm.cli.common import command
 
 EXAMPLES = """
@@ -20,7 +20,7 @@ train a model that is not here with: python -m tinylm train --run NAME"""
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerateRequest(models.SamplingRequest):
+class GenerateRequest(sampling.SamplingRequest):
     """A prompt, and the model that continues it."""
 
     prompt: str
@@ -31,23 +31,23 @@ def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "generate", GenerateRequest, run, "continue a prompt with a trained model", EXAMPLES)
     parser.add_argument("--prompt", default="", metavar="TEXT", help="text to continue (empty)")
-    models.add_sampling_flags(parser)
-    models.add_model_flags(parser)
+    sampling.add_sampling_flags(parser)
+    trained_models.add_model_flags(parser)
     parser.add_argument("--json", action="store_true", help="print JSON at the end")
 
 
 def run(request: GenerateRequest) -> int:
     """Print the prompt and its continuation, token by token."""
-    trained, sampling = request.open(), request.sampling()
-    drawn = itertools.islice(models.pieces(trained, request.prompt, sampling), request.length)
+    trained, how = request.open(), request.sampling()
+    drawn = itertools.islice(sampling.pieces(trained, request.prompt, how), request.length)
     if request.json:
         started = time.perf_counter()
         text = "".join(drawn)
         found = {"model": trained.spec.key, "corpus": trained.spec.corpus, "prompt": request.prompt, "text": text, "tokens": request.length}
-        settings = {"temperature": sampling.temperature, "top_k": sampling.top_k, "seed": sampling.seed}
+        settings = {"temperature": how.temperature, "top_k": how.top_k, "seed": how.seed}
         print(json.dumps(found | settings | {"seconds": round(time.perf_counter() - started, 3)}, indent=1, ensure_ascii=False))
         return 0
-    if note := models.lead_note(trained):
+    if note := sampling.lead_note(trained):
         print(note, file=sys.stderr)
     print(request.prompt, end="", flush=True)
     for piece in drawn:

@@ -184,7 +184,9 @@ def read(path: Path) -> RunRecord:
     """The record in a file; LedgerError names the file."""
     try:
         return from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, LedgerError) as error:
+    except OSError as error:
+        raise LedgerError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, LedgerError) as error:
         raise LedgerError(f"{path}: {error}") from error
 
 

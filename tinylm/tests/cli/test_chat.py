@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from tinylm.cli import models
+from tinylm.cli import sampling
 
 MISTAKES = {
     "chat --model RoPE": "train it with: python -m tinylm train --run",
@@ -47,7 +47,7 @@ def test_each_continuation_has_its_own_seed(call, keys, monkeypatch):
 
 
 def test_ctrl_c_stops_the_continuation_and_not_the_chat(call, keys, monkeypatch):
-    real = models.pieces
+    real = sampling.pieces
 
     def interrupted(trained, prompt, sampling):
         if prompt == "a":
@@ -57,6 +57,6 @@ def test_ctrl_c_stops_the_continuation_and_not_the_chat(call, keys, monkeypatch)
     def _raise():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(models, "pieces", interrupted)
+    monkeypatch.setattr(sampling, "pieces", interrupted)
     code, out, _ = chat(call, monkeypatch, keys["last"], "b", "length 4", "a")
     assert code == 0 and "length 4" in out and "\na" in out

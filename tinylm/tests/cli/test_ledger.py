@@ -13,7 +13,7 @@ MISTAKES = {
     "ledger import absent.tar": "cannot read absent.tar: No such file",
     "ledger check absent": "absent is not a folder",
     "ledger show 0123": "no record has a key that begins with '0123'",
-    "ledger show absent.json": "absent.json: [Errno 2] No such file",
+    "ledger show absent.json": "absent.json cannot be read: No such file",
 }
 
 

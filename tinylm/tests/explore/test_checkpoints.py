@@ -42,7 +42,7 @@ def test_models_of_the_package_come_first_then_those_of_the_study_and_last_those
     monkeypatch.setattr(pretrained, "MODELS", {"tiny": packed.key})
     monkeypatch.setattr(study, "by_key", lambda: {studied.key: planned("a run", studied)})
     (files.WEIGHTS / "0123456789abcdef.safetensors").touch()
-    found = Checkpoints(wanted=lambda model: True).scan()
+    found = Checkpoints(accepts=lambda model: True).scan()
     assert [path.stem for path in found.values()] == [packed.key, studied.key, own.key, "0123456789abcdef"]
     *labels, last = found
     assert all(f"seed {seed} · test NLL 3.250" in label for seed, label in zip((2, 1, 0), labels, strict=True))
@@ -51,14 +51,14 @@ def test_models_of_the_package_come_first_then_those_of_the_study_and_last_those
 
 def test_only_models_that_are_asked_for_are_offered(home):
     attending, _ = trained(DENSE, "all"), trained(LINEAR, "last")
-    found = Checkpoints(wanted=lambda model: isinstance(model, TransformerConfig)).scan()
+    found = Checkpoints(accepts=lambda model: isinstance(model, TransformerConfig)).scan()
     assert [path.stem for path in found.values()] == [attending.key]
 
 
 def test_a_model_is_opened_once_and_a_file_that_is_none_says_so_each_time(home):
     spec = trained(LINEAR, "last")
     path, other = files.WEIGHTS / f"{spec.key}.safetensors", files.WEIGHTS / "other.safetensors"
-    checkpoints = Checkpoints(wanted=lambda model: True)
+    checkpoints = Checkpoints(accepts=lambda model: True)
     opened = checkpoints.open(path)
     other.write_bytes(b"text")
     for _ in range(2):

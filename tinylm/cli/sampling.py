@@ -1,0 +1,71 @@
+"""What the commands that generate text share: the flags of the sampling, and the text of token after token."""
+
+import argparse
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tinylm.cli.common import real, whole
+from tinylm.cli.trained_models import ModelRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tinylm.evaluation.generate import Sampling
+    from tinylm.evaluation.weights import Trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingRequest(ModelRequest):
+    """A trained model, how many tokens it generates, and how they are sampled."""
+
+    length: int
+    temperature: float
+    top_k: int
+    seed: int
+
+    def sampling(self) -> "Sampling":
+        """The settings of the sampling; ConfigError for a seed that is too large."""
+        from tinylm.evaluation.generate import Sampling  # torch is loaded only by the commands that compute
+
+        return Sampling(temperature=self.temperature, top_k=self.top_k, seed=self.seed)
+
+
+def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of the sampling."""
+    parser.add_argument("--length", type=whole(1), default=300, metavar="N", help="tokens to generate (300)")
+    parser.add_argument(
+        "--temperature", type=temperature, default=0.8, metavar="T", help="sampling temperature; 0 takes the most likely token (0.8)"
+    )
+    parser.add_argument("--top-k", type=whole(0), default=0, metavar="K", help="sample from the K most likely tokens only (0: from all)")
+    parser.add_argument("--seed", type=whole(0), default=0, metavar="N", help="the same seed gives the same text (0)")
+
+
+def temperature(text: str) -> float:
+    """An argument type: a finite number from 0 up."""
+    value = real(text)
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a temperature from 0 up")
+    return value
+
+
+def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[str]":
+    """An endless iterator over the texts of the tokens that continue a prompt; words outside the vocabulary are named on stderr."""
+    from tinylm.evaluation import generate
+
+    ids = trained.vocabulary.encode(prompt)  # raises for an unknown token where there is no <unk>
+    for word, count in trained.vocabulary.unknown(prompt).items():
+        print(f"warning: {trained.spec.corpus} has no {word!r}; <unk> replaces it {_times(count)}", file=sys.stderr)
+    return map(trained.vocabulary.next_text, generate.continued(trained, ids, sampling))
+
+
+def lead_note(trained: "Trained") -> str:
+    """A note on what precedes a short prompt; empty for a model that was trained on contexts of all lengths."""
+    if trained.spec.train.loss_at == "all":
+        return ""
+    length, corpus = trained.spec.model.context_length, trained.spec.corpus
+    return f"note: the model was trained on full windows of {length} tokens; text of {corpus} fills the window before a shorter prompt"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -1,0 +1,26 @@
+"""What the commands that use trained models share."""
+
+import pytest
+
+from tinylm.cli import trained_models
+
+MISTAKES = {f"{command} --data-dir nowhere": "argument --data-dir: nowhere is not a folder" for command in ("generate", "chat", "evaluate")}
+
+
+@pytest.mark.parametrize("line", MISTAKES)
+def test_a_mistake_is_one_clear_message(refused, line):
+    assert MISTAKES[line] in refused(line)
+
+
+def test_the_trained_models_are_listed(keys):
+    listing = trained_models.listing()
+    assert all(key in listing for key in keys.values())
+
+
+def test_without_a_trained_model_the_list_says_how_to_train_one():
+    assert trained_models.listing().endswith("train one with: python -m tinylm train --run Transformer@0")
+
+
+def test_a_request_opens_its_model(keys):
+    trained = trained_models.ModelRequest(model=keys["last"], data_dir=None).open()
+    assert trained.spec.key == keys["last"]
