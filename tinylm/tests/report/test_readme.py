@@ -66,7 +66,7 @@ def test_a_row_of_one_seed_has_no_spread_and_counts_need_a_row_of_the_study_on_t
     assert ptb[:4] == ["PTB Transformer", "6.1896", "6.2000 (1)", "±0.0673 (its own repeat), inside"]
 
 
-def test_purchases_stand_beside_counts_that_look_back_no_farther_than_they(home):
+def test_purchases_stand_beside_counts_whose_cache_is_no_longer_than_their_window(home):
     bought = row("budget", role="purchase", corpus="tiny_shakespeare-respelled")
     words = row("words", role="purchase", corpus="ptb-eos", architecture="Transformer")
     assert (bought.spec.model.context_length, words.spec.model.context_length) == (2048, 512)

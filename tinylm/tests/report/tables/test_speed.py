@@ -3,7 +3,7 @@ from synthetic import TIMINGS
 from tinylm.report import tables
 
 
-def test_each_comparison_is_a_row_with_the_gain_that_was_wanted():
+def test_each_comparison_is_a_row_with_its_gain_and_the_gain_aimed_for():
     frame = tables.timed(TIMINGS)
     assert list(frame.columns) == ["work", "against", "unit", "ours", "theirs", "gain", "aim"]
     assert frame.values.tolist() == [

@@ -22,8 +22,8 @@ def test_the_ladder_stands_at_the_first_budget_and_its_two_ends_at_the_others():
     ends = [(PAPER, 2), (ALL_POSITIONS, 2), (PAPER, 3), (ALL_POSITIONS, 3)]
     assert [(run.rung, run.budget // 10**10) for run in select(runs, role="end")] == ends
     (first,) = select(runs, role="rung", rung=PAPER)
-    dearer = select(runs, role="end", rung=PAPER)[0].spec
-    assert replace(dearer, train=replace(dearer.train, flops=10**10)) == first.spec
+    larger = select(runs, role="end", rung=PAPER)[0].spec
+    assert replace(larger, train=replace(larger.train, flops=10**10)) == first.spec
 
 
 def test_a_rung_on_augmented_text_needs_its_name():
