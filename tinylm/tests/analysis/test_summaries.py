@@ -124,5 +124,12 @@ def test_the_last_block_weighs_as_much_as_it_holds():
     assert error == pytest.approx(np.sqrt(squares / 550 / 2))
 
 
+def test_a_summary_holds_the_costs_of_a_seed_and_the_mean_time():
+    found = [result("a", dataclasses.replace(record(seed=s, flops=1_000), seconds=1.0 + s)) for s in (0, 1)]
+    (line,) = summaries.summary(found).to_dict("records")
+    costs = {"flops": 1_000, "flops_textbook": 2_000, "flops_2nd": 3_000, "n_params": 100, "seconds": 1.5}
+    assert {name: line[name] for name in costs} == costs and line["valid_nll"] == pytest.approx(1.9)
+
+
 def test_a_summary_of_nothing_has_its_columns():
     assert list(summaries.summary([]).columns) == list(summaries.summary(results(a=[2.0])).columns)

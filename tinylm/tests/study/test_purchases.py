@@ -46,8 +46,9 @@ def test_rivals_count_each_plain_text_once_and_are_scored_where_recipes_are():
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(scored.eval_start, scored.eval_tokens)}
 
 
-def test_counts_come_before_the_networks_that_were_bought():
+def test_counts_come_before_the_networks_that_were_bought_and_all_are_scored_to_the_end():
     runs = purchases.bought("toy", ["grammar-char"], [10**9], ["Linear"], [2], [], [0, 1])
+    assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
     assert [run.title for run in runs] == ["toy/grammar-char KN-2@0", *(f"toy/grammar-char, Linear, 1e9@{seed}" for seed in (0, 1))]
 
 
