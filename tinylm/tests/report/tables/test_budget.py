@@ -76,6 +76,8 @@ def test_methods_at_test_time_stand_beside_static_scoring(home):
     cached = static | {"method": "cache", "settings": {"size": 100, "weight": 0.1}, "nll": 1.9, "gain": 0.1, "gain_se": 0.01}
     for run, methods in zip(runs, ([static, cached], [cached]), strict=True):
         write_facts(home / "docs" / "ledger" / "at_test_time" / f"{run.spec.key}.json", {"key": run.spec.key, "methods": methods})
+    not_tried = planned("other rate", record(model=model, loss_at="all", lr=1.0).spec)
+    assert tables.at_test_time([not_tried])["run"].tolist() == ["none is recorded"]
     frame = tables.at_test_time(runs)
     assert list(frame["settings"]) == ["–", "size 100, weight 0.1", "size 100, weight 0.1"]
     assert list(frame["gain"]) == ["–", "+0.1000 ± 0.0100", "+0.1000 ± 0.0100"]
