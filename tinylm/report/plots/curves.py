@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.report.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
+from tinylm.report.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, legend_above, log_flops, panels
 from tinylm.study import Planned, reported, select
 
 COUNT_DASHES = ("--", (0, (1, 1)), "-.", (0, (6, 2)))
@@ -66,8 +66,7 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
         rows.append({"name": "exact floor", "valid_nll": floor})
     ax.set_ylabel("valid NLL (nats per token)")
     log_flops(ax, "cumulative training FLOPs (executed)")
-    if rows:
-        fig.legend(loc="outside upper center", ncols=3)
+    legend_above(fig, ax)
     return fig, rows
 
 

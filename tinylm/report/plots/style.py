@@ -52,6 +52,17 @@ def colours(architectures: Sequence[str]) -> list[str]:
     return [colour or next(free) for colour in own]
 
 
+def legend_above(fig: Figure, ax: Axes) -> None:
+    """The panel's legend above it, in as many columns as the figure is wide enough for, at most three."""
+    handles, labels = ax.get_legend_handles_labels()
+    for ncols in (3, 2, 1) if labels else ():
+        legend = fig.legend(handles, labels, loc="outside upper center", ncols=ncols)
+        if legend.get_window_extent().width <= fig.bbox.width:
+            break
+        if ncols > 1:
+            legend.remove()
+
+
 def log_flops(ax: Axes, label: str) -> None:
     """A logarithmic FLOP axis; at 2 and 5 between powers of ten there are labels where fewer than two powers are in sight."""
     ax.set(xscale="log", xlabel=label)

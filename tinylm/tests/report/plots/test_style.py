@@ -1,3 +1,5 @@
+import matplotlib as mpl
+
 from tinylm.report import plots
 from tinylm.report.plots import style
 
@@ -33,3 +35,15 @@ def test_a_flop_axis_between_two_powers_of_ten_has_labels_between_them():
 def test_panels_stand_side_by_side():
     fig, axes = style.panels(3, 6.0, 2.0)
     assert len(axes) == 3 and tuple(fig.get_size_inches()) == (6.0, 2.0)
+
+
+@mpl.rc_context(style.STYLE)
+def test_a_legend_stays_inside_the_figure():
+    for names in (["a", "b", "c", "d"], [f"WikiText-2 Transformer, each window once, {i}" for i in range(4)]):
+        fig, (ax,) = style.panels()
+        for name in names:
+            ax.plot([1, 2], [1, 2], label=name)
+        style.legend_above(fig, ax)
+        fig.canvas.draw()
+        box = fig.legends[0].get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= fig.bbox.x1
