@@ -141,10 +141,10 @@ class _Filter:
         return [Link(attributes, inside, [url, title]), raw_inline(";")]
 
     def _on_image(self, value: list) -> None:
-        raise ReportError(f"the Markdown image {value[2][0]!r}: display it with tl.show.figure from a code cell")
+        raise ReportError(f"the Markdown image {value[2][0]!r}: display it with tl.display.figure from a code cell")
 
     def _on_table(self, _: list) -> None:
-        raise ReportError("a Markdown table: display it with tl.show.table from a code cell")
+        raise ReportError("a Markdown table: display it with tl.display.table from a code cell")
 
     def _on_rawinline(self, value: list[str]) -> list[Node]:
         language, source = value

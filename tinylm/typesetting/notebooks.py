@@ -135,7 +135,7 @@ def _output_blocks(output: NotebookNode, place: Place, printed: bool) -> Iterato
     elif "text/markdown" in output.data:
         yield Prose(place=place, source=output.data["text/markdown"])
     elif any(picture in output.data for picture in PICTURES):
-        raise ReportError("a picture without name, caption and alt text: display it with tl.show.figure(fig, name, caption, alt)")
+        raise ReportError("a picture without name, caption and alt text: display it with tl.display.figure(fig, name, caption, alt)")
     elif printed and "text/plain" in output.data:
         yield Printed(place=place, text=output.data["text/plain"])
 
@@ -157,7 +157,7 @@ def _fields(output: NotebookNode, names: tuple[str, ...]) -> dict[str, Any]:
     report = output.metadata["report"]
     kind, absent = report["kind"], [name for name in names if name not in report]
     if absent:
-        raise ReportError(f"a {kind} without {', '.join(absent)}: display it with tl.show.{kind} and run the notebook again")
+        raise ReportError(f"a {kind} without {', '.join(absent)}: display it with tl.display.{kind} and run the notebook again")
     return {name: report[name] for name in names}
 
 

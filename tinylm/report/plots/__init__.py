@@ -3,6 +3,7 @@
 from tinylm.report.plots.attention import attention_map
 from tinylm.report.plots.budget import copying, frontier, waterfall
 from tinylm.report.plots.curves import loss_curves, run_curves, sweep_panels, test_against_flops, trajectories, zipf
+from tinylm.report.plots.diagrams import architectures
 from tinylm.report.plots.speed import roofline, time_shares
 from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours
 from tinylm.report.plots.verdicts import VERDICTS, claims
@@ -11,6 +12,7 @@ __all__ = [
     "COLOURS",
     "FAMILY_COLOURS",
     "VERDICTS",
+    "architectures",
     "attention_map",
     "claims",
     "colours",

@@ -1,7 +1,8 @@
-"""Records and plans -> the tables of the report: numbers as text, ready for tl.show.table."""
+"""Records and plans -> the tables of the report: numbers as text, ready for tl.display.table."""
 
 from tinylm.report.tables.budget import at_test_time, bought, changes, copying, ladder, targets
 from tinylm.report.tables.corpora import corpora, entropies, headings
+from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, overfitting, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
 from tinylm.report.tables.speed import timed
@@ -28,6 +29,7 @@ __all__ = [
     "neighbours",
     "overfitting",
     "planned",
+    "published",
     "results",
     "sister",
     "targets",

@@ -53,7 +53,7 @@ ROWS = (
 )
 
 
-def table() -> pd.DataFrame:
+def published() -> pd.DataFrame:
     """One row per reported model: source, parameters, estimated training FLOPs, test perplexity, remark."""
     return pd.DataFrame(
         {

@@ -17,7 +17,7 @@ def text(source, *tags):
     return new_markdown_cell(source, metadata={"tags": list(tags)})
 
 
-def code(outputs, *tags, source="tl.show"):
+def code(outputs, *tags, source="tl.display"):
     return new_code_cell(source, outputs=outputs, metadata={"tags": list(tags)})
 
 

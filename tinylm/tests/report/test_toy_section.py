@@ -32,8 +32,8 @@ CELLS = (
     ("code", "import tinylm as tl", []),
     ("code", 'corpus = "grammar-char"\nd_model = 64', ["parameters"]),
     ("code", "plan = tl.study.toy(corpus=corpus, d_model=d_model)\nrecords = tl.run(plan)", []),
-    ("code", 'tl.show.table(tl.tables.results(records), "toy-results", "Test NLL in nats per character.")', []),
-    ("code", 'tl.show.text(f"{len(records)} runs.")', ["abstract"]),
+    ("code", 'tl.display.table(tl.tables.results(records), "toy-results", "Test NLL in nats per character.")', []),
+    ("code", 'tl.display.text(f"{len(records)} runs.")', ["abstract"]),
 )
 
 

@@ -59,7 +59,7 @@ def test_a_failed_cell_is_named_though_its_output_is_not_shown(chapter):
 def test_a_display_of_an_older_version_is_to_be_run_again(chapter, figure):
     old = figure("loss")
     del old[0].metadata["report"]["inches"]
-    with pytest.raises(ReportError, match=r"a figure without inches: display it with tl.show.figure and run"):
+    with pytest.raises(ReportError, match=r"a figure without inches: display it with tl.display.figure and run"):
         chapter("# A", code(old))
     bare = figure("loss")
     del bare[0].data["image/svg+xml"]

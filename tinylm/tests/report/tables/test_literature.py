@@ -15,5 +15,5 @@ def test_every_row_is_cited_and_an_estimate_needs_all_its_parts():
 
 
 def test_the_table_has_a_dash_for_what_is_not_stated():
-    table = literature.table().set_index("model")
+    table = literature.published().set_index("model")
     assert list(table.loc["Kneser-Ney 5-gram [@mikolov2011]", ["parameters", "estimated FLOPs"]]) == ["–", "–"]
