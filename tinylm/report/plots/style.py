@@ -11,6 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
+# A notebook's backend is set up now: set up inside the rc_context of a figure, it would be undone at its end, and show no later plot.
+plt.switch_backend(mpl.get_backend())
+
 Drawn = tuple[Figure, list[dict[str, Any]]]
 
 # Okabe and Ito's palette: distinguishable with any colour vision.
