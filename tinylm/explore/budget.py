@@ -45,7 +45,7 @@ class Budget(Panel):
 
     def _draw(self, change: Any = None) -> None:
         """Show the budget among what is recorded."""
-        budget = float(short(self.flops.value))
+        budget = float(f"{self.flops.value:.3g}")
         self.advice.value = advice(self.corpus.value, budget, self._runs)
         self.table.value = offers(self.corpus.value, budget, self._runs)
         results = frontier(self._runs)

@@ -169,22 +169,24 @@ def _verdicts(rows: pd.DataFrame) -> str:
 def turning(found: Sequence[Result]) -> str:
     """At which budget the order of the longest and the shortest context of the long Linear runs turns, seed by seed."""
     groups = summaries.by_row(select(found, role="long", architecture="Linear"))
-    ordered = sorted(((run.name, records) for run, records in groups.items()), key=lambda item: item[1][0].spec.model.context_length)
+    ordered = sorted(groups, key=lambda run: run.spec.model.context_length)
     if len(ordered) < 2:
         return "The long Linear runs, which would show at which budget the order of the context lengths turns, are not recorded yet."
-    (short_name, short), (long_name, long) = ordered[0], ordered[-1]
-    best = {name: np.mean([_best_so_far(record) for record in records], axis=0) for name, records in ordered}
-    first, last = (min(best, key=lambda name: best[name][i]) for i in (0, -1))
+    shortest, longest = ordered[0], ordered[-1]
+    short, long = groups[shortest], groups[longest]
+    best = {run: np.mean([_best_so_far(record) for record in groups[run]], axis=0) for run in ordered}
+    first, last = (min(best, key=lambda run: best[run][i]) for i in (0, -1))
     partners = {record.spec.seed: record for record in short}
     pairs = [(record, partners[record.spec.seed]) for record in long if record.spec.seed in partners]
     turns = [_first_below(_best_so_far(a), _best_so_far(b)) for a, b in pairs]
     epochs = [turn for turn in turns if turn is not None]
     text = (
-        f"After the first of {len(best[first])} epochs {first} has the lowest mean valid NLL ({best[first][0]:.4f}), after the last {last} "
-        f"({best[last][-1]:.4f}). {long_name} falls below {short_name} at equal updates in {len(epochs)} of {len(pairs)} seeds"
+        f"After the first of {len(best[first])} epochs {first.name} has the lowest mean valid NLL ({best[first][0]:.4f}), after the last "
+        f"{last.name} ({best[last][-1]:.4f}). {longest.name} falls below {shortest.name} at equal updates in {len(epochs)} of {len(pairs)} "
+        "seeds"
     )
     if not epochs:
-        return f"{text}; at the end it is at {signed(float(best[long_name][-1] - best[short_name][-1]))} from it."
+        return f"{text}; at the end it is at {signed(float(best[longest][-1] - best[shortest][-1]))} from it."
     epoch = int(np.median(epochs))
     costs = " and ".join(amount(group[0].curve[epoch - 1]["flops"]) for group in (long, short))
     return f"{text}, first after epoch {epoch} (median), when the two have cost {costs} executed FLOPs."

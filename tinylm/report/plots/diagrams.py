@@ -30,7 +30,7 @@ class Stage:
 @singledispatch
 def stages(config: ModelConfig) -> list[Stage]:
     """The boxes of a model from input to output; ConfigError for a config without a diagram."""
-    raise ConfigError(f"{type(config).__name__} has no diagram; register one with tinylm.diagrams.stages.register")
+    raise ConfigError(f"{type(config).__name__} has no diagram; register one with tinylm.report.plots.diagrams.stages.register")
 
 
 @stages.register

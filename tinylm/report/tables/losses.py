@@ -13,7 +13,7 @@ from tinylm.analysis import significance, summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.data import grammar
-from tinylm.study import reported, reported_rows
+from tinylm.study import Planned, reported, reported_rows
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
@@ -108,15 +108,16 @@ def decomposition(found: Sequence[Result]) -> pd.DataFrame:
     Records older than the classes are left out; a row of dashes where that leaves none.
     """
     groups = {run: records for run, records in summaries.by_row(found).items() if all(record.test.parts for record in records)}
-    rows: dict[str, dict[str, str]] = {}
+    rows: dict[str, dict[Any, str]] = {}
     for run, records in groups.items():
         total = float(np.mean([record.test.nll for record in records]))
         for title, (n_tokens, _) in records[0].test.parts.items():
             share = n_tokens / records[0].test.n_tokens
             nll = float(np.mean([record.test.parts[title][1] for record in records]))
             row = rows.setdefault(title, {"class": title.replace("_", ", "), "share": f"{100 * share:.2f} %"})
-            row[run.name] = f"{nll:.3f} ({100 * share * nll / total:.1f} %)"
-    return pd.DataFrame(list(rows.values()) or [{"class": NONE, "share": NONE}])
+            row[run] = f"{nll:.3f} ({100 * share * nll / total:.1f} %)"
+    frame = pd.DataFrame(list(rows.values()) or [{"class": NONE, "share": NONE}])
+    return frame.set_axis([column.name if isinstance(column, Planned) else column for column in frame.columns], axis=1)
 
 
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:

@@ -94,6 +94,13 @@ def test_the_turning_point_is_read_off_the_curves():
     assert "not recorded yet" in sentences.turning(short)
 
 
+def test_rows_of_the_same_name_are_still_two_rows():
+    found = [*long_linear(16, [[2.0, 1.9, 1.9]] * 2), *long_linear(32, [[2.5, 2.3, 2.2]] * 2)]
+    alike = [Result(dataclasses.replace(one.run, name="one name"), one.record) for one in found]
+    assert "lowest mean valid NLL (2.0000), after the last one name (1.9000)" in sentences.turning(alike)
+    assert "at the end it is at +0.3000" in sentences.turning(alike)
+
+
 def test_where_only_counts_are_recorded_nothing_is_said_of_costs():
     counts = [result("KN-6", record(1.7, model=NgramConfig(order=6)))]
     assert sentences.cost(counts) == ""

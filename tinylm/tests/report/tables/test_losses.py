@@ -46,6 +46,8 @@ def test_the_decomposition_adds_up_and_leaves_out_records_without_classes():
     # 4.5 / 4 and 3 x 1.1 / 4 of 1.95
     assert list(frame["A"]) == ["4.500 (57.7 %)", "1.100 (42.3 %)"]
     assert list(tables.decomposition([result("Old", record(1.5))])["class"]) == [numbers.NONE]
+    alike = [result("A", with_parts(4.0, 1.0, 0)), result("A", with_parts(2.0, 1.0, 0), architecture="B")]
+    assert list(tables.decomposition(alike).iloc[0, 2:]) == ["4.000 (57.1 %)", "2.000 (40.0 %)"], "two rows of one name"
 
 
 def test_neighbours_pairs_seeds_within_a_family_only():
