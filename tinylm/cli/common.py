@@ -99,7 +99,7 @@ def folder(text: str) -> Path:
 
 def read_ledger() -> Ledger:
     """The published records and the local ones."""
-    return Ledger([files.LEDGER, files.LOCAL_LEDGER])
+    return Ledger(files.ledgers())
 
 
 def survey(folders: Sequence[Path]) -> dict[Path, RunRecord | str]:

@@ -72,7 +72,7 @@ def _check(request: CheckRequest) -> int:
     for folder in request.folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
-    found = survey(request.folders or [files.LEDGER, files.LOCAL_LEDGER])
+    found = survey(request.folders or files.ledgers())
     problems = {relative(path): problem for path, record in found.items() if (problem := _problem(path, record))}
     counts = Counter(problem.partition(":")[0] for problem in problems.values())
     if request.json:

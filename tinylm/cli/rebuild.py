@@ -23,7 +23,7 @@ def section(name: str) -> str:
 def minutes(text: str) -> float:
     """A time limit, for argparse."""
     value = real(text)
-    if math.isnan(value):
+    if not math.isfinite(value):
         raise argparse.ArgumentTypeError(f"needs a number of minutes, got {text!r}")
     if value < 0:
         raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
@@ -34,9 +34,12 @@ def request(description: str) -> "pipeline.Request":
     """The request of this process's command line; a mistake ends the process with exit code 2 and one line."""
     parser = Parser(description=description, prog="python run_me.py")
     parser.add_argument(
-        "--profile", choices=study.PROFILES, default="full", help="full: published study; quick: small, trained live; smoke: seconds"
+        "--profile",
+        choices=study.PROFILES,
+        default="full",
+        help="full: published study; quick: small, trained live; smoke: minutes",
     )
-    parser.add_argument("--train", action="store_true", help="first train the missing runs of the full study (hours on a CPU)")
+    parser.add_argument("--train", action="store_true", help="first train the missing runs of the full study (days on a CPU)")
     parser.add_argument("--fresh", action="store_true", help="first train every run again")
     parser.add_argument(
         "--verify", type=minutes, metavar="MINUTES", default=3.0, help="length of the live check of the ledger, 0 for none (default 3)"

@@ -143,7 +143,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     )
     architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
     models.add_argument(
-        "--recipe", choices=architectures, help="the best known model and training for the --budget; takes no other flag but --seed"
+        "--recipe",
+        choices=architectures,
+        help="the best known model and training for the --budget; no flag that describes a model goes with it",
     )
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
@@ -250,7 +252,7 @@ def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[
 
 
 def _single(architecture: str, name: str, spec: RunSpec) -> Planned:
-    return Planned(section=SECTION, role="single", architecture=architecture, name=name, spec=spec)
+    return Planned(section=SECTION, role="single", architecture=architecture, name=name, spec=spec, budget=spec.train.flops)
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:
@@ -270,6 +272,8 @@ def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | 
 def _settings(preset: Preset, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """The model's and the training's settings: the preset's, this command line's defaults, then what the flags say."""
     said = {owner: {k.split(".", 1)[1]: v for k, v in fields.items() if k.startswith(f"{owner}.")} for owner in ("model", "train")}
+    if "kind" in said["model"]:
+        raise UsageError("--set model.kind: name the model with --model")
     model = {"kind": preset.kind} | preset.fields | said["model"]
     width = model.get("d_model", TransformerConfig.d_model)
     if preset.ffn_factor and isinstance(width, int | float):

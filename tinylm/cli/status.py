@@ -41,7 +41,7 @@ def add(commands: Any) -> None:
 def run(request: StatusRequest) -> int:
     """Print the state of each section; 1 where runs are left or a record is broken."""
     runs = request.runs.planned()
-    broken = {path: found for path, found in survey([files.LEDGER, files.LOCAL_LEDGER]).items() if isinstance(found, str)}
+    broken = {path: found for path, found in survey(files.ledgers()).items() if isinstance(found, str)}
     sections = _sections(runs, read_ledger(), Counter(path.parent.name for path in broken))
     complete = not any(section["missing"] or section["stale"] for section in sections.values())
     names = {relative(path): problem for path, problem in broken.items()}

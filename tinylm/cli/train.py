@@ -258,8 +258,7 @@ def _facts(run: Planned, record: RunRecord | None) -> dict[str, Any]:
 
 def _weights(spec: RunSpec) -> Path | None:
     """The weights file of a run, where it is here."""
-    path = files.WEIGHTS / f"{spec.key}.safetensors"
-    return path if path.is_file() else None
+    return pretrained.at_hand().get(spec.key)
 
 
 def _pack(file: Path | None, planned: Sequence[Planned], records: dict[str, RunRecord]) -> None:

@@ -97,4 +97,4 @@ def table(data: display.Data, caption: str, note: str | None = None) -> str:
 
 def read_records() -> dict[str, RunRecord]:
     """Every record, published and local, by its key."""
-    return Ledger([files.LEDGER, files.LOCAL_LEDGER]).records
+    return Ledger(files.ledgers()).records

@@ -160,11 +160,6 @@ def write_facts(path: Path, facts: dict[str, Any]) -> None:
     write_text(path, json.dumps(rounded(facts), indent=1) + "\n")
 
 
-def first_facts(paths: Sequence[Path]) -> dict[str, Any] | None:
-    """What the first of the files holds that is there, None where none is."""
-    return next((facts for path in paths if (facts := read_facts(path)) is not None), None)
-
-
 def read_facts(path: Path) -> dict[str, Any] | None:
     """The JSON object of a file beside the run records; None where there is none, or, with a warning, where it is broken."""
     try:

@@ -4,14 +4,17 @@ import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import TinylmError
 from tinylm.data import grammar
 from tinylm.evaluation.probes import PROBES
-from tinylm.report import execution, readme, verify
+from tinylm.report import execution, readme
 from tinylm.study import Planned
-from tinylm.training import pool
+
+if TYPE_CHECKING:
+    from tinylm.report import verify
 
 
 class PipelineError(TinylmError):
@@ -73,16 +76,28 @@ def describe(request: Request) -> str:
     """The plan in one paragraph: runs recorded, runs to train, their FLOPs, the time this machine should take."""
     missing = request.missing()
     total = sum(run.cost.flops for run in missing)
+    n = len(request.plan)
+    text = f"{request.profile} study: {n} runs planned, {n - len(missing)} recorded, {len(missing)} to train"
+    if not missing:
+        return text
+    return f"{text} ({total:.2e} FLOPs{_forecast(request, total) if request.trains or request.only_status else ''})"
+
+
+def _forecast(request: Request, flops: int) -> str:
+    """How long this machine's CPU should take; nothing is known of a GPU."""
+    from tinylm.training import pool  # torch is loaded only where something is trained or forecast
+
+    if request.device != "cpu":
+        return ""
     settings = pool.Settings(device=request.device)
-    minutes = total / pool.expected_speed(settings) / 60
-    text = (
-        f"{request.profile} study: {len(request.plan)} runs planned, {len(request.plan) - len(missing)} recorded, {len(missing)} to train"
-    )
-    return text + (f" ({total:.2e} FLOPs, about {minutes:.0f} min on {settings.n_workers} processes of this machine)" if missing else "")
+    minutes = flops / pool.expected_speed(settings) / 60
+    return f", about {minutes:.0f} min on {settings.n_workers} processes of this machine"
 
 
 def train_missing(request: Request) -> None:
     """Train what the ledger lacks; PipelineError when it was stopped before the end."""
+    from tinylm.training import pool
+
     settings = pool.Settings(device=pool.device(request.device), data_dir=request.data_dir, folder=request.ledger)
     for name in {run.spec.corpus for run in request.missing()}:
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
@@ -154,8 +169,11 @@ def publish(request: Request, executed: list[Path]) -> Path:
     return target
 
 
-def check_live(request: Request) -> list[verify.Comparison]:
+def check_live(request: Request) -> "list[verify.Comparison]":
     """Retrain a sample of the published ledger on this machine and compare; says so when only generated text is at hand."""
+    from tinylm.report import verify
+    from tinylm.training import pool
+
     settings = pool.Settings(
         device=pool.device(request.device),
         data_dir=request.data_dir,

@@ -82,7 +82,4 @@ def _comparison(run: Planned, recorded: RunRecord, retrained: RunRecord, groups:
 
 def prediction_half_width(values: Sequence[float]) -> float:
     """Half width of the 99 % interval in which one more run falls (Student's t), NaN below three values."""
-    n = len(values)
-    if n < 3:
-        return float("nan")
-    return summaries.half_width(values, CONFIDENCE) * math.sqrt(n + 1)
+    return summaries.single_run_half_width(values, CONFIDENCE) if len(values) >= 3 else float("nan")

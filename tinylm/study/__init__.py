@@ -30,7 +30,7 @@ def __getattr__(name: str) -> Callable[..., list[Planned]]:
 
 
 def section_of(name: str) -> str:
-    """The section of a notebook's or a section's name, with or without its number; StudyError lists the known ones."""
+    """The section of its own name, its notebook's name or its notebook's number; StudyError lists the known ones."""
     for section in SECTIONS.values():
         if name.removesuffix(".ipynb") in (section.name, section.notebook, section.notebook[:2]):
             return section.name

@@ -9,15 +9,10 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar, get_args, get_origin
 
-from tinylm.config import TinylmError
-from tinylm.study.planned import Planned
+from tinylm.study.planned import Planned, StudyError
 
 PROFILES = ("full", "quick", "smoke")
 Plan = TypeVar("Plan")
-
-
-class StudyError(TinylmError):
-    """A profile, section or parameter that the study does not have."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,24 +1,28 @@
 """A run of a section: what it is there for, and its spec. Needs no torch."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
 from tinylm import data
-from tinylm.config import NgramConfig, RunSpec, TrainConfig
+from tinylm.config import NgramConfig, RunSpec, TinylmError, TrainConfig, serialise
 from tinylm.flops import RunCost, run_cost
 
 COUNTS = "Counts"  # the architecture of n-gram models
 Run = TypeVar("Run")
 
 
+class StudyError(TinylmError):
+    """A profile, section, parameter or field that the study does not have."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Planned:
-    """A run of a section. `name` is shown to people and never read: what a run is, its fields say.
+    """A run of a section. `name` is for people, who may also type it; no code reads a meaning from it: the fields say what a run is.
 
     `role`: the part that it plays in the section, such as baseline, counts, sweep, rung, frontier, purchase. `architecture`: the title
-    of a recipe or a model. `budget`: the FLOPs that the plan asks for, 0 where it counts epochs. `rung`: the rung of the ladder.
+    of a recipe or a kind of model. `budget`: the FLOPs that are asked for, 0 where none are. `rung`: the rung of the ladder.
     """
 
     section: str
@@ -28,6 +32,9 @@ class Planned:
     spec: RunSpec
     budget: int = 0
     rung: str = ""
+
+    def __str__(self) -> str:
+        return self.title
 
     @property
     def title(self) -> str:
@@ -46,17 +53,24 @@ class Planned:
 
 
 def select(runs: Iterable[Run], **values: Any) -> list[Run]:
-    """The runs, or results of runs, whose fields have these values; of a list, any of its values.
+    """The runs, or results of runs, whose fields have these values; of a list or tuple, any of its values.
 
-    A field is one of the plan's (`section`, `role`, `architecture`, `budget`, `rung`), of the spec's (`corpus`, `seed`) or of the
-    model's (`context_length`, `n_layer`); a run that lacks a field is left out.
+    A field is one of the plan's (`section`, `role`, `architecture`, `budget`, `rung`), of the spec's (`corpus`, `seed`) or of a
+    model's (`context_length`, `n_layer`); a run whose model lacks it is left out. StudyError for a field that nothing has.
     """
+    if unknown := sorted(values.keys() - _fields()):
+        raise StudyError(f"no run has a field {unknown[0]!r}; the fields are {', '.join(sorted(_fields()))}")
     return [run for run in runs if all(_has(getattr(run, "run", run), field, value) for field, value in values.items())]
 
 
 def _has(run: Planned, field: str, value: Any) -> bool:
     owner = next((owner for owner in (run, run.spec, run.spec.model) if hasattr(owner, field)), None)
-    return owner is not None and getattr(owner, field) in (value if isinstance(value, list) else [value])
+    return owner is not None and (getattr(owner, field) == value or (isinstance(value, list | tuple) and getattr(owner, field) in value))
+
+
+def _fields() -> set[str]:
+    """What `select` knows: fields of plans, specs and every kind of model."""
+    return {field.name for owner in (Planned, RunSpec, *serialise.model_kinds().values()) for field in fields(owner)}
 
 
 def with_seeds(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:

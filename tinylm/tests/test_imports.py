@@ -11,8 +11,6 @@ from rooms import FLOOR, ROOT, drawing, imports, modules, room, rooms
 MODULES, GRAPH = modules(), imports()
 ROOMS = rooms(GRAPH)
 WITH_TORCH = (  # beginnings of module names
-    "architectures",
-    "cli",
     "evaluation.adaptive",
     "evaluation.generate",
     "evaluation.nlls",
@@ -23,10 +21,8 @@ WITH_TORCH = (  # beginnings of module names
     "models.checkpoint",
     "models.networks",
     "report.cards",
-    "report.pipeline",
     "report.verify",
     "training.",
-    "__main__",
 )
 PLANNING = ["config", "data", "flops", "ledger", "study"]
 

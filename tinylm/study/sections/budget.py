@@ -50,13 +50,13 @@ def budget(
 
 
 def _ladder(first: RunSpec, augmentations: Sequence[str], larger: Sequence[int]) -> list[Planned]:
-    """Every rung at the budget of `first`, and the first two with the larger budgets."""
+    """Every rung at the budget of `first`, and the paper's recipe and the loss at every position with the larger budgets."""
     specs = climb(first, [rung for rung in RUNGS if rung.augmentation in ("", *augmentations)])
     row = partial(Planned, section="budget", architecture="Transformer")
     rows = [row(role="rung", name=name, rung=name, budget=first.train.flops, spec=spec) for name, spec in specs.items()]
     for flops, name in itertools.product(larger, (PAPER, ALL_POSITIONS)):
         spec = replace(specs[name], train=replace(specs[name].train, flops=flops))
-        rows.append(row(role="end", name=f"{name}, {short(flops)}", rung=name, budget=flops, spec=spec))
+        rows.append(row(role="larger", name=f"{name}, {short(flops)}", rung=name, budget=flops, spec=spec))
     return rows
 
 

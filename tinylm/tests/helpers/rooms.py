@@ -55,10 +55,10 @@ def room(module: str) -> str:
 
 
 def rooms(graph: Graph) -> Graph:
-    """The rooms that each room imports from."""
+    """The rooms that each room imports from; what lies in `architectures` is a user's own, and left out."""
     found: Graph = {name: set() for name in sorted({room(module) for module in graph} - {""})}
     for module, imported in graph.items():
-        if room(module):
+        if room(module) not in ("", "architectures"):
             found[room(module)] |= {room(other) for other in imported} - {room(module), ""}
     return found
 

@@ -5,7 +5,7 @@ from synthetic import planned, results
 
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.study import section_plan
-from tinylm.study.planned import COUNTS, counts, select, with_seeds
+from tinylm.study.planned import COUNTS, StudyError, counts, select, with_seeds
 
 
 def test_seeds_change_the_seed_only():
@@ -37,7 +37,6 @@ RUNS = [SHORT, DEEP, KN]
         ({"n_layer": [None, 4]}, [DEEP]),  # a run that lacks the field is left out, whatever is asked for
         ({"order": 3}, [KN]),
         ({"role": []}, []),
-        ({"colour": "red"}, []),
         ({"name": "deep"}, [DEEP]),
     ],
 )
@@ -69,3 +68,8 @@ def test_counts_are_taken_once_a_corpus_and_with_caches_at_the_highest_order_onl
     assert [run.name for run in runs] == ["P KN-3", "P Unigram", "P KN-3 + cache 64", "KN-3", "Unigram", "KN-3 + cache 64"]
     assert {(run.section, run.role, run.architecture, run.spec.seed) for run in runs} == {("toy", "counts", COUNTS, 0)}
     assert {run.spec.train for run in runs} == {TrainConfig(epochs=1, eval_start=8)}, "one pass over the text, scored as the networks are"
+
+
+def test_a_field_that_nothing_has_is_an_error():
+    with pytest.raises(StudyError, match="no run has a field 'colour'; the fields are activation, architecture"):
+        select([SHORT], colour="red")

@@ -12,7 +12,7 @@ def plan(**changes):
 
 
 def test_each_run_plays_one_part():
-    assert {run.role for run in plan()} == {"counts", "rung", "end", "frontier", "purchase"}
+    assert {run.role for run in plan()} == {"counts", "rung", "larger", "frontier", "purchase"}
     assert all(run.spec.train.flops == run.budget for run in plan()), "a budget is asked for by every run but counts"
 
 
@@ -20,9 +20,9 @@ def test_the_ladder_stands_at_the_first_budget_and_its_two_ends_at_the_others():
     runs = plan(ladder_budgets=[10**10, 2 * 10**10, 3 * 10**10])
     assert {run.budget for run in select(runs, role="rung")} == {10**10}
     ends = [(PAPER, 2), (ALL_POSITIONS, 2), (PAPER, 3), (ALL_POSITIONS, 3)]
-    assert [(run.rung, run.budget // 10**10) for run in select(runs, role="end")] == ends
+    assert [(run.rung, run.budget // 10**10) for run in select(runs, role="larger")] == ends
     (first,) = select(runs, role="rung", rung=PAPER)
-    larger = select(runs, role="end", rung=PAPER)[0].spec
+    larger = select(runs, role="larger", rung=PAPER)[0].spec
     assert replace(larger, train=replace(larger.train, flops=10**10)) == first.spec
 
 
