@@ -18,7 +18,7 @@ def cells(facts: dict[str, Any]) -> list[list[str]]:
     """The header and one line per row: both sides, the gain, the gain worth having."""
     lines = [["work", "against", "unit", "ours", "theirs", "gain", "aim"]]
     for row in facts.get("rows", ()):
-        aim = f"{row['wanted']:g}" if row["wanted"] else NONE
+        aim = f"{row['aim']:g}" if row["aim"] else NONE
         lines.append([row["work"], row["against"], row["unit"], f"{row['ours']:.4g}", f"{row['theirs']:.4g}", f"{row['ratio']:.2f}", aim])
     return lines
 
@@ -39,11 +39,9 @@ def describe(facts: dict[str, Any]) -> str:
 
 def reading(facts: dict[str, Any]) -> str:
     """Which gains were reached, how near the dense step comes to the ceiling, and what takes the rest of its time."""
-    aimed = [row for row in facts["rows"] if row["wanted"]]
+    aimed = [row for row in facts["rows"] if row["aim"]]
     short = [
-        f"{row['work']} against {row['against']} ({row['ratio']:.2f}, aim {row['wanted']:g})"
-        for row in aimed
-        if row["ratio"] < row["wanted"]
+        f"{row['work']} against {row['against']} ({row['ratio']:.2f}, aim {row['aim']:g})" for row in aimed if row["ratio"] < row["aim"]
     ]
     reached = f"{len(aimed) - len(short)} of {len(aimed)} gains are reached" + (f"; short are {'; '.join(short)}" if short else "")
     sentences = [f"On {describe(facts)}, {reached}."]

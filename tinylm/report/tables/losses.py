@@ -44,7 +44,7 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
             }
         )
     frame = pd.DataFrame(rows)
-    return frame if any(references.values()) else frame.drop(columns=list(frame.columns[-3:]))
+    return frame if any(references.values()) else frame.drop(columns=["study", "ours − study", "one run"], errors="ignore")
 
 
 def sister(found: Sequence[Result]) -> pd.DataFrame:

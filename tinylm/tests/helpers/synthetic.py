@@ -78,8 +78,8 @@ def rungs(named):
     return [found for rung, nlls in named.items() for found in seeds("Transformer", 10, nlls, role="rung", rung=rung)]
 
 
-def _row(work, against, unit, ours, theirs, ratio, wanted):
-    return {"work": work, "against": against, "unit": unit, "ours": ours, "theirs": theirs, "ratio": ratio, "wanted": wanted}
+def _row(work, against, unit, ours, theirs, ratio, aim):
+    return {"work": work, "against": against, "unit": unit, "ours": ours, "theirs": theirs, "ratio": ratio, "aim": aim}
 
 
 TIMINGS = {  # what `bench` records, in small

@@ -80,6 +80,6 @@ def test_the_recorded_timings_make_a_table_and_sentences():
     _, *lines = timings.cells(facts)
     assert len(lines) == len(facts["rows"]) == len(tables.timed(facts))
     assert timings.markdown(facts).count("\n|") == len(lines) + 1
-    short = [row for row in facts["rows"] if row["wanted"] > 0 and row["ratio"] < row["wanted"]]
+    short = [row for row in facts["rows"] if row["aim"] > 0 and row["ratio"] < row["aim"]]
     assert all(row["work"] in timings.reading(facts) for row in short)
     assert ledger.rounded(0.123456789) == 0.1234568
