@@ -30,6 +30,16 @@ def minutes(text: str) -> float:
     return value
 
 
+def _require_device(parser: Parser, device: str) -> None:
+    """End the process for a device that is not here, before anything is rebuilt."""
+    from tinylm.training import pool  # torch is loaded only where a device other than the CPU is asked for
+
+    try:
+        pool.device(device)
+    except TinylmError as error:
+        parser.error(str(error))
+
+
 def request(description: str) -> "pipeline.Request":
     """The request of this process's command line; a mistake ends the process with exit code 2 and one line."""
     parser = Parser(description=description, prog="python run_me.py")
@@ -51,6 +61,8 @@ def request(description: str) -> "pipeline.Request":
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train (default cpu)")
     parser.add_argument("--data-dir", type=folder, help="folder of the corpora (else TINYLM_DATA, datasets/, download)")
     args = parser.parse_args()
+    if args.device != "cpu":
+        _require_device(parser, args.device)
     from tinylm.report import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
 
     return pipeline.Request(

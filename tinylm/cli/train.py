@@ -53,7 +53,7 @@ EXAMPLES = """
 A text file is split by position: train first, then valid and test with a twentieth of the characters each, at most 100,000.
 Words are separated by spaces; those that occur once in train become <unk>. The corpus is named after the file's content: the
 file may move, and a changed file is another corpus.
-exit code: 0 when no run is left, 1 when runs are left, diverged or failed"""
+exit code: 0 when no run is left, 1 when runs are left or failed, or when one that was named diverged"""
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach their next checkpoint
 
 

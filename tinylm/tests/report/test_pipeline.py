@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from tinylm import files, study
 from tinylm.report import pipeline
@@ -37,6 +38,8 @@ def test_the_smoke_study_trains_runs_every_notebook_and_typesets_the_report():
         (["--verify", "soon"], "a number of minutes"),
         (["--device", "abacus"], "invalid choice: 'abacus'"),
         (["--data-dir", "no/such/folder"], "is not a folder"),
+        pytest.param(["--device", "cuda"], "no CUDA device here", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="it is here")),
+        (["--verify", "inf"], "needs a number of minutes"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_clear_line_and_exit_code_2(arguments, message):
