@@ -252,7 +252,7 @@ def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[
 
 
 def _single(architecture: str, name: str, spec: RunSpec) -> Planned:
-    return Planned(section=SECTION, role="single", architecture=architecture, name=name, spec=spec, budget=spec.train.flops)
+    return Planned(section=SECTION, role="single", architecture=architecture, name=name, spec=spec)
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:

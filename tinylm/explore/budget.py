@@ -64,7 +64,7 @@ def frontier(runs: dict[str, Runs]) -> list[Result]:
     """The recorded recipes as runs of a frontier."""
     row = partial(Planned, section="local", role="frontier")
     return [
-        Result(row(architecture=title, name=f"{title}, {short(budget)}", budget=budget, spec=record.spec), record)
+        Result(row(architecture=title, name=f"{title}, {short(budget)}", spec=record.spec), record)
         for title, by_budget in ((labels.family(name), by_budget) for name, by_budget in runs.items())
         for budget, records in by_budget.items()
         for record in records

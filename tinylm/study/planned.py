@@ -22,7 +22,7 @@ class Planned:
     """A run of a section. `name` is for people, who may also type it; no code reads a meaning from it: the fields say what a run is.
 
     `role`: the part that it plays in the section, such as baseline, counts, sweep, rung, frontier, purchase. `architecture`: the title
-    of a recipe or a kind of model. `budget`: the FLOPs that are asked for, 0 where none are. `rung`: the rung of the ladder.
+    of a recipe or a kind of model. `rung`: the rung of the ladder.
     """
 
     section: str
@@ -30,11 +30,15 @@ class Planned:
     architecture: str
     name: str
     spec: RunSpec
-    budget: int = 0
     rung: str = ""
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def budget(self) -> int:
+        """The FLOPs that are asked for, 0 where none are."""
+        return self.spec.train.flops
 
     @property
     def title(self) -> str:
@@ -70,7 +74,7 @@ def _has(run: Planned, field: str, value: Any) -> bool:
 
 def _fields() -> set[str]:
     """What `select` knows: fields of plans, specs and every kind of model."""
-    return {field.name for owner in (Planned, RunSpec, *serialise.model_kinds().values()) for field in fields(owner)}
+    return {"budget"} | {field.name for owner in (Planned, RunSpec, *serialise.model_kinds().values()) for field in fields(owner)}
 
 
 def with_seeds(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:

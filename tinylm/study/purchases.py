@@ -42,7 +42,6 @@ def purchases(section: str, corpora: Sequence[str], budgets: Sequence[int], arch
         row(
             architecture=architecture,
             name=f"{corpus}, {architecture}, {short(flops)}",
-            budget=flops,
             spec=recipes.recipe(architecture.lower(), corpus, flops),
         )
         for corpus, architecture, flops in zip(corpora, architectures, budgets, strict=True)

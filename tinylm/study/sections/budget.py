@@ -53,17 +53,17 @@ def _ladder(first: RunSpec, augmentations: Sequence[str], larger: Sequence[int])
     """Every rung at the budget of `first`, and the paper's recipe and the loss at every position with the larger budgets."""
     specs = climb(first, [rung for rung in RUNGS if rung.augmentation in ("", *augmentations)])
     row = partial(Planned, section="budget", architecture="Transformer")
-    rows = [row(role="rung", name=name, rung=name, budget=first.train.flops, spec=spec) for name, spec in specs.items()]
+    rows = [row(role="rung", name=name, rung=name, spec=spec) for name, spec in specs.items()]
     for flops, name in itertools.product(larger, (PAPER, ALL_POSITIONS)):
         spec = replace(specs[name], train=replace(specs[name].train, flops=flops))
-        rows.append(row(role="larger", name=f"{name}, {short(flops)}", rung=name, budget=flops, spec=spec))
+        rows.append(row(role="larger", name=f"{name}, {short(flops)}", rung=name, spec=spec))
     return rows
 
 
 def _frontier(corpus: str, architectures: Sequence[str], budgets: Sequence[int]) -> list[Planned]:
     row = partial(Planned, section="budget", role="frontier")
     return [
-        row(architecture=name, name=f"{name}, {short(flops)}", budget=flops, spec=recipes.recipe(name.lower(), corpus, flops))
+        row(architecture=name, name=f"{name}, {short(flops)}", spec=recipes.recipe(name.lower(), corpus, flops))
         for name, flops in itertools.product(architectures, budgets)
     ]
 

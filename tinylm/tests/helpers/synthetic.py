@@ -1,5 +1,7 @@
 """Results with chosen test NLLs, blocks and costs, for the tests of statistics, tables and figures."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from tinylm.analysis.summaries import Result
@@ -69,8 +71,14 @@ def results(**named):
 def seeds(architecture, flops, nlls, role="frontier", **fields):
     """Results of one row, a test NLL for each seed."""
     name = f"run {len(architecture)} of {flops}"  # of no use to a reader of results
-    fields = {"role": role, "architecture": architecture, "budget": flops} | fields
-    return [result(name, record(nll, seed=s, flops=flops), **fields) for s, nll in enumerate(nlls)]
+    fields = {"role": role, "architecture": architecture} | fields
+    return [result(name, _bounded(record(nll, seed=s, flops=flops), flops), **fields) for s, nll in enumerate(nlls)]
+
+
+def _bounded(record, flops):
+    """The record of a run that was given so many FLOPs in place of steps."""
+    spec = replace(record.spec, train=replace(record.spec.train, steps=0, flops=flops))
+    return replace(record, spec=spec)
 
 
 def rungs(named):

@@ -14,11 +14,15 @@ def test_seeds_change_the_seed_only():
     assert len({(run.spec.corpus, run.spec.model, run.spec.train) for run in runs}) == 1
 
 
-def toy(name, model=None, corpus="ptb", seed=0, **fields):
-    return planned(name, RunSpec(corpus=corpus, model=model or LinearConfig(), train=TrainConfig(steps=1), seed=seed), **fields)
+ONE_STEP = TrainConfig(steps=1)
 
 
-SHORT = toy("short", LinearConfig(context_length=8), role="sweep", architecture="Linear", budget=10)
+def toy(name, model=None, corpus="ptb", seed=0, train=ONE_STEP, **fields):
+    return planned(name, RunSpec(corpus=corpus, model=model or LinearConfig(), train=train, seed=seed), **fields)
+
+
+SHORT = toy("short", LinearConfig(context_length=8), role="sweep", architecture="Linear")
+BOUGHT = toy("bought", LinearConfig(context_length=16), architecture="Linear", train=TrainConfig(flops=10))
 DEEP = toy("deep", TransformerConfig(context_length=8, n_layer=4), role="sweep", architecture="Transformer", seed=1)
 KN = toy("counts", NgramConfig(order=3), corpus="grammar-word")
 RUNS = [SHORT, DEEP, KN]
@@ -29,7 +33,7 @@ RUNS = [SHORT, DEEP, KN]
     [
         ({}, RUNS),
         ({"role": "sweep"}, [SHORT, DEEP]),
-        ({"architecture": ["Transformer", "Linear"], "budget": 0}, [DEEP]),
+        ({"architecture": ["Transformer", "Linear"], "budget": 0}, [SHORT, DEEP]),
         ({"seed": 1}, [DEEP]),
         ({"corpus": ["grammar-word", "ptb"], "seed": 0}, [SHORT, KN]),
         ({"context_length": 8}, [SHORT, DEEP]),
@@ -50,7 +54,7 @@ def test_results_are_selected_as_their_runs_are():
 
 
 def test_the_plans_field_comes_before_a_models_of_the_same_name():
-    assert select([toy("a", role="sweep", budget=7)], budget=7) and not select([toy("a", architecture="x")], architecture="linear")
+    assert select([toy("a", architecture="x")], architecture="x") and not select([toy("a", architecture="x")], architecture="linear")
 
 
 def test_a_run_says_where_it_stands_and_which_row_it_is_of():
@@ -73,3 +77,7 @@ def test_counts_are_taken_once_a_corpus_and_with_caches_at_the_highest_order_onl
 def test_a_field_that_nothing_has_is_an_error():
     with pytest.raises(StudyError, match="no run has a field 'colour'; the fields are activation, architecture"):
         select([SHORT], colour="red")
+
+
+def test_a_budget_is_the_specs_own():
+    assert (BOUGHT.budget, SHORT.budget) == (10, 0) and select([*RUNS, BOUGHT], budget=10) == [BOUGHT]
