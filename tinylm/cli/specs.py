@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from tinylm import data
@@ -47,7 +46,7 @@ class SingleRuns:
     """
 
     corpus: str
-    level: str = "character"
+    level: str | None = None
     models: tuple[str, ...] = ()
     recipe: str | None = None
     seeds: tuple[int, ...] = (0,)
@@ -61,7 +60,7 @@ class SingleRuns:
     def planned(self) -> list[Planned]:
         """The runs, named by the model and by what differs among them; a text file becomes a corpus. TinylmError for impossible runs."""
         with _in_users_words():
-            corpus = _corpus(self.corpus, self.level)
+            corpus = data.corpus_name(self.corpus, self.level)
             if self.recipe:
                 return _of_recipe(self.recipe, self, corpus)
             return [run for seed in self.seeds for model in self.models for run in _of_model(model, seed, self, corpus)]
@@ -185,11 +184,9 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
         corpus, recipe = corpus or QUICK.corpus, recipe or (None if args.model else QUICK.recipe)
     if not corpus or not (args.model or recipe):
         raise UsageError("a single run needs --corpus, and --model or --recipe; or --quick, which sets what is left out")
-    if args.level and _is_corpus(corpus):
-        raise UsageError(f"--level is for a text file; {corpus} is a corpus of {data.info(corpus).level}s")
     runs = SingleRuns(
         corpus=corpus,
-        level=args.level or "character",
+        level=args.level,
         models=tuple(args.model or ()),
         recipe=recipe,
         seeds=tuple(args.seeds or [0]),
@@ -206,21 +203,6 @@ def _check_recipe(args: argparse.Namespace, budgets: tuple[int, ...]) -> None:
         raise UsageError(f"--recipe sets all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
     if not budgets:
         raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
-
-
-def _is_corpus(name: str) -> bool:
-    """Whether this is the name of a corpus, an own text's included, and not of a file."""
-    return name in data.names() or own_texts.NAME.fullmatch(name) is not None
-
-
-def _corpus(name: str, level: str) -> str:
-    """The name of the corpus that is meant; a text file becomes one."""
-    if _is_corpus(name):
-        return name
-    path = Path(name).expanduser()
-    if not path.exists():
-        raise UsageError(f"{name!r} is neither a text file nor a corpus; name a file, or one of {', '.join(data.names())}")
-    return own_texts.add(path, level)
 
 
 @contextlib.contextmanager

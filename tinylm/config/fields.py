@@ -32,6 +32,11 @@ class Checked:
             object.__setattr__(self, f.name, value)
         self.check()
 
+    def __repr__(self) -> str:
+        """The class with the fields that differ from their defaults; a subclass is a dataclass with repr=False."""
+        said = [f for f in dataclasses.fields(self) if f.init and getattr(self, f.name) != f.default]
+        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in said)})"
+
     def check(self) -> None:
         """Raise ConfigError where the fields contradict each other."""
 

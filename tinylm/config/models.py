@@ -8,7 +8,7 @@ from tinylm.config.fields import Checked
 MAX_ORDER = 8  # of n-grams
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class ModelConfig(Checked):
     """The shape of a model that reads `context_length` tokens; `kind` is its tag in records.
 
@@ -36,7 +36,7 @@ class ModelConfig(Checked):
             self.require(getattr(self, name) <= 0.999, f"{name} must be at most 0.999, got {getattr(self, name)}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LinearConfig(ModelConfig):
     """Concatenated token embeddings, one linear layer to the vocabulary.
 
@@ -57,7 +57,7 @@ class LinearConfig(ModelConfig):
         self.require(fits, f"embedding_init='identity' needs d_model={vocab_size}, the size of the vocabulary; got {self.d_model}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class MLPConfig(ModelConfig):
     """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary."""
 
@@ -86,7 +86,7 @@ class MLPConfig(ModelConfig):
             self.require(plain and uneven, "hidden_widths is for widths that differ, in place of d_hidden and n_hidden")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TransformerConfig(ModelConfig):
     """A causal Transformer; the defaults are the paper's: post-norm, learned positions, ReLU, dropout 0.1."""
 
@@ -154,7 +154,7 @@ class TransformerConfig(ModelConfig):
         self.require(vocab_size**longest < 2**63, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LSTMConfig(ModelConfig):
     """Layers of LSTM that start each window from zero states."""
 
@@ -181,7 +181,7 @@ class LSTMConfig(ModelConfig):
         self.require_probability("embedding_dropout", "layer_dropout", "output_dropout")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class NgramConfig(ModelConfig):
     """Interpolated modified Kneser-Ney counts of n-grams."""
 

@@ -15,7 +15,7 @@ from tinylm.config.models import ModelConfig, NgramConfig
 MAX_EVALS = 100_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class TrainConfig(Checked):
     """How to train and score; exactly one of `steps`, `epochs` and `flops` bounds the run. Zero means "not set" or "all"."""
 
@@ -68,7 +68,7 @@ class TrainConfig(Checked):
         self.require(fits, f"decay={self.decay} must be above zero and fit beside warmup={self.warmup} in the run; change one")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class RunSpec(Checked):
     """One planned run: a corpus's name, a model, how to train and score it, and a seed."""
 

@@ -13,9 +13,14 @@ from typing import Any
 import numpy as np
 
 from tinylm import files
+from tinylm.config import shown
 from tinylm.data import download, grammar, own_texts, plays
 from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
+
+MOST_SHOWN = 100  # distinct tokens
+LONGEST_PATH = 250  # characters; a longer line is a text
+FIRST_TOKENS = {"character": 400, "word": 80}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +53,18 @@ class Corpus:
         """The tokens with the means to encode and decode."""
         return Vocabulary(corpus=self.info.name, level=self.info.level, tokens=self.vocab)
 
+    def __repr__(self) -> str:
+        about = self.info
+        sizes = ", ".join(f"{split} {about.n_tokens[split]:,}" for split in SPLITS)
+        return f"Corpus({about.name!r}: {about.vocab_size:,} distinct {about.level}s; {sizes})"
+
+    def _repr_html_(self) -> str:
+        about = self.info
+        facts = {f"{split} tokens": f"{about.n_tokens[split]:,}" for split in SPLITS}
+        tokens = " ".join(token if token.isprintable() and not token.isspace() else repr(token) for token in self.vocab[:MOST_SHOWN])
+        facts |= {f"distinct {about.level}s": f"{about.vocab_size:,}: {tokens}{' ...' if about.vocab_size > MOST_SHOWN else ''}"}
+        return shown.card(f"Corpus {about.name}", facts, shown.text(self.decode(self.train[: FIRST_TOKENS[about.level]])))
+
     def split(self, name: str) -> np.ndarray:
         """The ids of one split, `train`, `valid` or `test`; another name raises DataError."""
         if name not in SPLITS:
@@ -61,6 +78,32 @@ class Corpus:
     def decode(self, ids: np.ndarray) -> str:
         """The text of ids (n,): characters joined, words separated by one blank, <eos> as a new line."""
         return self.vocabulary.decode(ids)
+
+
+def corpus(text: "str | Path | Corpus", level: str | None = None, data_dir: str | Path | None = None) -> Corpus:
+    """A corpus by its name, or made of a text of one's own: a UTF-8 file, or a text in memory of several lines or a long one.
+
+    `level` says how a text of one's own is cut: by `character` or by `word`. Its last twentieth is test, the one before that valid.
+    DataError for a name that nothing has, and for a text that is too short.
+
+    >>> corpus("grammar-char")
+    Corpus('grammar-char': 35 distinct characters; train 200,000, valid 20,000, test 20,000)
+    """
+    return text if isinstance(text, Corpus) else load(corpus_name(text, level), data_dir)
+
+
+def corpus_name(text: str | Path, level: str | None = None) -> str:
+    """The name of the corpus that is meant; a text of one's own becomes one. `level` is for such a text alone (character)."""
+    if isinstance(text, str) and ("\n" in text.strip() or len(text) > LONGEST_PATH):
+        return own_texts.add_text(text, level or "character", "the text")
+    if str(text) in names() or own_texts.NAME.fullmatch(str(text)):
+        if level not in (None, info(str(text)).level):
+            raise DataError(f"{text} is a corpus of {info(str(text)).level}s; a level is for a text of your own")
+        return str(text)
+    path = Path(text).expanduser()
+    if not path.exists():
+        raise DataError(f"{str(text)!r} is neither a text file nor a corpus; name a file, or one of {', '.join(names())}")
+    return own_texts.add(path, level or "character")
 
 
 def names() -> list[str]:

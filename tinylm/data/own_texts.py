@@ -54,21 +54,27 @@ def read(path: Path) -> str:
         raise DataError(f"{path} is not UTF-8 (byte {error.start:,}); name a text file, or save it as UTF-8") from error
     if "\0" in text:
         raise DataError(f"{path} is not a text, it has NUL characters; name a text file, or save it as UTF-8")
-    if not text or text.isspace():
-        raise DataError(f"{path} is empty; name a file with a text in it")
     return text
 
 
 def add(path: Path, level: str) -> str:
-    """Make a corpus of a text file, read by `character` or `word`, unless it is one already, and return its name.
+    """Make a corpus of a text file, as `add_text`; DataError for a file that is no text."""
+    return add_text(read(path), level, path.name)
 
-    The same text gives the same name wherever it lies. Raises DataError for what is no text, is too short or has too many characters.
+
+def add_text(text: str, level: str, title: str) -> str:
+    """Make a corpus of a text, read by `character` or `word`, unless it is one already, and return its name; `title` is for messages.
+
+    The same text gives the same name wherever it lies. Raises DataError for one that is empty, too short or has too many characters.
     """
-    text = read(path)
+    if level not in PREFIXES:
+        raise DataError(f"a text is read by {' or '.join(PREFIXES)}, not by {level!r}")
+    if not text or text.isspace():
+        raise DataError(f"{title} is empty; take a text with words in it")
     name = PREFIXES[level] + hashlib.sha256(text.encode()).hexdigest()[:12]
     if not (files.TEXTS / name / ABOUT).is_file():
         parts = cut(text) if level == "character" else _rare_replaced(cut(text))
-        _write(files.TEXTS / name, parts, {"title": path.name} | _sizes(parts, level, path))
+        _write(files.TEXTS / name, parts, {"title": title} | _sizes(parts, level, title))
     return name
 
 
@@ -99,17 +105,17 @@ def _rare_replaced(parts: dict[str, str]) -> dict[str, str]:
     return {split: "\n".join(map(replaced, part.split("\n"))) for split, part in parts.items()}
 
 
-def _sizes(parts: dict[str, str], level: str, path: Path) -> dict[str, Any]:
+def _sizes(parts: dict[str, str], level: str, title: str) -> dict[str, Any]:
     """Level, line end, and the sizes of vocabulary and splits; DataError where they are too small or too large."""
     eos = level == "word"
     vocab = collected(parts, level, eos)
     n_tokens = {split: len(tokenise(parts[split], level, eos)) for split in SPLITS}
     if not all(n_tokens.values()):
-        raise DataError(f"{path} is too short: valid and test, a twentieth of it each, would be empty; take a longer text")
+        raise DataError(f"{title} is too short: valid and test, a twentieth of it each, would be empty; take a longer text")
     if level == "word" and not set(vocab) - {UNK, EOS}:
-        raise DataError(f"{path} has no word twice; take a longer text, or train on its characters with --level character")
+        raise DataError(f"{title} has no word twice; take a longer text, or read its characters: level character")
     if len(vocab) > MOST_TOKENS:
-        raise DataError(f"{path} has {len(vocab):,} distinct characters, more than {MOST_TOKENS:,}; replace the rare ones")
+        raise DataError(f"{title} has {len(vocab):,} distinct characters, more than {MOST_TOKENS:,}; replace the rare ones")
     return {"level": level, "line_end": EOS if eos else "", "vocab_size": len(vocab), "n_tokens": n_tokens}
 
 
