@@ -2,13 +2,14 @@
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from tinylm import data, flops, study
+from tinylm import study
 from tinylm.cli import specs
 from tinylm.cli.common import Request, StudyRuns, UsageError, command, distinct, short, table, whole
-from tinylm.study import Planned, reported
+from tinylm.study import Planned, costs, reported
+from tinylm.study.costs import CONVENTIONS
 
 EXAMPLES = """
   python -m tinylm flops                                            the runs of the paper
@@ -16,12 +17,6 @@ EXAMPLES = """
   python -m tinylm flops --corpus ptb --model transformer --epochs 8
   python -m tinylm flops --corpus tiny_shakespeare --model self-attention --heads 1 4 --budget 1e13 --json"""
 NOTE = "FLOPs count matrix products, of forward, backward and optimizer; lookups, norms, softmax, activations and evaluation are left out."
-COSTS = {
-    "executed": "flops",
-    "textbook": "flops_textbook",
-    "2ND": "flops_2nd",
-    "6ND": "flops_6nd",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +58,10 @@ def run(request: FlopsRequest) -> int:
     """Print the paper's rows, a section's rows, or the parts of single runs."""
     match request.runs:
         case specs.SingleRuns() as single:
-            found = [breakdown(run) for run in single.planned()]
+            found = [costs.cost(run).facts for run in single.planned()]
             text = "\n\n".join(map(_describe, found))
         case StudyRuns() as section:
-            found = [breakdown(run) for run in _one_seed(section.planned())]
+            found = [costs.cost(run).facts for run in _one_seed(section.planned())]
             text = _section_table(found)
         case None:
             found = paper_rows()
@@ -75,33 +70,13 @@ def run(request: FlopsRequest) -> int:
     return 0
 
 
-def breakdown(run: Planned) -> dict[str, Any]:
-    """A run's FLOPs by part (forward and backward of a window, and of the whole run; executed and textbook), and its total costs."""
-    info, length = data.info(run.spec.corpus), run.spec.model.context_length
-    total, n_scored = run.cost, run.spec.n_targets
-    parts: dict[str, Any] = {}
-    for convention, n_out in (("executed", n_scored), ("textbook", length)):
-        forward = flops.forward_parts(run.spec.model, info.vocab_size, n_out, n_scored)
-        parts[convention] = {
-            name: {
-                "forward": value,
-                "backward": flops.BACKWARD_PER_FORWARD * value,
-                "run": (1 + flops.BACKWARD_PER_FORWARD) * value * total.windows,
-            }
-            for name, value in forward.items()
-        } | {"optimizer": {"forward": 0, "backward": 0, "run": total.steps * flops.optimizer_flops(run.spec)}}
-    params = flops.n_params(run.spec.model, info.vocab_size)
-    about = {"name": run.name, "corpus": run.spec.corpus, "seed": run.spec.seed, "key": run.spec.key, "n_params": params}
-    return about | asdict(total) | {"parts": parts}
-
-
 def paper_rows() -> list[dict[str, Any]]:
     """The paper's runs: parameters and costs as counted here, and as the paper states them."""
     rows = []
     for run in _one_seed(study.plan("full")):
         row = reported.paper_row(run.spec)
         if row is not None:
-            found = breakdown(run)
+            found = costs.cost(run).facts
             del found["parts"]
             rows.append(found | {"n_params_stated": row.n_params, "flops_2nd_stated": row.flops_2nd})
     return rows
@@ -123,13 +98,13 @@ def _describe(found: dict[str, Any]) -> str:
             rows.append([f"{convention}: {name.replace('_', ' ')}", *window, short(part["run"]), share])
         rows.append([""] * 5)
     body = table(["part", "forward / window", "backward / window", "run", "share"], rows[:-1])
-    conventions = ", ".join(f"{name} {short(found[field])}" for name, field in COSTS.items())
+    conventions = ", ".join(f"{name} {short(found[field])}" for name, field in CONVENTIONS.items())
     return f"{title}\n{counts}\n\n{body}\n\n{conventions} FLOPs"
 
 
 def _section_table(found: list[dict[str, Any]]) -> str:
-    rows = [[f["name"], f"{f['n_params']:,}", f"{f['steps']:,}", *(short(f[field]) for field in COSTS.values())] for f in found]
-    return table(["run", "parameters", "steps", *COSTS], rows)
+    rows = [[f["name"], f"{f['n_params']:,}", f"{f['steps']:,}", *(short(f[field]) for field in CONVENTIONS.values())] for f in found]
+    return table(["run", "parameters", "steps", *CONVENTIONS], rows)
 
 
 def _paper_table(found: list[dict[str, Any]]) -> str:
@@ -137,5 +112,6 @@ def _paper_table(found: list[dict[str, Any]]) -> str:
     for f in found:
         stated = f["flops_2nd_stated"]
         ratio = f"{stated / f['flops_textbook']:.2f}" if stated else "-"
-        rows.append([f["name"], f"{f['n_params']:,}", *(short(f[COSTS[c]]) for c in ("executed", "textbook", "2ND")), short(stated), ratio])
+        counted = [short(f[CONVENTIONS[name]]) for name in ("executed", "textbook", "2ND")]
+        rows.append([f["name"], f"{f['n_params']:,}", *counted, short(stated), ratio])
     return table(["run", "parameters", "executed", "textbook", "2ND", "2ND stated", "stated / textbook"], rows)

@@ -113,7 +113,8 @@ class _Run:
         self.average = AVERAGES[spec.train.average](self.model, spec.train)
         self.tokens = {split: self._on_device(getattr(corpus, split)) for split in ("train", "valid", "test")}
         self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps)
-        self.best = {}
+        self.best: dict[str, Tensor] = {}
+        self.best_nlls: np.ndarray | None = None  # of valid, by the best weights; unknown after a resumption
         self.history = _History()
         self.reported = (0.0, 0)  # loss_sum and loss_windows at the last report
         last = self.cost.steps
@@ -186,7 +187,8 @@ class _Run:
     def _validate(self) -> bool:
         """Score the validation range, add a point to the curve, keep the weights if they are the ones to test; whether it was finite."""
         history = self.history
-        nll = float(token_nlls(self.average.model, self.tokens["valid"], self.spec).mean(dtype=np.float64))
+        nlls = token_nlls(self.average.model, self.tokens["valid"], self.spec)
+        nll = float(nlls.mean(dtype=np.float64))
         if not math.isfinite(nll):
             return False
         spent = self._spent()
@@ -195,7 +197,7 @@ class _Run:
         history.loss_sum, history.loss_windows = 0.0, 0
         if self.spec.train.keep == "last" or nll < history.best_nll:
             history.best_nll, history.best_step = nll, history.step
-            self.best = checkpoint.weights_of(self.average.model)
+            self.best, self.best_nlls = checkpoint.weights_of(self.average.model), nlls
         return True
 
     def save(self) -> None:
@@ -253,7 +255,8 @@ class _Run:
         )
 
     def _score(self, split: str) -> Score:
-        nlls = token_nlls(self.model, self.tokens[split], self.spec)
+        known = self.best_nlls if split == "valid" else None
+        nlls = token_nlls(self.model, self.tokens[split], self.spec) if known is None else known
         classes = statistics.token_classes(self.corpus, split)
         return summarise(self.spec, split, nlls, least_context(self.spec), self.spec.train.eval_stride, classes)
 

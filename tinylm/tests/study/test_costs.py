@@ -1,0 +1,37 @@
+import pytest
+
+from tinylm import study
+from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.flops import run_cost
+from tinylm.study import Planned, costs
+
+
+def planned(model, **train):
+    spec = RunSpec(corpus="grammar-char", model=model, train=TrainConfig(**train))
+    return Planned(section="local", role="single", architecture="Transformer", name="small", spec=spec)
+
+
+def test_the_parts_add_up_to_the_totals_that_the_run_will_have():
+    run = planned(TransformerConfig(n_layer=2, d_model=16, d_ff=32, n_head=2), steps=3)
+    found = costs.cost(run)
+    assert found.totals.to_dict() == {name: getattr(run.cost, field) for name, field in costs.CONVENTIONS.items()}
+    assert found.parts.groupby("convention")["run"].sum().to_dict() == {"executed": run.cost.flops, "textbook": run.cost.flops_textbook}
+    assert found.parts.groupby("convention")["share"].sum().tolist() == pytest.approx([1, 1])
+    assert (found.steps, found.flops, found.n_params) == (3, run.cost.flops, found.facts["n_params"])
+    assert all(dtype.kind in "iuf" for dtype in found.parts.dtypes)
+
+
+def test_it_is_shown_in_one_line_and_as_a_card():
+    found = costs.cost(planned(TransformerConfig(n_layer=1, d_model=16, d_ff=32), steps=3))
+    assert "\n" not in repr(found) and "3 steps" in repr(found) and "6ND" in repr(found)
+    assert "attention projections" in found._repr_html_() and "small on grammar-char" in found._repr_html_()
+
+
+def test_counts_cost_nothing():
+    found = costs.cost(planned(NgramConfig(order=3), epochs=1))
+    assert found.flops == 0 and found.totals.tolist() == [0, 0, 0, 0]
+
+
+def test_every_planned_run_of_the_study_has_the_cost_of_its_plan():
+    for run in study.section_plan("architectures", "full")[:5]:
+        assert costs.cost(run).facts["flops"] == run_cost(run.spec, costs.data.info(run.spec.corpus)).flops
