@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,7 @@ from tinylm.cli.common import command, whole
 from tinylm.config.fields import TinylmError
 
 if TYPE_CHECKING:
-    from tinylm.evaluation.generate import Sampling
-    from tinylm.evaluation.weights import Trained
+    from tinylm.evaluation.model import Model
 
 EXAMPLES = """
   python -m tinylm chat
@@ -45,20 +44,20 @@ def add(commands: Any) -> None:
 class Session:
     """The state of a chat between its lines."""
 
-    trained: "Trained"
-    sampling: "Sampling"
+    model: "Model"
+    sampling: dict[str, float]
     length: int
     data_dir: Path | None
 
 
 def run(request: sampling.SamplingRequest) -> int:
     """Read lines until `quit` or the end of the input; a mistake in a line is reported and the next line read."""
-    session = Session(request.open(), request.sampling(), request.length, request.data_dir)
+    session = Session(request.open(), request.sampling, request.length, request.data_dir)
     asks = sys.stdin.isatty()
     if asks:
         with contextlib.suppress(ImportError):  # absent on some systems: then without history
             import readline  # noqa: F401  importing it gives `input` its history and editing
-        print(f"{_about(session)}\n{sampling.lead_note(session.trained)}\nWrite a text to continue; help, quit.")
+        print(f"{_about(session)}\n{sampling.lead_note(session.model)}\nWrite a text to continue; help, quit.")
     while True:
         try:
             line = input("> " if asks else "")
@@ -87,8 +86,8 @@ def answer(session: Session, line: str) -> None:
 
 def _continue(session: Session, prompt: str) -> None:
     """Print the prompt and what follows; the next continuation has another seed, also when this one is stopped."""
-    drawn = itertools.islice(sampling.pieces(session.trained, prompt, session.sampling), session.length)
-    session.sampling = replace(session.sampling, seed=session.sampling.seed + 1)
+    drawn = itertools.islice(sampling.pieces(session.model, prompt, session.sampling), session.length)
+    session.sampling = session.sampling | {"seed": session.sampling["seed"] + 1}
     print(prompt, end="", flush=True)
     for piece in drawn:
         print(piece, end="", flush=True)
@@ -96,14 +95,14 @@ def _continue(session: Session, prompt: str) -> None:
 
 
 def _about(session: Session) -> str:
-    spec, how = session.trained.spec, session.sampling
-    settings = f"temp {how.temperature:g}, topk {how.top_k}, length {session.length}, seed {how.seed}"
+    spec, how = session.model.spec, session.sampling
+    settings = f"temp {how['temperature']:g}, topk {how['top_k']}, length {session.length}, seed {how['seed']}"
     return f"[{spec.corpus} {spec.model.kind} {spec.key}: {settings}]"
 
 
 def _set(field: str, parse: Callable[[str], float]) -> Callable[[Session, str], None]:
     def change(session: Session, text: str) -> None:
-        session.sampling = replace(session.sampling, **{field: parse(text)})
+        session.sampling = session.sampling | {field: parse(text)}
 
     return change
 
@@ -113,7 +112,7 @@ def _set_length(session: Session, text: str) -> None:
 
 
 def _set_model(session: Session, text: str) -> None:
-    session.trained = trained_models.open_model(text, session.data_dir)
+    session.model = trained_models.open_model(text, session.data_dir)
 
 
 SETTINGS: dict[str, Callable[[Session, str], None]] = {

@@ -38,16 +38,15 @@ def add(commands: Any) -> None:
 
 def run(request: GenerateRequest) -> int:
     """Print the prompt and its continuation, token by token."""
-    trained, how = request.open(), request.sampling()
-    drawn = itertools.islice(sampling.pieces(trained, request.prompt, how), request.length)
+    model = request.open()
+    drawn = itertools.islice(sampling.pieces(model, request.prompt, request.sampling), request.length)
     if request.json:
         started = time.perf_counter()
         text = "".join(drawn)
-        found = {"model": trained.spec.key, "corpus": trained.spec.corpus, "prompt": request.prompt, "text": text, "tokens": request.length}
-        settings = {"temperature": how.temperature, "top_k": how.top_k, "seed": how.seed}
-        print(json.dumps(found | settings | {"seconds": round(time.perf_counter() - started, 3)}, indent=1, ensure_ascii=False))
+        found = {"model": model.spec.key, "corpus": model.spec.corpus, "prompt": request.prompt, "text": text, "tokens": request.length}
+        print(json.dumps(found | request.sampling | {"seconds": round(time.perf_counter() - started, 3)}, indent=1, ensure_ascii=False))
         return 0
-    if note := sampling.lead_note(trained):
+    if note := sampling.lead_note(model):
         print(note, file=sys.stderr)
     print(request.prompt, end="", flush=True)
     for piece in drawn:

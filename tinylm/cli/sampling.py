@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,7 @@ from tinylm.cli.trained_models import ModelRequest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tinylm.evaluation.generate import Sampling
-    from tinylm.evaluation.weights import Trained
+    from tinylm.evaluation.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +24,10 @@ class SamplingRequest(ModelRequest):
     top_k: int
     seed: int
 
-    def sampling(self) -> "Sampling":
-        """The settings of the sampling; ConfigError for a seed that is too large."""
-        from tinylm.evaluation.generate import Sampling  # torch is loaded only by the commands that compute
-
-        return Sampling(temperature=self.temperature, top_k=self.top_k, seed=self.seed)
+    @property
+    def sampling(self) -> dict[str, float]:
+        """The settings of the sampling, as `Model.stream` takes them."""
+        return {"temperature": self.temperature, "top_k": self.top_k, "seed": self.seed}
 
 
 def add_sampling_flags(parser: argparse.ArgumentParser) -> None:
@@ -49,23 +48,19 @@ def temperature(text: str) -> float:
     return value
 
 
-def pieces(trained: "Trained", prompt: str, sampling: "Sampling") -> "Iterator[str]":
+def pieces(model: "Model", prompt: str, sampling: dict[str, float]) -> "Iterator[str]":
     """An endless iterator over the texts of the tokens that continue a prompt; words outside the vocabulary are named on stderr."""
-    from tinylm.evaluation import generate
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        found = model.stream(prompt, **sampling)
+    for warning in told:
+        print(f"warning: {warning.message}", file=sys.stderr)
+    return found
 
-    ids = trained.vocabulary.encode(prompt)  # raises for an unknown token where there is no <unk>
-    for word, count in trained.vocabulary.unknown(prompt).items():
-        print(f"warning: {trained.spec.corpus} has no {word!r}; <unk> replaces it {_times(count)}", file=sys.stderr)
-    return map(trained.vocabulary.next_text, generate.continued(trained, ids, sampling))
 
-
-def lead_note(trained: "Trained") -> str:
-    """A note on what precedes a short prompt; empty for a model that was trained on contexts of all lengths."""
-    if trained.spec.train.loss_at == "all":
+def lead_note(model: "Model") -> str:
+    """A note on what precedes a short prompt; empty for a model that can be asked about any context."""
+    if model.spec.is_counts or model.spec.train.loss_at == "all":
         return ""
-    length, corpus = trained.spec.model.context_length, trained.spec.corpus
+    length, corpus = model.spec.model.context_length, model.spec.corpus
     return f"note: the model was trained on full windows of {length} tokens; text of {corpus} fills the window before a shorter prompt"
-
-
-def _times(count: int) -> str:
-    return "once" if count == 1 else f"{count} times"

@@ -1,19 +1,20 @@
 """What the commands that use trained models share: the model's flag, opening one, the list of those that are here."""
 
 import argparse
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm.cli.common import Request, UsageError, folder, read_ledger, relative, table
-from tinylm.evaluation import pretrained
+from tinylm.cli.common import Request, UsageError, folder, relative, table
+from tinylm.evaluation import loading, pretrained
 
 if TYPE_CHECKING:
-    from tinylm.evaluation.weights import Trained
+    from tinylm.evaluation.model import Model
 
 NAMING = (
     f"one that comes with the package ({', '.join(pretrained.MODELS)}), a weights file, a run's key or the beginning of it, or a planned "
-    "run's name, as RoPE or, with its seed, RoPE@1"
+    "run's name, as RoPE, KN-6 or, with its seed, RoPE@1"
 )
 
 
@@ -24,7 +25,7 @@ class ModelRequest(Request):
     model: str
     data_dir: Path | None
 
-    def open(self) -> "Trained":
+    def open(self) -> "Model":
         """The model; WeightsError where it is not here."""
         return open_model(self.model, self.data_dir)
 
@@ -41,26 +42,22 @@ def add_data_dir(parser: argparse.ArgumentParser, reads_corpus_for: str) -> None
     parser.add_argument("--data-dir", type=folder, metavar="DIR", help=f"the folder above the corpora's folders, for {reads_corpus_for}")
 
 
-def open_model(name: str, data_dir: Path | None) -> "Trained":
-    """The trained model that a name, key or path means; weights trained here take precedence over the package's."""
+def open_model(name: str, data_dir: Path | None) -> "Model":
+    """The trained model that a name, key or path means, as `loading.load`; UsageError where torch is missing."""
     try:
-        from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
+        return loading.load(name, data_dir)
     except ModuleNotFoundError as error:
         raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
-    records = read_ledger().records
-    return weights.open_file(weights.find(pretrained.key(name), pretrained.at_hand(), records), records, data_dir)
 
 
 def listing() -> str:
     """A table of the trained models that are here: the package's by name, the others by the name of their run."""
-    from tinylm.evaluation import weights
-
-    files, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
-    rows = []
-    for key, name, record in weights.listing(files, read_ledger().records):
-        nll = f"{record.test.nll:.4f}" if record and record.test else "-"
-        rows.append([packed.get(key, name) or "-", key, record.spec.corpus if record else "-", nll, relative(files[key])])
-    if not rows:
+    here = loading.models()
+    if here.empty:
         empty = "no trained model is here, and tinylm/evaluation/pretrained is empty"
         return f"{empty}; train one with: python -m tinylm train --run Transformer@0"
+    rows = [
+        [row.name or "-", row.key, row.corpus or "-", "-" if math.isnan(row.test_nll) else f"{row.test_nll:.4f}", relative(Path(row.file))]
+        for row in here.itertuples(index=False)
+    ]
     return table(["model", "key", "corpus", "test NLL", "file"], rows)

@@ -1,17 +1,59 @@
-"""N-gram counts as a run: spec -> record, on the same scored tokens as the models."""
+"""N-gram counts as a `Model`, and as a run: spec -> record, on the same scored tokens as the networks."""
 
 import platform
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinylm.config import RunSpec
 from tinylm.data import Corpus, statistics
+from tinylm.evaluation.model import Model
 from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import scored_range, summarise
 from tinylm.models import ngram, recency
 
-Counts = ngram.NgramModel | recency.RecencyModel
+if TYPE_CHECKING:
+    from tinylm.evaluation.generate import Sampling
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class CountsModel(Model):
+    """N-gram counts, with or without a cache of recent text."""
+
+    counts: ngram.NgramModel | recency.RecencyModel
+
+    @property
+    def n_params(self) -> int:
+        return self.counts.n_stored
+
+    def predictions(self, ids: np.ndarray) -> Iterator[np.ndarray]:
+        for n in range(1, len(ids) + 1):
+            yield np.log(self.counts.distribution(ids[:n]))[None]
+
+    def surprises(self, ids: np.ndarray) -> np.ndarray:
+        return np.append(np.nan, -self.counts.log_probs(ids)[1:])
+
+    def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
+        scored = scored_range(spec, len(ids))
+        return -self.counts.log_probs(ids[: scored.stop])[scored.start :]
+
+    def continued(self, ids: np.ndarray, sampling: "Sampling") -> Iterator[int]:
+        import torch  # loaded only where text is written
+
+        from tinylm.evaluation import generate
+
+        return generate.stream(lambda text: torch.from_numpy(np.log(self.counts.distribution(text.numpy()))), ids, sampling)
+
+
+def fit(spec: RunSpec, corpus: Corpus) -> CountsModel:
+    """Count the training tokens; where the spec has a cache, fit its weights to valid up to its last scored token."""
+    counted = ngram.fit(_counted_tokens(spec, corpus), spec.model.order, corpus.info.vocab_size)
+    if spec.model.cache:
+        counted = recency.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], spec.model.cache)
+    return CountsModel(spec=spec, vocabulary=corpus.vocabulary, counts=counted)
 
 
 def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
@@ -21,14 +63,14 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     its weights are fitted to valid up to its last scored token, so that only the test loss was not chosen.
     """
     started = time.perf_counter()
-    model = _counted(spec, corpus)
+    model = fit(spec, corpus)
     scores = {split: _score(spec, split, corpus, model) for split in ("valid", "test")}
     return RunRecord(
         spec=spec,
         version=versions.current(spec),
         status="done",
         vocab_size=corpus.info.vocab_size,
-        n_params=model.n_stored,
+        n_params=model.n_params,
         steps=0,
         windows=0,
         tokens_seen=len(_counted_tokens(spec, corpus)),
@@ -47,26 +89,13 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
 
 def token_nlls(spec: RunSpec, corpus: Corpus, split: str) -> np.ndarray:
     """NLL in nats of each token of the spec's scored range of a split, by counts of its training tokens."""
-    return _nlls(spec, split, corpus, _counted(spec, corpus))
+    return fit(spec, corpus).token_nlls(corpus.split(split), spec)
 
 
 def _counted_tokens(spec: RunSpec, corpus: Corpus) -> np.ndarray:
     return corpus.train[: spec.train.train_tokens or None]
 
 
-def _counted(spec: RunSpec, corpus: Corpus) -> Counts:
-    counted = ngram.fit(_counted_tokens(spec, corpus), spec.model.order, corpus.info.vocab_size)
-    if not spec.model.cache:
-        return counted
-    return recency.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], spec.model.cache)
-
-
-def _nlls(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> np.ndarray:
-    tokens = corpus.split(split)
-    scored = scored_range(spec, len(tokens))
-    return -model.log_probs(tokens[: scored.stop])[scored.start :]
-
-
-def _score(spec: RunSpec, split: str, corpus: Corpus, model: Counts) -> Score:
-    nlls = _nlls(spec, split, corpus, model)
+def _score(spec: RunSpec, split: str, corpus: Corpus, model: CountsModel) -> Score:
+    nlls = model.token_nlls(corpus.split(split), spec)
     return summarise(spec, split, nlls, spec.model.context_length, 1, statistics.token_classes(corpus, split))

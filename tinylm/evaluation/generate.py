@@ -11,8 +11,7 @@ from torch import Tensor
 
 from tinylm.config import ConfigError, RunSpec
 from tinylm.config.fields import Checked
-from tinylm.data import Corpus
-from tinylm.evaluation.weights import Trained, lead_length
+from tinylm.data import EOS, Corpus
 from tinylm.models import checkpoint
 from tinylm.models.networks import LanguageModel, Transformer, build
 from tinylm.models.networks.key_value_cache import with_cache
@@ -47,6 +46,19 @@ def load_model(spec: RunSpec, corpus: Corpus, weights: Path) -> LanguageModel:
     model = build(spec.model, corpus.info.vocab_size)
     checkpoint.load_weights(model, weights)
     return model.eval()
+
+
+def lead_length(spec: RunSpec) -> int:
+    """The fewest tokens that a model can be asked about: a context where the last position alone was trained, else one."""
+    return spec.model.context_length if spec.train.loss_at == "last" else 1
+
+
+def lead_ids(corpus: Corpus, n: int) -> np.ndarray:
+    """The `n` tokens of valid that end at the first line end after them, where there is one; else its first `n`."""
+    ends = [corpus.vocabulary.index[token] for token in ("\n", EOS) if token in corpus.vocabulary.index]
+    found = np.flatnonzero(np.isin(corpus.valid[n - 1 :], ends)) if ends else np.array([])
+    start = int(found[0]) if len(found) else 0
+    return np.asarray(corpus.valid[start : start + n])
 
 
 def filled(spec: RunSpec, prompt_ids: np.ndarray, lead_ids: np.ndarray) -> np.ndarray:
@@ -104,12 +116,6 @@ def _draw(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> T
     if 0 < sampling.top_k < len(scaled_V):
         scaled_V = scaled_V.masked_fill(scaled_V < scaled_V.topk(sampling.top_k).values[-1], float("-inf"))
     return torch.multinomial(scaled_V.softmax(0), 1, generator=generator)
-
-
-def continued(trained: Trained, ids: np.ndarray, sampling: Sampling) -> Iterator[int]:
-    """Tokens with which an opened model continues ids (n,), without end."""
-    start = filled(trained.spec, ids, trained.lead_ids)
-    return stream(predictor(trained.model, trained.spec.model.context_length), start, sampling)
 
 
 def continuation(model: LanguageModel, corpus: Corpus, context_length: int, prompt: Prompt) -> str:

@@ -1,8 +1,7 @@
 """Trained models: find the weights of a run by its key, its name or their file, and open them with their vocabulary."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,13 @@ import numpy as np
 from tinylm import data, study
 from tinylm.config import RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
-from tinylm.data import Corpus, grammar
+from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
+from tinylm.evaluation import generate
+from tinylm.evaluation.network_model import NetworkModel
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
-from tinylm.models.networks import LanguageModel, build
+from tinylm.models.networks import build
 from tinylm.study import Planned
 
 KEY = re.compile(r"[0-9a-f]{4,16}")
@@ -25,20 +26,9 @@ class WeightsError(TinylmError):
     """A trained model that is not there, or a file that holds none."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Trained:
-    """A model ready to predict, its spec and vocabulary; `lead_ids` (lead_length,) is text of its corpus that ends a line."""
-
-    path: Path
-    spec: RunSpec
-    vocabulary: Vocabulary
-    lead_ids: np.ndarray
-    model: LanguageModel
-
-
 def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
     """What a weights file says beside the tensors, so that it can be used without ledger and corpus."""
-    lead = lead_ids(corpus, lead_length(spec))
+    lead = generate.lead_ids(corpus, generate.lead_length(spec))
     return {
         "key": spec.key,
         "spec": to_dict(spec),
@@ -48,20 +38,7 @@ def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
     }
 
 
-def lead_length(spec: RunSpec) -> int:
-    """The fewest tokens that a model can be asked about: a context where the last position alone was trained, else one."""
-    return spec.model.context_length if spec.train.loss_at == "last" else 1
-
-
-def lead_ids(corpus: Corpus, n: int) -> np.ndarray:
-    """The `n` tokens of valid that end at the first line end after them, where there is one; else its first `n`."""
-    ends = [corpus.vocabulary.index[token] for token in ("\n", data.EOS) if token in corpus.vocabulary.index]
-    found = np.flatnonzero(np.isin(corpus.valid[n - 1 :], ends)) if ends else np.array([])
-    start = int(found[0]) if len(found) else 0
-    return np.asarray(corpus.valid[start : start + n])
-
-
-def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | None = None) -> Trained:
+def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | None = None) -> NetworkModel:
     """The model in a weights file; a file from before vocabularies came with weights needs its record or plan, and its corpus."""
     if not path.is_file():
         raise WeightsError(f"{path} is not a file; name a weights file, a run's key or a run's name")
@@ -72,15 +49,15 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
         lead = np.array(said["lead"], dtype=np.uint16)
     else:
         corpus = data.load(spec.corpus, data_dir)
-        vocabulary, lead = corpus.vocabulary, lead_ids(corpus, lead_length(spec))
-    model = build(spec.model, len(vocabulary.tokens))
+        vocabulary, lead = corpus.vocabulary, generate.lead_ids(corpus, generate.lead_length(spec))
+    network = build(spec.model, len(vocabulary.tokens))
     try:
-        checkpoint.restore_weights(model, tensors)
+        checkpoint.restore_weights(network, tensors)
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
-    if not all(parameter.isfinite().all() for parameter in model.parameters()):
+    if not all(parameter.isfinite().all() for parameter in network.parameters()):
         raise WeightsError(f"{path} is damaged, it holds weights that are not finite; {checkpoint.REMEDY}")
-    return Trained(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, model=model.eval())
+    return NetworkModel(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, network=network.eval())
 
 
 def _spec_of(path: Path, key: str | None, records: Mapping[str, RunRecord]) -> RunSpec:
@@ -122,7 +99,7 @@ def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRe
         known |= {key for key, record in records.items() if not record.spec.is_counts}
         found = sorted(key for key in known if key.startswith(text))
     else:
-        found = [run.spec.key for run in _named(text, planned)]
+        found = [run.spec.key for run in study.named(text, planned)]
     if not found:
         names = "; ".join(dict.fromkeys(run.name for run in study.select(planned, role=["baseline", "ablation"])))
         raise WeightsError(
@@ -147,14 +124,6 @@ def trainable(text: str, files: Mapping[str, Path], records: Mapping[str, RunRec
 
 def _networks() -> list[Planned]:
     return [run for run in study.plan("full") if not run.spec.is_counts]
-
-
-def _named(text: str, planned: Sequence[Planned]) -> list[Planned]:
-    """Planned runs of a name: of real texts before generated ones, of low seeds before high ones."""
-    name, _, seed = text.partition("@")
-    found = [run for run in planned if name.lower() in (run.name.lower(), f"{run.section}/{run.name}".lower())]
-    found = [run for run in found if seed in ("", str(run.spec.seed))]
-    return sorted(found, key=lambda run: (run.spec.corpus in grammar.SOURCES, run.spec.seed))
 
 
 def listing(files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:

@@ -9,8 +9,8 @@ import ipywidgets as widgets
 import numpy as np
 
 from tinylm.config import TinylmError
+from tinylm.evaluation.colouring import coloured, legend
 from tinylm.explore.checkpoints import NONE_HERE, Checkpoints, ExplorerError
-from tinylm.explore.colouring import coloured, legend
 from tinylm.explore.panel import WIDE, Panel, button, control, notice
 
 
@@ -61,15 +61,15 @@ class Continuations(Panel):
     def _written(self, path: Path) -> str:
         """Prompt and continuation as HTML, and the mean surprise of each."""
         trained = self._checkpoints.open(path)
-        from tinylm.evaluation import generate, surprise
+        from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
 
         given = trained.vocabulary.encode(self.prompt.value)
         if not len(given):
             raise ExplorerError("Write a prompt of one token or more.")
-        sampling = generate.Sampling(temperature=self.temperature.value, seed=self.seed.value)
-        drawn = list(itertools.islice(generate.continued(trained, given, sampling), self.length.value))
+        sampling = Sampling(temperature=self.temperature.value, seed=self.seed.value)
+        drawn = list(itertools.islice(trained.continued(given, sampling), self.length.value))
         ids = np.concatenate([given, drawn])
-        nats, n = surprise.surprises(trained, ids), len(given)
+        nats, n = trained.surprises(ids), len(given)
         pieces = [trained.vocabulary.next_text(int(token)) for token in ids]
         text = f'<span class="tinylm-prompt">{coloured(pieces[:n], nats[:n])}</span>{coloured(pieces[n:], nats[n:])}'
         means = f"Mean surprise: {_mean(nats[1:n])} in the prompt, {_mean(nats[n:])} in what the model wrote."

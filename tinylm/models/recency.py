@@ -53,6 +53,26 @@ class RecencyModel:
         kinds, probs = _components(self.counts, tokens, self.size)
         return np.log((probs * self.weights[kinds]).sum(1))
 
+    def distribution(self, history: np.ndarray) -> np.ndarray:
+        """Probability (V,) of every token after `history` (n,), as `NgramModel.distribution`."""
+        stream = np.asarray(history).astype(np.int64)
+        shares, seen = np.zeros((self.counts.order, self.counts.vocab_size)), np.zeros(self.counts.order, dtype=np.int64)
+        for n in range(min(self.counts.order, len(stream))):
+            places = _after(stream, n, self.size)
+            seen[n] = len(places)
+            if len(places):
+                shares[n] = np.bincount(stream[places], minlength=self.counts.vocab_size) / len(places)
+        weights = self.weights[Sightings(shares[:, 0][None], seen[None]).kinds[0]]
+        return weights[0] * self.counts.distribution(history) + weights[1:] @ shares
+
+
+def _after(stream: np.ndarray, n: int, size: int) -> np.ndarray:
+    """Places among the last `size` tokens of which the `n` tokens before are the stream's last `n`."""
+    places = np.arange(max(n, len(stream) - size), len(stream))
+    for back in range(1, n + 1):
+        places = places[stream[places - back] == stream[-back]]
+    return places
+
 
 def fit(counts: NgramModel, held_out: np.ndarray, size: int) -> RecencyModel:
     """The counts mixed with the last `size` tokens, by weights fitted to held-out tokens (n,), which must not have been counted."""

@@ -6,13 +6,27 @@ parameters, each of which defaults to that of the published study.
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from tinylm.data import grammar
 from tinylm.study import sections
 from tinylm.study.parameters import PROFILES, Section, StudyError
 from tinylm.study.planned import COUNTS, Planned, select
 
-__all__ = ["COUNTS", "PROFILES", "SECTIONS", "Planned", "Section", "StudyError", "by_key", "plan", "section_of", "section_plan", "select"]
+__all__ = [
+    "COUNTS",
+    "PROFILES",
+    "SECTIONS",
+    "Planned",
+    "Section",
+    "StudyError",
+    "by_key",
+    "named",
+    "plan",
+    "section_of",
+    "section_plan",
+    "select",
+]
 
 
 def _found() -> list[Section]:
@@ -54,3 +68,11 @@ def plan(profile: str) -> list[Planned]:
 def by_key() -> dict[str, Planned]:
     """Every run of the published study by its key, the last planned first; a run that sections share is that of the first."""
     return {run.spec.key: run for run in reversed(plan("full"))}
+
+
+def named(text: str, planned: Sequence[Planned]) -> list[Planned]:
+    """The runs that [SECTION/]NAME[@SEED] may mean, in any case: of real texts before generated ones, of low seeds before high ones."""
+    name, _, seed = text.partition("@")
+    found = [run for run in planned if name.lower() in (run.name.lower(), f"{run.section}/{run.name}".lower())]
+    found = [run for run in found if seed in ("", str(run.spec.seed))]
+    return sorted(found, key=lambda run: (run.spec.corpus in grammar.SOURCES, run.spec.seed))

@@ -12,11 +12,12 @@ MODULES, GRAPH = modules(), imports()
 ROOMS = rooms(GRAPH)
 WITH_TORCH = (  # beginnings of module names
     "evaluation.adaptive",
+    "evaluation.attention",
     "evaluation.generate",
+    "evaluation.network_model",
     "evaluation.nlls",
     "evaluation.pretrained.export",
     "evaluation.probes.trials",
-    "evaluation.surprise",
     "evaluation.weights",
     "models.checkpoint",
     "models.networks",

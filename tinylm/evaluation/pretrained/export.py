@@ -34,10 +34,10 @@ def export(name: str, source: Path, records: Mapping[str, RunRecord], data_dir: 
     trained = weights.open_file(source, records, data_dir)
     if trained.spec != record.spec:
         raise ExportError(f"{source} holds the run {trained.spec.key}, not {record.spec.key}, which is {name}; name its own weights")
-    corpus, model = data.load(record.spec.corpus, data_dir), trained.model
-    tensors = {tensor: value.to(DTYPE) for tensor, value in checkpoint.weights_of(model).items()}
-    checkpoint.restore_weights(model, tensors)
-    nll = {split: scored(model, corpus, record.spec, split) for split in ("valid", "test")}
+    corpus, network = data.load(record.spec.corpus, data_dir), trained.network
+    tensors = {tensor: value.to(DTYPE) for tensor, value in checkpoint.weights_of(network).items()}
+    checkpoint.restore_weights(network, tensors)
+    nll = {split: scored(network, corpus, record.spec, split) for split in ("valid", "test")}
     for split, value in nll.items():
         expected = getattr(record, split).nll
         if not abs(value - expected) < TOLERANCE:
@@ -55,7 +55,7 @@ def recorded(name: str, records: Mapping[str, RunRecord]) -> RunRecord:
     return records[key]
 
 
-def scored(model: LanguageModel, corpus: Corpus, spec: RunSpec, split: str) -> float:
+def scored(network: LanguageModel, corpus: Corpus, spec: RunSpec, split: str) -> float:
     """Mean NLL in nats per token of a model on the tokens of a split that its spec says."""
     ids = torch.from_numpy(corpus.split(split).astype(np.int32))
-    return float(token_nlls(model, ids, spec).mean(dtype=np.float64))
+    return float(token_nlls(network, ids, spec).mean(dtype=np.float64))

@@ -19,11 +19,11 @@ def test_a_request_says_how_its_model_is_sampled(keys):
     request = sampling.SamplingRequest(model=keys["last"], data_dir=None, length=5, temperature=0.0, top_k=0, seed=3)
     trained = request.open()
     assert sampling.lead_note(trained).startswith("note: the model was trained on full windows of 16")
-    assert request.sampling().seed == 3
-    assert len("".join(next(sampling.pieces(trained, "a", request.sampling())))) == 1
+    assert request.sampling == {"temperature": 0.0, "top_k": 0, "seed": 3}
+    assert len("".join(next(sampling.pieces(trained, "a", request.sampling)))) == 1
 
 
 def test_a_word_that_the_vocabulary_lacks_is_named(keys):
     request = sampling.SamplingRequest(model=keys["words"], data_dir=None, length=1, temperature=1.0, top_k=0, seed=0)
     with pytest.raises(TinylmError, match="grammar-word has no 'qqq'"):
-        sampling.pieces(request.open(), "qqq qqq", request.sampling())
+        sampling.pieces(request.open(), "qqq qqq", request.sampling)

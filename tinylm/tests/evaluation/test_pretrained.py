@@ -82,7 +82,7 @@ def test_weights_reproduce_their_record_on_the_corpus(name, records):
     n *= math.ceil(FEWEST_TOKENS / n)
     beginning = replace(record.spec, train=replace(record.spec.train, eval_tokens=n))
     expected = sum(record.test.blocks[: n // record.test.block_size]) * record.test.block_size / n
-    assert abs(export.scored(opened.model, held_out(record.spec.corpus), beginning, "test") - expected) < export.TOLERANCE
+    assert abs(export.scored(opened.network, held_out(record.spec.corpus), beginning, "test") - expected) < export.TOLERANCE
 
 
 def held_out(corpus):

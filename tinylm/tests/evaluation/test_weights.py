@@ -9,7 +9,7 @@ from specs import MLP, spec
 
 from tinylm import data, study
 from tinylm.config import LSTMConfig, RunSpec, TrainConfig, TransformerConfig
-from tinylm.evaluation import weights
+from tinylm.evaluation import generate, weights
 from tinylm.evaluation.weights import WeightsError
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
@@ -32,7 +32,7 @@ def test_a_trained_file_needs_neither_ledger_nor_corpus(corpus, tmp_path, monkey
     opened = weights.open_file(path, {})
     assert opened.spec == planned and opened.vocabulary == corpus.vocabulary
     np.testing.assert_array_equal(opened.lead_ids, corpus.valid[: MLP.context_length])
-    assert not opened.model.training
+    assert not opened.network.training
 
 
 def test_an_older_file_takes_spec_and_vocabulary_from_record_and_corpus(tmp_path):
@@ -45,7 +45,7 @@ def test_an_older_file_takes_spec_and_vocabulary_from_record_and_corpus(tmp_path
 
 def test_a_lead_ends_a_line():
     text = data.load("grammar-char")
-    lead = text.decode(weights.lead_ids(text, 50))
+    lead = text.decode(generate.lead_ids(text, 50))
     assert len(lead) == 50 and lead.endswith("\n")
 
 
@@ -115,7 +115,7 @@ def test_a_tied_matrix_may_be_held_once_and_in_16_bits(tmp_path, model):
     held = {name: value.half() for name, value in built.named_parameters()}
     assert len(held) == len(built.state_dict()) - 1
     checkpoint.save(tmp_path / "w.safetensors", held, weights.facts(spec, data.load(SPEC.corpus)))
-    opened = weights.open_file(tmp_path / "w.safetensors", {}).model
+    opened = weights.open_file(tmp_path / "w.safetensors", {}).network
     for name, value in opened.state_dict().items():
         assert value.dtype == torch.float32
         torch.testing.assert_close(value, built.state_dict()[name].half().float(), rtol=0, atol=0)

@@ -1,12 +1,8 @@
 import numpy as np
-import pytest
 from explorer import DENSE, TEXT, trained
 
-from tinylm import explore, files
+from tinylm import explore
 from tinylm.config import LinearConfig
-from tinylm.evaluation import weights
-from tinylm.explore.attention import Reading, in_words, last_tokens, read, visible
-from tinylm.explore.checkpoints import ExplorerError
 
 
 def test_a_head_is_shown_for_each_layer_and_head(home):
@@ -45,41 +41,7 @@ def test_a_model_without_attention_is_not_offered_and_a_text_it_cannot_read_is_s
     trained(LinearConfig(context_length=8, d_model=4), "last")
     assert explore.Attention(TEXT).model.options == ()
     trained(DENSE, "all")
-    for text, message in (("", "Write a text"), ("Ü", "grammar-char has no")):
+    for text, message in (("", "the text is empty"), ("Ü", "grammar-char has no")):
         panel = explore.Attention(text)
         panel.go.click()
         assert message in panel.notice.value and panel.layer.disabled and panel.picture.value == ""
-
-
-def test_rows_of_the_last_tokens_still_sum_to_one():
-    full = np.tril(np.ones((1, 5, 5))) / np.arange(1, 6)[:, None]
-    cut = last_tokens(full, 2)
-    np.testing.assert_allclose(cut[0], [[0.75, 0.25, 0.0], [0.6, 0.2, 0.2]])
-    np.testing.assert_array_equal(last_tokens(full, 5), full)
-
-
-def reading(**fields):
-    """Two layers of one head that read `a b`; the last token takes most from the first in layer 1, from itself in layer 2."""
-    maps = [np.array([[[1.0, 0.0], [0.7, 0.3]]]), np.array([[[1.0, 0.0], [0.4, 0.6]]])]
-    return Reading(**{"n_given": 2, "tokens": ["a", "b"], "sources": ["a", "b"], "maps": maps, "is_last_only": False} | fields)
-
-
-def test_words_say_where_the_last_token_looks():
-    assert "The last token, b, takes most from a (0.70)." in in_words(reading(), 0, 0)
-    assert "The last token, b, takes most from b (0.60)." in in_words(reading(), 1, 0)
-
-
-def test_of_a_model_trained_on_its_last_position_only_the_last_layer_is_told_apart():
-    one = reading(is_last_only=True)
-    assert "last position only" not in in_words(one, 0, 0) and "last position only" in in_words(one, 1, 0)
-
-
-def test_blanks_and_line_ends_are_seen():
-    assert [visible(token) for token in (" ", "\n", "a b", "<eos>")] == ["␣", "↵", "a␣b", "<eos>"]
-
-
-def test_a_model_without_attention_says_what_to_choose(home):
-    spec = trained(LinearConfig(context_length=8, d_model=4), "last")
-    opened = weights.open_file(files.WEIGHTS / f"{spec.key}.safetensors", {})
-    with pytest.raises(ExplorerError, match="This is a linear model, which has no attention; choose a Transformer"):
-        read(opened, TEXT)

@@ -21,7 +21,7 @@ def test_models_continue_a_prompt_side_by_side_as_the_command_line_would(home):
     assert len(cards) == 2 and "Surprise in nats" in panel.cards.value
     for spec in (dense, last):
         opened = weights.open_file(files.WEIGHTS / f"{spec.key}.safetensors", {})
-        stream = generate.continued(opened, opened.vocabulary.encode(TEXT), generate.Sampling(seed=3))
+        stream = opened.continued(opened.vocabulary.encode(TEXT), generate.Sampling(seed=3))
         written = TEXT + "".join(opened.vocabulary.next_text(next(stream)) for _ in range(20))
         shown = [html.unescape(re.sub(r"<[^>]*>", "", re.search(r"<pre.*?</pre>", card, re.DOTALL)[0])) for card in cards]
         assert written.replace("\n", "↵\n") in shown

@@ -2,16 +2,15 @@ import re
 
 import pytest
 
-from tinylm.explore.colouring import LEVELS, coloured, legend
-from tinylm.explore.panel import STYLE_SHEET
+from tinylm.evaluation.colouring import HUE, LEVELS, STRENGTHS, coloured, legend
 
 
 def test_colours_grow_with_surprise_and_nothing_in_a_token_is_markup():
     bounds = [0.0, *LEVELS]
     found = coloured(["<i>"] * len(bounds) + ["a\n"], [*bounds, float("nan")])
-    assert re.findall(r"tinylm-s(\d)", found) == [*map(str, range(len(bounds))), "0"]
+    assert re.findall(r"rgba\(0, 114, 178, ([\d.]+)\)", found) == [*map(str, STRENGTHS), "0.0"]
     assert "<i>" not in found and "&lt;i&gt;" in found and "a↵\n" in found and 'title="given"' in found
-    assert legend().count("tinylm-s") == len(bounds)
+    assert legend().count("background") == len(bounds)
 
 
 @pytest.mark.parametrize(("page", "text"), [((255, 255, 255), (0, 0, 0)), ((17, 17, 17), (255, 255, 255))])
@@ -22,9 +21,8 @@ def test_text_is_readable_on_every_colour_in_light_and_dark(page, text):
         linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    rules = re.findall(r"\.tinylm-s\d \{ background: rgba\((\d+), (\d+), (\d+), ([\d.]+)\)", STYLE_SHEET.read_text())
-    assert len(rules) == len(LEVELS) + 1
-    shades = [luminance([float(a) * int(c) + (1 - float(a)) * p for c, p in zip(rgb, page, strict=True)]) for *rgb, a in rules]
+    assert len(STRENGTHS) == len(LEVELS) + 1
+    shades = [luminance([a * c + (1 - a) * p for c, p in zip(HUE, page, strict=True)]) for a in STRENGTHS]
     ends = sorted([luminance(text), luminance(page)])
     assert shades in (sorted(shades), sorted(shades, reverse=True)) and len(set(shades)) == len(shades)
     for shade in shades:

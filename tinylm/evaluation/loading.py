@@ -1,0 +1,52 @@
+"""Trained models by name: those of the package, those trained here, weights files, and counts, which are counted anew in a second."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from tinylm import data, files, study
+from tinylm.config import RunSpec
+from tinylm.evaluation import counts, pretrained
+from tinylm.evaluation.model import Model
+from tinylm.ledger import Ledger, RunRecord
+
+
+def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
+    """The trained model that a name, a key or a file means: one of the package, one trained here, a weights file, or counts.
+
+    A name is one of `models()`, a run of the study as [SECTION/]NAME[@SEED], or a key or its beginning. Weights trained here come before
+    those of the package. Counts are counted anew, which needs their corpus. WeightsError for what is not here says how to train it.
+
+    >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)
+    'HAMLET:\\nWhat'
+    """
+    records = Ledger(files.ledgers()).records
+    text = pretrained.key(str(name))
+    if spec := _counts_of(text, records):
+        return counts.fit(spec, data.load(spec.corpus, data_dir))
+    from tinylm.evaluation import weights  # torch is loaded only for networks
+
+    return weights.open_file(weights.find(text, pretrained.at_hand(), records), records, data_dir)
+
+
+def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
+    """The spec of the counts that a planned run's name or a key means; None where it means a network or nothing."""
+    known = records.get(text) or study.by_key().get(text)
+    named = study.named(text, [run for run in study.plan("full") if run.spec.is_counts])
+    spec = known.spec if known else named[0].spec if named else None
+    return spec if spec and spec.is_counts else None
+
+
+def models() -> pd.DataFrame:
+    """The trained networks that are here, those of the package first: name, key, corpus, parameters, test NLL in nats per token, file."""
+    from tinylm.evaluation import weights
+
+    here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
+    rows = []
+    for key, name, record in weights.listing(here, Ledger(files.ledgers()).records):
+        row = {"name": packed.get(key, name), "key": key, "corpus": record and record.spec.corpus, "parameters": record and record.n_params}
+        rows.append(row | {"test_nll": record.test.nll if record and record.test else None, "file": str(here[key])})
+    frame = pd.DataFrame(rows, columns=["name", "key", "corpus", "parameters", "test_nll", "file"])
+    frame = frame.astype({"parameters": "Int64", "test_nll": float})
+    return frame.sort_values("name", key=lambda names: ~names.isin(list(pretrained.MODELS)), kind="stable", ignore_index=True)

@@ -1,0 +1,152 @@
+"""A trained model in a user's hands: networks and n-gram counts alike write, score and explain text. Needs torch only to write."""
+
+import itertools
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from tinylm.config import RunSpec, TinylmError, shown
+from tinylm.data import Corpus
+from tinylm.data.vocabulary import Vocabulary
+from tinylm.evaluation import scoring
+from tinylm.evaluation.scoring import TextScore
+from tinylm.evaluation.texts import Surprise, Text
+
+if TYPE_CHECKING:
+    from tinylm.evaluation.attention import AttentionMaps
+    from tinylm.evaluation.generate import Sampling
+
+
+class ModelError(TinylmError):
+    """Something that a model is asked for and cannot do."""
+
+
+class UnknownTokens(UserWarning):
+    """Words that a vocabulary lacks, which <unk> stands for."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Model(ABC):
+    """A model ready to predict: the spec it was trained by, and its vocabulary."""
+
+    spec: RunSpec
+    vocabulary: Vocabulary
+
+    @property
+    @abstractmethod
+    def n_params(self) -> int:
+        """Number of trained parameters; of counts, of stored n-grams."""
+
+    @abstractmethod
+    def predictions(self, ids: np.ndarray) -> Iterator[np.ndarray]:
+        """Chunks (n, V) that hold, for each of the ids (N,) in order, the logits of the token after it and all before it."""
+
+    @abstractmethod
+    def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
+        """NLL in nats of each of the ids (N,) in the range that the spec scores, by windows that move as it says."""
+
+    @abstractmethod
+    def continued(self, ids: np.ndarray, sampling: "Sampling") -> Iterator[int]:
+        """Tokens that continue ids (n,), without end; the same seed gives the same tokens."""
+
+    def stream(self, prompt: str = "", temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Iterator[str]:
+        """The texts of the tokens that continue a prompt, without end, each drawn when it is asked for.
+
+        Each is drawn from softmax(logits / temperature) of the `top_k` likeliest tokens (0: of all); temperature 0 takes the likeliest.
+        ConfigError for settings out of range, DataError for characters that the vocabulary lacks.
+        """
+        from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
+
+        sampling = Sampling(temperature=temperature, top_k=top_k, seed=seed)
+        return map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling))
+
+    def generate(self, prompt: str = "", length: int = 200, temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Text:
+        """The prompt and the `length` tokens that continue it, drawn as `stream` says."""
+        return Text(prompt + "".join(itertools.islice(self.stream(prompt, temperature, top_k, seed), length)))
+
+    def logits(self, text: str) -> np.ndarray:
+        """Logits (n, V) of the token after each of the n tokens of a text, given all of it up to there; of counts, log probabilities."""
+        return np.concatenate(list(self.predictions(self._some(text))))
+
+    def top(self, text: str, k: int = 5) -> pd.DataFrame:
+        """The `k` likeliest next tokens of a text, with their probabilities."""
+        *_, last = self.predictions(self._some(text))
+        p = np.exp(log_softmax(last[-1:]))[0]
+        best = np.argsort(-p, kind="stable")[:k]
+        return pd.DataFrame({"token": [self.vocabulary.tokens[i] for i in best], "probability": p[best]})
+
+    def distribution(self, text: str) -> pd.Series:
+        """The probability of every token as the next one of a text, by token; they sum to one."""
+        *_, last = self.predictions(self._some(text))
+        p = np.exp(log_softmax(last[-1:]))[0]
+        return pd.Series(p, pd.Index(self.vocabulary.tokens, name="token"), name="probability")
+
+    def surprise(self, text: str) -> Surprise:
+        """What each token of a text costs in nats, given those before it; NaN for the first, which nothing of the text foretells."""
+        ids = self._some(text)
+        pieces = [self.vocabulary.decode(ids[:1]), *(self.vocabulary.next_text(int(token)) for token in ids[1:])]
+        return Surprise(self.surprises(ids), pd.Index(pieces, name="token"), name="nats")
+
+    def surprises(self, ids: np.ndarray) -> np.ndarray:
+        """Nats (n,) of each of the ids (n,) given those before it, NaN for the first."""
+        found, targets = [np.array([np.nan])], ids[1:].astype(np.int64)
+        for chunk in self.predictions(ids[:-1]) if len(targets) else ():
+            now, targets = targets[: len(chunk)], targets[len(chunk) :]
+            found.append(-log_softmax(chunk)[np.arange(len(now)), now])
+        return np.concatenate(found)[: len(ids)]
+
+    def score(self, text: str | Path | Corpus, split: str = "test", stride: int | None = None, context: int | None = None) -> TextScore:
+        """The mean NLL of a text, of a file or of a split of a corpus, in nats per token, with its block standard error.
+
+        A split is scored on the tokens of the model's record, a text to its end. `stride` is how many tokens each window scores, `context`
+        how many it reads; both are the run's unless given. TinylmError for a text of another vocabulary or one that is too short.
+        """
+        return scoring.score(self, text, split, stride, context)
+
+    def attention(self, text: str) -> "AttentionMaps":
+        """What each head of a Transformer takes from which token while it reads a text; ModelError for other models."""
+        raise ModelError(f"{self.spec.model.kind} has no attention; choose a Transformer")
+
+    def encode(self, text: str) -> np.ndarray:
+        """The ids (n,) of a text; warns of words that <unk> stands for, DataError for characters that the vocabulary lacks."""
+        ids = self.vocabulary.encode(text)
+        if unknown := self.vocabulary.unknown(text):
+            words = ", ".join(f"{word!r}" for word in list(unknown)[:5])
+            warnings.warn(f"{self.vocabulary.corpus} has no {words}; <unk> stands for {unknown.total():,}", UnknownTokens, stacklevel=3)
+        return ids
+
+    def _some(self, text: str) -> np.ndarray:
+        """The ids of a text that has some; ModelError for one that has none."""
+        ids = self.encode(text)
+        if not len(ids):
+            raise ModelError("the text is empty; write one token or more")
+        return ids
+
+    @cached_property
+    def size(self) -> str:
+        """How large the model is, in words."""
+        return f"{self.n_params:,} {'n-grams' if self.spec.is_counts else 'parameters'}"
+
+    def __repr__(self) -> str:
+        return f"Model({self.spec.model!r}: {self.spec.corpus}, {self.size}, run {self.spec.key})"
+
+    def _repr_html_(self) -> str:
+        facts = {"config": repr(self.spec.model), "corpus": self.spec.corpus, "size": self.size, "run": self.spec.key}
+        return shown.card(f"{self.spec.model.kind} model", facts, *self.parts())
+
+    def parts(self) -> list[str]:
+        """HTML of what the model consists of; nothing unless a kind of model says so."""
+        return []
+
+
+def log_softmax(rows: np.ndarray) -> np.ndarray:
+    """Logits (n, V) as log probabilities, in double precision."""
+    shifted = rows.astype(np.float64) - rows.max(1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(1, keepdims=True))

@@ -1,0 +1,79 @@
+"""A trained network as a `Model`: predictions in windows, the same ones that it generates from and is scored by."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tinylm import flops
+from tinylm.config import RunSpec, TransformerConfig, shown
+from tinylm.evaluation import attention, generate, nlls
+from tinylm.evaluation.attention import AttentionMaps
+from tinylm.evaluation.model import Model, ModelError
+from tinylm.models.networks import LanguageModel, n_params
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class NetworkModel(Model):
+    """A network with its trained weights, an nn.Module; `lead_ids` is text of its corpus that ends a line, `path` its weights file."""
+
+    network: LanguageModel
+    lead_ids: np.ndarray
+    path: Path | None = None
+
+    def __call__(self, ids: Any) -> Tensor:
+        """Logits (B, T, V) of the token after each position of ids (B, T), or (T, V) of ids (T,); (B, 1, V) of a one-prediction model."""
+        x = torch.as_tensor(ids).long()
+        n_out = x.shape[-1] if self.spec.model.predicts_every_position else 1
+        logits_BTV = self.network(x if x.ndim == 2 else x[None], n_out)
+        return logits_BTV if x.ndim == 2 else logits_BTV[0]
+
+    @property
+    def n_params(self) -> int:
+        return n_params(self.network)
+
+    @torch.inference_mode()
+    def predictions(self, ids: np.ndarray) -> Iterator[np.ndarray]:
+        length, every = self.spec.model.context_length, self.spec.train.loss_at == "all"
+        start = generate.filled(self.spec, ids[:1], self.lead_ids)
+        text = torch.from_numpy(np.concatenate([start, ids[1:]]).astype(np.int64))
+        begun = text[None, :length]  # the window before it begins to slide
+        yield self.network(begun, begun.shape[1] if every else 1)[0].numpy()
+        if len(text) > length:
+            windows = text[1:].unfold(0, length, 1)
+            for some in windows.split(max(1, nlls.POSITIONS_PER_BATCH["cpu"] // length)):
+                yield self.network(some, 1)[:, 0].numpy()
+
+    def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
+        return nlls.token_nlls(self.network, torch.from_numpy(ids.astype(np.int32)), spec)
+
+    def continued(self, ids: np.ndarray, sampling: generate.Sampling) -> Iterator[int]:
+        start = generate.filled(self.spec, ids, self.lead_ids)
+        return generate.stream(generate.predictor(self.network, self.spec.model.context_length), start, sampling)
+
+    def attention(self, text: str) -> AttentionMaps:
+        if not isinstance(self.spec.model, TransformerConfig):
+            raise ModelError(f"{self.spec.model.kind} has no attention; choose a Transformer")
+        ids = self._some(text)
+        window = generate.filled(self.spec, ids, self.lead_ids)[-self.spec.model.context_length :]
+        return attention.read(self.network, window, [self.vocabulary.tokens[int(i)] for i in window], len(ids), self.spec)
+
+    def parts(self) -> list[str]:
+        parameters: dict[str, int] = {}
+        for name, parameter in self.network.named_parameters():
+            part = name.split(".")[0]
+            parameters[part] = parameters.get(part, 0) + parameter.numel()
+        n_scored = self.spec.n_targets
+        costs = flops.forward_parts(self.spec.model, len(self.vocabulary.tokens), n_scored, n_scored)
+        total = sum(costs.values())
+        sizes = [[name, f"{n:,}", f"{n / self.n_params:.0%}"] for name, n in parameters.items()]
+        work = [[name.replace("_", " "), f"{n:,}", f"{n / total:.0%}"] for name, n in costs.items() if n]
+        window = f"forward FLOPs of a window of {self.spec.model.context_length} tokens, {total:,}"
+        return [
+            shown.table(["parameters", f"{self.n_params:,}", "share"], sizes),
+            shown.table([window, "FLOPs", "share"], work),
+        ]

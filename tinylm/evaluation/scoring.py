@@ -1,0 +1,137 @@
+"""A trained model scored on a split of a corpus or on any text: mean NLL, its error, and which tokens were scored."""
+
+import math
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from tinylm import data
+from tinylm.config import RunSpec, TinylmError
+from tinylm.data import Corpus, own_texts
+from tinylm.data.vocabulary import Vocabulary
+from tinylm.ledger import scores
+from tinylm.study.recipes import EVAL_START
+
+
+class Scored(Protocol):
+    """What a score needs of a model: its spec, its vocabulary, and the NLLs of tokens in the range that a spec says."""
+
+    @property
+    def spec(self) -> RunSpec: ...
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray: ...
+
+
+class ScoringError(TinylmError):
+    """A text that a model cannot be scored on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextScore:
+    """Mean NLL of a text in nats per token, its block standard error `se`, and which tokens were scored how.
+
+    `unknown` of the `tokens` were <unk>; `characters` are those that the tokens are written with. `start` is the first scored token;
+    windows of `context` tokens score their last `stride`, so that each token sees `min_context` or more.
+    """
+
+    text: str
+    nll: float
+    se: float
+    perplexity: float
+    bits_per_character: float
+    tokens: int
+    characters: int
+    unknown: int
+    start: int
+    stride: int
+    context: int
+    min_context: int
+
+    def __repr__(self) -> str:
+        return (
+            f"NLL {self.nll:.4f} +- {self.se:.4f} nats per token on {self.text} (block SE; {self.tokens:,} tokens), perplexity "
+            f"{self.perplexity:.4g}, {self.bits_per_character:.4f} bits per character"
+        )
+
+
+def score(
+    model: Scored, text: str | Path | Corpus, split: str = "test", stride: int | None = None, context: int | None = None
+) -> TextScore:
+    """The model's score on a split of a corpus, on a file (a Path) or on a text; see `Model.score`."""
+    if isinstance(text, Corpus):
+        if text.vocab != model.vocabulary.tokens:
+            raise ScoringError(f"the model was trained on another {model.spec.corpus} than {text.info.name}: their vocabularies differ")
+        name, ids = f"{text.info.name} {split}", text.split(split)
+    else:
+        name = str(text) if isinstance(text, Path) else "the text"
+        ids = known_ids(model.vocabulary, own_texts.read(text) if isinstance(text, Path) else text, name)
+    spec = scored_as(model.spec, stride, context, len(ids), "" if isinstance(text, Corpus) else name)
+    return _score(model, spec, ids, name)
+
+
+def known_ids(vocabulary: Vocabulary, text: str, name: str) -> np.ndarray:
+    """The ids of a text; ScoringError for characters that the vocabulary lacks and has no <unk> for."""
+    unknown = vocabulary.unknown(text)
+    if unknown and data.UNK not in vocabulary.index:
+        raise ScoringError(
+            f"{name} has {_described(unknown, vocabulary.level)} outside {vocabulary.corpus}'s vocabulary; "
+            f"remove them, or train a model that has them: python -m tinylm train --quick --corpus FILE"
+        )
+    return vocabulary.encode(text)
+
+
+def _described(unknown: Counter[str], level: str) -> str:
+    commonest = ", ".join(f"{token!r} {count:,} times" for token, count in unknown.most_common(5))
+    noun = "characters" if level == "character" else "words"
+    return f"{unknown.total():,} {noun} ({commonest}{', ...' if len(unknown) > 5 else ''})"
+
+
+def scored_as(spec: RunSpec, stride: int | None, context: int | None, n_tokens: int, text: str = "") -> RunSpec:
+    """The spec with the windows that are asked for and the tokens of its record, or of a whole text of one's own, which `text` names.
+
+    ConfigError or ScoringError where they do not fit.
+    """
+    windows = {name: value for name, value in (("eval_stride", stride), ("eval_context", context)) if value is not None}
+    length = context or scores.eval_context(spec)
+    start = min(length, n_tokens // 2, EVAL_START) if spec.train.loss_at == "all" else 0  # 0: after a full window
+    tokens = {"eval_start": start, "eval_tokens": 0} if text else {}
+    if windows and not text and not spec.train.eval_start:  # score the record's tokens, whatever the windows
+        tokens = {"eval_start": max(scores.eval_context(spec), context or 0)}
+    shortened = {"eval_stride": min(spec.train.eval_stride, length or 1)}  # of a shorter window no more than all of it
+    scored = replace(spec, train=replace(spec.train, **(shortened | windows | tokens)))
+    needed = scored.train.eval_start or length
+    if text and n_tokens <= needed:
+        raise ScoringError(f"{text} has {n_tokens:,} tokens, and the first {needed} are context only; take a longer text")
+    if not spec.is_counts:
+        scores.check_scoring(scored, {split: n_tokens for split in ("valid", "test")})
+    return scored
+
+
+def _score(model: Scored, spec: RunSpec, ids: np.ndarray, name: str) -> TextScore:
+    """<unk> counts as the characters it is written with."""
+    context, stride = scores.eval_context(spec), spec.train.eval_stride
+    found = scores.summarise(spec, "", model.token_nlls(ids, spec), scores.least_context(spec), stride)
+    span = scores.scored_range(spec, len(ids))
+    scored = ids[span.start : span.stop]
+    characters = model.vocabulary.n_characters(scored)
+    unknown = model.vocabulary.index.get(data.UNK)
+    return TextScore(
+        text=name,
+        nll=found.nll,
+        se=found.se if found.n_tokens > scores.BLOCK_SIZE else math.nan,  # one block says nothing of its spread
+        perplexity=math.exp(found.nll),
+        bits_per_character=found.nll * len(scored) / math.log(2) / characters,
+        tokens=len(scored),
+        characters=characters,
+        unknown=0 if unknown is None else int((scored == unknown).sum()),
+        start=found.start,
+        stride=stride,
+        context=context,
+        min_context=found.min_context,
+    )

@@ -1,0 +1,37 @@
+import numpy as np
+
+from tinylm.evaluation.attention import AttentionMaps, last_tokens, visible
+
+
+def test_rows_of_the_last_tokens_still_sum_to_one():
+    full = np.tril(np.ones((1, 5, 5))) / np.arange(1, 6)[:, None]
+    cut = last_tokens(full, 2)
+    np.testing.assert_allclose(cut[0], [[0.75, 0.25, 0.0], [0.6, 0.2, 0.2]])
+    np.testing.assert_array_equal(last_tokens(full, 5), full)
+
+
+def reading(**fields):
+    """Two layers of one head that read `a b`; the last token takes most from the first in layer 1, from itself in layer 2."""
+    maps = [np.array([[[1.0, 0.0], [0.7, 0.3]]]), np.array([[[1.0, 0.0], [0.4, 0.6]]])]
+    return AttentionMaps(**{"n_given": 2, "tokens": ["a", "b"], "sources": ["a", "b"], "maps": maps, "is_last_only": False} | fields)
+
+
+def test_words_say_where_the_last_token_looks():
+    assert "The last token, b, takes most from a (0.70)." in reading().in_words(1, 1)
+    assert "The last token, b, takes most from b (0.60)." in reading().in_words(2, 1)
+
+
+def test_of_a_model_trained_on_its_last_position_only_the_last_layer_is_told_apart():
+    one = reading(is_last_only=True)
+    assert "last position only" not in one.in_words(1, 1) and "last position only" in one.in_words(2, 1)
+
+
+def test_blanks_and_line_ends_are_seen():
+    assert [visible(token) for token in (" ", "\n", "a b", "<eos>")] == ["␣", "↵", "a␣b", "<eos>"]
+
+
+def test_weights_are_a_frame_and_the_card_names_every_head():
+    one = reading()
+    assert one.weights(2, 1).loc["b", "a"] == 0.4 and one.weights(1).columns.tolist() == ["a", "b"]
+    assert "1.1" in one._repr_html_() and "2.1" in one._repr_html_() and 'title="0.700"' in one._repr_html_()
+    assert repr(one) == "AttentionMaps(2 layers of 1 heads, 2 tokens)"

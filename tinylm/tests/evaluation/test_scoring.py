@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+from specs import spec
+
+from tinylm.config import NgramConfig
+from tinylm.evaluation import counts, scoring
+from tinylm.evaluation.scoring import ScoringError
+
+
+@pytest.fixture
+def model(corpus):
+    return counts.fit(spec(NgramConfig(order=2), epochs=1, eval_start=8, eval_tokens=300), corpus)
+
+
+def test_a_text_is_scored_to_its_end_and_a_split_as_recorded(model, corpus):
+    assert scoring.score(model, corpus, "valid").tokens == 300
+    text = corpus.decode(corpus.test[:60])
+    found = scoring.score(model, text)
+    assert (found.start, found.tokens, found.text) == (1, 59, "the text")
+    assert found.nll == pytest.approx(-model.counts.log_probs(corpus.test[:60])[1:].mean())
+    assert np.isnan(found.se)  # one block of text says nothing of its spread
+
+
+def test_a_file_is_named_and_other_characters_are_said(model, corpus, tmp_path):
+    path = tmp_path / "my.txt"
+    path.write_text(corpus.decode(corpus.test[:60]), encoding="utf-8")
+    assert scoring.score(model, path).text == str(path)
+    with pytest.raises(ScoringError, match="the text has 2 characters .'Ü' 2 times. outside"):
+        scoring.score(model, "ÜÜ")
+
+
+def test_a_text_that_is_all_context_is_too_short(model, corpus):
+    with pytest.raises(ScoringError, match="is context only|are context only"):
+        scoring.score(model, corpus.decode(corpus.test[:1]))
