@@ -5,7 +5,7 @@ from tinylm.report.plots.budget import copying, frontier, waterfall
 from tinylm.report.plots.curves import loss_curves, run_curves, sweep_panels, test_against_flops, trajectories, zipf
 from tinylm.report.plots.diagrams import architectures
 from tinylm.report.plots.speed import roofline, time_shares
-from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours
+from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours, line_styles
 from tinylm.report.plots.verdicts import VERDICTS, claims
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "colours",
     "copying",
     "frontier",
+    "line_styles",
     "loss_curves",
     "roofline",
     "run_curves",

@@ -27,5 +27,8 @@ def attention_map(weights: np.ndarray, readers: Sequence[str], sources: Sequence
     ax.xaxis.set_label_position("top")
     ax.grid(visible=False)
     fig.colorbar(image, ax=ax, shrink=0.7, label="attention weight")
-    rows = [{"reader": i, "source": j, "weight": float(value)} for (i, j), value in np.ndenumerate(weights)]
+    rows = [
+        {"reader": i, "source": j, "reader_token": readers[i], "source_token": sources[j], "weight": float(value)}
+        for (i, j), value in np.ndenumerate(weights)
+    ]
     return fig, rows

@@ -1,6 +1,5 @@
 """Gains and frontiers -> figures."""
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import HEADINGS, headings
 from tinylm.report.plots.curves import count_lines
-from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, colours, log_flops, panels
+from tinylm.report.plots.style import COLOURS, STYLE, Drawn, line_styles, log_flops, panels
 from tinylm.study import Planned, select
 
 BETTER, WORSE = COLOURS[0], COLOURS[3]
@@ -53,13 +52,13 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
     fig, (ax,) = panels()
     frame = budgets.frontier(results)
     names = list(dict.fromkeys(frame["architecture"]))
-    for name, colour, marker in zip(names, colours(names), itertools.cycle(MARKERS), strict=False):
+    for name, style in zip(names, line_styles(names), strict=True):
         rows = frame[frame["architecture"] == name]
-        ax.plot(rows["flops"], rows["valid_nll"], color=colour, marker=marker, label=name)
+        ax.plot(rows["flops"], rows["valid_nll"], label=name, **style)
     rows: list[dict[str, Any]] = frame[["architecture", "flops", "n", "n_params", "valid_nll", "test_nll"]].to_dict("records")
     rows += count_lines(ax, counts, "valid")
     if budget is not None:
-        ax.axvline(budget, color="black", linestyle=":", linewidth=1, label="chosen budget")
+        ax.axvline(budget, color="black", linewidth=1, label="chosen budget")
     ax.set_ylabel("valid NLL (nats per token)")
     log_flops(ax, "training FLOPs (executed)")
     fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
@@ -76,8 +75,7 @@ def copying(runs: Sequence[Planned]) -> Drawn:
     frame = HEADINGS.frame(runs, files.ledgers())
     found = list(dict.fromkeys(frame["run"]))
     networks = [run for run in found if not run.spec.is_counts]
-    own = colours([run.architecture for run in networks])
-    styles = {run: {"color": c, "marker": m} for run, c, m in zip(networks, own, itertools.cycle(MARKERS), strict=False)}
+    styles = dict(zip(networks, line_styles([run.architecture for run in networks]), strict=True))
     styles |= _grey([run for run in found if run.spec.is_counts])
     for run, style in styles.items():
         rows = frame[frame["run"] == run].set_index("reach")["nll"]

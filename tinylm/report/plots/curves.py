@@ -11,10 +11,12 @@ from matplotlib.axes import Axes
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.report.plots.style import FAMILY_COLOURS, MARKERS, STYLE, Drawn, colours, legend_above, log_flops, panels
+from tinylm.report.plots.style import DASHES, FAMILY_COLOURS, STYLE, Drawn, legend_above, line_styles, log_flops, panels
 from tinylm.study import Planned, reported, select
 
 COUNT_DASHES = ("--", (0, (1, 1)), "-.", (0, (6, 2)))
+PAPER_DASHES = dict(zip(DASHES, (":", (0, (1, 3)), (0, (1, 5))), strict=True))  # dots, sparser where a colour comes again
+COUNT_GREYS = ("#555555", "#999999", "#bbbbbb", "#222222")
 
 
 @mpl.rc_context(STYLE)
@@ -22,9 +24,9 @@ def zipf(statistics: Sequence[dict[str, Any]]) -> Drawn:
     """Relative frequency of each token against its rank, on log axes, one line a corpus."""
     fig, (ax,) = panels()
     rows = []
-    for entry, marker in zip(statistics, itertools.cycle(MARKERS), strict=False):
+    for entry, style in zip(statistics, line_styles([entry["corpus"] for entry in statistics]), strict=True):
         ranks, frequencies = np.array(entry["zipf"]["rank"]), np.array(entry["zipf"]["frequency"])
-        ax.plot(ranks, frequencies, marker=marker, markersize=3, label=entry["corpus"])
+        ax.plot(ranks, frequencies, markersize=3, label=entry["corpus"], **style)
         rows += [{"corpus": entry["corpus"], "rank": int(r), "frequency": float(f)} for r, f in zip(ranks, frequencies, strict=True)]
     ax.set(xscale="log", yscale="log", xlabel="rank", ylabel="relative frequency in train")
     ax.legend()
@@ -38,14 +40,15 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
     groups = _trained(results)
     rows = []
     for ax, field in zip(axes, ("train_nll", "valid_nll"), strict=True):
-        for (run, records), colour in zip(groups.items(), _colours(groups), strict=True):
+        for (run, records), style in zip(groups.items(), _styles(groups, same_marker=True), strict=True):
+            colour, dashes = style["color"], style["linestyle"]
             curves = np.array([[point[field] for point in record.curve] for record in records])
             epochs = np.arange(1, curves.shape[1] + 1)
-            ax.plot(epochs, curves.T, color=colour, linewidth=0.5, alpha=0.5)
-            ax.plot(epochs, curves.mean(0), color=colour, marker="o", markersize=3, label=run.name)
+            ax.plot(epochs, curves.T, color=colour, linestyle=dashes, linewidth=0.5, alpha=0.5)
+            ax.plot(epochs, curves.mean(0), markersize=3, label=run.name, **style)
             reference = reported.paper_row(run.spec)
             if field == "valid_nll" and reference and reference.valid_curve:
-                ax.plot(epochs, reference.valid_curve, color=colour, linestyle=":", label=f"{run.name}, paper")
+                ax.plot(epochs, reference.valid_curve, color=colour, linestyle=PAPER_DASHES[dashes], label=f"{run.name}, paper")
             rows += [
                 {"name": run.name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)
             ]
@@ -85,18 +88,17 @@ def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
         log_flops(ax, "cumulative training FLOPs (executed)")
     else:
         ax.set_xlabel(against)
-    if rows:
-        fig.legend(loc="outside upper center", ncols=2)
+    legend_above(fig, ax)
     return fig, rows
 
 
 def _lines(ax: Axes, groups: dict[Planned, list[RunRecord]], against: str, field: str) -> list[dict[str, Any]]:
-    """A line for each record, of its row's colour and marker; the points drawn."""
+    """A line for each record, in the style of its row; the points drawn."""
     rows = []
-    for (run, records), colour, marker in zip(groups.items(), _colours(groups), itertools.cycle(MARKERS), strict=False):
+    for (run, records), style in zip(groups.items(), _styles(groups), strict=True):
         for record in records:
             x, y = [p[against] for p in record.curve], [p[field] for p in record.curve]
-            ax.plot(x, y, color=colour, marker=marker, markersize=3.5, linewidth=1, label=run.name if record is records[0] else None)
+            ax.plot(x, y, markersize=3.5, linewidth=1, label=run.name if record is records[0] else None, **style)
             rows += [{"name": run.name, "seed": record.spec.seed, against: a, field: b} for a, b in zip(x, y, strict=True)]
     return rows
 
@@ -107,10 +109,11 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
     fig, (ax,) = panels()
     groups = _trained(results)
     rows = []
-    for (run, records), colour, marker in zip(groups.items(), _colours(groups), itertools.cycle(MARKERS), strict=False):
+    for (run, records), style in zip(groups.items(), _styles(groups), strict=True):
+        colour, marker = style["color"], style["marker"]
         record, nlls = records[0], [r.test.nll for r in records]
         nll, error = float(np.mean(nlls)), float(np.std(nlls, ddof=1)) if len(nlls) > 1 else record.test.se
-        ax.plot([record.flops, record.flops_textbook], [nll, nll], color=colour, linewidth=0.8)
+        ax.plot([record.flops, record.flops_textbook], [nll, nll], color=colour, linestyle=style["linestyle"], linewidth=0.8)
         ax.errorbar(record.flops, nll, error, color=colour, marker=marker, capsize=2, linestyle="none", label=run.name)
         ax.plot(record.flops_textbook, nll, color=colour, marker=marker, markerfacecolor="white", linestyle="none")
         row: dict[str, Any] = {"name": run.name, "n": len(nlls), "test_nll": nll, "error": error}
@@ -142,9 +145,9 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
         ax.errorbar(
             range(len(values)), summary["test_nll"], errors, color=FAMILY_COLOURS[architecture], marker="o", capsize=2, label="ours"
         )
-        reference = [reported.paper_row(run.spec) for run in summary["run"]]
-        if all(reference):
-            ax.plot(range(len(values)), [row.test_nll for row in reference], "kx", linestyle=":", linewidth=0.8, label="paper")
+        paper = [row.test_nll if (row := reported.paper_row(run.spec)) else np.nan for run in summary["run"]]
+        if not np.isnan(paper).all():
+            ax.plot(range(len(values)), paper, "kx", linestyle=":", linewidth=0.8, label="paper")
         ax.set(title=architecture, xlabel=field, xticks=range(len(values)), xticklabels=values)
         rows += [
             {"name": name, field: value, "n": n, "test_nll": nll, "error": error}
@@ -160,8 +163,8 @@ def _trained(results: Sequence[Result]) -> dict[Planned, list[RunRecord]]:
     return summaries.by_row(summaries.networks(results))
 
 
-def _colours(rows: Iterable[Planned]) -> list[str]:
-    return colours([run.architecture for run in rows])
+def _styles(rows: Iterable[Planned], same_marker: bool = False) -> list[dict[str, str]]:
+    return line_styles([run.architecture for run in rows], same_marker)
 
 
 def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:
@@ -171,9 +174,10 @@ def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[st
         spec = result.record.spec
         groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
     rows = []
-    for group, dashes in zip(groups.values(), itertools.cycle(COUNT_DASHES), strict=False):
+    styles = itertools.cycle(itertools.product(COUNT_GREYS, COUNT_DASHES))
+    for group, (grey, dashes) in zip(groups.values(), styles, strict=False):
         best = min(group, key=lambda r: r.record.valid.nll)
         nll = getattr(best.record, split).nll
-        ax.axhline(nll, color="#555555", linestyle=dashes, linewidth=1, label=f"{best.run.name} counts")
+        ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=f"{best.run.name} counts")
         rows.append({"name": best.run.name, f"{split}_nll": nll})
     return rows

@@ -1,6 +1,7 @@
-"""What all figures share: colours, sizes, a FLOP axis."""
+"""What all figures share: colours, the styles of lines, sizes, a FLOP axis."""
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,8 +20,12 @@ Drawn = tuple[Figure, list[dict[str, Any]]]
 # Okabe and Ito's palette: distinguishable with any colour vision.
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#7F7F7F", "#000000")
 FAMILY_COLOURS = {"Linear": COLOURS[0], "MLP": COLOURS[1], "Self-Attention": COLOURS[2], "Transformer": COLOURS[3], "LSTM": COLOURS[4]}
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p", "h")
-STYLE = {
+# Eleven and three: with one step in both a line, the lines of one colour are alike again only after 33.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">", "p")
+DASHES = ("-", "--", "-.")  # dotted lines are no networks of ours: a floor, a paper's curve, counts
+# Dark on white whatever a notebook's theme and plotting style are: a transparent figure could not be read in both.
+ON_WHITE = ("figure.facecolor", "axes.facecolor", "axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color")
+STYLE = {name: mpl.rcParamsDefault[name] for name in ON_WHITE} | {
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.labelsize": 9,
@@ -53,6 +58,22 @@ def colours(architectures: Sequence[str]) -> list[str]:
     own = [FAMILY_COLOURS.get(name) if name not in architectures[:i] else None for i, name in enumerate(architectures)]
     free = itertools.cycle([colour for colour in COLOURS if colour not in own] or COLOURS)
     return [colour or next(free) for colour in own]
+
+
+def line_styles(architectures: Sequence[str], same_marker: bool = False) -> list[dict[str, str]]:
+    """Colour, dashes and marker of a line for each of the architectures, no two alike; dashes begin where a colour comes again.
+
+    With `same_marker` lines of different colours share it.
+    """
+    seen: Counter[str] = Counter()
+    first: dict[str, int] = {}
+    styles = []
+    for i, colour in enumerate(colours(architectures)):
+        again, start = seen[colour], first.setdefault(colour, 0 if same_marker else i)
+        marker = MARKERS[(start + again) % len(MARKERS)]
+        styles.append({"color": colour, "linestyle": DASHES[again % len(DASHES)], "marker": marker})
+        seen[colour] += 1
+    return styles
 
 
 def legend_above(fig: Figure, ax: Axes) -> None:

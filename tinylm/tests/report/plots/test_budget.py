@@ -18,9 +18,11 @@ def test_the_frontier_is_a_curve_for_each_architecture():
 
 
 def test_a_chosen_budget_stands_in_the_frontier():
-    found = [result("MLP, 1e3", record(2.1))]
-    fig, _ = plots.frontier(found, budget=2_000)
+    counts = [result(model.title, record(1.5, model=model)) for model in (NgramConfig(order=4), NgramConfig(order=4, cache=8))]
+    fig, _ = plots.frontier([result("MLP, 1e3", record(2.1))], counts, budget=2_000)
     assert "chosen budget" in [text.get_text() for text in fig.legends[0].get_texts()]
+    (chosen,) = [line for line in fig.axes[0].lines if line.get_label() == "chosen budget"]
+    assert chosen.get_linestyle() == "-" and chosen.get_xdata() == [2_000, 2_000], "no network's marker, no count's dashes"
 
 
 def test_a_bar_of_the_waterfall_leads_from_the_rung_below_to_the_rung():

@@ -11,6 +11,7 @@ from tinylm.data import statistics
 from tinylm.report import plots
 from tinylm.report.plots.style import MARKERS
 
+MANY = [f"run {i}" for i in range(len(plots.COLOURS) + len(MARKERS))]
 COUNTS = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=8))
 
 
@@ -54,24 +55,79 @@ def test_sweep_panels_take_the_varied_field_from_the_spec():
     assert [(row["context_length"], row["test_nll"]) for row in rows] == [(8, 0.8), (16, 1.6)]
 
 
+def test_the_papers_values_stand_beside_a_sweep_that_goes_further():
+    plan = study.select(study.sweeps(hidden_widths=(128, 256, 512, 1024)), architecture="MLP", seed=0)
+    ours = [Result(run, dataclasses.replace(record(2.5), spec=run.spec)) for run in plan]
+    fig, rows = plots.sweep_panels(ours, {"MLP": "d_hidden"})
+    (crosses,) = [line for line in fig.axes[0].lines if line.get_label() == "paper"]
+    np.testing.assert_array_equal(crosses.get_ydata(), [2.5482, 2.5115, 2.5002, np.nan])
+    assert len(rows) == 4
+
+
+def test_a_sweep_without_values_of_the_paper_has_no_crosses():
+    (run,) = study.select(study.sweeps(hidden_widths=[1024]), architecture="MLP", seed=0)
+    fig, _ = plots.sweep_panels([Result(run, dataclasses.replace(record(2.5), spec=run.spec))], {"MLP": "d_hidden"})
+    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["ours"]
+
+
 def test_a_sweep_that_is_not_recorded_leaves_its_panel_empty():
     fig, rows = plots.sweep_panels(results(Linear=[2.0]), {"Linear": "context_length", "MLP": "d_hidden"})
     assert [ax.get_title() for ax in fig.axes] == ["Linear", "MLP"] and rows == []
 
 
+def look(line):
+    """Colour, dashes and marker of a line."""
+    return line.get_color(), str(line._unscaled_dash_pattern), line.get_marker()
+
+
 def test_no_run_is_dropped_however_many_there_are():
-    names = [f"run {i}" for i in range(len(plots.COLOURS) + len(MARKERS))]
-    found = results(**{name: [2.0] for name in names})
-    assert list(dict.fromkeys(row["name"] for row in plots.trajectories(found)[1])) == names
-    assert [row["name"] for row in plots.test_against_flops(found)[1]] == names
+    found = results(**{name: [2.0] for name in MANY})
+    assert list(dict.fromkeys(row["name"] for row in plots.trajectories(found)[1])) == MANY
+    assert [row["name"] for row in plots.test_against_flops(found)[1]] == MANY
     entry = {"zipf": {"rank": [1, 2], "frequency": [0.5, 0.25]}}
-    assert list(dict.fromkeys(row["corpus"] for row in plots.zipf([entry | {"corpus": name} for name in names])[1])) == names
+    assert list(dict.fromkeys(row["corpus"] for row in plots.zipf([entry | {"corpus": name} for name in MANY])[1])) == MANY
 
 
-def test_every_text_has_its_line_of_counts():
+def _zipf(results):
+    return plots.zipf([{"corpus": one.run.name, "zipf": {"rank": [1, 2], "frequency": [0.5, 0.25]}} for one in results])
+
+
+@pytest.mark.parametrize(
+    "draw", [_zipf, plots.loss_curves, plots.trajectories, lambda found: plots.run_curves(found, "step", "train_nll"), plots.frontier]
+)
+def test_no_two_rows_look_the_same_however_many_there_are(draw):
+    fig, _ = draw(results(**{name: [2.0] for name in MANY}))
+    for ax in fig.axes:
+        looks = {line.get_label(): look(line) for line in ax.lines if line.get_label() in MANY}
+        assert looks.keys() == set(MANY) and len(set(looks.values())) == len(MANY)
+
+
+def test_points_against_flops_differ_in_colour_or_marker_however_many_there_are():
+    fig, _ = plots.test_against_flops(results(**{name: [2.0] for name in MANY}))
+    hollow = [line for line in fig.axes[0].lines if line.get_markerfacecolor() == "white"]
+    assert len({(line.get_color(), line.get_marker()) for line in hollow}) == len(hollow) == len(MANY)
+
+
+def test_seeds_of_a_row_look_the_same():
+    fig, _ = plots.trajectories(results(a=[2.0, 2.1], b=[2.2]))
+    first, second, other = map(look, fig.axes[0].lines)
+    assert first == second != other
+
+
+def test_papers_curves_look_different_however_many_there_are():
+    plan = study.select(study.section_plan("sweeps", "full"), seed=0, role="sweep")
+    fig, _ = plots.loss_curves([Result(run, dataclasses.replace(record(2.5), spec=run.spec)) for run in plan])
+    papers = [look(line) for line in fig.axes[1].lines if line.get_label().endswith("paper")]
+    assert len(set(papers)) == len(papers) == len(plan) > len(plots.COLOURS)
+
+
+def test_every_text_has_its_line_of_counts_with_and_without_a_cache_in_a_look_of_its_own():
     corpora = ["grammar-char", "grammar-word", "ptb", "ptb-eos", "wikitext-2", "wikitext-2-eos"]
-    found = [result(name, record(1.7, model=NgramConfig(order=3), corpus=name)) for name in corpora]
-    assert [row["name"] for row in plots.trajectories(found)[1]] == corpora
+    models = {corpus + end: (corpus, NgramConfig(order=3, cache=cache)) for corpus in corpora for end, cache in (("", 0), ("+", 8))}
+    found = [result(name, record(1.7, model=model, corpus=corpus)) for name, (corpus, model) in models.items()]
+    fig, rows = plots.trajectories(found)
+    assert [row["name"] for row in rows] == list(models)
+    assert len({look(line) for line in fig.axes[0].lines}) == len(models)
 
 
 def test_the_papers_curve_and_its_run_stand_beside_ours():

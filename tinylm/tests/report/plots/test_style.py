@@ -1,7 +1,9 @@
 import warnings
 
 import matplotlib as mpl
+import matplotlib.pyplot as plt
 import nbformat
+import pytest
 from nbclient import NotebookClient
 from traitlets.config import Config
 
@@ -22,6 +24,32 @@ def test_an_architecture_that_stands_twice_keeps_its_colour_for_the_first():
 
 def test_no_line_is_without_a_colour_however_many_there_are():
     assert len(plots.colours(["other"] * 20)) == 20
+
+
+@pytest.mark.parametrize("same_marker", [False, True])
+@pytest.mark.parametrize("names", [["other"] * 99, [*plots.FAMILY_COLOURS, *["other"] * 90], ["MLP", "other", "Linear"] * 30, []])
+def test_no_two_lines_look_the_same_however_many_there_are(names, same_marker):
+    lines = plots.line_styles(names, same_marker)
+    assert len({tuple(line.values()) for line in lines}) == len(lines) == len(names)
+    assert [line["color"] for line in lines] == plots.colours(names)
+
+
+def test_lines_are_solid_until_a_colour_comes_again():
+    n = len(plots.COLOURS)
+    own, one = plots.line_styles(["other"] * (n + 1)), plots.line_styles(["other"] * (n + 1), same_marker=True)
+    assert {line["linestyle"] for line in own[:n]} == {"-"} and own[n]["linestyle"] != "-"
+    assert [line["marker"] for line in own[:n]] == list(style.MARKERS[:n])
+    assert {line["marker"] for line in one[:n]} == {"o"} and one[n]["marker"] != "o"
+
+
+def test_a_figure_is_dark_on_white_under_any_plotting_style():
+    with plt.style.context("dark_background"):
+        fig, _ = plots.zipf([{"corpus": "a", "zipf": {"rank": [1, 10], "frequency": [1.0, 0.5]}}])
+        fig.canvas.draw()
+        (ax,) = fig.axes
+        dark = [*ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label, *ax.get_legend().get_texts()]
+        assert {mpl.colors.to_hex(text.get_color()) for text in dark} == {"#000000"}
+        assert {mpl.colors.to_hex(part.get_facecolor()) for part in (fig, ax)} == {"#ffffff"}
 
 
 def shown(low, high):
