@@ -1,6 +1,6 @@
 """The interactive explorer: recorded runs, what a budget buys, continuations, attention. A panel is the last line of a notebook cell.
 
-Loads torch only where a model computes.
+Panels hand out what they show: `data`, a DataFrame, and those that draw also `figure`. Loads torch only where a model computes.
 """
 
 from tinylm.explore.attention import Attention

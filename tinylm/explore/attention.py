@@ -7,12 +7,15 @@ import ipywidgets as widgets
 
 from tinylm.config import TransformerConfig
 from tinylm.explore.checkpoints import NONE_HERE, Checkpoints, ExplorerError
-from tinylm.explore.panel import WIDE, Panel, button, control, picture, unobserved
+from tinylm.explore.panel import WIDE, PicturePanel, button, control, unobserved
 from tinylm.report import plots
 
 
-class Attention(Panel):
-    """A Transformer, a text, and the attention weights of one layer and head."""
+class Attention(PicturePanel):
+    """A Transformer, a text, and the attention weights of one layer and head.
+
+    `figure` is the map shown; `data` has a row for each of its weights: the token that reads, the source it takes from, the weight.
+    """
 
     def __init__(self, text: str = "") -> None:
         self._checkpoints = Checkpoints(accepts=lambda model: isinstance(model, TransformerConfig))
@@ -21,8 +24,8 @@ class Attention(Panel):
         self.go = button("Read the text", button_style="primary")
         self.again = button("Look for models again")
         self.layer, self.head = (control(widgets.Dropdown, name, "10em", disabled=True) for name in ("layer", "head"))
-        self.caption, self.picture = widgets.HTML(), widgets.HTML()
-        super().__init__([self.model, self.text, self.go, self.again, self.layer, self.head], [self.caption, self.picture])
+        self.caption = widgets.HTML()
+        super().__init__([self.model, self.text, self.go, self.again, self.layer, self.head], above=[self.caption], beside=[])
         self.go.on_click(self._read)
         self.again.on_click(self._scan)
         for widget in (self.layer, self.head):
@@ -37,22 +40,25 @@ class Attention(Panel):
         self.tell("" if found else NONE_HERE)
 
     def _read(self, button: Any = None) -> None:
-        """Compute the maps of every layer and head, and show one."""
-        self.picture.value = self.caption.value = ""
+        """Compute the maps of every layer and head, and show that of the layer and head chosen before, where the model has them."""
+        self.draw_nothing()
+        self.caption.value = ""
         self.layer.disabled = self.head.disabled = True
         with self.mistakes_told():
             if self.model.value is None:
                 raise ExplorerError(NONE_HERE)
             self._label, self._reading = self.model.label, self._checkpoints.open(self.model.value).attention(self.text.value)
             for widget, n in ((self.layer, len(self._reading.maps)), (self.head, len(self._reading.maps[0]))):
+                chosen = widget.value
                 with unobserved(widget, self._draw):
-                    widget.options, widget.index, widget.disabled = range(1, n + 1), 0, False
+                    widget.options, widget.disabled = range(1, n + 1), False
+                    widget.value = chosen if chosen in widget.options else 1
             self._draw()
 
     def _draw(self, change: Any = None) -> None:
         """Show the chosen layer and head."""
         reading, layer, head = self._reading, self.layer.value - 1, self.head.value - 1
-        fig, _ = plots.attention_map(reading.maps[layer][head], reading.tokens, reading.sources)
         title = f"Layer {layer + 1} of {len(reading.maps)}, head {head + 1} of {len(reading.maps[0])}"
         self.caption.value = f"<p><b>{title}</b> of {html.escape(self._label)}. {html.escape(reading.in_words(layer + 1, head + 1))}</p>"
-        self.picture.value = picture(fig, f"{title}: attention weights among the tokens {' '.join(reading.tokens)}")
+        drawn = plots.attention_map(reading.maps[layer][head], reading.tokens, reading.sources)
+        self.draw(drawn, f"{title}: attention weights among the tokens {' '.join(reading.tokens)}")

@@ -1,7 +1,7 @@
-"""What a budget of FLOPs buys: each architecture's recorded recipes, the one they recommend, and the command that trains it."""
+"""What a budget of FLOPs buys: each architecture's recorded recipes, the one they recommend, and what trains it."""
 
 import html
-from dataclasses import replace
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -11,18 +11,21 @@ from tinylm import data, flops, study
 from tinylm.analysis import budgets, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.explore import labels
-from tinylm.explore.panel import Panel, control, notice, picture, read_records, side_by_side, table
+from tinylm.explore.panel import PicturePanel, control, notice, read_records, table
 from tinylm.ledger import RunRecord
 from tinylm.report import plots
-from tinylm.study import Planned, recipes
+from tinylm.study import Planned, recipes, titles
 from tinylm.study.purchases import short
 
 LEAST, MOST, FIRST = 10, 15, 12  # powers of ten
 Runs = dict[int, list[RunRecord]]
 
 
-class Budget(Panel):
-    """A slider over FLOPs and a corpus; below them the frontier, what each architecture would be, and what to train."""
+class Budget(PicturePanel):
+    """A slider over FLOPs and a corpus; below them the frontier, what each architecture would be, and what to train.
+
+    `figure` is the figure shown; `data` has a row for each of its points, and one for each line of counts.
+    """
 
     def __init__(self, corpus: str = "") -> None:
         self._results = labels.results(read_records().values(), study.by_key())
@@ -30,8 +33,8 @@ class Budget(Panel):
         self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else corpora[0])
         slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
         self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)
-        self.advice, self.picture, self.table = widgets.HTML(), widgets.HTML(), widgets.HTML()
-        super().__init__([self.corpus, self.flops], [self.advice, side_by_side(self.picture, self.table)])
+        self.advice, self.table = widgets.HTML(), widgets.HTML()
+        super().__init__([self.corpus, self.flops], above=[self.advice], beside=[self.table])
         self.corpus.observe(self._turn, "value")
         self.flops.observe(self._draw, "value")
         self._turn()
@@ -49,15 +52,15 @@ class Budget(Panel):
         self.advice.value = advice(self.corpus.value, budget, self._runs)
         self.table.value = offers(self.corpus.value, budget, self._runs)
         results = frontier(self._runs)
-        self.picture.value = ""
+        self.draw_nothing()
         if results:
-            fig, _ = plots.frontier(results, self._counts(results[0]), budget)
-            self.picture.value = picture(fig, f"valid NLL of each architecture's recipe on {self.corpus.value} against training FLOPs")
+            alt = f"valid NLL of each architecture's recipe on {self.corpus.value} against training FLOPs"
+            self.draw(plots.frontier(results, self._counts(results[0]), budget), alt)
 
     def _counts(self, like: Result) -> list[Result]:
         """The recorded counts that are scored on the same tokens."""
         counts = [result for result in summaries.counts(self._results) if summaries.same_tokens(result.record, like.record)]
-        return [Result(replace(result.run, name=result.record.spec.model.title), result.record) for result in counts]
+        return [labels.called(result.record.spec.model.title, result) for result in counts]
 
 
 def frontier(runs: dict[str, Runs]) -> list[Result]:
@@ -65,7 +68,7 @@ def frontier(runs: dict[str, Runs]) -> list[Result]:
     row = partial(Planned, section="local", role="frontier")
     return [
         Result(row(architecture=title, name=f"{title}, {short(budget)}", spec=record.spec), record)
-        for title, by_budget in ((labels.family(name), by_budget) for name, by_budget in runs.items())
+        for title, by_budget in ((titles.title(name), by_budget) for name, by_budget in runs.items())
         for budget, records in by_budget.items()
         for record in records
     ]
@@ -88,7 +91,7 @@ def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
     about, rows = data.info(corpus), []
     for name in dict.fromkeys([*ranked(budget, runs)[1], *runs]):
         spec, seen = recipes.recipe(name, corpus, budget), budgets.read_off(runs[name], budget)
-        row: dict[str, Any] = {"architecture": labels.family(name), "parameters": flops.n_params(spec.model, about.vocab_size)}
+        row: dict[str, Any] = {"architecture": titles.title(name), "parameters": flops.n_params(spec.model, about.vocab_size)}
         row |= {"context": spec.model.context_length, "steps": flops.run_cost(spec, about).steps}
         row |= {"valid NLL": seen and seen.nll, "records": seen.n if seen else 0}
         rows.append(row | {"recorded budgets": ", ".join(map(short, runs[name])) or None})
@@ -97,26 +100,29 @@ def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
 
 
 def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
-    """Which architecture the records recommend, with its expected loss and its command; all commands where nothing is recorded."""
+    """Which architecture the records recommend, with its expected loss and what trains it; all recipes where nothing is recorded."""
     at, nlls = ranked(budget, runs)
     if not nlls:
-        commands = "\n".join(command(name, corpus, budget) for name in runs)
-        return notice(f"No run of a recipe on {corpus} is recorded yet: nothing is known of its loss. These train one:") + _code(commands)
+        unknown = notice(f"No run of a recipe on {corpus} is recorded yet: nothing is known of its loss. These train one:")
+        return unknown + training(runs, corpus, budget)
     best, *others = nlls
     seen = budgets.read_off(runs[best], budget)
-    text = f"The records recommend <b>{labels.family(best)}</b>: expect a valid NLL of about {seen.nll:.2f} nats per token"
+    text = f"The records recommend <b>{titles.title(best)}</b>: expect a valid NLL of about {seen.nll:.2f} nats per token"
     if seen.is_outside:
         text += f", or rather that is the loss at {short(seen.nearest)} FLOPs, its nearest recorded budget"
     if others:
         where = "" if at == budget else f" at {short(at)} FLOPs, the nearest budget that the records of all of them reach"
-        text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {labels.family(others[0])}{where}"
-    return f"<p>{text}. Train it with:</p>{_code(command(best, corpus, budget))}"
+        text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {titles.title(others[0])}{where}"
+    return f"<p>{text}. Train it with:</p>{training([best], corpus, budget)}"
 
 
-def command(architecture: str, corpus: str, budget: float) -> str:
-    """What a user types to train a recipe."""
-    return f"python -m tinylm train --recipe {architecture} --corpus {corpus} --budget {short(budget)}"
+def training(architectures: Iterable[str], corpus: str, budget: float) -> str:
+    """What trains recipes, in a terminal or in a notebook."""
+    commands = [f"python -m tinylm train --recipe {name} --corpus {corpus} --budget {short(budget)}" for name in architectures]
+    calls = [f'tl.train("{corpus}", recipe="{name}", flops={short(budget)})' for name in architectures]
+    return f"{_code(commands)}<p>or, in Python:</p>{_code(calls)}"
 
 
-def _code(text: str) -> str:
-    return f"<pre>{html.escape(text)}</pre>"
+def _code(lines: Iterable[str]) -> str:
+    text = html.escape("\n".join(lines))
+    return f"<pre>{text}</pre>"

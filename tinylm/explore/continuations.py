@@ -7,6 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+import pandas as pd
 
 from tinylm.config import TinylmError
 from tinylm.evaluation.colouring import coloured, legend
@@ -15,7 +16,10 @@ from tinylm.explore.panel import WIDE, Panel, button, control, notice
 
 
 class Continuations(Panel):
-    """A prompt, the trained models at hand, and how to draw; below them a card for each chosen model."""
+    """A prompt, the trained models at hand, and how to draw; below them a card for each chosen model.
+
+    `texts` holds what each model made of the prompt, the prompt included; `data` has a row for each token, with its surprise in nats.
+    """
 
     def __init__(self, prompt: str = "") -> None:
         self._checkpoints = Checkpoints(accepts=lambda model: True)
@@ -29,6 +33,7 @@ class Continuations(Panel):
         self.cards = widgets.HTML()
         drawing = [self.temperature, self.length, self.seed, self.go, self.again]
         super().__init__([self.prompt, self.models, *drawing], [self.cards])
+        self.texts: dict[str, str] = {}
         self.go.on_click(self._continue)
         self.again.on_click(self._scan)
         self._scan()
@@ -42,7 +47,7 @@ class Continuations(Panel):
 
     def _continue(self, button: Any = None) -> None:
         """Let the chosen models write."""
-        self.cards.value = ""
+        self.cards.value, self.texts, self.data = "", {}, pd.DataFrame()
         with self.mistakes_told():
             if not self.models.value:
                 raise ExplorerError("Choose one or more models." if self.models.options else NONE_HERE)
@@ -53,13 +58,13 @@ class Continuations(Panel):
     def _card(self, label: str, path: Path) -> str:
         """What one model writes, or why it cannot."""
         try:
-            body = self._written(path)
+            body = self._written(label, path)
         except TinylmError as error:
             body = notice(str(error))
         return f'<div class="tinylm-card"><b>{html.escape(label)}</b>{body}</div>'
 
-    def _written(self, path: Path) -> str:
-        """Prompt and continuation as HTML, and the mean surprise of each."""
+    def _written(self, label: str, path: Path) -> str:
+        """Prompt and continuation as HTML, and the mean surprise of each; both are handed out."""
         trained = self._checkpoints.open(path)
         from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
 
@@ -71,11 +76,19 @@ class Continuations(Panel):
         ids = np.concatenate([given, drawn])
         nats, n = trained.surprises(ids), len(given)
         pieces = [trained.vocabulary.next_text(int(token)) for token in ids]
+        self._hand_out(label, pieces, nats, n)
         text = f'<span class="tinylm-prompt">{coloured(pieces[:n], nats[:n])}</span>{coloured(pieces[n:], nats[n:])}'
         means = f"Mean surprise: {_mean(nats[1:n])} in the prompt, {_mean(nats[n:])} in what the model wrote."
         tokens = ", ".join(map(repr, trained.vocabulary.unknown(self.prompt.value)))
         unknown = notice(f"{trained.spec.corpus} has no {tokens}; <unk> stands for it.") if tokens else ""
         return f'{unknown}<pre class="tinylm-text">{text}</pre><p>{means}</p>'
+
+    def _hand_out(self, label: str, pieces: list[str], nats: np.ndarray, n_given: int) -> None:
+        """Add what a model wrote, the first `n_given` pieces of which are the prompt's."""
+        self.texts[label] = "".join(pieces)
+        is_prompt = np.arange(len(pieces)) < n_given
+        rows = pd.DataFrame({"model": label, "token": pieces, "surprise": nats, "is_prompt": is_prompt})
+        self.data = pd.concat([self.data, rows] if len(self.data) else [rows], ignore_index=True)
 
 
 def _mean(nats: np.ndarray) -> str:

@@ -1,42 +1,34 @@
-"""How the explorer names runs, architectures and sizes."""
+"""How the explorer names runs and sizes."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tinylm.analysis.summaries import Result
-from tinylm.config import ModelConfig, NgramConfig, TransformerConfig
+from tinylm.config import NgramConfig
 from tinylm.ledger import RunRecord
-from tinylm.report.plots import FAMILY_COLOURS
-from tinylm.study import COUNTS, Planned
+from tinylm.study import Planned, titles
 
 STEPS_OF_TEN = (1, 2, 5)
 
 
-def architecture(model: ModelConfig) -> str:
-    """The architecture as a reader knows it: one block of a Transformer is Self-Attention, an n-gram model is counts."""
-    if isinstance(model, NgramConfig):
-        return COUNTS
-    kind = "self-attention" if isinstance(model, TransformerConfig) and model.n_layer == 1 else model.kind
-    return family(kind)
-
-
-def family(architecture: str) -> str:
-    """The title of a recipe's architecture or of a model's kind, e.g. MLP for mlp; a kind without a title as it is."""
-    return next((title for title in FAMILY_COLOURS if title.lower() == architecture), architecture)
-
-
 def run_of(record: RunRecord, planned: Mapping[str, Planned]) -> Planned:
-    """The planned run of a record; one of its own, called by its kind and the key of its seed 0, where there is none."""
+    """The planned run of a record; one of its own, called by its architecture and the key of its seed 0, where there is none."""
     spec = record.spec
     if spec.key in planned:
         return planned[spec.key]
-    name = f"{spec.model.kind} {replace(spec, seed=0).key[:8]}"
-    return Planned(section="local", role="single", architecture=architecture(spec.model), name=name, spec=spec)
+    architecture = titles.architecture(spec.model)
+    kind = spec.model.title if isinstance(spec.model, NgramConfig) else architecture
+    return Planned(section="local", role="single", architecture=architecture, name=f"{kind}, {replace(spec, seed=0).key[:8]}", spec=spec)
 
 
 def title(run: Planned) -> str:
     """SECTION/NAME, which seeds share."""
     return f"{run.section}/{run.name}"
+
+
+def called(name: str, result: Result) -> Result:
+    """The result under another name of its run."""
+    return Result(replace(result.run, name=name), result.record)
 
 
 def results(records: Iterable[RunRecord], planned: Mapping[str, Planned]) -> list[Result]:

@@ -9,12 +9,14 @@ from typing import Any
 
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
+import pandas as pd
 from matplotlib.figure import Figure
 
 from tinylm import files
 from tinylm.config import TinylmError
 from tinylm.ledger import Ledger, RunRecord
 from tinylm.report import display
+from tinylm.report.plots.style import Drawn
 
 STYLE_SHEET = Path(__file__).with_name("explore.css")
 IN_A_ROW = {"max_width": "100%", "margin": "2px 16px 2px 0"}
@@ -22,10 +24,10 @@ WIDE: dict[str, Any] = {"layout": {"width": "100%"}, "style": {"description_widt
 
 
 class Panel(widgets.VBox):
-    """Controls in rows that wrap, a line for messages, and what is shown below them."""
+    """Controls in rows that wrap, a line for messages, and what is shown below them; `data` holds its numbers as a DataFrame."""
 
     def __init__(self, controls: Sequence[widgets.Widget], shown: Sequence[widgets.Widget]) -> None:
-        self.notice = widgets.HTML()
+        self.notice, self.data = widgets.HTML(), pd.DataFrame()
         style = widgets.HTML(f"<style>{STYLE_SHEET.read_text(encoding='utf-8')}</style>", layout={"display": "none"})
         super().__init__([style, side_by_side(*controls), self.notice, *shown])
         self.add_class("tinylm-explore")
@@ -42,6 +44,26 @@ class Panel(widgets.VBox):
             yield
         except TinylmError as error:
             self.tell(str(error))
+
+
+class PicturePanel(Panel):
+    """A panel that draws: `figure` is the figure it shows, to save or to change, and `data` its points.
+
+    They are None and empty where it shows no figure.
+    """
+
+    def __init__(self, controls: Sequence[widgets.Widget], above: Sequence[widgets.Widget], beside: Sequence[widgets.Widget]) -> None:
+        self.picture, self.figure = widgets.HTML(), None
+        super().__init__(controls, [*above, side_by_side(self.picture, *beside)])
+
+    def draw(self, drawn: Drawn, alt: str) -> None:
+        """Show a figure in place of the last one, with its alternative text."""
+        self.figure, self.data = drawn[0], pd.DataFrame(drawn[1])
+        self.picture.value = picture(self.figure, alt)
+
+    def draw_nothing(self) -> None:
+        """Take away the last figure and its points."""
+        self.figure, self.data, self.picture.value = None, pd.DataFrame(), ""
 
 
 @contextmanager
@@ -83,7 +105,7 @@ def notice(text: str) -> str:
 
 
 def picture(fig: Figure, alt: str) -> str:
-    """A figure as an HTML image with its alternative text; closes it."""
+    """A figure as an HTML image with its alternative text; pyplot forgets the figure, so that no notebook shows it a second time."""
     data = base64.b64encode(display.svg(fig).encode()).decode()
     width = round(float(fig.get_size_inches()[0]) * 96)
     plt.close(fig)

@@ -10,7 +10,7 @@ from tinylm import study
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.explore import labels
-from tinylm.explore.panel import WIDE, Panel, control, picture, read_records, side_by_side, table, toggle, unobserved
+from tinylm.explore.panel import WIDE, PicturePanel, control, read_records, table, toggle, unobserved
 from tinylm.report import plots
 
 ALL = "all"
@@ -21,8 +21,11 @@ AXES = {"FLOPs": "flops", "steps": "step"}
 CURVES = {"validation": "valid_nll", "training": "train_nll"}
 
 
-class Runs(Panel):
-    """Curves and a table of the recorded runs that one chooses; needs neither data nor a GPU."""
+class Runs(PicturePanel):
+    """Curves and a table of the recorded runs that one chooses; needs neither data nor a GPU.
+
+    `figure` is the figure shown; `data` has a row for each of its points, and one for each line of counts.
+    """
 
     def __init__(self, corpus: str = "") -> None:
         self._results = labels.results(read_records().values(), study.by_key())
@@ -35,9 +38,9 @@ class Runs(Panel):
         self.axis = toggle("against", AXES)
         self.curve = toggle("loss", CURVES)
         self.chosen = widgets.SelectMultiple(description="runs", rows=8, **WIDE)
-        self.picture, self.table = widgets.HTML(), widgets.HTML()
+        self.table = widgets.HTML()
         controls = [self.corpus, self.architecture, self.size, self.axis, self.curve, self.chosen]
-        super().__init__(controls, [side_by_side(self.picture, self.table)])
+        super().__init__(controls, above=[], beside=[self.table])
         for widget, follow in ((self.corpus, self._turn), (self.architecture, self._filter), (self.size, self._filter)):
             widget.observe(follow, "value")
         for widget in (self.chosen, self.axis, self.curve):
@@ -49,7 +52,7 @@ class Runs(Panel):
 
     def _turn(self, change: Any = None) -> None:
         """Offer the architectures of the corpus."""
-        found = dict.fromkeys(labels.architecture(result.record.spec.model) for result in self._of_corpus())
+        found = dict.fromkeys(result.run.architecture for result in self._of_corpus())
         kept = self.architecture.value
         with unobserved(self.architecture, self._filter):
             self.architecture.options = [ALL, *found]
@@ -61,7 +64,7 @@ class Runs(Panel):
         low, high = self.size.value
         architecture = self.architecture.value
         found = [result for result in self._of_corpus() if low <= result.record.n_params <= high]
-        found = [result for result in found if architecture in (ALL, labels.architecture(result.record.spec.model))]
+        found = [result for result in found if architecture in (ALL, result.run.architecture)]
         sizes = {result.run.row: result.record.n_params for result in found}
         seeds = Counter(result.run.row for result in found)
         with unobserved(self.chosen, self._draw):
@@ -74,11 +77,13 @@ class Runs(Panel):
         rows = self.chosen.value[:MOST]
         chosen = [result for result in self._of_corpus() if result.run.row in rows]
         self.tell(self._remark(chosen))
-        self.picture.value = self.table.value = ""
+        self.draw_nothing()
+        self.table.value = ""
         finished = [result for result in chosen if result.record.test is not None]
         if finished:
-            fig, _ = plots.run_curves(finished, self.axis.value, self.curve.value)
-            self.picture.value = picture(fig, f"{self.curve.label} loss of {', '.join(map(labels.title, rows))} against {self.axis.label}")
+            titled = [labels.called(labels.title(result.run), result) for result in finished]
+            alt = f"{self.curve.label} loss of {', '.join(map(labels.title, rows))} against {self.axis.label}"
+            self.draw(plots.run_curves(titled, self.axis.value, self.curve.value), alt)
             self.table.value = scores(finished)
 
     def _remark(self, chosen: Sequence[Result]) -> str:

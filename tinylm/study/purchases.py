@@ -6,7 +6,7 @@ from functools import partial
 
 from tinylm import data
 from tinylm.config import TrainConfig
-from tinylm.study import recipes
+from tinylm.study import recipes, titles
 from tinylm.study.parameters import StudyError
 from tinylm.study.planned import Planned, counts, with_seeds
 
@@ -42,7 +42,7 @@ def purchases(section: str, corpora: Sequence[str], budgets: Sequence[int], arch
         row(
             architecture=architecture,
             name=f"{corpus}, {architecture}, {short(flops)}",
-            spec=recipes.recipe(architecture.lower(), corpus, flops),
+            spec=recipes.recipe(titles.recipe_name(architecture), corpus, flops),
         )
         for corpus, architecture, flops in zip(corpora, architectures, budgets, strict=True)
     ]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
-from tinylm.study import recipes
+from tinylm.study import recipes, titles
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
@@ -63,7 +63,7 @@ def _ladder(first: RunSpec, augmentations: Sequence[str], larger: Sequence[int])
 def _frontier(corpus: str, architectures: Sequence[str], budgets: Sequence[int]) -> list[Planned]:
     row = partial(Planned, section="budget", role="frontier")
     return [
-        row(architecture=name, name=f"{name}, {short(flops)}", spec=recipes.recipe(name.lower(), corpus, flops))
+        row(architecture=name, name=f"{name}, {short(flops)}", spec=recipes.recipe(titles.recipe_name(name), corpus, flops))
         for name, flops in itertools.product(architectures, budgets)
     ]
 

@@ -1,4 +1,7 @@
+import ast
 import dataclasses
+import html
+import re
 
 import pytest
 from explorer import cells, stored
@@ -6,15 +9,16 @@ from records import made
 
 from tinylm import explore
 from tinylm.explore import budget
-from tinylm.study import recipes
+from tinylm.study import recipes, titles
 from tinylm.study.recipes import recipe
 
 
 def test_a_budget_without_records_offers_every_command(home):
     panel = explore.Budget("grammar-char")
-    assert "nothing is known" in panel.advice.value and panel.picture.value == ""
+    assert "nothing is known" in panel.advice.value and panel.picture.value == "" and panel.figure is None and panel.data.empty
     assert (
         panel.advice.value.count("python -m tinylm train --recipe")
+        == panel.advice.value.count("tl.train(")
         == len(cells(panel.table.value))
         == len(recipes.architectures("character"))
     )
@@ -29,6 +33,10 @@ def test_a_budget_recommends_what_the_records_let_expect(home):
     assert "<b>Transformer</b>" in panel.advice.value and "1.80 nats" in panel.advice.value and "0.10 below MLP." in panel.advice.value
     assert "--recipe transformer --corpus grammar-char --budget 1e12" in panel.advice.value
     assert [row[0] for row in cells(panel.table.value)[:2]] == ["Transformer", "MLP"] and "<img" in panel.picture.value
+    assert panel.data["architecture"].tolist() == ["MLP"] * 2 + ["Transformer"] * 2
+    assert panel.data["valid_nll"].tolist() == [2.0, 1.8, 2.2, 1.4]
+    assert panel.data.drop(columns="architecture").dtypes.map(str).isin(["int64", "float64"]).all()
+    assert [line.get_label() for line in panel.figure.axes[0].lines] == ["MLP", "Transformer", "chosen budget"]
     panel.flops.value = 1e10
     assert "<b>MLP</b>" in panel.advice.value and "the loss at 1e11 FLOPs, its nearest recorded budget" in panel.advice.value
 
@@ -43,6 +51,23 @@ def test_architectures_are_compared_where_all_of_them_have_runs():
     assert budget.ranked(1e12, {"lstm": {}}) == (1e12, {})
     text = budget.advice("grammar-char", 1e13, found)
     assert "<b>Transformer</b>" in text and "0.15 below MLP at 1e12 FLOPs, the nearest budget that the records of all" in text
+
+
+def test_what_trains_a_recipe_is_the_same_in_a_terminal_and_in_python():
+    commands, calls = (
+        html.unescape(lines) for lines in re.findall("<pre>(.*?)</pre>", budget.training(["mlp", "lstm"], "text-1a2b", 1.26e12), re.S)
+    )
+    for name, command, call in zip(("mlp", "lstm"), commands.splitlines(), calls.splitlines(), strict=True):
+        assert command == f"python -m tinylm train --recipe {name} --corpus text-1a2b --budget 1.26e12"
+        parsed = ast.parse(call, mode="eval").body
+        assert ast.unparse(parsed.func) == "tl.train" and [ast.literal_eval(arg) for arg in parsed.args] == ["text-1a2b"]
+        assert {word.arg: ast.literal_eval(word.value) for word in parsed.keywords} == {"recipe": name, "flops": 1.26e12}
+
+
+def test_architectures_are_called_by_the_titles_of_the_report(home):
+    panel = explore.Budget("grammar-char")
+    assert {row[0] for row in cells(panel.table.value)} == {titles.title(name) for name in recipes.architectures("character")}
+    assert "Transformer-no-induction" in panel.table.value and "transformer-no-induction" not in panel.table.value
 
 
 @pytest.mark.parametrize("exponent", [budget.LEAST, budget.MOST])

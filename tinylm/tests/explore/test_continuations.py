@@ -33,6 +33,24 @@ def test_models_continue_a_prompt_side_by_side_as_the_command_line_would(home):
     assert panel.cards.value != first
 
 
+def test_texts_and_surprises_are_handed_out(home):
+    specs = trained(DENSE, "all"), trained(LinearConfig(context_length=8, d_model=4), "last")
+    panel = explore.Continuations(TEXT)
+    assert panel.texts == {} and panel.data.empty
+    panel.models.index, panel.length.value = (0, 1), 20
+    panel.go.click()
+    assert list(panel.texts) == list(panel.models.label) and len(set(panel.texts.values())) == len(specs)
+    assert panel.data["surprise"].dtype == float and panel.data["is_prompt"].dtype == bool
+    for model, rows in panel.data.groupby("model"):
+        assert "".join(rows["token"]) == panel.texts[model] and panel.texts[model].startswith(TEXT)
+        assert rows["is_prompt"].sum() == len(TEXT) and len(rows) == len(TEXT) + 20
+        written = rows.loc[~rows["is_prompt"], "surprise"]
+        assert f"{written.mean():.2f} nats in what the model wrote" in panel.cards.value
+    panel.prompt.value = "Ü"
+    panel.go.click()
+    assert panel.texts == {} and panel.data.empty
+
+
 @pytest.mark.parametrize(("prompt", "message"), [("Ü", "grammar-char has no 'Ü'"), ("", "Write a prompt of one token or more.")])
 def test_a_prompt_that_a_model_cannot_read_is_said_on_its_card(home, prompt, message):
     trained(DENSE, "all")

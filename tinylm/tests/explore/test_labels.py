@@ -8,6 +8,7 @@ from synthetic import planned
 from tinylm import study
 from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.explore import labels
+from tinylm.study import titles
 
 LONGER = replace(made().spec, train=TrainConfig(steps=4, eval_tokens=20))
 COUNTS = RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1))
@@ -16,19 +17,33 @@ COUNTS = RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainC
 def test_names_and_sizes():
     run = study.section_plan("sweeps", "full")[-1]
     assert labels.run_of(made(spec=run.spec), study.by_key()) == run and labels.title(run) == f"sweeps/{run.name}"
-    titles = [labels.architecture(model) for model in (DENSE, TransformerConfig(n_layer=1), NgramConfig())]
-    assert titles == ["Transformer", "Self-Attention", "Counts"]
     assert labels.sizes([35, 1_500]) == [("0", 0), ("1k", 1_000), ("2k", 2_000)] and labels.sizes([]) == [("0", 0), ("1k", 1_000)]
 
 
-def test_a_kind_has_the_title_of_its_family():
-    assert [labels.family(name) for name in ("mlp", "lstm", "self-attention", "rwkv")] == ["MLP", "LSTM", "Self-Attention", "rwkv"]
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (DENSE, "Transformer"),
+        (TransformerConfig(n_layer=1), "Self-Attention"),
+        (NgramConfig(order=6, cache=2048), "KN-6 + cache 2,048"),
+    ],
+)
+def test_a_run_outside_the_study_is_called_as_the_study_calls_such_models(model, name):
+    spec = RunSpec(corpus="grammar-char", model=model, train=TrainConfig(epochs=1))
+    run = labels.run_of(made(spec=spec), {})
+    assert labels.title(run) == f"local/{name}, {spec.key[:8]}" and run.architecture == titles.architecture(model)
+
+
+def test_a_result_is_called_otherwise_and_stays_what_it_is():
+    found = labels.results([made(0)], {})[0]
+    other = labels.called("another", found)
+    assert other.run == replace(found.run, name="another") and other.record is found.record
 
 
 def test_seeds_of_a_run_outside_the_study_share_a_name():
     first, second, other = (labels.run_of(found, {}) for found in (made(0), made(1), made(spec=LONGER)))
     assert labels.title(first) == labels.title(second) != labels.title(other)
-    assert labels.title(first) == f"local/mlp {made(0).spec.key[:8]}" and first.row == second.row
+    assert labels.title(first) == f"local/MLP, {made(0).spec.key[:8]}" and first.row == second.row
 
 
 def test_results_are_current_and_stand_as_the_study_has_them():

@@ -1,3 +1,4 @@
+import io
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from records import made
 
 from tinylm import files, ledger
 from tinylm.config import TinylmError
-from tinylm.explore.panel import Panel, picture, read_records, unobserved
+from tinylm.explore.panel import Panel, PicturePanel, picture, read_records, unobserved
 
 
 def test_panels_load_no_torch_before_a_model_computes():
@@ -49,6 +50,27 @@ def test_a_picture_is_closed_and_says_what_it_shows():
     found = picture(fig, 'loss of "a" & b')
     assert re.search(r'^<img src="data:image/svg\+xml;base64,[\w+/=]+" width="192" alt="loss of &quot;a&quot; &amp; b">$', found)
     assert not plt.fignum_exists(fig.number)
+
+
+def saved(fig):
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def test_a_panel_hands_out_the_figure_it_shows_which_can_be_saved_and_changed_but_is_shown_by_no_one_else():
+    panel = PicturePanel([], [], [])
+    assert panel.figure is None and panel.data.empty
+    for height in (1, 2):
+        fig = plt.figure(figsize=(2, height))
+        panel.draw((fig, [{"x": 1, "y": 0.5}, {"x": 2}]), "a figure")
+    assert panel.figure is fig and plt.get_fignums() == [] and 'alt="a figure"' in panel.picture.value
+    assert panel.data["x"].tolist() == [1, 2] and panel.data.dtypes.map(str).tolist() == ["int64", "float64"]
+    before = saved(panel.figure)
+    panel.figure.suptitle("a title")
+    assert saved(panel.figure) != before
+    panel.draw_nothing()
+    assert panel.figure is None and panel.data.empty and panel.picture.value == ""
 
 
 def test_records_are_read_from_both_ledgers(home):

@@ -1,5 +1,7 @@
 import dataclasses
 
+import matplotlib.pyplot as plt
+import pytest
 from explorer import cells, stored
 from records import made
 from synthetic import record
@@ -36,6 +38,25 @@ def test_a_toggle_changes_the_picture_and_not_the_table(home):
     against_steps = panel.picture.value
     panel.curve.value = "train_nll"
     assert len({before, against_steps, panel.picture.value}) == 3 and panel.table.value == table
+
+
+def test_the_figure_and_its_points_are_handed_out_under_the_names_of_the_list(home):
+    for seed in range(2):
+        stored(made(seed))
+    counts = record(2.0, model=NgramConfig(order=6, cache=2048))
+    counts = stored(dataclasses.replace(counts, version=versions.current(counts.spec)))
+    panel = explore.Runs()
+    names = [labels.title(row) for row in panel.chosen.value]
+    assert names == [f"local/MLP, {made().spec.key[:8]}", f"local/KN-6 + cache 2,048, {counts.spec.key[:8]}"]
+    assert [text.get_text() for text in panel.figure.legends[0].get_texts()] == [names[0], f"{names[1]} counts"]
+    assert panel.data["name"].tolist() == [names[0]] * (len(panel.data) - 1) + names[1:]
+    assert panel.data.drop(columns="name").dtypes.map(str).isin(["int64", "float64"]).all()
+    assert panel.data["valid_nll"].tolist() == [*(p["valid_nll"] for _ in range(2) for p in made().curve), pytest.approx(1.9)]
+    before = panel.figure
+    panel.axis.value = "step"
+    assert panel.figure is not before and "step" in panel.data.columns and plt.get_fignums() == []
+    panel.chosen.value = ()
+    assert panel.figure is None and panel.data.empty
 
 
 def test_more_runs_than_colours_and_diverged_ones_are_said(home):

@@ -1,0 +1,32 @@
+"""What architectures are called: by their titles in tables, figures and panels, by short names where one types them. Needs no torch."""
+
+from tinylm.config import ModelConfig, NgramConfig, TransformerConfig
+from tinylm.study.planned import COUNTS
+
+TITLES = {  # by the name of a recipe or a kind of model
+    "linear": "Linear",
+    "mlp": "MLP",
+    "self-attention": "Self-Attention",
+    "transformer": "Transformer",
+    "transformer-no-induction": "Transformer-no-induction",
+    "transformer-no-pointer": "Transformer-no-pointer",
+    "lstm": "LSTM",
+}
+NAMES = {title: name for name, title in TITLES.items()}
+
+
+def title(name: str) -> str:
+    """The title of a recipe's architecture or of a kind of model; one without a title is called as it is."""
+    return TITLES.get(name, name)
+
+
+def recipe_name(title: str) -> str:
+    """The name of the recipe of an architecture by its title; what is no title is taken for a name."""
+    return NAMES.get(title, title)
+
+
+def architecture(model: ModelConfig) -> str:
+    """The title of a model's architecture: one block of a Transformer is Self-Attention, an n-gram model is counts."""
+    if isinstance(model, NgramConfig):
+        return COUNTS
+    return title("self-attention" if isinstance(model, TransformerConfig) and model.n_layer == 1 else model.kind)
