@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm.cli import sampling, trained_models
 from tinylm.cli.common import command, whole
-from tinylm.config.fields import TinylmError
+from tinylm.config import TinylmError
 
 if TYPE_CHECKING:
     from tinylm.evaluation.model import Model

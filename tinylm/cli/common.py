@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar
 from tinylm import files, ledger, study
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
+from tinylm.config.errors import unknown
 from tinylm.ledger import Ledger, LedgerError, RunRecord
 from tinylm.study import Planned
 
@@ -30,14 +31,18 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**options, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
         self._negative_number_matcher = re.compile(r"-(\.?\d|inf|nan)")  # argparse's own takes -1e12 for a flag
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:  # argparse's own suggests nothing before Python 3.14
+        if action.choices is not None and value not in action.choices:
+            raise argparse.ArgumentError(action, unknown("value", value, action.choices))
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
-        found, unknown = super().parse_known_args(args, namespace)
-        if unknown:  # told by the command's own parser, which can name the command's help
-            self.error(f"unrecognized arguments: {' '.join(unknown)}")
-        return found, unknown
+        found, foreign = super().parse_known_args(args, namespace)
+        if foreign:  # told by the command's own parser, which can name the command's help
+            self.error(f"unrecognized arguments: {' '.join(foreign)}")
+        return found, foreign
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,9 +138,9 @@ class StudyRuns:
             study.section_plan(self.section, self.profile)  # raises for an unknown one
             runs = [run for run in runs if run.section == self.section]
         known = sorted({run.spec.seed for run in runs})
-        unknown = sorted(set(self.seeds) - set(known))
-        if unknown:
-            raise UsageError(f"no planned run has seed {unknown[0]}; choose from {' '.join(map(str, known))}")
+        foreign = sorted(set(self.seeds) - set(known))
+        if foreign:
+            raise UsageError(f"no planned run has seed {foreign[0]}; choose from {' '.join(map(str, known))}")
         return [run for run in runs if not self.seeds or run.spec.seed in self.seeds]
 
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files
-from tinylm.cli.common import Request, UsageError, command, relative
+from tinylm.cli.common import Request, command, relative
 from tinylm.cli.trained_models import add_data_dir
+from tinylm.config.errors import needing_packages
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger
 
@@ -40,12 +41,10 @@ def add(commands: Any) -> None:
 
 def run(request: ExportRequest) -> int:
     """Write the files and say where they are."""
-    try:
+    with needing_packages("a trained model"):
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
         from tinylm.evaluation.pretrained import export
         from tinylm.report import cards
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
     records = Ledger([files.LEDGER]).records  # the published ones: the package's models are of the study
     if not request.card:
         source = weights.find(request.source or pretrained.MODELS[request.name], pretrained.trained_here(), records)

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import itertools
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args, get_type_hints
@@ -125,6 +126,9 @@ BOUNDS = {
     BUDGET: ("--budget", "train for at most this many FLOPs, e.g. 1e13"),
 }
 
+FLAG_OF = {field.partition(".")[2]: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()}
+FIELD_IN_TEXT = re.compile(rf"\b(?P<name>{'|'.join(FLAG_OF)})\b(?P<value>=?)")  # as n_head, or as n_head=3
+
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that describe single runs."""
@@ -207,14 +211,15 @@ def _check_recipe(args: argparse.Namespace, budgets: tuple[int, ...]) -> None:
 
 @contextlib.contextmanager
 def _in_users_words() -> Iterator[None]:
-    """Report a mistake in a config by its flag, not by the class and field."""
+    """Report a mistake in a config by its flags, not by the class and its fields."""
     try:
         yield
     except FieldError as error:
         owner, name, problem = error.args
         field = f"{'train' if owner == TrainConfig.__name__ else 'model'}.{name}"
         flag = "--seed" if name == "seed" else (FLAGS | BOUNDS).get(field, [f"--set {field}"])[0]
-        raise UsageError(f"{flag}: {problem}" if name else problem) from error
+        told = FIELD_IN_TEXT.sub(lambda found: FLAG_OF[found["name"]] + (" " if found["value"] else ""), problem)
+        raise UsageError(f"{flag}: {told}" if name else told) from error
 
 
 def _of_recipe(architecture: str, runs: SingleRuns, corpus: str) -> list[Planned]:

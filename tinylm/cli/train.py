@@ -33,6 +33,7 @@ from tinylm.cli.common import (
     whole,
 )
 from tinylm.config import RunSpec
+from tinylm.config.errors import needing_packages
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
@@ -314,20 +315,16 @@ def _watcher(pool: ModuleType, folder: Path | None) -> AbstractContextManager[An
     """What follows the progress of the runs: a writer of TensorBoard's files where a folder is given, else nothing."""
     if folder is None:
         return nullcontext(pool.unwatched)
-    try:
+    with needing_packages("--tensorboard", "tensorboard"):
         from tinylm.training.tensorboard import Events
-    except ImportError as error:
-        raise UsageError("--tensorboard needs the package tensorboard; run `python -m pip install tensorboard`") from error
     pool.require_writable(folder)
     print(f"watch the runs with: tensorboard --logdir {shlex.quote(str(folder))}", flush=True)
     return Events(folder)
 
 
 def _load_pool() -> ModuleType:
-    try:
+    with needing_packages("training"):
         from tinylm.training import pool
-    except ModuleNotFoundError as error:
-        raise UsageError(f"training needs the package {error.name}; run `python -m pip install {error.name}`") from error
     return pool
 
 

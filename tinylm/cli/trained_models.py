@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm.cli.common import Request, UsageError, folder, relative, table
+from tinylm.cli.common import Request, folder, relative, table
+from tinylm.config.errors import needing_packages
 from tinylm.evaluation import loading, pretrained
 
 if TYPE_CHECKING:
@@ -43,11 +44,9 @@ def add_data_dir(parser: argparse.ArgumentParser, reads_corpus_for: str) -> None
 
 
 def open_model(name: str, data_dir: Path | None) -> "Model":
-    """The trained model that a name, key or path means, as `loading.load`; UsageError where torch is missing."""
-    try:
+    """The trained model that a name, key or path means, as `loading.load`."""
+    with needing_packages("a trained model"):
         return loading.load(name, data_dir)
-    except ModuleNotFoundError as error:
-        raise UsageError(f"a trained model needs the package {error.name}; run `python -m pip install {error.name}`") from error
 
 
 def listing() -> str:

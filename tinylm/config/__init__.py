@@ -1,6 +1,7 @@
 """What to run, as frozen dataclasses: models, training, runs. Needs no torch."""
 
-from tinylm.config.fields import Checked, ConfigError, FieldError, TinylmError
+from tinylm.config.errors import ConfigError, FieldError, TinylmError
+from tinylm.config.fields import Checked
 from tinylm.config.models import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, NgramConfig, TransformerConfig
 from tinylm.config.runs import MAX_EVALS, RunSpec, TrainConfig, changed
 

@@ -1,29 +1,27 @@
-"""Dataclasses whose fields are coerced to their declared types when they are made, and the errors of all of tinylm."""
+"""Dataclasses whose fields are checked by name and coerced to their declared types when they are made."""
 
 import dataclasses
 import numbers
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-
-class TinylmError(Exception):
-    """A user's mistake: its message says what to do, and the command line prints it without a traceback."""
-
-
-class ConfigError(TinylmError):
-    """A setting that cannot be run."""
-
-
-class FieldError(ConfigError):
-    """A field that cannot be run; its `args` are the class, the field ("" where several are at odds) and what is wrong."""
-
-    # No __init__ of its own: a worker process hands an error on as its class and args.
-    def __str__(self) -> str:
-        owner, name, problem = self.args
-        return f"{owner}.{name}: {problem}" if name else f"{owner}: {problem}"
+from tinylm.config.errors import FieldError, instead, unknown
 
 
 class Checked:
-    """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15)."""
+    """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15).
+
+    FieldError for a field that there is not, one without a value, and a value that has no name.
+    """
+
+    # Not a metaclass's __call__, which would hide the fields from whatever completes or documents a call.
+    def __new__(cls, /, *unnamed: Any, **given: Any) -> Self:
+        _check_names(cls, unnamed, given)
+        return super().__new__(cls)
+
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]:
+        """What copy and pickle give to __new__."""
+        return (), {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
 
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
@@ -46,10 +44,24 @@ class Checked:
             raise FieldError(type(self).__name__, "", message)
 
 
+def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> None:
+    """Raise FieldError unless the given fields are those of a class, and all that have no default are among them."""
+    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
+    if unnamed:
+        raise FieldError(cls.__name__, "", f"{unnamed[0]!r} has no name; write each field as {next(iter(fields))}=...")
+    for name in given:
+        if name not in fields:
+            problem = f"{getattr(cls, 'kind', '') or cls.__name__} has no such field; {instead(name, fields, 'its fields are')}"
+            raise FieldError(cls.__name__, name, problem)
+    for name, field in fields.items():
+        if name not in given and field.default is field.default_factory is dataclasses.MISSING:
+            raise FieldError(cls.__name__, name, "must be given")
+
+
 def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
-            raise FieldError(owner, name, f"unknown value {value!r}; choose one of {', '.join(get_args(hint))}")
+            raise FieldError(owner, name, unknown("value", value, get_args(hint)))
         return value
     if hint in (int, float):
         return _coerce_number(owner, name, hint, value)

@@ -140,7 +140,7 @@ class TransformerConfig(ModelConfig):
         self.require(self.d_model % self.n_head == 0, f"n_head={self.n_head} does not divide d_model={self.d_model}; choose a divisor")
         self.require(self.n_head % self.kv_heads == 0, f"n_kv_head={self.n_kv_head} does not divide n_head={self.n_head}; choose a divisor")
         odd_rope = self.position == "rope" and self.d_head % 2 == 1
-        self.require(not odd_rope, f"RoPE rotates pairs, but the head width d_model/n_head={self.d_head} is odd; change n_head or d_model")
+        self.require(not odd_rope, f"RoPE rotates pairs, but a head is {self.d_head} wide, which is odd; change n_head or d_model")
         self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout", "output_dropout")
         self.require_probability("weight_dropout")
         self.require(self.pointer <= self.d_model, f"pointer={self.pointer} is wider than the states, d_model={self.d_model}; lower it")

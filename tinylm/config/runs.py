@@ -50,7 +50,7 @@ class TrainConfig(Checked):
 
     def check(self) -> None:
         bounds = [name for name in ("steps", "epochs", "flops") if getattr(self, name)]
-        self.require(len(bounds) == 1, f"set exactly one of steps, epochs and flops above zero, got {bounds or 'none'}")
+        self.require(len(bounds) == 1, f"set exactly one of steps, epochs and flops above zero, got {' and '.join(bounds) or 'none'}")
         self.require(self.batch_size > 0, "batch_size must be at least 1")
         self.require(self.micro_batch <= self.batch_size, f"micro_batch={self.micro_batch} is larger than the batch; lower it")
         self.require(self.lr > 0, "lr must be above zero")

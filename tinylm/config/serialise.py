@@ -5,7 +5,8 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from tinylm.config import ConfigError, FieldError, ModelConfig, RunSpec, TrainConfig
+from tinylm.config import ConfigError, ModelConfig, RunSpec, TrainConfig
+from tinylm.config.errors import unknown
 
 FOLDER = Path(__file__).parents[1] / "architectures"
 
@@ -25,20 +26,8 @@ def spec_from_dict(data: dict[str, Any]) -> RunSpec:
     parts = dict(data)
     model = dict(parts.pop("model", {}))
     cls = model_class(model.pop("kind", ""))
-    train = _build(TrainConfig, parts.pop("train", {}))
-    return _build(RunSpec, parts | {"model": _build(cls, model), "train": train})
-
-
-def _build(cls: type, fields: dict[str, Any]) -> Any:
-    known = [f.name for f in dataclasses.fields(cls) if f.init]
-    unknown = sorted(set(fields) - set(known))
-    if unknown:
-        kind = getattr(cls, "kind", cls.__name__)
-        raise FieldError(cls.__name__, unknown[0], f"{kind} has no such field; its fields are {', '.join(known)}")
-    try:
-        return cls(**fields)
-    except TypeError as error:
-        raise ConfigError(f"{cls.__name__}: {str(error).removeprefix(cls.__name__).split('() ')[-1]}") from error
+    train = TrainConfig(**parts.pop("train", {}))
+    return RunSpec(**parts | {"model": cls(**model), "train": train})
 
 
 def model_class(kind: str) -> type[ModelConfig]:
@@ -48,7 +37,7 @@ def model_class(kind: str) -> type[ModelConfig]:
         if kind not in model_kinds():
             raise ConfigError(f"{FOLDER / kind}.py defines no config with kind = {kind!r}; name the file as the kind")
     if kind not in model_kinds():
-        raise ConfigError(f"unknown model kind {kind!r}; known: {', '.join([*model_kinds(), *own_files()])}")
+        raise ConfigError(unknown("model kind", kind, [*model_kinds(), *own_files()]))
     return model_kinds()[kind]
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from tinylm import files
 from tinylm.config import shown
+from tinylm.config.errors import instead, unknown
 from tinylm.data import download, grammar, own_texts, plays
 from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
@@ -68,7 +69,7 @@ class Corpus:
     def split(self, name: str) -> np.ndarray:
         """The ids of one split, `train`, `valid` or `test`; another name raises DataError."""
         if name not in SPLITS:
-            raise DataError(f"unknown split {name!r}; choose one of {', '.join(SPLITS)}")
+            raise DataError(unknown("split", name, SPLITS))
         return getattr(self, name)
 
     def encode(self, text: str) -> np.ndarray:
@@ -102,7 +103,7 @@ def corpus_name(text: str | Path, level: str | None = None) -> str:
         return str(text)
     path = Path(text).expanduser()
     if not path.exists():
-        raise DataError(f"{str(text)!r} is neither a text file nor a corpus; name a file, or one of {', '.join(names())}")
+        raise DataError(f"{str(text)!r} is neither a text file nor a corpus; {instead(str(text), names(), 'name a file, or one of:')}")
     return own_texts.add(path, level or "character")
 
 
@@ -124,7 +125,7 @@ def info(name: str) -> CorpusInfo:
         return CorpusInfo(name=name, sha256=made.sha256, held_out=made.sha256, **shape)
     about = _about(source(name))
     if about is None:
-        raise DataError(f"unknown corpus {name!r}; choose one of {', '.join(names())}")
+        raise DataError(unknown("corpus", name, names()))
     entry = _derived().get(name, about)
     digests = entry.get("sha256") or {split: about["splits"][split]["sha256"] for split in SPLITS}
     shape = {"level": about["level"], "vocab_size": entry["vocab_size"], "n_tokens": dict(entry["n_tokens"])}
@@ -259,9 +260,9 @@ def _decode(content: bytes) -> tuple[str, str]:
 def _encode(contents: dict[str, str], vocab: tuple[str, ...], level: str, eos: bool) -> dict[str, np.ndarray]:
     """Ids per split, words outside the vocabulary as <unk>."""
     index = {token: i for i, token in enumerate(vocab)}
-    unknown = index.get(UNK)
+    unk_id = index.get(UNK)
     tokens = {split: tokenise(text, level, eos) for split, text in contents.items()}
-    return {s: np.fromiter((index.get(t, unknown) for t in words), np.uint16, len(words)) for s, words in tokens.items()}
+    return {s: np.fromiter((index.get(t, unk_id) for t in words), np.uint16, len(words)) for s, words in tokens.items()}
 
 
 def _derived() -> dict[str, dict]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from tinylm import files
+from tinylm.config.errors import instead
 from tinylm.data.base import DataError
 
 CHUNK = 1 << 16
@@ -42,7 +43,7 @@ def download(name: str, target_dir: str | Path | None = None, *, timeout: float 
     """
     entry = manifest()["corpora"].get(name)
     if entry is None:
-        raise DataError(f"there is nothing to download for {name!r}; choose one of {', '.join(manifest()['corpora'])}")
+        raise DataError(f"there is nothing to download for {name!r}; {instead(name, manifest()['corpora'], 'there are:')}")
     folder = Path(target_dir or files.DATASETS).expanduser() / entry["folder"]
     about = manifest()["folders"][entry["folder"]]
     try:

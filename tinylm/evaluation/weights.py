@@ -9,10 +9,11 @@ import numpy as np
 
 from tinylm import data, study
 from tinylm.config import RunSpec, TinylmError
+from tinylm.config.errors import instead
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
-from tinylm.evaluation import generate
+from tinylm.evaluation import generate, pretrained
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
@@ -101,10 +102,9 @@ def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRe
     else:
         found = [run.spec.key for run in study.named(text, planned)]
     if not found:
-        names = "; ".join(dict.fromkeys(run.name for run in study.select(planned, role=["baseline", "ablation"])))
-        raise WeightsError(
-            f"no run is called {text!r}; `models` in `python -m tinylm chat` lists those here; or write a key, or NAME[@SEED] of: {names}"
-        )
+        names = [*pretrained.MODELS, *(run.name for run in study.select(planned, role=["baseline", "ablation"]))]
+        known = instead(text.partition("@")[0], names, "there are:")
+        raise WeightsError(f"no run is called {text!r}; {known}; `models` in `python -m tinylm chat` lists those here")
     return found
 
 

@@ -10,7 +10,9 @@ import ipywidgets as widgets
 from tinylm import data, flops, study
 from tinylm.analysis import budgets, summaries
 from tinylm.analysis.summaries import Result
+from tinylm.config.errors import instead
 from tinylm.explore import labels
+from tinylm.explore.checkpoints import ExplorerError
 from tinylm.explore.panel import PicturePanel, control, notice, read_records, table
 from tinylm.ledger import RunRecord
 from tinylm.report import plots
@@ -30,7 +32,9 @@ class Budget(PicturePanel):
     def __init__(self, corpus: str = "") -> None:
         self._results = labels.results(read_records().values(), study.by_key())
         corpora = [name for name in data.names() if recipes.architectures(data.info(name).level) and recipes.is_long_enough(name)]
-        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else corpora[0])
+        if corpus and data.info(corpus).name not in corpora:
+            raise ExplorerError(f"{corpus} is too short for a recipe; {instead(corpus, corpora, 'there are:')}")
+        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus or corpora[0])
         slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
         self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)
         self.advice, self.table = widgets.HTML(), widgets.HTML()

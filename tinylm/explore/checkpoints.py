@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinylm import study
 from tinylm.config import ModelConfig, TinylmError
+from tinylm.config.errors import needing_packages
 from tinylm.evaluation import pretrained
 from tinylm.explore import labels
 from tinylm.explore.panel import read_records
@@ -48,11 +49,9 @@ class Checkpoints:
         return {label: path for _, label, path in sorted(found)}
 
     def open(self, path: Path) -> "Trained":
-        """The model in a file; ExplorerError or WeightsError says why it cannot be used."""
+        """The model in a file; PackageError or WeightsError says why it cannot be used."""
         if path not in self._opened:
-            try:
+            with needing_packages("a trained model"):
                 from tinylm.evaluation import weights  # torch is loaded only where a model computes
-            except ModuleNotFoundError as error:
-                raise ExplorerError(f"a trained model needs the package {error.name}; run: python -m pip install {error.name}") from error
             self._opened[path] = weights.open_file(path, self._records)
         return self._opened[path]

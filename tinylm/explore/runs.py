@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import study
+from tinylm import data, study
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.explore import labels
@@ -29,10 +29,10 @@ class Runs(PicturePanel):
 
     def __init__(self, corpus: str = "") -> None:
         self._results = labels.results(read_records().values(), study.by_key())
-        corpora = sorted({result.record.spec.corpus for result in self._results})
+        recorded = {result.record.spec.corpus for result in self._results}
+        corpora = sorted(recorded | {data.info(corpus).name} if corpus else recorded)
         options = labels.sizes(result.record.n_params for result in self._results)
-        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus if corpus in corpora else None)
-        self.corpus.value = self.corpus.value or next(iter(corpora), None)
+        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus or next(iter(corpora), None))
         self.architecture = control(widgets.Dropdown, "architecture", options=[ALL])
         self.size = control(widgets.SelectionRangeSlider, "parameters", "26em", options=options, index=(0, len(options) - 1))
         self.axis = toggle("against", AXES)

@@ -14,6 +14,7 @@ from traitlets.config import Config
 
 from tinylm import files, ledger, study
 from tinylm.config import TinylmError
+from tinylm.config.errors import instead
 
 KERNEL_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -85,9 +86,9 @@ def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:
     except (ValueError, OSError) as error:
         remedy = f"restore it with: git checkout -- {source.relative_to(files.ROOT)}"
         raise NotebookError(f"{source} is not a readable notebook ({str(error)[:80]!r}); {remedy}") from error
-    unknown = sorted(set(parameters) - set(known))
-    if unknown:
-        raise NotebookError(f"{source.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    for name in parameters:
+        if name not in known:
+            raise NotebookError(f"{source.name} has no parameter {name!r}; {instead(name, known, 'its parameters are')}")
 
 
 def clean(path: Path) -> None:

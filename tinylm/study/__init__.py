@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 
+from tinylm.config.errors import unknown
 from tinylm.data import grammar
 from tinylm.study import sections
 from tinylm.study.parameters import PROFILES, Section, StudyError
@@ -29,6 +30,10 @@ __all__ = [
 ]
 
 
+class MissingSection(StudyError, AttributeError):
+    """A name that is neither a section nor anything else of the study; what asks for attributes by name hears an AttributeError."""
+
+
 def _found() -> list[Section]:
     modules = [importlib.import_module(f"{sections.__name__}.{module.name}") for module in pkgutil.iter_modules(sections.__path__)]
     return sorted((module.SECTION for module in modules), key=lambda section: section.notebook)
@@ -40,22 +45,21 @@ SECTIONS: dict[str, Section] = {section.name: section for section in _found()}  
 def __getattr__(name: str) -> Callable[..., list[Planned]]:
     if name in SECTIONS:
         return SECTIONS[name].plan
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise MissingSection(unknown("section", name, SECTIONS))
 
 
 def section_of(name: str) -> str:
-    """The section of its own name, its notebook's name or its notebook's number; StudyError lists the known ones."""
+    """The section of its own name, its notebook's name or its notebook's number; StudyError for another one."""
     for section in SECTIONS.values():
         if name.removesuffix(".ipynb") in (section.name, section.notebook, section.notebook[:2]):
             return section.name
-    known = ", ".join(f"{section.notebook} ({section.name})" for section in SECTIONS.values())
-    raise StudyError(f"unknown section or notebook {name!r}; choose one of {known}")
+    raise StudyError(unknown("section or notebook", name, [section.notebook for section in SECTIONS.values()]))
 
 
 def section_plan(section: str, profile: str) -> list[Planned]:
     """The planned runs of a section under a profile; StudyError for an unknown one."""
     if section not in SECTIONS:
-        raise StudyError(f"unknown section {section!r}; choose one of {', '.join(SECTIONS)}")
+        raise StudyError(unknown("section", section, SECTIONS))
     return SECTIONS[section].planned(profile)
 
 

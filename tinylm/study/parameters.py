@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, TypeVar, get_args, get_origin
 
+from tinylm.config.errors import instead, unknown
 from tinylm.study.planned import Planned, StudyError
 
 PROFILES = ("full", "quick", "smoke")
@@ -35,7 +36,7 @@ class Section:
     def parameters(self, profile: str) -> dict[str, Any]:
         """Every parameter under a profile, as the notebook's parameter cell has it; StudyError for an unknown profile."""
         if profile not in PROFILES:
-            raise StudyError(f"unknown profile {profile!r}; choose one of {', '.join(PROFILES)}")
+            raise StudyError(unknown("profile", profile, PROFILES))
         defaults = {name: parameter.default for name, parameter in inspect.signature(self.plan).parameters.items()}
         values = defaults | {"full": {}, "quick": self.quick, "smoke": self.smoke}[profile]
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
@@ -51,8 +52,9 @@ def checked(section: Callable[..., Plan]) -> Callable[..., Plan]:
 
     @wraps(section)
     def plan_section(**parameters: Any) -> Plan:
-        if unknown := sorted(parameters.keys() - hints):
-            raise StudyError(f"{section.__name__} has no parameter {unknown[0]!r}; its parameters are {', '.join(hints)}")
+        if foreign := sorted(parameters.keys() - hints):
+            known = instead(foreign[0], hints, "its parameters are")
+            raise StudyError(f"{section.__name__} has no parameter {foreign[0]!r}; {known}")
         for name, value in parameters.items():
             _check_parameter(name, hints[name], value)
         return section(**parameters)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from tinylm import data
 from tinylm.config import NgramConfig, RunSpec, TinylmError, TrainConfig, serialise
+from tinylm.config.errors import instead
 from tinylm.flops import RunCost, run_cost
 
 COUNTS = "Counts"  # the architecture of n-gram models
@@ -62,8 +63,8 @@ def select(runs: Iterable[Run], **values: Any) -> list[Run]:
     A field is one of the plan's (`section`, `role`, `architecture`, `budget`, `rung`), of the spec's (`corpus`, `seed`) or of a
     model's (`context_length`, `n_layer`); a run whose model lacks it is left out. StudyError for a field that nothing has.
     """
-    if unknown := sorted(values.keys() - _fields()):
-        raise StudyError(f"no run has a field {unknown[0]!r}; the fields are {', '.join(sorted(_fields()))}")
+    if foreign := sorted(values.keys() - _fields()):
+        raise StudyError(f"no run has a field {foreign[0]!r}; {instead(foreign[0], sorted(_fields()), 'the fields are')}")
     return [run for run in runs if all(_has(getattr(run, "run", run), field, value) for field, value in values.items())]
 
 

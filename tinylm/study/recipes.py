@@ -11,6 +11,7 @@ from typing import Any
 
 from tinylm import data
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
+from tinylm.config.errors import instead
 
 N_EVALS = 2
 EVAL_START = 256  # all models are scored on the same tokens; one that reads more sees all there is before the first ones
@@ -158,8 +159,8 @@ def nearest_text(architecture: str, corpus: str) -> str:
         text: data.info(text).n_tokens["train"] for text, known in RECIPES if known == architecture and data.info(text).level == about.level
     }
     if not lengths:
-        known = ", ".join(architectures(about.level)) or "none yet; describe the run with --model"
-        raise RecipeError(f"no recipe of {architecture!r} for a corpus of {about.level}s; there are: {known}")
+        known = instead(architecture, architectures(about.level), "there are:")
+        raise RecipeError(f"no recipe of {architecture!r} for a corpus of {about.level}s; {known}")
     return min(lengths, key=lambda text: (text != corpus, abs(math.log(lengths[text] / about.n_tokens["train"]))))
 
 

@@ -36,7 +36,13 @@ def test_help_shows_examples(call, command):
     assert f"python -m tinylm {command}".strip() in out.partition("examples")[2]
 
 
-@pytest.mark.parametrize(("line", "message"), [("", "arguments are required: COMMAND"), ("tarin", "invalid choice: 'tarin'")])
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "arguments are required: COMMAND"),
+        ("tarin", "COMMAND: unknown value 'tarin'; did you mean 'train'?"),
+    ],
+)
 def test_an_unknown_command_is_one_clear_message(call, line, message):
     code, out, err = call(line)
     assert code == 2 and not out and message in err and "error: " in err.splitlines()[-1]

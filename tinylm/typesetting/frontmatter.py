@@ -5,6 +5,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from tinylm.config.errors import unknown
 from tinylm.typesetting.errors import ReportError
 
 
@@ -36,9 +37,10 @@ def read_front_matter(path: Path) -> FrontMatter:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ReportError(f"{path}: {error}") from None
-    known = {f.name for f in fields(FrontMatter)}
-    if unknown := sorted(set(entries) - known):
-        raise ReportError(f"{path}: unknown entry {', '.join(unknown)}; it may hold {', '.join(sorted(known))}")
+    known = [f.name for f in fields(FrontMatter)]
+    for name in entries:
+        if name not in known:
+            raise ReportError(f"{path}: {unknown('entry', name, known)}")
     for name, fits, form in (
         ("title", lambda v: isinstance(v, str) and v.strip(), 'title = "..."'),
         ("authors", lambda v: _texts(v) and v, 'authors = ["..."]'),

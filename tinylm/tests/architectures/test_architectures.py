@@ -35,5 +35,5 @@ def test_a_file_that_does_not_define_its_kind_is_an_error(monkeypatch, tmp_path)
     assert serialise.own_files() == ["hollow"]
     with pytest.raises(ConfigError, match=r"hollow\.py defines no config with kind = 'hollow'; name the file as the kind"):
         serialise.model_class("hollow")
-    with pytest.raises(ConfigError, match=r"unknown model kind 'mamba'; known: .*transformer.*, hollow"):
+    with pytest.raises(ConfigError, match=r"unknown model kind 'mamba'; there are: .*transformer.*, hollow"):
         serialise.model_class("mamba")

@@ -8,7 +8,7 @@ from tinylm.training import bench
 
 MISTAKES = {
     "bench --rounds 0": "'0' is not a whole number from 1 up",
-    "bench --device tpu": "invalid choice: 'tpu'",
+    "bench --device tpu": "unknown value 'tpu'; did you mean 'cpu'? There are: auto, cpu, cuda",
     "bench --json .": "--json . is a folder; name a file in it",
     "bench --json README.md/b.json": "README.md/",
 }

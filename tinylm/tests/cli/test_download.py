@@ -7,7 +7,7 @@ import pytest
 from tinylm import data
 
 MISTAKES = {
-    "download shakespeare": "unknown corpus 'shakespeare'",
+    "download shakespeare": "unknown corpus 'shakespeare'; did you mean 'tiny_shakespeare'? There are: tiny_shakespeare, ptb",
     "download --list shakespeare": "unknown corpus 'shakespeare'",
 }
 

@@ -10,7 +10,7 @@ from tinylm import data
 from tinylm.cli import evaluate
 
 MISTAKES = {
-    "evaluate --model {last} --split tset": "invalid choice: 'tset'",
+    "evaluate --model {last} --split tset": "unknown value 'tset'; did you mean 'test'? There are: train, valid, test",
     "evaluate --model {last} --split valid --file a.txt": "not allowed with argument",
     "evaluate --model {last} --file absent.txt": "cannot read absent.txt: No such file",
     "evaluate --model {last} --file foreign.txt": "foreign.txt has 3 characters ('é' 2 times, '€' 1 times) outside grammar-char's",

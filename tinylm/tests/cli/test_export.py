@@ -4,7 +4,7 @@ import pytest
 
 MISTAKES = {
     "export": "the following arguments are required: NAME",
-    "export nobody": "invalid choice: 'nobody' (choose from 'shakespeare'",
+    "export nobody": "unknown value 'nobody'; there are: shakespeare",
     "export shakespeare": "are not here; train it with: python -m tinylm train --run",
     "export shakespeare --card --from x": "argument --from: not allowed with argument --card",
     "export shakespeare --from README.md": "README.md is not a weights file; those end in .safetensors",

@@ -10,7 +10,7 @@ MISTAKES = {
     "--verify -1e1": "argument --verify: must not be negative, got -1e1",
     "--only ropes": "unknown section or notebook 'ropes'",
     "--data-dir nowhere": "argument --data-dir: nowhere is not a folder",
-    "--profile fast": "invalid choice: 'fast'",
+    "--profile fast": "unknown value 'fast'; there are: full, quick, smoke",
     "ropes": "unrecognized arguments: ropes",
 }
 

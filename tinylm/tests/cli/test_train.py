@@ -18,8 +18,8 @@ SMOKE = "train --missing --profile smoke"
 ONE = "--corpus grammar-char --model transformer"
 MISTAKES = {
     "train": "say what to train: --quick for a first try, --missing",
-    "train --missing --profile fast": "unknown profile 'fast'; choose one of full",
-    "train --missing --section ropes": "unknown section 'ropes'; choose one of control",
+    "train --missing --profile fast": "unknown profile 'fast'; there are: full",
+    "train --missing --section ropes": "unknown section 'ropes'; did you mean 'rope'? There are: control",
     "train --missing --section rope --seeds 9": "no planned run has seed 9; choose from 0 1 2 3 4",
     "train --missing --seeds -1": "'-1' is not a whole number from 0 up",
     "train --missing --seeds x": "'x' is not a whole number from 0 up",
@@ -27,14 +27,14 @@ MISTAKES = {
     "train --missing --minutes 0": "'0' is not a number of minutes above zero",
     "train --missing --minutes nan": "'nan' is not a number of minutes",
     "train --missing --workers 0": "'0' is not a whole number from 1 up",
-    "train --missing --device tpu": "invalid choice: 'tpu'",
+    "train --missing --device tpu": "unknown value 'tpu'",
     "train --missing --data-dir nowhere": "argument --data-dir: nowhere is not a folder",
     "train --missing --out nowhere/a.tar": "cannot write nowhere/a.tar",
     "train --miss": "unrecognized arguments: --miss",
     f"train {ONE} --section rope": "--profile and --section go with --missing",
     "train --missing --quick": "--quick describes a single run and does not go with --missing",
     "train --run Transformer --seeds 1": "write the seed as NAME@SEED",
-    "train --run Transfomer": "no run is called 'Transfomer'",
+    "train --run Transfomer": "no run is called 'Transfomer'; did you mean 'Transformer'?",
 }
 
 

@@ -1,10 +1,13 @@
+import copy
 import dataclasses
+import inspect
+import pickle
 from typing import Literal
 
 import numpy as np
 import pytest
 
-from tinylm.config import Checked, ConfigError, FieldError, RunSpec, TinylmError, TrainConfig, TransformerConfig
+from tinylm.config import Checked, ConfigError, FieldError, NgramConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
 
@@ -36,7 +39,7 @@ def test_a_config_cannot_be_changed():
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Toy(Checked):
     rate: float = 1.0
-    kind: Literal["a", "b"] = "a"
+    form: Literal["a", "b"] = "a"
     sizes: tuple[int, ...] = ()
 
     def check(self):
@@ -48,10 +51,45 @@ def test_a_list_becomes_a_tuple_of_the_declared_type():
     assert toy == Toy(sizes=(2, 3)) and [type(size) for size in toy.sizes] == [int, int]
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Needy(Checked):
+    size: int
+    rate: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Toy(rates=1.0), "Toy.rates: Toy has no such field; did you mean 'rate'? Its fields are rate, form, sizes"),
+        (lambda: dataclasses.replace(Toy(), colour=1), "Toy.colour: Toy has no such field; its fields are rate, form, sizes"),
+        (lambda: Toy(cls=1), "Toy.cls: Toy has no such field; its fields are rate, form, sizes"),
+        (lambda: NgramConfig(context_length=3), "NgramConfig.context_length: ngram has no such field; its fields are order, cache"),
+        (lambda: Toy(2.0), "Toy: 2.0 has no name; write each field as rate=..."),
+        (lambda: Needy(rate=2.0), "Needy.size: must be given"),
+        (lambda: Needy(), "Needy.size: must be given"),
+    ],
+)
+def test_fields_are_given_by_the_names_they_have_and_those_without_a_default_always(make, message):
+    with pytest.raises(FieldError) as wrong:
+        make()
+    assert str(wrong.value) == message
+
+
+@pytest.mark.parametrize("config", [SPEC, Needy(size=3), NgramConfig(order=3)], ids=lambda config: type(config).__name__)
+def test_a_config_is_copied_replaced_and_sent_to_a_worker(config):
+    for again in (copy.copy(config), copy.deepcopy(config), pickle.loads(pickle.dumps(config)), dataclasses.replace(config)):
+        assert again == config and vars(again) == vars(config)
+
+
+def test_what_completes_a_call_sees_the_fields():
+    assert list(inspect.signature(TransformerConfig).parameters) == [f.name for f in dataclasses.fields(TransformerConfig)]
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"kind": "c"}, "Toy.kind: unknown value 'c'; choose one of a, b"),
+        ({"form": "c"}, "Toy.form: unknown value 'c'; there are: a, b"),
+        ({"form": "A"}, "Toy.form: unknown value 'A'; did you mean 'a'? There are: a, b"),
         ({"sizes": 2}, "Toy.sizes: needs a list of numbers, got 2; write a single one as 2,"),
         ({"sizes": [2, "3"]}, "Toy.sizes: needs a whole number, got '3' (str; write it without quotes)"),
         ({"rate": float("nan")}, "Toy.rate: needs a finite number, got nan"),

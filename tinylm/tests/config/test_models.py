@@ -8,7 +8,7 @@ from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, Ngra
     [
         (TransformerConfig, {"n_head": 3}, r"n_head=3 does not divide d_model=128"),
         (TransformerConfig, {"n_kv_head": 3}, r"n_kv_head=3 does not divide n_head=4"),
-        (TransformerConfig, {"position": "rope", "d_model": 12, "n_head": 4}, r"head width d_model/n_head=3 is odd"),
+        (TransformerConfig, {"position": "rope", "d_model": 12, "n_head": 4}, "a head is 3 wide, which is odd; change n_head or d_model"),
         (TransformerConfig, {"n_layer": 0}, "n_layer must be at least 1"),
         (TransformerConfig, {"n_head": 0}, "n_head must be at least 1"),
         (TransformerConfig, {"d_model": 0}, "d_model must be at least 1"),

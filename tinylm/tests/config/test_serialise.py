@@ -42,7 +42,7 @@ def test_an_unknown_field_is_named_with_the_known_ones(part, owner):
 
 @pytest.mark.parametrize("model", [{}, {"kind": "mamba"}, {"kind": ""}])
 def test_an_unknown_kind_lists_the_known_ones(model):
-    with pytest.raises(ConfigError, match=re.escape("known: " + ", ".join(model_kinds()))):
+    with pytest.raises(ConfigError, match=re.escape("there are: " + ", ".join(model_kinds()))):
         spec_from_dict(to_dict(SPEC) | {"model": model})
 
 

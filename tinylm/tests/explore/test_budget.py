@@ -8,7 +8,9 @@ from explorer import cells, stored
 from records import made
 
 from tinylm import explore
+from tinylm.data import DataError, own_texts
 from tinylm.explore import budget
+from tinylm.explore.checkpoints import ExplorerError
 from tinylm.study import recipes, titles
 from tinylm.study.recipes import recipe
 
@@ -68,6 +70,15 @@ def test_architectures_are_called_by_the_titles_of_the_report(home):
     panel = explore.Budget("grammar-char")
     assert {row[0] for row in cells(panel.table.value)} == {titles.title(name) for name in recipes.architectures("character")}
     assert "Transformer-no-induction" in panel.table.value and "transformer-no-induction" not in panel.table.value
+
+
+def test_no_corpus_is_shown_in_the_place_of_another(home):
+    with pytest.raises(DataError, match="unknown corpus 'grammar-chr'; did you mean 'grammar-char'?"):
+        explore.Budget("grammar-chr")
+    (home / "short.txt").write_text("to be or not to be\n" * 20, encoding="utf-8")
+    short = own_texts.add(home / "short.txt", "character")
+    with pytest.raises(ExplorerError, match=f"{short} is too short for a recipe; there are: tiny_shakespeare, "):
+        explore.Budget(short)
 
 
 @pytest.mark.parametrize("exponent", [budget.LEAST, budget.MOST])

@@ -8,6 +8,7 @@ from synthetic import record
 
 from tinylm import explore
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
+from tinylm.data import DataError
 from tinylm.explore import labels
 from tinylm.ledger import versions
 
@@ -69,6 +70,14 @@ def test_more_runs_than_colours_and_diverged_ones_are_said(home):
     panel = explore.Runs()
     panel.chosen.value = (labels.run_of(diverged, {}).row,)
     assert "Diverged" in panel.notice.value and panel.picture.value == ""
+
+
+def test_no_corpus_is_shown_in_the_place_of_another(home):
+    stored(made())
+    with pytest.raises(DataError, match="unknown corpus 'tiny_shakespear'; did you mean 'tiny_shakespeare'?"):
+        explore.Runs("tiny_shakespear")
+    panel = explore.Runs("ptb")
+    assert panel.corpus.value == "ptb" and panel.picture.value == "" and "No run matches" in panel.notice.value
 
 
 def test_an_empty_ledger_says_how_to_fill_it(home):

@@ -103,12 +103,19 @@ def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
     assert [output.name for output in cleaned.cells[0].outputs] == ["stdout"]
 
 
-def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("cell", "error"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("from tinylm import data; data.info('ptp')", "DataError: unknown corpus 'ptp'; did you mean 'ptb'?"),
+    ],
+)
+def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(tmp_path, monkeypatch, cell, error):
     notebook = nbformat.v4.new_notebook(metadata=execution.KERNEL_METADATA)
-    notebook.cells = [nbformat.v4.new_code_cell("1 / 0", id="a")]
+    notebook.cells = [nbformat.v4.new_code_cell(cell, id="a")]
     nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
     monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
-    message = r"(?s)03_sweeps.*cell that begins `1 / 0`.*ZeroDivisionError.*run_me.py --only 03_sweeps"
+    message = rf"(?s)03_sweeps.*cell that begins `{re.escape(cell)}`: {re.escape(error)}.*run_me.py --only 03_sweeps"
     with pytest.raises(execution.NotebookError, match=message):
         execution.execute("sweeps", "full", tmp_path / "out")
 
@@ -117,7 +124,7 @@ def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monk
     odd = dataclasses.replace(study.SECTIONS["sweeps"], smoke={"seedz": [0]})
     monkeypatch.setitem(study.SECTIONS, "sweeps", odd)
     monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **kwargs: pytest.fail("the kernel was started"))
-    with pytest.raises(execution.NotebookError, match="no parameter seedz; it has corpus"):
+    with pytest.raises(execution.NotebookError, match=r"no parameter 'seedz'; did you mean 'seeds'\? Its parameters are corpus"):
         execution.execute("sweeps", "smoke", tmp_path)
 
 

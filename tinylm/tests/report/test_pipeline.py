@@ -32,11 +32,11 @@ def test_the_smoke_study_trains_runs_every_notebook_and_typesets_the_report():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--profile", "huge"], "invalid choice: 'huge'"),
-        (["--only", "03_sweep"], "unknown section or notebook '03_sweep'; choose one of 01_data"),
+        (["--profile", "huge"], "unknown value 'huge'; there are: full, quick, smoke"),
+        (["--only", "03_sweep"], "unknown section or notebook '03_sweep'; did you mean '03_sweeps'? There are: 01_data"),
         (["--verify", "-1"], "must not be negative"),
         (["--verify", "soon"], "a number of minutes"),
-        (["--device", "abacus"], "invalid choice: 'abacus'"),
+        (["--device", "abacus"], "unknown value 'abacus'"),
         (["--data-dir", "no/such/folder"], "is not a folder"),
         pytest.param(["--device", "cuda"], "no CUDA device here", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="it is here")),
         (["--verify", "inf"], "needs a number of minutes"),

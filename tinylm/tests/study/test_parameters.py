@@ -25,7 +25,8 @@ SECTION_PROFILES = [(section, profile) for profile in study.PROFILES for section
         ({"epochs": True}, "epochs: needs a number"),
         ({"d_model": None}, "d_model: needs a number"),
         ({"corpus": 3}, "corpus: needs a name in quotes, got 3"),
-        ({"n_layers": 3}, "sweeps has no parameter 'n_layers'; its parameters are corpus"),
+        ({"n_layers": 3}, "sweeps has no parameter 'n_layers'; did you mean 'layer_counts'"),
+        ({"layers": [3]}, r"sweeps has no parameter 'layers'; .*\b[Ii]ts parameters are corpus, context_length"),
     ],
 )
 def test_a_bad_parameter_is_named(change, message):
@@ -59,14 +60,14 @@ def test_a_profile_changes_the_published_parameters_that_it_names_and_no_other()
     assert TOY.parameters("full") == {"corpus": "grammar-char", "sizes": [8, 16], "rate": 0.5}
     assert TOY.parameters("quick") == {"corpus": "grammar-char", "sizes": [4], "rate": 0.5}
     assert TOY.parameters("smoke") == {"corpus": "grammar-char", "sizes": [2], "rate": 1}
-    with pytest.raises(StudyError, match="unknown profile 'tiny'; choose one of full, quick, smoke"):
+    with pytest.raises(StudyError, match="unknown profile 'tiny'; there are: full, quick, smoke"):
         TOY.parameters("tiny")
 
 
 def test_a_section_is_named_as_its_plan_and_plans_what_its_parameters_say():
     assert TOY.name == "toy"
     assert TOY.planned("full") == toy() and [run.spec.model.context_length for run in TOY.planned("smoke")] == [2]
-    with pytest.raises(StudyError, match="toy has no parameter 'size'; its parameters are corpus, sizes, rate"):
+    with pytest.raises(StudyError, match=r"toy has no parameter 'size'; did you mean 'sizes'\? Its parameters are corpus, sizes, rate"):
         replace(TOY, smoke={"size": 2}).planned("smoke")
 
 

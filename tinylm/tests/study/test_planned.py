@@ -77,6 +77,8 @@ def test_counts_are_taken_once_a_corpus_and_with_caches_at_the_highest_order_onl
 def test_a_field_that_nothing_has_is_an_error():
     with pytest.raises(StudyError, match="no run has a field 'colour'; the fields are activation, architecture"):
         select([SHORT], colour="red")
+    with pytest.raises(StudyError, match=r"no run has a field 'n_layers'; did you mean 'n_layer'\? The fields are activation"):
+        select([SHORT], n_layers=2)
 
 
 def test_a_budget_is_the_specs_own():

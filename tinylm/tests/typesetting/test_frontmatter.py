@@ -25,7 +25,7 @@ def test_the_date_is_written_out_and_is_the_time_stamp(tmp_path):
         ('date = "soon"', "write date = "),
         ("authors = []", "write authors"),
         ("keywords = [1]", "write keywords"),
-        ("colour = 1", "unknown entry colour"),
+        ("colour = 1", "unknown entry 'colour'; there are: title, authors"),
         ("date = ", "front.toml"),
     ],
 )

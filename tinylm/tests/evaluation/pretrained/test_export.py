@@ -40,7 +40,7 @@ def test_export_writes_weights_that_open_and_a_card(call, trained):
 
 def test_export_says_what_is_missing(call, trained, monkeypatch):
     path = files.WEIGHTS / f"{trained.spec.key}.safetensors"
-    assert "invalid choice: 'ptb'" in call("export ptb")[2]
+    assert "unknown value 'ptb'" in call("export ptb")[2]
     assert "is not a readable checkpoint" in call("export tiny --card")[2]
     tensors, said = checkpoint.load(path)
     checkpoint.save(files.WEIGHTS / "bad.safetensors", {name: torch.zeros_like(value) for name, value in tensors.items()}, said)

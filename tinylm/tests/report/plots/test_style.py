@@ -1,13 +1,9 @@
-import warnings
-
+import kernels
 import matplotlib as mpl
 import matplotlib.pyplot as plt
-import nbformat
 import pytest
-from nbclient import NotebookClient
-from traitlets.config import Config
 
-from tinylm.report import execution, plots
+from tinylm.report import plots
 from tinylm.report.plots import style
 
 
@@ -85,9 +81,4 @@ def test_a_legend_stays_inside_the_figure():
 def test_a_figure_of_ours_leaves_a_notebooks_own_plots_visible():
     drawn = {"corpus": "a", "zipf": {"rank": [1], "frequency": [1.0]}}
     ours = f"import matplotlib.pyplot as plt\nfrom tinylm.report import plots\nplots.zipf([{drawn}])"
-    cells = [nbformat.v4.new_code_cell(source) for source in (ours, "plt.plot([1, 2]);")]
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=execution.KERNEL_METADATA)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # warnings of the Jupyter stack
-        NotebookClient(notebook, config=Config({"KernelManager": {"transport": "ipc"}})).execute()
-    assert [output.output_type for output in notebook.cells[1].outputs] == ["display_data"]
+    assert [output.output_type for output in kernels.outputs(ours, "plt.plot([1, 2]);")[1]] == ["display_data"]

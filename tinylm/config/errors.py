@@ -1,0 +1,71 @@
+"""The errors of all of tinylm, and the sentences they share: a name that there is not, a package that is missing."""
+
+import contextlib
+import difflib
+from collections.abc import Iterable, Iterator
+
+MOST_NAMES = 10
+RED, PLAIN = "\x1b[31m", "\x1b[39m"
+
+
+class TinylmError(Exception):
+    """A user's mistake: its message says what to do; the command line and notebooks print it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows in place of a traceback, which it still has for %debug."""
+        return [f"{RED}{type(self).__name__}{PLAIN}: {self}"]
+
+
+class ConfigError(TinylmError):
+    """A setting that cannot be run."""
+
+
+class FieldError(ConfigError):
+    """A field that cannot be run; its `args` are the class, the field ("" where several are at odds) and what is wrong."""
+
+    # No __init__ of its own: a worker process hands an error on as its class and args.
+    def __str__(self) -> str:
+        owner, name, problem = self.args
+        return f"{owner}.{name}: {problem}" if name else f"{owner}: {problem}"
+
+
+class PackageError(TinylmError):
+    """A package that is not installed."""
+
+
+@contextlib.contextmanager
+def needing_packages(purpose: str, package: str = "") -> Iterator[None]:
+    """Imports for a purpose; PackageError says how the missing package is installed, which is `package` where its name is given."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        name = package or error.name
+        raise PackageError(f"{purpose} needs the package {name}; run `python -m pip install {name}`") from error
+
+
+def unknown(what: str, name: object, known: Iterable[object]) -> str:
+    """What to say of a name that is not among the known ones: the nearest of them, and which there are."""
+    return f"unknown {what} {name!r}; {instead(name, known, 'there are:')}"
+
+
+def instead(name: object, known: Iterable[object], introduction: str) -> str:
+    """The known name that is nearest to another one, if any is near, then an introduction and the known names."""
+    names = list(dict.fromkeys(map(str, known)))
+    near = nearest(str(name), names)
+    if near is None:
+        return f"{introduction} {listed(names)}"
+    return f"did you mean {near!r}? {introduction[:1].upper()}{introduction[1:]} {listed(names)}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is spelt most like another one, in any case; None where none is near."""
+    spelt = {other.lower(): other for other in known}
+    found = difflib.get_close_matches(name.lower(), spelt, n=1)
+    return spelt[found[0]] if found else None
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names separated by commas; of many the first ten, and how many more there are."""
+    shown = list(names)
+    more = len(shown) - MOST_NAMES
+    return ", ".join(shown[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "") or "none"

@@ -1,0 +1,81 @@
+import re
+
+import kernels
+import pytest
+
+from tinylm.config import TinylmError, errors
+
+NAMES = ["tiny_shakespeare", "ptb", "wikitext-2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("tiny_shakespear", "tiny_shakespeare"),
+        ("shakespeare", "tiny_shakespeare"),
+        ("PTB", "ptb"),
+        ("wikitext2", "wikitext-2"),
+        ("bible", None),
+        ("", None),
+    ],
+)
+def test_the_nearest_name_is_one_that_is_spelt_like_it(name, near):
+    assert errors.nearest(name, NAMES) == near
+
+
+def test_a_name_that_there_is_not_meets_the_nearest_and_all_there_are():
+    assert errors.unknown("corpus", "pbt", NAMES) == (
+        "unknown corpus 'pbt'; did you mean 'ptb'? There are: tiny_shakespeare, ptb, wikitext-2"
+    )
+    assert errors.unknown("corpus", "bible", NAMES) == "unknown corpus 'bible'; there are: tiny_shakespeare, ptb, wikitext-2"
+    assert errors.unknown("corpus", 3, []) == "unknown corpus 3; there are: none"
+
+
+def test_of_many_names_ten_are_shown_and_each_once():
+    names = [f"name-{n:02}" for n in range(13)]
+    assert errors.listed(names).endswith("name-08, name-09 and 3 more")
+    assert errors.listed(names[:10]).endswith("name-08, name-09")
+    assert errors.instead("x", ["a", "b", "a"], "its fields are") == "its fields are a, b"
+
+
+def test_a_missing_package_is_named_with_the_command_that_installs_it():
+    for package, named in (("", "absent_package"), ("absent", "absent")):
+        with pytest.raises(TinylmError) as wrong, errors.needing_packages("training", package):
+            import absent_package  # noqa: F401
+        assert str(wrong.value) == f"training needs the package {named}; run `python -m pip install {named}`"
+
+
+def test_a_package_that_fails_for_another_reason_is_no_missing_one():
+    with pytest.raises(ImportError, match="libcuda"), errors.needing_packages("training"):
+        raise ImportError("libcuda is broken")
+
+
+MISTAKES = {  # a cell -> the one line that it shows
+    'tl.data.info("tiny_shakespear")': "DataError: unknown corpus 'tiny_shakespear'; did you mean 'tiny_shakespeare'? There are: ",
+    "tl.config.TrainConfig(flops=-1e9)": "FieldError: TrainConfig.flops: must not be negative, got -1000000000.0",
+    "tl.flops.run_cost(long, tl.data.info(long.corpus))": "ConfigError: context_length=300000 is longer than the 200,000 training tokens",
+    "tl.config.LSTMConfig(n_layers=2)": "FieldError: LSTMConfig.n_layers: lstm has no such field; did you mean 'n_layer'? Its fields are",
+    'weights.candidates("shakespear", {}, {})': "WeightsError: no run is called 'shakespear'; did you mean 'shakespeare'?",
+    "chained()": "ConfigError: what the user can change",
+}
+BEFORE = """
+import tinylm as tl
+from tinylm.evaluation import weights
+train = tl.config.TrainConfig(steps=1)
+long = tl.config.RunSpec(corpus="grammar-char", model=tl.config.TransformerConfig(context_length=300_000), train=train)
+def chained():
+    try:
+        1 / 0
+    except ZeroDivisionError as error:
+        raise tl.config.ConfigError("what the user can change") from error
+"""
+
+
+def test_a_mistake_is_one_line_in_a_notebook_and_any_other_error_keeps_its_traceback():
+    _, *shown, (bug,) = kernels.outputs(BEFORE, *MISTAKES, "1 / 0", allow_errors=True)
+    for (output,), line in zip(shown, MISTAKES.values(), strict=True):
+        (text,) = output.traceback
+        plain = re.sub(r"\x1b\[\d+m", "", text)
+        assert plain.startswith(line) and "\n" not in plain
+        assert plain == f"{output.ename}: {output.evalue}", "papermill and nbval read these"
+    assert len(bug.traceback) > 1 and bug.ename == "ZeroDivisionError"
