@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files
+from tinylm.config.errors import unknown
 from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import EOS, UNK, collected, tokenise
 
@@ -68,7 +69,7 @@ def add_text(text: str, level: str, title: str) -> str:
     The same text gives the same name wherever it lies. Raises DataError for one that is empty, too short or has too many characters.
     """
     if level not in PREFIXES:
-        raise DataError(f"a text is read by {' or '.join(PREFIXES)}, not by {level!r}")
+        raise DataError(unknown("level", level, PREFIXES))
     if not text or text.isspace():
         raise DataError(f"{title} is empty; take a text with words in it")
     name = PREFIXES[level] + hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -11,7 +11,8 @@ from typing import Any
 
 from tinylm import data
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
-from tinylm.config.errors import instead
+from tinylm.config.errors import instead, unknown
+from tinylm.data import own_texts
 
 N_EVALS = 2
 EVAL_START = 256  # all models are scored on the same tokens; one that reads more sees all there is before the first ones
@@ -148,7 +149,9 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
 
 
 def architectures(level: str) -> list[str]:
-    """The architectures that have a recipe for characters or words."""
+    """The architectures that have a recipe for a level, `character` or `word`; RecipeError for another one."""
+    if level not in own_texts.PREFIXES:
+        raise RecipeError(unknown("level", level, own_texts.PREFIXES))
     return list(dict.fromkeys(architecture for text, architecture in RECIPES if data.info(text).level == level))
 
 

@@ -99,6 +99,11 @@ def test_what_is_no_text_to_train_on_is_refused(write, content, level, says):
     assert says in str(refused.value) and "my.txt" in str(refused.value) and not own_texts.names()
 
 
+def test_another_level_is_refused(write):
+    with pytest.raises(DataError, match=r"unknown level 'words'; did you mean 'word'\? There are: character, word"):
+        own_texts.add(write(b"a cat"), "words")
+
+
 def test_too_many_characters_are_refused(write, monkeypatch):
     monkeypatch.setattr(own_texts, "MOST_TOKENS", 5)
     with pytest.raises(DataError, match=r"my.txt has 11 distinct characters, more than 5"):
