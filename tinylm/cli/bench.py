@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinylm import ledger
+from tinylm import files, ledger
 from tinylm.cli.common import Request, UsageError, command, table, whole
 from tinylm.report import timings
 
@@ -39,6 +39,8 @@ def run(request: BenchRequest) -> int:
     device = pool.device(request.device)
     if request.json:
         _require_writable(request.json)
+    if not files.IS_CLONE:
+        print("Rebuilding the report is not timed: that needs a clone of the repository.", flush=True)
     facts = bench.run(device, request.rounds, lambda row: print(f"{row.work} against {row.against}: {row.ratio:.2f}", flush=True))
     if request.json:
         ledger.write_text(request.json, json.dumps(ledger.rounded(facts), indent=1) + "\n")

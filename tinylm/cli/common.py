@@ -102,8 +102,14 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def require_clone(what: str) -> None:
+    """UsageError where this is an installed package, for what writes into the repository."""
+    if not files.IS_CLONE:
+        raise UsageError(f"{what} needs a clone of the repository, and this is the package installed in {files.PACKAGE}")
+
+
 def read_ledger() -> Ledger:
-    """The published records and the local ones."""
+    """The published records and the user's."""
     return Ledger(files.ledgers())
 
 
@@ -174,8 +180,9 @@ def duration(seconds: float) -> str:
 
 
 def relative(path: Path) -> str:
-    """A path from the repository's root where it lies below it."""
-    return str(path.relative_to(files.ROOT)) if path.is_relative_to(files.ROOT) else str(path)
+    """A path as it can be typed here: from the working directory where it lies below it, else whole."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def outcome(name: str, record: RunRecord) -> list[str]:

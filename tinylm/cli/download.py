@@ -1,4 +1,4 @@
-"""`download`: fetch the published corpora into datasets/."""
+"""`download`: fetch the published corpora."""
 
 import json
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class DownloadRequest(Request):
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    parser = command(commands, "download", DownloadRequest, run, "fetch the published corpora into datasets/", EXAMPLES)
+    parser = command(commands, "download", DownloadRequest, run, "fetch the published corpora", EXAMPLES)
     parser.add_argument("names", nargs="*", metavar="NAME", help="corpora to fetch (all that are missing)")
     parser.add_argument("--list", action="store_true", help="list the corpora, your own texts included, and fetch nothing")
     parser.add_argument("--json", action="store_true", help="with --list: print JSON")

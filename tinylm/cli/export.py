@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files
-from tinylm.cli.common import Request, command, relative
+from tinylm.cli.common import Request, command, relative, require_clone
 from tinylm.cli.trained_models import add_data_dir
 from tinylm.config.errors import needing_packages
 from tinylm.evaluation import pretrained
@@ -40,7 +40,8 @@ def add(commands: Any) -> None:
 
 
 def run(request: ExportRequest) -> int:
-    """Write the files and say where they are."""
+    """Write the files and say where they are; UsageError outside a clone."""
+    require_clone("export")
     with needing_packages("a trained model"):
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
         from tinylm.evaluation.pretrained import export

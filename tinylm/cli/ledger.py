@@ -19,7 +19,7 @@ EXAMPLES = """
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest(Request):
-    """A bundle of records and the ledger that takes them; None means the published one."""
+    """A bundle of records and the ledger that takes them; None means the published one in a clone, else the user's."""
 
     file: Path
     into: Path | None
@@ -27,7 +27,7 @@ class ImportRequest(Request):
 
 @dataclass(frozen=True, kw_only=True)
 class CheckRequest(Request):
-    """The folders whose records are read; none means the published ledger and the local one."""
+    """The folders whose records are read; none means the published ledger and the user's."""
 
     folders: tuple[Path, ...]
     json: bool
@@ -47,9 +47,9 @@ def add(commands: Any) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     one = command(actions, "import", ImportRequest, _import, "merge the records of a tar file into the ledger", EXAMPLES.splitlines()[1])
     one.add_argument("file", type=Path, metavar="FILE.tar")
-    one.add_argument("--into", type=Path, metavar="FOLDER", help="the ledger to add them to (docs/ledger)")
+    one.add_argument("--into", type=Path, metavar="FOLDER", help="the ledger to add them to (docs/ledger in a clone, else yours)")
     one = command(actions, "check", CheckRequest, _check, "read every record; 1 where one is broken or stale", EXAMPLES.splitlines()[2])
-    one.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="(docs/ledger and out/ledger)")
+    one.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="(the published ledger and yours)")
     one.add_argument("--json", action="store_true", help="print JSON")
     one = command(actions, "show", ShowRequest, _show, "print one record", EXAMPLES.splitlines()[3])
     one.add_argument("record", metavar="KEY|FILE")
@@ -57,7 +57,7 @@ def add(commands: Any) -> None:
 
 
 def _import(request: ImportRequest) -> int:
-    into = request.into or files.LEDGER
+    into = request.into or files.study_ledger()
     merged = bundle.merge(request.file, into)
     for line in merged:
         if line.action != "kept":

@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from tinylm import study
-from tinylm.cli.common import Parser, folder, real
+from tinylm.cli.common import Parser, folder, real, require_clone
 from tinylm.config import TinylmError
 
 if TYPE_CHECKING:
@@ -41,7 +41,11 @@ def _require_device(parser: Parser, device: str) -> None:
 
 
 def request(description: str) -> "pipeline.Request":
-    """The request of this process's command line; a mistake ends the process with exit code 2 and one line."""
+    """The request of this process's command line; a mistake ends the process with exit code 2 and one line.
+
+    UsageError outside a clone, which alone has the notebooks and the report.
+    """
+    require_clone("run_me.py")
     parser = Parser(description=description, prog="python run_me.py")
     parser.add_argument(
         "--profile",

@@ -95,7 +95,7 @@ class TrainRequest(Request):
     @property
     def folder(self) -> Path:
         """The ledger that takes the records."""
-        return files.LEDGER if isinstance(self.runs, StudyRuns) and self.runs.is_published else files.LOCAL_LEDGER
+        return files.study_ledger() if isinstance(self.runs, StudyRuns) and self.runs.is_published else files.LOCAL_LEDGER
 
     @property
     def minutes_left(self) -> float:

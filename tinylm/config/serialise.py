@@ -8,7 +8,7 @@ from typing import Any
 from tinylm.config import ConfigError, ModelConfig, RunSpec, TrainConfig
 from tinylm.config.errors import unknown
 
-FOLDER = Path(__file__).parents[1] / "architectures"
+ARCHITECTURES = "tinylm.architectures"  # found by name: the package lies above this room
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -33,17 +33,19 @@ def spec_from_dict(data: dict[str, Any]) -> RunSpec:
 def model_class(kind: str) -> type[ModelConfig]:
     """The config of a tag; ConfigError for an unknown one, and for an architecture's file that defines another."""
     if kind not in model_kinds() and kind in own_files():
-        importlib.import_module(f"tinylm.architectures.{kind}")
+        importlib.invalidate_caches()  # the file may be newer than the last import
+        module = importlib.import_module(f"{ARCHITECTURES}.{kind}")
         if kind not in model_kinds():
-            raise ConfigError(f"{FOLDER / kind}.py defines no config with kind = {kind!r}; name the file as the kind")
+            raise ConfigError(f"{module.__file__} defines no config with kind = {kind!r}; name the file as the kind")
     if kind not in model_kinds():
         raise ConfigError(unknown("model kind", kind, [*model_kinds(), *own_files()]))
     return model_kinds()[kind]
 
 
 def own_files() -> list[str]:
-    """The kinds that have a file of their own, imported or not, in alphabetical order."""
-    return sorted(path.stem for path in FOLDER.glob("*.py") if path.stem != "__init__")
+    """The kinds that have a file of their own, in the package or in the user's folder, imported or not, in alphabetical order."""
+    folders = importlib.import_module(ARCHITECTURES).__path__
+    return sorted({path.stem for folder in folders for path in Path(folder).glob("*.py")} - {"__init__"})
 
 
 def model_kinds() -> dict[str, type[ModelConfig]]:

@@ -22,8 +22,8 @@ WORTH_RETRYING = (408, 416, 425, 429, 500, 502, 503, 504)
 
 
 def manifest() -> dict:
-    """The contents of datasets/manifest.json: `folders` (files, addresses, licences) and `corpora` (level and sizes by name)."""
-    return _read_manifest(files.DATASETS / "manifest.json")
+    """What is published of the corpora: `folders` (files, addresses, licences) and `corpora` (level and sizes by name)."""
+    return _read_manifest(files.MANIFEST)
 
 
 @functools.cache
@@ -31,7 +31,7 @@ def _read_manifest(path: Path) -> dict:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); restore it from the repository") from None
+        raise DataError(f"{path} cannot be read ({error.strerror}); restore it from the repository, or install tinylm again") from None
 
 
 def download(name: str, target_dir: str | Path | None = None, *, timeout: float = 30.0, attempts: int = 4, pause: float = 0.5) -> Path:
@@ -109,9 +109,7 @@ def _reason(error: Exception, part: Path, url: str) -> str:
     if error.code == 416:  # the .part is no beginning of the server's file
         part.unlink(missing_ok=True)
     if error.code not in WORTH_RETRYING:
-        raise DataError(
-            f"{url} answers {error.code} {error.reason}; fetch the text elsewhere, its sha256 is in datasets/manifest.json"
-        ) from None
+        raise DataError(f"{url} answers {error.code} {error.reason}; fetch the text elsewhere, its sha256 is in {files.MANIFEST}") from None
     return f"HTTP {error.code} {error.reason}"
 
 

@@ -127,7 +127,8 @@ def _write(folder: Path, parts: dict[str, str], facts: dict[str, Any]) -> None:
             (fresh / ABOUT).write_text(json.dumps(facts | {"splits": splits}, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         if not (folder / ABOUT).is_file():  # else another process was faster
-            raise DataError(f"cannot write {folder}: {error.strerror}; make the folder writable or free some space") from error
+            remedy = "free some space, make the folder writable, or set TINYLM_HOME to another"
+            raise DataError(f"cannot write {folder}: {error.strerror}; {remedy}") from error
 
 
 def _written(path: Path, content: bytes) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""One thread, and hypothesis without a clock and with fixed examples, so that the tests say the same on a busy machine."""
+"""One thread, no TINYLM_HOME, and hypothesis without a clock and with fixed examples: the tests say the same on every machine."""
 
 import os
 from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when a test first imports it, and by worker processes
+os.environ.pop("TINYLM_HOME", None)  # the tests know where out/ is
 
 import commandline
 import pytest

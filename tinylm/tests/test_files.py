@@ -1,3 +1,4 @@
+import platformdirs
 import pytest
 
 from tinylm import files
@@ -44,8 +45,26 @@ def test_places_are_the_repositorys_whatever_the_working_directory(tmp_path, mon
     assert all(place.is_absolute() and place.is_relative_to(files.ROOT) for place in (files.LEDGER, files.WEIGHTS, files.PRETRAINED))
 
 
-def test_the_published_ledger_comes_before_that_of_the_machine(home):
+def test_the_published_ledger_comes_before_the_users(home):
     assert files.ledgers() == (home / "docs" / "ledger", home / "out" / "ledger")
+
+
+def test_new_records_of_the_study_go_to_its_ledger_in_a_clone_only(home, monkeypatch):
+    assert files.study_ledger() == home / "docs" / "ledger"
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    assert files.study_ledger() == home / "out" / "ledger"
+
+
+@pytest.mark.parametrize("is_clone", [True, False])
+def test_results_go_where_the_user_says_else_into_a_clone_else_to_the_users_data(is_clone, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "IS_CLONE", is_clone)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for named, folder in (("mine", "mine"), ("~/mine", "mine"), (str(tmp_path / "a"), "a")):
+        monkeypatch.setenv("TINYLM_HOME", named)
+        assert files.user_folder() == tmp_path / folder
+    monkeypatch.setenv("TINYLM_HOME", "")
+    assert files.user_folder() == (files.ROOT / "out" if is_clone else platformdirs.user_data_path("tinylm", appauthor=False))
 
 
 def test_a_fresh_folder_is_there_only_when_it_is_whole(tmp_path):

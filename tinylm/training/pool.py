@@ -177,7 +177,7 @@ def require_writable(*folders: Path) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as error:
-            message = f"cannot write into {folder}: {error.strerror}; make it writable, or move away the file in its place"
+            message = f"cannot write into {folder}: {error.strerror}; make it writable, or set TINYLM_HOME to another folder"
             raise PoolError(message) from error
 
 

@@ -1,12 +1,12 @@
 """What holds for every file of tinylm/architectures."""
 
 import sys
-from types import ModuleType
 
 import pytest
 import torch
 from specs import VOCAB_SIZE, assert_causal, counted, spec
 
+from tinylm import architectures, files
 from tinylm.config import ConfigError, serialise
 from tinylm.flops import n_params, window_flops
 from tinylm.models.networks import build
@@ -28,12 +28,24 @@ def test_an_architecture_of_one_file_is_counted_exactly_and_sees_no_future(kind)
         assert_causal(build(config, VOCAB_SIZE).eval(), torch.arange(LENGTH)[None], may_be_blind=True)
 
 
-def test_a_file_that_does_not_define_its_kind_is_an_error(monkeypatch, tmp_path):
-    (tmp_path / "hollow.py").touch()
-    monkeypatch.setattr(serialise, "FOLDER", tmp_path)
-    monkeypatch.setitem(sys.modules, "tinylm.architectures.hollow", ModuleType("hollow"))
-    assert serialise.own_files() == ["hollow"]
-    with pytest.raises(ConfigError, match=r"hollow\.py defines no config with kind = 'hollow'; name the file as the kind"):
+@pytest.fixture
+def own(monkeypatch, tmp_path):
+    """A folder of the user's that is searched after the package's, and does not exist yet."""
+    monkeypatch.setattr(architectures, "__path__", [*architectures.__path__, str(tmp_path / "own")])
+    yield tmp_path / "own"
+    sys.modules.pop("tinylm.architectures.hollow", None)
+
+
+def test_the_folder_of_results_is_searched_too():
+    assert architectures.__path__[-1] == str(files.ARCHITECTURES) and files.ARCHITECTURES.parent == files.OUT
+
+
+def test_a_file_that_does_not_define_its_kind_is_an_error(own):
+    before = serialise.own_files()
+    own.mkdir()
+    (own / "hollow.py").touch()
+    assert serialise.own_files() == sorted([*before, "hollow"])
+    with pytest.raises(ConfigError, match=rf"{own}/hollow\.py defines no config with kind = 'hollow'; name the file as the kind"):
         serialise.model_class("hollow")
     with pytest.raises(ConfigError, match=r"unknown model kind 'mamba'; there are: .*transformer.*, hollow"):
         serialise.model_class("mamba")

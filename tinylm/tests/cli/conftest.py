@@ -8,8 +8,9 @@ from tinylm.training import pool
 
 
 @pytest.fixture(autouse=True)
-def own_home(home):
-    """No test of a command touches the repository's folders."""
+def own_home(home, monkeypatch):
+    """No test of a command touches the repository's folders; commands are typed in the home's root."""
+    monkeypatch.chdir(home)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tinylm import files
 from tinylm.training import bench
 
 MISTAKES = {
@@ -27,3 +28,5 @@ def test_measurements_are_printed_and_saved(call, home, monkeypatch):
     code, out, _ = call(f"bench --rounds 2 --json {home / 'b.json'}")
     assert (code, out, asked) == (0, "\ncpu a\nwork  ratio\nstep   2.00\n", [("cpu", 2)])
     assert json.loads((home / "b.json").read_text()) == {"machine": {"cpu": "a"}, "rows": [pytest.approx(1 / 3, rel=1e-3)]}
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    assert call("bench")[1].startswith("Rebuilding the report is not timed: that needs a clone of the repository.\n")

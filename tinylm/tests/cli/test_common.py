@@ -2,11 +2,12 @@
 
 import argparse
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from tinylm import files
-from tinylm.cli import common
+from tinylm.cli import common, rebuild
 
 MISTAKES = {
     "flops --corpus grammar-char --model mlp --budget -1e12": "argument --budget: '-1e12' is not a whole number from 1 up",
@@ -69,6 +70,18 @@ def test_a_table_has_its_first_column_to_the_left():
     assert common.table(["run", "n"], [["a", "10"], ["long", "2"]]) == "run    n\na     10\nlong   2"
 
 
-def test_paths_below_the_root_are_relative(home):
+def test_a_path_is_written_so_that_it_can_be_typed_here(home, monkeypatch):
     assert common.relative(files.OUT / "ledger") == "out/ledger"
     assert common.relative(home.parent) == str(home.parent)
+    monkeypatch.chdir("/")
+    assert Path("/", common.relative(files.OUT)) == files.OUT
+
+
+def test_what_writes_into_the_repository_says_outside_one_that_it_needs_a_clone(call, monkeypatch):
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    monkeypatch.setattr("sys.argv", ["run_me.py"])
+    said = f"needs a clone of the repository, and this is the package installed in {files.PACKAGE}"
+    assert call("export transformer --card") == (2, "", f"error: export {said}\n")
+    with pytest.raises(common.UsageError) as error:
+        rebuild.request("about")
+    assert str(error.value) == f"run_me.py {said}"

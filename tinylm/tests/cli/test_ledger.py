@@ -33,6 +33,13 @@ def test_import_merges(call, home):
     assert code == 1 and out.splitlines()[-1] == "docs/ledger: 1 differs, 1 refused" and "differs: rope/" in out
     assert call(f"ledger import {home / 'b.tar'} --into {home / 'other'}")[0] == 1
     assert len(list((home / "other" / "rope").iterdir())) == 1
+
+
+def test_outside_a_clone_records_are_added_to_the_users(call, home, monkeypatch):
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    bundle.pack([("rope", made(0))], home / "a.tar")
+    assert call(f"ledger import {home / 'a.tar'}")[1].splitlines()[-1] == "out/ledger: 1 added"
+    assert [path.parent for path in files.LOCAL_LEDGER.glob("*/*.json")] == [files.LOCAL_LEDGER / "rope"]
     (home / "a.tar").write_bytes((home / "a.tar").read_bytes()[:3000])
     code, out, _ = call(f"ledger import {home / 'a.tar'}")
     assert code == 1 and "cut or damaged" in out

@@ -52,6 +52,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "datasets").mkdir()
     (tmp_path / "datasets" / "manifest.json").write_text(json.dumps({"folders": {"small": {"splits": splits}}, "corpora": corpora}))
     monkeypatch.setattr(files, "DATASETS", tmp_path / "datasets")
+    monkeypatch.setattr(files, "MANIFEST", tmp_path / "datasets" / "manifest.json")
     monkeypatch.setattr(files, "OUT", tmp_path / "out")
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
     monkeypatch.delenv("TINYLM_DATA", raising=False)

@@ -61,6 +61,7 @@ def datasets(server, tmp_path, monkeypatch):
     folders = {"plain": {"splits": {"train": whole | {"file": "train.txt"}}}, "cut": {"source": whole, "splits": {"train": part}}}
     (tmp_path / "manifest.json").write_text(json.dumps({"folders": folders, "corpora": {name: {"folder": name} for name in folders}}))
     monkeypatch.setattr(files, "DATASETS", tmp_path)
+    monkeypatch.setattr(files, "MANIFEST", tmp_path / "manifest.json")
     return tmp_path
 
 

@@ -1,10 +1,7 @@
 """The models that come with the package: whole, small, what their records say, and of use with nothing but the package at hand."""
 
-import fnmatch
 import io
 import math
-import shutil
-import tomllib
 from dataclasses import replace
 
 import pytest
@@ -16,7 +13,7 @@ from tinylm.evaluation.pretrained import export
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
 
-PACKAGE, PUBLISHED, ROOT = files.PRETRAINED, files.LEDGER, files.ROOT
+PACKAGE, PUBLISHED = files.PRETRAINED, files.LEDGER
 MOST_BYTES = 10_000_000
 FEWEST_TOKENS = 1_000
 
@@ -28,10 +25,8 @@ def records():
 
 @pytest.fixture
 def bare(home, monkeypatch):
-    """A place without records and trained weights but the package's, with no more in datasets/ than a clone has, and no network."""
+    """A place without records and trained weights but the package's, nothing in datasets/, and no network."""
     monkeypatch.setattr(files, "PRETRAINED", PACKAGE)
-    (home / "datasets").mkdir()
-    shutil.copy(files.DATASETS / "manifest.json", home / "datasets")
     monkeypatch.setattr(files, "DATASETS", home / "datasets")
     monkeypatch.setattr(download, "download", _offline)
     monkeypatch.delenv("TINYLM_DATA", raising=False)
@@ -47,17 +42,6 @@ def test_the_folder_holds_each_model_with_its_card_and_is_small():
     assert {path.name for path in files} == {f"{name}{suffix}" for name in pretrained.MODELS for suffix in (".md", ".safetensors")}
     assert sum(path.stat().st_size for path in files) < MOST_BYTES
     assert pretrained.DEFAULT in pretrained.MODELS
-
-
-def test_the_package_that_is_built_has_every_folder_and_file_of_the_models():
-    built = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    assert built["packages"]["find"] == {"include": ["tinylm*"], "namespaces": False}  # every folder with an __init__.py
-    folders = {path.parent for path in (ROOT / "tinylm").rglob("*.py") if "tests" not in path.parts}
-    assert all((folder / "__init__.py").is_file() for folder in folders)
-    for path in PACKAGE.iterdir():
-        assert path.suffix in (".py", "") or any(
-            fnmatch.fnmatch(path.name, glob) for glob in built["package-data"]["tinylm.evaluation.pretrained"]
-        )
 
 
 @pytest.mark.parametrize("name", pretrained.MODELS)

@@ -11,6 +11,7 @@ FOLDERS = {
     "WEIGHTS": "out/weights",
     "PRETRAINED": "tinylm/evaluation/pretrained",
     "TEXTS": "out/texts",
+    "ARCHITECTURES": "out/architectures",
 }
 
 

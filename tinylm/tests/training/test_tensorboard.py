@@ -72,4 +72,4 @@ def test_without_the_package_the_mend_is_named_before_anything_is_trained(call, 
 def test_a_file_in_the_place_of_the_folder_is_named(scalars, call, home):
     (home / "events").touch()
     code, _, err = call(f"{LINE} --tensorboard {home / 'events'}")
-    assert code == 2 and err.startswith(f"error: cannot write into {home / 'events'}: File exists; make it writable, or move away")
+    assert code == 2 and err.startswith(f"error: cannot write into {home / 'events'}: File exists; make it writable, or set TINYLM_HOME")

@@ -177,7 +177,12 @@ def evaluation(bench: Bench) -> Iterator[Row]:
 
 
 def rebuild(bench: Bench) -> Iterator[Row]:
-    """Rebuilding every figure and the report in a copy of the repository, against half a minute; fails where that loads torch."""
+    """Rebuilding every figure and the report in a copy of the repository, against half a minute; fails where that loads torch.
+
+    No row outside a clone, where there is no report.
+    """
+    if not files.IS_CLONE:
+        return
     rooms = "tinylm.ledger, tinylm.analysis.summaries, tinylm.report.plots, tinylm.typesetting"
     loads_torch = f"import sys, tinylm, {rooms}; sys.exit('torch' in sys.modules)"
     with tempfile.TemporaryDirectory() as folder:

@@ -23,7 +23,8 @@ def trained(home, monkeypatch):
     return record
 
 
-def test_export_writes_weights_that_open_and_a_card(call, trained):
+def test_export_writes_weights_that_open_and_a_card(call, trained, home, monkeypatch):
+    monkeypatch.chdir(home)
     key = trained.spec.key
     code, out, _ = call("export tiny")
     assert code == 0 and out.split() == ["tinylm/evaluation/pretrained/tiny.safetensors", "tinylm/evaluation/pretrained/tiny.md"]

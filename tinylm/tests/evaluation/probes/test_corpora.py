@@ -15,7 +15,6 @@ def test_a_corpus_of_several_notebooks_is_measured_once():
 
 
 def test_a_corpus_without_its_texts_is_not_missing(tmp_path, monkeypatch):
-    (tmp_path / "manifest.json").write_bytes((files.DATASETS / "manifest.json").read_bytes())
     monkeypatch.setattr(files, "DATASETS", tmp_path)
     monkeypatch.delenv("TINYLM_DATA", raising=False)
     assert STATISTICS.missing(["ptb", "grammar-word"], [tmp_path], None) == ["grammar-word"]

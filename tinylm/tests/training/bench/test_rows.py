@@ -5,7 +5,7 @@ import sys
 import pytest
 from specs import LINEAR, TRANSFORMER, spec
 
-from tinylm import data
+from tinylm import data, files
 from tinylm.config import RunSpec, TrainConfig
 from tinylm.flops import run_cost
 from tinylm.training.bench import roofline, rows
@@ -35,6 +35,15 @@ def test_a_pool_of_runs_is_timed_by_their_own_seconds(small):
     bench = dataclasses.replace(small, corpus=data.load("grammar-char"))
     runs = [dataclasses.replace(spec(LINEAR, steps=2_000, eval_tokens=20), corpus="grammar-char")]
     assert rows._pool_seconds(bench, runs, 1) > 0
+
+
+def test_the_rebuild_of_the_report_is_timed_in_a_clone_only(small, monkeypatch):
+    done = []
+    monkeypatch.setattr(rows, "_finish", lambda words, folder, environment: done.append(words[1]))
+    monkeypatch.setattr(rows.shutil, "copytree", lambda source, target, **options: target)
+    assert [row.unit for row in rows.rebuild(small)] == ["s"] and done == ["-c", "run_me.py"]
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    assert list(rows.rebuild(small)) == []
 
 
 def test_steps_of_a_benchmark_cost_what_is_counted_for_training(corpus):
