@@ -127,7 +127,9 @@ def add(commands: Any) -> None:
     parser = command(
         commands, "train", TrainRequest, run, "train missing runs of the study (--missing), or single runs (--corpus, --model)", EXAMPLES
     )
-    group = parser.add_argument_group("the study", "seed 0 of every run first; records go to docs/ledger (profile full) or out/ledger")
+    group = parser.add_argument_group(
+        "the study", "seed 0 of every run first; records go to docs/ledger (full profile, in a clone) or yours"
+    )
     group.add_argument("--missing", action="store_true", help="train every planned run without a record")
     group.add_argument("--profile", help=f"one of {', '.join(study.PROFILES)} (full)")
     group.add_argument("--section", metavar="NAME", help=f"only this one of {', '.join(study.SECTIONS)}")
