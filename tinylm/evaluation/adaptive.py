@@ -202,4 +202,4 @@ def _segment_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, end: in
 def _window_flops(model: LanguageModel, spec: RunSpec, n_scored: int) -> int:
     """Forward FLOPs of one window that scores its last `n_scored` positions; one short of its context counts as whole."""
     shape = replace(spec.model, context_length=eval_context(spec))
-    return sum(forward_parts(shape, model.head.out_features, n_scored, n_scored).values())
+    return sum(forward_parts(shape, model.vocab_size, n_scored, n_scored).values())

@@ -34,9 +34,8 @@ def _full_windows(model: LanguageModel, tokens_N: Tensor, scored: range, context
     if not scored:
         return []
     ends = torch.arange(scored.start + stride, scored.stop + stride, stride).clamp(max=scored.stop)
-    vocab_size = model.head.out_features
     device = tokens_N.device.type
-    n_batch = max(1, min(POSITIONS_PER_BATCH[device] // context, LOGITS_PER_BATCH[device] // (stride * vocab_size)))
+    n_batch = max(1, min(POSITIONS_PER_BATCH[device] // context, LOGITS_PER_BATCH[device] // (stride * model.vocab_size)))
     nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
     for rows_BS, batch in zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True):
         rows_BS.copy_(_window_nlls(model, tokens_N, batch, context, stride))

@@ -8,9 +8,10 @@ from torch import Tensor, nn
 
 from tinylm.config import TrainConfig
 from tinylm.flops import NEWTON_SCHULZ_STEPS
+from tinylm.models.networks import LanguageModel
 
 
-def make_optimizer(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: LanguageModel, train: TrainConfig) -> torch.optim.Optimizer:
     """The optimizer of a config, with weight decay on matrices and embeddings, not on biases or norms (Loshchilov and Hutter 2019).
 
     Each group keeps the highest rate of its schedule under `peak_lr`. On a GPU the learning rate and the step count live on the
@@ -42,13 +43,6 @@ def _adam_settings(model: nn.Module, train: TrainConfig, lr: float) -> dict[str,
 def _rate(model: nn.Module, lr: float) -> float | Tensor:
     device = next(model.parameters()).device
     return torch.tensor(lr, device=device) if device.type == "cuda" else lr
-
-
-def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
-    """The weights between hidden states: every matrix but embeddings and the vocabulary head."""
-    outer = [module for module in model.modules() if isinstance(module, nn.Embedding)] + [model.head]
-    excluded = {id(parameter) for module in outer for parameter in module.parameters()}
-    return [p for p in model.parameters() if p.ndim == 2 and id(p) not in excluded]
 
 
 MOMENTUM = 0.95
@@ -107,12 +101,12 @@ def orthogonalised(x_PMN: Tensor) -> Tensor:
     return (x.mT if is_tall else x).float()
 
 
-def _muon(model: nn.Module, train: TrainConfig) -> torch.optim.Optimizer:
-    matrices = hidden_matrices(model)
+def _muon(model: LanguageModel, train: TrainConfig) -> torch.optim.Optimizer:
+    matrices = model.hidden_matrices()
     hidden = {id(p) for p in matrices}
     others = [p for p in model.parameters() if id(p) not in hidden]
     group = {"params": matrices, "lr": _rate(model, train.lr), "peak_lr": train.lr, "weight_decay": train.weight_decay}
     return MuonAdamW(group, _decaying(model, train, others, train.adam_lr or train.lr))
 
 
-OPTIMIZERS: dict[str, Callable[[nn.Module, TrainConfig], torch.optim.Optimizer]] = {"adam": _adam, "adamw": _adamw, "muon": _muon}
+OPTIMIZERS: dict[str, Callable[[LanguageModel, TrainConfig], torch.optim.Optimizer]] = {"adam": _adam, "adamw": _adamw, "muon": _muon}

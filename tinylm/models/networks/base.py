@@ -9,9 +9,10 @@ from tinylm.config import ConfigError, ModelConfig
 
 
 class LanguageModel(nn.Module):
-    """A next-token predictor; subclasses define `hidden` and a `head` from width to vocabulary."""
+    """A next-token predictor; subclasses define `hidden` and a `head` from width to vocabulary. `build` sets `vocab_size`."""
 
     head: nn.Module
+    vocab_size: int
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         """States (B, n_out, D) of the last `n_out` positions, before the vocabulary head."""
@@ -30,16 +31,31 @@ class LanguageModel(nn.Module):
         states_BND = self.hidden(x_BT, y_BN.shape[1])
         return states_BND, target_nlls(self.head(states_BND), y_BN)
 
+    def hidden_matrices(self) -> list[nn.Parameter]:
+        """The weights between hidden states, which Muon updates: every matrix but embeddings and the vocabulary head."""
+        outer = [module for module in self.modules() if isinstance(module, nn.Embedding)] + [self.head]
+        excluded = {id(parameter) for module in outer for parameter in module.parameters()}
+        return [p for p in self.parameters() if p.ndim == 2 and id(p) not in excluded]
+
 
 def target_nlls(logits_BNV: Tensor, y_BN: Tensor) -> Tensor:
     """Cross-entropy of each target in nats (B, N), float32."""
     return F.cross_entropy(logits_BNV.flatten(0, 1).float(), y_BN.flatten(), reduction="none").view(y_BN.shape)
 
 
-@singledispatch
 def build(config: ModelConfig, vocab_size: int) -> LanguageModel:
     """The model of a config on the CPU, initialised from torch's global generator; ConfigError for a config without one."""
+    model = _built(config, vocab_size)
+    model.vocab_size = vocab_size
+    return model
+
+
+@singledispatch
+def _built(config: ModelConfig, vocab_size: int) -> LanguageModel:
     raise ConfigError(f"{type(config).__name__} has no model; register one with tinylm.models.networks.build.register")
+
+
+build.register = _built.register  # of a config's class, as singledispatch has it
 
 
 def n_params(model: nn.Module) -> int:

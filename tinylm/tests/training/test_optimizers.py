@@ -8,7 +8,7 @@ from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 from tinylm.config import TrainConfig
 from tinylm.flops import hidden_shapes
 from tinylm.models.networks import build
-from tinylm.training.optimizers import hidden_matrices, make_optimizer
+from tinylm.training.optimizers import make_optimizer
 from tinylm.training.step import Update
 
 
@@ -82,16 +82,16 @@ def test_muon_is_pytorchs_muon_beside_pytorchs_adamw(ffn):
 
 def test_muons_matrices_are_the_ones_whose_products_are_counted():
     for config in (PLAIN, MLP, dataclasses.replace(PLAIN, ffn="swiglu", n_kv_head=1, tied=True), dataclasses.replace(PLAIN, ffn="none")):
-        built = [tuple(p.shape) for p in hidden_matrices(build(config, VOCAB_SIZE))]
+        built = [tuple(p.shape) for p in build(config, VOCAB_SIZE).hidden_matrices()]
         assert sorted(built) == sorted(hidden_shapes(config))
-    assert hidden_matrices(build(LINEAR, VOCAB_SIZE)) == []
+    assert build(LINEAR, VOCAB_SIZE).hidden_matrices() == []
 
 
 def test_a_muon_update_is_nearly_orthogonal_and_as_large_as_adamws():
     model, _ = twins()
     before = copy.deepcopy(model)
     updated(model, make_optimizer(model, dataclasses.replace(MUON, weight_decay=0.0)).step, 1)
-    for old, new in zip(hidden_matrices(before), hidden_matrices(model), strict=True):
+    for old, new in zip(before.hidden_matrices(), model.hidden_matrices(), strict=True):
         step = (new - old).detach() / 0.02
         values = torch.linalg.svdvals(step) / (0.2 * max(step.shape) ** 0.5)
         assert (values > 0.6).float().mean() > 0.9  # five iterations leave the smallest behind

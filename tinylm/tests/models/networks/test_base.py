@@ -1,6 +1,6 @@
 import pytest
 import torch
-from specs import VOCAB_SIZE
+from specs import TRANSFORMER, VOCAB_SIZE
 from torch import nn
 
 from tinylm.config import ConfigError, NgramConfig
@@ -54,3 +54,14 @@ def test_a_shared_matrix_counts_once():
     assert n_params(nn.Sequential(embedding, head)) == 7 * 3 + 7 * 3 + 7
     head.weight = embedding.weight
     assert n_params(nn.Sequential(embedding, head)) == 7 * 3 + 7
+
+
+def test_a_built_model_knows_its_vocabulary():
+    assert build(TRANSFORMER, VOCAB_SIZE).vocab_size == VOCAB_SIZE
+
+
+def test_hidden_matrices_are_neither_embeddings_nor_in_the_head():
+    model = Successor()
+    model.embedding, model.layer = nn.Embedding(7, 3), nn.Linear(3, 4)
+    model.head = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 7))
+    assert [id(p) for p in model.hidden_matrices()] == [id(model.layer.weight)]

@@ -9,7 +9,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from tinylm.flops import window_flops
 from tinylm.models.networks import build
 from tinylm.models.networks.convolution import ShortConvolution
-from tinylm.training.optimizers import hidden_matrices
 
 
 def drawn(d_model, width):
@@ -52,7 +51,7 @@ def test_muon_leaves_its_weights_to_adam():
     model = build(dataclasses.replace(TRANSFORMER, convolution=3), VOCAB_SIZE)
     ours = [block.attention.layer.convolution.weight for block in model.blocks]
     assert len(ours) == TRANSFORMER.n_layer
-    assert not {id(p) for p in hidden_matrices(model)} & {id(p) for p in ours}
+    assert not {id(p) for p in model.hidden_matrices()} & {id(p) for p in ours}
 
 
 def test_no_position_sees_a_later_one(convolving):

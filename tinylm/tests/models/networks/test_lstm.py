@@ -13,7 +13,6 @@ from tinylm.config import LSTMConfig
 from tinylm.flops import hidden_shapes, n_params, window_flops
 from tinylm.models.networks import build
 from tinylm.models.networks import n_params as built_params
-from tinylm.training.optimizers import hidden_matrices
 
 
 class Unrolled(nn.Module):
@@ -78,7 +77,7 @@ def test_it_costs_what_pytorch_counts_of_its_cells(config, loss_at, n_windows):
 def test_parameters_and_matrices_are_those_of_the_built_model(config):
     model = build(config, VOCAB_SIZE)
     assert n_params(config, VOCAB_SIZE) == built_params(model)
-    assert [tuple(p.shape) for p in hidden_matrices(model)] == hidden_shapes(config)
+    assert [tuple(p.shape) for p in model.hidden_matrices()] == hidden_shapes(config)
 
 
 @given(config=lstm_configs())
