@@ -4,6 +4,7 @@ Counted too: short convolutions, and the matrix products of an optimizer, once a
 activations, residual sums, biases of scores, induction's scales, a pointer's mixing, averaging of weights, and all evaluation.
 Attention scores are full T x T, or blocks of it (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
 under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention and LSTMs as zero.
+A module of one's own has no arithmetic here: `models.networks.flop_count` counts it with that counter, and says what that cannot see.
 """
 
 import itertools
@@ -18,6 +19,7 @@ from tinylm.config import (
     LSTMConfig,
     MLPConfig,
     ModelConfig,
+    ModuleConfig,
     NgramConfig,
     RunSpec,
     TrainConfig,
@@ -96,6 +98,12 @@ def _(config: LSTMConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
 
 
 @forward_parts.register
+def _(config: ModuleConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    """A module of one's own computes every position, however many are scored."""
+    return {"module": config.forward_flops}
+
+
+@forward_parts.register
 def _(config: NgramConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
     return {"counts": 0}
 
@@ -140,6 +148,11 @@ def _(config: LSTMConfig, vocab_size: int) -> int:
 
 
 @n_params.register
+def _(config: ModuleConfig, vocab_size: int) -> int:
+    return config.n_params
+
+
+@n_params.register
 def _(config: NgramConfig, vocab_size: int) -> int:
     return 0
 
@@ -170,6 +183,11 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
 def _(config: LSTMConfig) -> list[tuple[int, int]]:
     gates = 4 * config.d_model
     return [shape for n_in in config.widths[:-1] for shape in ((gates, n_in), (gates, config.d_model))]
+
+
+@hidden_shapes.register
+def _(config: ModuleConfig) -> list[tuple[int, int]]:
+    return list(config.matrices)
 
 
 def optimizer_flops(spec: RunSpec) -> int:

@@ -2,7 +2,7 @@
 
 from tinylm.config.errors import ConfigError, FieldError, TinylmError
 from tinylm.config.fields import Checked
-from tinylm.config.models import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, NgramConfig, TransformerConfig
+from tinylm.config.models import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, ModuleConfig, NgramConfig, TransformerConfig
 from tinylm.config.runs import MAX_EVALS, RunSpec, TrainConfig, changed
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "LinearConfig",
     "MLPConfig",
     "ModelConfig",
+    "ModuleConfig",
     "NgramConfig",
     "RunSpec",
     "TinylmError",

@@ -1,5 +1,6 @@
 """The models there are: frozen, keyword-only dataclasses that say everything about a shape. Needs no torch."""
 
+import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -12,11 +13,13 @@ MAX_ORDER = 8  # of n-grams
 class ModelConfig(Checked):
     """The shape of a model that reads `context_length` tokens; `kind` is its tag in records.
 
-    `predicts_every_position` is False for a model that gives one prediction per window.
+    `predicts_every_position` is False for a model that gives one prediction per window, `is_local` True for one whose code lives in
+    this Python process only: no other process can build it.
     """
 
     kind: ClassVar[str] = ""
     predicts_every_position: ClassVar[bool] = True
+    is_local: ClassVar[bool] = False
     context_length: int = 128
 
     def check(self) -> None:
@@ -199,3 +202,29 @@ class NgramConfig(ModelConfig):
         object.__setattr__(self, "context_length", max(self.order - 1, 0))
         self.require(self.order <= MAX_ORDER, f"order must be 0 to {MAX_ORDER}, got {self.order}")
         self.require(self.order > 0 or not self.cache, "a cache needs an order of at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModuleConfig(ModelConfig):
+    """A user's own module, which `models.networks.own_module` has tried, counted and keeps: all fields are what it found.
+
+    Its code is in no record; `code` says which it was.
+    """
+
+    kind: ClassVar[str] = "module"
+    is_local: ClassVar[bool] = True
+    name: str  # of the class or function, for people
+    code: str  # a hash of the code and of the values it uses, 16 hex digits
+    vocab_size: int  # the vocabulary that it was built and counted for
+    forward_flops: int  # of one window of context_length tokens, every position computed
+    n_params: int
+    matrices: tuple[tuple[int, int], ...]  # shapes of the weights between hidden states, which Muon updates
+
+    def check(self) -> None:
+        super().check()
+        self.require(re.fullmatch("[0-9a-f]{16}", self.code) is not None, f"code must be 16 hex digits, got {self.code!r}")
+        self.require_positive("vocab_size", "forward_flops", "n_params")
+
+    def check_vocab_size(self, vocab_size: int) -> None:
+        message = f"{self.name} was counted for {self.vocab_size} tokens, the corpus has {vocab_size}; pass own_module {vocab_size}"
+        self.require(vocab_size == self.vocab_size, message)

@@ -50,6 +50,8 @@ class Bf16:
     def return_gradients(self) -> None:
         """Add the copy's gradients, in fp32, to those of the kept weights, and clear them."""
         for computing, kept in self.pairs():
+            if computing.grad is None:  # a parameter that the loss does not depend on
+                continue
             gradient = computing.grad.float()
             kept.grad = gradient if kept.grad is None else kept.grad.add_(gradient)
             computing.grad = None

@@ -1,6 +1,6 @@
 import pytest
 
-from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, TransformerConfig
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,21 @@ def test_counts_are_called_by_their_order_and_cache(fields, title):
 def test_a_cache_needs_contexts_to_count():
     with pytest.raises(ConfigError, match="a cache needs an order of at least 1"):
         NgramConfig(order=0, cache=8)
+
+
+def test_what_was_found_of_a_module_is_checked():
+    found = {
+        "name": "Net",
+        "code": "0123456789abcdef",
+        "vocab_size": 11,
+        "forward_flops": 1000,
+        "n_params": 9,
+        "matrices": [[2, 3], [4, 5]],
+    }
+    assert ModuleConfig(**found).matrices == ((2, 3), (4, 5))
+    for wrong in ({"code": "0123"}, {"code": "0123456789ABCDEF"}, {"forward_flops": 0}, {"n_params": 0}, {"context_length": 0}):
+        with pytest.raises(ConfigError, match=next(iter(wrong))):
+            ModuleConfig(**found | wrong)
+    ModuleConfig(**found).check_vocab_size(11)
+    with pytest.raises(ConfigError, match="Net was counted for 11 tokens, the corpus has 65; pass own_module 65"):
+        ModuleConfig(**found).check_vocab_size(65)

@@ -12,6 +12,7 @@ from tinylm.config import (
     LSTMConfig,
     MLPConfig,
     ModelConfig,
+    ModuleConfig,
     NgramConfig,
     RunSpec,
     TrainConfig,
@@ -20,7 +21,7 @@ from tinylm.config import (
 from tinylm.config.serialise import model_kinds, spec_from_dict, to_dict
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
-KINDS = (LinearConfig, MLPConfig, TransformerConfig, LSTMConfig, NgramConfig)
+KINDS = (LinearConfig, MLPConfig, TransformerConfig, LSTMConfig, ModuleConfig, NgramConfig)
 
 
 @given(spec=run_specs())
@@ -48,7 +49,7 @@ def test_an_unknown_kind_lists_the_known_ones(model):
 
 def test_every_kind_is_known_by_its_tag():
     kinds = model_kinds()
-    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "ngram")} == set(KINDS)
+    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "module", "ngram")} == set(KINDS)
     assert all(issubclass(kind, ModelConfig) and kind.kind == tag for tag, kind in kinds.items())
 
 

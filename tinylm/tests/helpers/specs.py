@@ -8,7 +8,7 @@ import torch
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, CorpusInfo
 from tinylm.models.networks import build
 from tinylm.models.networks.base import target_nlls
@@ -97,6 +97,21 @@ def lstm_configs(draw) -> LSTMConfig:
     )
 
 
+def module_configs():
+    """What may have been found of a module of one's own."""
+    sizes, shape = st.integers(1, 10**15), st.tuples(st.integers(2, 99), st.integers(2, 99))
+    return st.builds(
+        ModuleConfig,
+        name=st.text(max_size=9),
+        code=st.text("0123456789abcdef", min_size=16, max_size=16),
+        context_length=st.integers(1, 99),
+        vocab_size=sizes,
+        forward_flops=sizes,
+        n_params=sizes,
+        matrices=st.lists(shape, max_size=3),
+    )
+
+
 def train_configs():
     """Any training bounded by a budget, its loss at one position or at all."""
     return st.builds(
@@ -117,7 +132,8 @@ def train_configs():
 def run_specs(draw) -> RunSpec:
     """Any spec of a small model, on a corpus of any name."""
     counts = st.builds(NgramConfig, order=st.integers(0, 8))
-    model, train = draw(st.one_of(transformer_configs(), feedforward_configs(), lstm_configs(), counts)), draw(train_configs())
+    models = (transformer_configs(), feedforward_configs(), lstm_configs(), module_configs(), counts)
+    model, train = draw(st.one_of(*models)), draw(train_configs())
     train = train if model.predicts_every_position else replace(train, loss_at="last")
     return RunSpec(corpus=draw(st.text(max_size=9)), model=model, train=train, seed=draw(st.integers(0, 2**40)))
 

@@ -4,9 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
+from torch import nn
 
 from tinylm.config import ConfigError, TransformerConfig
-from tinylm.models.networks import build
+from tinylm.models.networks import build, own_module
 from tinylm.training import cpu, loop
 from tinylm.training.step import CapturedUpdate, Update, make_update
 
@@ -175,3 +176,18 @@ def test_a_recorded_step_is_the_step(corpus, config):
     (plain, kept), (recorded, model) = (updated(spec(config), corpus, device="cuda", make=make) for make in (Update, CapturedUpdate))
     torch.testing.assert_close(recorded, plain, rtol=1e-4, atol=1e-5)
     assert_same_weights(model, kept, rtol=1e-3, atol=1e-4)
+
+
+class Idle(nn.Sequential):
+    """Embedding and head, and a matrix that takes no part."""
+
+    def __init__(self, vocab_size):
+        super().__init__(nn.Embedding(vocab_size, 4), nn.Linear(4, vocab_size))
+        self.register_parameter("unused", nn.Parameter(torch.ones(4, 4)))
+
+
+@pytest.mark.parametrize("settings", [{}, {"precision": "bf16", "clip": 0.5, "optimizer": "adamw", "micro_batch": 2}], ids=["fp32", "bf16"])
+def test_a_parameter_that_the_loss_does_not_depend_on_stays(corpus, settings):
+    losses, model = updated(spec(own_module(Idle, 8, VOCAB_SIZE), lr=1e-2, **settings), corpus, 60)
+    assert torch.equal(model.module.unused, torch.ones(4, 4))
+    assert losses[-10:].mean() < losses[:10].mean()

@@ -1,0 +1,172 @@
+import dataclasses
+
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from specs import TRANSFORMER, VOCAB_SIZE, feedforward_configs, lstm_configs, transformer_configs
+from torch import nn
+
+from tinylm.flops import forward_parts
+from tinylm.models.networks import LanguageModel, build
+from tinylm.models.networks.flop_count import TOLERANCE, Count, count, own_random_numbers
+
+T, D = 16, 8
+HEAD = 2 * T * D * VOCAB_SIZE
+MASK = nn.Transformer.generate_square_subsequent_mask(T)
+
+
+class Around(LanguageModel):
+    """Embedding, a body, vocabulary head."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.embedding, self.body, self.head = nn.Embedding(VOCAB_SIZE, D), body, nn.Linear(D, VOCAB_SIZE)
+
+    def hidden(self, x_BT, n_out):
+        states = self.body(self.embedding(x_BT))
+        return (states[0] if isinstance(states, tuple) else states)[:, -n_out:]
+
+
+class Body(nn.Module):
+    """A function of states and one matrix."""
+
+    def __init__(self, function, *shape):
+        super().__init__()
+        self.function, self.weight = function, nn.Parameter(torch.randn(shape or (D, D)))
+
+    def forward(self, x_BTD):
+        return self.function(x_BTD, self.weight)
+
+
+class Bilinear(nn.Bilinear):
+    def forward(self, x):
+        return super().forward(x, x)
+
+
+class Attended(nn.MultiheadAttention):
+    def forward(self, x):
+        return super().forward(x, x, x, attn_mask=MASK, need_weights=False)
+
+
+class Encoded(nn.TransformerEncoderLayer):
+    def forward(self, x):
+        return super().forward(x, src_mask=MASK, is_causal=True)
+
+
+def of(body, n_out=T):
+    return count(Around(body), T, VOCAB_SIZE, n_out)
+
+
+ATTENTION = 2 * T * 4 * D * D + 4 * T * T * D  # four projections, scores and mixing
+
+
+@pytest.mark.parametrize(
+    ("body", "by_hand"),
+    [
+        (lambda: nn.Linear(D, D), 2 * T * D * D),
+        (lambda: nn.GRU(D, D, batch_first=True), 3 * 2 * T * 2 * D * D),
+        (lambda: nn.RNN(D, D, batch_first=True), 2 * T * 2 * D * D),
+        (lambda: nn.LSTM(D, D, 2, batch_first=True, dropout=0.1), 2 * 4 * 2 * T * 2 * D * D),  # which FlopCounterMode takes for nothing
+        (lambda: nn.LSTM(D, 4, batch_first=True, bidirectional=True), 2 * 4 * 2 * T * 4 * (D + 4)),
+        (lambda: Attended(D, 2, batch_first=True), ATTENTION),
+        (lambda: Encoded(D, 2, 16, batch_first=True), ATTENTION + 2 * 2 * T * D * 16),
+        (lambda: Body(lambda x, w: F.scaled_dot_product_attention(x, x, x @ w, is_causal=True)), 2 * T * D * D + 4 * T * T * D),
+        (lambda: Body(lambda x, w: F.conv1d(F.pad(x.mT, (2, 0)), w).mT, D, D, 3), 2 * T * 3 * D * D),
+        (lambda: Body(lambda x, w: F.conv1d(F.pad(x.mT, (2, 0)), w, groups=D).mT, D, 1, 3), 2 * T * 3 * D),
+        (lambda: Body(lambda x, w: torch.einsum("btd,de->bte", x, w)), 2 * T * D * D),
+        (lambda: Body(lambda x, w: torch.stack([w @ row for row in x[0]])[None]), 2 * T * D * D),
+        (lambda: Body(lambda x, w: torch.stack([torch.addmv(row, w, row) for row in x[0]])[None]), 2 * T * D * D),
+        (lambda: Body(lambda x, w: torch.stack([row * row.dot(w[3]) for row in x[0]])[None]), 2 * T * D),
+        (lambda: Body(lambda x, w: x @ F.dropout(w, 0.5)), 2 * T * D * D),
+        (lambda: Body(lambda x, w: x + w[: x.shape[1]], T, D), 0),
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(D, D)), 2 * T * D * D),
+    ],
+)
+def test_a_window_costs_what_a_hand_counts(body, by_hand):
+    found = of(body())
+    assert found.counted == found.low == found.high == HEAD + by_hand
+    assert found.is_whole and not found.unseen
+    assert of(body(), n_out=1).counted == HEAD // T + by_hand
+
+
+@pytest.mark.parametrize(
+    ("body", "truth"),
+    [
+        (lambda: Bilinear(D, D, D), 2 * T * D * D * D),
+        (lambda: Body(lambda x, w: (x[..., None] * w).sum(-2)), 2 * T * D * D),
+        (lambda: Body(lambda x, w: sum(w[i] * x for i in range(3)), 3, D), 3 * T * D),
+    ],
+)
+def test_products_that_the_counter_does_not_see_are_named_and_bounded(body, truth):
+    found = of(body())
+    assert found.counted == HEAD and found.unseen == ("body.weight",)
+    assert not found.is_whole
+    assert found.low <= HEAD + truth <= found.high
+    assert f"PyTorch counts {HEAD:,} and does not see body.weight, so {found.low:,} to {found.high:,} are possible" == str(found)
+
+
+def test_a_small_elementwise_gain_is_within_the_tolerance():
+    gain = of(
+        nn.Sequential(*[nn.Linear(D, D) for _ in range(20)], Body(lambda x, w: (x.unflatten(-1, (2, -1)) * w).flatten(-2), 2, D // 2))
+    )
+    assert gain.unseen == ("body.20.weight",)
+    assert gain.is_whole and str(gain) == f"PyTorch counts {gain.counted:,}"
+
+
+def test_matrices_are_told_by_what_is_done_with_them():
+    model = Around(nn.Sequential(nn.GRU(D, D, batch_first=True), Body(lambda x, w: x[0] @ w)))
+    found = count(model, T, VOCAB_SIZE, T)
+    assert found.looked_up == {"embedding.weight"}
+    assert set(found.multiplied) == {"body.0.weight_ih_l0", "body.0.weight_hh_l0", "body.1.weight", "head.weight"}
+    assert found.multiplied[-1] == "head.weight"
+    model.head.weight = model.embedding.weight
+    assert count(model, T, VOCAB_SIZE, T).multiplied[-1] == "embedding.weight"
+
+
+def test_numbers_agree_within_the_tolerance():
+    found = Count(counted=1000, low=1000, high=1000, unseen=(), multiplied=(), looked_up=frozenset())
+    assert TOLERANCE == 0.01
+    assert [found.agrees(n) for n in (989, 990, 1000, 1010, 1011)] == [False, True, True, True, False]
+    blind = dataclasses.replace(found, low=2000, high=4000)
+    assert [blind.agrees(n) for n in (1000, 1979, 1980, 4040, 4041)] == [False, False, True, True, False]
+    assert found.is_whole and not blind.is_whole
+
+
+# Elementwise products with a matrix matter only at the sizes of tests.
+PLAIN = transformer_configs().map(lambda config: dataclasses.replace(config, convolution=0, induction=(), induction_times=1))
+
+
+@settings(max_examples=15)
+@given(config=PLAIN | feedforward_configs() | lstm_configs(), at_all=st.booleans())
+def test_the_librarys_own_counts_agree(config, at_all):
+    n_out = config.context_length if at_all and config.predicts_every_position else 1
+    found = count(build(config, VOCAB_SIZE), config.context_length, VOCAB_SIZE, n_out)
+    assert found.agrees(sum(forward_parts(config, VOCAB_SIZE, n_out, n_out).values()))
+
+
+def test_a_kernel_of_elementwise_products_can_be_declared():
+    shape = {"context_length": 64, "convolution": 3, "d_model": 8, "d_ff": 8, "n_layer": 1}
+    config = dataclasses.replace(TRANSFORMER, **shape)
+    found = count(build(config, VOCAB_SIZE), 64, VOCAB_SIZE, 64)
+    assert found.unseen == ("blocks.0.attention.layer.convolution.weight",)
+    assert found.low < sum(forward_parts(config, VOCAB_SIZE, 64, 64).values()) <= (1 + TOLERANCE) * found.high
+
+
+def test_counting_leaves_mode_and_random_numbers_as_they_were():
+    model = build(TRANSFORMER, VOCAB_SIZE).eval()
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    count(model, TRANSFORMER.context_length, VOCAB_SIZE, 1)
+    assert not model.training
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_random_numbers_of_a_seed():
+    with own_random_numbers(5):
+        first = torch.rand(2)
+    torch.rand(1)
+    with own_random_numbers(5):
+        assert torch.equal(torch.rand(2), first)
