@@ -23,6 +23,7 @@ from tinylm.models.networks import build, n_params
 from tinylm.training import cpu
 from tinylm.training.averaging import AVERAGES
 from tinylm.training.batches import WindowStarts
+from tinylm.training.declared_counts import check_counts
 from tinylm.training.step import make_update
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
@@ -107,6 +108,7 @@ class _Run:
         self.cost: RunCost = run_cost(spec, corpus.info)
         self.starts = WindowStarts(spec, len(corpus.train))
         check_scoring(spec, corpus.info.n_tokens)
+        check_counts(spec, corpus.info.vocab_size)
         cpu.prepare()
         torch.manual_seed(spec.seed)
         self.model = build(spec.model, corpus.info.vocab_size).to(device)
