@@ -12,7 +12,7 @@ from tinylm import files, ledger, study
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
 from tinylm.config.errors import unknown
-from tinylm.ledger import Ledger, LedgerError, RunRecord
+from tinylm.ledger import LedgerError, RunRecord
 from tinylm.study import Planned
 
 AnyRequest = TypeVar("AnyRequest", bound="Request")
@@ -106,11 +106,6 @@ def require_clone(what: str) -> None:
     """UsageError where this is an installed package, for what writes into the repository."""
     if not files.IS_CLONE:
         raise UsageError(f"{what} needs a clone of the repository, and this is the package installed in {files.PACKAGE}")
-
-
-def read_ledger() -> Ledger:
-    """The published records and the user's."""
-    return Ledger(files.ledgers())
 
 
 def survey(folders: Sequence[Path]) -> dict[Path, RunRecord | str]:

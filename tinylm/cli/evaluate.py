@@ -6,9 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tinylm import data
+from tinylm import data, ledger
 from tinylm.cli import trained_models
-from tinylm.cli.common import UsageError, command, read_ledger, whole
+from tinylm.cli.common import UsageError, command, whole
 from tinylm.data import SPLITS, DataError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(request: EvaluateRequest) -> int:
     score = model.score(text, request.split, request.stride, request.context)
     found = {"model": model.spec.key} | asdict(score) | {"se": None if math.isnan(score.se) else score.se}
     as_recorded = not (request.file or request.stride or request.context)
-    recorded = getattr(read_ledger().find(model.spec), request.split, None) if as_recorded else None
+    recorded = getattr(ledger.known().find(model.spec), request.split, None) if as_recorded else None
     found["record_nll"] = recorded.nll if recorded else None
     print(json.dumps(found, indent=1, ensure_ascii=False) if request.json else _text(found))
     return 0

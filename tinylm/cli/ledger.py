@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files, ledger
-from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, read_ledger, relative, short, subparser, survey, table
+from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, short, subparser, survey, table
 from tinylm.config.serialise import to_dict
 from tinylm.ledger import RunRecord, bundle
 
@@ -106,7 +106,7 @@ def _find(name: str) -> RunRecord:
     """The record in a file, or the one whose key begins with the name; UsageError where there is no single one."""
     if name.endswith(".json") or "/" in name:
         return ledger.read(Path(name))
-    records = read_ledger().records
+    records = ledger.known().records
     matches = [key for key in records if key.startswith(name)]
     if len(matches) != 1:
         found = f"{len(matches)} records have" if matches else "no record has"

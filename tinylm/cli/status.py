@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from tinylm import files, study
-from tinylm.cli.common import Request, StudyRuns, command, read_ledger, relative, short, survey, table
+from tinylm import files, ledger, study
+from tinylm.cli.common import Request, StudyRuns, command, relative, short, survey, table
 from tinylm.ledger import Ledger
 from tinylm.study import Planned
 
@@ -42,7 +42,7 @@ def run(request: StatusRequest) -> int:
     """Print the state of each section; 1 where runs are left or a record is broken."""
     runs = request.runs.planned()
     broken = {path: found for path, found in survey(files.ledgers()).items() if isinstance(found, str)}
-    sections = _sections(runs, read_ledger(), Counter(path.parent.name for path in broken))
+    sections = _sections(runs, ledger.known(), Counter(path.parent.name for path in broken))
     complete = not any(section["missing"] or section["stale"] for section in sections.values())
     names = {relative(path): problem for path, problem in broken.items()}
     if request.json:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tinylm import data, files, study
+from tinylm import data, files, ledger, study
 from tinylm.cli import specs
 from tinylm.cli.common import (
     OUTCOME,
@@ -26,7 +26,6 @@ from tinylm.cli.common import (
     folder,
     minutes,
     outcome,
-    read_ledger,
     relative,
     short,
     table,
@@ -178,7 +177,7 @@ def run(request: TrainRequest) -> int:
 
 def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecord]]:
     """The runs asked for, and the records there are of them at the end, by key."""
-    found = read_ledger()
+    found = ledger.known()
     planned = distinct(_planned(request.runs, found), lambda run: run.spec.key)
     known = [run for run in planned if not isinstance(request.runs, NamedRuns) or _weights(run.spec)]
     records = {run.spec.key: record for run in known if (record := found.find(run.spec)) is not None}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from tinylm import data, files, study
+from tinylm import data, ledger, study
 from tinylm.config import RunSpec
 from tinylm.evaluation import counts, pretrained
 from tinylm.evaluation.model import Model
-from tinylm.ledger import Ledger, RunRecord
+from tinylm.ledger import RunRecord
 
 
 def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
@@ -21,7 +21,7 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
     >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)
     'HAMLET:\\nWhat'
     """
-    records = Ledger(files.ledgers()).records
+    records = ledger.known().records
     text = pretrained.key(str(name))
     if spec := _counts_of(text, records):
         return counts.fit(spec, data.load(spec.corpus, data_dir))
@@ -44,7 +44,7 @@ def models() -> pd.DataFrame:
 
     here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
     rows = []
-    for key, name, record in weights.listing(here, Ledger(files.ledgers()).records):
+    for key, name, record in weights.listing(here, ledger.known().records):
         row = {"name": packed.get(key, name), "key": key, "corpus": record and record.spec.corpus, "parameters": record and record.n_params}
         rows.append(row | {"test_nll": record.test.nll if record and record.test else None, "file": str(here[key])})
     frame = pd.DataFrame(rows, columns=["name", "key", "corpus", "parameters", "test_nll", "file"])

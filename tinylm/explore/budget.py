@@ -7,13 +7,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import data, flops, study
-from tinylm.analysis import budgets, summaries
+from tinylm import data, flops
+from tinylm.analysis import budgets, frames, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config.errors import instead
 from tinylm.explore import labels
 from tinylm.explore.checkpoints import ExplorerError
-from tinylm.explore.panel import PicturePanel, control, notice, read_records, table
+from tinylm.explore.panel import PicturePanel, control, notice, table
 from tinylm.ledger import RunRecord
 from tinylm.report import plots
 from tinylm.study import Planned, recipes, titles
@@ -30,7 +30,7 @@ class Budget(PicturePanel):
     """
 
     def __init__(self, corpus: str = "") -> None:
-        self._results = labels.results(read_records().values(), study.by_key())
+        self._results = frames.recorded()
         corpora = [name for name in data.names() if recipes.architectures(data.info(name).level) and recipes.is_long_enough(name)]
         if corpus and data.info(corpus).name not in corpora:
             raise ExplorerError(f"{corpus} is too short for a recipe; {instead(corpus, corpora, 'there are:')}")

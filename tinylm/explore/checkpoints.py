@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import study
+from tinylm import ledger, study
+from tinylm.analysis import frames
 from tinylm.config import ModelConfig, TinylmError
 from tinylm.config.errors import needing_packages
 from tinylm.evaluation import pretrained
 from tinylm.explore import labels
-from tinylm.explore.panel import read_records
 
 if TYPE_CHECKING:
     from tinylm.evaluation.weights import Trained
@@ -35,7 +35,7 @@ class Checkpoints:
 
     def scan(self) -> dict[str, Path]:
         """The files there are now by their labels: the package's, planned runs, others, those without a record."""
-        self._records, planned, packed = read_records(), study.by_key(), [*pretrained.MODELS.values()]
+        self._records, planned, packed = ledger.known().records, study.by_key(), [*pretrained.MODELS.values()]
         found = []
         for key, path in pretrained.at_hand().items():
             record = self._records.get(key)
@@ -43,7 +43,7 @@ class Checkpoints:
                 found.append((len(packed) + 2, f"{key} · no record", path))
             elif self._accepts(record.spec.model):
                 score = f" · test NLL {record.test.nll:.3f}" if record.test else ""
-                label = f"{record.spec.corpus} · {labels.title(labels.run_of(record, planned))}, seed {record.spec.seed}{score}"
+                label = f"{record.spec.corpus} · {labels.title(frames.run_of(record, planned))}, seed {record.spec.seed}{score}"
                 rank = packed.index(key) if key in packed else len(packed) + (key not in planned)
                 found.append((rank, label, path))
         return {label: path for _, label, path in sorted(found)}

@@ -12,9 +12,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tinylm import files
 from tinylm.config import TinylmError
-from tinylm.ledger import Ledger, RunRecord
 from tinylm.report import display
 from tinylm.report.plots.style import Drawn
 
@@ -115,8 +113,3 @@ def picture(fig: Figure, alt: str) -> str:
 def table(data: display.Data, caption: str, note: str | None = None) -> str:
     """A table as HTML that scrolls sideways where the page is narrow."""
     return f'<div class="tinylm-scroll">{display.table_html(data, caption, note)}</div>'
-
-
-def read_records() -> dict[str, RunRecord]:
-    """Every record, published and local, by its key."""
-    return Ledger(files.ledgers()).records

@@ -6,11 +6,11 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import data, study
-from tinylm.analysis import summaries
+from tinylm import data
+from tinylm.analysis import frames, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.explore import labels
-from tinylm.explore.panel import WIDE, PicturePanel, control, read_records, table, toggle, unobserved
+from tinylm.explore.panel import WIDE, PicturePanel, control, table, toggle, unobserved
 from tinylm.report import plots
 
 ALL = "all"
@@ -28,7 +28,7 @@ class Runs(PicturePanel):
     """
 
     def __init__(self, corpus: str = "") -> None:
-        self._results = labels.results(read_records().values(), study.by_key())
+        self._results = frames.recorded()
         recorded = {result.record.spec.corpus for result in self._results}
         corpora = sorted(recorded | {data.info(corpus).name} if corpus else recorded)
         options = labels.sizes(result.record.n_params for result in self._results)

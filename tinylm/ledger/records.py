@@ -191,6 +191,7 @@ class Ledger:
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(folders)
         self.records: dict[str, RunRecord] = {}
+        self.sections: dict[str, str] = {}  # the folder that a record lies in, by its key
         for path in (p for folder in self.folders for p in sorted(folder.glob("**/*-s*-*.json"))):
             try:
                 record = read(path)
@@ -198,7 +199,7 @@ class Ledger:
                 warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=2)
                 continue
             if record.spec.key not in self.records or self.records[record.spec.key].is_stale:
-                self.records[record.spec.key] = record
+                self.records[record.spec.key], self.sections[record.spec.key] = record, path.parent.name
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """The spec's record, or None where it is missing or stale."""
@@ -218,6 +219,11 @@ class Ledger:
         gaps = [{name: (other.get(name), value) for name, value in asked.items() if other.get(name) != value} for other in others]
         nearest = min(gaps, key=len)
         return "miss: the nearest record has " + ", ".join(f"{name}={a!r} instead of {b!r}" for name, (a, b) in nearest.items())
+
+
+def known() -> Ledger:
+    """The published records and those of this machine, as they are now."""
+    return Ledger(files.ledgers())
 
 
 def flatten(data: dict[str, Any]) -> dict[str, Any]:

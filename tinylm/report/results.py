@@ -24,11 +24,11 @@ def run(planned: Sequence[Planned]) -> list[Result]:
     is left.
     """
     published = {run.spec.key for run in study.plan("full")}
-    found = ledger.Ledger(files.ledgers())
+    found = ledger.known()
     new = [run for run in planned if found.find(run.spec) is None and run.spec.key not in published]
     if new:
         _train(new)
-        found = ledger.Ledger(files.ledgers())
+        found = ledger.known()
     pairs = [(run, found.find(run.spec)) for run in planned]
     _report_missing([run for run, record in pairs if record is None])
     results = [Result(run, record) for run, record in pairs if record is not None]

@@ -6,11 +6,10 @@ import sys
 import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import pytest
-from records import made
 
-from tinylm import files, ledger
+from tinylm import files
 from tinylm.config import TinylmError
-from tinylm.explore.panel import Panel, PicturePanel, picture, read_records, unobserved
+from tinylm.explore.panel import Panel, PicturePanel, picture, unobserved
 
 
 def test_panels_load_no_torch_before_a_model_computes():
@@ -71,9 +70,3 @@ def test_a_panel_hands_out_the_figure_it_shows_which_can_be_saved_and_changed_bu
     assert saved(panel.figure) != before
     panel.draw_nothing()
     assert panel.figure is None and panel.data.empty and panel.picture.value == ""
-
-
-def test_records_are_read_from_both_ledgers(home):
-    for seed, folder in ((0, files.LEDGER), (1, files.LOCAL_LEDGER)):
-        ledger.write(made(seed), folder / "toy")
-    assert read_records().keys() == {made(0).spec.key, made(1).spec.key}

@@ -7,6 +7,7 @@ from records import made
 from synthetic import record
 
 from tinylm import explore
+from tinylm.analysis import frames
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.data import DataError
 from tinylm.explore import labels
@@ -68,7 +69,7 @@ def test_more_runs_than_colours_and_diverged_ones_are_said(home):
     assert "first 8 of 9" in panel.notice.value and len(cells(panel.table.value)) == 8
     diverged = stored(made(seed=7, status="diverged", valid=None, test=None))
     panel = explore.Runs()
-    panel.chosen.value = (labels.run_of(diverged, {}).row,)
+    panel.chosen.value = (frames.run_of(diverged, {}).row,)
     assert "Diverged" in panel.notice.value and panel.picture.value == ""
 
 

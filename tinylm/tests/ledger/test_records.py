@@ -3,6 +3,7 @@ import json
 import os
 
 import pytest
+from records import made
 from specs import LINEAR, TRANSFORMER, spec
 
 from tinylm import files, ledger
@@ -182,3 +183,10 @@ def test_every_published_record_reads_and_is_where_its_name_says():
     assert [path.name for path in published] == [ledger.file_name(r.spec) for r in records]
     stale = [path.name for path, r in zip(published, records, strict=True) if r.is_stale]
     assert not stale, "these records were made by another version of the code; train them again"
+
+
+def test_records_are_read_from_the_published_ledger_and_that_of_this_machine(home):
+    for seed, folder in ((0, files.LEDGER), (1, files.LOCAL_LEDGER)):
+        ledger.write(made(seed), folder / "toy")
+    assert ledger.known().records.keys() == {made(0).spec.key, made(1).spec.key}
+    assert set(ledger.known().sections.values()) == {"toy"}

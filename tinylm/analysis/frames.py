@@ -1,0 +1,84 @@
+"""Records of any origin -> results with their runs, and one numeric table of all. Needs no torch."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+import pandas as pd
+
+from tinylm import ledger, study
+from tinylm.analysis.summaries import Result
+from tinylm.config import NgramConfig
+from tinylm.ledger import RunRecord
+from tinylm.study import Planned, single, titles
+
+COLUMNS = ["section", "role", "architecture", "name", "corpus", "seed", "budget", "n_params", "steps", "tokens_seen"]
+COSTS = ["flops", "flops_textbook", "flops_2nd", "flops_6nd", "seconds"]
+SCORES = ["valid_nll", "test_nll", "test_se", "test_tokens"]
+TEST = {"nll": "nll", "se": "se", "tokens": "n_tokens"}  # the columns of the test score, and where they come from
+SHAPE = ["context_length", "n_layer", "n_head", "d_model", "d_ff", "order", "cache"]
+
+
+NOWHERE: Mapping[str, str] = MappingProxyType({})
+
+
+def run_of(record: RunRecord, planned: Mapping[str, Planned], section: str = single.SECTION) -> Planned:
+    """The planned run of a record; where there is none, one of the section, called by its architecture and the key of its seed 0."""
+    spec = record.spec
+    if spec.key in planned:
+        return planned[spec.key]
+    architecture = titles.architecture(spec.model)
+    kind = spec.model.title if isinstance(spec.model, NgramConfig) else architecture
+    name = f"{kind}, {replace(spec, seed=0).key[:8]}"
+    return Planned(section=section, role="single", architecture=architecture, name=name, spec=spec)
+
+
+def results(records: Iterable[RunRecord], planned: Mapping[str, Planned], sections: Mapping[str, str] = NOWHERE) -> list[Result]:
+    """The records that today's code would give, with their runs: networks before counts, planned ones in the study's order.
+
+    `sections` are those of the other records, by key.
+    """
+    order = {key: i for i, key in enumerate(reversed(planned))}
+    kept = [record for record in records if not record.is_stale]
+    kept.sort(key=lambda record: (record.spec.is_counts, order.get(record.spec.key, len(order))))
+    return [Result(run_of(record, planned, sections.get(record.spec.key, single.SECTION)), record) for record in kept]
+
+
+def recorded() -> list[Result]:
+    """Every record there is, published or of this machine."""
+    known = ledger.known()
+    return results(known.records.values(), study.by_key(), known.sections)
+
+
+def runs(**values: Any) -> pd.DataFrame:
+    """The recorded runs whose fields have these values, of a list any of its values, one a row, indexed by key.
+
+    A field is one of the study's (`section`, `role`, `architecture`, `budget`, `rung`), of the run's (`corpus`, `seed`) or of its model's
+    (`context_length`, `n_layer`). Architectures are called by their titles or names. NLLs are in nats per token, `test_tokens` how many
+    were scored: compare NLLs only where the same tokens were scored. StudyError for a field that nothing has.
+
+    >>> runs(section="architectures", architecture="Linear").loc[:, ["seed", "n_params"]].head(2).to_numpy().tolist()
+    [[0, 549185], [1, 549185]]
+    """
+    if isinstance(values.get("architecture"), str):
+        values |= {"architecture": [values["architecture"], titles.title(values["architecture"])]}
+    return frame(study.select(recorded(), **values))
+
+
+def frame(found: Iterable[Result]) -> pd.DataFrame:
+    """One row a result: what it is in the study, its costs, its scores and its model's shape, which is missing where it has none."""
+    rows = [_row(result) for result in found]
+    columns = ["key", *COLUMNS, *COSTS, *SCORES, *SHAPE, "status"]
+    table = pd.DataFrame(rows, columns=columns).set_index("key")
+    return table.astype({name: "Int64" for name in ("test_tokens", *SHAPE)} | {name: float for name in SCORES[:3]})
+
+
+def _row(result: Result) -> dict[str, Any]:
+    run, record, spec = result.run, result.record, result.record.spec
+    row: dict[str, Any] = {"key": spec.key, "corpus": spec.corpus, "seed": spec.seed, "status": record.status}
+    row |= {name: getattr(run, name) for name in ("section", "role", "architecture", "name", "budget")}
+    row |= {name: getattr(record, name) for name in ("n_params", "steps", "tokens_seen", *COSTS)}
+    row |= {name: getattr(spec.model, name, None) for name in SHAPE}
+    test, valid = record.test, record.valid
+    return row | {"valid_nll": valid and valid.nll} | {f"test_{name}": test and getattr(test, of) for name, of in TEST.items()}

@@ -1,0 +1,63 @@
+from dataclasses import replace
+
+import pytest
+from explorer import DENSE, stored
+from records import made
+from synthetic import planned
+
+from tinylm import study
+from tinylm.analysis import frames
+from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.study import StudyError, titles
+
+LONGER = replace(made().spec, train=TrainConfig(steps=4, eval_tokens=20))
+COUNTS = RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1))
+
+
+def test_a_planned_run_is_known_by_its_key():
+    run = study.section_plan("sweeps", "full")[-1]
+    assert frames.run_of(made(spec=run.spec), study.by_key()) == run
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (DENSE, "Transformer"),
+        (TransformerConfig(n_layer=1), "Self-Attention"),
+        (NgramConfig(order=6, cache=2048), "KN-6 + cache 2,048"),
+    ],
+)
+def test_a_run_outside_the_study_is_called_as_the_study_calls_such_models(model, name):
+    spec = RunSpec(corpus="grammar-char", model=model, train=TrainConfig(epochs=1))
+    run = frames.run_of(made(spec=spec), {})
+    assert f"{run.section}/{run.name}" == f"local/{name}, {spec.key[:8]}" and run.architecture == titles.architecture(model)
+
+
+def test_seeds_of_a_run_outside_the_study_share_a_name():
+    first, second, other = (frames.run_of(found, {}) for found in (made(0), made(1), made(spec=LONGER)))
+    assert first.name == second.name != other.name
+    assert first.name == f"MLP, {made(0).spec.key[:8]}" and first.row == second.row
+
+
+def test_results_are_current_and_stand_as_the_study_has_them():
+    network, later, counts = (planned(name, spec) for name, spec in (("a", made(0).spec), ("b", made(1).spec), ("c", COUNTS)))
+    known = {run.spec.key: run for run in (later, network, counts)}  # the last planned first, as the study gives them
+    own = made(spec=LONGER)
+    stale = replace(made(2), version="last-0 adam-0")
+    found = frames.results([own, stale, made(spec=COUNTS), made(1), made(0)], known)
+    assert [result.record.spec for result in found] == [network.spec, later.spec, LONGER, COUNTS]
+
+
+def test_the_table_of_all_runs_is_numeric_and_knows_sections_and_names(home):
+    stored(made(0), "search"), stored(made(1), "local"), stored(made(spec=COUNTS), "local")
+    found = frames.runs()
+    assert found["section"].tolist() == ["local", "search", "local"] and found.index[1] == made(0).spec.key
+    words = {"section", "role", "architecture", "name", "corpus", "status"}
+    assert {name for name in found if found[name].dtype.kind not in "iuf"} == words
+    assert frames.runs(architecture="mlp").equals(frames.runs(architecture="MLP")) and len(frames.runs(architecture="MLP")) == 2
+    assert frames.runs(seed=1)["test_nll"].tolist() == [made(1).test.nll] and frames.runs(seed=[0, 1], section="search")[
+        "seed"
+    ].tolist() == [0]
+    assert frames.runs(corpus="ptb").empty and frames.runs(corpus="ptb")["test_nll"].dtype == float
+    with pytest.raises(StudyError, match="arch"):
+        frames.runs(arch="MLP")
