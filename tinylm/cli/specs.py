@@ -6,17 +6,14 @@ import itertools
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 from tinylm import data
 from tinylm.cli.common import UsageError, short
-from tinylm.config import FieldError, MLPConfig, RunSpec, TrainConfig, TransformerConfig, serialise
-from tinylm.config.serialise import spec_from_dict
+from tinylm.config import FieldError, MLPConfig, ModelConfig, TrainConfig, TransformerConfig, serialise
 from tinylm.data import own_texts
-from tinylm.study import Planned, recipes
-
-SECTION = "local"  # the folder of the ledger that holds single runs
+from tinylm.study import Planned, recipes, single
 
 
 @dataclass(frozen=True)
@@ -34,9 +31,9 @@ PRESETS = {
     "self-attention": Preset("transformer", {"n_layer": 1}, 4),
     "transformer": Preset("transformer", {"n_layer": 3}, 2),
     "lstm": Preset("lstm", {}),
+    "counts": Preset("ngram", {}),
 }
-EVAL_TOKENS, EVALS = 10_000, 4  # the paper's scored tokens; validations of a run that is not counted in epochs
-BUDGET = "train.flops"
+BUDGET, COUNTS = "train.flops", "counts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +47,7 @@ class SingleRuns:
     level: str | None = None
     models: tuple[str, ...] = ()
     recipe: str | None = None
+    protocol: str = "dense"
     seeds: tuple[int, ...] = (0,)
     fields: Mapping[str, tuple[Any, ...]]
 
@@ -111,13 +109,16 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
         "width of each hidden layer of the MLP where they differ, e.g. 128,256,512",
     ),
     "model.activation": ("--activation", _choices(MLPConfig, "activation"), "of the MLP's hidden layers (relu)"),
-    "train.loss_at": ("--loss-at", _choices(TrainConfig, "loss_at"), "positions that the loss is taken at (last)"),
-    "train.optimizer": ("--optimizer", _choices(TrainConfig, "optimizer"), "(adam)"),
-    "train.lr": ("--lr", NUMBER, "learning rate (3e-4)"),
-    "train.batch_size": ("--batch-size", NUMBER, "windows in a step (64)"),
+    "model.order": ("--order", NUMBER, "tokens of the longest n-gram of counts (5)"),
+    "model.cache": ("--cache", NUMBER, "most recent tokens that counts count too (0)"),
+    "train.loss_at": ("--loss-at", _choices(TrainConfig, "loss_at"), "positions that the loss is taken at (all; last in the paper)"),
+    "train.optimizer": ("--optimizer", _choices(TrainConfig, "optimizer"), "(adamw; adam in the paper)"),
+    "train.lr": ("--lr", NUMBER, "learning rate (3e-3; 3e-4 in the paper)"),
+    "train.batch_size": ("--batch-size", NUMBER, "windows in a step (so many that 512 targets are; 64 in the paper)"),
     "train.windows_per_epoch": ("--windows-per-epoch", NUMBER, "windows in an epoch (50000; 0: every window)"),
-    "train.eval_tokens": ("--eval-tokens", NUMBER, f"tokens scored in valid and test ({EVAL_TOKENS}; 0: all)"),
-    "train.n_evals": ("--evals", NUMBER, f"validations during the run (one an epoch, else {EVALS})"),
+    "train.eval_tokens": ("--eval-tokens", NUMBER, "tokens scored in valid and test (as many as a fifth of the FLOPs pays for; 0: all)"),
+    "train.eval_stride": ("--stride", NUMBER, "tokens that a scoring window moves by (half a context; 1 in the paper)"),
+    "train.n_evals": ("--evals", NUMBER, f"validations during the run (one an epoch, else {single.N_EVALS})"),
 }
 SPELLINGS = {"--context-length": ["--context-lengths"]}
 BOUNDS = {
@@ -144,11 +145,16 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         choices=[*PRESETS, *serialise.own_files()],
         help="one of the study, or of tinylm/architectures",
     )
-    architectures = list(dict.fromkeys(architecture for _, architecture in recipes.RECIPES))
+    architectures = [*dict.fromkeys(architecture for _, architecture in recipes.RECIPES), COUNTS]
     models.add_argument(
         "--recipe",
         choices=architectures,
         help="the best known model and training for the --budget; no flag that describes a model goes with it",
+    )
+    group.add_argument(
+        "--protocol",
+        choices=tuple(single.PROTOCOLS),
+        help="what the flags below leave open: dense, the loss at every position (dense), or as in the paper, at the last one",
     )
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
@@ -172,7 +178,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def given(args: argparse.Namespace) -> list[str]:
     """The flags of single runs that were used, as the user writes them."""
     flags = {field: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()} | {
-        name: f"--{name}" for name in ("corpus", "level", "model", "recipe", "set")
+        name: f"--{name}" for name in ("corpus", "level", "model", "recipe", "protocol", "set")
     }
     return ["--quick"] * args.quick + [flag for field, flag in flags.items() if getattr(args, field)]
 
@@ -193,6 +199,7 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
         level=args.level,
         models=tuple(args.model or ()),
         recipe=recipe,
+        protocol=args.protocol or "dense",
         seeds=tuple(args.seeds or [0]),
         fields=fields,
     )
@@ -205,7 +212,7 @@ def _check_recipe(args: argparse.Namespace, budgets: tuple[int, ...]) -> None:
     allowed = {"--quick", "--corpus", "--level", "--recipe", BOUNDS[BUDGET][0]}
     if extra := [flag for flag in given(args) if flag not in allowed]:
         raise UsageError(f"--recipe sets all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
-    if not budgets:
+    if not budgets and args.recipe != COUNTS:
         raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
 
 
@@ -224,8 +231,7 @@ def _in_users_words() -> Iterator[None]:
 
 def _of_recipe(architecture: str, runs: SingleRuns, corpus: str) -> list[Planned]:
     """The recipe's runs: one for each budget and seed."""
-    specs = [recipes.recipe(architecture, corpus, flops) for flops in runs.budgets]
-    return [_single(architecture, f"{architecture} recipe", replace(spec, seed=seed)) for seed in runs.seeds for spec in specs]
+    return [single.of_recipe(architecture, corpus, flops, seed) for seed in runs.seeds for flops in runs.budgets or (0,)]
 
 
 def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[Planned]:
@@ -234,12 +240,9 @@ def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[
     for values in itertools.product(*runs.fields.values()):
         fields = dict(zip(runs.fields, values, strict=True))
         varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(runs.fields[name]) > 1]
-        spec = spec_from_dict({"corpus": corpus, "seed": seed} | _settings(preset, fields))
-        yield _single(model, " ".join([model, *varied]), spec)
-
-
-def _single(architecture: str, name: str, spec: RunSpec) -> Planned:
-    return Planned(section=SECTION, role="single", architecture=architecture, name=name, spec=spec)
+        said = {owner: {k.split(".", 1)[1]: v for k, v in fields.items() if k.startswith(f"{owner}.")} for owner in ("model", "train")}
+        config = _config(preset, said["model"])
+        yield single.planned(corpus, config, model, " ".join([model, *varied]), runs.protocol, seed, **said["train"])
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:
@@ -256,16 +259,12 @@ def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | 
         return field, value
 
 
-def _settings(preset: Preset, fields: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The model's and the training's settings: the preset's, this command line's defaults, then what the flags say."""
-    said = {owner: {k.split(".", 1)[1]: v for k, v in fields.items() if k.startswith(f"{owner}.")} for owner in ("model", "train")}
-    if "kind" in said["model"]:
+def _config(preset: Preset, fields: dict[str, Any]) -> ModelConfig:
+    """The model: the preset's fields, then what the flags say."""
+    if "kind" in fields:
         raise UsageError("--set model.kind: name the model with --model")
-    model = {"kind": preset.kind} | preset.fields | said["model"]
-    width = model.get("d_model", TransformerConfig.d_model)
+    said = preset.fields | fields
+    width = said.get("d_model", TransformerConfig.d_model)
     if preset.ffn_factor and isinstance(width, int | float):
-        model = {"d_ff": preset.ffn_factor * width} | model
-    train = {"eval_tokens": EVAL_TOKENS} | said["train"]
-    if not any(train.get(name) is not None for name in ("steps", "epochs", "flops")):
-        train["epochs"] = 1
-    return {"model": model, "train": {"n_evals": train.get("epochs", EVALS)} | train}
+        said = {"d_ff": preset.ffn_factor * width} | said
+    return serialise.model_class(preset.kind)(**said)

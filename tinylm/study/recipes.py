@@ -10,7 +10,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tinylm import data
-from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
+from tinylm.config import (
+    LinearConfig,
+    LSTMConfig,
+    MLPConfig,
+    ModelConfig,
+    NgramConfig,
+    RunSpec,
+    TinylmError,
+    TrainConfig,
+    TransformerConfig,
+)
 from tinylm.config.errors import instead, unknown
 from tinylm.data import own_texts
 
@@ -104,6 +114,8 @@ FEW_POINTED_WORDS = (  # searched on Penn Treebank alone
     Recipe(flops=1e12, model=_pointing(256, 32, 2, 4, 48), train=MUON | {"batch_size": 2, "adam_lr": 1e-2}),
     Recipe(flops=2.5e13, model=_pointing(512, 64, 3, 4, 128), train=MUON | {"batch_size": 2, "adam_lr": 6e-3}),
 )
+# The best counts recorded for characters and words; they take no budget.
+COUNTS = {"character": NgramConfig(order=6, cache=2048), "word": NgramConfig(order=5, cache=512)}
 # The text that a recipe was chosen on, or more exactly its part without the held-out play, and the architecture.
 RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
     ("tiny_shakespeare", "linear"): (
@@ -173,7 +185,13 @@ def is_long_enough(corpus: str) -> bool:
 
 
 def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
-    """The spec that spends at most `flops` on a corpus: that of the nearest text and budget searched; RecipeError where there is none."""
+    """The spec that spends at most `flops` on a corpus: that of the nearest text and budget searched; RecipeError where there is none.
+
+    `counts` are n-gram counts, which spend none.
+    """
+    if architecture == "counts":
+        counting = TrainConfig(epochs=1, loss_at="last")
+        return scored(RunSpec(corpus=corpus, model=COUNTS[data.info(corpus).level], train=counting))
     text, about = nearest_text(architecture, corpus), data.info(corpus)
     remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or describe the run with --model and a short context"
     if not is_long_enough(corpus):

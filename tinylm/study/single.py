@@ -15,7 +15,7 @@ from tinylm.study.recipes import ADAMW, EVAL_START, recipe
 SECTION = "local"  # the folder of the ledger that holds single runs
 N_EVALS = 4  # validations of a run that is not counted in epochs
 PROTOCOLS: dict[str, dict[str, Any]] = {
-    "dense": {**ADAMW, "n_evals": N_EVALS},
+    "dense": ADAMW,
     "paper": {"eval_tokens": 10_000},
 }
 TARGETS_PER_STEP, WINDOWS_PER_STEP = 512, 64  # of models that predict every position, and of those that give one prediction a window
@@ -31,7 +31,7 @@ def spec(corpus: str, model: ModelConfig, protocol: str = "dense", seed: int = 0
     """
     if protocol not in PROTOCOLS:
         raise ConfigError(f"unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}")
-    if not any(train.get(name) for name in BOUNDS):
+    if not any(name in train for name in BOUNDS):
         train = {"epochs": 1} | train
     if protocol == "dense":
         return _dense(corpus, model, seed, train)
@@ -53,7 +53,7 @@ def of_recipe(architecture: str, corpus: str, flops: float, seed: int = 0) -> Pl
 
 def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) -> RunSpec:
     every = model.predicts_every_position and not isinstance(model, NgramConfig)
-    own: dict[str, Any] = {"loss_at": "all" if every else "last"}
+    own: dict[str, Any] = {"loss_at": "all" if every else "last", "n_evals": train.get("epochs", N_EVALS)}
     own["batch_size"] = max(1, TARGETS_PER_STEP // model.context_length) if every else WINDOWS_PER_STEP
     made = RunSpec(corpus=corpus, model=model, train=TrainConfig(**(PROTOCOLS["dense"] | own | train)), seed=seed)
     scoring = {name: value for name, value in _scoring(made).items() if name not in train}

@@ -60,11 +60,11 @@ MISTAKES = {
     f"train {ONE} --set model.norm=batch": "error: --set model.norm: unknown value 'batch'; there are: layer, rms",
     f"train {ONE} --set model.colour=red": "--set model.colour: transformer has no such field",
     f"train {ONE} --set model.n_layers=2": "error: --set model.n_layers: transformer has no such field; did you mean '--layers'?",
-    f"train {ONE} --set train.weight_decay=1": "error: adam has no weight_decay; set --optimizer 'adamw'",
+    f"train {ONE} --optimizer adam --set train.weight_decay=1": "error: adam has no weight_decay; set --optimizer 'adamw'",
     f"train {ONE} --set model.d_model=wide": "--d-model: needs a whole number",
     "train --corpus grammar-char --model mlp --hidden-widths 8,x": "argument --hidden-widths: 'x' is not a number",
     "train --corpus grammar-char --model mlp --hidden-widths 8,8": "--hidden-widths is for widths that differ, in place of --d-hidden",
-    "train --corpus grammar-char --model linear --set model.embedding_init=identity": "needs d_model=",
+    "train --corpus grammar-char --model linear --set model.embedding_init=identity": "needs --d-model",
     "train --corpus grammar-char --model linear --heads 2": "--heads: linear has no such field; its fields are --context-length",
 }
 
@@ -77,7 +77,7 @@ def test_a_mistake_is_one_clear_message(refused, line):
 def test_the_presets_are_the_models_of_the_study(call):
     keys = {run.name: run.spec.key for run in study.section_plan("architectures", "full") if run.spec.seed == 0}
     for model, name, epochs in (("linear", "Linear", 3), ("mlp", "MLP", 3), ("self-attention", "Self-Attention", 4)):
-        (found,) = json.loads(call(f"flops --json --corpus tiny_shakespeare --model {model} --epochs {epochs}")[1])
+        (found,) = json.loads(call(f"flops --json --corpus tiny_shakespeare --protocol paper --model {model} --epochs {epochs}")[1])
         assert found["key"] == keys[name]
 
 
