@@ -17,7 +17,6 @@ MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # glibc's malloc.h
 DEFAULT_MMAP, LARGEST = 2**25, 2**31 - 1  # glibc raises its own threshold up to 32 MiB as it sees memory freed
 
 
-@cache
 def prepare() -> None:
     """Keep freed memory for the next step and let oneDNN compute fp32 products, where this machine has both."""
     _keep_freed_memory(LARGEST // 2, LARGEST)

@@ -1,39 +1,55 @@
-"""Many specs -> many records in a pool of processes; the driver alone writes the ledger, the moment a run is done."""
+"""Many specs -> many records, in this process or a pool of them; the driver alone writes the ledger, the moment a run is done."""
 
+import math
 import multiprocessing
 import os
+import pickle
 import queue
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
 import torch
-from tqdm import tqdm
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, RunSpec, TinylmError
 from tinylm.evaluation.counts import count_record
+from tinylm.flops import forward_parts
 from tinylm.ledger import RunRecord
+from tinylm.ledger.scores import scored_range
 from tinylm.study import Planned
 from tinylm.training.loop import Hooks, Interrupted, Progress, train
-
-Watch = Callable[[Planned, Progress], None]
+from tinylm.training.own_torch import own_torch
+from tinylm.training.progress_bar import Watch, in_notebook, progress_bar, tqdm, unwatched
 
 
 class PoolError(TinylmError):
     """Runs that could not go on."""
 
 
+class Stopped(PoolError):
+    """Runs that Ctrl-C or the time limit ended before their time; their checkpoints continue them."""
+
+
+class WorkerDied(PoolError):
+    """A process that ended before its runs did."""
+
+
 LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
 EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large product over the study's models
+UNASKED = 10.0  # expected minutes above which a notebook's training waits for its user's word
 
 
 def n_cores() -> int:
@@ -84,20 +100,83 @@ class RunExecutor(AbstractContextManager, Protocol):
 
 
 class Processes(RunExecutor):
-    """New processes on this machine, as many as the settings say, which end when the context does or the driver dies."""
+    """New processes on this machine, as many as the settings say, which end when the context does or the driver dies.
+
+    They load this library and never the user's script or notebook: it needs no `__main__` guard, and what it defines is unknown to them.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.reports, self.stopping = context.SimpleQueue(), context.Event()
+        self._context = _Context()
+        self.reports, self.stopping, self._begun = _Reports(self._context), _Flag(self._context), _Flag(self._context)
         threads = max(1, n_cores() // settings.n_workers)
-        self._pool = ProcessPoolExecutor(settings.n_workers, context, _start_worker, (self.reports, self.stopping, threads))
+        self._pool = ProcessPoolExecutor(
+            settings.n_workers, self._context, _start_worker, (self.reports, self.stopping, threads, self._begun)
+        )
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
-        with _sigint_ignored():
-            return self._pool.submit(_work_in_process, index, spec, settings)
+        # A spec that cannot be read there is then an error of its run, which says why, and not the death of its process.
+        return self._pool.submit(_work_in_process, index, pickle.dumps(spec), settings)
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         self._pool.shutdown()
+        if isinstance(error, WorkerDied):
+            raise WorkerDied(self._end()) from error.__cause__
+
+    def _end(self) -> str:
+        """Why a process ended, known once all of them have."""
+        codes = [worker.exitcode for worker in self._context.workers if worker.exitcode]
+        signals = [code for code in codes if code < 0 and code != -signal.SIGTERM]  # which the pool sends to the others
+        code = (signals or codes or [0])[0]
+        end = f"was killed by {signal.Signals(-code).name}, perhaps for want of memory" if code < 0 else f"ended with exit code {code}"
+        if self._begun.is_set():
+            return f"a training process {end}; repeat to go on, with fewer workers"
+        if code > 0 and (problem := _import_problem()):
+            return f"no training process started: {problem}; correct this and repeat"
+        return f"no training process started, one {end}; repeat with fewer workers"
+
+
+class _Reports:
+    """A queue without the lock of `multiprocessing`'s, which a worker that is killed would keep: messages this short are written whole."""
+
+    def __init__(self, context: SpawnContext) -> None:
+        self._reader, self._writer = context.Pipe(duplex=False)
+
+    def put(self, message: Any) -> None:
+        self._writer.send(message)
+
+    def get(self) -> Any:
+        return self._reader.recv()
+
+
+class _Flag:
+    """An event without a lock."""
+
+    def __init__(self, context: SpawnContext) -> None:
+        self._value = context.RawValue("b", 0)
+
+    def set(self) -> None:
+        self._value.value = 1
+
+    def is_set(self) -> bool:
+        return bool(self._value.value)
+
+
+class _Worker(SpawnProcess):
+    def start(self) -> None:
+        with _sigint_ignored(), _without_main():
+            super().start()
+
+
+class _Context(SpawnContext):
+    """Starts processes that never run the user's script, and remembers them."""
+
+    def __init__(self) -> None:
+        self.workers: list[_Worker] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Worker:
+        """A new process, not started yet."""
+        self.workers.append(_Worker(*args, **kwargs))
+        return self.workers[-1]
 
 
 class Borrowed(RunExecutor):
@@ -124,8 +203,36 @@ class Borrowed(RunExecutor):
         """Leave the executor to its owner."""
 
 
-def unwatched(run: Planned, progress: Progress) -> None:
-    """The watcher of runs that nobody watches."""
+class ThisProcess(Borrowed):
+    """A thread of this process, one run after the other on all cores, while the caller waits; torch's settings stay the caller's."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        super().__init__(self._thread, queue.SimpleQueue(), threading.Event())
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
+        return self._thread.submit(_work, index, spec, settings, *self._channels, n_cores())
+
+    def __exit__(self, *error: Any) -> None:
+        self._thread.shutdown()
+
+
+def executor_for(planned: Sequence[Planned], settings: Settings) -> RunExecutor:
+    """This process for one run, for counts, and for what only this process knows or may start; processes for several runs."""
+    alone = len(planned) == 1 or all(run.spec.is_counts for run in planned)
+    if alone or multiprocessing.current_process().daemon or not all(_travels(run.spec) for run in planned):
+        return ThisProcess()
+    return Processes(replace(settings, workers=min(settings.n_workers, len(planned))))
+
+
+def _travels(spec: RunSpec) -> bool:
+    """Whether another process can read the spec: not where its class is defined in a notebook's cell, or in a script."""
+    try:
+        with _without_main():
+            pickle.dumps(spec)
+    except Exception:  # whatever a class's own way of pickling raises
+        return False
+    return True
 
 
 def train_all(
@@ -141,16 +248,16 @@ def train_all(
 
     Ctrl-C and the time limit stop the runs at their next checkpoint; calling again continues them. A run that fails is named
     and left while the others go on; a user's mistake or a killed process is raised once the others have saved their states.
-    `executor` is where they run, `Processes(settings)` unless given.
+    `executor` is where they run, `executor_for` them unless given.
     """
-    planned = list({run.spec.key: run for run in reversed(planned)}.values())[::-1]  # sections may share a run
+    planned = _distinct(planned)
     if not planned:
         return []
     require_writable(settings.folder, settings.checkpoints, settings.weights)
-    executor, left = executor or Processes(settings), dict(enumerate(planned))
+    executor, left = executor or executor_for(planned, settings), dict(enumerate(planned))
     futures: dict[Future, int] = {}
     with (
-        _progress_bar(planned, executor.reports, watch) as bar,
+        progress_bar(planned, executor.reports, watch) as bar,
         executor,
         _deadline(settings.minutes, executor.stopping),
         _stop_on_error(futures, executor.stopping),
@@ -170,6 +277,48 @@ def train_all(
     return list(left.values())
 
 
+def _distinct(planned: Sequence[Planned]) -> list[Planned]:
+    """The runs in order, each once: sections may share a run."""
+    return list({run.spec.key: run for run in reversed(planned)}.values())[::-1]
+
+
+def finish_all(
+    planned: Sequence[Planned],
+    settings: Settings,
+    done: Callable[[Planned, RunRecord], None] = lambda run, record: None,
+    watch: Watch = unwatched,
+) -> None:
+    """`train_all` for a notebook: Stopped says in one line where Ctrl-C or the time limit ended it, PoolError that runs failed."""
+    planned, reached, finished = _distinct(planned), {}, set()
+    executor = executor_for(planned, settings)
+
+    def follow(run: Planned, progress: Progress) -> None:
+        reached[run.spec.key] = progress
+        watch(run, progress)
+
+    def end(run: Planned, record: RunRecord) -> None:
+        finished.add(run.spec.key)
+        done(run, record)
+
+    try:
+        train_all(planned, settings, end, follow, executor)
+    except KeyboardInterrupt:  # outside the wait for the runs; they have stopped all the same
+        executor.stopping.set()
+    left = [run for run in planned if run.spec.key not in finished]
+    if left and not executor.stopping.is_set():
+        raise PoolError(f"{len(left)} of {len(planned)} runs failed, as said above; correct the cause and repeat")
+    if left:
+        raise Stopped(_stopped(planned, left, reached)) from None
+
+
+def _stopped(planned: Sequence[Planned], left: Sequence[Planned], reached: dict[str, Progress]) -> str:
+    again = "run the cell again to go on" if in_notebook() else "repeat to go on"
+    if len(planned) > 1:
+        return f"stopped with {len(left)} of {len(planned)} runs left; {again}"
+    now = reached.get(left[0].spec.key)
+    return f"stopped {f'at step {now.step:,} of {now.num_steps:,}' if now else 'before the first step'}; {again}"
+
+
 def require_writable(*folders: Path) -> None:
     """Make the folders; PoolError, before any training, for one that files cannot be written into."""
     for folder in folders:
@@ -185,7 +334,7 @@ def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
     """A run's record, or None where it was stopped or, which is said, failed; TinylmError for a mistake or a killed process."""
     error = Interrupted() if future.cancelled() else future.exception()
     if isinstance(error, BrokenProcessPool):
-        raise PoolError("a training process was killed, perhaps for want of memory; repeat to go on, with fewer workers") from error
+        raise WorkerDied("a training process ended, perhaps for want of memory; repeat to go on, with fewer workers") from error
     if error is None or isinstance(error, TinylmError):
         return future.result()
     if not isinstance(error, Interrupted):
@@ -206,8 +355,8 @@ def _as_completed(futures: dict[Future, int], stopping: Any) -> Iterator[Future]
         try:
             finished, pending = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
         except KeyboardInterrupt:
-            tqdm.write("stopping: the runs in progress save their states")
             stopping.set()
+            tqdm.write("stopping: the runs in progress save their states")
             continue
         if stopping.is_set():
             pending = {f for f in pending if not f.cancel()}
@@ -253,44 +402,37 @@ def _stop_on_error(futures: Iterable[Future], stopping: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _progress_bar(planned: Sequence[Planned], reports: Any, watch: Watch) -> Iterator[tqdm]:
-    """A bar in FLOPs over all runs, fed by the workers: throughput and time left come with it."""
-    total = sum(run.cost.flops for run in planned)
-    bar = tqdm(total=total, unit="FLOP", unit_scale=True, desc=f"{len(planned)} runs", smoothing=0.05, dynamic_ncols=True)
-    listener = threading.Thread(target=_listen, args=(reports, bar, planned, watch), daemon=True)
-    listener.start()
-    try:
-        yield bar
-    finally:
-        reports.put(None)
-        listener.join()
-        bar.close()
-
-
-def _listen(reports: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -> None:
-    seen: dict[int, int] = {}
-    while (message := reports.get()) is not None:
-        run, progress = message
-        bar.update(progress.flops - seen.get(run, 0))
-        seen[run] = progress.flops
+def _without_main() -> Iterator[None]:
+    """The module `__main__` is empty: what is started here does not run the user's script, what is pickled here does not need it."""
+    with _replacing:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
         try:
-            watch(planned[run], progress)
-        except Exception as error:  # a full disk, say: what only looks on must not stop the runs
-            bar.write(f"the progress of the runs is no longer written: {type(error).__name__}: {error}")
-            watch = unwatched
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+def _import_problem() -> str:
+    """The last line of what a new Python says when it cannot load this module; nothing where it can."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; import {__name__}"
+    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return tried.stderr.strip().rpartition("\n")[2] if tried.returncode else ""
 
 
 _busy = threading.Lock()  # of this process, whose random numbers are one run's at a time
+_replacing = threading.Lock()  # the module `__main__`
 _worker: dict[str, Any] = {}  # what a new process of `Processes` is given for all its runs
 
 
-def _start_worker(reports: Any, stopping: Any, threads: int) -> None:
+def _start_worker(reports: Any, stopping: Any, threads: int, begun: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides; a terminal sends Ctrl-C to every process
     torch.set_num_threads(threads)
     _worker.update(reports=reports, stopping=stopping)
     # `timeout` sends SIGTERM to every process too.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_leave, args=(LEAVE_AFTER,), daemon=True).start())
     threading.Thread(target=_leave_with_driver, daemon=True).start()
+    begun.set()
 
 
 def _leave_with_driver() -> None:
@@ -307,18 +449,21 @@ def _leave(after: float) -> None:
         os._exit(1)
 
 
-def _work_in_process(index: int, spec: RunSpec, settings: Settings) -> RunRecord:
-    return _work(index, spec, settings, **_worker)
+def _work_in_process(index: int, spec: bytes, settings: Settings) -> RunRecord:
+    return _work(index, pickle.loads(spec), settings, **_worker)
 
 
-def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any) -> RunRecord:
-    """Run one spec where the executor has put it; `reports` and `stopping` are None where nothing is shared with the driver."""
+def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any, threads: int = 0) -> RunRecord:
+    """Run one spec where the executor has put it, on so many threads where a number is given.
+
+    `reports` and `stopping` are None where nothing is shared with the driver.
+    """
 
     def progress(found: Progress) -> None:
         if reports is not None:
             reports.put((index, found))
 
-    with _busy:
+    with _busy, own_torch(settings.device, threads):
         return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set())
 
 
@@ -339,3 +484,45 @@ def expected_speed(settings: Settings, seconds: float = 2.0) -> float:
         n_products += 1
     torch.set_num_threads(threads)
     return EFFICIENCY * settings.n_workers * n_products * 2 * 512**3 / (time.perf_counter() - started)
+
+
+def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | None:
+    """How long training and scoring the runs should take on this machine's CPU; None on a GPU, of which nothing is known.
+
+    A run is taken to use one core: a step of a small model is not faster on two.
+    """
+    if settings.device != "cpu":
+        return None
+    flops = [run.cost.flops + _scoring_flops(run) for run in planned]
+    if not any(flops):
+        return 0.0  # counts
+    n_parallel = min(settings.n_workers, n_cores())
+    return max(sum(flops) / n_parallel, *flops) / expected_speed(replace(settings, workers=1), 0.5)
+
+
+def _scoring_flops(run: Planned) -> int:
+    """FLOPs of a run's validations and last scores, forward only: no part of its budget."""
+    spec, about = run.spec, data.info(run.spec.corpus)
+    stride = spec.train.eval_stride
+    window = sum(forward_parts(spec.model, about.vocab_size, stride, stride).values())
+    valid, test = (math.ceil(len(scored_range(spec, about.n_tokens[split])) / stride) for split in ("valid", "test"))
+    return window * ((spec.train.n_evals + 1) * valid + test)
+
+
+def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -> str:
+    """How many runs, FLOPs and minutes a training is, to be said before it.
+
+    PoolError above UNASKED minutes where the settings give no time for it; `call` is what gives it, with `{minutes}` in the place of
+    the number.
+    """
+    planned = _distinct(planned)
+    n = f"{len(planned)} run{'s' if len(planned) > 1 else ''}"
+    text, seconds = f"{n} to train, {sum(run.cost.flops for run in planned):.2e} FLOPs", expected_seconds(planned, settings)
+    if seconds is None:
+        return text
+    minutes = seconds / 60
+    text += f", about {minutes:,.0f} min on this machine" if minutes >= 1 else f", about {seconds:.0f} s on this machine"
+    if minutes > UNASKED and not settings.minutes:
+        generous = math.ceil(1.5 * minutes)  # the machine may be busy, and the time that is given is a limit
+        raise PoolError(f"{text}; more than {UNASKED:.0f} min need your word: {call.format(minutes=generous)}")
+    return text

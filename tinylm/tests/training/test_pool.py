@@ -1,6 +1,10 @@
 import dataclasses
 import multiprocessing
+import os
 import queue
+import signal
+import subprocess
+import sys
 import threading
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
@@ -115,7 +119,8 @@ def test_a_borrowed_executor_gives_the_records_of_processes(settings, tmp_path):
     found, heard = [], {}
     with ThreadPoolExecutor(2) as threads:
         shared = pool.Borrowed(threads, queue.SimpleQueue(), threading.Event())
-        for name, executor in (("processes", None), ("threads", shared), ("inline", pool.Borrowed(Inline()))):
+        executors = {"processes": None, "threads": shared, "inline": pool.Borrowed(Inline()), "here": pool.ThisProcess()}
+        for name, executor in executors.items():
             at = {part: tmp_path / name / part for part in ("folder", "checkpoints", "weights")}
             heard[name], records = set(), {}
             left = pool.train_all(
@@ -129,8 +134,9 @@ def test_a_borrowed_executor_gives_the_records_of_processes(settings, tmp_path):
             found.append({run: outcome(record) for run, record in records.items()})
         assert threads.submit(int).result() == 0, "a borrowed executor stays open"
     assert found[0].keys() == {"Linear", "Transformer"}
-    assert found[1] == found[0] == found[2]
-    assert heard == {"processes": {"Linear", "Transformer"}, "threads": {"Linear", "Transformer"}, "inline": set()}
+    assert found[1] == found[0] == found[2] == found[3]
+    assert heard.pop("inline") == set()
+    assert set(heard) == {"processes", "threads", "here"} and all(runs == {"Linear", "Transformer"} for runs in heard.values())
 
 
 def test_a_borrowed_executor_stops_its_runs_and_goes_on_with_them(settings):
@@ -176,7 +182,7 @@ def test_a_folder_that_cannot_be_written_into_is_named_before_any_training(setti
 
 
 def busy_worker(queue, stopping):
-    pool._start_worker(queue, stopping, 1)
+    pool._start_worker(queue, stopping, 1, threading.Event())
     with pool._busy:
         queue.put("busy")
         queue.put("saved" if stopping.wait(60) else "never asked to stop")
@@ -191,3 +197,199 @@ def test_sigterm_lets_the_run_in_progress_save_its_state():
     worker.terminate()
     worker.join(60)
     assert queue.get() == "saved"
+
+
+def test_one_run_and_counts_need_no_process(settings, monkeypatch):
+    seeds = [planned("Linear", dataclasses.replace(LINEAR, seed=seed)) for seed in range(3)]
+    assert isinstance(pool.executor_for(seeds, settings), pool.Processes)
+    for runs in (seeds[:1], [PLANNED[2], planned("KN-3", dataclasses.replace(PLANNED[2].spec, model=NgramConfig(order=3)))]):
+        assert isinstance(pool.executor_for(runs, settings), pool.ThisProcess)
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)  # which may start no process
+    assert isinstance(pool.executor_for(seeds, settings), pool.ThisProcess)
+
+
+def test_what_another_process_cannot_read_is_run_here(settings, monkeypatch):
+    class Local(LinearConfig):
+        kind = "local to this test"
+
+    @dataclasses.dataclass(frozen=True)
+    class OfTheScript(LinearConfig):
+        kind = "of the script"
+
+    OfTheScript.__module__, OfTheScript.__qualname__ = "__main__", "OfTheScript"
+    monkeypatch.setattr(sys.modules["__main__"], "OfTheScript", OfTheScript, raising=False)
+    for config in (Local, OfTheScript):
+        own = dataclasses.replace(LINEAR, model=config(context_length=4, d_model=4))
+        assert isinstance(pool.executor_for([PLANNED[1], planned("own", own)], settings), pool.ThisProcess)
+
+
+def test_a_run_in_this_process_leaves_torch_alone_and_is_the_run_of_a_new_process(settings):
+    expected = outcome(loop.train(PLANNED[1].spec, data.load("grammar-word")))
+    torch.manual_seed(5)
+    before, records = torch.get_rng_state(), []
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert pool.train_all(PLANNED[1:2], settings, lambda run, record: records.append(record)) == []
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert outcome(records[0]) == expected
+
+
+def test_two_trainings_at_once_do_not_mix_their_random_numbers(settings, tmp_path):
+    seeds = [dataclasses.replace(PLANNED[1], spec=dataclasses.replace(PLANNED[1].spec, seed=seed)) for seed in (1, 2)]
+    alone = {run.spec.seed: outcome(loop.train(run.spec, data.load("grammar-word"))) for run in seeds}
+    found = {}
+
+    def train(run):
+        here = dataclasses.replace(settings, folder=tmp_path / str(run.spec.seed))
+        pool.train_all([run], here, lambda run, record: found.update({run.spec.seed: outcome(record)}))
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(train, seeds)) == [None, None]
+    assert found == alone
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from tinylm.config import LinearConfig, RunSpec, TrainConfig
+from tinylm.study import Planned
+from tinylm.training import pool
+
+class Own(LinearConfig):
+    kind = "own"
+
+print("the script runs")
+home, config = Path(sys.argv[1]), globals()[sys.argv[2]]
+settings = pool.Settings(workers=2, folder=home / "ledger", checkpoints=home / "checkpoints", weights=home / "weights")
+specs = [
+    RunSpec(corpus="grammar-char", model=config(context_length=4, d_model=4), train=TrainConfig(steps=4, eval_tokens=20), seed=seed)
+    for seed in (0, 1)
+]
+runs = [Planned(section="toy", role="sweep", architecture="Linear", name="Linear", spec=spec) for spec in specs]
+print(type(pool.executor_for(runs, settings)).__name__)
+print("left:", pool.train_all(runs, settings, lambda run, record: print("done:", record.spec.seed)))
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "config", "executor"),
+    [("unguarded", "LinearConfig", "Processes"), ("stdin", "LinearConfig", "Processes"), ("unguarded", "Own", "ThisProcess")],
+)
+def test_several_runs_of_a_script_need_no_guard_no_file_and_no_module_for_a_class(how, config, executor, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    with open(script) as source:
+        command = [sys.executable, "-" if how == "stdin" else str(script), str(tmp_path), config]
+        ran = subprocess.run(command, stdin=source, capture_output=True, text=True, cwd=tmp_path)
+    lines = ran.stdout.splitlines()
+    assert ran.returncode == 0 and "Traceback" not in ran.stderr, ran.stderr
+    assert lines[:2] == ["the script runs", executor] and lines[-1] == "left: []"
+    assert {line for line in lines if line.startswith("done")} == {"done: 0", "done: 1"} and lines.count("the script runs") == 1
+
+
+def test_a_worker_that_cannot_start_says_why(settings, tmp_path, monkeypatch):
+    (tmp_path / "safetensors.py").write_text("raise ImportError('half of it is missing')")
+    monkeypatch.syspath_prepend(tmp_path)  # what new processes look at first; here the real one is loaded already
+    with pytest.raises(pool.WorkerDied, match="^no training process started: ImportError: half of it is missing; correct this and repeat$"):
+        pool.train_all(PLANNED[:2], settings, lambda run, record: None)
+    assert list(settings.checkpoints.iterdir()) == []
+
+
+def end_at_once(*_):
+    os._exit(7)
+
+
+def test_a_worker_that_ends_at_its_start_gives_its_exit_code(settings, monkeypatch):
+    monkeypatch.setattr(pool, "_start_worker", end_at_once)
+    with pytest.raises(pool.WorkerDied, match="^no training process started, one ended with exit code 7; repeat with fewer workers$"):
+        pool.train_all(PLANNED[:2], settings, lambda run, record: None)
+
+
+def test_a_worker_killed_in_the_middle_is_told_apart(settings):
+    executor = pool.Processes(dataclasses.replace(settings, workers=1))
+
+    def kill(run, now):
+        executor._context.workers[0].kill()
+
+    with pytest.raises(pool.WorkerDied, match="^a training process was killed by SIGKILL, perhaps for want of memory; repeat to go on"):
+        pool.train_all([LONG], settings, lambda run, record: None, kill, executor)
+
+
+LONG = planned("Linear", dataclasses.replace(LINEAR, train=TrainConfig(steps=10**7, n_evals=1, batch_size=4, eval_tokens=50)))
+
+
+def interrupt_at_once(heard):
+    """A watcher that presses Ctrl-C when it first hears of a run."""
+
+    def watch(run, now):
+        heard.append(now.step)
+        if len(heard) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return watch
+
+
+def test_an_interrupted_training_says_where_it_stands_and_goes_on_from_there(settings, capsys):
+    heard = []
+    for _ in range(2):
+        heard.append([])
+        with pytest.raises(pool.Stopped) as stopped:
+            pool.finish_all([LONG], settings, watch=interrupt_at_once(heard[-1]))
+        assert str(stopped.value) == f"stopped at step {heard[-1][-1]:,} of 10,000,000; repeat to go on"
+        assert stopped.value.__cause__ is None and stopped.value.__suppress_context__
+    assert heard[1][0] > heard[0][-1]
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_several_runs_are_finished_or_counted(settings):
+    done = []
+    pool.finish_all(PLANNED, settings, lambda run, record: done.append(run.name))
+    assert sorted(done) == sorted(MODELS)
+    late = dataclasses.replace(settings, minutes=1e-9)
+    with pytest.raises(pool.Stopped, match="^stopped with 2 of 2 runs left; repeat to go on$"):
+        pool.finish_all([LONG, PLANNED[0]], late)
+    with pytest.raises(pool.Stopped, match="^stopped (at step|before the first step)"):
+        pool.finish_all([LONG], late)
+
+
+def test_a_failed_run_is_not_called_stopped(settings, monkeypatch, capsys):
+    monkeypatch.setattr(pool, "run_one", lambda *_: 1 / 0)
+    with pytest.raises(pool.PoolError, match="^1 of 1 runs failed, as said above; correct the cause and repeat$"):
+        pool.finish_all(PLANNED[:1], settings)
+    assert "Linear (seed 0): failed: ZeroDivisionError" in capsys.readouterr().out
+
+
+@pytest.fixture
+def speed(monkeypatch):
+    """A machine of four cores that train at 1e6 FLOP/s each."""
+    monkeypatch.setattr(pool, "n_cores", lambda: 4)
+    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e6 * settings.n_workers)
+
+
+def test_expected_seconds_count_scoring_and_share_the_cores(speed, settings):
+    assert pool.expected_seconds(PLANNED[2:], settings) == 0.0
+    assert pool.expected_seconds(PLANNED, dataclasses.replace(settings, device="cuda")) is None
+    n_scored = TRAIN.n_evals * 50 + 50 + 50  # a window each; two thirds of a training window's FLOPs go to its gradients
+    windows = 3 * TRAIN.steps * TRAIN.batch_size
+    one = PLANNED[0].cost.flops * (windows + n_scored) / windows / 1e6
+    seeds = [planned("Linear", dataclasses.replace(LINEAR, seed=seed)) for seed in range(8)]
+    assert pool.expected_seconds(seeds[:1], settings) == pytest.approx(one)
+    assert pool.expected_seconds(seeds, settings) == pytest.approx(4 * one)
+    assert pool.expected_seconds(seeds, dataclasses.replace(settings, workers=100)) == pytest.approx(2 * one)
+
+
+def test_long_training_waits_for_a_word(speed, settings):
+    call = "tl.run(plan, minutes={minutes})"
+    assert pool.require_allowed([PLANNED[0], *PLANNED], settings, call).startswith("3 runs to train, ")
+    long = [planned("Linear", dataclasses.replace(LONG.spec, seed=seed)) for seed in range(2)]
+    minutes = pool.expected_seconds(long, settings) / 60
+    with pytest.raises(pool.PoolError) as refused:
+        pool.require_allowed(long, settings, call)
+    assert f"2 runs to train, {2 * LONG.cost.flops:.2e} FLOPs, about {minutes:,.0f} min on this machine" in str(refused.value)
+    asked = int(str(refused.value).partition("minutes=")[2].rstrip(")"))
+    assert asked > minutes > pool.UNASKED
+    assert "about" in pool.require_allowed(long, dataclasses.replace(settings, minutes=asked), call)
+    assert "about" not in pool.require_allowed(long, dataclasses.replace(settings, device="cuda"), call)

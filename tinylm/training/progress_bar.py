@@ -1,0 +1,83 @@
+"""One bar in FLOPs over all runs: a widget in a notebook, a line of text on stderr elsewhere."""
+
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tinylm.study import Planned
+from tinylm.training.loop import Progress
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # a notebook without ipywidgets gets the line of text
+    from tqdm.auto import tqdm
+
+Watch = Callable[[Planned, Progress], None]
+
+
+def unwatched(run: Planned, progress: Progress) -> None:
+    """The watcher of runs that nobody watches."""
+
+
+def in_notebook() -> bool:
+    """Whether what is printed lands below a notebook's cell."""
+    return type(sys.stdout).__module__.startswith("ipykernel")
+
+
+@contextmanager
+def progress_bar(planned: Sequence[Planned], reports: Any, watch: Watch) -> Iterator[tqdm]:
+    """A bar over the runs, fed by the (index, Progress) that come out of the queue `reports`; throughput and time left come with it.
+
+    A run alone shows its losses too. None is drawn for counts, which spend no FLOPs.
+    """
+    total = sum(run.cost.flops for run in planned)
+    bar = tqdm(
+        total=total,
+        unit="FLOP",
+        unit_scale=True,
+        desc=planned[0].name if len(planned) == 1 else f"{len(planned)} runs",
+        smoothing=0.05,
+        dynamic_ncols=True,
+        disable=not total,
+        file=sys.stdout if in_notebook() else sys.stderr,  # a notebook shows stderr in red
+    )
+    listener = threading.Thread(target=_listen, args=(reports, bar, planned, watch), daemon=True)
+    listener.start()
+    try:
+        yield bar
+    finally:
+        reports.put(None)
+        listener.join()
+        bar.close()
+
+
+def _listen(reports: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -> None:
+    spent: dict[int, int] = {}
+    losses: dict[str, float] = {}
+    while (message := reports.get()) is not None:
+        run, progress = message
+        losses |= {"train": progress.train_nll} | ({} if progress.valid_nll is None else {"valid": progress.valid_nll})
+        if len(planned) == 1:
+            bar.set_postfix_str(", ".join(f"{name} NLL {nll:.4f}" for name, nll in losses.items()), refresh=False)
+        if run in spent:
+            bar.update(progress.flops - spent[run])
+        else:
+            _begin(bar, progress.flops)
+        spent[run] = progress.flops
+        try:
+            watch(planned[run], progress)
+        except Exception as error:  # a full disk, say: what only looks on must not stop the runs
+            bar.write(f"the progress of the runs is no longer written: {type(error).__name__}: {error}")
+            watch = unwatched
+
+
+def _begin(bar: tqdm, flops: int) -> None:
+    """Add what a run has spent when it is first heard of: a checkpoint's FLOPs and the start say nothing of its speed."""
+    if bar.disable:
+        return
+    for count in ("n", "initial", "last_print_n"):
+        setattr(bar, count, getattr(bar, count) + flops)
+    bar.unpause()
+    bar.refresh()
