@@ -284,7 +284,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         checkpoints=files.CHECKPOINTS,
         weights=files.WEIGHTS,
     )
-    print(_forecast(pool, settings, sum(run.cost.flops for run in missing)), flush=True)
+    print(_forecast(pool, settings, missing), flush=True)
 
     def done(run: Planned, record: RunRecord) -> None:
         records[run.spec.key] = record
@@ -329,15 +329,15 @@ def _load_pool() -> ModuleType:
     return pool
 
 
-def _forecast(pool: ModuleType, settings: Any, flops: int) -> str:
+def _forecast(pool: ModuleType, settings: Any, missing: Sequence[Planned]) -> str:
     """Where the records go, the device and processes, and about how long training takes."""
     processes = f"{settings.n_workers} process{'es' if settings.n_workers > 1 else ''}"
     place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
-    if settings.device != "cpu":
+    seconds = pool.expected_seconds(missing, settings)
+    if seconds is None:
         return place
-    rate = pool.expected_speed(settings, 0.5)
     limit = f", stopping after {duration(60 * settings.minutes)}" if settings.minutes else ""
-    return f"{place}, about {duration(flops / rate)} at {short(rate)} FLOP/s{limit}"
+    return f"{place}, about {duration(seconds)}{limit}"
 
 
 @contextmanager

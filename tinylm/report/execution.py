@@ -20,6 +20,7 @@ KERNEL_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+WIDGET = "application/vnd.jupyter.widget-view+json"  # which shows nothing without the kernel that made it
 
 
 class NotebookError(TinylmError):
@@ -92,13 +93,13 @@ def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:
 
 
 def clean(path: Path) -> None:
-    """Remove what differs between two equal runs: papermill's times and paths, kernel versions, stderr."""
+    """Remove what differs between two equal runs: papermill's times and paths, kernel versions, stderr, widgets."""
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata = nbformat.from_dict(KERNEL_METADATA)
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr"]
+            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" and WIDGET not in output.get("data", {})]
     ledger.write_text(path, nbformat.writes(notebook) + "\n")
 
 

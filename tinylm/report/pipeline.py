@@ -80,18 +80,16 @@ def describe(request: Request) -> str:
     text = f"{request.profile} study: {n} runs planned, {n - len(missing)} recorded, {len(missing)} to train"
     if not missing:
         return text
-    return f"{text} ({total:.2e} FLOPs{_forecast(request, total) if request.trains or request.only_status else ''})"
+    return f"{text} ({total:.2e} FLOPs{_forecast(request, missing) if request.trains or request.only_status else ''})"
 
 
-def _forecast(request: Request, flops: int) -> str:
+def _forecast(request: Request, missing: list[Planned]) -> str:
     """How long this machine's CPU should take; nothing is known of a GPU."""
     from tinylm.training import pool  # torch is loaded only where something is trained or forecast
 
-    if request.device != "cpu":
-        return ""
     settings = pool.Settings(device=request.device)
-    minutes = flops / pool.expected_speed(settings) / 60
-    return f", about {minutes:.0f} min on {settings.n_workers} processes of this machine"
+    seconds = pool.expected_seconds(missing, settings)
+    return "" if seconds is None else f", about {seconds / 60:.0f} min on {settings.n_workers} processes of this machine"
 
 
 def train_missing(request: Request) -> None:

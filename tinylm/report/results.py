@@ -16,18 +16,19 @@ class MissingRecords(TinylmError):
     """Published runs that are not in the ledger."""
 
 
-def run(planned: Sequence[Planned]) -> list[Result]:
+def run(planned: Sequence[Planned], minutes: float = 0.0) -> list[Result]:
     """The records of the planned runs, in order; prints which are missing.
 
     A missing run of the published study is never trained here: it takes hours, and `run_me.py --train` does it. Any other
-    missing run, one whose parameters were edited, is trained now and kept in out/ledger. Raises MissingRecords when none
-    is left.
+    missing run, one whose parameters were edited, is trained now and kept in out/ledger, for at most so many minutes where they
+    are given. Raises PoolError where it would take more than ten and none are given, or where it was stopped: calling again goes
+    on. Raises MissingRecords when there is no record of any run.
     """
     published = {run.spec.key for run in study.plan("full")}
     found = ledger.known()
     new = [run for run in planned if found.find(run.spec) is None and run.spec.key not in published]
     if new:
-        _train(new)
+        _train(new, minutes)
         found = ledger.known()
     pairs = [(run, found.find(run.spec)) for run in planned]
     _report_missing([run for run, record in pairs if record is None])
@@ -53,12 +54,15 @@ def companions(planned: Sequence[Planned]) -> list[Planned]:
     return [run for run in study.plan(profiles[0] if profiles else "full") if run.section != section]
 
 
-def _train(planned: Sequence[Planned]) -> None:
-    from tinylm.training import pool  # torch is loaded only where a run is missing
+def _train(planned: Sequence[Planned], minutes: float) -> None:
+    try:
+        from tinylm.training import pool  # torch is loaded only where a run is missing
 
-    left = pool.train_all(planned, pool.Settings(), lambda run, record: None)
-    if left:
-        raise MissingRecords(f"{len(left)} of {len(planned)} runs were stopped; run the cell again to continue them")
+        settings = pool.Settings(minutes=minutes)
+        print(pool.require_allowed(planned, settings, "tl.run(plan, minutes={minutes})"), flush=True)
+        pool.finish_all(planned, settings)
+    except KeyboardInterrupt:  # before the first run
+        raise MissingRecords("stopped before training; run the cell again to go on") from None
 
 
 def _command(planned: Sequence[Planned]) -> str:

@@ -93,6 +93,7 @@ def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
     notebook = nbformat.v4.new_notebook(metadata={"papermill": {"start_time": "now"}})
     cell = nbformat.v4.new_code_cell("1", id="a", metadata={"tags": ["parameters"], "papermill": {"duration": 1}})
     cell.outputs = [nbformat.v4.new_output("stream", name=name, text="x") for name in ("stdout", "stderr")]
+    cell.outputs.append(nbformat.v4.new_output("display_data", {execution.WIDGET: {}, "text/plain": "a progress bar"}))
     notebook.cells = [cell]
     path = tmp_path / "n.ipynb"
     nbformat.write(notebook, path)
