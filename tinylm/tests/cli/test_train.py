@@ -3,7 +3,10 @@
 import json
 import shlex
 import signal
+import subprocess
+import sys
 
+import commandline
 import pytest
 from records import made
 
@@ -218,3 +221,31 @@ def test_a_cost_is_counted_once(call, trained, monkeypatch):
     assert call("train --corpus grammar-char --model mlp transformer --budget 1e12")[0] == 0
     runs = trained.calls[0][0]
     assert counted == [run.spec.key for run in runs] and all(0 < run.cost.flops <= run.spec.train.flops == 10**12 for run in runs)
+
+
+MOVED = """
+import pathlib, sys
+from tinylm import files
+for name, place in {folders}.items():
+    setattr(files, name, pathlib.Path({home!r}) / place)
+from tinylm.__main__ import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_single_run_saves_its_state_when_it_is_told_to_end(home, sent):
+    code = MOVED.format(folders=commandline.FOLDERS, home=str(home))
+    line = "train --corpus grammar-char --model linear --d-model 4 --context-length 4 --steps 100000000 --set train.n_evals=1 --device cpu"
+    command = [sys.executable, "-c", code, *line.split()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        said = ""
+        while "NLL" not in said:  # of the progress bar: the run is on its way
+            said += (letter := running.stderr.read(1))
+            assert letter, said
+        running.send_signal(sent)
+        out, err = running.communicate()
+    assert running.returncode == 1 and "Traceback" not in err, err
+    assert "stopping: the runs in progress save their states" in out
+    assert out.splitlines()[-1].startswith("1 runs are left; continue with: python -m tinylm train --corpus grammar-char")
+    assert len(list(files.CHECKPOINTS.glob("*.safetensors"))) == 1
