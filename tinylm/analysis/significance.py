@@ -5,7 +5,7 @@ of freedom are those of the seeds, n - 1 or Welch's (1947). Without the text's p
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 from tinylm.analysis import summaries
 from tinylm.ledger import RunRecord
 
+TEXT_ALONE = "paired blocks of text"  # of one seed each
 WILCOXON_MIN = 6  # below six pairs no signed-rank p value can be under 0.05
 
 
@@ -93,6 +94,20 @@ def difference(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estim
     text_se = summaries.block_se(np.mean([gap for gap, _ in blocks], axis=0), sizes)
     is_counts = second[0].spec.is_counts
     return paired(gaps, [Part(variance=text_se**2, df=len(sizes) - 1)], "one-sample t" if is_counts else "paired t")
+
+
+def compared(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estimate:
+    """As `difference`, on the tokens that all have scored; where one seed is all there is, the interval holds the text's error alone."""
+    if first[0].spec.is_counts and not second[0].spec.is_counts:
+        turned = compared(second, first)
+        return replace(turned, mean=-turned.mean, gaps=tuple(-gap for gap in turned.gaps))
+    first, second = summaries.on_common_tokens(first, second)
+    pairs = common_seeds(first, second)
+    if len(pairs) > 1 or (not pairs and min(len(first), len(second)) > 1):
+        return difference(first, second)
+    a, b = pairs[0] if pairs else (first[0], second[0])
+    mean, se = summaries.paired_difference(a, b)
+    return Estimate(n=1, mean=mean, se=se, df=len(a.test.blocks) - 1, test=TEXT_ALONE, text_se=se)
 
 
 def common_seeds(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:

@@ -1,17 +1,22 @@
 """Statistics of records: seeds measure training noise, blocks of test text measure test noise."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from tinylm import data
-from tinylm.ledger import RunRecord
+from tinylm.config import TinylmError
+from tinylm.ledger import RunRecord, Score
 from tinylm.study import Planned
 
 COLUMNS = ["run", "name", "n", "n_params", "test_nll", "seed_sd", "test_se", "valid_nll", "flops", "flops_textbook", "flops_2nd", "seconds"]
+
+
+class DifferentTokens(TinylmError):
+    """Runs whose losses cannot be subtracted."""
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,11 @@ class Result:
 
     run: Planned
     record: RunRecord
+
+
+def called(name: str, result: Result) -> Result:
+    """The result under another name of its run."""
+    return Result(replace(result.run, name=name), result.record)
 
 
 def by_row(results: Iterable[Result]) -> dict[Planned, list[RunRecord]]:
@@ -102,6 +112,31 @@ def _held_out(record: RunRecord) -> str:
     """Which text the record was scored on: that of its corpus's name, unless it was made from another text."""
     info = data.info(record.spec.corpus)
     return info.held_out if record.corpus_sha256 == info.sha256 else record.spec.corpus + record.corpus_sha256
+
+
+def on_common_tokens(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
+    """The records with their scores cut to the leading blocks that all of them have; DifferentTokens where they do not begin alike."""
+    records = [*first, *second]
+    if len({_held_out(record) for record in records}) > 1:
+        raise DifferentTokens("the runs are scored on different texts; compare runs of one corpus")
+    if len({(score.start, score.block_size) for record in records for score in (record.valid, record.test)}) > 1:
+        starts = sorted({record.test.start for record in records})
+        raise DifferentTokens(
+            f"the runs are scored from different tokens on, {' and '.join(f'{s:,}' for s in starts)}; set eval_start for both"
+        )
+    lengths = {split: {getattr(record, split).n_tokens for record in records} for split in ("valid", "test")}
+    shortest = {split: min(found) for split, found in lengths.items() if len(found) > 1}
+    cut = [replace(r, **{split: _cut(getattr(r, split), n) for split, n in shortest.items()}) for r in records]
+    return cut[: len(first)], cut[len(first) :]
+
+
+def _cut(score: Score, n_tokens: int) -> Score:
+    """A score of the whole blocks among its first tokens, of one at least."""
+    blocks = score.blocks[: max(1, n_tokens // score.block_size)]
+    sizes = np.full(len(blocks), score.block_size, dtype=float)
+    nll = float(np.mean(blocks))
+    se = block_se(np.array(blocks), sizes) if len(blocks) > 1 else float("nan")
+    return replace(score, nll=nll, se=se, n_tokens=len(blocks) * score.block_size, blocks=blocks, parts={})
 
 
 def block_gaps(first: RunRecord, second: RunRecord) -> tuple[np.ndarray, np.ndarray]:

@@ -137,6 +137,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     published = [name for name in data.names() if not own_texts.NAME.fullmatch(name)]
     group.add_argument("--corpus", metavar="NAME|FILE", help=f"a UTF-8 text file of your own, or one of {', '.join(published)}")
     group.add_argument("--level", choices=own_texts.PREFIXES, help="tokens of a text file (character)")
+    _add_models(group)
+    _add_bounds(group)
+    for field, (flag, options, text) in FLAGS.items():
+        group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", action="extend", **options, help=text)
+    group.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="any other field of the model's or the training's config, e.g. model.norm=rms train.schedule=cosine model.induction=2,3,4",
+    )
+
+
+def _add_models(group: Any) -> None:
     models = group.add_mutually_exclusive_group()
     models.add_argument(
         "--model",
@@ -156,6 +171,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         choices=tuple(single.PROTOCOLS),
         help="what the flags below leave open: dense, the loss at every position (dense), or as in the paper, at the last one",
     )
+
+
+def _add_bounds(group: Any) -> None:
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
         bounds.add_argument(
@@ -163,16 +181,6 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         )
     quick = f"about a minute: --budget {short(QUICK.budgets[0])}, --recipe {QUICK.recipe} unless --model is given, --corpus "
     bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK.corpus} unless another is given")
-    for field, (flag, options, text) in FLAGS.items():
-        group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", action="extend", **options, help=text)
-    group.add_argument(
-        "--set",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="FIELD=VALUE",
-        help="any other field of the model's or the training's config, e.g. model.norm=rms train.schedule=cosine model.induction=2,3,4",
-    )
 
 
 def given(args: argparse.Namespace) -> list[str]:

@@ -54,6 +54,7 @@ A text file is split by position: train first, then valid and test with a twenti
 Words are separated by spaces; those that occur once in train become <unk>. The corpus is named after the file's content: the
 file may move, and a changed file is another corpus.
 exit code: 0 when no run is left, 1 when runs are left or failed, or when one that was named diverged"""
+SEVERAL = {"nargs": "+", "action": "extend"}  # values of a flag
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach their next checkpoint
 
 
@@ -132,25 +133,12 @@ def add(commands: Any) -> None:
     group.add_argument("--missing", action="store_true", help="train every planned run without a record")
     group.add_argument("--profile", help=f"one of {', '.join(study.PROFILES)} (full)")
     group.add_argument("--section", metavar="NAME", help=f"only this one of {', '.join(study.SECTIONS)}")
-    parser.add_argument(
-        "--run",
-        dest="named",
-        nargs="+",
-        action="extend",
-        metavar="KEY|NAME[@SEED]",
-        help="these planned or recorded runs, unless their weights are here",
-    )
+    named = "these planned or recorded runs, unless their weights are here"
+    parser.add_argument("--run", dest="named", **SEVERAL, metavar="KEY|NAME[@SEED]", help=named)
     specs.add_flags(parser)
     group = parser.add_argument_group("both")
-    group.add_argument(
-        "--seeds",
-        "--seed",
-        nargs="+",
-        action="extend",
-        type=whole(0),
-        metavar="N",
-        help="seeds (--missing: all of the plan; single runs: 0)",
-    )
+    seeds = "seeds (--missing: all of the plan; single runs: 0)"
+    group.add_argument("--seeds", "--seed", **SEVERAL, type=whole(0), metavar="N", help=seeds)
     group.add_argument("--minutes", type=minutes, metavar="M", help="stop after about this many minutes; the same command continues")
     group.add_argument(
         "--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs into a tar file, after each finished run"

@@ -11,7 +11,6 @@ from tinylm import data, flops
 from tinylm.analysis import budgets, frames, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config.errors import instead
-from tinylm.explore import labels
 from tinylm.explore.checkpoints import ExplorerError
 from tinylm.explore.panel import PicturePanel, control, notice, table
 from tinylm.ledger import RunRecord
@@ -64,7 +63,7 @@ class Budget(PicturePanel):
     def _counts(self, like: Result) -> list[Result]:
         """The recorded counts that are scored on the same tokens."""
         counts = [result for result in summaries.counts(self._results) if summaries.same_tokens(result.record, like.record)]
-        return [labels.called(result.record.spec.model.title, result) for result in counts]
+        return [summaries.called(result.record.spec.model.title, result) for result in counts]
 
 
 def frontier(runs: dict[str, Runs]) -> list[Result]:

@@ -1,9 +1,7 @@
 """How the explorer names runs and sizes."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 
-from tinylm.analysis.summaries import Result
 from tinylm.study import Planned
 
 STEPS_OF_TEN = (1, 2, 5)
@@ -12,11 +10,6 @@ STEPS_OF_TEN = (1, 2, 5)
 def title(run: Planned) -> str:
     """SECTION/NAME, which seeds share."""
     return f"{run.section}/{run.name}"
-
-
-def called(name: str, result: Result) -> Result:
-    """The result under another name of its run."""
-    return Result(replace(result.run, name=name), result.record)
 
 
 def sizes(counts: Iterable[int]) -> list[tuple[str, int]]:

@@ -1,6 +1,5 @@
 """What the explorer's panels are made of: rows of controls that wrap, messages instead of tracebacks, pictures, the ledger's records."""
 
-import base64
 import html
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -8,9 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
-import matplotlib.pyplot as plt
 import pandas as pd
-from matplotlib.figure import Figure
 
 from tinylm.config import TinylmError
 from tinylm.report import display
@@ -57,7 +54,7 @@ class PicturePanel(Panel):
     def draw(self, drawn: Drawn, alt: str) -> None:
         """Show a figure in place of the last one, with its alternative text."""
         self.figure, self.data = drawn[0], pd.DataFrame(drawn[1])
-        self.picture.value = picture(self.figure, alt)
+        self.picture.value = display.picture(self.figure, alt)
 
     def draw_nothing(self) -> None:
         """Take away the last figure and its points."""
@@ -100,14 +97,6 @@ def side_by_side(*shown: widgets.Widget) -> widgets.Box:
 def notice(text: str) -> str:
     """A message as HTML."""
     return f'<p class="tinylm-notice">{html.escape(text)}</p>'
-
-
-def picture(fig: Figure, alt: str) -> str:
-    """A figure as an HTML image with its alternative text; pyplot forgets the figure, so that no notebook shows it a second time."""
-    data = base64.b64encode(display.svg(fig).encode()).decode()
-    width = round(float(fig.get_size_inches()[0]) * 96)
-    plt.close(fig)
-    return f'<img src="data:image/svg+xml;base64,{data}" width="{width}" alt="{html.escape(alt)}">'
 
 
 def table(data: display.Data, caption: str, note: str | None = None) -> str:

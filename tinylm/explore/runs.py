@@ -81,7 +81,7 @@ class Runs(PicturePanel):
         self.table.value = ""
         finished = [result for result in chosen if result.record.test is not None]
         if finished:
-            titled = [labels.called(labels.title(result.run), result) for result in finished]
+            titled = [summaries.called(labels.title(result.run), result) for result in finished]
             alt = f"{self.curve.label} loss of {', '.join(map(labels.title, rows))} against {self.axis.label}"
             self.draw(plots.run_curves(titled, self.axis.value, self.curve.value), alt)
             self.table.value = scores(finished)

@@ -49,7 +49,8 @@ class Score:
 class RunRecord:
     """The outcome of one spec. `curve` holds step, tokens_seen, flops, train_nll, valid_nll at each validation.
 
-    `status` is `done` or `diverged` (then scores are None). `environment` holds device, threads and library versions.
+    `curve_seconds` are the seconds of training and validation before each, unknown in older records. `status` is `done` or `diverged`
+    (then scores are None). `environment` holds device, threads and library versions.
     """
 
     spec: RunSpec
@@ -71,6 +72,7 @@ class RunRecord:
     seconds: float
     corpus_sha256: str
     environment: dict[str, str]
+    curve_seconds: list[float] = field(default_factory=list, repr=False)
 
     @property
     def is_stale(self) -> bool:
@@ -89,7 +91,7 @@ def rounded(value: Any) -> Any:
 
 def to_json(record: RunRecord) -> str:
     """The record as JSON text, one field a line, lists of numbers on one line."""
-    fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    fields = {f.name: getattr(record, f.name) for f in dataclasses.fields(record) if f.name != "curve_seconds" or record.curve_seconds}
     fields |= {name: _score_fields(fields[name]) for name in ("valid", "test") if fields[name] is not None}
     # The spec is written in full: rounding it would change its key.
     fields = {"key": record.spec.key} | rounded(fields) | {"spec": to_dict(record.spec)}
@@ -239,7 +241,8 @@ def rows(records: Iterable[RunRecord]) -> list[dict[str, Any]]:
     out = []
     for record in records:
         row = {"key": record.spec.key} | flatten(to_dict(record.spec))
-        plain = [f.name for f in dataclasses.fields(record) if f.name not in ("spec", "curve", "valid", "test", "environment")]
+        nested = ("spec", "curve", "curve_seconds", "valid", "test", "environment")
+        plain = [f.name for f in dataclasses.fields(record) if f.name not in nested]
         row |= {name: getattr(record, name) for name in plain}
         for name, score in (("valid", record.valid), ("test", record.test)):
             row |= {f"{name}_nll": score and score.nll, f"{name}_se": score and score.se}

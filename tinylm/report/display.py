@@ -5,6 +5,7 @@ Every output is stable: the same numbers give the same bytes, so a stored notebo
 
 import base64
 import csv
+import html
 import io
 import math
 import numbers
@@ -85,6 +86,14 @@ def table(data: Data, name: str, caption: str, note: str | None = None, wide: bo
 def svg(fig: Figure) -> str:
     """The figure as SVG, the same bytes for the same drawing."""
     return _save(fig, "svg", metadata={"Date": None, "Creator": None}).decode()
+
+
+def picture(fig: Figure, alt: str) -> str:
+    """A figure as an HTML image with its alternative text; pyplot forgets the figure, so that no notebook shows it a second time."""
+    data = base64.b64encode(svg(fig).encode()).decode()
+    width = round(float(fig.get_size_inches()[0]) * 96)
+    plt.close(fig)
+    return f'<img src="data:image/svg+xml;base64,{data}" width="{width}" alt="{html.escape(alt)}">'
 
 
 def table_html(data: Data, caption: str, note: str | None = None) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tinylm import data, flops
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, RunSpec, TrainConfig
+from tinylm.config.errors import unknown
 from tinylm.study.planned import Planned
 from tinylm.study.recipes import ADAMW, EVAL_START, recipe
 
@@ -30,9 +31,12 @@ def spec(corpus: str, model: ModelConfig, protocol: str = "dense", seed: int = 0
     One of steps, epochs and flops bounds it, one epoch unless given. ConfigError for settings that cannot be run.
     """
     if protocol not in PROTOCOLS:
-        raise ConfigError(f"unknown protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}")
+        raise ConfigError(unknown("protocol", protocol, PROTOCOLS))
     if not any(name in train for name in BOUNDS):
         train = {"epochs": 1} | train
+    if isinstance(model, NgramConfig):  # nothing is trained, so nothing of a protocol has a say but what is scored
+        train = {"epochs": 1, "eval_start": _first_scored(corpus)} | train
+        return RunSpec(corpus=corpus, model=model, train=TrainConfig(**train), seed=seed)
     if protocol == "dense":
         return _dense(corpus, model, seed, train)
     settings = {"n_evals": train.get("epochs", N_EVALS)} | PROTOCOLS["paper"] | train
@@ -52,7 +56,7 @@ def of_recipe(architecture: str, corpus: str, flops: float, seed: int = 0) -> Pl
 
 
 def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) -> RunSpec:
-    every = model.predicts_every_position and not isinstance(model, NgramConfig)
+    every = model.predicts_every_position
     own: dict[str, Any] = {"loss_at": "all" if every else "last", "n_evals": train.get("epochs", N_EVALS)}
     own["batch_size"] = max(1, TARGETS_PER_STEP // model.context_length) if every else WINDOWS_PER_STEP
     made = RunSpec(corpus=corpus, model=model, train=TrainConfig(**(PROTOCOLS["dense"] | own | train)), seed=seed)
@@ -63,13 +67,21 @@ def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) ->
 def _scoring(made: RunSpec) -> dict[str, int]:
     """The dense protocol's scoring of a run: its windows, its validations, and the tokens that its share of FLOPs pays for."""
     about, length, dense = data.info(made.corpus), made.model.context_length, made.train.loss_at == "all"
-    least = min(about.n_tokens[split] for split in ("valid", "test"))
+    least = _least_tokens(made.corpus)
     stride = max(1, length // 2) if dense else 1
-    windows = {"eval_stride": stride, "eval_start": max(min(EVAL_START, least // 2), 0 if dense else length)}
-    if made.is_counts:
-        return windows
+    windows = {"eval_stride": stride, "eval_start": max(_first_scored(made.corpus), 0 if dense else length)}
     token = sum(flops.forward_parts(made.model, about.vocab_size, stride, stride).values()) / stride
     paid = SCORING * flops.run_cost(made, about).flops / token  # in all: by each validation, and at the end on test
     n_evals = made.train.n_evals if paid >= WORTH_A_CURVE * (made.train.n_evals + 1) else 1
     each = int(paid / (n_evals + 1))
     return windows | {"n_evals": n_evals, "eval_tokens": 0 if each >= least else max(LEAST_SCORED, each)}
+
+
+def _least_tokens(corpus: str) -> int:
+    """Tokens of the shorter of valid and test."""
+    return min(data.info(corpus).n_tokens[split] for split in ("valid", "test"))
+
+
+def _first_scored(corpus: str) -> int:
+    """The token from which on every model of a corpus is scored, so that their losses can be compared."""
+    return min(EVAL_START, _least_tokens(corpus) // 2)

@@ -1,6 +1,6 @@
 """What architectures are called: by their titles in tables, figures and panels, by short names where one types them. Needs no torch."""
 
-from tinylm.config import ModelConfig, NgramConfig, TransformerConfig
+from tinylm.config import ModelConfig, ModuleConfig, NgramConfig, TransformerConfig
 from tinylm.study.planned import COUNTS
 
 TITLES = {  # by the name of a recipe or a kind of model
@@ -26,7 +26,9 @@ def recipe_name(title: str) -> str:
 
 
 def architecture(model: ModelConfig) -> str:
-    """The title of a model's architecture: one block of a Transformer is Self-Attention, an n-gram model is counts."""
+    """The title of a model's architecture: a Transformer of one block is Self-Attention, n-grams are counts, a module has its own name."""
+    if isinstance(model, ModuleConfig):
+        return model.name
     if isinstance(model, NgramConfig):
         return COUNTS
     return title("self-attention" if isinstance(model, TransformerConfig) and model.n_layer == 1 else model.kind)

@@ -76,6 +76,7 @@ class _History:
     loss_sum: float = 0.0
     loss_windows: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
+    curve_seconds: list[float] = field(default_factory=list)
 
 
 def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | None = None) -> RunRecord:
@@ -196,6 +197,7 @@ class _Run:
         spent = self._spent()
         point = {"step": history.step, "tokens_seen": spent.tokens_seen, "flops": spent.flops}
         history.curve.append(point | {"train_nll": history.loss_sum / history.loss_windows, "valid_nll": nll})
+        history.curve_seconds.append(round(history.seconds, 2))
         history.loss_sum, history.loss_windows = 0.0, 0
         if self.spec.train.keep == "last" or nll < history.best_nll:
             history.best_nll, history.best_step = nll, history.step
@@ -248,6 +250,7 @@ class _Run:
             vocab_size=self.corpus.info.vocab_size,
             n_params=n_params(self.model),
             curve=history.curve,
+            curve_seconds=history.curve_seconds,
             best_step=history.best_step,
             seconds=round(history.seconds + time.perf_counter() - started, 1),
             corpus_sha256=self.corpus.info.sha256,

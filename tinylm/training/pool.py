@@ -506,7 +506,7 @@ def _scoring_flops(run: Planned) -> int:
     stride = spec.train.eval_stride
     window = sum(forward_parts(spec.model, about.vocab_size, stride, stride).values())
     valid, test = (math.ceil(len(scored_range(spec, about.n_tokens[split])) / stride) for split in ("valid", "test"))
-    return window * ((spec.train.n_evals + 1) * valid + test)
+    return window * (spec.train.n_evals * valid + test)
 
 
 def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -> str:

@@ -1,7 +1,7 @@
 """Records -> figures of losses: against rank, epochs, FLOPs and sizes."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -88,6 +88,21 @@ def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
         log_flops(ax, "cumulative training FLOPs (executed)")
     else:
         ax.set_xlabel(against)
+    legend_above(fig, ax)
+    return fig, rows
+
+
+@mpl.rc_context(STYLE)
+def progress_curves(progress: Mapping[str, Sequence[Any]]) -> Drawn:
+    """Train NLL (thin) and valid NLL (points) of runs in progress against their FLOPs so far, by their names."""
+    fig, (ax,) = panels(1, 6.0, 3.0)
+    rows = []
+    for (name, points), style in zip(progress.items(), line_styles(list(progress)), strict=True):
+        known = [(p.flops, p.valid_nll) for p in points if p.valid_nll is not None]
+        ax.plot([p.flops for p in points], [p.train_nll for p in points], color=style["color"], linewidth=0.8, alpha=0.6, label=name)
+        ax.plot(*zip(*known, strict=True) if known else ([], []), color=style["color"], marker="o", linestyle="none")
+        rows += [{"name": name, "flops": p.flops, "train_nll": p.train_nll, "valid_nll": p.valid_nll} for p in points]
+    ax.set(xlabel="training FLOPs (executed)", ylabel="NLL (nats per token); points: valid")
     legend_above(fig, ax)
     return fig, rows
 

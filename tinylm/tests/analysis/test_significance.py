@@ -97,3 +97,25 @@ def test_records_of_other_tokens_or_seeds_are_unpaired():
         estimate = significance.difference(first, second)
         assert estimate.test == "Welch t"
         assert estimate.text_se == pytest.approx(np.hypot(0.01, 0.01))
+
+
+def test_with_one_seed_each_the_interval_is_the_texts():
+    first, second = record(blocks=[2.0, 2.2, 2.4, 2.0]), record(blocks=[2.1, 2.2, 2.3, 2.2])
+    found = significance.compared([first], [second])
+    gaps = np.array([-0.1, 0.0, 0.1, -0.2])
+    assert (found.n, found.df, found.test) == (1, 3, significance.TEXT_ALONE)
+    assert found.mean == pytest.approx(gaps.mean()) and found.se == pytest.approx(stats.sem(gaps, ddof=1))
+
+
+def test_with_several_seeds_it_is_the_difference_also_on_fewer_common_tokens():
+    first = [record(blocks=[2.0 + s / 10, 2.2], seed=s) for s in range(3)]
+    second = [record(blocks=[2.3, 2.1 + s / 20, 9.0], seed=s) for s in range(3)]
+    found = significance.compared(first, second)
+    short = [record(blocks=r.test.blocks[:2], seed=s) for s, r in enumerate(second)]
+    assert found.n == 3 and found == significance.difference(first, short)
+
+
+def test_counts_may_stand_first():
+    networks, counts = [record(test, seed=s) for s, test in enumerate((2.0, 2.1))], [record(1.9, model=NgramConfig())]
+    there, back = significance.compared(networks, counts), significance.compared(counts, networks)
+    assert there.mean == -back.mean == pytest.approx(0.15) and there.se == back.se and there.gaps == tuple(-gap for gap in back.gaps)

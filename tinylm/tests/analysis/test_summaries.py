@@ -133,3 +133,29 @@ def test_a_summary_holds_the_costs_of_a_seed_and_the_mean_time():
 
 def test_a_summary_of_nothing_has_its_columns():
     assert list(summaries.summary([]).columns) == list(summaries.summary(results(a=[2.0])).columns)
+
+
+def test_a_result_is_called_otherwise_and_stays_what_it_is():
+    found = result("a", record())
+    other = summaries.called("another", found)
+    assert other.run == dataclasses.replace(found.run, name="another") and other.record is found.record
+
+
+def scored(n_blocks, start=256, corpus="ptb"):
+    """A record of blocks of 250 tokens with NLLs 1, 2, 3, ..."""
+    return record(blocks=[float(i + 1) for i in range(n_blocks)], start=start, corpus=corpus)
+
+
+def test_scores_of_other_lengths_are_cut_to_the_blocks_that_all_have():
+    (first,), (second,) = summaries.on_common_tokens([scored(4)], [scored(2)])
+    assert first.test.blocks == second.test.blocks == [1.0, 2.0] and first.test.n_tokens == 500 and first.test.nll == 1.5
+    assert summaries.same_tokens(first, second)
+    (same,), _ = summaries.on_common_tokens([scored(4)], [scored(4)])
+    assert same == scored(4)
+
+
+def test_scores_that_do_not_begin_alike_are_not_cut():
+    with pytest.raises(summaries.DifferentTokens, match="from different tokens on, 128 and 256"):
+        summaries.on_common_tokens([scored(4, start=128)], [scored(4)])
+    with pytest.raises(summaries.DifferentTokens, match="different texts"):
+        summaries.on_common_tokens([scored(4)], [scored(4, corpus="grammar-char")])

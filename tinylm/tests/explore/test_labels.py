@@ -4,8 +4,6 @@ import pytest
 from records import made
 
 from tinylm import study
-from tinylm.analysis import frames
-from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig, RunSpec, TrainConfig
 from tinylm.explore import labels
 
@@ -17,12 +15,6 @@ def test_names_and_sizes():
     run = study.section_plan("sweeps", "full")[-1]
     assert labels.title(run) == f"sweeps/{run.name}"
     assert labels.sizes([35, 1_500]) == [("0", 0), ("1k", 1_000), ("2k", 2_000)] and labels.sizes([]) == [("0", 0), ("1k", 1_000)]
-
-
-def test_a_result_is_called_otherwise_and_stays_what_it_is():
-    found = Result(frames.run_of(made(0), {}), made(0))
-    other = labels.called("another", found)
-    assert other.run == replace(found.run, name="another") and other.record is found.record
 
 
 @pytest.mark.parametrize(("value", "shown"), [(0, "0"), (500, "500"), (1_000, "1k"), (200_000, "200k"), (5 * 10**6, "5M"), (10**9, "1G")])

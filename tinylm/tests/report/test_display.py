@@ -1,5 +1,6 @@
 import base64
 import math
+import re
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -134,3 +135,10 @@ def test_a_widget_gets_the_same_table_and_the_same_drawing_as_a_cell(shown):
     picture = display.svg(fig)
     display.figure(fig, "loss", "Loss.", "A line.")
     assert picture == shown[1][0]["image/svg+xml"]
+
+
+def test_a_picture_is_closed_and_says_what_it_shows():
+    fig = plt.figure(figsize=(2, 1))
+    found = display.picture(fig, 'loss of "a" & b')
+    assert re.search(r'^<img src="data:image/svg\+xml;base64,[\w+/=]+" width="192" alt="loss of &quot;a&quot; &amp; b">$', found)
+    assert not plt.fignum_exists(fig.number)

@@ -372,7 +372,7 @@ def speed(monkeypatch):
 def test_expected_seconds_count_scoring_and_share_the_cores(speed, settings):
     assert pool.expected_seconds(PLANNED[2:], settings) == 0.0
     assert pool.expected_seconds(PLANNED, dataclasses.replace(settings, device="cuda")) is None
-    n_scored = TRAIN.n_evals * 50 + 50 + 50  # a window each; two thirds of a training window's FLOPs go to its gradients
+    n_scored = TRAIN.n_evals * 50 + 50  # a window each; two thirds of a training window's FLOPs go to its gradients
     windows = 3 * TRAIN.steps * TRAIN.batch_size
     one = PLANNED[0].cost.flops * (windows + n_scored) / windows / 1e6
     seeds = [planned("Linear", dataclasses.replace(LINEAR, seed=seed)) for seed in range(8)]

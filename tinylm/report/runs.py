@@ -1,0 +1,214 @@
+"""Runs in a user's hands: each with its model, its curve and its cost; compared with each other and with recorded ones."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.figure import Figure
+
+from tinylm import data, study
+from tinylm.analysis import frames, significance, summaries
+from tinylm.analysis.summaries import Result
+from tinylm.config import TinylmError, shown
+from tinylm.config.errors import instead
+from tinylm.evaluation import counts, pretrained
+from tinylm.report import display, plots
+from tinylm.study import costs
+from tinylm.study.costs import Cost
+
+if TYPE_CHECKING:
+    from tinylm.evaluation.model import Model
+
+
+class RunError(TinylmError):
+    """A run that is not recorded, or that has no weights here."""
+
+
+@dataclass(frozen=True, repr=False)
+class Run(Result):
+    """A finished run: what it is (`run`), its record, and what one asks of it. NLLs are in nats per token, NaN where it diverged."""
+
+    @cached_property
+    def history(self) -> pd.DataFrame:
+        """One row a validation: step, tokens_seen, flops, seconds, train and valid NLL; the seconds of older records are not known."""
+        curve = pd.DataFrame(self.record.curve, columns=["step", "tokens_seen", "flops", "train_nll", "valid_nll"])
+        seconds = self.record.curve_seconds or [float("nan")] * len(curve)
+        curve.insert(3, "seconds", pd.Series(seconds, dtype=float))
+        return curve
+
+    @property
+    def test_nll(self) -> float:
+        """Mean NLL of the scored tokens of test, by the weights that were best on valid."""
+        return self.record.test.nll if self.record.test else float("nan")
+
+    @property
+    def valid_nll(self) -> float:
+        """Mean NLL of the scored tokens of valid, the best of the validations."""
+        return self.record.valid.nll if self.record.valid else float("nan")
+
+    @cached_property
+    def cost(self) -> Cost:
+        """What the run cost, part by part and under four conventions."""
+        return costs.cost(self.run)
+
+    @cached_property
+    def model(self) -> "Model":
+        """The trained model; RunError where its weights are not here."""
+        spec = self.record.spec
+        if spec.is_counts:
+            return counts.fit(spec, data.load(spec.corpus))
+        path = pretrained.at_hand().get(spec.key)
+        if path is None:
+            raise RunError(f"the weights of {self.run.title} are not here; train it again with: python -m tinylm train --run {spec.key}")
+        from tinylm.evaluation import weights  # torch is loaded only where a model computes
+
+        return weights.open_file(path, {spec.key: self.record})
+
+    def plot(self, against: str = "flops") -> Figure:
+        """The valid NLL of each validation against `flops`, `step`, `tokens_seen`."""
+        return plot(self, against=against)
+
+    def __repr__(self) -> str:
+        record = self.record
+        scores = f"test NLL {self.test_nll:.4f} +- {record.test.se:.4f}" if record.test else record.status
+        cost = f"{record.n_params:,} n-grams" if record.spec.is_counts else f"{record.flops:.3g} FLOPs, {record.n_params:,} parameters"
+        name = f"{self.run.name} on {record.spec.corpus}, seed {record.spec.seed}"
+        return f"Run({name}: {scores}, {cost}, {record.seconds:.0f} s, {record.spec.key})"
+
+    def _repr_html_(self) -> str:
+        record = self.record
+        facts = {"corpus": record.spec.corpus, "model": repr(record.spec.model), "training": repr(record.spec.train)}
+        facts |= {"seed, key": f"{record.spec.seed}, {record.spec.key}", "parameters": f"{record.n_params:,}"}
+        facts |= {"training FLOPs": f"{record.flops:.3g} in {record.steps:,} steps and {record.seconds:.0f} s"}
+        for score in filter(None, (record.valid, record.test)):
+            facts[f"{score.split} NLL"] = f"{score.nll:.4f} ± {score.se:.4f} nats per token, on {score.n_tokens:,} tokens"
+        return shown.card(self.run.name, facts, *([] if len(record.curve) < 2 else [_small_curve(self)]))
+
+
+class Seeds(list[Run]):
+    """Runs that differ in their seed alone."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row a run, as `tl.runs` has them."""
+        return frames.frame(self)
+
+    @property
+    def test_nll(self) -> float:
+        """Mean test NLL over the seeds."""
+        return float(self.frame["test_nll"].mean())
+
+    def plot(self, against: str = "flops") -> Figure:
+        """The valid NLL of each validation, a line a seed."""
+        return plot(self, against=against)
+
+    def __repr__(self) -> str:
+        sd = self.frame["test_nll"].std()
+        return f"Seeds({len(self)} runs of {self[0].run.name}: test NLL {self.test_nll:.4f}, seed SD {sd:.4f})"
+
+
+Runs = Run | Seeds | str | pd.DataFrame
+
+
+def recorded(name: str) -> Seeds:
+    """The recorded runs of a key or its beginning, or of [SECTION/]NAME[@SEED]: those of the first row that the name may mean.
+
+    RunError where there is none.
+    """
+    known = frames.recorded()
+    by_key = [result for result in known if result.record.spec.key.startswith(name)] if len(name) >= 4 else []
+    named = study.named(name, [result.run for result in known])
+    rows = {result.run.row for result in by_key} or {run.row for run in named[:1]}
+    keys = {result.record.spec.key for result in by_key} or {run.spec.key for run in named if run.row in rows}
+    if not keys:
+        raise RunError(f"no recorded run is called {name!r}; {instead(name.partition('@')[0], [r.run.name for r in known], 'there are:')}")
+    return Seeds(Run(result.run, result.record) for result in known if result.record.spec.key in keys)
+
+
+def several(*found: Runs) -> list[Run]:
+    """The runs that are meant: of runs, of lists of them, of names and keys of recorded ones, and of the rows of `tl.runs`."""
+    return [run for one in found for run in _each(one)]
+
+
+def _each(found: Any) -> Iterable[Run]:
+    if isinstance(found, Result):
+        return [found if isinstance(found, Run) else Run(found.run, found.record)]
+    if isinstance(found, str):
+        return recorded(found)
+    if isinstance(found, pd.DataFrame):
+        by_key = {result.record.spec.key: result for result in frames.recorded()}
+        return [Run(by_key[key].run, by_key[key].record) for key in found.index]
+    if isinstance(found, Iterable):
+        return several(*found)
+    raise RunError(f"{found!r} is no run; give what tl.train returned, a recorded run's name or key, or rows of tl.runs")
+
+
+def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figure:
+    """The curves of runs in one figure: `valid_nll` or `train_nll` against `flops`, `step` or `tokens_seen`; counts as lines.
+
+    A run is what `train` returned, a recorded run's name or key, or the rows of `runs`.
+    """
+    fig, _ = plots.run_curves(_told_apart(several(*found)), against, loss)
+    plt.close(fig)  # the notebook shows what a cell returns; pyplot would show it a second time
+    return fig
+
+
+def _told_apart(found: Sequence[Run]) -> list[Result]:
+    """The runs with their sections where two rows have one name."""
+    rows: dict[str, set[Any]] = {}
+    for run in found:
+        rows.setdefault(run.run.name, set()).add(run.run.row)
+    return [summaries.called(f"{r.run.section}/{r.run.name}", r) if len(rows[r.run.name]) > 1 else r for r in found]
+
+
+def _small_curve(run: Run) -> str:
+    fig = run.plot()
+    fig.set_size_inches(4.2, 2.4)
+    return display.picture(fig, f"valid NLL of {run.run.name} against training FLOPs")
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """Test NLL of one run minus that of another, in nats per token, with what it is measured by; negative: the first is better."""
+
+    first: str
+    second: str
+    estimate: significance.Estimate
+    n_tokens: int
+
+    @property
+    def difference(self) -> float:
+        """The mean difference."""
+        return self.estimate.mean
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Its 95 % interval."""
+        return self.estimate.interval()
+
+    def __repr__(self) -> str:
+        low, high = self.interval
+        seeds = f"{self.estimate.n} seeds, {self.estimate.test}"
+        noise = "one seed each: the text's error alone" if self.estimate.test == significance.TEXT_ALONE else seeds
+        return (
+            f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, 95 % {low:+.4f} to {high:+.4f} "
+            f"({noise}; {self.n_tokens:,} tokens of test)"
+        )
+
+
+def compare(first: Runs, second: Runs) -> Comparison:
+    """The test NLL of the first minus that of the second, with its 95 % interval.
+
+    On the tokens that both have scored: paired by seed where both have the same seeds, two or more; else, with one seed each, the
+    interval holds the error of the text alone. RunError for runs that share no scored text.
+    """
+    a, b = (several(found) for found in (first, second))
+    records = [[run.record for run in found if run.record.test is not None] for found in (a, b)]
+    if not all(records):
+        raise RunError("a diverged run has no test NLL to compare")
+    names = [found[0].run.name for found in (a, b)]
+    common, _ = summaries.on_common_tokens(*records)
+    return Comparison(*names, significance.compared(*records), common[0].test.n_tokens)

@@ -1,0 +1,88 @@
+import math
+from dataclasses import replace
+
+import matplotlib.pyplot as plt
+import pytest
+import synthetic
+from explorer import DENSE, stored, trained
+from records import made
+
+from tinylm.analysis import frames, summaries
+from tinylm.config import NgramConfig, RunSpec, TrainConfig
+from tinylm.report import runs
+from tinylm.report.runs import Run, RunError, Seeds
+
+COUNTS = RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1))
+
+
+def a_run(record):
+    return Run(synthetic.planned("a", record.spec), record)
+
+
+def test_a_run_has_its_history_scores_and_cost():
+    record = made(curve=[{"step": i, "tokens_seen": 9 * i, "flops": 500 * i, "train_nll": 3.0, "valid_nll": 4.0 - i} for i in (1, 2)])
+    run = a_run(replace(record, curve_seconds=[0.5, 1.5]))
+    assert run.history.columns.tolist() == ["step", "tokens_seen", "flops", "seconds", "train_nll", "valid_nll"]
+    assert run.history["seconds"].tolist() == [0.5, 1.5] and all(kind.kind in "iuf" for kind in run.history.dtypes)
+    assert a_run(record).history["seconds"].isna().all()
+    assert (run.test_nll, run.valid_nll, run.cost.flops) == (3.25, 3.25, run.run.cost.flops)
+    assert "\n" not in repr(run) and record.spec.key in repr(run) and "<svg" not in repr(run)
+    assert "3.2500 ± 0.0500" in run._repr_html_() and 'src="data:image/svg' in run._repr_html_()
+    assert "img" not in a_run(made())._repr_html_()
+
+
+def test_a_diverged_run_has_no_scores():
+    run = a_run(made(status="diverged", valid=None, test=None, curve=[]))
+    assert math.isnan(run.test_nll) and math.isnan(run.valid_nll) and run.history.empty
+    assert "diverged" in repr(run) and run._repr_html_()
+    with pytest.raises(RunError, match="diverged run has no test NLL"):
+        runs.compare(run, a_run(made()))
+
+
+def test_the_model_comes_from_the_weights_that_are_here(home):
+    spec = trained(DENSE, "all")
+    assert a_run(made(spec=spec)).model.spec == spec
+    assert a_run(made(spec=COUNTS)).model.spec == COUNTS
+    with pytest.raises(RunError, match=f"train it again with: python -m tinylm train --run {made().spec.key}"):
+        a_run(made()).model  # noqa: B018
+
+
+def test_recorded_runs_come_by_name_and_key_and_as_rows_of_the_table(home):
+    stored(made(0)), stored(made(1)), stored(made(spec=COUNTS))
+    name = f"MLP, {made(0).spec.key[:8]}"
+    assert [run.record.spec.seed for run in runs.recorded(name)] == [0, 1]
+    assert [run.record.spec.seed for run in runs.recorded(f"local/{name}@1")] == [1]
+    assert [run.record.spec for run in runs.recorded(COUNTS.key[:10])] == [COUNTS]
+    assert len(runs.several(frames.runs(), name, a_run(made(0)), [a_run(made(1))])) == 3 + 2 + 1 + 1
+    with pytest.raises(RunError, match="no recorded run is called 'MLX, "):
+        runs.recorded("MLX, 1")
+    with pytest.raises(RunError, match="3 is no run; give"):
+        runs.several(3)
+
+
+def test_a_figure_holds_all_lines_and_is_left_to_the_notebook(home):
+    fig = runs.plot(a_run(made(0)), Seeds([a_run(made(1))]), a_run(made(spec=COUNTS)))
+    assert len(fig.axes[0].lines) == 3 and plt.get_fignums() == []
+    assert a_run(made(0)).plot("step").axes[0].get_xlabel() == "step"
+
+
+def test_rows_of_one_name_are_told_apart_by_their_sections():
+    record = made()
+    other = summaries.Result(synthetic.planned("a", replace(record.spec, train=TrainConfig(steps=9)), section="other"), record)
+    names = [text.get_text() for text in runs.plot(a_run(record), Run(other.run, other.record)).legends[0].get_texts()]
+    assert names == ["toy/a", "other/a"]
+
+
+def test_a_comparison_is_a_sentence_with_numbers():
+    first = Seeds(Run(r.run, r.record) for r in synthetic.results(a=[2.0, 2.1, 2.3]))
+    second = Seeds(Run(r.run, r.record) for r in synthetic.results(b=[1.0, 1.2, 1.3]))
+    found = runs.compare(first, second)
+    assert found.difference == pytest.approx(0.9667, abs=1e-4) and found.interval[0] < found.difference < found.interval[1]
+    assert repr(found).startswith("a minus b: +0.9667 nats per token, 95 %") and "3 seeds, paired t; 1,000 tokens of test" in repr(found)
+    assert "one seed each: the text's error alone" in repr(runs.compare(first[0], second[0]))
+
+
+def test_seeds_are_a_list_with_a_table():
+    found = Seeds(Run(r.run, r.record) for r in synthetic.results(a=[2.0, 2.2]))
+    assert found.test_nll == pytest.approx(2.1) and found.frame["seed"].tolist() == [0, 1]
+    assert repr(found) == "Seeds(2 runs of a: test NLL 2.1000, seed SD 0.1414)"

@@ -1,0 +1,92 @@
+import pytest
+import torch
+from torch import nn
+
+from tinylm import files, ledger
+from tinylm.config import ConfigError, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.report import training
+from tinylm.report.runs import Run, Seeds
+
+TEXT = "to be or not to be\nthat is the question\n" * 60
+SMALL = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=8, d_ff=8)
+
+
+class Bigram(nn.Module):
+    """Logits by the last token alone."""
+
+    def __init__(self, vocab_size):
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(vocab_size, 8), nn.Linear(8, vocab_size)
+
+    def forward(self, x_BT):
+        return self.head(self.embedding(x_BT))
+
+
+def test_a_run_is_trained_recorded_and_found_again(home, capsys):
+    run = training.train(TEXT, SMALL, steps=5)
+    assert isinstance(run, Run) and run.record.steps == 5 and run.model.generate("to be", length=3).startswith("to be")
+    assert "1 run to train" in capsys.readouterr().out
+    assert run.record.spec.key in ledger.known().records and list(files.WEIGHTS.glob(f"{run.record.spec.key}*"))
+    again = training.train(TEXT, SMALL, steps=5)
+    assert again.record.test == run.record.test and "to train" not in capsys.readouterr().out
+    (files.WEIGHTS / f"{run.record.spec.key}.safetensors").unlink()
+    assert training.train(TEXT, SMALL, steps=5).model.spec == run.record.spec and "1 run to train" in capsys.readouterr().out
+
+
+def test_several_seeds_are_several_runs(home):
+    runs = training.train("grammar-char", SMALL, steps=3, seeds=range(2))  # processes of their own know no text of this test
+    assert isinstance(runs, Seeds) and [run.record.spec.seed for run in runs] == [0, 1]
+    assert runs[0].record.test != runs[1].record.test and runs[0].run.row == runs[1].run.row
+
+
+def test_counts_need_no_bound_and_a_class_stands_for_its_defaults(home):
+    run = training.train(TEXT, NgramConfig(order=3))
+    assert run.record.spec.is_counts and run.record.flops == 0 and run.run.name == "KN-3"
+    assert training.train(TEXT, NgramConfig).record.spec.model == NgramConfig()
+    assert training.train(TEXT * 4, recipe="counts").record.spec.model.cache == 2048
+
+
+def test_a_module_of_ones_own_is_trained_within_the_same_budget(home):
+    run = training.train(TEXT, Bigram, flops=1e6, context_length=8, lr=1e-2)
+    state = torch.get_rng_state()
+    assert run.run.name == run.run.architecture == "Bigram" and 0.6e6 < run.record.flops <= 1e6
+    assert run.record.n_params == run.cost.n_params == sum(p.numel() for p in run.model.network.parameters())
+    assert training.train(TEXT, Bigram, flops=1e6, context_length=8, lr=1e-2).record.spec == run.record.spec
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_seconds_become_a_budget(home, monkeypatch):
+    from tinylm.training import pool
+
+    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds=2.0: 1.23456e6)
+    assert training.train(TEXT, SMALL, seconds=2).run.budget == 2_500_000
+
+
+MISTAKES = {
+    "say for how long: flops=1e11, seconds=60": {"model": SMALL},
+    "give flops or seconds, not both": {"model": SMALL, "flops": 1e6, "seconds": 1},
+    "seconds must be above zero": {"model": SMALL, "seconds": -1},
+    "give a model or recipe=..., not both": {"model": SMALL, "recipe": "mlp", "flops": 1e6},
+    "the recipe 'transformer' needs a budget": {},
+    "a recipe sets all but text, flops and seed; leave out lr": {"recipe": "mlp", "flops": 1e9, "lr": 1},
+    "did you mean 'n_evals'": {"model": SMALL, "steps": 1, "n_eval": 3},
+    "did you mean 'dense'": {"model": SMALL, "steps": 1, "protocol": "dens"},
+}
+
+
+@pytest.mark.parametrize("says", MISTAKES)
+def test_a_mistake_is_said_before_anything_is_trained(home, says):
+    with pytest.raises(ConfigError, match=says):
+        training.train(TEXT, **MISTAKES[says])
+
+
+def test_long_training_waits_for_a_word(home):
+    with pytest.raises(Exception, match=r"need your word: tl.train\(..., minutes=\d+\)"):
+        training.train(TEXT, SMALL, flops=1e16)
+
+
+def test_a_cost_is_that_of_the_run(home):
+    found = training.cost(SMALL, TEXT, steps=5)
+    assert found.facts["key"] == training.train(TEXT, SMALL, steps=5).record.spec.key
+    assert training.cost(SMALL, TEXT).steps == 1 and training.cost(MLPConfig(), TEXT, flops=1e10).flops <= 1e10
+    assert training.cost("counts", TEXT).flops == 0
