@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from tinylm import data, study
 from tinylm.config import RunSpec, TinylmError
@@ -51,7 +52,8 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
     else:
         corpus = data.load(spec.corpus, data_dir)
         vocabulary, lead = corpus.vocabulary, generate.lead_ids(corpus, generate.lead_length(spec))
-    network = build(spec.model, len(vocabulary.tokens))
+    with torch.random.fork_rng(devices=[]):  # the first weights are drawn and thrown away; the caller's random numbers stay
+        network = build(spec.model, len(vocabulary.tokens))
     try:
         checkpoint.restore_weights(network, tensors)
     except RuntimeError as error:

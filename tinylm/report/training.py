@@ -89,8 +89,9 @@ def train(
 
     `text`: as `corpus` takes it. `model`: `Transformer(...)`, `Counts(...)` and so on, or a class or function that makes an nn.Module
     (B, T) -> (B, T, V) from the vocabulary size, trained at `context_length`; else the `recipe`, the best known model for the budget.
-    `flops`, `seconds`, `steps` or `epochs` bound the run; `settings` are other fields of TrainConfig; `protocol` is dense or paper. Says how long it takes; above ten minutes it needs `minutes`, after which it stops. *Interrupt* saves, and the same call goes on. `live`
-    draws the curve meanwhile. TinylmError for what cannot be trained.
+    `flops`, `seconds`, `steps` or `epochs` bound the run; `settings` are other fields of TrainConfig; `protocol` is dense or paper.
+    Above ten minutes it needs `minutes`, after which it stops. *Interrupt* saves, and the same call goes on. `live` draws the curve
+    meanwhile. TinylmError for what cannot be trained.
 
     >>> run = train("grammar-char", Counts(order=3))
     >>> run.model.generate("the ", length=3, temperature=0)
@@ -116,7 +117,7 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
     """
     corpus = data.corpus(text, level).info.name
     named = {"recipe": model, "model": None} if isinstance(model, str) else {"model": model}
-    bounded = settings if any(name in settings for name in single.BOUNDS) else {"steps": 1} | settings
+    bounded = settings if isinstance(model, str) or any(name in settings for name in single.BOUNDS) else {"steps": 1} | settings
     protocol = bounded.pop("protocol", "dense")
     return costs.cost(Wanted(corpus=corpus, context_length=context_length, protocol=protocol, settings=bounded, **named).planned(seed))
 
