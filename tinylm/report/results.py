@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinylm import data, files, ledger, study
-from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
 from tinylm.evaluation.probes import STATISTICS
 from tinylm.ledger import RunRecord
+from tinylm.report.runs import Run
 from tinylm.study import Planned
 
 
@@ -16,7 +16,7 @@ class MissingRecords(TinylmError):
     """Published runs that are not in the ledger."""
 
 
-def run(planned: Sequence[Planned], minutes: float = 0.0) -> list[Result]:
+def run(planned: Sequence[Planned], minutes: float = 0.0) -> list[Run]:
     """The records of the planned runs, in order; prints which are missing.
 
     A missing run of the published study is never trained here: it takes hours, and `run_me.py --train` does it. Any other
@@ -32,7 +32,7 @@ def run(planned: Sequence[Planned], minutes: float = 0.0) -> list[Result]:
         found = ledger.known()
     pairs = [(run, found.find(run.spec)) for run in planned]
     _report_missing([run for run, record in pairs if record is None])
-    results = [Result(run, record) for run, record in pairs if record is not None]
+    results = [Run(run, record) for run, record in pairs if record is not None]
     if planned and not results:
         raise MissingRecords(f"no record of this section exists yet; train it with: {_command(planned)}")
     return results

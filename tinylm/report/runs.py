@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -110,7 +110,7 @@ class Seeds(list[Run]):
         return f"Seeds({len(self)} runs of {self[0].run.name}: test NLL {self.test_nll:.4f}, seed SD {sd:.4f})"
 
 
-Runs = Run | Seeds | str | pd.DataFrame
+Runs: TypeAlias = Run | Seeds | str | pd.DataFrame
 
 
 def recorded(name: str) -> Seeds:
