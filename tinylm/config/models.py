@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from tinylm.config.fields import Checked
 
 MAX_ORDER = 8  # of n-grams
+UNBOUNDED = 10**9  # tokens of a cache that reaches back to the beginning of every text
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -191,17 +192,24 @@ class NgramConfig(ModelConfig):
     kind: ClassVar[str] = "ngram"
     context_length: int = field(default=0, init=False)
     order: int = 5  # tokens of the longest n-gram, one of which is predicted; 1: unigram, 0: uniform
-    cache: int = 0  # most recent tokens of the scored text that are counted too; 0: none
+    cache: int = 0  # most recent tokens of the scored text that are counted too; 0: none, UNBOUNDED: all
+    discount_scale: float = 1.0  # what the estimated discounts are multiplied with
+    weights_corpus: str = ""  # whose valid and test the cache's weights are fitted to, by counts of its train; "": valid of the run's own
 
     @property
     def title(self) -> str:
-        """What such counts are called, e.g. KN-5 or KN-5 + cache 512."""
-        return {0: "Uniform", 1: "Unigram"}.get(self.order, f"KN-{self.order}") + (f" + cache {self.cache:,}" if self.cache else "")
+        """What such counts are called, e.g. KN-5, KN-5 + cache 512 or KN-8 x 1.15 + unbounded cache."""
+        name = {0: "Uniform", 1: "Unigram"}.get(self.order, f"KN-{self.order}")
+        name += f" x {self.discount_scale:g}" if self.discount_scale != 1 else ""
+        cache = "unbounded cache" if self.cache >= UNBOUNDED else f"cache {self.cache:,}"
+        return f"{name} + {cache}" if self.cache else name
 
     def check(self) -> None:
         object.__setattr__(self, "context_length", max(self.order - 1, 0))
         self.require(self.order <= MAX_ORDER, f"order must be 0 to {MAX_ORDER}, got {self.order}")
         self.require(self.order > 0 or not self.cache, "a cache needs an order of at least 1")
+        self.require(self.discount_scale > 0, "discount_scale must be above zero")
+        self.require(bool(self.cache) or not self.weights_corpus, "weights_corpus is for the weights of a cache; set cache")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinylm.config import RunSpec
+from tinylm import data
+from tinylm.config import ConfigError, RunSpec
 from tinylm.data import Corpus, statistics
 from tinylm.evaluation.model import Model
 from tinylm.ledger import RunRecord, Score, versions
@@ -49,18 +50,29 @@ class CountsModel(Model):
 
 
 def fit(spec: RunSpec, corpus: Corpus) -> CountsModel:
-    """Count the training tokens; where the spec has a cache, fit its weights to valid up to its last scored token."""
-    counted = ngram.fit(_counted_tokens(spec, corpus), spec.model.order, corpus.info.vocab_size)
-    if spec.model.cache:
-        counted = recency.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], spec.model.cache)
+    """Count the training tokens; where the spec has a cache, fit its weights to held-out text.
+
+    That is valid up to its last scored token, or what `weights_corpus` holds out, predicted by counts of that corpus's train.
+    """
+    model, size = spec.model, corpus.info.vocab_size
+    counted = ngram.fit(_counted_tokens(spec, corpus), model.order, size, model.discount_scale)
+    if model.weights_corpus:
+        other = data.load(model.weights_corpus)
+        if other.vocab != corpus.vocab:
+            raise ConfigError(f"weights_corpus={model.weights_corpus!r} has other tokens than {spec.corpus}; choose a part of its text")
+        apart = ngram.fit(other.train, model.order, size, model.discount_scale)
+        weights = recency.fit(apart, np.concatenate([other.valid, other.test]), model.cache).weights
+        counted = recency.RecencyModel(counted, model.cache, weights)
+    elif model.cache:
+        counted = recency.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], model.cache)
     return CountsModel(spec=spec, vocabulary=corpus.vocabulary, counts=counted)
 
 
 def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     """Count the training tokens, score valid and test; every token's history may reach back to the split's first token.
 
-    `n_params` is the number of stored n-grams of all orders, and of a cache's weights; no FLOPs are spent. Where the spec has a cache,
-    its weights are fitted to valid up to its last scored token, so that only the test loss was not chosen.
+    `n_params` is the number of stored n-grams of all orders, and of a cache's weights; no FLOPs are spent. Where the spec has a cache
+    with weights from valid, only the test loss was not chosen.
     """
     started = time.perf_counter()
     model = fit(spec, corpus)

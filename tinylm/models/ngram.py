@@ -23,6 +23,7 @@ from tinylm.config.models import MAX_ORDER
 
 # Half of 1, 2 and 3, for orders whose counts of counts estimate no discounts.
 FALLBACK_DISCOUNTS = (0.5, 1.0, 1.5)
+LEAST_KEPT = 1e-3  # of a count, after its discount
 _UNSEEN = np.iinfo(np.int64).max
 
 
@@ -102,11 +103,12 @@ class NgramModel:
             context = np.concatenate([[-1], gram])[: stream.size]
 
 
-def fit(tokens: np.ndarray, order: int, vocab_size: int) -> NgramModel:
+def fit(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float = 1.0) -> NgramModel:
     """Count the token ids (n,) and smooth the counts up to n-grams of `order` tokens (1: unigram, 0: uniform).
 
-    Takes one sort of the stream an order. An n-gram at the very start of the text has no token before it, so that occurrence adds
-    nothing to its continuation count. Raises NgramError for an order outside 0 to 8, an empty text, or token ids outside
+    The discounts are those that are estimated times `discount_scale`. Takes one sort of the stream an order. An n-gram at the very
+    start of the text has no token before it, so that occurrence adds nothing to its continuation count. Raises NgramError for an order
+    outside 0 to 8, an empty text, or token ids outside
     the vocabulary.
     """
     if not 0 <= order <= MAX_ORDER:
@@ -116,7 +118,7 @@ def fit(tokens: np.ndarray, order: int, vocab_size: int) -> NgramModel:
         raise NgramError("the training text is empty; give at least one token")
     tables, n_contexts = [], 1
     for codes, counts in _count(stream, order, vocab_size):
-        tables.append(_smooth(codes, counts, codes // vocab_size, n_contexts))
+        tables.append(_smooth(codes, counts, codes // vocab_size, n_contexts, discount_scale))
         n_contexts = codes.size
     return NgramModel(vocab_size, tuple(tables))
 
@@ -136,6 +138,13 @@ def estimate_discounts(counts: np.ndarray) -> tuple[float, float, float]:
     return estimate if min(estimate) > 0 else FALLBACK_DISCOUNTS
 
 
+def scaled(discounts: tuple[float, float, float], scale: float) -> tuple[float, float, float]:
+    """Discounts times a scale, each below the count it is taken from, so that what was seen keeps some probability of its own."""
+    if scale == 1:
+        return discounts
+    return tuple(min(scale * d, k - LEAST_KEPT) for k, d in enumerate(discounts, 1))
+
+
 def _count(stream: np.ndarray, order: int, vocab_size: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """The sorted codes and the counts of each order's n-grams, from the unigrams up: continuation counts, at the last order plain ones."""
     context = np.zeros(stream.size, dtype=np.int64)
@@ -152,9 +161,9 @@ def _count(stream: np.ndarray, order: int, vocab_size: int) -> Iterator[tuple[np
         yield previous_codes, np.bincount(previous_gram, minlength=previous_codes.size)
 
 
-def _smooth(codes: np.ndarray, counts: np.ndarray, context: np.ndarray, n_contexts: int) -> NgramTable:
+def _smooth(codes: np.ndarray, counts: np.ndarray, context: np.ndarray, n_contexts: int, scale: float) -> NgramTable:
     """Discount the counts (n-grams,) of one order and normalise them within their contexts (n-grams,)."""
-    discounts = estimate_discounts(counts)
+    discounts = scaled(estimate_discounts(counts), scale)
     discount = np.array([0.0, *discounts])[np.minimum(counts, 3)]
     total = np.bincount(context, weights=counts, minlength=n_contexts)
     held_back = np.bincount(context, weights=discount, minlength=n_contexts)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from tinylm import data
-from tinylm.config import TrainConfig
+from tinylm.config import RunSpec, TrainConfig
 from tinylm.study import recipes, titles
 from tinylm.study.parameters import StudyError
-from tinylm.study.planned import Planned, counts, with_seeds
+from tinylm.study.planned import COUNTS, Planned, counts, with_seeds
 
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
 SEEDS_ON_GPU = 3  # of runs beyond LARGEST_ON_CPU
@@ -49,12 +49,20 @@ def purchases(section: str, corpora: Sequence[str], budgets: Sequence[int], arch
 
 
 def rivals(section: str, corpora: Sequence[str], orders: Sequence[int], caches: Sequence[int], eval_tokens: int) -> list[Planned]:
-    """Counts of each text that the corpora are made of, scored where recipes are, without and with caches of so many tokens.
+    """Counts of each text that the corpora are made of, scored where recipes are: without and with caches of so many tokens, and tuned.
 
     Augmented text is no better to count.
     """
     counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
-    return counts(section, {text: f"{text} " for text in dict.fromkeys(map(data.source, corpora))}, orders, counting, caches)
+    texts = {text: f"{text} " for text in dict.fromkeys(map(data.source, corpora))}
+    return counts(section, texts, orders, counting, caches) + [_tuned(section, text, counting) for text in texts]
+
+
+def _tuned(section: str, text: str, counting: TrainConfig) -> Planned:
+    """The counts tuned on a text."""
+    model = recipes.tuned_counts(text)
+    spec = RunSpec(corpus=text, model=model, train=counting)
+    return Planned(section=section, role="tuned", architecture=COUNTS, name=f"{text} {model.title}", spec=spec)
 
 
 def short(flops: float) -> str:

@@ -22,6 +22,7 @@ from tinylm.config import (
     TransformerConfig,
 )
 from tinylm.config.errors import instead, unknown
+from tinylm.config.models import UNBOUNDED
 from tinylm.data import own_texts
 
 N_EVALS = 2
@@ -114,8 +115,12 @@ FEW_POINTED_WORDS = (  # searched on Penn Treebank alone
     Recipe(flops=1e12, model=_pointing(256, 32, 2, 4, 48), train=MUON | {"batch_size": 2, "adam_lr": 1e-2}),
     Recipe(flops=2.5e13, model=_pointing(512, 64, 3, 4, 128), train=MUON | {"batch_size": 2, "adam_lr": 6e-3}),
 )
-# The best counts recorded for characters and words; they take no budget.
-COUNTS = {"character": NgramConfig(order=6, cache=2048), "word": NgramConfig(order=5, cache=512)}
+# Counts tuned as networks are, on plays held out of the training text or on valid; they take no budget.
+COUNTS: dict[str, NgramConfig] = {
+    "tiny_shakespeare": NgramConfig(order=8, cache=UNBOUNDED, discount_scale=1.15, weights_corpus="tiny_shakespeare-plays"),
+    "ptb-eos": NgramConfig(order=6, cache=512),
+    "wikitext-2-eos": NgramConfig(order=6, cache=4096),
+}
 # The text that a recipe was chosen on, or more exactly its part without the held-out play, and the architecture.
 RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
     ("tiny_shakespeare", "linear"): (
@@ -179,6 +184,16 @@ def nearest_text(architecture: str, corpus: str) -> str:
     return min(lengths, key=lambda text: (text != corpus, abs(math.log(lengths[text] / about.n_tokens["train"]))))
 
 
+def tuned_counts(corpus: str) -> NgramConfig:
+    """The counts tuned on the text of a corpus's level that is nearest in length; a cache's weights come from valid for any other."""
+    text, about = data.source(corpus), data.info(corpus)
+    if text in COUNTS:
+        return COUNTS[text]
+    alike = [known for known in COUNTS if data.info(known).level == about.level]
+    nearest = min(alike, key=lambda known: abs(math.log(data.info(known).n_tokens["train"] / about.n_tokens["train"])))
+    return replace(COUNTS[nearest], weights_corpus="")
+
+
 def is_long_enough(corpus: str) -> bool:
     """Whether every split of a corpus has tokens to learn from or to score after those that are context only."""
     return min(data.info(corpus).n_tokens.values()) > EVAL_START
@@ -190,8 +205,7 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     `counts` are n-gram counts, which spend none.
     """
     if architecture == "counts":
-        counting = TrainConfig(epochs=1, loss_at="last")
-        return scored(RunSpec(corpus=corpus, model=COUNTS[data.info(corpus).level], train=counting))
+        return scored(RunSpec(corpus=corpus, model=tuned_counts(corpus), train=TrainConfig(epochs=1)))
     text, about = nearest_text(architecture, corpus), data.info(corpus)
     remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or describe the run with --model and a short context"
     if not is_long_enough(corpus):

@@ -63,7 +63,10 @@ class Needy(Checked):
         (lambda: Toy(rates=1.0), "Toy.rates: Toy has no such field; did you mean 'rate'? Its fields are rate, form, sizes"),
         (lambda: dataclasses.replace(Toy(), colour=1), "Toy.colour: Toy has no such field; its fields are rate, form, sizes"),
         (lambda: Toy(cls=1), "Toy.cls: Toy has no such field; its fields are rate, form, sizes"),
-        (lambda: NgramConfig(context_length=3), "NgramConfig.context_length: ngram has no such field; its fields are order, cache"),
+        (
+            lambda: NgramConfig(context_length=3),
+            "NgramConfig.context_length: ngram has no such field; its fields are order, cache, discount_scale, ",
+        ),
         (lambda: Toy(2.0), "Toy: 2.0 has no name; write each field as rate=..."),
         (lambda: Needy(rate=2.0), "Needy.size: must be given"),
         (lambda: Needy(), "Needy.size: must be given"),

@@ -1,6 +1,7 @@
 import pytest
 
 from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, TransformerConfig
+from tinylm.config.models import UNBOUNDED
 
 
 @pytest.mark.parametrize(
@@ -100,9 +101,15 @@ def test_a_pointer_is_no_wider_than_the_states():
 
 @pytest.mark.parametrize(
     ("fields", "title"),
-    [({"order": 0}, "Uniform"), ({"order": 1}, "Unigram"), ({"order": 5}, "KN-5"), ({"order": 4, "cache": 2048}, "KN-4 + cache 2,048")],
+    [
+        ({"order": 0}, "Uniform"),
+        ({"order": 1}, "Unigram"),
+        ({"order": 5}, "KN-5"),
+        ({"order": 4, "cache": 2048}, "KN-4 + cache 2,048"),
+        ({"order": 8, "cache": UNBOUNDED, "discount_scale": 1.15}, "KN-8 x 1.15 + unbounded cache"),
+    ],
 )
-def test_counts_are_called_by_their_order_and_cache(fields, title):
+def test_counts_are_called_by_what_they_are(fields, title):
     assert NgramConfig(**fields).title == title
 
 

@@ -55,7 +55,7 @@ def test_every_kind_is_known_by_its_tag():
 
 def test_a_spec_is_written_whole_with_the_kind_of_its_model_and_without_what_follows_from_the_order():
     written = to_dict(RunSpec(corpus="ptb", model=NgramConfig(order=3), train=TrainConfig(epochs=1)))
-    assert written["model"] == {"kind": "ngram", "order": 3, "cache": 0}
+    assert written["model"] == {"kind": "ngram", "order": 3, "cache": 0, "discount_scale": 1.0, "weights_corpus": ""}
     assert written["train"].keys() == {field.name for field in dataclasses.fields(TrainConfig)}
 
 

@@ -8,9 +8,10 @@ from specs import SIZES, VOCAB_SIZE, spec
 from tinylm import data, ledger
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TrainConfig
 from tinylm.data import statistics
+from tinylm.evaluation import counts
 from tinylm.evaluation.counts import count_record
 from tinylm.flops import run_cost
-from tinylm.models import ngram
+from tinylm.models import ngram, recency
 
 
 def counted(corpus, order, **train):
@@ -72,3 +73,21 @@ def test_a_record_says_what_each_class_of_words_costs(tmp_path):
     assert sum(count * nll for count, nll in record.test.parts.values()) / 3000 == pytest.approx(record.test.nll, rel=1e-9)
     read = ledger.read(ledger.write(record, tmp_path))
     assert read.test.parts["100+"] == pytest.approx(record.test.parts["100+"], rel=1e-6)
+
+
+def test_a_caches_weights_may_come_from_another_corpus_that_its_counts_have_not_seen(monkeypatch, corpus):
+    half = len(corpus.train) // 2
+    info = dataclasses.replace(corpus.info, name="other")
+    apart = dataclasses.replace(
+        corpus, info=info, train=corpus.train[:half], valid=corpus.train[half : half + 300], test=corpus.train[-300:]
+    )
+    monkeypatch.setattr(data, "load", lambda name: {"other": apart}[name])
+    wanted = spec(NgramConfig(order=3, cache=50, weights_corpus="other"), epochs=1, eval_start=8)
+    found = counts.fit(wanted, corpus).counts
+    held_out = np.concatenate([apart.valid, apart.test])
+    np.testing.assert_array_equal(found.weights, recency.fit(ngram.fit(apart.train, 3, VOCAB_SIZE), held_out, 50).weights)
+    assert found.counts.n_stored == ngram.fit(corpus.train, 3, VOCAB_SIZE).n_stored
+    other = dataclasses.replace(apart, vocab=corpus.vocab[::-1])
+    monkeypatch.setattr(data, "load", lambda name: other)
+    with pytest.raises(ConfigError, match="weights_corpus='other' has other tokens"):
+        counts.fit(wanted, corpus)

@@ -166,3 +166,12 @@ def test_numbers_of_the_real_corpora(corpus, order, train_tokens, split, start, 
     model = ngram.fit(texts.train[:train_tokens], order, len(texts.vocab))
     log_probs = model.log_probs(texts.split(split))[start:][:n_tokens]
     assert -log_probs.mean() == pytest.approx(nll, abs=6e-5)
+
+
+def test_scaled_discounts_still_give_a_distribution_and_one_changes_nothing():
+    tokens = np.random.default_rng(0).integers(5, size=400)
+    plain, same, larger = (ngram.fit(tokens, 3, 5, scale) for scale in (1.0, 1.0, 1.3))
+    assert all((a.share == b.share).all() for a, b in zip(plain.tables, same.tables, strict=True))
+    assert larger.distribution(tokens[:7]).sum() == pytest.approx(1) and larger.distribution(tokens[:7]).min() > 0
+    assert larger.tables[-1].discounts[0] == pytest.approx(min(1.3 * plain.tables[-1].discounts[0], 1 - ngram.LEAST_KEPT))
+    assert ngram.scaled((0.9, 1.9, 2.9), 2.0) == pytest.approx((0.999, 1.999, 2.999))

@@ -1,7 +1,7 @@
 import pytest
 
 from tinylm import study
-from tinylm.study import StudyError, purchases, recipes
+from tinylm.study import StudyError, purchases, recipes, select
 from tinylm.study.recipes import recipe
 
 
@@ -29,6 +29,12 @@ def test_a_purchase_is_the_recipe_of_its_corpus_and_budget():
     assert lstm.name == "tiny_shakespeare, LSTM, 7e13"
 
 
+def test_tuned_counts_stand_beside_those_of_the_section_on_the_same_tokens():
+    planned = purchases.rivals("toy", ["tiny_shakespeare", "tiny_shakespeare-recast"], [4], [64], 500)
+    assert [run.role for run in planned] == ["counts", "counts", "tuned"] and len({run.spec.train for run in planned}) == 1
+    assert planned[-1].spec.model == recipes.tuned_counts("tiny_shakespeare") and planned[-1].architecture == "Counts"
+
+
 @pytest.mark.parametrize(
     ("budgets", "architectures", "name"), [([1], ["a", "b"], "bought_budgets"), ([1, 2], ["a"], "bought_architectures")]
 )
@@ -39,7 +45,7 @@ def test_a_purchase_needs_a_budget_and_an_architecture_for_each_corpus(budgets, 
 
 def test_rivals_count_each_plain_text_once_and_are_scored_where_recipes_are():
     runs = purchases.rivals("toy", ["tiny_shakespeare-recast", "tiny_shakespeare", "grammar-char"], [2], [8], 500)
-    assert [run.name for run in runs] == [
+    assert [run.name for run in select(runs, role="counts")] == [
         f"{text} KN-2{end}" for text in ("tiny_shakespeare", "grammar-char") for end in ("", " + cache 8")
     ]
     scored = recipes.scored(row(10**12).spec, 500).train
@@ -49,7 +55,8 @@ def test_rivals_count_each_plain_text_once_and_are_scored_where_recipes_are():
 def test_counts_come_before_the_networks_that_were_bought_and_all_are_scored_to_the_end():
     runs = purchases.bought("toy", ["grammar-char"], [10**9], ["Linear"], [2], [], [0, 1])
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
-    assert [run.title for run in runs] == ["toy/grammar-char KN-2@0", *(f"toy/grammar-char, Linear, 1e9@{seed}" for seed in (0, 1))]
+    assert [run.role for run in runs] == ["counts", "tuned", "purchase", "purchase"]
+    assert [run.title for run in select(runs, role="purchase")] == [f"toy/grammar-char, Linear, 1e9@{seed}" for seed in (0, 1)]
 
 
 @pytest.mark.parametrize(("flops", "text"), [(75_500_000_000_000, "7.55e13"), (1e9, "1e9"), (1234, "1.23e3"), (500, "500")])

@@ -69,3 +69,12 @@ def test_a_text_that_is_too_short_for_a_recipe_is_refused(monkeypatch):
     assert recipes.is_long_enough("grammar-char") and recipe("linear", "grammar-char", 1e12)
     with pytest.raises(RecipeError, match="it reads 1,024 tokens at a time, and train has 1,024"):
         recipe("transformer", "grammar-char", 1e11)
+
+
+def test_counts_are_tuned_for_their_text_and_borrowed_without_its_held_out_play():
+    tuned = recipes.recipe("counts", "tiny_shakespeare", 0).model
+    assert tuned.weights_corpus == "tiny_shakespeare-plays" and recipes.tuned_counts("tiny_shakespeare-recast") == tuned
+    assert recipes.tuned_counts("grammar-char") == dataclasses.replace(tuned, weights_corpus="")
+    assert recipes.tuned_counts("grammar-word").order == recipes.tuned_counts("ptb-eos").order == 6
+    spec = recipes.recipe("counts", "grammar-char", 1e12)
+    assert spec.train.eval_start == recipes.EVAL_START and spec.train.flops == 0

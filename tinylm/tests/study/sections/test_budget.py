@@ -12,7 +12,7 @@ def plan(**changes):
 
 
 def test_each_run_plays_one_part():
-    assert {run.role for run in plan()} == {"counts", "rung", "larger", "frontier", "purchase"}
+    assert {run.role for run in plan()} == {"counts", "tuned", "rung", "larger", "frontier", "purchase"}
     assert all(run.spec.train.flops == run.budget for run in plan()), "a budget is asked for by every run but counts"
 
 

@@ -42,7 +42,7 @@ def test_counts_of_a_slice_read_the_networks_text_and_score_its_tokens():
 
 def test_whole_texts_are_counted_at_the_highest_order_and_scored_as_the_recipes_bought():
     runs = select(plan(orders=[3, 1], caches=[8, 64]), corpus="grammar-char")
-    assert [run.role for run in runs] == ["counts"] * 3 + ["purchase"]
+    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase"]
     assert [(run.spec.model.order, run.spec.model.cache) for run in runs[:3]] == [(3, 0), (3, 8), (3, 64)]
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
 
