@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
-from tinylm import data
+from tinylm import data, ledger
 from tinylm.cli.common import UsageError, short
 from tinylm.config import FieldError, MLPConfig, ModelConfig, TrainConfig, TransformerConfig, serialise
 from tinylm.data import own_texts
@@ -48,6 +48,7 @@ class SingleRuns:
     models: tuple[str, ...] = ()
     recipe: str | None = None
     protocol: str = "dense"
+    is_search: bool = False
     seeds: tuple[int, ...] = (0,)
     fields: Mapping[str, tuple[Any, ...]]
 
@@ -174,6 +175,9 @@ def _add_models(group: Any) -> None:
 
 
 def _add_bounds(group: Any) -> None:
+    group.add_argument(
+        "--search", action="store_true", help="these runs choose a recipe: their records go to the section search, without test"
+    )
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
         bounds.add_argument(
@@ -188,7 +192,7 @@ def given(args: argparse.Namespace) -> list[str]:
     flags = {field: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()} | {
         name: f"--{name}" for name in ("corpus", "level", "model", "recipe", "protocol", "set")
     }
-    return ["--quick"] * args.quick + [flag for field, flag in flags.items() if getattr(args, field)]
+    return ["--quick"] * args.quick + ["--search"] * args.search + [flag for field, flag in flags.items() if getattr(args, field)]
 
 
 def single_runs(args: argparse.Namespace) -> SingleRuns:
@@ -208,6 +212,7 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
         models=tuple(args.model or ()),
         recipe=recipe,
         protocol=args.protocol or "dense",
+        is_search=args.search,
         seeds=tuple(args.seeds or [0]),
         fields=fields,
     )
@@ -250,7 +255,8 @@ def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[
         varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(runs.fields[name]) > 1]
         said = {owner: {k.split(".", 1)[1]: v for k, v in fields.items() if k.startswith(f"{owner}.")} for owner in ("model", "train")}
         config = _config(preset, said["model"])
-        yield single.planned(corpus, config, model, " ".join([model, *varied]), runs.protocol, seed, **said["train"])
+        section = ledger.SEARCH if runs.is_search else single.SECTION
+        yield single.planned(corpus, config, model, " ".join([model, *varied]), runs.protocol, seed, section, **said["train"])
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:

@@ -1,14 +1,17 @@
 """The outcomes of runs: one JSON file each, what is measured beside them, and bundles of both. Needs no torch."""
 
 from tinylm.ledger.records import (
+    SEARCH,
     Ledger,
     LedgerError,
     LedgerWarning,
     RunRecord,
     Score,
+    check_scores,
     file_name,
     flatten,
     from_json,
+    kept,
     known,
     read,
     read_facts,
@@ -21,14 +24,17 @@ from tinylm.ledger.records import (
 )
 
 __all__ = [
+    "SEARCH",
     "Ledger",
     "LedgerError",
     "LedgerWarning",
     "RunRecord",
     "Score",
+    "check_scores",
     "file_name",
     "flatten",
     "from_json",
+    "kept",
     "known",
     "read",
     "read_facts",

@@ -48,7 +48,7 @@ def pack(records: Iterable[tuple[str, RunRecord]], file: Path) -> None:
 
     BundleError when the file cannot be written; whatever happens, FILE is the old one or the new one, whole.
     """
-    members = {f"{section}/{ledger.file_name(record.spec)}": ledger.to_json(record).encode() for section, record in records}
+    members = {f"{section}/{ledger.file_name(r.spec)}": ledger.to_json(ledger.kept(r, section)).encode() for section, r in records}
     try:
         with files.written(file) as new, new.open("wb") as stream:
             with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
@@ -93,6 +93,7 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         record = ledger.from_json(stream.read().decode("utf-8") if stream else "")
         if ledger.file_name(record.spec) != name:
             raise LedgerError(f"the record's own name is {ledger.file_name(record.spec)}")
+        ledger.check_scores(record, section)
         check(record)
     except (LedgerError, UnicodeDecodeError) as error:
         return Entry(member.name, problem=str(error))

@@ -13,6 +13,7 @@ from tinylm.config import RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.ledger import versions
 
+SEARCH = "search"  # the folder of runs that choose recipes, of which no test score is kept: a search cannot see the test
 REMEDY = "restore it with git checkout, or delete it"
 
 
@@ -141,9 +142,9 @@ def file_name(spec: RunSpec) -> str:
 
 
 def write(record: RunRecord, folder: Path) -> Path:
-    """Write the record into the folder; LedgerError when it cannot be written."""
+    """Write the record into the folder, as `kept` in the section of its name; LedgerError when it cannot be written."""
     path = folder / file_name(record.spec)
-    write_text(path, to_json(record))
+    write_text(path, to_json(kept(record, folder.name)))
     return path
 
 
@@ -177,10 +178,27 @@ def read_facts(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def kept(record: RunRecord, section: str) -> RunRecord:
+    """The record as a section keeps it: that of searches without the test score."""
+    return dataclasses.replace(record, test=None) if section == SEARCH else record
+
+
+def check_scores(record: RunRecord, section: str) -> None:
+    """Raise LedgerError unless a finished record has its scores, the test score in every section but that of searches."""
+    if record.status != "done":
+        return
+    if record.valid is None or (record.test is None and section != SEARCH):
+        raise LedgerError("it is finished and lacks a score: the file was edited; train the run again")
+    if record.test is not None and section == SEARCH:
+        raise LedgerError(f"a record in {SEARCH}/ holds no test score; set test to null")
+
+
 def read(path: Path) -> RunRecord:
     """The record in a file; LedgerError names the file."""
     try:
-        return from_json(path.read_text(encoding="utf-8"))
+        record = from_json(path.read_text(encoding="utf-8"))
+        check_scores(record, path.parent.name)
+        return record
     except OSError as error:
         raise LedgerError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, LedgerError) as error:

@@ -40,7 +40,7 @@ def run(planned: Sequence[Planned], minutes: float = 0.0) -> list[Run]:
 
 def search_records(level: str) -> list[RunRecord]:
     """The records of the runs that chose the recipes of a level, character or word, none of which is a result of the study."""
-    found = ledger.Ledger([files.LEDGER / "search"]).records.values()
+    found = ledger.Ledger([files.LEDGER / ledger.SEARCH]).records.values()
     return [record for record in found if data.info(record.spec.corpus).level == level]
 
 

@@ -43,10 +43,19 @@ def spec(corpus: str, model: ModelConfig, protocol: str = "dense", seed: int = 0
     return RunSpec(corpus=corpus, model=model, train=TrainConfig(**settings), seed=seed)
 
 
-def planned(corpus: str, model: ModelConfig, architecture: str, name: str, protocol: str = "dense", seed: int = 0, **train: Any) -> Planned:
+def planned(
+    corpus: str,
+    model: ModelConfig,
+    architecture: str,
+    name: str,
+    protocol: str = "dense",
+    seed: int = 0,
+    section: str = SECTION,
+    **train: Any,
+) -> Planned:
     """The run as one that is planned, with its names for people; its fields as `spec`."""
     made = spec(corpus, model, protocol, seed, **train)
-    return Planned(section=SECTION, role="single", architecture=architecture, name=name, spec=made)
+    return Planned(section=section, role="single", architecture=architecture, name=name, spec=made)
 
 
 def of_recipe(architecture: str, corpus: str, flops: float, seed: int = 0) -> Planned:

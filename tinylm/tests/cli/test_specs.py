@@ -198,3 +198,10 @@ def test_quick_is_a_recipe_at_a_budget(call, home, monkeypatch):
     assert keys("--quick --corpus my.txt --recipe mlp") == keys(f"--corpus my.txt --recipe mlp --budget {budget}")
     assert keys("--quick --corpus my.txt --model mlp --d-model 8") == keys(f"--corpus my.txt --model mlp --d-model 8 --budget {budget}")
     assert keys("--corpus my.txt --model mlp --context-lengths 4 8") == keys("--corpus my.txt --model mlp --context-length 4 8")
+
+
+def test_a_search_is_a_section_of_its_own(home, call):
+    code, out, _ = call("train --corpus grammar-char --model counts --order 2 3 --search --workers 1")
+    written = sorted((files.LOCAL_LEDGER / "search").glob("*.json"))
+    assert code == 0 and "2 runs, 0 recorded, 2 to train" in out
+    assert [json.loads(path.read_text())["test"] for path in written] == [None, None]

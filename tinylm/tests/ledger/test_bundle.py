@@ -205,3 +205,13 @@ def test_a_member_twice_is_merged_once(tar, tmp_path):
     other = replace(made(0), seconds=9.0)
     file = tar([(name(made(0)), text(made(0))), (name(made(0)), text(other)), (name(made(0), "rope"), text(made(0)))])
     assert actions(merge(file, tmp_path / "ledger")) == ["added", "differs", "kept"]
+
+
+def test_records_of_a_search_travel_without_test_scores_and_others_not_without(tmp_path, tar):
+    pack([(ledger.SEARCH, made(1))], tmp_path / "a.tar")
+    assert [entry.record.test for entry in entries(tmp_path / "a.tar")] == [None]
+    members = [(name(made(1), ledger.SEARCH), text(made(1))), (name(made(2)), text(replace(made(2), test=None)))]
+    assert [entry.problem for entry in entries(tar(members))] == [
+        "a record in search/ holds no test score; set test to null",
+        "it is finished and lacks a score: the file was edited; train the run again",
+    ]

@@ -190,3 +190,24 @@ def test_records_are_read_from_the_published_ledger_and_that_of_this_machine(hom
         ledger.write(made(seed), folder / "toy")
     assert ledger.known().records.keys() == {made(0).spec.key, made(1).spec.key}
     assert set(ledger.known().sections.values()) == {"toy"}
+
+
+def test_a_search_keeps_no_test_score_and_everything_else_has_one(tmp_path):
+    searched = ledger.read(ledger.write(record(), tmp_path / ledger.SEARCH))
+    assert searched.test is None and searched.valid == ledger.read(ledger.write(record(), tmp_path / "budget")).valid
+    for section, text, says in (
+        (ledger.SEARCH, ledger.to_json(record()), "holds no test score"),
+        ("budget", ledger.to_json(dataclasses.replace(record(), test=None)), "lacks a score"),
+        (ledger.SEARCH, ledger.to_json(dataclasses.replace(record(), valid=None, test=None)), "lacks a score"),
+    ):
+        path = tmp_path / section / ledger.file_name(record().spec)
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(LedgerError, match=says):
+            ledger.read(path)
+    diverged = dataclasses.replace(record(), status="diverged", valid=None, test=None)
+    assert ledger.read(ledger.write(diverged, tmp_path / "budget")).test is None
+
+
+def test_no_published_search_has_seen_the_test():
+    found = [ledger.read(path) for path in (files.LEDGER / ledger.SEARCH).glob("*.json")]
+    assert len(found) > 100 and all(one.test is None and one.valid is not None for one in found if one.status == "done")
