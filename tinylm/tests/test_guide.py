@@ -1,4 +1,4 @@
-"""The guide to a new architecture, followed to the letter in a copy of the repository."""
+"""The guides followed to the letter: a new architecture in a copy of the repository, the page on Python in a kernel."""
 
 import re
 import shlex
@@ -7,18 +7,21 @@ import subprocess
 import sysconfig
 from pathlib import Path
 
+import kernels
 import pytest
 
 from tinylm import files
+from tinylm.report import execution
 
-GUIDE = (files.DOCS / "new_architecture.md").read_text(encoding="utf-8")
-TARGET = re.search(r"`(tinylm/architectures/\w+\.py)`", GUIDE)[1]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SCRIPTS = Path(sysconfig.get_path("scripts"))
+SECONDS = re.compile(r"\b\d+ s\b")  # which differ from run to run
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]\d+)?")  # whose last digits differ from machine to machine
 
 
-def blocks(language):
-    return [text for found, text in BLOCK.findall(GUIDE) if found == language]
+def blocks(page):
+    """Language and text of each block of a page of docs/."""
+    return BLOCK.findall((files.DOCS / page).read_text(encoding="utf-8"))
 
 
 @pytest.fixture
@@ -47,12 +50,45 @@ def rows(text):
 
 
 def test_every_command_does_what_the_guide_says(copy, monkeypatch):
-    (code,), (shown,) = blocks("python"), blocks("text")
-    (copy / TARGET).write_text(code, encoding="utf-8")
-    tests, flops, train = [said(command.strip(), copy, monkeypatch) for command in blocks("sh")]
+    page = "new_architecture.md"
+    (file,) = re.findall(r"^to `(tinylm/architectures/\w+\.py)`", (files.DOCS / page).read_text(encoding="utf-8"), re.MULTILINE)
+    by_language = {language: [text for found, text in blocks(page) if found == language] for language in ("python", "sh", "text")}
+    (code,), (shown,) = by_language["python"], by_language["text"]
+    (copy / file).write_text(code, encoding="utf-8")
+    tests, flops, train = [said(command.strip(), copy, monkeypatch) for command in by_language["sh"]]
     assert "1 skipped" not in tests and "passed" in tests
     assert "executed: convolutions" in flops
     assert rows(train)[0] == rows(shown)[0]
     assert rows(train)[1] == pytest.approx(rows(shown)[1], abs=0.1)
     for check in ("check", "format --check"):
         said(f"ruff {check} tinylm/architectures", copy, monkeypatch)
+
+
+def printed(outputs):
+    """What a cell shows as text, pictures, panels and progress bars left out."""
+    results = [output.data for output in outputs if output.output_type == "execute_result"]
+    texts = [output.text for output in outputs if output.get("name") == "stdout"]
+    return "".join([*texts, *(data["text/plain"] for data in results if not {"image/png", execution.WIDGET} & data.keys())])
+
+
+def words_and_numbers(text):
+    """A text without its seconds, as words, and the numbers with a decimal point that stand between them."""
+    text = SECONDS.sub("# s", text)
+    return NUMBER.sub("#", text).split(), [float(number) for number in NUMBER.findall(text)]
+
+
+def test_every_block_of_the_page_on_python_shows_what_stands_below_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TINYLM_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", str(files.ROOT))
+    monkeypatch.delenv("TINYLM_DATA", raising=False)  # the page needs no corpora
+    page = blocks("library.md")
+    assert {language for language, _ in page} == {"python", "text"}
+    cells = [(code, below) for (language, code), below in zip(page, [*page[1:], ("", "")], strict=True) if language == "python"]
+    assert sum(below == "text" for _, (below, _) in cells) >= len(cells) - 2  # a panel and a picture show no text
+    for (code, (below, shown)), outputs in zip(cells, kernels.outputs(*(code for code, _ in cells)), strict=True):
+        if below != "text":
+            continue
+        (words, numbers), (shown_words, shown_numbers) = words_and_numbers(printed(outputs)), words_and_numbers(shown)
+        assert words == shown_words, code
+        assert numbers == pytest.approx(shown_numbers, rel=0.02, abs=0.011), code
