@@ -52,11 +52,11 @@ def recorded() -> list[Result]:
 
 
 def runs(**values: Any) -> pd.DataFrame:
-    """The recorded runs whose fields have these values, of a list any of its values, one a row, indexed by key.
+    """The recorded runs whose fields have the given values, one a row, indexed by key; a list means any of its values.
 
-    A field is one of the study's (`section`, `role`, `architecture`, `budget`, `rung`), of the run's (`corpus`, `seed`) or of its model's
-    (`context_length`, `n_layer`). Architectures are called by their titles or names. NLLs are in nats per token, `test_tokens` how many
-    were scored: compare NLLs only where the same tokens were scored. StudyError for a field that nothing has.
+    A field says what a run is in the study (`section`, `role`, `architecture`, `budget`, `rung`), what it is (`corpus`, `seed`), or how its
+    model is made (`context_length`, `n_layer`). NLLs are in nats per token; `test_tokens` were scored. Compare NLLs only where the same
+    tokens were scored. StudyError for a field that nothing has.
 
     >>> runs(section="architectures", architecture="Linear").loc[:, ["seed", "n_params"]].head(2).to_numpy().tolist()
     [[0, 549185], [1, 549185]]

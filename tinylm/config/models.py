@@ -42,7 +42,7 @@ class ModelConfig(Checked):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LinearConfig(ModelConfig):
-    """Concatenated token embeddings, one linear layer to the vocabulary.
+    """Concatenated token embeddings, each `d_model` wide, and one linear layer to the vocabulary.
 
     `embedding_init`: `normal` is nn.Embedding's N(0, 1), `identity` starts from one-hot codes and needs d_model = vocabulary size.
     """
@@ -63,7 +63,10 @@ class LinearConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MLPConfig(ModelConfig):
-    """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary."""
+    """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary.
+
+    `n_hidden` layers are `d_hidden` wide, or `hidden_widths` gives the width of each; an embedding is `d_model` wide.
+    """
 
     kind: ClassVar[str] = "mlp"
     predicts_every_position: ClassVar[bool] = False
@@ -92,7 +95,10 @@ class MLPConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TransformerConfig(ModelConfig):
-    """A causal Transformer; the defaults are the paper's: post-norm, learned positions, ReLU, dropout 0.1."""
+    """A causal Transformer; the defaults are the paper's: post-norm, learned positions, ReLU, dropout 0.1.
+
+    `n_layer` blocks of `n_head` heads, on states `d_model` wide, with an FFN `d_ff` wide. The source has a comment for each other field.
+    """
 
     kind: ClassVar[str] = "transformer"
     n_layer: int = 3
@@ -160,7 +166,7 @@ class TransformerConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LSTMConfig(ModelConfig):
-    """Layers of LSTM that start each window from zero states."""
+    """`n_layer` layers of LSTM, `d_model` wide, that start each window from zero states."""
 
     kind: ClassVar[str] = "lstm"
     n_layer: int = 2
@@ -187,7 +193,7 @@ class LSTMConfig(ModelConfig):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NgramConfig(ModelConfig):
-    """Interpolated modified Kneser-Ney counts of n-grams."""
+    """Interpolated modified Kneser-Ney counts of n-grams of up to `order` tokens, and of the last `cache` tokens of the text being read."""
 
     kind: ClassVar[str] = "ngram"
     context_length: int = field(default=0, init=False)

@@ -82,10 +82,10 @@ class Corpus:
 
 
 def corpus(text: "str | Path | Corpus", level: str | None = None, data_dir: str | Path | None = None) -> Corpus:
-    """A corpus by its name, or made of a text of one's own: a UTF-8 file, or a text in memory of several lines or a long one.
+    """A corpus by its name, or made of a text of one's own: a UTF-8 file, or a text in memory that has several lines or is long.
 
-    `level` says how a text of one's own is cut: by `character` or by `word`. Its last twentieth is test, the one before that valid.
-    DataError for a name that nothing has, and for a text that is too short.
+    `level` says what the tokens of a text of one's own are: each `character`, or each `word`. Its last twentieth is test, the one before
+    that valid. `data_dir` is searched first for a published corpus. DataError for an unknown name, and for a text that is too short.
 
     >>> corpus("grammar-char")
     Corpus('grammar-char': 35 distinct characters; train 200,000, valid 20,000, test 20,000)

@@ -13,10 +13,11 @@ from tinylm.ledger import RunRecord
 
 
 def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
-    """The trained model that a name, a key or a file means: one of the package, one trained here, a weights file, or counts.
+    """The trained model that a name means: one of the package, one trained here, a weights file, or counts.
 
-    A name is one of `models()`, a run of the study as [SECTION/]NAME[@SEED], or a key or its beginning. Weights trained here come before
-    those of the package. Counts are counted anew, which needs their corpus. WeightsError for what is not here says how to train it.
+    A name is one that `models` lists, a run of the study as [SECTION/]NAME[@SEED], a key or its beginning, or the path of a file. Weights
+    trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in `data_dir`, is needed.
+    WeightsError for what is not here says how to train it.
 
     >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)
     'HAMLET:\\nWhat'

@@ -147,9 +147,9 @@ def _each(found: Any) -> Iterable[Run]:
 
 
 def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figure:
-    """The curves of runs in one figure: `valid_nll` or `train_nll` against `flops`, `step` or `tokens_seen`; counts as lines.
+    """The curves of runs in one figure: the `loss`, valid_nll or train_nll, against flops, step or tokens_seen. Counts are flat lines.
 
-    A run is what `train` returned, a recorded run's name or key, or the rows of `runs`.
+    Give what `train` returned, names ([SECTION/]NAME[@SEED]) or keys of recorded runs, or rows of `runs`.
     """
     fig, _ = plots.run_curves(_told_apart(several(*found)), against, loss)
     plt.close(fig)  # the notebook shows what a cell returns; pyplot would show it a second time
@@ -200,10 +200,10 @@ class Comparison:
 
 
 def compare(first: Runs, second: Runs) -> Comparison:
-    """The test NLL of the first minus that of the second, with its 95 % interval.
+    """The test NLL of the first minus that of the second, with its 95 % interval; below zero the first is better.
 
-    On the tokens that both have scored: paired by seed where both have the same seeds, two or more; else, with one seed each, the
-    interval holds the error of the text alone. RunError for runs that share no scored text.
+    Only tokens that both have scored count. Runs with the same seeds, two or more, are paired by seed; with one seed each, the interval
+    holds the error of the text alone. Runs are given as to `plot`. RunError for runs that share no scored text.
     """
     a, b = (several(found) for found in (first, second))
     records = [[run.record for run in found if run.record.test is not None] for found in (a, b)]

@@ -87,11 +87,13 @@ def train(
 ) -> Run | Seeds:
     """Train a model on a text, with one seed or several; a run whose record and weights are here is found.
 
-    `text`: as `corpus` takes it. `model`: `Transformer(...)`, `Counts(...)` and so on, or a class or function that makes an nn.Module
-    (B, T) -> (B, T, V) from the vocabulary size, trained at `context_length`; else the `recipe`, the best known model for the budget.
-    `flops`, `seconds`, `steps` or `epochs` bound the run; `settings` are other fields of TrainConfig; `protocol` is dense or paper.
-    Above ten minutes it needs `minutes`, after which it stops. *Interrupt* saves, and the same call goes on. `live` draws the curve
-    meanwhile. TinylmError for what cannot be trained.
+    `text` is a corpus, or what `corpus` makes one of; `level` is for a text of one's own. `model` is `Transformer(...)`, `Counts(...)` or
+    the like, or a class or function that makes an nn.Module (B, T) -> (B, T, V) from the vocabulary size and is trained at
+    `context_length` (128). Without a model the `recipe` is trained, the best known model for a number of `flops`.
+
+    `flops`, `seconds`, `steps` or `epochs` bounds the run. `settings` are other fields of TrainConfig, such as lr; the `protocol`, dense
+    or paper, sets the rest. `seeds` gives several runs. What should take more than ten minutes needs `minutes`, after which it stops.
+    *Interrupt* saves, and the same call goes on. `live` draws the curves meanwhile. TinylmError for what cannot be trained.
 
     >>> run = train("grammar-char", Counts(order=3))
     >>> run.model.generate("the ", length=3, temperature=0)
@@ -108,9 +110,10 @@ def train(
 
 
 def cost(model: Any, text: Text, *, level: str | None = None, context_length: int | None = None, seed: int = 0, **settings: Any) -> Cost:
-    """What training a model on a text would cost, part by part, beside 2ND and 6ND; of one step unless flops, steps or epochs bound it.
+    """What training a model on a text would cost, part by part, beside 2ND and 6ND; nothing is trained.
 
-    The arguments are those of `train`; a recipe is given by its name as the model.
+    The arguments are those of `train`; a recipe is given by its name in place of the model. Without flops, steps or epochs it is the cost
+    of one step.
 
     >>> cost(Transformer(n_layer=2, d_model=64), "grammar-char").n_params
     112611
