@@ -269,6 +269,7 @@ def train_all(
             record = _finished(future, planned[i], bar)
             if record is None:
                 continue
+            record = ledger.kept(record, planned[i].section)
             ledger.write(record, settings.folder / planned[i].section)
             (settings.checkpoints / f"{record.spec.key}.safetensors").unlink(missing_ok=True)
             del left[i]
@@ -343,9 +344,11 @@ def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
 
 
 def _outcome(record: RunRecord) -> str:
-    if record.test is None:
+    score = record.test or record.valid  # of a search there is no test score
+    if score is None:
         return f"{record.status} at step {record.steps:,}"
-    return f"test NLL {record.test.nll:.4f} +- {record.test.se:.4f}, {record.flops:.2e} FLOPs, {record.seconds:.0f} s"
+    split = "test" if record.test else "valid"
+    return f"{split} NLL {score.nll:.4f} +- {score.se:.4f}, {record.flops:.2e} FLOPs, {record.seconds:.0f} s"
 
 
 def _as_completed(futures: dict[Future, int], stopping: Any) -> Iterator[Future]:
