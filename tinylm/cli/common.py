@@ -166,14 +166,6 @@ def short(value: float | None) -> str:
     return f"{digits}e{int(exponent)}"
 
 
-def duration(seconds: float) -> str:
-    """Seconds as text, in the unit that suits their number."""
-    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length or (unit != "days" and seconds >= length):
-            return f"{seconds / length:.1f} {unit}"
-    return f"{seconds:.0f} s"
-
-
 def relative(path: Path) -> str:
     """A path as it can be typed here: from the working directory where it lies below it, else whole."""
     here = Path.cwd()

@@ -22,7 +22,6 @@ from tinylm.cli.common import (
     UsageError,
     command,
     distinct,
-    duration,
     folder,
     minutes,
     outcome,
@@ -33,6 +32,7 @@ from tinylm.cli.common import (
 )
 from tinylm.config import RunSpec
 from tinylm.config.errors import needing_packages
+from tinylm.config.shown import duration
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores

@@ -3,16 +3,22 @@
 import dataclasses
 import numbers
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
+from tinylm.config import shown
 from tinylm.config.errors import FieldError, instead, unknown
+
+ROUND = 10**6  # from here on numbers are hard to read digit by digit
 
 
 class Checked:
     """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15).
 
-    FieldError for a field that there is not, one without a value, and a value that has no name.
+    FieldError for a field that there is not, one without a value, and a value that has no name. `public` is the class's name for those
+    who use it, where that is another one.
     """
+
+    public: ClassVar[str] = ""
 
     # Not a metaclass's __call__, which would hide the fields from whatever completes or documents a call.
     def __new__(cls, /, *unnamed: Any, **given: Any) -> Self:
@@ -32,8 +38,8 @@ class Checked:
 
     def __repr__(self) -> str:
         """The class with the fields that differ from their defaults; a subclass is a dataclass with repr=False."""
-        said = [f for f in dataclasses.fields(self) if f.init and getattr(self, f.name) != f.default]
-        return f"{type(self).__name__}({', '.join(f'{f.name}={getattr(self, f.name)!r}' for f in said)})"
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init and getattr(self, f.name) != f.default}
+        return f"{self.public or type(self).__name__}({', '.join(f'{name}={_written(value)}' for name, value in values.items())})"
 
     def check(self) -> None:
         """Raise ConfigError where the fields contradict each other."""
@@ -42,6 +48,12 @@ class Checked:
         """Raise ConfigError with the class's name before the message, unless the condition holds."""
         if not condition:
             raise FieldError(type(self).__name__, "", message)
+
+
+def _written(value: Any) -> str:
+    """A value as one would type it: large round numbers by their power of ten."""
+    is_round = isinstance(value, int) and value >= ROUND and float(shown.short(value)) == value
+    return shown.short(value) if is_round else repr(value)
 
 
 def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> None:

@@ -48,6 +48,7 @@ class LinearConfig(ModelConfig):
     """
 
     kind: ClassVar[str] = "linear"
+    public: ClassVar[str] = "Linear"
     predicts_every_position: ClassVar[bool] = False
     d_model: int = 128
     embedding_init: Literal["normal", "identity"] = "normal"
@@ -69,6 +70,7 @@ class MLPConfig(ModelConfig):
     """
 
     kind: ClassVar[str] = "mlp"
+    public: ClassVar[str] = "MLP"
     predicts_every_position: ClassVar[bool] = False
     d_model: int = 128  # width of the embeddings
     d_hidden: int = 256  # width of every hidden layer
@@ -101,6 +103,7 @@ class TransformerConfig(ModelConfig):
     """
 
     kind: ClassVar[str] = "transformer"
+    public: ClassVar[str] = "Transformer"
     n_layer: int = 3
     n_head: int = 4
     n_kv_head: int = 0  # heads of keys and values, which query heads share (Ainslie et al. 2023); 0: as many as n_head
@@ -169,6 +172,7 @@ class LSTMConfig(ModelConfig):
     """`n_layer` layers of LSTM, `d_model` wide, that start each window from zero states."""
 
     kind: ClassVar[str] = "lstm"
+    public: ClassVar[str] = "LSTM"
     n_layer: int = 2
     d_model: int = 128  # width of each layer
     d_embedding: int = 0  # width of the embedding; 0: d_model
@@ -196,6 +200,7 @@ class NgramConfig(ModelConfig):
     """Interpolated modified Kneser-Ney counts of n-grams of up to `order` tokens, and of the last `cache` tokens of the text being read."""
 
     kind: ClassVar[str] = "ngram"
+    public: ClassVar[str] = "Counts"
     context_length: int = field(default=0, init=False)
     order: int = 5  # tokens of the longest n-gram, one of which is predicted; 1: unigram, 0: uniform
     cache: int = 0  # most recent tokens of the scored text that are counted too; 0: none, UNBOUNDED: all

@@ -1,18 +1,28 @@
-"""How objects show themselves in a notebook: a card of title, facts and contents, legible on a light and on a dark page."""
+"""How objects show themselves: cards in a notebook, legible on a light and on a dark page, and numbers with as many digits as help."""
 
 import html
+import re
 from collections.abc import Mapping, Sequence
 
 # Only shades of grey that suit both themes; text keeps the page's own colour.
 CARD = "border: 1px solid rgba(127, 127, 127, 0.4); border-radius: 4px; padding: 0.4em 0.8em; max-width: 60em; overflow-x: auto"
-LABEL, CELL = "text-align: left; padding: 0 1em 0 0; font-weight: normal; opacity: 0.75", "text-align: left; padding: 0"
+LABEL = "text-align: left; padding: 0 1em 0 0; font-weight: normal; opacity: 0.75; vertical-align: top; white-space: nowrap"
+CELL = "text-align: left; padding: 0; overflow-wrap: anywhere"
+# A notebook's stripes would lie under the colours of a text, and its margins below the last line of a card.
+TABLE, ROW = "margin: 0.4em 0", "background: none"
+SIGNS = {" ": "␣", "\n": "↵"}
 TEXT = "white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.3em 0; font-family: var(--jp-code-font-family, monospace)"
 
 
 def card(title: str, facts: Mapping[str, str], *contents: str) -> str:
     """HTML of a title, a line for each fact, and contents that are HTML already."""
-    rows = "".join(f'<tr><th style="{LABEL}">{html.escape(k)}</th><td style="{CELL}">{html.escape(v)}</td></tr>' for k, v in facts.items())
-    return f'<div style="{CARD}"><b>{html.escape(title)}</b><table>{rows}</table>{"".join(contents)}</div>'
+    rows = "".join(line(label, html.escape(value)) for label, value in facts.items())
+    return f'<div style="{CARD}"><b>{html.escape(title)}</b><table style="{TABLE}">{rows}</table>{"".join(contents)}</div>'
+
+
+def line(label: str, value: str) -> str:
+    """HTML of a table's row: a label, and a value that is HTML already."""
+    return f'<tr style="{ROW}"><th style="{LABEL}">{html.escape(label)}</th><td style="{CELL}">{value}</td></tr>'
 
 
 def text(value: str) -> str:
@@ -23,10 +33,33 @@ def text(value: str) -> str:
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """HTML of a small table: the first column to the left, the others to the right."""
     lines = [_row("th", header), *(_row("td", row) for row in rows)]
-    return f"<table>{''.join(lines)}</table>"
+    return f'<table style="{TABLE}">{"".join(lines)}</table>'
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    styles = [f"text-align: {side}; padding: 0 1em 0 0" for side in ("left", *["right"] * (len(cells) - 1))]
+    styles = [f"text-align: {side}; padding: 0 1em 0 0; white-space: nowrap" for side in ("left", *["right"] * (len(cells) - 1))]
     made = "".join(f'<{tag} style="{style}">{html.escape(cell)}</{tag}>' for cell, style in zip(cells, styles, strict=True))
-    return f"<tr>{made}</tr>"
+    return f'<tr style="{ROW}">{made}</tr>'
+
+
+def signs(token: str) -> str:
+    """A token as a label: blanks and line ends as signs."""
+    return "".join(SIGNS.get(character, character) for character in token)
+
+
+def short(count: float) -> str:
+    """A FLOP count or a budget with up to three digits, e.g. 7.55e13."""
+    return re.sub(r"e\+0*", "e", f"{count:.3g}")
+
+
+def share(part: float, whole: float) -> str:
+    """A part in per cent of the whole."""
+    return f"{100 * part / whole:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as text, in the unit that suits their number."""
+    for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length or (unit != "days" and seconds >= length):
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

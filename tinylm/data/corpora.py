@@ -19,9 +19,10 @@ from tinylm.data import download, grammar, own_texts, plays
 from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
 
-MOST_SHOWN = 100  # distinct tokens
+MOST_SHOWN = {"character": 200, "word": 20}  # distinct tokens
 LONGEST_PATH = 250  # characters; a longer line is a text
-FIRST_TOKENS = {"character": 400, "word": 80}
+FIRST_TOKENS = {"character": 500, "word": 100}
+MOST_LINES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,9 +63,15 @@ class Corpus:
     def _repr_html_(self) -> str:
         about = self.info
         facts = {f"{split} tokens": f"{about.n_tokens[split]:,}" for split in SPLITS}
-        tokens = " ".join(token if token.isprintable() and not token.isspace() else repr(token) for token in self.vocab[:MOST_SHOWN])
-        facts |= {f"distinct {about.level}s": f"{about.vocab_size:,}: {tokens}{' ...' if about.vocab_size > MOST_SHOWN else ''}"}
-        return shown.card(f"Corpus {about.name}", facts, shown.text(self.decode(self.train[: FIRST_TOKENS[about.level]])))
+        most = MOST_SHOWN[about.level]
+        tokens = " ".join(map(shown.signs, self.vocab[:most]))
+        facts |= {f"distinct {about.level}s": f"{about.vocab_size:,}: {tokens}{' …' if about.vocab_size > most else ''}"}
+        return shown.card(f"Corpus {about.name}", facts, shown.text(self._first_lines()))
+
+    def _first_lines(self) -> str:
+        """The first lines of train that are whole, or what it begins with where its first line is long."""
+        *lines, cut = self.decode(self.train[: FIRST_TOKENS[self.info.level]]).split("\n")
+        return "\n".join([line.strip() for line in lines[:MOST_LINES] or [cut]] + ["…"])
 
     def split(self, name: str) -> np.ndarray:
         """The ids of one split, `train`, `valid` or `test`; another name raises DataError."""

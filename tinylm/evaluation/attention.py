@@ -15,7 +15,6 @@ from tinylm.models.networks.attention_maps import attention_maps
 
 MOST_TOKENS = 48  # whose names are still legible
 EARLIER = "…"
-VISIBLE = {" ": "␣", "\n": "↵"}
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -55,12 +54,13 @@ class AttentionMaps:
 
     def _repr_html_(self) -> str:
         lines = [
-            f"<tr><td>{layer}.{head}&ensp;</td><td>{self._coloured(weights[-1])}</td></tr>"
+            shown.line(f"{layer}.{head}", self._coloured(weights[-1]))
             for layer, heads in enumerate(self.maps, 1)
             for head, weights in enumerate(heads, 1)
         ]
         title = f"What the last token, {self.tokens[-1]}, takes from each token, by layer.head"
-        return shown.card(title, {}, f'<table style="font-family: monospace; white-space: pre">{"".join(lines)}</table>')
+        rows = f'<table style="{shown.TABLE}; font-family: var(--jp-code-font-family, monospace)">{"".join(lines)}</table>'
+        return shown.card(title, {}, rows, "<p>The stronger the colour, the larger the weight, which is under the pointer.</p>")
 
     def _coloured(self, weights: np.ndarray) -> str:
         # The square root spreads small weights, which are most, over more of the colours.
@@ -75,7 +75,7 @@ def read(network: Transformer, window: np.ndarray, names: Sequence[str], n_given
     """A Transformer's reading of a window of ids (T,) called `names`, of which the last `n_given` are the text."""
     n_shown = min(n_given, len(window), MOST_TOKENS)
     maps = attention_maps(network, torch.from_numpy(window.astype(np.int64))[None])
-    tokens = [visible(name) for name in names[-n_shown:]]
+    tokens = [shown.signs(name) for name in names[-n_shown:]]
     sources = [EARLIER, *tokens] if len(window) > n_shown else tokens
     kept = [last_tokens(weights[0].numpy(), n_shown) for weights in maps]
     return AttentionMaps(n_given=n_given, tokens=tokens, sources=sources, maps=kept, is_last_only=spec.train.loss_at == "last")
@@ -86,8 +86,3 @@ def last_tokens(weights: np.ndarray, n: int) -> np.ndarray:
     rows = weights[:, -n:]
     earlier = rows[..., :-n].sum(-1, keepdims=True)
     return np.concatenate([earlier, rows[..., -n:]], -1) if weights.shape[-1] > n else rows
-
-
-def visible(token: str) -> str:
-    """A token as a label: blanks and line ends as signs."""
-    return "".join(VISIBLE.get(character, character) for character in token)

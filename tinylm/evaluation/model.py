@@ -18,6 +18,7 @@ from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import scoring
 from tinylm.evaluation.scoring import TextScore
 from tinylm.evaluation.texts import Surprise, Text
+from tinylm.study import titles
 
 if TYPE_CHECKING:
     from tinylm.evaluation.attention import AttentionMaps
@@ -138,8 +139,8 @@ class Model(ABC):
         return f"Model({self.spec.model!r}: {self.spec.corpus}, {self.size}, run {self.spec.key})"
 
     def _repr_html_(self) -> str:
-        facts = {"config": repr(self.spec.model), "corpus": self.spec.corpus, "size": self.size, "run": self.spec.key}
-        return shown.card(f"{self.spec.model.kind} model", facts, *self.parts())
+        facts = {"model": repr(self.spec.model), "size": self.size, "run": self.spec.key}
+        return shown.card(f"{titles.architecture(self.spec.model)} trained on {self.spec.corpus}", facts, *self.parts())
 
     def parts(self) -> list[str]:
         """HTML of what the model consists of; nothing unless a kind of model says so."""

@@ -1,6 +1,6 @@
 """A trained network as a `Model`: predictions in windows, the same ones that it generates from and is scored by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,13 +67,14 @@ class NetworkModel(Model):
         for name, parameter in self.network.named_parameters():
             part = name.split(".")[0]
             parameters[part] = parameters.get(part, 0) + parameter.numel()
-        n_scored = self.spec.n_targets
-        costs = flops.forward_parts(self.spec.model, len(self.vocabulary.tokens), n_scored, n_scored)
-        total = sum(costs.values())
-        sizes = [[name, f"{n:,}", f"{n / self.n_params:.0%}"] for name, n in parameters.items()]
-        work = [[name.replace("_", " "), f"{n:,}", f"{n / total:.0%}"] for name, n in costs.items() if n]
-        window = f"forward FLOPs of a window of {self.spec.model.context_length} tokens, {total:,}"
-        return [
-            shown.table(["parameters", f"{self.n_params:,}", "share"], sizes),
-            shown.table([window, "FLOPs", "share"], work),
-        ]
+        config, n_scored = self.spec.model, self.spec.n_targets
+        costs = flops.forward_parts(config, len(self.vocabulary.tokens), n_scored, n_scored)
+        work = f"forward pass of {config.context_length:,} tokens"
+        return [_shares("part", "parameters", parameters), _shares(work, "FLOPs", costs)]
+
+
+def _shares(title: str, unit: str, parts: Mapping[str, int]) -> str:
+    """HTML of how much each part is of all."""
+    total = sum(parts.values())
+    rows = [[name.replace("_", " "), f"{n:,}", shown.share(n, total)] for name, n in parts.items() if n]
+    return shown.table([title, unit, "share"], [*rows, ["all", f"{total:,}", shown.share(total, total)]])

@@ -54,9 +54,10 @@ class TextScore:
     min_context: int
 
     def __repr__(self) -> str:
+        error = "" if math.isnan(self.se) else f" +- {self.se:.4f} (block SE)"
         return (
-            f"NLL {self.nll:.4f} +- {self.se:.4f} nats per token on {self.text} (block SE; {self.tokens:,} tokens), perplexity "
-            f"{self.perplexity:.4g}, {self.bits_per_character:.4f} bits per character"
+            f"NLL {self.nll:.4f}{error} nats per token on {self.tokens:,} tokens of {self.text}, perplexity {self.perplexity:.4g}, "
+            f"{self.bits_per_character:.4f} bits per character"
         )
 
 

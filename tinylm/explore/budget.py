@@ -11,12 +11,12 @@ from tinylm import data, flops
 from tinylm.analysis import budgets, frames, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config.errors import instead
+from tinylm.config.shown import short
 from tinylm.explore.checkpoints import ExplorerError
 from tinylm.explore.panel import PicturePanel, control, notice, table
 from tinylm.ledger import RunRecord
 from tinylm.report import plots
 from tinylm.study import Planned, recipes, titles
-from tinylm.study.purchases import short
 
 LEAST, MOST, FIRST = 10, 15, 12  # powers of ten
 Runs = dict[int, list[RunRecord]]

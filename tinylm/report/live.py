@@ -22,7 +22,7 @@ class LiveCurve:
         self._shown = display(HTML(""), display_id=True)
 
     def __call__(self, run: Planned, progress: Any) -> None:
-        self._points.setdefault(run.title, []).append(progress)
+        self._points.setdefault(f"{run.name}, seed {run.spec.seed}", []).append(progress)
         if self._shown and (time.monotonic() - self._drawn > EVERY or progress.step == progress.num_steps):
             fig, _ = progress_curves(self._points)
             self._shown.update(HTML(picture(fig, "train and valid NLL against training FLOPs")))

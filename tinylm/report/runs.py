@@ -1,5 +1,6 @@
 """Runs in a user's hands: each with its model, its curve and its cost; compared with each other and with recorded ones."""
 
+import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError, shown
 from tinylm.config.errors import instead
 from tinylm.evaluation import counts, pretrained
+from tinylm.ledger import RunRecord
 from tinylm.report import display, plots
 from tinylm.study import costs
 from tinylm.study.costs import Cost
@@ -74,18 +76,30 @@ class Run(Result):
     def __repr__(self) -> str:
         record = self.record
         scores = f"test NLL {self.test_nll:.4f} +- {record.test.se:.4f}" if record.test else record.status
-        cost = f"{record.n_params:,} n-grams" if record.spec.is_counts else f"{record.flops:.3g} FLOPs, {record.n_params:,} parameters"
-        name = f"{self.run.name} on {record.spec.corpus}, seed {record.spec.seed}"
-        return f"Run({name}: {scores}, {cost}, {record.seconds:.0f} s, {record.spec.key})"
+        name, spent = f"{self.run.name} on {record.spec.corpus}, seed {record.spec.seed}", shown.duration(record.seconds)
+        return f"Run({name}: {scores}, {', '.join(_effort(record).values())}, {spent}, {record.spec.key})"
 
     def _repr_html_(self) -> str:
         record = self.record
-        facts = {"corpus": record.spec.corpus, "model": repr(record.spec.model), "training": repr(record.spec.train)}
-        facts |= {"seed, key": f"{record.spec.seed}, {record.spec.key}", "parameters": f"{record.n_params:,}"}
-        facts |= {"training FLOPs": f"{record.flops:.3g} in {record.steps:,} steps and {record.seconds:.0f} s"}
+        facts = _settings(record) | {"seed": f"{record.spec.seed}", "key": record.spec.key} | _effort(record)
+        facts |= {"time": shown.duration(record.seconds)} | ({} if record.test else {"status": record.status})
         for score in filter(None, (record.valid, record.test)):
-            facts[f"{score.split} NLL"] = f"{score.nll:.4f} ± {score.se:.4f} nats per token, on {score.n_tokens:,} tokens"
-        return shown.card(self.run.name, facts, *([] if len(record.curve) < 2 else [_small_curve(self)]))
+            error = f"{score.nll:.4f} ± {score.se:.4f} nats per token"
+            facts[f"{score.split} NLL"] = f"{error} (block standard error), on {score.n_tokens:,} tokens"
+        return shown.card(f"{self.run.name} on {record.spec.corpus}", facts, *_small_curve([self]))
+
+
+def _settings(record: RunRecord) -> dict[str, str]:
+    """What was trained and how; counts are not trained."""
+    model, train = record.spec.model, repr(record.spec.train).removeprefix("TrainConfig(").removesuffix(")")
+    return {"model": repr(model)} | ({} if record.spec.is_counts else {"training": train})
+
+
+def _effort(record: RunRecord) -> dict[str, str]:
+    """How large the model is and what its training took; counts take no FLOPs."""
+    if record.spec.is_counts:
+        return {"size": f"{record.n_params:,} n-grams"}
+    return {"size": f"{record.n_params:,} parameters", "effort": f"{shown.short(record.flops)} FLOPs, {record.steps:,} steps"}
 
 
 class Seeds(list[Run]):
@@ -106,8 +120,29 @@ class Seeds(list[Run]):
         return plot(self, against=against)
 
     def __repr__(self) -> str:
-        sd = self.frame["test_nll"].std()
-        return f"Seeds({len(self)} runs of {self[0].run.name}: test NLL {self.test_nll:.4f}, seed SD {sd:.4f})"
+        return f"Seeds({f'{self._called()}: {self._scores()}' if self else 'no runs'})"
+
+    def _repr_html_(self) -> str:
+        if not self:
+            return html.escape(repr(self))
+        facts = _settings(self[0].record) | _effort(self[0].record) | {"scores": f"{self._scores()}, nats per token"}
+        rows = [
+            [f"{spec.seed}", f"{run.valid_nll:.4f}", f"{run.test_nll:.4f}", shown.duration(run.record.seconds), spec.key]
+            for run in self
+            for spec in [run.record.spec]
+        ]
+        by_seed = shown.table(["seed", "valid NLL", "test NLL", "time", "key"], rows)
+        return shown.card(self._called(), facts, by_seed, *_small_curve(self))
+
+    def _called(self) -> str:
+        return f"{len(self)} run{'s' if len(self) > 1 else ''} of {self[0].run.name} on {self[0].record.spec.corpus}"
+
+    def _scores(self) -> str:
+        """The mean over seeds and, of two or more, their spread."""
+        nlls = self.frame["test_nll"].dropna()
+        if nlls.empty:
+            return "all diverged"
+        return f"test NLL {nlls.mean():.4f}" + (f", seed SD {nlls.std():.4f}" if len(nlls) > 1 else "")
 
 
 Runs: TypeAlias = Run | Seeds | str | pd.DataFrame
@@ -164,10 +199,15 @@ def _told_apart(found: Sequence[Run]) -> list[Result]:
     return [summaries.called(f"{r.run.section}/{r.run.name}", r) if len(rows[r.run.name]) > 1 else r for r in found]
 
 
-def _small_curve(run: Run) -> str:
-    fig = run.plot()
+def _small_curve(found: Sequence[Run]) -> list[str]:
+    """A picture of the curves as HTML; none where no curve has two points."""
+    if max(len(run.record.curve) for run in found) < 2:
+        return []
+    fig = plot(*found)
     fig.set_size_inches(4.2, 2.4)
-    return display.picture(fig, f"valid NLL of {run.run.name} against training FLOPs")
+    for legend in fig.legends:  # the card says what the lines are
+        legend.remove()
+    return [display.picture(fig, f"valid NLL of {found[0].run.name} against training FLOPs")]
 
 
 @dataclass(frozen=True, repr=False)
@@ -194,7 +234,7 @@ class Comparison:
         seeds = f"{self.estimate.n} seeds, {self.estimate.test}"
         noise = "one seed each: the text's error alone" if self.estimate.test == significance.TEXT_ALONE else seeds
         return (
-            f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, 95 % {low:+.4f} to {high:+.4f} "
+            f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, 95 % interval {low:+.4f} to {high:+.4f} "
             f"({noise}; {self.n_tokens:,} tokens of test)"
         )
 

@@ -53,18 +53,18 @@ class Cost:
         return frame.assign(share=frame["run"] / frame.groupby("convention")["run"].transform("sum"))
 
     def __repr__(self) -> str:
-        totals = ", ".join(f"{name} {value:.3g}" for name, value in self.totals.items())
+        totals = ", ".join(f"{name} {shown.short(value)}" for name, value in self.totals.items())
         return f"Cost({self.facts['name']} on {self.facts['corpus']}: {self.n_params:,} parameters, {self.steps:,} steps; FLOPs: {totals})"
 
     def _repr_html_(self) -> str:
         facts = {"parameters": f"{self.n_params:,}", "steps": f"{self.steps:,}", "target tokens": f"{self.facts['tokens_seen']:,}"}
-        facts |= {f"FLOPs, {name}": f"{value:.3g}" for name, value in self.totals.items()}
+        facts |= {f"FLOPs, {name}": shown.short(value) for name, value in self.totals.items()}
         executed = self.parts.loc["executed"]
         rows = [
-            [part.replace("_", " "), f"{row.forward:,.0f}", f"{row.backward:,.0f}", f"{row.run:.3g}", f"{row.share:.1%}"]
+            [part.replace("_", " "), f"{row.forward:,.0f}", f"{row.backward:,.0f}", shown.short(row.run), shown.share(row.share, 1)]
             for part, row in executed[executed["run"] > 0].iterrows()
         ]
-        header = ["executed", "forward / window", "backward / window", "run", "share"]
+        header = ["executed FLOPs", "forward, a window", "backward, a window", "whole run", "share"]
         return shown.card(f"Cost of {self.facts['name']} on {self.facts['corpus']}", facts, shown.table(header, rows))
 
 

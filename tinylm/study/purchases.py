@@ -1,11 +1,11 @@
 """Recipes bought for whole corpora at a budget, and the counts they have to beat. Needs no torch."""
 
-import re
 from collections.abc import Sequence
 from functools import partial
 
 from tinylm import data
 from tinylm.config import RunSpec, TrainConfig
+from tinylm.config.shown import short
 from tinylm.study import recipes, titles
 from tinylm.study.parameters import StudyError
 from tinylm.study.planned import COUNTS, Planned, counts, with_seeds
@@ -63,8 +63,3 @@ def _tuned(section: str, text: str, counting: TrainConfig) -> Planned:
     model = recipes.tuned_counts(text)
     spec = RunSpec(corpus=text, model=model, train=counting)
     return Planned(section=section, role="tuned", architecture=COUNTS, name=f"{text} {model.title}", spec=spec)
-
-
-def short(flops: float) -> str:
-    """A budget in names, e.g. 7.55e13."""
-    return re.sub(r"e\+0*", "e", f"{flops:.3g}")

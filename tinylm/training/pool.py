@@ -24,7 +24,7 @@ from typing import Any, Protocol
 import torch
 
 from tinylm import data, files, ledger
-from tinylm.config import ConfigError, RunSpec, TinylmError
+from tinylm.config import ConfigError, RunSpec, TinylmError, shown
 from tinylm.evaluation.counts import count_record
 from tinylm.flops import forward_parts
 from tinylm.ledger import RunRecord
@@ -348,7 +348,8 @@ def _outcome(record: RunRecord) -> str:
     if score is None:
         return f"{record.status} at step {record.steps:,}"
     split = "test" if record.test else "valid"
-    return f"{split} NLL {score.nll:.4f} +- {score.se:.4f}, {record.flops:.2e} FLOPs, {record.seconds:.0f} s"
+    cost = f"{shown.short(record.flops)} FLOPs, {shown.duration(record.seconds)}"
+    return f"{split} NLL {score.nll:.4f} +- {score.se:.4f}, {cost}"
 
 
 def _as_completed(futures: dict[Future, int], stopping: Any) -> Iterator[Future]:
@@ -520,11 +521,11 @@ def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -
     """
     planned = _distinct(planned)
     n = f"{len(planned)} run{'s' if len(planned) > 1 else ''}"
-    text, seconds = f"{n} to train, {sum(run.cost.flops for run in planned):.2e} FLOPs", expected_seconds(planned, settings)
+    text, seconds = f"{n} to train, {shown.short(sum(run.cost.flops for run in planned))} FLOPs", expected_seconds(planned, settings)
     if seconds is None:
         return text
     minutes = seconds / 60
-    text += f", about {minutes:,.0f} min on this machine" if minutes >= 1 else f", about {seconds:.0f} s on this machine"
+    text += f", about {minutes:,.0f} min on this machine" if minutes >= 1 else f", about {shown.duration(seconds)} on this machine"
     if minutes > UNASKED and not settings.minutes:
         generous = math.ceil(1.5 * minutes)  # the machine may be busy, and the time that is given is a limit
         raise PoolError(f"{text}; more than {UNASKED:.0f} min need your word: {call.format(minutes=generous)}")

@@ -102,7 +102,7 @@ def progress_curves(progress: Mapping[str, Sequence[Any]]) -> Drawn:
         ax.plot([p.flops for p in points], [p.train_nll for p in points], color=style["color"], linewidth=0.8, alpha=0.6, label=name)
         ax.plot(*zip(*known, strict=True) if known else ([], []), color=style["color"], marker="o", linestyle="none")
         rows += [{"name": name, "flops": p.flops, "train_nll": p.train_nll, "valid_nll": p.valid_nll} for p in points]
-    ax.set(xlabel="training FLOPs (executed)", ylabel="NLL (nats per token); points: valid")
+    ax.set(xlabel="training FLOPs (executed)", ylabel="NLL (nats per token)", title="line: train, points: valid")
     legend_above(fig, ax)
     return fig, rows
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from functools import partial
 
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.config.shown import short
 from tinylm.study import recipes, titles
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
-from tinylm.study.purchases import affordable, purchases, rivals, short
+from tinylm.study.purchases import affordable, purchases, rivals
 
 
 @checked

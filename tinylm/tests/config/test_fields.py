@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+import tinylm
 from tinylm.config import Checked, ConfigError, FieldError, NgramConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
@@ -108,3 +109,15 @@ def test_a_wrong_field_is_named_with_its_class_and_fields_at_odds_with_the_class
 
 def test_every_mistake_in_a_setting_is_a_users_mistake():
     assert issubclass(FieldError, ConfigError) and issubclass(ConfigError, TinylmError)
+
+
+@pytest.mark.parametrize("name", ["Transformer", "MLP", "Linear", "LSTM"])
+def test_a_model_shows_itself_as_one_writes_it(name):
+    model = getattr(tinylm, name)(d_model=48)
+    assert repr(model) == f"{name}(d_model=48)" and eval(repr(model), {name: getattr(tinylm, name)}) == model
+
+
+def test_large_round_numbers_are_shown_by_their_power_of_ten():
+    assert repr(TrainConfig(flops=2_500_000_000)) == "TrainConfig(flops=2.5e9)"
+    assert repr(TrainConfig(flops=2_500_000_001)) == "TrainConfig(flops=2500000001)"
+    assert repr(NgramConfig(order=3)) == "Counts(order=3)"

@@ -1,3 +1,5 @@
+import pytest
+
 from tinylm.config import shown
 
 
@@ -19,3 +21,18 @@ def test_a_card_has_no_colour_that_only_one_theme_suits():
 def test_a_table_has_its_numbers_to_the_right():
     found = shown.table(["part", "n"], [["head", "12"]])
     assert found.count("text-align: right") == 2 and found.count("text-align: left") == 2 and "<th" in found and "<td" in found
+
+
+@pytest.mark.parametrize(("flops", "text"), [(75_500_000_000_000, "7.55e13"), (1e9, "1e9"), (1234, "1.23e3"), (500, "500"), (0, "0")])
+def test_flops_are_short(flops, text):
+    assert shown.short(flops) == text
+
+
+def test_durations_are_in_the_readers_unit_and_shares_in_per_cent():
+    found = [shown.duration(seconds) for seconds in (0.44, 59, 90, 7200, 4 * 86400)]
+    assert found == ["0.4 s", "59 s", "1.5 min", "2.0 h", "4.0 days"]
+    assert shown.share(1, 3) == "33.3 %"
+
+
+def test_blanks_and_line_ends_become_signs():
+    assert [shown.signs(token) for token in (" ", "\n", "a b", "<eos>")] == ["␣", "↵", "a␣b", "<eos>"]

@@ -224,3 +224,17 @@ def test_generated_corpora_need_no_file(place, name):
     corpus = data.load(name)
     assert {split: len(corpus.split(split)) for split in SPLITS} == corpus.info.n_tokens
     np.testing.assert_array_equal(corpus.encode(corpus.decode(corpus.test)), corpus.test)
+
+
+def test_a_page_shows_the_alphabet_by_signs_and_whole_lines(place):
+    page = data.load("letters")._repr_html_()
+    assert "10: ↵ ␣ &lt; &gt; a b" in page
+    assert "b a &lt;unk&gt; a\n\na b\n…" in page
+    words = data.load("grammar-word")
+    assert f"{words.vocab[corpora.MOST_SHOWN['word'] - 1]} …" in words._repr_html_()
+
+
+def test_a_page_shows_the_beginning_of_one_long_line(place):
+    letters = data.load("letters")
+    long = corpora.Corpus(info=letters.info, vocab=letters.vocab, train=letters.encode("a" * 900), valid=letters.valid, test=letters.test)
+    assert "a" * corpora.FIRST_TOKENS["character"] + "\n…" in long._repr_html_()

@@ -1,6 +1,6 @@
 import numpy as np
 
-from tinylm.evaluation.attention import AttentionMaps, last_tokens, visible
+from tinylm.evaluation.attention import AttentionMaps, last_tokens
 
 
 def test_rows_of_the_last_tokens_still_sum_to_one():
@@ -24,10 +24,6 @@ def test_words_say_where_the_last_token_looks():
 def test_of_a_model_trained_on_its_last_position_only_the_last_layer_is_told_apart():
     one = reading(is_last_only=True)
     assert "last position only" not in one.in_words(1, 1) and "last position only" in one.in_words(2, 1)
-
-
-def test_blanks_and_line_ends_are_seen():
-    assert [visible(token) for token in (" ", "\n", "a b", "<eos>")] == ["␣", "↵", "a␣b", "<eos>"]
 
 
 def test_weights_are_a_frame_and_the_card_names_every_head():

@@ -85,4 +85,25 @@ def test_a_comparison_is_a_sentence_with_numbers():
 def test_seeds_are_a_list_with_a_table():
     found = Seeds(Run(r.run, r.record) for r in synthetic.results(a=[2.0, 2.2]))
     assert found.test_nll == pytest.approx(2.1) and found.frame["seed"].tolist() == [0, 1]
-    assert repr(found) == "Seeds(2 runs of a: test NLL 2.1000, seed SD 0.1414)"
+    assert repr(found) == f"Seeds(2 runs of a on {found[0].record.spec.corpus}: test NLL 2.1000, seed SD 0.1414)"
+
+
+def test_a_page_shows_seeds_in_a_table_with_their_mean_and_their_curves():
+    curve = [{"step": i, "tokens_seen": 9 * i, "flops": 500 * i, "train_nll": 3.0, "valid_nll": 4.0 - i} for i in (1, 2)]
+    found = Seeds(a_run(made(seed, curve=curve)) for seed in (0, 1))
+    page = found._repr_html_()
+    assert all(run.record.spec.key in page for run in found) and page.count("3.2500") >= 5 and "seed SD 0.0000" in page
+    assert page.count("<img") == 1
+
+
+def test_seeds_say_what_they_lack():
+    assert repr(Seeds()) == Seeds()._repr_html_() == "Seeds(no runs)"
+    assert "SD" not in repr(Seeds([a_run(made())]))
+    diverged = Seeds([a_run(made(status="diverged", valid=None, test=None, curve=[]))])
+    assert "all diverged" in repr(diverged) and "all diverged" in diverged._repr_html_()
+
+
+def test_counts_say_nothing_of_steps_and_flops():
+    run = a_run(made(spec=COUNTS))
+    assert not any(word in text for word in ("FLOPs", "steps", "parameters") for text in (repr(run), run._repr_html_()))
+    assert "n-grams" in repr(run) and "n-grams" in run._repr_html_()

@@ -57,8 +57,3 @@ def test_counts_come_before_the_networks_that_were_bought_and_all_are_scored_to_
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
     assert [run.role for run in runs] == ["counts", "tuned", "purchase", "purchase"]
     assert [run.title for run in select(runs, role="purchase")] == [f"toy/grammar-char, Linear, 1e9@{seed}" for seed in (0, 1)]
-
-
-@pytest.mark.parametrize(("flops", "text"), [(75_500_000_000_000, "7.55e13"), (1e9, "1e9"), (1234, "1.23e3"), (500, "500")])
-def test_a_budget_in_a_name_is_short(flops, text):
-    assert purchases.short(flops) == text
