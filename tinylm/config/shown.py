@@ -52,6 +52,11 @@ def short(count: float) -> str:
     return re.sub(r"e\+0*", "e", f"{count:.3g}")
 
 
+def size(n_params: int, is_counts: bool) -> str:
+    """How large a model is: what is counted in a network is no n-gram."""
+    return f"{n_params:,} {'n-grams' if is_counts else 'parameters'}"
+
+
 def share(part: float, whole: float) -> str:
     """A part in per cent of the whole."""
     return f"{100 * part / whole:.1f} %"

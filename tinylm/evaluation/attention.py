@@ -60,7 +60,7 @@ class AttentionMaps:
         ]
         title = f"What the last token, {self.tokens[-1]}, takes from each token, by layer.head"
         rows = f'<table style="{shown.TABLE}; font-family: var(--jp-code-font-family, monospace)">{"".join(lines)}</table>'
-        return shown.card(title, {}, rows, "<p>The stronger the colour, the larger the weight, which is under the pointer.</p>")
+        return shown.card(title, {}, rows, '<p style="margin: 0">The stronger the colour, the larger the weight; the pointer shows it.</p>')
 
     def _coloured(self, weights: np.ndarray) -> str:
         # The square root spreads small weights, which are most, over more of the colours.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 LEVELS = (0.5, 1.0, 2.0, 4.0)  # nats: where the next stronger colour begins
 # One hue of growing strength over the page's own background: dark text stays readable on it, and so does light text.
-HUE, STRENGTHS = (0, 114, 178), (0.0, 0.15, 0.3, 0.47, 0.65)
+HUE, STRENGTHS = (30, 140, 215), (0.0, 0.2, 0.38, 0.56, 0.75)
 SWATCH = "padding: 0.1em 0.5em; border: 1px solid rgba(127, 127, 127, 0.4)"
 
 
@@ -38,4 +38,4 @@ def legend() -> str:
     ends = ["0", *(f"{bound:g}" for bound in LEVELS)]
     words = [f"{low} to {high}" for low, high in itertools.pairwise(ends)] + [f"{ends[-1]} and more"]
     swatches = " ".join(f'<span style="{SWATCH}; {colour(i)}">{text}</span>' for i, text in enumerate(words))
-    return f'<p class="tinylm-legend">Surprise in nats: {swatches}</p>'
+    return f'<p class="tinylm-legend" style="margin: 0.3em 0">Surprise in nats: {swatches}</p>'

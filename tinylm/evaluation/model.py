@@ -133,7 +133,7 @@ class Model(ABC):
     @cached_property
     def size(self) -> str:
         """How large the model is, in words."""
-        return f"{self.n_params:,} {'n-grams' if self.spec.is_counts else 'parameters'}"
+        return shown.size(self.n_params, self.spec.is_counts)
 
     def __repr__(self) -> str:
         return f"Model({self.spec.model!r}: {self.spec.corpus}, {self.size}, run {self.spec.key})"

@@ -26,5 +26,5 @@ class Surprise(pd.Series):
         return pd.Series  # a part of a text is a plain Series
 
     def _repr_html_(self) -> str:
-        mean = f"<p>Mean: {self.mean():.3f} nats over {self.count():,} tokens.</p>" if self.count() else ""
+        mean = f'<p style="margin: 0.3em 0">Mean: {self.mean():.3f} nats over {self.count():,} tokens.</p>' if self.count() else ""
         return f'<pre style="{shown.TEXT}">{coloured(list(self.index), self.to_numpy())}</pre>{mean}{legend()}'

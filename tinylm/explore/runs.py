@@ -9,6 +9,7 @@ import ipywidgets as widgets
 from tinylm import data, ledger
 from tinylm.analysis import frames, summaries
 from tinylm.analysis.summaries import Result
+from tinylm.config import shown
 from tinylm.explore import labels
 from tinylm.explore.panel import WIDE, PicturePanel, control, table, toggle, unobserved
 from tinylm.report import plots
@@ -65,10 +66,10 @@ class Runs(PicturePanel):
         architecture = self.architecture.value
         found = [result for result in self._of_corpus() if low <= result.record.n_params <= high]
         found = [result for result in found if architecture in (ALL, result.run.architecture)]
-        sizes = {result.run.row: result.record.n_params for result in found}
+        sizes = {result.run.row: shown.size(result.record.n_params, result.record.spec.is_counts) for result in found}
         seeds = Counter(result.run.row for result in found)
         with unobserved(self.chosen, self._draw):
-            self.chosen.options = [(f"{labels.title(row)} · {n:,} parameters · {_seeds(seeds[row])}", row) for row, n in sizes.items()]
+            self.chosen.options = [(f"{labels.title(row)} · {size} · {_seeds(seeds[row])}", row) for row, size in sizes.items()]
             self.chosen.value = list(sizes)[:FIRST_SHOWN]
         self._draw()
 

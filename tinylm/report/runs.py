@@ -81,11 +81,12 @@ class Run(Result):
 
     def _repr_html_(self) -> str:
         record = self.record
-        facts = _settings(record) | {"seed": f"{record.spec.seed}", "key": record.spec.key} | _effort(record)
-        facts |= {"time": shown.duration(record.seconds)} | ({} if record.test else {"status": record.status})
-        for score in filter(None, (record.valid, record.test)):
+        facts = {} if record.test else {"status": record.status}
+        for score in filter(None, (record.test, record.valid)):
             error = f"{score.nll:.4f} ± {score.se:.4f} nats per token"
             facts[f"{score.split} NLL"] = f"{error} (block standard error), on {score.n_tokens:,} tokens"
+        facts |= _effort(record) | {"time": shown.duration(record.seconds)} | _settings(record)
+        facts |= {"seed": f"{record.spec.seed}", "key": record.spec.key}
         return shown.card(f"{self.run.name} on {record.spec.corpus}", facts, *_small_curve([self]))
 
 
@@ -97,9 +98,8 @@ def _settings(record: RunRecord) -> dict[str, str]:
 
 def _effort(record: RunRecord) -> dict[str, str]:
     """How large the model is and what its training took; counts take no FLOPs."""
-    if record.spec.is_counts:
-        return {"size": f"{record.n_params:,} n-grams"}
-    return {"size": f"{record.n_params:,} parameters", "effort": f"{shown.short(record.flops)} FLOPs, {record.steps:,} steps"}
+    size = {"size": shown.size(record.n_params, record.spec.is_counts)}
+    return size if record.spec.is_counts else size | {"cost": f"{shown.short(record.flops)} FLOPs, {record.steps:,} steps"}
 
 
 class Seeds(list[Run]):
@@ -125,7 +125,7 @@ class Seeds(list[Run]):
     def _repr_html_(self) -> str:
         if not self:
             return html.escape(repr(self))
-        facts = _settings(self[0].record) | _effort(self[0].record) | {"scores": f"{self._scores()}, nats per token"}
+        facts = {"mean": f"{self._scores()}, in nats per token"} | _effort(self[0].record) | _settings(self[0].record)
         rows = [
             [f"{spec.seed}", f"{run.valid_nll:.4f}", f"{run.test_nll:.4f}", shown.duration(run.record.seconds), spec.key]
             for run in self

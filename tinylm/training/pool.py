@@ -49,6 +49,7 @@ class WorkerDied(PoolError):
 
 LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
 EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large product over the study's models
+FEW_SECONDS = 10.0  # that are not told more exactly, since starting takes as long
 UNASKED = 10.0  # expected minutes above which a notebook's training waits for its user's word
 
 
@@ -525,7 +526,8 @@ def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -
     if seconds is None:
         return text
     minutes = seconds / 60
-    text += f", about {minutes:,.0f} min on this machine" if minutes >= 1 else f", about {shown.duration(seconds)} on this machine"
+    about = f"about {minutes:,.0f} min" if minutes >= 1 else f"about {seconds:.0f} s" if seconds >= FEW_SECONDS else "a few seconds"
+    text += f", {about} on this machine"
     if minutes > UNASKED and not settings.minutes:
         generous = math.ceil(1.5 * minutes)  # the machine may be busy, and the time that is given is a limit
         raise PoolError(f"{text}; more than {UNASKED:.0f} min need your word: {call.format(minutes=generous)}")

@@ -14,6 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # a notebook without ipywidgets gets the line of text
     from tqdm.auto import tqdm
 
+FORMAT = "{l_bar}{bar}| {n_fmt}/{total_fmt} FLOPs [{elapsed}<{remaining}, {rate_fmt}{postfix}]"  # tqdm's own names no unit of the total
 Watch = Callable[[Planned, Progress], None]
 
 
@@ -40,6 +41,7 @@ def progress_bar(planned: Sequence[Planned], reports: Any, watch: Watch) -> Iter
         desc=planned[0].name if len(planned) == 1 else f"{len(planned)} runs",
         smoothing=0.05,
         dynamic_ncols=True,
+        bar_format=FORMAT,
         disable=not total,
         file=sys.stdout if in_notebook() else sys.stderr,  # a notebook shows stderr in red
     )

@@ -22,6 +22,7 @@ def test_runs_are_found_by_corpus_architecture_and_size(home):
     stored(dataclasses.replace(counts, version=versions.current(counts.spec)))
     panel = explore.Runs("grammar-char")
     assert panel.corpus.options == ("grammar-char", "grammar-word") and panel.architecture.options == ("all", "Linear", "MLP")
+    assert all(" parameters · " in label for label, _ in panel.chosen.options)
     assert len(panel.chosen.value) == 2 and len(cells(panel.table.value)) == 2 and "<img" in panel.picture.value
     panel.architecture.value = "MLP"
     assert [row[1] for row in cells(panel.table.value)] == ["2"]
@@ -30,6 +31,7 @@ def test_runs_are_found_by_corpus_architecture_and_size(home):
     panel.size.index = (0, len(panel.size.options) - 1)
     panel.corpus.value = "grammar-word"
     assert panel.architecture.value == "all" and panel.architecture.options == ("all", "Counts") and "img" in panel.picture.value
+    assert " n-grams · 1 seed" in panel.chosen.options[0][0]
 
 
 def test_a_toggle_changes_the_picture_and_not_the_table(home):

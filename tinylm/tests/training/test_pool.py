@@ -14,7 +14,7 @@ from specs import TRANSFORMER
 from synthetic import planned
 
 from tinylm import data, ledger
-from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
+from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, shown
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
 from tinylm.models.checkpoint import CheckpointError
@@ -388,8 +388,14 @@ def test_long_training_waits_for_a_word(speed, settings):
     minutes = pool.expected_seconds(long, settings) / 60
     with pytest.raises(pool.PoolError) as refused:
         pool.require_allowed(long, settings, call)
-    assert f"2 runs to train, {2 * LONG.cost.flops:.2e} FLOPs, about {minutes:,.0f} min on this machine" in str(refused.value)
+    assert f"2 runs to train, {shown.short(2 * LONG.cost.flops)} FLOPs, about {minutes:,.0f} min on this machine" in str(refused.value)
     asked = int(str(refused.value).partition("minutes=")[2].rstrip(")"))
     assert asked > minutes > pool.UNASKED
     assert "about" in pool.require_allowed(long, dataclasses.replace(settings, minutes=asked), call)
     assert "about" not in pool.require_allowed(long, dataclasses.replace(settings, device="cuda"), call)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.02, "a few seconds"), (9.9, "a few seconds"), (31.4, "about 31 s"), (200, "about 3 min")])
+def test_short_training_is_told_no_more_exactly_than_it_is_known(settings, monkeypatch, seconds, said):
+    monkeypatch.setattr(pool, "expected_seconds", lambda planned, settings: seconds)
+    assert pool.require_allowed(PLANNED, settings, "").endswith(f" FLOPs, {said} on this machine")

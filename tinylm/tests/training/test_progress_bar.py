@@ -45,7 +45,7 @@ def shown(capsys, runs, *messages):
 
 def test_a_run_alone_shows_its_name_and_latest_losses(capsys):
     out, err = shown(capsys, [RUN], (0, HALF), (0, END))
-    assert not out and re.search(r"Linear: 100%\|.*train NLL 3.0000, valid NLL 3.1250\]", err), err
+    assert not out and re.search(r"Linear: 100%\|.*/[0-9.]+M FLOPs .*train NLL 3.0000, valid NLL 3.1250\]", err), err
 
 
 def test_several_runs_add_up(capsys):
