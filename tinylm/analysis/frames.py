@@ -45,10 +45,11 @@ def results(records: Iterable[RunRecord], planned: Mapping[str, Planned], sectio
     return [Result(run_of(record, planned, sections.get(record.spec.key, single.SECTION)), record) for record in kept]
 
 
-def recorded() -> list[Result]:
-    """Every record there is, published or of this machine."""
+def recorded(with_searches: bool = False) -> list[Result]:
+    """Every record there is, published or of this machine; those of searches, which have no test score, only where they are asked for."""
     known = ledger.known()
-    return results(known.records.values(), study.by_key(), known.sections)
+    kept = [record for key, record in known.records.items() if with_searches or known.sections[key] != ledger.SEARCH]
+    return results(kept, study.by_key(), known.sections)
 
 
 def runs(**values: Any) -> pd.DataFrame:
@@ -63,7 +64,7 @@ def runs(**values: Any) -> pd.DataFrame:
     """
     if isinstance(values.get("architecture"), str):
         values |= {"architecture": [values["architecture"], titles.title(values["architecture"])]}
-    return frame(study.select(recorded(), **values))
+    return frame(study.select(recorded(with_searches=True), **values))
 
 
 def frame(found: Iterable[Result]) -> pd.DataFrame:

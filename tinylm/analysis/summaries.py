@@ -103,7 +103,9 @@ def rivals(records: Sequence[RunRecord], like: RunRecord) -> tuple[RunRecord | N
 
 
 def same_tokens(first: RunRecord, second: RunRecord) -> bool:
-    """Whether both runs were scored on the same tokens of the same text, valid and test."""
+    """Whether both runs were scored on the same tokens of the same text, valid and test; not where one has no score."""
+    if not all(score for record in (first, second) for score in (record.valid, record.test)):
+        return False
     ranges = [[(score.start, score.n_tokens) for score in (record.valid, record.test)] for record in (first, second)]
     return _held_out(first) == _held_out(second) and ranges[0] == ranges[1]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import data, ledger
+from tinylm import data
 from tinylm.analysis import frames, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import shown
@@ -29,7 +29,7 @@ class Runs(PicturePanel):
     """
 
     def __init__(self, corpus: str = "") -> None:
-        self._results = [result for result in frames.recorded() if result.run.section != ledger.SEARCH]  # which have no test score
+        self._results = frames.recorded()
         recorded = {result.record.spec.corpus for result in self._results}
         corpora = sorted(recorded | {data.info(corpus).name} if corpus else recorded)
         options = labels.sizes(result.record.n_params for result in self._results)

@@ -126,8 +126,8 @@ class Processes(RunExecutor):
     def _end(self) -> str:
         """Why a process ended, known once all of them have."""
         codes = [worker.exitcode for worker in self._context.workers if worker.exitcode]
-        signals = [code for code in codes if code < 0 and code != -signal.SIGTERM]  # which the pool sends to the others
-        code = (signals or codes or [0])[0]
+        own = [code for code in codes if code != -signal.SIGTERM]  # which the pool sends to the others
+        code = min(own or codes or [0])  # a signal before an exit code
         end = f"was killed by {signal.Signals(-code).name}, perhaps for want of memory" if code < 0 else f"ended with exit code {code}"
         if self._begun.is_set():
             return f"a training process {end}; repeat to go on, with fewer workers"
@@ -270,7 +270,6 @@ def train_all(
             record = _finished(future, planned[i], bar)
             if record is None:
                 continue
-            record = ledger.kept(record, planned[i].section)
             ledger.write(record, settings.folder / planned[i].section)
             (settings.checkpoints / f"{record.spec.key}.safetensors").unlink(missing_ok=True)
             del left[i]
@@ -338,7 +337,7 @@ def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
     if isinstance(error, BrokenProcessPool):
         raise WorkerDied("a training process ended, perhaps for want of memory; repeat to go on, with fewer workers") from error
     if error is None or isinstance(error, TinylmError):
-        return future.result()
+        return ledger.kept(future.result(), run.section)
     if not isinstance(error, Interrupted):
         bar.write(f"{run.name} (seed {run.spec.seed}): failed: {type(error).__name__}: {error}")
     return None

@@ -50,6 +50,7 @@ def saved(fig):
 
 
 def test_a_panel_hands_out_the_figure_it_shows_which_can_be_saved_and_changed_but_is_shown_by_no_one_else():
+    plt.close("all")
     panel = PicturePanel([], [], [])
     assert panel.figure is None and panel.data.empty
     for height in (1, 2):

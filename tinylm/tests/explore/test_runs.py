@@ -45,6 +45,7 @@ def test_a_toggle_changes_the_picture_and_not_the_table(home):
 
 
 def test_the_figure_and_its_points_are_handed_out_under_the_names_of_the_list(home):
+    plt.close("all")
     for seed in range(2):
         stored(made(seed))
     counts = record(2.0, model=NgramConfig(order=6, cache=2048))

@@ -25,6 +25,7 @@ def drawn(width=3.0):
 
 
 def test_figure_is_one_output_with_both_formats_the_numbers_and_its_words(shown):
+    plt.close("all")
     display.figure(drawn(), "loss", "Loss, $\\mathcal{L}$.", "A rising line.", [{"t": 1, "loss": 1 / 3}, {"t": 2, "loss": math.nan}])
     (bundle, report), *others = shown
     assert not others

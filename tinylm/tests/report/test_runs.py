@@ -61,6 +61,7 @@ def test_recorded_runs_come_by_name_and_key_and_as_rows_of_the_table(home):
 
 
 def test_a_figure_holds_all_lines_and_is_left_to_the_notebook(home):
+    plt.close("all")
     fig = runs.plot(a_run(made(0)), Seeds([a_run(made(1))]), a_run(made(spec=COUNTS)))
     assert len(fig.axes[0].lines) == 3 and plt.get_fignums() == []
     assert a_run(made(0)).plot("step").axes[0].get_xlabel() == "step"

@@ -6,6 +6,7 @@ from tinylm import files, ledger
 from tinylm.config import ConfigError, MLPConfig, NgramConfig, TransformerConfig
 from tinylm.report import training
 from tinylm.report.runs import Run, Seeds
+from tinylm.study import recipes
 
 TEXT = "to be or not to be\nthat is the question\n" * 60
 SMALL = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=8, d_ff=8)
@@ -43,7 +44,7 @@ def test_counts_need_no_bound_and_a_class_stands_for_its_defaults(home):
     run = training.train(TEXT, NgramConfig(order=3))
     assert run.record.spec.is_counts and run.record.flops == 0 and run.run.name == "KN-3"
     assert training.train(TEXT, NgramConfig).record.spec.model == NgramConfig()
-    assert training.train(TEXT * 4, recipe="counts").record.spec.model.cache == 2048
+    assert training.train(TEXT * 4, recipe="counts").record.spec.model == recipes.tuned_counts("grammar-char")
 
 
 def test_a_module_of_ones_own_is_trained_within_the_same_budget(home):

@@ -112,7 +112,7 @@ class Inline(Executor):
 
 def outcome(record):
     """What a record says of the run, not of the machine."""
-    return ledger.to_json(dataclasses.replace(record, seconds=0.0, environment={}))
+    return ledger.to_json(dataclasses.replace(record, seconds=0.0, curve_seconds=[], environment={}))
 
 
 def test_a_borrowed_executor_gives_the_records_of_processes(settings, tmp_path):
