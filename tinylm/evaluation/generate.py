@@ -15,6 +15,7 @@ from tinylm.data import EOS, Corpus
 from tinylm.models import checkpoint
 from tinylm.models.networks import LanguageModel, Transformer, build
 from tinylm.models.networks.key_value_cache import with_cache
+from tinylm.models.threads import threads
 
 Predictor = Callable[[Tensor], Tensor]
 
@@ -104,7 +105,8 @@ def stream(predict: Predictor, ids: np.ndarray, sampling: Sampling) -> Iterator[
     text = torch.from_numpy(np.asarray(ids).astype("int64"))
     generator = torch.Generator().manual_seed(sampling.seed)
     while True:
-        token = _draw(predict(text), sampling, generator)
+        with threads(1):  # not longer: between two tokens the caller's code runs
+            token = _draw(predict(text), sampling, generator)
         text = torch.cat([text, token])
         yield int(token)
 

@@ -15,6 +15,7 @@ from tinylm.evaluation import attention, generate, nlls
 from tinylm.evaluation.attention import AttentionMaps
 from tinylm.evaluation.model import Model, ModelError
 from tinylm.models.networks import LanguageModel, n_params
+from tinylm.models.threads import threads
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -42,11 +43,15 @@ class NetworkModel(Model):
         start = generate.filled(self.spec, ids[:1], self.lead_ids)
         text = torch.from_numpy(np.concatenate([start, ids[1:]]).astype(np.int64))
         begun = text[None, :length]  # the window before it begins to slide
-        yield self.network(begun, begun.shape[1] if every else 1)[0].numpy()
+        yield self._logits(begun, begun.shape[1] if every else 1)[0].numpy()
         if len(text) > length:
             windows = text[1:].unfold(0, length, 1)
             for some in windows.split(max(1, nlls.POSITIONS_PER_BATCH["cpu"] // length)):
-                yield self.network(some, 1)[:, 0].numpy()
+                yield self._logits(some, 1)[:, 0].numpy()
+
+    def _logits(self, x_BT: Tensor, n_out: int) -> Tensor:
+        with threads(1):  # not over a yield, where the caller's code runs
+            return self.network(x_BT, n_out)
 
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
         return nlls.token_nlls(self.network, torch.from_numpy(ids.astype(np.int32)), spec)

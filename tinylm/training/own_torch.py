@@ -5,23 +5,15 @@ from contextlib import contextmanager, suppress
 
 import torch
 
+from tinylm.models.threads import threads
+
 
 @contextmanager
-def own_torch(device: str, threads: int = 0) -> Iterator[None]:
+def own_torch(device: str, n_threads: int = 0) -> Iterator[None]:
     """For a while, random states of its own, float32 throughout and, where given, so many threads of the CPU."""
     uses_cuda = device != "cpu" or torch.cuda.is_initialized()  # to ask a GPU for its state would start it
-    with torch.random.fork_rng(range(torch.cuda.device_count()) if uses_cuda else ()), _float32(), _threads(threads):
+    with torch.random.fork_rng(range(torch.cuda.device_count()) if uses_cuda else ()), _float32(), threads(n_threads):
         yield
-
-
-@contextmanager
-def _threads(number: int) -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(number or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 @contextmanager

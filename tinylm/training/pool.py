@@ -77,6 +77,11 @@ class Settings:
         """Number of processes."""
         return self.workers or (n_cores() if self.device == "cpu" else 1)
 
+    @property
+    def n_threads(self) -> int:
+        """Threads of the CPU for each run, wherever it is: on a busy machine, two of them wait for each other at every product."""
+        return max(1, n_cores() // self.n_workers)
+
 
 def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], None], stop: Callable[[], bool]) -> RunRecord:
     """Run one spec in this process; its checkpoint is removed once the record exists."""
@@ -109,10 +114,8 @@ class Processes(RunExecutor):
     def __init__(self, settings: Settings) -> None:
         self._context = _Context()
         self.reports, self.stopping, self._begun = _Reports(self._context), _Flag(self._context), _Flag(self._context)
-        threads = max(1, n_cores() // settings.n_workers)
-        self._pool = ProcessPoolExecutor(
-            settings.n_workers, self._context, _start_worker, (self.reports, self.stopping, threads, self._begun)
-        )
+        worker = (self.reports, self.stopping, settings.n_threads, self._begun)
+        self._pool = ProcessPoolExecutor(settings.n_workers, self._context, _start_worker, worker)
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
         # A spec that cannot be read there is then an error of its run, which says why, and not the death of its process.
@@ -205,14 +208,14 @@ class Borrowed(RunExecutor):
 
 
 class ThisProcess(Borrowed):
-    """A thread of this process, one run after the other on all cores, while the caller waits; torch's settings stay the caller's."""
+    """A thread of this process, one run after the other, while the caller waits; torch's settings stay the caller's."""
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(1)
         super().__init__(self._thread, queue.SimpleQueue(), threading.Event())
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
-        return self._thread.submit(_work, index, spec, settings, *self._channels, n_cores())
+        return self._thread.submit(_work, index, spec, settings, *self._channels, settings.n_threads)
 
     def __exit__(self, *error: Any) -> None:
         self._thread.shutdown()
@@ -521,8 +524,9 @@ def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -
     """
     planned = _distinct(planned)
     n = f"{len(planned)} run{'s' if len(planned) > 1 else ''}"
-    text, seconds = f"{n} to train, {shown.short(sum(run.cost.flops for run in planned))} FLOPs", expected_seconds(planned, settings)
-    if seconds is None:
+    flops, seconds = sum(run.cost.flops for run in planned), expected_seconds(planned, settings)
+    text = f"{n} to train, {shown.short(flops)} FLOPs" if flops else f"{n} of counts"
+    if seconds is None or not flops:
         return text
     minutes = seconds / 60
     about = f"about {minutes:,.0f} min" if minutes >= 1 else f"about {seconds:.0f} s" if seconds >= FEW_SECONDS else "a few seconds"

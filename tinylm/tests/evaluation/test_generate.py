@@ -86,3 +86,14 @@ def test_a_short_prompt_stands_after_the_lead_unless_every_position_was_trained(
     assert generate.filled(spec(), np.arange(20), lead).tolist() == list(range(20))
     assert generate.filled(spec(loss_at="all"), prompt, lead).tolist() == [9, 9]
     assert generate.filled(spec(loss_at="all"), prompt[:0], lead).tolist() == [7]
+
+
+def test_a_text_is_written_on_one_thread_and_its_reader_keeps_their_own():
+    before, found = torch.get_num_threads(), []
+    torch.set_num_threads(3)
+    try:
+        written = generate.stream(lambda ids: found.append(torch.get_num_threads()) or torch.zeros(5), np.array([1]), Sampling())
+        next(written)
+        assert found == [1] and torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)

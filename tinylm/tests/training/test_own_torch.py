@@ -37,7 +37,7 @@ def test_a_run_finds_torch_as_new_and_leaves_it_as_it_was(restored):
     torch.set_float32_matmul_precision("medium")
     torch.set_num_threads(1)
     before = settings()
-    with own_torch("cpu", threads=2):
+    with own_torch("cpu", n_threads=2):
         assert torch.get_default_dtype() == torch.float32
         assert torch.get_float32_matmul_precision() == "highest"
         assert torch.get_num_threads() == 2

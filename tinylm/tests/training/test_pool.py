@@ -208,6 +208,16 @@ def test_one_run_and_counts_need_no_process(settings, monkeypatch):
     assert isinstance(pool.executor_for(seeds, settings), pool.ThisProcess)
 
 
+@pytest.mark.parametrize(("workers", "threads"), [(0, 1), (1, 4), (3, 1)])
+def test_a_run_in_this_process_takes_no_more_threads_than_in_one_of_its_own(settings, monkeypatch, workers, threads):
+    found, before = [], torch.get_num_threads()
+    monkeypatch.setattr(pool, "n_cores", lambda: 4)
+    train = pool.run_one
+    monkeypatch.setattr(pool, "run_one", lambda *how: found.append(torch.get_num_threads()) or train(*how))
+    assert pool.train_all(PLANNED[:1], dataclasses.replace(settings, workers=workers), lambda run, record: None) == []
+    assert found == [threads] and torch.get_num_threads() == before
+
+
 def test_what_another_process_cannot_read_is_run_here(settings, monkeypatch):
     class Local(LinearConfig):
         kind = "local to this test"
@@ -384,6 +394,7 @@ def test_expected_seconds_count_scoring_and_share_the_cores(speed, settings):
 def test_long_training_waits_for_a_word(speed, settings):
     call = "tl.run(plan, minutes={minutes})"
     assert pool.require_allowed([PLANNED[0], *PLANNED], settings, call).startswith("3 runs to train, ")
+    assert pool.require_allowed(PLANNED[2:], settings, call) == "1 run of counts"
     long = [planned("Linear", dataclasses.replace(LONG.spec, seed=seed)) for seed in range(2)]
     minutes = pool.expected_seconds(long, settings) / 60
     with pytest.raises(pool.PoolError) as refused:
