@@ -3,7 +3,7 @@
     import tinylm as tl
 
     text = tl.corpus("grammar-char")                 a name, a file, or a text in memory
-    model = tl.load("shakespeare")                   a trained model; tl.models() lists them
+    model = tl.load("shakespeare")                   a trained model; tl.list_models() has all
     model.generate("HAMLET:")                        also surprise, top, logits, distribution, score, attention
 
     run = tl.train(text, tl.Transformer(n_layer=2, d_model=64), flops=1e10)
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tinylm.config import NgramConfig as Counts
     from tinylm.config import TransformerConfig as Transformer
     from tinylm.data import corpus
-    from tinylm.evaluation.loading import load, models
+    from tinylm.evaluation.loading import list_models, load
     from tinylm.report.runs import compare, plot
     from tinylm.report.training import cost, train
 
@@ -46,8 +46,8 @@ __all__ = [
     "corpus",
     "cost",
     "explore",
+    "list_models",
     "load",
-    "models",
     "plot",
     "runs",
     "train",
@@ -62,8 +62,8 @@ _PLACES = {  # a name of the interface -> its module and its name there
     "compare": ("report.runs", "compare"),
     "corpus": ("data", "corpus"),
     "cost": ("report.training", "cost"),
+    "list_models": ("evaluation.loading", "list_models"),  # tinylm.models is a package
     "load": ("evaluation.loading", "load"),
-    "models": ("evaluation.loading", "models"),
     "plot": ("report.runs", "plot"),
     "runs": ("analysis.frames", "runs"),
     "train": ("report.training", "train"),

@@ -59,8 +59,8 @@ def runs(**values: Any) -> pd.DataFrame:
     model is made (`context_length`, `n_layer`). NLLs are in nats per token; `test_tokens` were scored. Compare NLLs only where the same
     tokens were scored. StudyError for a field that nothing has.
 
-    >>> runs(section="architectures", architecture="Linear").loc[:, ["seed", "n_params"]].head(2).to_numpy().tolist()
-    [[0, 549185], [1, 549185]]
+    >>> runs(section="control", architecture="MLP")["test_nll"].round(2).tolist()
+    [1.23, 1.24, 1.24, 1.23, 1.25]
     """
     if isinstance(values.get("architecture"), str):
         values |= {"architecture": [values["architecture"], titles.title(values["architecture"])]}

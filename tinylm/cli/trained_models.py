@@ -51,7 +51,7 @@ def open_model(name: str, data_dir: Path | None) -> "Model":
 
 def listing() -> str:
     """A table of the trained models that are here: the package's by name, the others by the name of their run."""
-    here = loading.models()
+    here = loading.list_models()
     if here.empty:
         empty = "no trained model is here, and tinylm/evaluation/pretrained is empty"
         return f"{empty}; train one with: python -m tinylm train --run Transformer@0"

@@ -15,12 +15,12 @@ from tinylm.ledger import RunRecord
 def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
     """The trained model that a name means: one of the package, one trained here, a weights file, or counts.
 
-    A name is one that `models` lists, a run of the study as [SECTION/]NAME[@SEED], a key or its beginning, or the path of a file. Weights
+    A name is one that `list_models` has, a run of the study as [SECTION/]NAME[@SEED], a key or its beginning, or the path of a file. Weights
     trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in `data_dir`, is needed.
     WeightsError for what is not here says how to train it.
 
     >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)
-    'HAMLET:\\nWhat'
+    'HAMLET:\\nI ha'
     """
     records = ledger.known().records
     text = pretrained.key(str(name))
@@ -39,8 +39,12 @@ def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
     return spec if spec and spec.is_counts else None
 
 
-def models() -> pd.DataFrame:
-    """The trained networks that are here, those of the package first: name, key, corpus, parameters, test NLL in nats per token, file."""
+def list_models() -> pd.DataFrame:
+    """The trained networks that are here, those of the package first: name, key, corpus, parameters, test NLL in nats per token, file.
+
+    >>> list_models()["name"].head(2).tolist()
+    ['shakespeare', 'transformer']
+    """
     from tinylm.evaluation import weights
 
     here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}

@@ -185,6 +185,9 @@ def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figur
     """The curves of runs in one figure: the `loss`, valid_nll or train_nll, against flops, step or tokens_seen. Counts are flat lines.
 
     Give what `train` returned, names ([SECTION/]NAME[@SEED]) or keys of recorded runs, or rows of `runs`.
+
+    >>> plot("control/MLP", "control/KN-4").axes[0].get_ylabel()
+    'valid NLL (nats per token)'
     """
     fig, _ = plots.run_curves(_told_apart(several(*found)), against, loss)
     plt.close(fig)  # the notebook shows what a cell returns; pyplot would show it a second time
@@ -244,6 +247,9 @@ def compare(first: Runs, second: Runs) -> Comparison:
 
     Only tokens that both have scored count. Runs with the same seeds, two or more, are paired by seed; with one seed each, the interval
     holds the error of the text alone. Runs are given as to `plot`. RunError for runs that share no scored text.
+
+    >>> compare("control/KN-6", "control/KN-4")
+    KN-6 minus KN-4: -0.0680 nats per token, 95 % -0.0783 to -0.0577 (one seed each: the text's error alone; 10,000 tokens of test)
     """
     a, b = (several(found) for found in (first, second))
     records = [[run.record for run in found if run.record.test is not None] for found in (a, b)]

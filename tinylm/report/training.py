@@ -96,8 +96,8 @@ def train(
     *Interrupt* saves, and the same call goes on. `live` draws the curves meanwhile. TinylmError for what cannot be trained.
 
     >>> run = train("grammar-char", Counts(order=3))
-    >>> run.model.generate("the ", length=3, temperature=0)
-    'the sha'
+    >>> run.model.generate("the ", length=6, temperature=0)
+    'the sees t'
     """
     corpus, on = data.corpus(text, level).info.name, _settings(device, minutes)
     if seconds is not None:
@@ -116,7 +116,7 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
     of one step.
 
     >>> cost(Transformer(n_layer=2, d_model=64), "grammar-char").n_params
-    112611
+    112803
     """
     corpus = data.corpus(text, level).info.name
     named = {"recipe": model, "model": None} if isinstance(model, str) else {"model": model}

@@ -9,7 +9,7 @@ def test_a_model_comes_by_its_name_its_key_and_its_file(home):
     spec = trained(DENSE, "all")
     by_key = loading.load(spec.key[:8])
     assert by_key.spec == spec == loading.load(by_key.path).spec
-    listed = loading.models()
+    listed = loading.list_models()
     assert listed["key"].tolist() == [spec.key] and listed["file"].tolist() == [str(by_key.path)]
 
 
@@ -27,4 +27,4 @@ def test_what_is_not_here_says_how_it_comes(home):
 
 
 def test_without_any_model_the_list_is_empty(home):
-    assert loading.models().empty
+    assert loading.list_models().empty
