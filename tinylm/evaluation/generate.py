@@ -15,7 +15,7 @@ from tinylm.data import EOS, Corpus
 from tinylm.models import checkpoint
 from tinylm.models.networks import LanguageModel, Transformer, build
 from tinylm.models.networks.key_value_cache import with_cache
-from tinylm.models.threads import threads
+from tinylm.models.networks.threads import threads
 
 Predictor = Callable[[Tensor], Tensor]
 

@@ -15,7 +15,7 @@ from tinylm.evaluation import attention, generate, nlls
 from tinylm.evaluation.attention import AttentionMaps
 from tinylm.evaluation.model import Model, ModelError
 from tinylm.models.networks import LanguageModel, n_params
-from tinylm.models.threads import threads
+from tinylm.models.networks.threads import threads
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

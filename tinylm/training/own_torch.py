@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import torch
 
-from tinylm.models.threads import threads
+from tinylm.models.networks.threads import threads
 
 
 @contextmanager

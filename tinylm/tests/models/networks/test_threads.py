@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tinylm.models.threads import threads
+from tinylm.models.networks.threads import threads
 
 
 def test_the_callers_threads_come_back_whatever_happens():
