@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tinylm.cli.common import Request, folder, relative, table
 from tinylm.config.errors import needing_packages
-from tinylm.evaluation import loading, pretrained
+from tinylm.evaluation import pretrained
 
 if TYPE_CHECKING:
     from tinylm.evaluation.model import Model
@@ -46,11 +46,15 @@ def add_data_dir(parser: argparse.ArgumentParser, reads_corpus_for: str) -> None
 def open_model(name: str, data_dir: Path | None) -> "Model":
     """The trained model that a name, key or path means, as `loading.load`."""
     with needing_packages("a trained model"):
+        from tinylm.evaluation import loading  # pandas and torch are loaded only by the commands that compute
+
         return loading.load(name, data_dir)
 
 
 def listing() -> str:
     """A table of the trained models that are here: the package's by name, the others by the name of their run."""
+    from tinylm.evaluation import loading
+
     here = loading.list_models()
     if here.empty:
         empty = "no trained model is here, and tinylm/evaluation/pretrained is empty"
