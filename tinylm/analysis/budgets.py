@@ -13,7 +13,7 @@ from tinylm.ledger import RunRecord
 from tinylm.study import recipes, select
 from tinylm.study.ladder import RUNGS, stands_on
 
-TARGET_COLUMNS = ["architecture", "n", "failed", "flops", "factor", "is_upper_bound"]
+TARGET_COLUMNS = ["architecture", "misses", "reaches", "n", "n_reach"]
 LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", "low", "high", "valid_nll", "test_nll"]
 
 
@@ -42,25 +42,33 @@ def frontier(results: Sequence[Result]) -> pd.DataFrame:
     return lines.sort_values(["architecture", "flops"], kind="stable", ignore_index=True)
 
 
-def to_target(results: Sequence[Result], target: float) -> pd.DataFrame:
-    """One row per architecture: training FLOPs at which it reaches a valid NLL of `target`, geometric mean over seeds; NaN where none does.
+def to_target(results: Sequence[Result], target: float, split: str = "valid") -> pd.DataFrame:
+    """One row per architecture: its smallest budget whose runs reach an NLL of `target` on a split, and the largest below that misses it.
 
-    Every budget is a run of its own that ends cooled down. Between budgets the loss is read off a line in log FLOPs; a target above the
-    first run's loss is reached within its budget, which is then an upper bound, and said to be one.
+    A budget reaches it where the mean over its seeds does; every budget is runs of its own that end cooled down, and nothing is read off
+    between two. `reaches` is NaN where no budget does, `misses` where the smallest one does; `n` and `n_reach` are the seeds of the
+    budget that reaches it, or of the largest, and how many of them do.
     """
     rows = []
-    for architecture, runs in _by_architecture(results).items():
-        by_seed = [[run for run in runs if run.spec.seed == seed] for seed in sorted({run.spec.seed for run in runs})]
-        found = [_reached(group, target) for group in by_seed]
-        reached = [one for one in found if one]
-        logs = np.log([flops for flops, _ in reached])
-        # A seed that has not been run at every budget has not failed yet.
-        most = max(map(len, by_seed))
-        failed = sum(one is None and len(group) == most for one, group in zip(found, by_seed, strict=True))
-        row = {"architecture": architecture, "n": len(reached), "failed": failed}
-        row |= {"flops": float(np.exp(np.mean(logs))) if reached else math.nan, "factor": float(np.exp(summaries.half_width(logs)))}
-        rows.append(row | {"is_upper_bound": any(is_first for _, is_first in reached)})
+    for architecture, by_budget in _by_budget(results, split).items():
+        budgets = sorted(by_budget)
+        good = [flops for flops in budgets if np.mean(by_budget[flops]) <= target]
+        reaches = good[0] if good else math.nan
+        below = [flops for flops in budgets if not good or flops < reaches]
+        nlls = by_budget[good[0] if good else budgets[-1]]
+        row = {"architecture": architecture, "misses": below[-1] if below else math.nan, "reaches": reaches}
+        rows.append(row | {"n": len(nlls), "n_reach": sum(nll <= target for nll in nlls)})
     return pd.DataFrame(rows, columns=TARGET_COLUMNS)
+
+
+def _by_budget(results: Sequence[Result], split: str) -> dict[str, dict[int, list[float]]]:
+    """The NLLs of finished runs by architecture and by the FLOPs that they were given."""
+    groups: dict[str, dict[int, list[float]]] = {}
+    for result in results:
+        score = getattr(result.record, split)
+        if score is not None:
+            groups.setdefault(result.run.architecture, {}).setdefault(result.run.budget or result.record.flops, []).append(score.nll)
+    return groups
 
 
 @dataclass(frozen=True)
@@ -98,25 +106,3 @@ def read_off(runs: dict[int, list[RunRecord]], flops: float) -> Expected | None:
     at = np.interp(math.log(flops), np.log(budgets), nlls)
     nearest = min(budgets, key=lambda budget: abs(math.log(budget / flops)))
     return Expected(float(at), sum(map(len, runs.values())), not budgets[0] <= flops <= budgets[-1], nearest)
-
-
-def _by_architecture(results: Sequence[Result]) -> dict[str, list[RunRecord]]:
-    groups: dict[str, list[RunRecord]] = {}
-    for result in results:
-        if result.record.valid is not None:
-            groups.setdefault(result.run.architecture, []).append(result.record)
-    return groups
-
-
-def _reached(runs: Sequence[RunRecord], target: float) -> tuple[float, bool] | None:
-    """FLOPs at which the runs of one seed, a budget each, reach the target, and whether the first one does already; None if none does."""
-    ordered = sorted(runs, key=lambda run: run.flops)
-    best = np.minimum.accumulate([run.valid.nll for run in ordered])
-    if best[-1] > target:
-        return None
-    i = int(np.argmax(best <= target))
-    if i == 0:
-        return float(ordered[0].flops), True
-    logs = np.log([ordered[i - 1].flops, ordered[i].flops])
-    share = (best[i - 1] - target) / (best[i - 1] - best[i])
-    return float(np.exp(logs[0] + share * (logs[1] - logs[0]))), False

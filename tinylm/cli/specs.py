@@ -34,6 +34,7 @@ PRESETS = {
     "counts": Preset("ngram", {}),
 }
 BUDGET, COUNTS = "train.flops", "counts"
+SEARCH_SEED = 100  # which no report uses: a run of a search is never one of the study
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,7 +214,7 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
         recipe=recipe,
         protocol=args.protocol or "dense",
         is_search=args.search,
-        seeds=tuple(args.seeds or [0]),
+        seeds=tuple(args.seeds or [SEARCH_SEED if args.search else 0]),
         fields=fields,
     )
     if recipe:

@@ -218,7 +218,8 @@ class Ledger:
             except LedgerError as error:
                 warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=2)
                 continue
-            if record.spec.key not in self.records or self.records[record.spec.key].is_stale:
+            known = self.records.get(record.spec.key)
+            if known is None or known.is_stale or (known.test is None and record.test is not None):  # a search's has no test score
                 self.records[record.spec.key], self.sections[record.spec.key] = record, path.parent.name
 
     def find(self, spec: RunSpec) -> RunRecord | None:

@@ -90,19 +90,29 @@ def purchases(found: Sequence[Result]) -> str:
 
 
 def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
-    """The fewest training FLOPs for which a network reaches the valid NLL of the best counts, which cost none; and what follows."""
+    """Between which budgets a network comes to reach the NLL of the best counts, which cost none, on valid and on test; what follows."""
     if not networks or not counts:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
-    reached = budgets.to_target(networks, rival.record.valid.nll).dropna(subset="flops").sort_values("flops")
-    if reached.empty:
-        return f"No network here reaches the valid NLL of {rival.run.name}, which costs no training: count."
-    first = reached.iloc[0]
-    factor = "" if math.isnan(first["factor"]) else f", 95 % × or ÷ {first['factor']:.2f}"
-    failed = f", {first['failed']} more did not" if first["failed"] else ""
-    cost = f"{'at most ' if first['is_upper_bound'] else ''}{amount(first['flops'])} FLOPs (n = {first['n']}{factor}{failed})"
-    advice = "" if first["is_upper_bound"] else " With less than that to spend, count."
-    return f"The cheapest network to reach {rival.run.name} on valid is {first['architecture']}, for {cost}.{advice}"
+    told, frames = [], {}
+    for split in ("valid", "test"):
+        frames[split] = budgets.to_target(networks, getattr(rival.record, split).nll, split).dropna(subset="reaches").sort_values("reaches")
+        told.append(f"on {split} {_reaching(frames[split])}")
+    text = f"The best counts by valid are {rival.run.name}, which cost no training. Their loss is reached {' and '.join(told)}."
+    misses = [frame.iloc[0]["misses"] for frame in frames.values() if len(frame)]
+    if any(frame.empty for frame in frames.values()):
+        return f"{text} Where no network reaches it, count."
+    return text if any(map(math.isnan, misses)) else f"{text} With {amount(min(misses))} FLOPs or less to spend, count."
+
+
+def _reaching(frame: pd.DataFrame) -> str:
+    """The cheapest architecture that reaches a loss, its bracket and its seeds."""
+    if frame.empty:
+        return "by no network here"
+    first = frame.iloc[0]
+    seeds = f"{first['n_reach']:.0f} of {first['n']:.0f} seeds do"
+    below = "its smallest budget" if math.isnan(first["misses"]) else f"not at {amount(first['misses'])}"
+    return f"by {first['architecture']} at {amount(first['reaches'])} FLOPs ({seeds}), {below}"
 
 
 def improvement(found: Sequence[Result], without: str, whole: str) -> str:

@@ -9,6 +9,7 @@ from tinylm import data, files
 from tinylm.analysis import budgets, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, interval, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
+from tinylm.config.shown import short
 from tinylm.evaluation.probes import HEADINGS, TEST_TIME, headings
 from tinylm.study import Planned
 from tinylm.study.ladder import RUNGS
@@ -36,19 +37,24 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"rung": rung.name, "what it changes": rung.about} for rung in RUNGS if rung.name in set(frame.get("rung", ())))
 
 
-def targets(found: Sequence[Result], nlls: Sequence[float]) -> pd.DataFrame:
-    """One row per architecture and a column per valid NLL: the FLOPs to reach it, an upper bound, or a dash where no run does."""
-    columns = {f"{nll:.3f}": budgets.to_target(found, nll).set_index("architecture") for nll in nlls}
+def targets(found: Sequence[Result], rivals: Sequence[Result]) -> pd.DataFrame:
+    """One row per architecture: between which budgets its runs come to reach the NLL of each rival, on valid and on test."""
+    columns = {}
+    for rival in rivals:
+        for split in ("valid", "test"):
+            nll = getattr(rival.record, split).nll
+            columns[f"{split} {nll:.3f}"] = budgets.to_target(found, nll, split).set_index("architecture")
     names = list(next(iter(columns.values())).index)
-    return pd.DataFrame({"architecture": name} | {title: _reached(frame.loc[name]) for title, frame in columns.items()} for name in names)
+    return pd.DataFrame({"architecture": name} | {title: _bracket(frame.loc[name]) for title, frame in columns.items()} for name in names)
 
 
-def _reached(row: pd.Series) -> str:
-    if not row["n"]:
-        return NONE
-    spread = "" if math.isnan(row["factor"]) else f", × or ÷ {row['factor']:.2f}"
-    failed = f", {row['failed']} failed" if row["failed"] else ""
-    return f"{'at most ' if row['is_upper_bound'] else ''}{amount(row['flops'])} (n = {row['n']}{spread}{failed})"
+def _bracket(row: pd.Series) -> str:
+    """The budget that misses and the one that reaches, with the seeds that do."""
+    misses, reaches = short(row["misses"]), short(row["reaches"])
+    if math.isnan(row["reaches"]):
+        return f"above {misses}"
+    seeds = f"({row['n_reach']:.0f} of {row['n']:.0f})"
+    return f"at most {reaches} {seeds}" if math.isnan(row["misses"]) else f"{misses} to {reaches} {seeds}"
 
 
 def bought(found: Sequence[Result]) -> pd.DataFrame:

@@ -2,9 +2,10 @@ import dataclasses
 import math
 
 import pytest
-from synthetic import record, rungs, seeds
+from synthetic import record, result, rungs, seeds
 
 from tinylm.analysis import budgets
+from tinylm.config import NgramConfig
 from tinylm.report import plots, tables
 from tinylm.study.ladder import RUNGS
 from tinylm.study.recipes import recipe
@@ -27,15 +28,21 @@ def test_a_ladder_without_records_is_empty_and_no_error():
     assert tables.ladder(frame).empty and plots.waterfall(frame)[1] == []
 
 
-def test_flops_to_a_target_are_read_on_a_line_in_log_flops():
+def test_a_target_is_reached_by_the_smallest_budget_whose_seeds_do_on_average():
     found = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
-    row = budgets.to_target(found, 1.9).set_index("architecture").loc["MLP"]  # valid is 0.1 below test: 2.0, then 1.8 or 1.6
-    assert row["flops"] == pytest.approx(math.sqrt(10**4 * 10**3.5)) and row["n"] == 2 and not row["is_upper_bound"]
-    assert budgets.to_target(found, 2.5).set_index("architecture").loc["MLP", "is_upper_bound"]
-    linear = budgets.to_target(found, 1.9).set_index("architecture").loc["Linear"]
-    assert linear["n"] == 0 and linear["failed"] == 2 and math.isnan(linear["flops"])
-    shown = tables.targets(found, [1.9, 2.5]).set_index("architecture")
-    assert shown.loc["Linear", "1.900"] == "–" and shown.loc["MLP", "2.500"].startswith("at most")
+    frame = budgets.to_target(found, 1.75).set_index("architecture")  # valid is 0.1 below test: 2.0, then 1.8 and 1.6
+    assert frame.loc["MLP"].to_dict() == {"misses": 1_000, "reaches": 100_000, "n": 2, "n_reach": 1}
+    linear = frame.loc["Linear"]
+    assert linear["misses"] == 1_000 and math.isnan(linear["reaches"]) and (linear["n"], linear["n_reach"]) == (2, 0)
+    first = budgets.to_target(found, 2.5).set_index("architecture").loc["MLP"]
+    assert math.isnan(first["misses"]) and first["reaches"] == 1_000
+    on_test = budgets.to_target(found, 1.75, "test").set_index("architecture").loc["MLP"]
+    assert math.isnan(on_test["reaches"]) and on_test["misses"] == 100_000 and on_test["n_reach"] == 1
+
+
+def test_budgets_above_one_that_reaches_do_not_matter():
+    found = [*seeds("MLP", 1_000, [1.5]), *seeds("MLP", 100_000, [2.5])]
+    assert budgets.to_target(found, 1.5)["reaches"].tolist() == [1_000]
 
 
 def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets():
@@ -55,4 +62,4 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
 
 def test_a_frontier_and_a_target_without_records_are_empty_and_no_error():
     assert budgets.frontier([]).empty and budgets.to_target([], 1.9).empty
-    assert tables.targets([], [1.9]).empty
+    assert tables.targets([], [result("KN-4", record(2.0, model=NgramConfig(order=4)))]).empty

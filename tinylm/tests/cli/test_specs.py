@@ -203,5 +203,5 @@ def test_quick_is_a_recipe_at_a_budget(call, home, monkeypatch):
 def test_a_search_is_a_section_of_its_own(home, call):
     code, out, _ = call("train --corpus grammar-char --model counts --order 2 3 --search --workers 1")
     written = sorted((files.LOCAL_LEDGER / "search").glob("*.json"))
-    assert code == 0 and "2 runs, 0 recorded, 2 to train" in out and "(seed 0): valid NLL" in out and "(seed 0): test NLL" not in out
+    assert code == 0 and "2 runs, 0 recorded, 2 to train" in out and "(seed 100): valid NLL" in out and "(seed 100): test NLL" not in out
     assert [json.loads(path.read_text())["test"] for path in written] == [None, None]

@@ -45,10 +45,12 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training(runs, counts)
-    assert "to reach KN-4 on valid is MLP, for $" in text and "(n = 2, 95 %" in text and text.endswith("count.")
+    assert "reached on valid by MLP at $1.00 \\times 10^{5}$ FLOPs (2 of 2 seeds do), not at $1.00 \\times 10^{3}$" in text
+    assert "on test by MLP at" in text and text.endswith("With $1.00 \\times 10^{3}$ FLOPs or less to spend, count.")
     easy = sentences.worth_training(runs, [result("KN-1", record(2.9, model=NgramConfig(order=1)))])
-    assert "for at most $" in easy and "count" not in easy
-    assert "No network here reaches" in sentences.worth_training(runs, [result("KN-9", record(0.5, model=NgramConfig(order=4)))])
+    assert "(2 of 2 seeds do), its smallest budget" in easy and "count." not in easy
+    hard = sentences.worth_training(runs, [result("KN-9", record(0.5, model=NgramConfig(order=4)))])
+    assert "on valid by no network here" in hard and hard.endswith("Where no network reaches it, count.")
     assert sentences.worth_training([], counts) == sentences.worth_training(runs, []) == ""
 
 

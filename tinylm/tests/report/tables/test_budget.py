@@ -38,11 +38,13 @@ def test_changes_are_told_of_the_rungs_that_are_shown():
     assert tables.changes(pd.DataFrame()).empty
 
 
-def test_a_target_says_its_n_its_spread_and_which_seeds_failed():
-    found = [*seeds("MLP", 1_000, [2.5, 2.5, 2.5]), *seeds("MLP", 100_000, [1.5, 1.5, 2.4])]  # valid is 0.1 lower
-    shown = tables.targets(found, [1.9, 1.0]).set_index("architecture").loc["MLP"]
-    assert shown["1.900"] == r"$1.00 \times 10^{4}$ (n = 2, × or ÷ 1.00, 1 failed)"
-    assert shown["1.000"] == "–"
+def test_a_target_stands_between_the_budget_that_misses_and_the_one_that_reaches():
+    found = [*seeds("MLP", 1_000, [2.5, 2.5, 2.5]), *seeds("MLP", 100_000, [1.5, 1.5, 2.4]), *seeds("LSTM", 1_000, [1.0])]
+    counts = [result("KN-4", record(2.0, model=NgramConfig(order=4))), result("KN-9", record(0.5, model=NgramConfig(order=8)))]
+    shown = tables.targets(found, counts).set_index("architecture")
+    assert shown.columns.tolist() == ["valid 1.900", "test 2.000", "valid 0.400", "test 0.500"]
+    assert shown.loc["MLP"].tolist() == ["1e3 to 1e5 (2 of 3)", "1e3 to 1e5 (2 of 3)", "above 1e5", "above 1e5"]
+    assert shown.loc["LSTM", "valid 1.900"] == "at most 1e3 (1 of 1)"
 
 
 def test_a_purchase_of_one_seed_has_no_spread_and_an_interval_of_nothing():
