@@ -224,11 +224,15 @@ def _report(request: TrainRequest, planned: list[Planned], records: dict[str, Ru
     if left := _without(records, planned):
         print(f"{len(left)} runs are left; continue with: {request.command_line}")
     elif not request.is_study:
-        print(_next_command(planned[0].spec))
+        print(_next_command(planned[0].spec, records[planned[0].spec.key]))
 
 
-def _next_command(spec: RunSpec) -> str:
-    """How to use a run's weights, or to get them where only its record is here."""
+def _next_command(spec: RunSpec, record: RunRecord) -> str:
+    """How to use a run's model, or to get its weights where only its record is here."""
+    if spec.is_counts:
+        return f"generate text with: python -m tinylm generate --model {spec.key} --prompt TEXT"
+    if record.status == "diverged":
+        return f"it diverged at step {record.steps:,} and has no weights; lower --lr"
     if weights := _weights(spec):
         return f"generate text with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
     return f"the record is here, the weights are not; train the run here with: python -m tinylm train --run {spec.key}"
@@ -265,7 +269,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
     settings = pool.Settings(
         device=device,
-        workers=min(request.workers or pool.Settings(device=device).n_workers, len(missing)),
+        workers=request.workers or 0,
         data_dir=request.data_dir,
         folder=request.folder,
         minutes=request.minutes_left,
@@ -319,7 +323,8 @@ def _load_pool() -> ModuleType:
 
 def _forecast(pool: ModuleType, settings: Any, missing: Sequence[Planned]) -> str:
     """Where the records go, the device and processes, and about how long training takes."""
-    processes = f"{settings.n_workers} process{'es' if settings.n_workers > 1 else ''}"
+    n = min(settings.n_workers, len(missing))
+    processes = f"{n} process{'es' if n > 1 else ''}"
     place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
     seconds = pool.expected_seconds(missing, settings)
     if seconds is None:

@@ -188,7 +188,8 @@ def tuned_counts(corpus: str) -> NgramConfig:
     """The counts tuned on the text of a corpus's level that is nearest in length; a cache's weights come from valid for any other."""
     text, about = data.source(corpus), data.info(corpus)
     if text in COUNTS:
-        return COUNTS[text]
+        held_out = about.held_out == data.info(COUNTS[text].weights_corpus or text).held_out
+        return replace(COUNTS[text], weights_corpus="") if held_out and COUNTS[text].weights_corpus else COUNTS[text]
     alike = [known for known in COUNTS if data.info(known).level == about.level]
     nearest = min(alike, key=lambda known: abs(math.log(data.info(known).n_tokens["train"] / about.n_tokens["train"])))
     return replace(COUNTS[nearest], weights_corpus="")

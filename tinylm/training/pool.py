@@ -25,6 +25,7 @@ import torch
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, RunSpec, TinylmError, shown
+from tinylm.config.errors import unknown
 from tinylm.evaluation.counts import count_record
 from tinylm.flops import forward_parts
 from tinylm.ledger import RunRecord
@@ -47,6 +48,7 @@ class WorkerDied(PoolError):
     """A process that ended before its runs did."""
 
 
+DEVICES = ("auto", "cpu", "cuda")
 LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
 EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large product over the study's models
 FEW_SECONDS = 10.0  # that are not told more exactly, since starting takes as long
@@ -230,7 +232,9 @@ def executor_for(planned: Sequence[Planned], settings: Settings) -> RunExecutor:
 
 
 def _travels(spec: RunSpec) -> bool:
-    """Whether another process can read the spec: not where its class is defined in a notebook's cell, or in a script."""
+    """Whether another process can run the spec: not where its code, or its class, is that of a notebook's cell or of a script."""
+    if spec.model.is_local:
+        return False
     try:
         with _without_main():
             pickle.dumps(spec)
@@ -476,14 +480,16 @@ def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping:
 
 def device(name: str) -> str:
     """The device that `cpu`, `cuda` or `auto` means here; ConfigError where there is no such one."""
+    if name not in DEVICES:
+        raise ConfigError(unknown("device", name, DEVICES))
     if name == "cuda" and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: torch finds no CUDA device here; use --device cpu")
+        raise ConfigError("device cuda: torch finds no CUDA device here; use cpu")
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
 
 
 def expected_speed(settings: Settings, seconds: float = 2.0) -> float:
     """FLOP/s that training on this CPU should reach, from `seconds` of products of two 512 x 512 float32 matrices on one core."""
-    a, threads = torch.randn(512, 512), torch.get_num_threads()
+    a, threads = torch.full((512, 512), 0.5), torch.get_num_threads()  # no random numbers of the caller are drawn
     torch.set_num_threads(1)
     started, n_products = time.perf_counter(), 0
     while time.perf_counter() - started < seconds:

@@ -97,7 +97,7 @@ def test_the_full_profile_goes_to_the_published_ledger_in_a_clone(call, trained,
     assert call(f"train --missing --section rope --seeds 1 3 --data-dir {home} --device cpu --workers 7")[0] == 0
     planned, settings = trained.calls[0]
     assert [(run.name, run.spec.seed) for run in planned] == [(n, s) for s in (1, 3) for n in ("Learned positions", "RoPE")]
-    assert (settings.folder, settings.workers, settings.data_dir, settings.minutes) == (files.LEDGER, 4, home, 0.0)
+    assert (settings.folder, settings.workers, settings.data_dir, settings.minutes) == (files.LEDGER, 7, home, 0.0)
     assert len(list((files.LEDGER / "rope").iterdir())) == 4
     monkeypatch.setattr(files, "IS_CLONE", False)
     assert call("train --missing --section rope --seeds 2 --device cpu")[0] == 0
@@ -177,7 +177,7 @@ def test_a_device_that_is_not_there(call, trained, monkeypatch):
     code, _, err = call(f"{SMOKE} --device cuda")
     assert code == 2 and "finds no CUDA device" in err
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    assert call(f"{SMOKE} --device auto")[0] == 0 and trained.calls[0][1].device == "cuda" and trained.calls[0][1].workers == 1
+    assert call(f"{SMOKE} --device auto")[0] == 0 and trained.calls[0][1].device == "cuda" and trained.calls[0][1].n_workers == 1
 
 
 def test_a_tiny_run_for_real(call, home):

@@ -77,7 +77,7 @@ def test_a_record_says_what_each_class_of_words_costs(tmp_path):
 
 def test_a_caches_weights_may_come_from_another_corpus_that_its_counts_have_not_seen(monkeypatch, corpus):
     half = len(corpus.train) // 2
-    info = dataclasses.replace(corpus.info, name="other")
+    info = dataclasses.replace(corpus.info, name="other", held_out="other")
     apart = dataclasses.replace(
         corpus, info=info, train=corpus.train[:half], valid=corpus.train[half : half + 300], test=corpus.train[-300:]
     )
@@ -87,6 +87,10 @@ def test_a_caches_weights_may_come_from_another_corpus_that_its_counts_have_not_
     held_out = np.concatenate([apart.valid, apart.test])
     np.testing.assert_array_equal(found.weights, recency.fit(ngram.fit(apart.train, 3, VOCAB_SIZE), held_out, 50).weights)
     assert found.counts.n_stored == ngram.fit(corpus.train, 3, VOCAB_SIZE).n_stored
+    own = dataclasses.replace(apart, info=dataclasses.replace(info, held_out=corpus.info.held_out))
+    monkeypatch.setattr(data, "load", lambda name: own)
+    with pytest.raises(ConfigError, match="holds out what"):
+        counts.fit(wanted, corpus)
     other = dataclasses.replace(apart, vocab=corpus.vocab[::-1])
     monkeypatch.setattr(data, "load", lambda name: other)
     with pytest.raises(ConfigError, match="weights_corpus='other' has other tokens"):

@@ -76,5 +76,6 @@ def test_counts_are_tuned_for_their_text_and_borrowed_without_its_held_out_play(
     assert tuned.weights_corpus == "tiny_shakespeare-plays" and recipes.tuned_counts("tiny_shakespeare-recast") == tuned
     assert recipes.tuned_counts("grammar-char") == dataclasses.replace(tuned, weights_corpus="")
     assert recipes.tuned_counts("grammar-word").order == recipes.tuned_counts("ptb-eos").order == 8
+    assert recipes.tuned_counts("tiny_shakespeare-plays").weights_corpus == ""  # else it would be fitted to what it is scored on
     spec = recipes.recipe("counts", "grammar-char", 1e12)
     assert spec.train.eval_start == recipes.EVAL_START and spec.train.flops == 0

@@ -12,12 +12,14 @@ import pytest
 import torch
 from specs import TRANSFORMER
 from synthetic import planned
+from torch import nn
 
 from tinylm import data, ledger
-from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, shown
+from tinylm.config import ConfigError, LinearConfig, NgramConfig, RunSpec, TrainConfig, shown
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
 from tinylm.models.checkpoint import CheckpointError
+from tinylm.models.networks import own_module
 from tinylm.training import loop, pool
 from tinylm.training.loop import Interrupted
 
@@ -410,3 +412,29 @@ def test_long_training_waits_for_a_word(speed, settings):
 def test_short_training_is_told_no_more_exactly_than_it_is_known(settings, monkeypatch, seconds, said):
     monkeypatch.setattr(pool, "expected_seconds", lambda planned, settings: seconds)
     assert pool.require_allowed(PLANNED, settings, "").endswith(f" FLOPs, {said} on this machine")
+
+
+class Bigram(nn.Module):
+    """Logits by the last token alone."""
+
+    def __init__(self, vocab_size):
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(vocab_size, 8), nn.Linear(8, vocab_size)
+
+    def forward(self, x_BT):
+        return self.head(self.embedding(x_BT))
+
+
+def test_several_seeds_of_a_module_of_ones_own_are_trained_where_its_code_is(settings):
+    model = own_module(Bigram, 8, data.vocab_size("grammar-char"))
+    train = TrainConfig(steps=2, loss_at="all", eval_tokens=50)
+    runs = [planned("own", RunSpec(corpus="grammar-char", model=model, train=train, seed=seed)) for seed in (0, 1)]
+    assert isinstance(pool.executor_for(runs, settings), pool.ThisProcess)
+    found = {}
+    assert pool.train_all(runs, settings, lambda run, record: found.update({run.spec.seed: record.test.nll})) == []
+    assert found.keys() == {0, 1} and found[0] != found[1]
+
+
+def test_an_unknown_device_is_said():
+    with pytest.raises(ConfigError, match="did you mean 'cpu'"):
+        pool.device("cpus")

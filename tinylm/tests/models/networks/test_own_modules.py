@@ -347,10 +347,10 @@ def test_kept_weights_are_opened_in_the_same_process(corpus, tmp_path):
     opened = weights.open_file(path, {})
     assert opened.spec == spec
     ids = torch.from_numpy(corpus.test.astype(np.int32))
-    assert adaptive.static(opened.model, ids, spec).nll_N.mean() == pytest.approx(record.test.nll, rel=1e-6)
+    assert adaptive.static(opened.network, ids, spec).nll_N.mean() == pytest.approx(record.test.nll, rel=1e-6)
     with pytest.raises(ConfigError, match="Net gives logits only: what needs hidden states"):
-        adaptive.states(opened.model, ids, spec)
-    assert copy.deepcopy(opened.model).vocab_size == V
+        adaptive.states(opened.network, ids, spec)
+    assert copy.deepcopy(opened.network).vocab_size == V
 
 
 def test_muon_without_a_hidden_matrix_is_refused(corpus):
