@@ -59,9 +59,7 @@ def fit(spec: RunSpec, corpus: Corpus) -> CountsModel:
     if model.weights_corpus:
         other = data.load(model.weights_corpus)
         if other.info.held_out == corpus.info.held_out:
-            raise ConfigError(
-                f"weights_corpus={model.weights_corpus!r} holds out the very text that {spec.corpus} is scored on; take another"
-            )
+            raise ConfigError(f"weights_corpus={model.weights_corpus!r} holds out what {spec.corpus} is scored on; take another")
         if other.vocab != corpus.vocab:
             raise ConfigError(f"weights_corpus={model.weights_corpus!r} has other tokens than {spec.corpus}; choose a part of its text")
         apart = ngram.fit(other.train, model.order, size, model.discount_scale)
