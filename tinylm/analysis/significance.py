@@ -97,17 +97,24 @@ def difference(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estim
 
 
 def compared(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estimate:
-    """As `difference`, on the tokens that all have scored; where one seed is all there is, the interval holds the text's error alone."""
+    """As `difference`, on the tokens that all have scored, each run once; with fewer than two seeds of a row the text's error alone.
+
+    Rows that share one seed of several are compared as rows that share none.
+    """
+    first, second = (list({record.spec.key: record for record in row}.values()) for row in (first, second))
     if first[0].spec.is_counts and not second[0].spec.is_counts:
         turned = compared(second, first)
         return replace(turned, mean=-turned.mean, gaps=tuple(-gap for gap in turned.gaps))
     first, second = summaries.on_common_tokens(first, second)
     pairs = common_seeds(first, second)
-    if len(pairs) > 1 or (not pairs and min(len(first), len(second)) > 1):
+    if len(pairs) > 1:
         return difference(first, second)
-    a, b = pairs[0] if pairs else (first[0], second[0])
-    mean, se = summaries.paired_difference(a, b)
-    return Estimate(n=1, mean=mean, se=se, df=len(a.test.blocks) - 1, test=TEXT_ALONE, text_se=se)
+    if min(len(first), len(second)) > 1:
+        text = [_text_part([record.test.se for record in row], row[0]) for row in (first, second)]
+        return welch([r.test.nll for r in first], [r.test.nll for r in second], text)
+    means = [replace(row[0].test, blocks=list(np.mean([record.test.blocks for record in row], axis=0))) for row in (first, second)]
+    mean, se = summaries.paired_difference(*(replace(row[0], test=score) for row, score in zip((first, second), means, strict=True)))
+    return Estimate(n=1, mean=mean, se=se, df=len(means[0].blocks) - 1, test=TEXT_ALONE, text_se=se)
 
 
 def common_seeds(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:

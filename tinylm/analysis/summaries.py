@@ -126,6 +126,10 @@ def on_common_tokens(first: Sequence[RunRecord], second: Sequence[RunRecord]) ->
         raise DifferentTokens(
             f"the runs are scored from different tokens on, {' and '.join(f'{s:,}' for s in starts)}; set eval_start for both"
         )
+    if min(score.n_tokens for record in records for score in (record.valid, record.test)) < records[0].test.block_size and (
+        len({(record.valid.n_tokens, record.test.n_tokens) for record in records}) > 1
+    ):
+        raise DifferentTokens(f"a run has scored fewer than {records[0].test.block_size} tokens; raise its eval_tokens")
     lengths = {split: {getattr(record, split).n_tokens for record in records} for split in ("valid", "test")}
     shortest = {split: min(found) for split, found in lengths.items() if len(found) > 1}
     cut = [replace(r, **{split: _cut(getattr(r, split), n) for split, n in shortest.items()}) for r in records]

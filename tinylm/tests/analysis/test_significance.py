@@ -119,3 +119,16 @@ def test_counts_may_stand_first():
     networks, counts = [record(test, seed=s) for s, test in enumerate((2.0, 2.1))], [record(1.9, model=NgramConfig())]
     there, back = significance.compared(networks, counts), significance.compared(counts, networks)
     assert there.mean == -back.mean == pytest.approx(0.15) and there.se == back.se and there.gaps == tuple(-gap for gap in back.gaps)
+
+
+def test_a_run_counts_once_and_one_seed_in_common_pairs_no_rows():
+    first = [record(2.0 + s / 10, seed=s) for s in range(3)]
+    second = [record(1.0 + s / 20, seed=s + 2) for s in range(3)]
+    assert significance.compared([*first, first[0]], second) == significance.compared(first, second)
+    assert significance.compared(first, second).test == "Welch t" and significance.compared(first, second).n == 3
+
+
+def test_one_run_against_several_is_its_distance_to_their_mean():
+    several = [record(blocks=[2.0 + s, 2.5], seed=s) for s in range(3)]
+    found = significance.compared(several, [record(blocks=[1.0, 1.5], seed=1)])
+    assert found.mean == pytest.approx(((3.0 + 2.5) - (1.0 + 1.5)) / 2) and found.test == significance.TEXT_ALONE

@@ -159,3 +159,10 @@ def test_scores_that_do_not_begin_alike_are_not_cut():
         summaries.on_common_tokens([scored(4, start=128)], [scored(4)])
     with pytest.raises(summaries.DifferentTokens, match="different texts"):
         summaries.on_common_tokens([scored(4)], [scored(4, corpus="grammar-char")])
+
+
+def test_less_than_a_block_is_not_compared_with_more():
+    short = scored(1)
+    short = dataclasses.replace(short, test=dataclasses.replace(short.test, n_tokens=100))
+    with pytest.raises(summaries.DifferentTokens, match="fewer than 250 tokens"):
+        summaries.on_common_tokens([short], [scored(4)])
