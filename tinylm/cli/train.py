@@ -269,7 +269,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
     settings = pool.Settings(
         device=device,
-        workers=request.workers or 0,
+        workers=min(request.workers or 0, len(missing)),  # 0 leaves a run alone its one thread; --workers 1 gives it every core
         data_dir=request.data_dir,
         folder=request.folder,
         minutes=request.minutes_left,
@@ -323,8 +323,8 @@ def _load_pool() -> ModuleType:
 
 def _forecast(pool: ModuleType, settings: Any, missing: Sequence[Planned]) -> str:
     """Where the records go, the device and processes, and about how long training takes."""
-    n = min(settings.n_workers, len(missing))
-    processes = f"{n} process{'es' if n > 1 else ''}"
+    n_workers = min(settings.n_workers, len(missing))
+    processes = f"{n_workers} process{'es' if n_workers > 1 else ''}"
     place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
     seconds = pool.expected_seconds(missing, settings)
     if seconds is None:

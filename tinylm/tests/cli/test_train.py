@@ -172,6 +172,13 @@ def test_sigterm_is_heard_as_ctrl_c(call, trained):
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+@pytest.mark.parametrize(("flag", "threads"), [("", 1), (" --workers 1", 4)])
+def test_a_run_alone_has_one_thread_unless_told(call, trained, monkeypatch, flag, threads):
+    monkeypatch.setattr("tinylm.training.pool.n_cores", lambda: 4)
+    code, out, _ = call(f"train --corpus grammar-char --model linear --context-length 4 --steps 3 --device cpu{flag}")
+    assert code == 0 and trained.calls[0][1].n_threads == threads and "1 process on cpu" in out
+
+
 def test_a_device_that_is_not_there(call, trained, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     code, _, err = call(f"{SMOKE} --device cuda")
