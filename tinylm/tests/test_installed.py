@@ -70,6 +70,7 @@ from tinylm.data import own_texts
 own = own_texts.add(Path("my.txt"), "character")
 corpora = files.OUT / "datasets" / "ptb"
 corpora.mkdir(parents=True)
+sys.stdout = sys.stderr  # what training says
 for split in ("train", "valid", "test"): (corpora / f"{split}.txt").touch()
 print(json.dumps({
     "file": tl.__file__,
@@ -80,7 +81,11 @@ print(json.dumps({
     "names": [name for name in tl.__all__ if getattr(tl, name) is None],
     "corpus": [own in tl.data.names(), tl.data.load(own).train.size],
     "ptb": tl.data.available("ptb"),
-}))
+    "written": tl.load("shakespeare").generate("HAMLET:", length=5, temperature=0),
+    "compared": tl.compare("control/KN-6", "control/KN-4").difference < 0,
+    "lines": len(tl.plot(tl.train("my.txt", tl.Counts(order=2)), "control/MLP").legends[0].get_texts()),
+    "trained": tl.train("my.txt", tl.Linear(context_length=4, d_model=4), steps=3).record.spec.key,
+}), file=sys.__stdout__)
 """
 
 
@@ -192,6 +197,8 @@ def test_a_session_finds_records_corpora_and_every_name(place):
     assert found["records"] == len(tinylm.ledger.Ledger([files.LEDGER]).records) > 500
     assert found["searched"] == len(tinylm.search_records("character")) > 100 and found["timed"] and not found["names"]
     assert found["corpus"] == [True, len(own_texts.cut(TEXT)["train"])]
+    assert found["written"] == "HAMLET:\nI ha" and found["compared"] and found["lines"] == 2
+    assert (place.home / "weights" / f"{found['trained']}.safetensors").is_file() and len(list(place.home.glob("ledger/local/*.json"))) == 2
     assert found["ptb"] != is_clone  # a clone keeps its corpora in its own datasets/
 
 
