@@ -3,6 +3,7 @@
 import doctest
 import inspect
 import os
+import pkgutil
 import pydoc
 import re
 import subprocess
@@ -205,6 +206,10 @@ def test_a_script_needs_no_guard_and_no_file(how, tmp_path):
         )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert done.stdout.splitlines()[-1] == "[0, 1] True"
+
+
+def test_no_name_is_that_of_a_module_which_would_replace_it_once_imported():
+    assert {module.name for module in pkgutil.iter_modules(tl.__path__)} & {*tl.__all__} == {"explore"}
 
 
 FUNCTIONS = [name for name in tl.__all__ if inspect.isfunction(getattr(tl, name))]
