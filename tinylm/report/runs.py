@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -51,6 +51,11 @@ class Run(Result):
         """Mean NLL of the scored tokens of valid, the best of the validations."""
         return self.record.valid.nll if self.record.valid else float("nan")
 
+    @property
+    def diverged(self) -> str:
+        """What to do where the loss was no number; nothing to say where the run is whole."""
+        return f"it diverged at step {self.record.steps:,}; lower lr" if self.record.status == "diverged" else ""
+
     @cached_property
     def cost(self) -> Cost:
         """What the run cost, part by part and under four conventions."""
@@ -60,6 +65,8 @@ class Run(Result):
     def model(self) -> "Model":
         """The trained model; RunError where its weights are not here."""
         spec = self.record.spec
+        if self.record.status == "diverged":
+            raise RunError(f"{self.run.title} has no model: {self.diverged}")
         if spec.is_counts:
             return counts.fit(spec, data.load(spec.corpus))
         path = pretrained.at_hand().get(spec.key)
@@ -142,7 +149,8 @@ class Seeds(list[Run]):
         nlls = self.frame["test_nll"].dropna()
         if nlls.empty:
             return "all diverged"
-        return f"test NLL {nlls.mean():.4f}" + (f", seed SD {nlls.std():.4f}" if len(nlls) > 1 else "")
+        spread = len(nlls) > 1 and not self[0].record.spec.is_counts  # counting has no randomness
+        return f"test NLL {nlls.mean():.4f}" + (f", seed SD {nlls.std():.4f}" if spread else "")
 
 
 Runs: TypeAlias = Run | Seeds | str | pd.DataFrame
@@ -173,12 +181,29 @@ def _each(found: Any) -> Iterable[Run]:
         return [found if isinstance(found, Run) else Run(found.run, found.record)]
     if isinstance(found, str):
         return recorded(found)
-    if isinstance(found, pd.DataFrame):
-        by_key = {result.record.spec.key: result for result in frames.recorded()}
-        return [Run(by_key[key].run, by_key[key].record) for key in found.index]
+    if isinstance(found, pd.DataFrame | pd.Series):
+        return _of_rows(found.index if isinstance(found, pd.DataFrame) else [found.name])
     if isinstance(found, Iterable):
         return several(*found)
-    raise RunError(f"{found!r} is no run; give what tl.train returned, a recorded run's name or key, or rows of tl.runs")
+    raise RunError(f"an object of type {type(found).__name__} is no run; give what tl.train returned, a recorded run's name or key, or rows of tl.runs")
+
+
+def _of_rows(keys: Iterable[Any]) -> list[Run]:
+    """The runs of rows of `tl.runs`, which their keys name."""
+    by_key = {result.record.spec.key: result for result in frames.recorded(with_searches=True)}
+    found = list(keys)
+    for key in found:
+        if key not in by_key:
+            raise RunError(f"{key!r} is no key of a recorded run; give rows of tl.runs, whose index has the keys")
+    return [Run(by_key[key].run, by_key[key].record) for key in found]
+
+
+def _some(*found: Runs) -> list[Run]:
+    """`several`, of which there is at least one."""
+    runs = several(*found)
+    if not runs:
+        raise RunError("no run is given; give what tl.train returned, a recorded run's name or key, or rows of tl.runs")
+    return runs
 
 
 def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figure:
@@ -189,7 +214,7 @@ def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figur
     >>> plot("control/MLP", "control/KN-4").axes[0].get_ylabel()
     'valid NLL (nats per token)'
     """
-    fig, _ = plots.run_curves(_told_apart(several(*found)), against, loss)
+    fig, _ = plots.run_curves(_told_apart(_some(*found)), against, loss)
     plt.close(fig)  # the notebook shows what a cell returns; pyplot would show it a second time
     return fig
 
@@ -251,10 +276,22 @@ def compare(first: Runs, second: Runs) -> Comparison:
     >>> round(compare("control/KN-6", "control/KN-4").difference, 4)
     -0.068
     """
-    a, b = (several(found) for found in (first, second))
-    records = [[run.record for run in found if run.record.test is not None] for found in (a, b)]
-    if not all(records):
-        raise RunError("a diverged run has no test NLL to compare")
+    a, b = (_some(found) for found in (first, second))
+    records = [_scored_seeds(found) for found in (a, b)]
     names = [found[0].run.name for found in (a, b)]
     common, _ = summaries.on_common_tokens(*records)
     return Comparison(*names, significance.compared(*records), common[0].test.n_tokens)
+
+
+def _scored_seeds(found: Sequence[Run]) -> list[RunRecord]:
+    """The records with a test score of runs of one kind; RunError where they differ in more than their seed, or none has a score."""
+    kind = replace(found[0].record.spec, seed=0)
+    for run in found:
+        if replace(run.record.spec, seed=0) != kind:
+            names = " and ".join(f"{one.run.title} ({one.record.spec.key})" for one in (found[0], run))
+            raise RunError(f"the runs of one side may differ in their seed alone, and {names} differ in more; compare them one by one")
+    scored = [run.record for run in found if run.record.test is not None]
+    if not scored:
+        why = "diverged" if found[0].record.status == "diverged" else "is of a search, which scores valid only"
+        raise RunError(f"{found[0].run.title} has no test NLL to compare: it {why}")
+    return scored

@@ -10,12 +10,15 @@ from matplotlib.axes import Axes
 
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
+from tinylm.config import TinylmError
+from tinylm.config.errors import unknown
 from tinylm.ledger import RunRecord
 from tinylm.report.plots.style import DASHES, FAMILY_COLOURS, STYLE, Drawn, legend_above, line_styles, log_flops, panels
 from tinylm.study import Planned, reported, select
 
 COUNT_DASHES = ("--", (0, (1, 1)), "-.", (0, (6, 2)))
 PAPER_DASHES = dict(zip(DASHES, (":", (0, (1, 3)), (0, (1, 5))), strict=True))  # dots, sparser where a colour comes again
+AXES, LOSSES = ("flops", "step", "tokens_seen"), ("valid_nll", "train_nll")  # the fields of a curve
 COUNT_GREYS = ("#555555", "#999999", "#bbbbbb", "#222222")
 
 
@@ -75,10 +78,13 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
 
 @mpl.rc_context(STYLE)
 def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
-    """A field of the curves (`valid_nll`, `train_nll`) against another (`step`, `flops`), one line a run, the names above the panel.
+    """A field of the curves (LOSSES) against another (AXES), one line a run, the names above the panel.
 
-    Counts are dashed lines at their valid NLL, and have no train NLL.
+    Counts are dashed lines at their valid NLL, and have no train NLL. TinylmError for a field that curves do not have.
     """
+    for what, name, known in (("axis", against, AXES), ("loss", field, LOSSES)):
+        if name not in known:
+            raise TinylmError(unknown(what, name, known))
     fig, (ax,) = panels(1, 6.8, 4.2)
     rows = _lines(ax, _trained(results), against, field)
     if field == "valid_nll":

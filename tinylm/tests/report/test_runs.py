@@ -8,7 +8,7 @@ from explorer import DENSE, stored, trained
 from records import made
 
 from tinylm.analysis import frames, summaries
-from tinylm.config import NgramConfig, RunSpec, TrainConfig
+from tinylm.config import NgramConfig, RunSpec, TinylmError, TrainConfig
 from tinylm.report import runs
 from tinylm.report.runs import Run, RunError, Seeds
 
@@ -35,7 +35,7 @@ def test_a_diverged_run_has_no_scores():
     run = a_run(made(status="diverged", valid=None, test=None, curve=[]))
     assert math.isnan(run.test_nll) and math.isnan(run.valid_nll) and run.history.empty
     assert "diverged" in repr(run) and run._repr_html_()
-    with pytest.raises(RunError, match="diverged run has no test NLL"):
+    with pytest.raises(RunError, match="toy/a@0 has no test NLL to compare: it diverged"):
         runs.compare(run, a_run(made()))
 
 
@@ -56,7 +56,7 @@ def test_recorded_runs_come_by_name_and_key_and_as_rows_of_the_table(home):
     assert len(runs.several(frames.runs(), name, a_run(made(0)), [a_run(made(1))])) == 3 + 2 + 1 + 1
     with pytest.raises(RunError, match="no recorded run is called 'MLX, "):
         runs.recorded("MLX, 1")
-    with pytest.raises(RunError, match="3 is no run; give"):
+    with pytest.raises(RunError, match="an object of type int is no run; give"):
         runs.several(3)
 
 
@@ -108,3 +108,47 @@ def test_counts_say_nothing_of_steps_and_flops():
     run = a_run(made(spec=COUNTS))
     assert not any(word in text for word in ("FLOPs", "steps", "parameters") for text in (repr(run), run._repr_html_()))
     assert "n-grams" in repr(run) and "n-grams" in run._repr_html_()
+
+
+def test_several_runs_of_one_side_are_seeds_of_one_model():
+    longer = made(spec=replace(made().spec, train=TrainConfig(steps=4, eval_tokens=20)))
+    with pytest.raises(RunError, match=rf"toy/a@0 \({made().spec.key}\) and toy/a@0 \({longer.spec.key}\) differ in more"):
+        runs.compare([a_run(made()), a_run(longer)], a_run(made()))
+
+
+def test_rows_of_the_table_are_runs_whatever_their_section(home):
+    stored(made(0), "search"), stored(made(1))
+    table = frames.runs()
+    assert {run.record.spec.seed for run in runs.several(table)} == {0, 1}
+    assert [run.record.spec.seed for run in runs.several(table.iloc[0])] == [table.iloc[0]["seed"]]
+    with pytest.raises(RunError, match="0 is no key of a recorded run"):
+        runs.several(table.reset_index())
+
+
+@pytest.mark.parametrize("nothing", [[], Seeds()])
+def test_no_run_is_a_mistake(nothing):
+    for call in (lambda: runs.plot(nothing), lambda: runs.plot(), lambda: runs.compare(nothing, a_run(made()))):
+        with pytest.raises(RunError, match="no run is given"):
+            call()
+
+
+def test_a_run_of_a_search_says_that_it_has_no_test_score():
+    with pytest.raises(RunError, match="of a search, which scores valid only"):
+        runs.compare(a_run(made()), a_run(made(test=None)))
+
+
+def test_a_diverged_run_says_what_to_do_in_place_of_its_model():
+    with pytest.raises(RunError, match="it diverged at step 3; lower lr"):
+        a_run(made(status="diverged", valid=None, test=None, curve=[])).model  # noqa: B018
+
+
+def test_seeds_of_counts_have_no_spread():
+    found = Seeds(a_run(made(spec=replace(COUNTS, seed=seed))) for seed in (0, 1))
+    assert "3.2500" in repr(found) and "SD" not in repr(found)
+
+
+def test_a_curve_that_there_is_not_is_named():
+    run = a_run(made())
+    for call, says in ((lambda: run.plot("steps"), "did you mean 'step'"), (lambda: runs.plot(run, loss="test"), "unknown loss 'test'")):
+        with pytest.raises(TinylmError, match=says):
+            call()
