@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from tinylm import ledger, study
+from tinylm import data, ledger, study
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
+from tinylm.config.errors import unknown
 from tinylm.ledger import RunRecord
-from tinylm.study import Planned, single, titles
+from tinylm.study import Planned, StudyError, single, titles
 
 COLUMNS = ["section", "role", "architecture", "name", "corpus", "seed", "budget", "n_params", "steps", "tokens_seen"]
 COSTS = ["flops", "flops_textbook", "flops_2nd", "flops_6nd", "seconds"]
@@ -57,14 +58,29 @@ def runs(**values: Any) -> pd.DataFrame:
 
     A field says what a run is in the study (`section`, `role`, `architecture`, `budget`, `rung`), what it is (`corpus`, `seed`), or how its
     model is made (`context_length`, `n_layer`). NLLs are in nats per token; `test_tokens` were scored. Compare NLLs only where the same
-    tokens were scored. StudyError for a field that nothing has.
+    tokens were scored. StudyError for a field that nothing has, and for a section, corpus or architecture that there is not.
 
     >>> runs(section="control", architecture="MLP")["test_nll"].round(2).tolist()
     [1.23, 1.24, 1.24, 1.23, 1.25]
     """
     if isinstance(values.get("architecture"), str):
         values |= {"architecture": [values["architecture"], titles.title(values["architecture"])]}
-    return frame(study.select(recorded(with_searches=True), **values))
+    found = recorded(with_searches=True)
+    chosen = study.select(found, **values)
+    if not chosen:
+        _check_known(found, values)
+    return frame(chosen)
+
+
+def _check_known(found: Iterable[Result], values: Mapping[str, Any]) -> None:
+    """Raise StudyError for a section, corpus or architecture that neither the study nor a record has."""
+    there = [result.run for result in found] + list(study.by_key().values())
+    more = {"section": {single.SECTION, ledger.SEARCH}, "corpus": set(data.names()), "architecture": set()}
+    for field in more.keys() & values.keys():
+        wanted = values[field] if isinstance(values[field], list | tuple) else [values[field]]
+        known = {getattr(run.spec if field == "corpus" else run, field) for run in there} | more[field]
+        if not known & set(wanted):
+            raise StudyError(unknown(field, wanted[0], sorted(known)))
 
 
 def frame(found: Iterable[Result]) -> pd.DataFrame:

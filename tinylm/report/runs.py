@@ -24,6 +24,8 @@ from tinylm.study.costs import Cost
 if TYPE_CHECKING:
     from tinylm.evaluation.model import Model
 
+GIVE = "give what tl.train returned, a recorded run's name or key, or rows of tl.runs"
+
 
 class RunError(TinylmError):
     """A run that is not recorded, or that has no weights here."""
@@ -185,7 +187,7 @@ def _each(found: Any) -> Iterable[Run]:
         return _of_rows(found.index if isinstance(found, pd.DataFrame) else [found.name])
     if isinstance(found, Iterable):
         return several(*found)
-    raise RunError(f"an object of type {type(found).__name__} is no run; give what tl.train returned, a recorded run's name or key, or rows of tl.runs")
+    raise RunError(f"an object of type {type(found).__name__} is no run; {GIVE}")
 
 
 def _of_rows(keys: Iterable[Any]) -> list[Run]:
@@ -202,7 +204,7 @@ def _some(*found: Runs) -> list[Run]:
     """`several`, of which there is at least one."""
     runs = several(*found)
     if not runs:
-        raise RunError("no run is given; give what tl.train returned, a recorded run's name or key, or rows of tl.runs")
+        raise RunError(f"no run is given; {GIVE}")
     return runs
 
 

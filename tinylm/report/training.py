@@ -1,17 +1,21 @@
 """Train in one call: a text, a model and a bound -> finished runs, found in the ledger or trained now."""
 
 import inspect
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import math
+import numbers
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files, ledger
-from tinylm.config import ConfigError, ModelConfig, NgramConfig
+from tinylm.config import ConfigError, ModelConfig, NgramConfig, TrainConfig
+from tinylm.config.errors import instead, unknown
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
+from tinylm.ledger import RunRecord
 from tinylm.report.runs import Run, Seeds
-from tinylm.study import Planned, costs, single, titles
+from tinylm.study import Planned, costs, recipes, single, titles
 from tinylm.study.costs import Cost
 
 if TYPE_CHECKING:
@@ -19,6 +23,8 @@ if TYPE_CHECKING:
 
 RECIPE = "transformer"  # where neither a model nor a recipe is named
 CONTEXT_LENGTH = 128  # of a module of one's own, unless given
+DEVICES = ("auto", "cpu", "cuda")
+OF_COUNTS = {"train_tokens", "eval_start", "eval_tokens"}  # the settings that have a say in counts
 
 Text = str | Path | Corpus
 
@@ -31,31 +37,68 @@ class Wanted:
     model: Any = None
     recipe: str | None = None
     context_length: int | None = None
-    protocol: str = "dense"
+    protocol: str | None = None
     settings: dict[str, Any]
 
     def planned(self, seed: int) -> Planned:
         """The run with a seed; ConfigError where recipe and model contradict each other, or nothing bounds the run."""
+        self.check()
         if self.model is None:
-            return self._of_recipe(seed)
-        if self.recipe is not None:
-            raise ConfigError("a recipe sets the model too; give a model or recipe=..., not both")
+            return single.of_recipe(self.recipe or RECIPE, self.corpus, self.settings.get("flops", 0), seed)
         model = self._config()
-        bounded = isinstance(model, NgramConfig) or any(name in self.settings for name in single.BOUNDS)
-        if not bounded:
-            raise ConfigError("say for how long: flops=1e11, seconds=60, steps=500 or epochs=1")
         title = titles.architecture(model)
         changed = repr(model).partition("(")[2].removesuffix(")")
         name = model.title if isinstance(model, NgramConfig) else title + (f"({changed})" if changed and model.kind != "module" else "")
-        return single.planned(self.corpus, model, title, name, self.protocol, seed, **self.settings)
+        return single.planned(self.corpus, model, title, name, self.protocol or "dense", seed, **self.settings)
 
-    def _of_recipe(self, seed: int) -> Planned:
-        recipe = self.recipe or RECIPE
-        if extra := sorted(self.settings.keys() - {"flops"}):
+    def check(self) -> None:
+        """Raise ConfigError where the arguments contradict each other; nothing is built or measured for it."""
+        if self.model is None:
+            return self._check_recipe()
+        if self.recipe is not None:
+            raise ConfigError("a recipe sets the model too; give a model or recipe=..., not both")
+        if isinstance(self.model, str):
+            raise ConfigError(f"a model is no name; give recipe={self.model!r}, or a shape such as tl.Transformer()")
+        if self._is_shape and self.context_length is not None:
+            raise ConfigError(
+                "context_length beside a shape is for a module of your own; give it to the shape: tl.Transformer(context_length=...)"
+            )
+        if self._is_counts:
+            trained = {field.name for field in fields(TrainConfig)} - OF_COUNTS
+            if extra := sorted(self.settings.keys() & trained):
+                raise ConfigError(f"counts are not trained; leave out {extra[0]}")
+            return None
+        if not any(name in self.settings for name in single.BOUNDS):
+            raise ConfigError("say for how long: flops=1e11, seconds=60, steps=500 or epochs=1")
+        protocol = self.protocol or "dense"
+        if protocol not in single.PROTOCOLS:
+            raise ConfigError(unknown("protocol", protocol, single.PROTOCOLS))
+        TrainConfig(**(single.PROTOCOLS[protocol] | self.settings))
+        n_train = data.info(self.corpus).n_tokens["train"]
+        if not self._is_shape and (self.context_length or 0) >= n_train:
+            raise ConfigError(f"context_length={self.context_length} is too long: train has {n_train:,} tokens")
+
+    def _check_recipe(self) -> None:
+        recipe, level = self.recipe or RECIPE, data.info(self.corpus).level
+        known = [*recipes.architectures(level), "counts"]
+        if recipe not in known:
+            raise ConfigError(f"no recipe {recipe!r} for a corpus of {level}s; {instead(recipe, known, 'there are:')}")
+        named = {"context_length": self.context_length, "protocol": self.protocol}
+        extra = sorted(self.settings.keys() - {"flops"}) + [name for name, value in named.items() if value is not None]
+        if extra:
             raise ConfigError(f"a recipe sets all but text, flops and seed; leave out {extra[0]}, or give a model")
+        if recipe == "counts" and "flops" in self.settings:
+            raise ConfigError("counts are not trained; leave out flops")
         if "flops" not in self.settings and recipe != "counts":
             raise ConfigError(f"the recipe {recipe!r} needs a budget; say how many FLOPs: flops=1e11")
-        return single.of_recipe(recipe, self.corpus, self.settings.get("flops", 0), seed)
+
+    @property
+    def _is_shape(self) -> bool:
+        return _is_shape(self.model)
+
+    @property
+    def _is_counts(self) -> bool:
+        return isinstance(self.model, NgramConfig) or self.model is NgramConfig
 
     def _config(self) -> ModelConfig:
         """The model as a config; a class is taken with its defaults, and what makes an nn.Module is tried and counted."""
@@ -65,7 +108,12 @@ class Wanted:
             return self.model()
         from tinylm.models.networks import own_module  # torch is loaded only for a module of one's own
 
-        return own_module(self.model, self.context_length or CONTEXT_LENGTH, data.vocab_size(self.corpus))
+        return own_module(self.model, CONTEXT_LENGTH if self.context_length is None else self.context_length, data.vocab_size(self.corpus))
+
+
+def _is_shape(model: Any) -> bool:
+    """Whether it is the shape of one of the library's models, or its class."""
+    return isinstance(model, ModelConfig) or (inspect.isclass(model) and issubclass(model, ModelConfig))
 
 
 def train(
@@ -75,11 +123,11 @@ def train(
     recipe: str | None = None,
     flops: float | None = None,
     seconds: float | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     seeds: Iterable[int] | None = None,
     level: str | None = None,
     context_length: int | None = None,
-    protocol: str = "dense",
+    protocol: str | None = None,
     minutes: float = 0.0,
     live: bool = False,
     device: str = "auto",
@@ -91,22 +139,37 @@ def train(
     the like, or a class or function that makes an nn.Module (B, T) -> (B, T, V) from the vocabulary size and is trained at
     `context_length` (128). Without a model the `recipe` is trained, the best known model for a number of `flops`.
 
-    `flops`, `seconds`, `steps` or `epochs` bounds the run. `settings` are other fields of TrainConfig, such as lr; the `protocol`, dense
-    or paper, sets the rest. `seeds` gives several runs. What should take more than ten minutes needs `minutes`, after which it stops.
-    *Interrupt* saves, and the same call goes on. `live` draws the curves meanwhile. TinylmError for what cannot be trained.
+    `flops`, `seconds`, `steps` or `epochs` bounds the run; `seconds` become FLOPs by the machine's speed at that moment, which are
+    printed, and repeat the run as `flops`. `settings` are other fields of TrainConfig, such as lr; the `protocol`, dense or paper,
+    sets the rest. `seeds` gives several runs. What should take more than ten minutes needs `minutes`, after which it stops. *Interrupt*
+    saves, and the same call goes on. `live` draws the curves meanwhile. TinylmError for what cannot be trained.
 
     >>> run = train("grammar-char", Counts(order=3))
     >>> run.model.generate("the ", length=6, temperature=0)
     'the sees t'
     """
-    corpus, on = data.corpus(text, level).info.name, _settings(device, minutes)
-    if seconds is not None:
-        flops = _affordable(seconds, flops, on)
+    if _is_shape(text):
+        raise ConfigError("the text comes first: tl.train(text, model)")
+    chosen, on, corpus = _seeds(seed, seeds), _settings(device, minutes), data.corpus(text, level).info.name
     settings |= {} if flops is None else {"flops": flops}
     wanted = Wanted(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
-    planned = [wanted.planned(seed) for seed in ([seed] if seeds is None else seeds)]
-    runs = _finished(planned, on, live)
+    wanted = wanted if seconds is None else _within(wanted, seconds, on)
+    runs = _finished([wanted.planned(one) for one in chosen], on, live)
     return Seeds(runs) if seeds is not None else runs[0]
+
+
+def _seeds(seed: int | None, seeds: Iterable[int] | None) -> list[int]:
+    """The seeds that are meant; ConfigError for none, for one that comes twice, and for a number in the place of several."""
+    if seeds is None:
+        return [0 if seed is None else seed]
+    if seed is not None:
+        raise ConfigError("give seed or seeds, not both")
+    if isinstance(seeds, str) or not isinstance(seeds, Iterable):
+        raise ConfigError(f"seeds are several numbers, got {seeds!r}; write seeds=range(3)")
+    chosen = list(seeds)
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise ConfigError(f"seeds must be at least one, and each once, got {chosen}; write seeds=range(3)")
+    return chosen
 
 
 def cost(model: Any, text: Text, *, level: str | None = None, context_length: int | None = None, seed: int = 0, **settings: Any) -> Cost:
@@ -118,29 +181,50 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
     >>> cost(Transformer(n_layer=2, d_model=64), "grammar-char").n_params
     112803
     """
+    if _is_shape(text):
+        raise ConfigError("the model comes first: tl.cost(model, text)")
     corpus = data.corpus(text, level).info.name
     named = {"recipe": model, "model": None} if isinstance(model, str) else {"model": model}
-    bounded = settings if isinstance(model, str) or any(name in settings for name in single.BOUNDS) else {"steps": 1} | settings
-    protocol = bounded.pop("protocol", "dense")
+    is_counts = isinstance(model, NgramConfig) or model is NgramConfig
+    is_bounded = isinstance(model, str) or is_counts or any(name in settings for name in single.BOUNDS)
+    bounded = dict(settings) if is_bounded else {"steps": 1} | settings
+    protocol = bounded.pop("protocol", None)
     return costs.cost(Wanted(corpus=corpus, context_length=context_length, protocol=protocol, settings=bounded, **named).planned(seed))
 
 
 def _settings(device: str, minutes: float) -> "pool.Settings":
     from tinylm.training import pool  # torch is loaded only where something is trained
 
+    if device not in DEVICES:
+        raise ConfigError(unknown("device", device, DEVICES))
+    if not _is_number(minutes) or minutes < 0:
+        raise ConfigError(f"minutes must be a number, zero or above, got {minutes!r}")
     folders = {"folder": files.LOCAL_LEDGER, "checkpoints": files.CHECKPOINTS, "weights": files.WEIGHTS}
     return pool.Settings(device=pool.device(device), minutes=minutes, **folders)
 
 
-def _affordable(seconds: float, flops: float | None, on: "pool.Settings") -> float:
-    """The FLOPs that training should spend in so many seconds here, to two digits."""
+def _is_number(value: Any) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _within(wanted: Wanted, seconds: float, on: "pool.Settings") -> Wanted:
+    """What is wanted with the budget of so many seconds here; the rest is checked before they are measured."""
+    if "flops" in wanted.settings:
+        raise ConfigError("give flops or seconds, not both")
+    replace(wanted, settings=wanted.settings | {"flops": 1}).check()
+    return replace(wanted, settings=wanted.settings | {"flops": _affordable(seconds, on)})
+
+
+def _affordable(seconds: float, on: "pool.Settings") -> float:
+    """The FLOPs that training should spend in so many seconds here, to two digits, which are printed."""
     from tinylm.training import pool
 
-    if flops is not None:
-        raise ConfigError("give flops or seconds, not both")
-    if not 0 < seconds < float("inf"):
-        raise ConfigError(f"seconds must be above zero, got {seconds}")
-    return float(f"{seconds * pool.expected_speed(replace(on, workers=1)):.1e}")
+    if not _is_number(seconds) or seconds <= 0:
+        raise ConfigError(f"seconds must be above zero, got {seconds!r}")
+    flops = float(f"{seconds * pool.expected_speed(replace(on, workers=1)):.1e}")
+    print(f"{seconds:g} seconds are taken for flops={flops:.1e} at the speed of this moment; give these FLOPs to repeat the run")
+    return flops
 
 
 def _finished(planned: Sequence[Planned], on: "pool.Settings", live: bool) -> list[Run]:
@@ -148,11 +232,20 @@ def _finished(planned: Sequence[Planned], on: "pool.Settings", live: bool) -> li
     from tinylm.training import pool
 
     known, here = ledger.known(), pretrained.at_hand()
-    missing = [run for run in planned if known.find(run.spec) is None or not (run.spec.is_counts or run.spec.key in here)]
+    missing = [run for run in planned if not _is_finished(run, known.find(run.spec), here)]
     if missing:
         print(pool.require_allowed(missing, on, "tl.train(..., minutes={minutes})"))
         from tinylm.report.live import LiveCurve
 
         pool.finish_all(missing, on, watch=LiveCurve() if live else pool.unwatched)
         known = ledger.known()
-    return [Run(run, known.records[run.spec.key]) for run in planned]
+    runs = [Run(run, known.records[run.spec.key]) for run in planned]
+    for run in runs:
+        if run.diverged:
+            print(f"{run.run.title}: {run.diverged}")
+    return runs
+
+
+def _is_finished(run: Planned, record: RunRecord | None, weights: Container[str]) -> bool:
+    """Whether nothing is left to train: a run that diverged has no weights, and would diverge again."""
+    return record is not None and (run.spec.is_counts or record.status == "diverged" or run.spec.key in weights)

@@ -61,3 +61,12 @@ def test_the_table_of_all_runs_is_numeric_and_knows_sections_and_names(home):
     assert frames.runs(corpus="ptb").empty and frames.runs(corpus="ptb")["test_nll"].dtype == float
     with pytest.raises(StudyError, match="arch"):
         frames.runs(arch="MLP")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "near"), [("section", "locl", "local"), ("corpus", "grammar-chr", "grammar-char"), ("architecture", "MLPP", "MLP")]
+)
+def test_a_value_that_there_is_not_is_named_with_the_nearest(home, field, value, near):
+    stored(made(0))
+    with pytest.raises(StudyError, match=f"unknown {field} '{value}'; did you mean '{near}'"):
+        frames.runs(**{field: value})

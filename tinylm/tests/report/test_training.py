@@ -56,11 +56,12 @@ def test_a_module_of_ones_own_is_trained_within_the_same_budget(home):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def test_seconds_become_a_budget(home, monkeypatch):
+def test_seconds_become_a_budget(home, monkeypatch, capsys):
     from tinylm.training import pool
 
     monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds=2.0: 1.23456e6)
     assert training.train(TEXT, SMALL, seconds=2).run.budget == 2_500_000
+    assert "flops=2.5e+06" in capsys.readouterr().out
 
 
 MISTAKES = {
@@ -71,6 +72,24 @@ MISTAKES = {
     "the recipe 'transformer' needs a budget": {},
     "a recipe sets all but text, flops and seed; leave out lr": {"recipe": "mlp", "flops": 1e9, "lr": 1},
     "did you mean 'n_evals'": {"model": SMALL, "steps": 1, "n_eval": 3},
+    r"write seeds=range\(3\)": {"model": SMALL, "steps": 1, "seeds": 3},
+    r"each once, got \[1, 1\]": {"model": SMALL, "steps": 1, "seeds": [1, 1]},
+    r"at least one, .* got \[\]": {"model": SMALL, "steps": 1, "seeds": []},
+    "give seed or seeds, not both": {"model": SMALL, "steps": 1, "seed": 0, "seeds": [1]},
+    "seconds must be above zero, got '5'": {"model": SMALL, "seconds": "5"},
+    "minutes must be a number, zero or above, got 'a'": {"model": SMALL, "steps": 1, "minutes": "a"},
+    "minutes must be a number, zero or above, got -1": {"model": SMALL, "steps": 1, "minutes": -1},
+    "minutes must be a number, zero or above, got inf": {"model": SMALL, "steps": 1, "minutes": float("inf")},
+    "give it to the shape": {"model": SMALL, "steps": 1, "context_length": 8},
+    "leave out context_length": {"recipe": "mlp", "flops": 1e9, "context_length": 8},
+    "context_length must be at least 1": {"model": Bigram, "steps": 1, "context_length": 0},
+    "context_length=100000 is too long": {"model": Bigram, "steps": 1, "context_length": 100_000},
+    "leave out protocol": {"recipe": "mlp", "flops": 1e9, "protocol": "paper"},
+    "counts are not trained; leave out lr": {"model": NgramConfig(order=2), "lr": 1e-3},
+    "counts are not trained; leave out flops": {"model": NgramConfig, "seconds": 5},
+    "give recipe='transformer', or a shape": {"model": "transformer", "steps": 1},
+    "did you mean 'counts'": {"recipe": "count"},
+    "unknown device 'gpu'": {"model": SMALL, "steps": 1, "device": "gpu"},
     "did you mean 'dense'": {"model": SMALL, "steps": 1, "protocol": "dens"},
 }
 
@@ -79,6 +98,30 @@ MISTAKES = {
 def test_a_mistake_is_said_before_anything_is_trained(home, says):
     with pytest.raises(ConfigError, match=says):
         training.train(TEXT, **MISTAKES[says])
+
+
+def test_the_speed_is_measured_after_the_other_arguments_are_checked(home, monkeypatch):
+    from tinylm.training import pool
+
+    monkeypatch.setattr(pool, "expected_speed", lambda *_: pytest.fail("measured"))
+    for wrong in ({"n_eval": 3}, {"protocol": "dens"}, {"steps": 3}):
+        with pytest.raises(ConfigError):
+            training.train(TEXT, SMALL, seconds=5, **wrong)
+
+
+def test_swapped_arguments_are_said():
+    with pytest.raises(ConfigError, match="the text comes first"):
+        training.train(SMALL, TEXT)
+    with pytest.raises(ConfigError, match="the model comes first"):
+        training.cost(TEXT, SMALL)
+
+
+def test_a_run_that_diverged_is_not_trained_again(home, capsys):
+    first = training.train(TEXT, SMALL, steps=20, lr=1e30)
+    assert "it diverged at step" in capsys.readouterr().out and first.record.status == "diverged"
+    training.train(TEXT, SMALL, steps=20, lr=1e30)
+    said = capsys.readouterr().out
+    assert "to train" not in said and "lower lr" in said
 
 
 def test_long_training_waits_for_a_word(home):
@@ -90,4 +133,4 @@ def test_a_cost_is_that_of_the_run(home):
     found = training.cost(SMALL, TEXT, steps=5)
     assert found.facts["key"] == training.train(TEXT, SMALL, steps=5).record.spec.key
     assert training.cost(SMALL, TEXT).steps == 1 and training.cost(MLPConfig(), TEXT, flops=1e10).flops <= 1e10
-    assert training.cost("counts", TEXT).flops == 0
+    assert training.cost("counts", TEXT).flops == training.cost(NgramConfig(order=3), TEXT).flops == 0
