@@ -77,10 +77,10 @@ def _check_known(found: Iterable[Result], values: Mapping[str, Any]) -> None:
     there = [result.run for result in found] + list(study.by_key().values())
     more = {"section": {single.SECTION, ledger.SEARCH}, "corpus": set(data.names()), "architecture": set()}
     for field in more.keys() & values.keys():
-        wanted = values[field] if isinstance(values[field], list | tuple) else [values[field]]
+        asked = values[field] if isinstance(values[field], list | tuple) else [values[field]]
         known = {getattr(run.spec if field == "corpus" else run, field) for run in there} | more[field]
-        if not known & set(wanted):
-            raise StudyError(unknown(field, wanted[0], sorted(known)))
+        if not known & set(asked):
+            raise StudyError(unknown(field, asked[0], sorted(known)))
 
 
 def frame(found: Iterable[Result]) -> pd.DataFrame:

@@ -30,7 +30,7 @@ Text = str | Path | Corpus
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
+class RunRequest:
     """What is to be trained on a corpus: a recipe, or a model with its protocol and the settings that come before it."""
 
     corpus: str
@@ -152,9 +152,9 @@ def train(
         raise ConfigError("the text comes first: tl.train(text, model)")
     chosen, on, corpus = _seeds(seed, seeds), _settings(device, minutes), data.corpus(text, level).info.name
     settings |= {} if flops is None else {"flops": flops}
-    wanted = Wanted(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
-    wanted = wanted if seconds is None else _within(wanted, seconds, on)
-    runs = _finished([wanted.planned(one) for one in chosen], on, live)
+    request = RunRequest(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
+    request = request if seconds is None else _within(request, seconds, on)
+    runs = _finished([request.planned(one) for one in chosen], on, live)
     return Seeds(runs) if seeds is not None else runs[0]
 
 
@@ -189,7 +189,7 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
     is_bounded = isinstance(model, str) or is_counts or any(name in settings for name in single.BOUNDS)
     bounded = dict(settings) if is_bounded else {"steps": 1} | settings
     protocol = bounded.pop("protocol", None)
-    return costs.cost(Wanted(corpus=corpus, context_length=context_length, protocol=protocol, settings=bounded, **named).planned(seed))
+    return costs.cost(RunRequest(corpus=corpus, context_length=context_length, protocol=protocol, settings=bounded, **named).planned(seed))
 
 
 def _settings(device: str, minutes: float) -> "pool.Settings":
@@ -208,12 +208,12 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _within(wanted: Wanted, seconds: float, on: "pool.Settings") -> Wanted:
-    """What is wanted with the budget of so many seconds here; the rest is checked before they are measured."""
-    if "flops" in wanted.settings:
+def _within(request: RunRequest, seconds: float, on: "pool.Settings") -> RunRequest:
+    """The request with the budget of so many seconds here; the rest is checked before they are measured."""
+    if "flops" in request.settings:
         raise ConfigError("give flops or seconds, not both")
-    replace(wanted, settings=wanted.settings | {"flops": 1}).check()
-    return replace(wanted, settings=wanted.settings | {"flops": _affordable(seconds, on)})
+    replace(request, settings=request.settings | {"flops": 1}).check()
+    return replace(request, settings=request.settings | {"flops": _affordable(seconds, on)})
 
 
 def _affordable(seconds: float, on: "pool.Settings") -> float:
