@@ -101,7 +101,10 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(f"tinylm.{module}"), there)
     if name in _MODULES:
         return importlib.import_module(f"tinylm.{_MODULES[name]}")
-    raise AttributeError(f"module 'tinylm' has no attribute {name!r}")
+    from tinylm.config.errors import nearest
+
+    near = nearest(name, [*_PLACES, *_MODULES])
+    raise AttributeError(f"module 'tinylm' has no attribute {name!r}" + (f"; did you mean {near!r}?" if near else ""))
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 
 from tinylm.config import RunSpec, shown
+from tinylm.evaluation import asked
 from tinylm.evaluation.colouring import HUE, STRENGTHS
 from tinylm.models.networks import Transformer
 from tinylm.models.networks.attention_maps import attention_maps
@@ -34,11 +35,11 @@ class AttentionMaps:
     def weights(self, layer: int = 1, head: int = 1) -> pd.DataFrame:
         """The weights of one layer and head, counted from 1: a row for each token that reads, a column for each that it takes from."""
         rows = pd.Index(self.tokens, name="token that reads")
-        return pd.DataFrame(self.maps[layer - 1][head - 1], rows, pd.Index(self.sources, name="takes from"))
+        return pd.DataFrame(self._map(layer, head), rows, pd.Index(self.sources, name="takes from"))
 
     def in_words(self, layer: int = 1, head: int = 1) -> str:
         """What the map of a layer and head, counted from 1, shows."""
-        last = self.maps[layer - 1][head - 1][-1]
+        last = self._map(layer, head)[-1]
         most = int(last.argmax())
         text = f"Each row sums to one. The last token, {self.tokens[-1]}, takes most from {self.sources[most]} ({last[most]:.2f})."
         if self.n_given > len(self.tokens):
@@ -48,6 +49,11 @@ class AttentionMaps:
         if self.is_last_only and layer == len(self.maps):
             text += " This model was trained on its last position only: in its last layer no other row than the last was ever used."
         return text
+
+    def _map(self, layer: int, head: int) -> np.ndarray:
+        """The weights (tokens, sources) of a layer and head, counted from 1; ModelError for one that there is not."""
+        heads = self.maps[asked.whole("layer", layer, 1, len(self.maps)) - 1]
+        return heads[asked.whole("head", head, 1, len(heads)) - 1]
 
     def __repr__(self) -> str:
         return f"AttentionMaps({len(self.maps)} layers of {len(self.maps[0])} heads, {len(self.tokens)} tokens)"

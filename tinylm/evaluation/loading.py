@@ -8,6 +8,7 @@ import pandas as pd
 from tinylm import data, ledger, study
 from tinylm.config import RunSpec
 from tinylm.evaluation import counts, pretrained
+from tinylm.evaluation.asked import ModelError
 from tinylm.evaluation.model import Model
 from tinylm.ledger import RunRecord
 
@@ -17,11 +18,13 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
 
     A name is one that `list_models` has, a run of the study as [SECTION/]NAME[@SEED], a key or its beginning, or a file's path. Weights
     trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in `data_dir`, is needed.
-    WeightsError for what is not here says how to train it.
+    WeightsError for what is not here says how to train it, ModelError for what is no name.
 
     >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)
     'HAMLET:\\nI ha'
     """
+    if not isinstance(name, str | Path) or not str(name).strip():
+        raise ModelError(f"give the name of a model, a run's key or a weights file, got {name!r}; tl.list_models() has the names")
     records = ledger.known().records
     text = pretrained.key(str(name))
     if spec := _counts_of(text, records):
@@ -32,15 +35,24 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
 
 
 def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
-    """The spec of the counts that a planned run's name or a key means; None where it means a network or nothing."""
-    known = records.get(text) or study.by_key().get(text)
-    named = study.named(text, [run for run in study.plan("full") if run.spec.is_counts])
-    spec = known.spec if known else named[0].spec if named else None
-    return spec if spec and spec.is_counts else None
+    """The spec of the counts that a planned run's name, a key or its beginning means; None where it means a network or nothing."""
+    planned = [run for run in study.plan("full") if run.spec.is_counts]
+    if not pretrained.KEY.fullmatch(text):
+        named = study.named(text, planned)
+        return named[0].spec if named else None
+    known = {run.spec.key: run.spec for run in planned} | {key: one.spec for key, one in records.items() if one.spec.is_counts}
+    keys = sorted(key for key in known if key.startswith(text))
+    networks = [*pretrained.at_hand(), *(key for key, one in records.items() if not one.spec.is_counts)]
+    meant = sorted({*keys, *(key for key in networks if key.startswith(text))})
+    if keys and len(meant) > 1:
+        raise ModelError(f"{len(meant)} keys begin with {text}: {', '.join(meant[:5])}; write more of it")
+    return known[keys[0]] if keys else None
 
 
 def list_models() -> pd.DataFrame:
     """The trained networks that are here, those of the package first: name, key, corpus, parameters, test NLL in nats per token, file.
+
+    A model without a name has its key for one.
 
     >>> list_models()["name"].head(2).tolist()
     ['shakespeare', 'transformer']
@@ -50,7 +62,8 @@ def list_models() -> pd.DataFrame:
     here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
     rows = []
     for key, name, record in weights.listing(here, ledger.known().records):
-        row = {"name": packed.get(key, name), "key": key, "corpus": record and record.spec.corpus, "parameters": record and record.n_params}
+        row = {"name": packed.get(key, name) or key, "key": key, "corpus": record and record.spec.corpus}
+        row["parameters"] = record and record.n_params
         rows.append(row | {"test_nll": record.test.nll if record and record.test else None, "file": str(here[key])})
     frame = pd.DataFrame(rows, columns=["name", "key", "corpus", "parameters", "test_nll", "file"])
     frame = frame.astype({"parameters": "Int64", "test_nll": float})

@@ -1,6 +1,7 @@
 """A trained model in a user's hands: networks and n-gram counts alike write, score and explain text. Needs torch only to write."""
 
 import itertools
+import sys
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tinylm.config import RunSpec, TinylmError, shown
+from tinylm.config import RunSpec, shown
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
-from tinylm.evaluation import scoring
+from tinylm.evaluation import asked, scoring
+from tinylm.evaluation.asked import ModelError
 from tinylm.evaluation.scoring import TextScore
 from tinylm.evaluation.texts import Surprise, Text
 from tinylm.study import titles
@@ -23,10 +25,6 @@ from tinylm.study import titles
 if TYPE_CHECKING:
     from tinylm.evaluation.attention import AttentionMaps
     from tinylm.evaluation.generate import Sampling
-
-
-class ModelError(TinylmError):
-    """Something that a model is asked for and cannot do."""
 
 
 class UnknownTokens(UserWarning):
@@ -69,7 +67,8 @@ class Model(ABC):
         return map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling))
 
     def generate(self, prompt: str = "", length: int = 200, temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Text:
-        """The prompt and the `length` tokens that continue it, drawn as `stream` says."""
+        """The prompt and the `length` tokens that continue it, drawn as `stream` says; ModelError for a length that is not whole."""
+        length = asked.whole("length", length, 0)
         return Text(prompt + "".join(itertools.islice(self.stream(prompt, temperature, top_k, seed), length)))
 
     def logits(self, text: str) -> np.ndarray:
@@ -77,7 +76,8 @@ class Model(ABC):
         return np.concatenate(list(self.predictions(self._some(text))))
 
     def top(self, text: str, k: int = 5) -> pd.DataFrame:
-        """The `k` likeliest next tokens of a text, with their probabilities."""
+        """The `k` likeliest next tokens of a text, with their probabilities; of fewer tokens, all."""
+        k = asked.whole("k", k, 1)
         *_, last = self.predictions(self._some(text))
         p = np.exp(log_softmax(last[-1:]))[0]
         best = np.argsort(-p, kind="stable")[:k]
@@ -117,10 +117,11 @@ class Model(ABC):
 
     def encode(self, text: str) -> np.ndarray:
         """The ids (n,) of a text; warns of words that <unk> stands for, DataError for characters that the vocabulary lacks."""
-        ids = self.vocabulary.encode(text)
+        ids = self.vocabulary.encode(asked.text(text))
         if unknown := self.vocabulary.unknown(text):
             words = ", ".join(f"{word!r}" for word in list(unknown)[:5])
-            warnings.warn(f"{self.vocabulary.corpus} has no {words}; <unk> stands for {unknown.total():,}", UnknownTokens, stacklevel=3)
+            message = f"{self.vocabulary.corpus} has no {words}; <unk> stands for {unknown.total():,}"
+            warnings.warn(message, UnknownTokens, stacklevel=_outside())
         return ids
 
     def _some(self, text: str) -> np.ndarray:
@@ -145,6 +146,14 @@ class Model(ABC):
     def parts(self) -> list[str]:
         """HTML of what the model consists of; nothing unless a kind of model says so."""
         return []
+
+
+def _outside() -> int:
+    """The stack level of the line that asks a model, for a warning that is given where this is called."""
+    here, frame, level = str(Path(__file__).parent), sys._getframe(1), 1
+    while frame.f_back and frame.f_code.co_filename.startswith(here):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def log_softmax(rows: np.ndarray) -> np.ndarray:

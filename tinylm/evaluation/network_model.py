@@ -27,11 +27,29 @@ class NetworkModel(Model):
     path: Path | None = None
 
     def __call__(self, ids: Any) -> Tensor:
-        """Logits (B, T, V) of the token after each position of ids (B, T), or (T, V) of ids (T,); (B, 1, V) of a one-prediction model."""
-        x = torch.as_tensor(ids).long()
+        """Logits (B, T, V) of the token after each position of ids (B, T), or (T, V) of ids (T,); (B, 1, V) of a one-prediction model.
+
+        ModelError for what are no ids.
+        """
+        x = self._checked(ids)
         n_out = x.shape[-1] if self.spec.model.predicts_every_position else 1
         logits_BTV = self.network(x if x.ndim == 2 else x[None], n_out)
         return logits_BTV if x.ndim == 2 else logits_BTV[0]
+
+    def _checked(self, ids: Any) -> Tensor:
+        """Ids (T,) or (B, T) as int64; ModelError for anything else."""
+        size = len(self.vocabulary.tokens)
+        try:
+            x = torch.as_tensor(ids)
+        except (TypeError, ValueError, RuntimeError):
+            x = torch.tensor([])
+        is_whole = not (x.is_floating_point() or x.is_complex() or x.dtype == torch.bool)
+        if not (is_whole and x.ndim in (1, 2) and x.numel()):
+            raise ModelError(f"give ids (T,) or (B, T) of one token or more, whole numbers from 0 to {size - 1}; encode(text) has a text's")
+        x = x.long()
+        if x.min() < 0 or x.max() >= size:
+            raise ModelError(f"ids are from 0 to {size - 1}, got {int(x.min())} to {int(x.max())}; encode(text) has a text's")
+        return x
 
     @property
     def n_params(self) -> int:
@@ -62,7 +80,7 @@ class NetworkModel(Model):
 
     def attention(self, text: str) -> AttentionMaps:
         if not isinstance(self.spec.model, TransformerConfig):
-            raise ModelError(f"{self.spec.model.kind} has no attention; choose a Transformer")
+            return super().attention(text)  # which says that there is none
         ids = self._some(text)
         window = generate.filled(self.spec, ids, self.lead_ids)[-self.spec.model.context_length :]
         return attention.read(self.network, window, [self.vocabulary.tokens[int(i)] for i in window], len(ids), self.spec)

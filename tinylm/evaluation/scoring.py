@@ -1,6 +1,7 @@
 """A trained model scored on a split of a corpus or on any text: mean NLL, its error, and which tokens were scored."""
 
 import math
+import os
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,8 +11,9 @@ import numpy as np
 
 from tinylm import data
 from tinylm.config import RunSpec, TinylmError
-from tinylm.data import Corpus, own_texts
+from tinylm.data import Corpus, corpora, own_texts
 from tinylm.data.vocabulary import Vocabulary
+from tinylm.evaluation import asked
 from tinylm.ledger import scores
 from tinylm.study.recipes import EVAL_START
 
@@ -71,9 +73,22 @@ def score(
         name, ids = f"{text.info.name} {split}", text.split(split)
     else:
         name = str(text) if isinstance(text, Path) else "the text"
-        ids = known_ids(model.vocabulary, own_texts.read(text) if isinstance(text, Path) else text, name)
+        ids = known_ids(model.vocabulary, own_texts.read(text) if isinstance(text, Path) else _in_memory(text), name)
     spec = scored_as(model.spec, stride, context, len(ids), "" if isinstance(text, Corpus) else name)
     return _score(model, spec, ids, name)
+
+
+def _in_memory(text: str) -> str:
+    """A text as it is; ScoringError where it is the name of what is meant to be scored."""
+    if not isinstance(text, str):
+        raise asked.ModelError(f"give a text, a Path or a corpus, got {text!r} ({type(text).__name__})")
+    if "\n" in text or len(text) > corpora.LONGEST_PATH:
+        return text
+    if text in data.names():
+        raise ScoringError(f"{text!r} is a corpus's name, of which only the letters would be scored; write tl.corpus({text!r})")
+    if os.path.isfile(text):
+        raise ScoringError(f"{text!r} is a file's name, of which only the letters would be scored; write Path({text!r})")
+    return text
 
 
 def known_ids(vocabulary: Vocabulary, text: str, name: str) -> np.ndarray:
@@ -88,22 +103,26 @@ def known_ids(vocabulary: Vocabulary, text: str, name: str) -> np.ndarray:
 
 
 def _described(unknown: Counter[str], level: str) -> str:
-    commonest = ", ".join(f"{token!r} {count:,} times" for token, count in unknown.most_common(5))
-    noun = "characters" if level == "character" else "words"
-    return f"{unknown.total():,} {noun} ({commonest}{', ...' if len(unknown) > 5 else ''})"
+    commonest = ", ".join(f"{token!r} {'once' if count == 1 else f'{count:,} times'}" for token, count in unknown.most_common(5))
+    noun = "character" if level == "character" else "word"
+    return f"{unknown.total():,} {noun}{'s' if unknown.total() > 1 else ''} ({commonest}{', ...' if len(unknown) > 5 else ''})"
 
 
 def scored_as(spec: RunSpec, stride: int | None, context: int | None, n_tokens: int, text: str = "") -> RunSpec:
     """The spec with the windows that are asked for and the tokens of its record, or of a whole text of one's own, which `text` names.
 
-    ConfigError or ScoringError where they do not fit.
+    TinylmError where they do not fit.
     """
     windows = {name: value for name, value in (("eval_stride", stride), ("eval_context", context)) if value is not None}
-    length = context or scores.eval_context(spec)
+    for name, value in windows.items():
+        windows[name] = asked.whole(name.removeprefix("eval_"), value, 1)
+    if text and n_tokens < 2:
+        raise ScoringError(f"{text} has {'1 token' if n_tokens else 'no tokens'}; a score needs two or more")
+    length = windows.get("eval_context") or scores.eval_context(spec)
     start = min(length, n_tokens // 2, EVAL_START) if spec.train.loss_at == "all" else 0  # 0: after a full window
     tokens = {"eval_start": start, "eval_tokens": 0} if text else {}
     if windows and not text and not spec.train.eval_start:  # score the record's tokens, whatever the windows
-        tokens = {"eval_start": max(scores.eval_context(spec), context or 0)}
+        tokens = {"eval_start": max(scores.eval_context(spec), windows.get("eval_context", 0))}
     shortened = {"eval_stride": min(spec.train.eval_stride, length or 1)}  # of a shorter window no more than all of it
     scored = replace(spec, train=replace(spec.train, **(shortened | windows | tokens)))
     needed = scored.train.eval_start or length

@@ -1,6 +1,5 @@
 """Trained models: find the weights of a run by its key, its name or their file, and open them with their vocabulary."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,6 @@ from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.study import Planned
-
-KEY = re.compile(r"[0-9a-f]{4,16}")
 
 
 class WeightsError(TinylmError):
@@ -89,7 +86,7 @@ def find(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord])
     trained = [key for key in keys if key in files]
     if not trained:
         raise WeightsError(f"the weights of {text} are not here; train it with: python -m tinylm train --run {keys[0]}")
-    if len(trained) > 1 and KEY.fullmatch(text):
+    if len(trained) > 1 and pretrained.KEY.fullmatch(text):
         raise WeightsError(f"{len(trained)} keys begin with {text}: {', '.join(trained[:5])}; write more of it")
     return files[trained[0]]
 
@@ -97,7 +94,7 @@ def find(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord])
 def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[str]:
     """The keys of networks that a key's beginning or a name may mean, the likeliest first; WeightsError where there is none."""
     planned = _networks()
-    if KEY.fullmatch(text):
+    if pretrained.KEY.fullmatch(text):
         known = {run.spec.key for run in planned} | set(files)
         known |= {key for key, record in records.items() if not record.spec.is_counts}
         found = sorted(key for key in known if key.startswith(text))
@@ -106,14 +103,14 @@ def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRe
     if not found:
         names = [*pretrained.MODELS, *(run.name for run in study.select(planned, role=["baseline", "ablation"]))]
         known = instead(text.partition("@")[0], names, "there are:")
-        raise WeightsError(f"no run is called {text!r}; {known}; `models` in `python -m tinylm chat` lists those here")
+        raise WeightsError(f"no run is called {text!r}; {known}; tl.list_models(), or `models` in `python -m tinylm chat`, has those here")
     return found
 
 
 def trainable(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Planned:
     """The run that a key or a name means, to be trained; WeightsError where nothing says its spec."""
     (key, *others) = candidates(text, files, records)
-    if others and KEY.fullmatch(text):
+    if others and pretrained.KEY.fullmatch(text):
         raise WeightsError(f"{1 + len(others)} keys begin with {text}: {', '.join([key, *others][:5])}; write more of it")
     for run in _networks():
         if run.spec.key == key:

@@ -12,7 +12,7 @@ from tinylm.evaluation import pretrained
 from tinylm.explore import labels
 
 if TYPE_CHECKING:
-    from tinylm.evaluation.weights import Trained
+    from tinylm.evaluation.model import Model
 
 NONE_HERE = (
     "No trained model is here, and the folder tinylm/evaluation/pretrained lacks those that come with the package: git checkout "
@@ -30,7 +30,7 @@ class Checkpoints:
 
     def __init__(self, accepts: Callable[[ModelConfig], bool]) -> None:
         self._accepts = accepts
-        self._opened: dict[Path, Trained] = {}
+        self._opened: dict[Path, Model] = {}
         self.scan()
 
     def scan(self) -> dict[str, Path]:
@@ -48,7 +48,7 @@ class Checkpoints:
                 found.append((rank, label, path))
         return {label: path for _, label, path in sorted(found)}
 
-    def open(self, path: Path) -> "Trained":
+    def open(self, path: Path) -> "Model":
         """The model in a file; PackageError or WeightsError says why it cannot be used."""
         if path not in self._opened:
             with needing_packages("a trained model"):

@@ -243,3 +243,10 @@ def test_help_is_a_page():
     page = pydoc.render_doc(tl, renderer=pydoc.plaintext)
     assert all(f"tl.{name}" in page or f"`{name}`" in page for name in tl.__all__)
     assert "_PLACES" not in page
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest():
+    with pytest.raises(AttributeError, match="no attribute 'Transformr'; did you mean 'Transformer'"):
+        tl.Transformr  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'xyzzy'$"):
+        tl.xyzzy  # noqa: B018

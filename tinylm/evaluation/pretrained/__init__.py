@@ -3,6 +3,7 @@
 To add a model: write its name and the key of its run into MODELS, then run `python -m tinylm export NAME`.
 """
 
+import re
 from pathlib import Path
 
 from tinylm import files
@@ -14,6 +15,7 @@ MODELS = {
     "ptb": "9d14c92889cac7f5",
 }
 DEFAULT = "shakespeare"
+KEY = re.compile(r"[0-9a-f]{4,16}")  # a run's key or the beginning of it
 
 
 def key(name: str) -> str:

@@ -1,5 +1,7 @@
 import numpy as np
+import pytest
 
+from tinylm.evaluation.asked import ModelError
 from tinylm.evaluation.attention import AttentionMaps, last_tokens
 
 
@@ -24,6 +26,16 @@ def test_words_say_where_the_last_token_looks():
 def test_of_a_model_trained_on_its_last_position_only_the_last_layer_is_told_apart():
     one = reading(is_last_only=True)
     assert "last position only" not in one.in_words(1, 1) and "last position only" in one.in_words(2, 1)
+
+
+@pytest.mark.parametrize("value", [0, 9, "a", -1])
+def test_a_layer_or_head_that_there_is_not_is_refused_with_the_range(value):
+    maps = AttentionMaps(n_given=1, tokens=["a"], sources=["a"], maps=[np.ones((3, 1, 1))] * 2, is_last_only=False)
+    for show in (maps.weights, maps.in_words):
+        with pytest.raises(ModelError, match="layer must be a whole number from 1 to 2"):
+            show(layer=value)
+        with pytest.raises(ModelError, match="head must be a whole number from 1 to 3"):
+            show(head=value)
 
 
 def test_weights_are_a_frame_and_the_card_names_every_head():

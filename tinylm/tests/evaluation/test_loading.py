@@ -1,7 +1,9 @@
 import pytest
 from explorer import DENSE, trained
 
-from tinylm.evaluation import loading
+from tinylm import study
+from tinylm.evaluation import loading, pretrained
+from tinylm.evaluation.asked import ModelError
 from tinylm.evaluation.weights import WeightsError
 
 
@@ -10,19 +12,33 @@ def test_a_model_comes_by_its_name_its_key_and_its_file(home):
     by_key = loading.load(spec.key[:8])
     assert by_key.spec == spec == loading.load(by_key.path).spec
     listed = loading.list_models()
-    assert listed["key"].tolist() == [spec.key] and listed["file"].tolist() == [str(by_key.path)]
+    assert listed["key"].tolist() == listed["name"].tolist() == [spec.key] and listed["file"].tolist() == [str(by_key.path)]
 
 
 def test_counts_are_counted_when_they_are_asked_for(home):
     counts = loading.load("control/KN-4")
     assert counts.spec.is_counts and counts.spec.corpus == "grammar-char"
-    assert loading.load(counts.spec.key).spec == counts.spec
+    assert loading.load(counts.spec.key).spec == loading.load(counts.spec.key[:12]).spec == counts.spec
+
+
+def test_a_key_s_beginning_that_counts_share_is_refused(home, monkeypatch):
+    runs = [run for run in study.plan("full") if run.spec.is_counts]
+    first = min(runs, key=lambda run: run.spec.key)
+    monkeypatch.setattr(pretrained, "at_hand", lambda: {first.spec.key[:8] + "00000000": None})
+    with pytest.raises(ModelError, match=f"2 keys begin with {first.spec.key[:8]}: "):
+        loading.load(first.spec.key[:8])
+
+
+@pytest.mark.parametrize("name", [None, 5, "", " "])
+def test_what_is_no_name_is_refused_in_one_line(name):
+    with pytest.raises(ModelError, match=r"^give the name of a model, .*, got .*; tl.list_models\(\) has the names$"):
+        loading.load(name)
 
 
 def test_what_is_not_here_says_how_it_comes(home):
     with pytest.raises(WeightsError, match="train it with: python -m tinylm train --run"):
         loading.load("RoPE@1")
-    with pytest.raises(WeightsError, match="no run is called"):
+    with pytest.raises(WeightsError, match=r"no run is called .*tl.list_models\(\)"):
         loading.load("nothing of the kind")
 
 

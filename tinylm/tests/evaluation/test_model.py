@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,8 +8,9 @@ from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.config import ConfigError, NgramConfig
 from tinylm.data import DataError
+from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import counts, generate
-from tinylm.evaluation.model import ModelError, log_softmax
+from tinylm.evaluation.model import ModelError, UnknownTokens, log_softmax
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.models.networks import build
 
@@ -77,6 +79,39 @@ def test_mistakes_are_said(model, corpus):
         model.generate("Ü")
     with pytest.raises(ConfigError, match="temperature"):
         model.generate("", temperature=-1)
+    for length in (-1, "a", 2.5):
+        with pytest.raises(ModelError, match="length must be a whole number from 0 up"):
+            model.generate("", length=length)
+    for k in (0, -1, "a"):
+        with pytest.raises(ModelError, match="k must be a whole number from 1 up"):
+            model.top("a", k=k)
+
+
+def test_what_is_no_text_is_refused(model):
+    for ask in (model.generate, model.surprise, model.top, model.score, model.logits, model.encode):
+        with pytest.raises(ModelError, match=r"give a text.*, got 5"):
+            ask(5)
+
+
+@pytest.mark.parametrize("ids", ["abc", [], [[]], [[[1]]], [1.5], 5, [[1], [1, 2]], None, [True]])
+def test_what_are_no_ids_is_refused(corpus, ids):
+    with pytest.raises(ModelError, match="give ids"):
+        network(corpus)(ids)
+
+
+def test_ids_outside_the_vocabulary_are_refused(corpus):
+    for ids in ([99999], [0, -1]):
+        with pytest.raises(ModelError, match=f"ids are from 0 to {VOCAB_SIZE - 1}, got"):
+            network(corpus)(ids)
+
+
+@pytest.mark.parametrize("ask", ["generate", "surprise", "top", "distribution", "logits", "encode", "stream", "attention"])
+def test_a_warning_points_at_the_line_that_asks(corpus, ask):
+    words = Vocabulary(corpus="words", level="word", tokens=("<unk>", *(f"w{i}" for i in range(VOCAB_SIZE - 1))))
+    model = replace(network(corpus), vocabulary=words)
+    with pytest.warns(UnknownTokens, match="words has no 'foo'") as caught:
+        getattr(model, ask)("w1 foo")
+    assert [one.filename for one in caught] == [__file__]
 
 
 def test_only_a_transformer_has_attention(corpus, text):

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from specs import spec
 
 from tinylm.config import NgramConfig
 from tinylm.evaluation import counts, scoring
+from tinylm.evaluation.asked import ModelError
 from tinylm.evaluation.scoring import ScoringError
 
 
@@ -27,8 +30,31 @@ def test_a_file_is_named_and_other_characters_are_said(model, corpus, tmp_path):
     assert scoring.score(model, path).text == str(path)
     with pytest.raises(ScoringError, match="the text has 2 characters .'Ü' 2 times. outside"):
         scoring.score(model, "ÜÜ")
+    with pytest.raises(ScoringError, match="the text has 1 character .'Ü' once. outside"):
+        scoring.score(model, "Ü")
 
 
 def test_a_text_that_is_all_context_is_too_short(model, corpus):
-    with pytest.raises(ScoringError, match="is context only|are context only"):
+    with pytest.raises(ScoringError, match="the text has 1 token; a score needs two or more"):
         scoring.score(model, corpus.decode(corpus.test[:1]))
+    with pytest.raises(ScoringError, match="the text has no tokens; a score needs two or more"):
+        scoring.score(model, "")
+    last = replace(model.spec, train=replace(model.spec.train, loss_at="last"))
+    with pytest.raises(ScoringError, match="has 1,000 tokens, and the first 1000 are context only"):
+        scoring.scored_as(last, None, 1000, 1000, "the text")
+
+
+def test_a_name_is_not_scored_by_its_letters(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "story.txt").write_text("abc", encoding="utf-8")
+    with pytest.raises(ScoringError, match=r"write Path\('story.txt'\)"):
+        scoring.score(model, "story.txt")
+    with pytest.raises(ScoringError, match=r"write tl.corpus\('grammar-char'\)"):
+        scoring.score(model, "grammar-char")
+
+
+@pytest.mark.parametrize("value", [0, -1, "a", 1.5])
+@pytest.mark.parametrize("name", ["stride", "context"])
+def test_windows_are_whole_numbers(model, corpus, name, value):
+    with pytest.raises(ModelError, match=f"{name} must be a whole number from 1 up"):
+        scoring.score(model, corpus, **{name: value})
