@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinylm import files
-from tinylm.config import shown
+from tinylm.config import ModelConfig, shown
 from tinylm.config.errors import instead, unknown
 from tinylm.data import download, grammar, own_texts, plays
 from tinylm.data.base import SPLITS, DataError
@@ -102,6 +102,7 @@ def corpus(text: "str | Path | Corpus", level: str | None = None, data_dir: str 
 
 def corpus_name(text: str | Path, level: str | None = None) -> str:
     """The name of the corpus that is meant; a text of one's own becomes one. `level` is for such a text alone (character)."""
+    _check_source(text)
     if isinstance(text, str) and ("\n" in text.strip() or len(text) > LONGEST_PATH):
         return own_texts.add_text(text, level or "character", "the text")
     if str(text) in names() or own_texts.NAME.fullmatch(str(text)):
@@ -112,6 +113,16 @@ def corpus_name(text: str | Path, level: str | None = None) -> str:
     if not path.exists():
         raise DataError(f"{str(text)!r} is neither a text file nor a corpus; {instead(str(text), names(), 'name a file, or one of:')}")
     return own_texts.add(path, level or "character")
+
+
+def _check_source(text: Any) -> None:
+    """Raise DataError for what is neither a name, a path nor a text."""
+    if isinstance(text, ModelConfig) or callable(text):
+        raise DataError(f"{text!r} is a model; give the text first, then the model")
+    if not isinstance(text, str | Path):
+        raise DataError(f"give a corpus's name, a file or a text, got {text!r} ({type(text).__name__})")
+    if not str(text).strip():
+        raise DataError("the text is empty; give a corpus's name, a file or a text with words in it")
 
 
 def names() -> list[str]:

@@ -58,7 +58,7 @@ def own_module(factory: Factory, context_length: int, vocab_size: int) -> Module
     The module maps ids (B, T), T from 1 to context_length, to logits (B, T, V). ConfigError where it does not, where a position sees a
     later one, where its initial weights do not follow torch's seed, and where its FLOPs cannot be counted. FLOPs are PyTorch's count of
     one window, unless the module states its own: a number `forward_flops`, or a method that is given the context length. What the
-    module itself raises is handed on.
+    module's forward pass raises is the cause of the ConfigError, and its last words.
     """
     ModelConfig(context_length=context_length)  # ConfigError for one that no window has
     _check_factory(factory)
@@ -133,7 +133,14 @@ def _made(factory: Factory, context_length: int, vocab_size: int) -> nn.Module:
             f"{_name(factory)} is called with the vocabulary size (and context_length, if it takes that name), but: {error}; "
             "give its other arguments with functools.partial or a lambda"
         ) from error
-    module = factory(vocab_size, **named)
+    try:
+        module = factory(vocab_size, **named)
+    except TypeError as error:
+        if all(parameter.kind is not inspect.Parameter.VAR_POSITIONAL for parameter in signature.parameters.values()):
+            raise  # the call fits its signature, so the mistake is within
+        raise ConfigError(
+            f"{_name(factory)} cannot be made from a vocabulary size alone; wrap it as lambda vocab_size: ... ({error})"
+        ) from error
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{_name(factory)} gave {module!r}; it must give an nn.Module")
     return module
@@ -164,19 +171,20 @@ def _check_logits(module: nn.Module, name: str, context_length: int, vocab_size:
     if _first_change(both, alone, BETWEEN_WINDOWS) is not None:
         raise ConfigError(f"the logits of {name} for one window depend on the others of the batch; is the batch its first dimension?")
     for length in {1, context_length // 2 or 1}:
-        try:
-            _logits(module, name, x_BT[:, :length], vocab_size)
-        except (RuntimeError, IndexError, ValueError, AssertionError) as error:
-            raise ConfigError(
-                f"{name} fails on a window of {length} tokens; it must take any length up to context_length={context_length}: {error}"
-            ) from error
+        _logits(module, name, x_BT[:, :length], vocab_size)
 
 
 @torch.no_grad()
 def _logits(module: nn.Module, name: str, x_BT: Tensor, vocab_size: int) -> Tensor:
-    """Logits (B, T, V), the random numbers of each call the same."""
-    with own_random_numbers():
-        logits = module(x_BT)
+    """Logits (B, T, V), the random numbers of each call the same; ConfigError for other ones and for whatever the module raises."""
+    try:
+        with own_random_numbers():
+            logits = module(x_BT)
+    except Exception as error:  # of a user's code, anything
+        raise ConfigError(
+            f"{name} fails on ids {tuple(x_BT.shape)}; it must take ids (B, T) for any T from 1 to the context length: "
+            f"{type(error).__name__}: {error}"
+        ) from error
     expected = (*x_BT.shape, vocab_size)
     found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if found != expected or not logits.is_floating_point():

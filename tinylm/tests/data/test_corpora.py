@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinylm import data, files
+from tinylm.config import MLPConfig
 from tinylm.data import SPLITS, DataError, corpora, download, plays
 
 TEXTS = {"train": "b a <unk> a\n\na b\n", "valid": "a c\n", "test": "b\n"}
@@ -193,6 +194,21 @@ def test_without_a_writable_out_the_corpus_is_in_memory(place):
     assert not isinstance(corpus.train, np.memmap)
     with pytest.raises(ValueError, match="read-only"):
         corpus.train[0] = 1
+
+
+@pytest.mark.parametrize("text", [None, 5, ["a"], b"text"])
+def test_what_is_no_source_of_a_corpus_is_said(text):
+    with pytest.raises(DataError, match="^give a corpus's name, a file or a text, got .*"):
+        data.corpus(text)
+
+
+def test_an_empty_text_and_a_model_in_its_place_are_said():
+    for text in ("", " ", "\n\n"):
+        with pytest.raises(DataError, match="^the text is empty; give a corpus's name"):
+            data.corpus(text)
+    for model in (MLPConfig(), MLPConfig):
+        with pytest.raises(DataError, match="is a model; give the text first, then the model"):
+            data.corpus(model)
 
 
 def test_unknown_names_list_what_there_is():

@@ -158,7 +158,7 @@ def test_a_factory_may_ask_for_the_context_length_and_carry_its_arguments():
         (lambda v: nn.Sequential(Net(v), Applied(lambda x: (x, 1))), r"logits \(2, 16, 11\); it gave tuple"),
         (lambda v: nn.Sequential(Net(v), Applied(lambda x: x.long())), r"to logits"),
         (lambda v: nn.Sequential(Net(v), Applied(torch.log)), "the first logits of Sequential are not finite"),
-        (applying(lambda x: x + torch.ones(1, T, 1)), "Net fails on a window of . tokens; it must take any length up to context_length=16"),
+        (applying(lambda x: x + torch.ones(1, T, 1)), r"Net fails on ids \(2, .\); it must take ids \(B, T\) for any T .*: RuntimeError: "),
         (with_body(lambda: Gru(batch_first=False)), "the logits of Net for one window depend on the others of the batch; is the batch its"),
         (with_body(lambda: Stateful()), "Net gives other logits for the same tokens the second time"),
         (with_body(lambda: Attention(causal=False)), "Net is not causal: its logits at position 0 change with tokens from 1 on"),
@@ -200,9 +200,16 @@ class Normed(nn.BatchNorm1d):
         return super().forward(x_BTD.mT).mT
 
 
-def test_what_a_module_raises_is_handed_on():
-    with pytest.raises(ZeroDivisionError):
+def test_what_a_module_raises_is_the_cause():
+    with pytest.raises(ConfigError, match=r"^Net fails on ids \(2, 16\); .*: ZeroDivisionError: division by zero$") as caught:
         own_module(applying(lambda x: 1 / 0), T, V)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+    with pytest.raises(ConfigError, match=r"Net fails on ids \(2, 16\); .*RuntimeError"):
+        own_module(applying(lambda x: x.view(2, 8, D)), T, V)
+    with pytest.raises(ConfigError, match=r"LSTM cannot be made from a vocabulary size alone; wrap it as lambda .*hidden_size"):
+        own_module(nn.LSTM, T, V)
+    with pytest.raises(TypeError, match="NoneType"):
+        own_module(lambda vocab_size: Net(None), T, V)
     with pytest.raises(ConfigError, match="context_length must be at least 1"):
         own_module(Net, 0, V)
 
