@@ -116,7 +116,7 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "train.loss_at": ("--loss-at", _choices(TrainConfig, "loss_at"), "positions that the loss is taken at (all; last in the paper)"),
     "train.optimizer": ("--optimizer", _choices(TrainConfig, "optimizer"), "(adamw; adam in the paper)"),
     "train.lr": ("--lr", NUMBER, "learning rate (3e-3; 3e-4 in the paper)"),
-    "train.batch_size": ("--batch-size", NUMBER, "windows in a step (so many that 512 targets are; 64 in the paper)"),
+    "train.batch_size": ("--batch-size", NUMBER, "windows in a step (as many as make 512 targets; 64 in the paper)"),
     "train.windows_per_epoch": ("--windows-per-epoch", NUMBER, "windows in an epoch (50000; 0: every window)"),
     "train.eval_tokens": ("--eval-tokens", NUMBER, "tokens scored in valid and test (as many as a fifth of the FLOPs pays for; 0: all)"),
     "train.eval_stride": ("--stride", NUMBER, "tokens that a scoring window moves by (half a context; 1 in the paper)"),

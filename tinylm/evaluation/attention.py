@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 
 from tinylm.config import RunSpec, shown
-from tinylm.evaluation import asked
+from tinylm.evaluation import arguments
 from tinylm.evaluation.colouring import HUE, STRENGTHS
 from tinylm.models.networks import Transformer
 from tinylm.models.networks.attention_maps import attention_maps
@@ -52,8 +52,8 @@ class AttentionMaps:
 
     def _map(self, layer: int, head: int) -> np.ndarray:
         """The weights (tokens, sources) of a layer and head, counted from 1; ModelError for one that there is not."""
-        heads = self.maps[asked.whole("layer", layer, 1, len(self.maps)) - 1]
-        return heads[asked.whole("head", head, 1, len(heads)) - 1]
+        heads = self.maps[arguments.whole("layer", layer, 1, len(self.maps)) - 1]
+        return heads[arguments.whole("head", head, 1, len(heads)) - 1]
 
     def __repr__(self) -> str:
         return f"AttentionMaps({len(self.maps)} layers of {len(self.maps[0])} heads, {len(self.tokens)} tokens)"

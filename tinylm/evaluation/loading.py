@@ -8,7 +8,7 @@ import pandas as pd
 from tinylm import data, ledger, study
 from tinylm.config import RunSpec
 from tinylm.evaluation import counts, pretrained
-from tinylm.evaluation.asked import ModelError
+from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.model import Model
 from tinylm.ledger import RunRecord
 

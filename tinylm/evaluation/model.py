@@ -16,8 +16,8 @@ import pandas as pd
 from tinylm.config import RunSpec, shown
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
-from tinylm.evaluation import asked, scoring
-from tinylm.evaluation.asked import ModelError
+from tinylm.evaluation import arguments, scoring
+from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.scoring import TextScore
 from tinylm.evaluation.texts import Surprise, Text
 from tinylm.study import titles
@@ -68,7 +68,7 @@ class Model(ABC):
 
     def generate(self, prompt: str = "", length: int = 200, temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Text:
         """The prompt and the `length` tokens that continue it, drawn as `stream` says; ModelError for a length that is not whole."""
-        length = asked.whole("length", length, 0)
+        length = arguments.whole("length", length, 0)
         return Text(prompt + "".join(itertools.islice(self.stream(prompt, temperature, top_k, seed), length)))
 
     def logits(self, text: str) -> np.ndarray:
@@ -77,7 +77,7 @@ class Model(ABC):
 
     def top(self, text: str, k: int = 5) -> pd.DataFrame:
         """The `k` likeliest next tokens of a text, with their probabilities; of fewer tokens, all."""
-        k = asked.whole("k", k, 1)
+        k = arguments.whole("k", k, 1)
         *_, last = self.predictions(self._some(text))
         p = np.exp(log_softmax(last[-1:]))[0]
         best = np.argsort(-p, kind="stable")[:k]
@@ -90,7 +90,7 @@ class Model(ABC):
         return pd.Series(p, pd.Index(self.vocabulary.tokens, name="token"), name="probability")
 
     def surprise(self, text: str) -> Surprise:
-        """What each token of a text costs in nats, given those before it; NaN for the first, which nothing of the text foretells."""
+        """What each token of a text costs in nats, given those before it; NaN for the first, which has no token before it."""
         ids = self._some(text)
         pieces = [self.vocabulary.decode(ids[:1]), *(self.vocabulary.next_text(int(token)) for token in ids[1:])]
         return Surprise(self.surprises(ids), pd.Index(pieces, name="token"), name="nats")
@@ -117,7 +117,7 @@ class Model(ABC):
 
     def encode(self, text: str) -> np.ndarray:
         """The ids (n,) of a text; warns of words that <unk> stands for, DataError for characters that the vocabulary lacks."""
-        ids = self.vocabulary.encode(asked.text(text))
+        ids = self.vocabulary.encode(arguments.text(text))
         if unknown := self.vocabulary.unknown(text):
             words = ", ".join(f"{word!r}" for word in list(unknown)[:5])
             message = f"{self.vocabulary.corpus} has no {words}; <unk> stands for {unknown.total():,}"

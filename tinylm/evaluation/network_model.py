@@ -60,8 +60,8 @@ class NetworkModel(Model):
         length, every = self.spec.model.context_length, self.spec.train.loss_at == "all"
         start = generate.filled(self.spec, ids[:1], self.lead_ids)
         text = torch.from_numpy(np.concatenate([start, ids[1:]]).astype(np.int64))
-        begun = text[None, :length]  # the window before it begins to slide
-        yield self._logits(begun, begun.shape[1] if every else 1)[0].numpy()
+        first_window = text[None, :length]  # the window before it begins to slide
+        yield self._logits(first_window, first_window.shape[1] if every else 1)[0].numpy()
         if len(text) > length:
             windows = text[1:].unfold(0, length, 1)
             for some in windows.split(max(1, nlls.POSITIONS_PER_BATCH["cpu"] // length)):

@@ -13,7 +13,7 @@ from tinylm import data
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus, corpora, own_texts
 from tinylm.data.vocabulary import Vocabulary
-from tinylm.evaluation import asked
+from tinylm.evaluation import arguments
 from tinylm.ledger import scores
 from tinylm.study.recipes import EVAL_START
 
@@ -81,7 +81,7 @@ def score(
 def _in_memory(text: str) -> str:
     """A text as it is; ScoringError where it is the name of what is meant to be scored."""
     if not isinstance(text, str):
-        raise asked.ModelError(f"give a text, a Path or a corpus, got {text!r} ({type(text).__name__})")
+        raise arguments.ModelError(f"give a text, a Path or a corpus, got {text!r} ({type(text).__name__})")
     if "\n" in text or len(text) > corpora.LONGEST_PATH:
         return text
     if text in data.names():
@@ -115,7 +115,7 @@ def scored_as(spec: RunSpec, stride: int | None, context: int | None, n_tokens: 
     """
     windows = {name: value for name, value in (("eval_stride", stride), ("eval_context", context)) if value is not None}
     for name, value in windows.items():
-        windows[name] = asked.whole(name.removeprefix("eval_"), value, 1)
+        windows[name] = arguments.whole(name.removeprefix("eval_"), value, 1)
     if text and n_tokens < 2:
         raise ScoringError(f"{text} has {'1 token' if n_tokens else 'no tokens'}; a score needs two or more")
     length = windows.get("eval_context") or scores.eval_context(spec)

@@ -18,7 +18,7 @@ from tinylm.explore.panel import WIDE, Panel, button, control, notice
 class Continuations(Panel):
     """A prompt, the trained models at hand, and how to draw; below them a card for each chosen model.
 
-    `texts` holds what each model made of the prompt, the prompt included; `data` has a row for each token, with its surprise in nats.
+    `texts` holds the text of each model, prompt included; `data` has a row for each token, with its surprise in nats.
     """
 
     def __init__(self, prompt: str = "") -> None:

@@ -20,7 +20,7 @@ def run(planned: Sequence[Planned], minutes: float = 0.0) -> list[Run]:
     """The records of the planned runs, in order; prints which are missing.
 
     A missing run of the published study is never trained here: it takes hours, and `run_me.py --train` does it. Any other
-    missing run, one whose parameters were edited, is trained now and kept in out/ledger, for at most so many minutes where they
+    missing run, one whose parameters were edited, is trained now and kept in out/ledger, for at most `minutes` where they
     are given. Raises PoolError where it would take more than ten and none are given, or where it was stopped: calling again goes
     on. Raises MissingRecords when there is no record of any run.
     """

@@ -216,12 +216,12 @@ def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figur
     >>> plot("control/MLP", "control/KN-4").axes[0].get_ylabel()
     'valid NLL (nats per token)'
     """
-    fig, _ = plots.run_curves(_told_apart(_some(*found)), against, loss)
+    fig, _ = plots.run_curves(_distinguished(_some(*found)), against, loss)
     plt.close(fig)  # the notebook shows what a cell returns; pyplot would show it a second time
     return fig
 
 
-def _told_apart(found: Sequence[Run]) -> list[Result]:
+def _distinguished(found: Sequence[Run]) -> list[Result]:
     """The runs with their sections where two rows have one name."""
     rows: dict[str, set[Any]] = {}
     for run in found:

@@ -209,7 +209,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _within(request: RunRequest, seconds: float, on: "pool.Settings") -> RunRequest:
-    """The request with the budget of so many seconds here; the rest is checked before they are measured."""
+    """The request with the FLOPs that `seconds` buy here; its other fields are checked first."""
     if "flops" in request.settings:
         raise ConfigError("give flops or seconds, not both")
     replace(request, settings=request.settings | {"flops": 1}).check()
@@ -217,7 +217,7 @@ def _within(request: RunRequest, seconds: float, on: "pool.Settings") -> RunRequ
 
 
 def _affordable(seconds: float, on: "pool.Settings") -> float:
-    """The FLOPs that training should spend in so many seconds here, to two digits, which are printed."""
+    """The FLOPs that training should spend in `seconds` here, to two digits; prints them."""
     from tinylm.training import pool
 
     if not _is_number(seconds) or seconds <= 0:

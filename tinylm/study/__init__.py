@@ -31,7 +31,7 @@ __all__ = [
 
 
 class MissingSection(StudyError, AttributeError):
-    """A name that is neither a section nor anything else of the study; what asks for attributes by name hears an AttributeError."""
+    """A name that is neither a section nor anything else of the study; a look-up of an attribute gets an AttributeError."""
 
 
 def _found() -> list[Section]:

@@ -49,7 +49,7 @@ def purchases(section: str, corpora: Sequence[str], budgets: Sequence[int], arch
 
 
 def rivals(section: str, corpora: Sequence[str], orders: Sequence[int], caches: Sequence[int], eval_tokens: int) -> list[Planned]:
-    """Counts of each text that the corpora are made of, scored where recipes are: without and with caches of so many tokens, and tuned.
+    """Counts of each text that the corpora are made of, scored where recipes are: without and with each cache, and tuned.
 
     Augmented text is no better to count.
     """

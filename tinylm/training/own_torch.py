@@ -10,7 +10,7 @@ from tinylm.models.networks.threads import threads
 
 @contextmanager
 def own_torch(device: str, n_threads: int = 0) -> Iterator[None]:
-    """For a while, random states of its own, float32 throughout and, where given, so many threads of the CPU."""
+    """Within the context, separate random states, float32 and, where given, a number of CPU threads."""
     uses_cuda = device != "cpu" or torch.cuda.is_initialized()  # to ask a GPU for its state would start it
     with torch.random.fork_rng(range(torch.cuda.device_count()) if uses_cuda else ()), _float32(), threads(n_threads):
         yield

@@ -133,7 +133,7 @@ class Processes(RunExecutor):
         codes = [worker.exitcode for worker in self._context.workers if worker.exitcode]
         own = [code for code in codes if code != -signal.SIGTERM]  # which the pool sends to the others
         code = min(own or codes or [0])  # a signal before an exit code
-        end = f"was killed by {signal.Signals(-code).name}, perhaps for want of memory" if code < 0 else f"ended with exit code {code}"
+        end = f"was killed by {signal.Signals(-code).name}, perhaps out of memory" if code < 0 else f"ended with exit code {code}"
         if self._begun.is_set():
             return f"a training process {end}; repeat to go on, with fewer workers"
         if code > 0 and (problem := _import_problem()):
@@ -342,7 +342,7 @@ def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
     """A run's record, or None where it was stopped or, which is said, failed; TinylmError for a mistake or a killed process."""
     error = Interrupted() if future.cancelled() else future.exception()
     if isinstance(error, BrokenProcessPool):
-        raise WorkerDied("a training process ended, perhaps for want of memory; repeat to go on, with fewer workers") from error
+        raise WorkerDied("a training process ended, perhaps out of memory; repeat to go on, with fewer workers") from error
     if error is None or isinstance(error, TinylmError):
         return ledger.kept(future.result(), run.section)
     if not isinstance(error, Interrupted):
@@ -465,7 +465,7 @@ def _work_in_process(index: int, spec: bytes, settings: Settings) -> RunRecord:
 
 
 def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any, threads: int = 0) -> RunRecord:
-    """Run one spec where the executor has put it, on so many threads where a number is given.
+    """Run one spec where the executor has put it, on `n_threads` where that is given.
 
     `reports` and `stopping` are None where nothing is shared with the driver.
     """
@@ -539,5 +539,5 @@ def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -
     text += f", {about} on this machine"
     if minutes > UNASKED and not settings.minutes:
         generous = math.ceil(1.5 * minutes)  # the machine may be busy, and the time that is given is a limit
-        raise PoolError(f"{text}; more than {UNASKED:.0f} min need your word: {call.format(minutes=generous)}")
+        raise PoolError(f"{text}; more than {UNASKED:.0f} min must be allowed: {call.format(minutes=generous)}")
     return text

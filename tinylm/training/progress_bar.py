@@ -70,13 +70,13 @@ def _listen(reports: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -
         spent[run] = progress.flops
         try:
             watch(planned[run], progress)
-        except Exception as error:  # a full disk, say: what only looks on must not stop the runs
+        except Exception as error:  # a full disk, say: an observer must not stop the runs
             bar.write(f"the progress of the runs is no longer written: {type(error).__name__}: {error}")
             watch = unwatched
 
 
 def _begin(bar: tqdm, flops: int) -> None:
-    """Add what a run has spent when it is first heard of: a checkpoint's FLOPs and the start say nothing of its speed."""
+    """Add what a run has spent at its first report: FLOPs from a checkpoint say nothing of its speed."""
     if bar.disable:
         return
     for count in ("n", "initial", "last_print_n"):

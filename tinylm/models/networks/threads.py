@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def threads(number: int) -> Iterator[None]:
-    """For a while, so many threads; 0 leaves them as they are.
+    """Within the context, `number` threads; 0 leaves them as they are.
 
     Small products are no faster on several, and where other programs keep the cores busy they take ten times as long: the threads
     wait for each other at every product.

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tinylm.evaluation.asked import ModelError
+from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.attention import AttentionMaps, last_tokens
 
 
@@ -23,7 +23,7 @@ def test_words_say_where_the_last_token_looks():
     assert "The last token, b, takes most from b (0.60)." in reading().in_words(2, 1)
 
 
-def test_of_a_model_trained_on_its_last_position_only_the_last_layer_is_told_apart():
+def test_of_a_model_trained_on_its_last_position_only_the_last_layer_is_distinguished():
     one = reading(is_last_only=True)
     assert "last position only" not in one.in_words(1, 1) and "last position only" in one.in_words(2, 1)
 

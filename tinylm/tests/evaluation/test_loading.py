@@ -3,7 +3,7 @@ from explorer import DENSE, trained
 
 from tinylm import study
 from tinylm.evaluation import loading, pretrained
-from tinylm.evaluation.asked import ModelError
+from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.weights import WeightsError
 
 

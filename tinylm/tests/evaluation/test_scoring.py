@@ -6,7 +6,7 @@ from specs import spec
 
 from tinylm.config import NgramConfig
 from tinylm.evaluation import counts, scoring
-from tinylm.evaluation.asked import ModelError
+from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.scoring import ScoringError
 
 

@@ -76,7 +76,7 @@ def seeds(architecture, flops, nlls, role="frontier", **fields):
 
 
 def _bounded(record, flops):
-    """The record of a run that was given so many FLOPs in place of steps."""
+    """The record of a run bounded by FLOPs in place of steps."""
     spec = replace(record.spec, train=replace(record.spec.train, steps=0, flops=flops))
     return replace(record, spec=spec)
 

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from torch import nn
+from modules import Bigram
 
 from tinylm import files, ledger
 from tinylm.config import ConfigError, MLPConfig, NgramConfig, TransformerConfig
@@ -10,17 +10,6 @@ from tinylm.study import recipes
 
 TEXT = "to be or not to be\nthat is the question\n" * 60
 SMALL = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=8, d_ff=8)
-
-
-class Bigram(nn.Module):
-    """Logits by the last token alone."""
-
-    def __init__(self, vocab_size):
-        super().__init__()
-        self.embedding, self.head = nn.Embedding(vocab_size, 8), nn.Linear(8, vocab_size)
-
-    def forward(self, x_BT):
-        return self.head(self.embedding(x_BT))
 
 
 def test_a_run_is_trained_recorded_and_found_again(home, capsys):
@@ -125,7 +114,7 @@ def test_a_run_that_diverged_is_not_trained_again(home, capsys):
 
 
 def test_long_training_waits_for_a_word(home):
-    with pytest.raises(Exception, match=r"need your word: tl.train\(..., minutes=\d+\)"):
+    with pytest.raises(Exception, match=r"must be allowed: tl.train\(..., minutes=\d+\)"):
         training.train(TEXT, SMALL, flops=1e16)
 
 

@@ -10,9 +10,9 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 import torch
+from modules import Bigram
 from specs import TRANSFORMER
 from synthetic import planned
-from torch import nn
 
 from tinylm import data, ledger
 from tinylm.config import ConfigError, LinearConfig, NgramConfig, RunSpec, TrainConfig, shown
@@ -320,13 +320,13 @@ def test_a_worker_that_ends_at_its_start_gives_its_exit_code(settings, monkeypat
         pool.train_all(PLANNED[:2], settings, lambda run, record: None)
 
 
-def test_a_worker_killed_in_the_middle_is_told_apart(settings):
+def test_a_worker_killed_in_the_middle_is_distinguished(settings):
     executor = pool.Processes(dataclasses.replace(settings, workers=1))
 
     def kill(run, now):
         executor._context.workers[0].kill()
 
-    with pytest.raises(pool.WorkerDied, match="^a training process was killed by SIGKILL, perhaps for want of memory; repeat to go on"):
+    with pytest.raises(pool.WorkerDied, match="^a training process was killed by SIGKILL, perhaps out of memory; repeat to go on"):
         pool.train_all([LONG], settings, lambda run, record: None, kill, executor)
 
 
@@ -412,17 +412,6 @@ def test_long_training_waits_for_a_word(speed, settings):
 def test_short_training_is_told_no_more_exactly_than_it_is_known(settings, monkeypatch, seconds, said):
     monkeypatch.setattr(pool, "expected_seconds", lambda planned, settings: seconds)
     assert pool.require_allowed(PLANNED, settings, "").endswith(f" FLOPs, {said} on this machine")
-
-
-class Bigram(nn.Module):
-    """Logits by the last token alone."""
-
-    def __init__(self, vocab_size):
-        super().__init__()
-        self.embedding, self.head = nn.Embedding(vocab_size, 8), nn.Linear(8, vocab_size)
-
-    def forward(self, x_BT):
-        return self.head(self.embedding(x_BT))
 
 
 def test_several_seeds_of_a_module_of_ones_own_are_trained_where_its_code_is(settings):

@@ -8,7 +8,7 @@ from tinylm.typesetting.labels import Labels
 PLACE = Place("01_data", 2)
 
 
-def test_headings_of_the_same_words_are_told_apart(report):
+def test_headings_of_the_same_words_are_distinguished(report):
     part = "\n\n## Method\n\n## Limits\n\n## Limits\n\n#### Deep\n\nSee @sec:method"
     page = report([f"# A{part} and @sec:limits-2."], [f"# B{part} and @sec:part1/method."], ["# C\n\n# Main\n\n## Sub"])
     assert "See Section 1.1 and Section 1.3." in words_of(page) and "See Section 2.1 and Section 1.1." in words_of(page)

@@ -151,7 +151,7 @@ def test_libraries_are_known_by_name():
 @pytest.mark.parametrize(
     "value", [np.arange(3), np.array([None, "a"]), torch.ones(2).bfloat16(), types.SimpleNamespace(a=1), 2 + 1j, slice(3)]
 )
-def test_values_of_many_types_are_told_apart(value):
+def test_values_of_many_types_are_distinguished(value):
     def uses(x):
         return code_hash(defined("def f():\n    return value\n", "f", value=x))
 

@@ -1,4 +1,4 @@
-"""What a user asks of a model, checked: texts and whole numbers. Needs neither torch nor a corpus."""
+"""Checks of the arguments of a model's methods: texts and whole numbers. Needs neither torch nor a corpus."""
 
 import numbers
 from typing import Any
@@ -7,7 +7,7 @@ from tinylm.config import TinylmError
 
 
 class ModelError(TinylmError):
-    """Something that a model is asked for and cannot do."""
+    """A request that a model cannot carry out."""
 
 
 def text(value: Any) -> str:
