@@ -62,4 +62,4 @@ def _tuned(section: str, text: str, counting: TrainConfig) -> Planned:
     """The counts tuned on a text."""
     model = recipes.tuned_counts(text)
     spec = RunSpec(corpus=text, model=model, train=counting)
-    return Planned(section=section, role="tuned", architecture=COUNTS, name=f"{text} {model.title}", spec=spec)
+    return Planned(section=section, role="tuned", architecture=COUNTS, name=f"{text} tuned KN-{model.order} + cache", spec=spec)

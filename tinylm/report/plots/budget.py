@@ -12,7 +12,7 @@ from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import HEADINGS, headings
 from tinylm.report.plots.curves import count_lines
-from tinylm.report.plots.style import COLOURS, STYLE, Drawn, line_styles, log_flops, panels
+from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, line_styles, log_flops, panels
 from tinylm.study import Planned, select
 
 BETTER, WORSE = COLOURS[0], COLOURS[3]
@@ -61,7 +61,7 @@ def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: f
         ax.axvline(budget, color="black", linewidth=1, label="chosen budget")
     ax.set_ylabel("valid NLL (nats per token)")
     log_flops(ax, "training FLOPs (executed)")
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    legend_above(fig, ax)
     return fig, rows
 
 
