@@ -93,11 +93,15 @@ WORDS = MUON | {"batch_size": 16, "adam_lr": 2e-2, "weight_decay": 0.3}
 POINTED_WORDS = WORDS | {"batch_size": 4}
 LARGE_WORDS = WORDS | {"weight_decay": 1.0}
 LARGE = MUON | {"batch_size": 2, "weight_decay": 1.0}
+COPIED = MUON | {"batch_size": 1, "weight_decay": 0.3}
 COPYING = (
     Recipe(flops=1e11, model=_copying(1024, 16, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
     Recipe(flops=1e12, model=_copying(2048, 32, 4, 48), train=MUON | {"batch_size": 1}),  # 1,024 is as good, but slower
-    Recipe(flops=1e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 0.3}),
-    Recipe(flops=3e13, model=_copying(2048, 64, 4, 112), train=MUON | {"batch_size": 1, "weight_decay": 1.0}),
+    Recipe(flops=3e12, model=_copying(2048, 32, 4, 48), train=COPIED),
+    Recipe(flops=5e12, model=_copying(2048, 64, 4, 64), train=COPIED),
+    Recipe(flops=7e12, model=_copying(2048, 64, 4, 80), train=COPIED),
+    Recipe(flops=1e13, model=_copying(2048, 64, 4, 112), train=COPIED),
+    Recipe(flops=1.5e13, model=_copying(2048, 64, 4, 112), train=COPIED | {"weight_decay": 1.0}),  # the best at 2.2e13 too
 )
 NOT_COPYING = (
     Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),

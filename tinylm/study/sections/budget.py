@@ -13,18 +13,20 @@ from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
 from tinylm.study.purchases import affordable, purchases, rivals
 
+CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
+
 
 @checked
 def budget(
     *,
     corpus: str = "tiny_shakespeare",
-    augmentations: Sequence[str] = ("recast", "respelled"),
     context_length: int = 128,
     d_model: int = 128,
     n_layer: int = 3,
     ladder_budgets: Sequence[int] = (10_000_000_000_000, 75_500_000_000_000),
     architectures: Sequence[str] = ("Linear", "MLP", "Self-Attention", "Transformer-no-induction", "Transformer", "LSTM"),
     frontier_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 10_000_000_000_000),
+    closer_budgets: Sequence[int] = (3_000_000_000_000, 5_000_000_000_000, 7_000_000_000_000, 15_000_000_000_000),
     bought_corpora: Sequence[str] = ("tiny_shakespeare",) * 2 + ("tiny_shakespeare-recast",) * 2 + ("tiny_shakespeare-respelled",) * 3,
     bought_budgets: Sequence[int] = (75_500_000_000_000,) * 2 + (22_000_000_000_000, 75_500_000_000_000) * 2 + (2_000_000_000_000_000,),
     bought_architectures: Sequence[str] = (
@@ -39,20 +41,21 @@ def budget(
 ) -> list[Planned]:
     """The ladder at its first budget and two of its rungs at the others, architectures' recipes over budgets, and larger purchases.
 
-    Rungs that read an augmented text are left out unless its name is among the `augmentations`. All runs of a text are scored on the same
+    A rung that reads an augmented text is there where that text is among the `bought_corpora`. All runs of a text are scored on the same
     tokens.
     """
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budgets[0]))
-    rows = [*_ladder(first, augmentations, ladder_budgets[1:]), *_frontier(corpus, architectures, frontier_budgets)]
+    rows = [*_ladder(first, bought_corpora, ladder_budgets[1:]), *_frontier(corpus, architectures, frontier_budgets)]
+    rows += _frontier(corpus, [name for name in architectures if name == CLOSER], closer_budgets)
     rows += purchases("budget", bought_corpora, bought_budgets, bought_architectures)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
     return rivals("budget", [corpus, *bought_corpora], orders, caches, eval_tokens) + affordable(rows, seeds)
 
 
-def _ladder(first: RunSpec, augmentations: Sequence[str], larger: Sequence[int]) -> list[Planned]:
+def _ladder(first: RunSpec, corpora: Sequence[str], larger: Sequence[int]) -> list[Planned]:
     """Every rung at the budget of `first`, and the paper's recipe and the loss at every position with the larger budgets."""
-    specs = climb(first, [rung for rung in RUNGS if rung.augmentation in ("", *augmentations)])
+    specs = climb(first, [rung for rung in RUNGS if not rung.augmentation or f"{first.corpus}-{rung.augmentation}" in corpora])
     row = partial(Planned, section="budget", architecture="Transformer")
     rows = [row(role="rung", name=name, rung=name, spec=spec) for name, spec in specs.items()]
     for flops, name in itertools.product(larger, (PAPER, ALL_POSITIONS)):
@@ -72,6 +75,7 @@ def _frontier(corpus: str, architectures: Sequence[str], budgets: Sequence[int])
 QUICK = {
     "ladder_budgets": [200_000_000_000, 400_000_000_000],
     "frontier_budgets": [20_000_000_000, 100_000_000_000],
+    "closer_budgets": [50_000_000_000],
     "bought_corpora": ["tiny_shakespeare-respelled"],
     "bought_budgets": [1_000_000_000_000],
     "bought_architectures": ["Transformer"],
@@ -80,13 +84,13 @@ QUICK = {
 }
 SMOKE = {
     "corpus": "grammar-char",
-    "augmentations": ["none"],
     "context_length": 32,
     "d_model": 32,
     "n_layer": 2,
     "ladder_budgets": [10_000_000_000, 12_000_000_000],
     "architectures": ["Linear", "Transformer"],
     "frontier_budgets": [1_000_000_000, 2_000_000_000],
+    "closer_budgets": [1_500_000_000],
     "bought_corpora": ["grammar-char"],
     "bought_budgets": [4_000_000_000],
     "bought_architectures": ["Transformer"],

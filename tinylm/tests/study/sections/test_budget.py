@@ -11,6 +11,11 @@ def plan(**changes):
     return study.budget(**(study.SECTIONS["budget"].parameters("smoke") | changes))
 
 
+def buying(*corpora):
+    columns = {"bought_budgets": [10**12] * len(corpora), "bought_architectures": ["Transformer"] * len(corpora)}
+    return plan(corpus="tiny_shakespeare", bought_corpora=corpora, **columns)
+
+
 def test_each_run_plays_one_part():
     assert {run.role for run in plan()} == {"counts", "tuned", "rung", "larger", "frontier", "purchase"}
     assert all(run.spec.train.flops == run.budget for run in plan()), "a budget is asked for by every run but counts"
@@ -26,11 +31,11 @@ def test_the_ladder_stands_at_the_first_budget_and_its_two_ends_at_the_others():
     assert replace(larger, train=replace(larger.train, flops=10**10)) == first.spec
 
 
-def test_a_rung_on_augmented_text_needs_its_name():
+def test_a_rung_on_augmented_text_is_there_where_that_text_is_bought():
     augmented = {rung.name for rung in RUNGS if rung.augmentation}
     without, one, both = (
-        {run.rung for run in select(plan(corpus="tiny_shakespeare", augmentations=names), role="rung")}
-        for names in (["none"], ["recast"], ["recast", "respelled"])
+        {run.rung for run in select(buying(*corpora), role="rung")}
+        for corpora in (["tiny_shakespeare"], ["tiny_shakespeare-recast"], ["tiny_shakespeare-recast", "tiny_shakespeare-respelled"])
     )
     assert without == {rung.name for rung in RUNGS} - augmented
     assert one - without == {"speakers recast"} and both - without == augmented
@@ -40,6 +45,17 @@ def test_the_frontier_is_each_architectures_recipe_at_each_budget():
     runs = select(plan(architectures=["MLP", "LSTM"], frontier_budgets=[10**9, 10**11]), role="frontier")
     assert [run.name for run in runs] == ["MLP, 1e9", "MLP, 1e11", "LSTM, 1e9", "LSTM, 1e11"]
     assert runs[3].spec.model == recipes.recipe("lstm", "grammar-char", 10**11).model
+
+
+def test_one_architecture_is_trained_at_more_budgets():
+    runs = select(plan(architectures=["MLP", "Transformer"], frontier_budgets=[10**9], closer_budgets=[2 * 10**9]), role="frontier")
+    assert [run.name for run in runs] == ["MLP, 1e9", "Transformer, 1e9", "Transformer, 2e9"]
+
+
+def test_the_budgets_around_the_counts_have_recipes_of_their_own():
+    full = study.SECTIONS["budget"].parameters("full")
+    known = {recipe.flops for recipe in recipes.RECIPES["tiny_shakespeare", "transformer"]}
+    assert {*full["closer_budgets"], *full["frontier_budgets"]} <= known
 
 
 def test_every_run_is_scored_alike():
