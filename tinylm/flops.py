@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tinylm.config import (
     ConfigError,
+    InductionConfig,
     LinearConfig,
     LSTMConfig,
     MLPConfig,
@@ -56,8 +57,14 @@ def _(config: LinearConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts
 
 @forward_parts.register
 def _(config: MLPConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
-    widths = [config.context_length * config.d_model, *config.widths]
-    return {"embedding": 0, "ffn": sum(2 * a * b for a, b in itertools.pairwise(widths)), "head": 2 * widths[-1] * vocab_size}
+    widths = [config.n_joined * config.d_model, *config.widths]
+    n_computed = n_out if config.window else 1
+    return {
+        "embedding": 0,
+        "induction": _induction_flops(config, config.d_model, config.context_length),
+        "ffn": n_computed * sum(2 * a * b for a, b in itertools.pairwise(widths)),
+        "head": 2 * widths[-1] * vocab_size * n_scored,
+    }
 
 
 @forward_parts.register
@@ -69,7 +76,7 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
     computed = sum(positions)
     return {
         "embedding": 0,
-        "induction": 2 * width * width * length * bool(config.induction),
+        "induction": _induction_flops(config, width, length),
         "convolutions": 2 * width * config.convolution * length * config.n_layer,
         "attention_projections": 2 * width * (2 * width * computed + kv_width * length * config.n_layer),
         "attention_scores": 4 * width * sum(n_pairs(length, n, config.attention_window) for n in positions),
@@ -77,6 +84,11 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
         "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
         "head": 2 * width * vocab_size * n_scored,
     }
+
+
+def _induction_flops(config: InductionConfig, width: int, length: int) -> int:
+    """The projection of what followed, at every position."""
+    return 2 * width * width * length * bool(config.induction)
 
 
 def _pointer_flops(config: TransformerConfig, n_scored: int) -> int:
@@ -94,7 +106,8 @@ def _(config: LSTMConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
     """
     per_position = [2 * 4 * config.d_model * (n_in + config.d_model) for n_in in config.widths[:-1]]
     recurrence = config.context_length * sum(per_position)
-    return {"embedding": 0, "recurrence": recurrence, "head": 2 * config.d_model * vocab_size * n_scored}
+    induction = _induction_flops(config, config.widths[0], config.context_length)
+    return {"embedding": 0, "induction": induction, "recurrence": recurrence, "head": 2 * config.d_model * vocab_size * n_scored}
 
 
 @forward_parts.register
@@ -121,8 +134,14 @@ def _(config: LinearConfig, vocab_size: int) -> int:
 
 @n_params.register
 def _(config: MLPConfig, vocab_size: int) -> int:
-    widths = [config.context_length * config.d_model, *config.widths, vocab_size]
-    return vocab_size * config.d_model + sum((a + 1) * b for a, b in itertools.pairwise(widths))
+    widths = [config.n_joined * config.d_model, *config.widths, vocab_size]
+    embedding = vocab_size * config.d_model + _induction_params(config, config.d_model)
+    return embedding + sum((a + 1) * b for a, b in itertools.pairwise(widths))
+
+
+def _induction_params(config: InductionConfig, width: int) -> int:
+    """A square matrix, and a scale for each order, place and channel."""
+    return (width + len(config.induction) * config.induction_times) * width if config.induction else 0
 
 
 @n_params.register
@@ -133,18 +152,19 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     attention = 2 * (width + bias) * width + (width + bias) * kv_width + 2 * config.d_head * config.qk_norm + norm
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     convolution = config.convolution * width
-    induction = (width + len(config.induction) * config.induction_times) * width if config.induction else 0
     ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
     positions = config.context_length * width if config.position == "learned" else 0
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
     pointer = (2 * config.pointer + 1) * width + 1 if config.pointer else 0
-    return vocab_size * width + induction + positions + config.n_layer * (convolution + attention + ffn) + norm + head + pointer
+    embedding = vocab_size * width + _induction_params(config, width) + positions
+    return embedding + config.n_layer * (convolution + attention + ffn) + norm + head + pointer
 
 
 @n_params.register
 def _(config: LSTMConfig, vocab_size: int) -> int:
     layers = sum(4 * config.d_model * (n_in + config.d_model + 2) for n_in in config.widths[:-1])  # two biases, as PyTorch has them
-    return vocab_size * config.widths[0] + layers + vocab_size + (0 if config.tied else vocab_size * config.d_model)
+    embedding = vocab_size * config.widths[0] + _induction_params(config, config.widths[0])
+    return embedding + layers + vocab_size + (0 if config.tied else vocab_size * config.d_model)
 
 
 @n_params.register
@@ -165,8 +185,12 @@ def hidden_shapes(config: ModelConfig) -> list[tuple[int, int]]:
 
 @hidden_shapes.register
 def _(config: MLPConfig) -> list[tuple[int, int]]:
-    widths = [config.context_length * config.d_model, *config.widths]
-    return [(b, a) for a, b in itertools.pairwise(widths)]
+    widths = [config.n_joined * config.d_model, *config.widths]
+    return _induction_shapes(config, config.d_model) + [(b, a) for a, b in itertools.pairwise(widths)]
+
+
+def _induction_shapes(config: InductionConfig, width: int) -> list[tuple[int, int]]:
+    return [(width, width)] * bool(config.induction)
 
 
 @hidden_shapes.register
@@ -176,13 +200,14 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
     pointer = [(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else []
-    return [(width, width)] * bool(config.induction) + (attention + ffn) * config.n_layer + pointer
+    return _induction_shapes(config, width) + (attention + ffn) * config.n_layer + pointer
 
 
 @hidden_shapes.register
 def _(config: LSTMConfig) -> list[tuple[int, int]]:
     gates = 4 * config.d_model
-    return [shape for n_in in config.widths[:-1] for shape in ((gates, n_in), (gates, config.d_model))]
+    layers = [shape for n_in in config.widths[:-1] for shape in ((gates, n_in), (gates, config.d_model))]
+    return _induction_shapes(config, config.widths[0]) + layers
 
 
 @hidden_shapes.register

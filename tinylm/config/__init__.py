@@ -2,7 +2,16 @@
 
 from tinylm.config.errors import ConfigError, FieldError, TinylmError
 from tinylm.config.fields import Checked
-from tinylm.config.models import LinearConfig, LSTMConfig, MLPConfig, ModelConfig, ModuleConfig, NgramConfig, TransformerConfig
+from tinylm.config.models import (
+    InductionConfig,
+    LinearConfig,
+    LSTMConfig,
+    MLPConfig,
+    ModelConfig,
+    ModuleConfig,
+    NgramConfig,
+    TransformerConfig,
+)
 from tinylm.config.runs import MAX_EVALS, RunSpec, TrainConfig, changed
 
 __all__ = [
@@ -10,6 +19,7 @@ __all__ = [
     "Checked",
     "ConfigError",
     "FieldError",
+    "InductionConfig",
     "LSTMConfig",
     "LinearConfig",
     "MLPConfig",

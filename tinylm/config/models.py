@@ -41,6 +41,26 @@ class ModelConfig(Checked):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class InductionConfig(Checked):
+    """What a model has whose embeddings may know which tokens followed the same tokens earlier in its window."""
+
+    induction: tuple[int, ...] = ()  # for each order n, an embedding gets a share of that of the token after the last same n tokens
+    induction_times: int = 1  # how many of the last such places are taken
+
+    def check(self) -> None:
+        super().check()
+        rising = list(self.induction) == sorted({*self.induction} - {0})
+        self.require(rising, f"induction needs orders from 1 on, each above the one before; got {self.induction}")
+        self.require(self.induction_times > 0, "induction_times must be at least 1")
+        self.require(bool(self.induction) or self.induction_times == 1, "induction_times needs orders in induction")  # one key a model
+
+    def check_vocab_size(self, vocab_size: int) -> None:
+        """Raise ConfigError where a row of tokens of the longest order has no number of its own."""
+        longest = max(self.induction, default=0)
+        self.require(vocab_size**longest < 2**63, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class LinearConfig(ModelConfig):
     """Concatenated token embeddings, each `d_model` wide, and one linear layer to the vocabulary.
 
@@ -63,21 +83,32 @@ class LinearConfig(ModelConfig):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class MLPConfig(ModelConfig):
+class MLPConfig(InductionConfig, ModelConfig):
     """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary.
 
-    `n_hidden` layers are `d_hidden` wide, or `hidden_widths` gives the width of each; an embedding is `d_model` wide.
+    `n_hidden` layers are `d_hidden` wide, or `hidden_widths` gives the width of each; an embedding is `d_model` wide. With a `window`
+    the MLP moves over the context and predicts at every position.
     """
 
     kind: ClassVar[str] = "mlp"
     public: ClassVar[str] = "MLP"
-    predicts_every_position: ClassVar[bool] = False
+    window: int = 0  # embeddings that are concatenated for one prediction; 0: those of the whole context, for one prediction in all
     d_model: int = 128  # width of the embeddings
     d_hidden: int = 256  # width of every hidden layer
     n_hidden: int = 2
     dropout: float = 0.1  # after each hidden layer's activation
     activation: Literal["relu", "gelu"] = "relu"
     hidden_widths: tuple[int, ...] = ()  # where the layers' widths differ, in place of d_hidden and n_hidden
+
+    @property
+    def predicts_every_position(self) -> bool:  # type: ignore[override]
+        """Whether it moves over the context."""
+        return self.window > 0
+
+    @property
+    def n_joined(self) -> int:
+        """Embeddings that are concatenated."""
+        return self.window or self.context_length
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -88,6 +119,7 @@ class MLPConfig(ModelConfig):
         super().check()
         self.require_positive("d_model", "d_hidden", "n_hidden")
         self.require_probability("dropout")
+        self.require(self.window <= self.context_length, f"window={self.window} is longer than the context; lower it")
         if self.hidden_widths:  # one model has one spelling, and so one key
             self.require(min(self.hidden_widths) > 0, "hidden_widths must be at least 1")
             plain = (self.d_hidden, self.n_hidden) == (MLPConfig.d_hidden, MLPConfig.n_hidden)
@@ -96,7 +128,7 @@ class MLPConfig(ModelConfig):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class TransformerConfig(ModelConfig):
+class TransformerConfig(InductionConfig, ModelConfig):
     """A causal Transformer; the defaults are the paper's: post-norm, learned positions, ReLU, dropout 0.1.
 
     `n_layer` blocks of `n_head` heads, on states `d_model` wide, with an FFN `d_ff` wide. The source has a comment for each other field.
@@ -123,8 +155,6 @@ class TransformerConfig(ModelConfig):
     init: Literal["multihead", "linear", "scaled", "zero_out"] = "multihead"
     softcap: float = 0.0  # bound of the logits; 0: none
     convolution: int = 0  # positions of a depthwise causal convolution that each attention's input gets added; 0: none
-    induction: tuple[int, ...] = ()  # for each order n, an embedding gets a share of that of the token after the last same n tokens
-    induction_times: int = 1  # how many of the last such places are taken
     embedding_dropout: float = 0.0
     attention_window: int = 0  # positions of a block, each of which attends to itself and the block before; 0: one block
     attention_dropout: float = 0.1  # of the attention weights
@@ -157,18 +187,10 @@ class TransformerConfig(ModelConfig):
         self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout", "output_dropout")
         self.require_probability("weight_dropout")
         self.require(self.pointer <= self.d_model, f"pointer={self.pointer} is wider than the states, d_model={self.d_model}; lower it")
-        rising = list(self.induction) == sorted({*self.induction} - {0})
-        self.require(rising, f"induction needs orders from 1 on, each above the one before; got {self.induction}")
-        self.require_positive("induction_times")
-        self.require(bool(self.induction) or self.induction_times == 1, "induction_times needs orders in induction")  # one key a model
-
-    def check_vocab_size(self, vocab_size: int) -> None:
-        longest = max(self.induction, default=0)
-        self.require(vocab_size**longest < 2**63, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class LSTMConfig(ModelConfig):
+class LSTMConfig(InductionConfig, ModelConfig):
     """`n_layer` layers of LSTM, `d_model` wide, that start each window from zero states."""
 
     kind: ClassVar[str] = "lstm"

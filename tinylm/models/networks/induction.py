@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from tinylm.config import TransformerConfig
+from tinylm.config import InductionConfig
 
 NONE = -1
 
@@ -29,11 +29,12 @@ def followers(x_BT: Tensor, order: int, n_times: int, vocab_size: int) -> Tensor
 class Induction(nn.Module):
     """Adds to a token's embedding a projection of its followers', scaled per order, time and channel (after Akyurek et al. 2024)."""
 
-    def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
+    def __init__(self, config: InductionConfig, width: int, vocab_size: int) -> None:
         super().__init__()
+        config.check_vocab_size(vocab_size)
         self.orders, self.n_times, self.vocab_size = config.induction, config.induction_times, vocab_size
-        self.scale = nn.Parameter(torch.randn(len(self.orders) * self.n_times, 1, config.d_model))
-        self.out = nn.Linear(config.d_model, config.d_model, bias=False)
+        self.scale = nn.Parameter(torch.randn(len(self.orders) * self.n_times, 1, width))
+        self.out = nn.Linear(width, width, bias=False)
 
     def forward(self, x_BT: Tensor, embedding: nn.Embedding) -> Tensor:
         next_BTK = torch.cat([followers(x_BT, order, self.n_times, self.vocab_size) for order in self.orders], -1)
@@ -41,6 +42,11 @@ class Induction(nn.Module):
         for next_BT, scale_1D in zip(next_BTK.unbind(-1), self.scale, strict=True):
             found_BTD = found_BTD + embedding(next_BT.clamp(min=0)) * (next_BT != NONE).unsqueeze(-1) * scale_1D
         return embedding(x_BT) + self.out(found_BTD)
+
+
+def induction(config: InductionConfig, width: int, vocab_size: int) -> nn.Module:
+    """The layer from tokens and their embedding, `width` wide, to the states that a model starts from."""
+    return Induction(config, width, vocab_size) if config.induction else NoInduction()
 
 
 class NoInduction(nn.Module):

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from tinylm.config import LSTMConfig
 from tinylm.models.networks.base import LanguageModel, build
 from tinylm.models.networks.dropout import DROPOUTS
+from tinylm.models.networks.induction import induction
 from tinylm.models.networks.layers import last
 
 RANGE = 0.1  # of the initial embeddings and vocabulary head
@@ -21,6 +22,7 @@ class LSTM(LanguageModel):
         super().__init__()
         dropout, widths = DROPOUTS[config.dropout_kind], config.widths
         self.embedding = nn.Embedding(vocab_size, widths[0])
+        self.induction = induction(config, widths[0], vocab_size)
         self.layers = nn.ModuleList(nn.LSTM(n_in, config.d_model, batch_first=True) for n_in in widths[:-1])
         between = [dropout(config.layer_dropout) for _ in range(config.n_layer - 1)]
         self.dropouts = nn.ModuleList([dropout(config.embedding_dropout), *between, dropout(config.output_dropout)])
@@ -37,7 +39,7 @@ class LSTM(LanguageModel):
         self.head.bias.zero_()
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
-        x_BTD = self.dropouts[0](self.embedding(x_BT))
+        x_BTD = self.dropouts[0](self.induction(x_BT, self.embedding))
         for layer, dropout in zip(self.layers[:-1], self.dropouts[1:-1], strict=True):
             x_BTD = dropout(layer(x_BTD)[0])
         return self.dropouts[-1](last(self.layers[-1](x_BTD)[0], n_out))

@@ -9,7 +9,7 @@ from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models.networks.attention import Attention
 from tinylm.models.networks.base import LanguageModel, build
 from tinylm.models.networks.dropout import DROPOUTS
-from tinylm.models.networks.induction import Induction, NoInduction
+from tinylm.models.networks.induction import induction
 from tinylm.models.networks.layers import NORMS, RESIDUALS, ffn, last, vocabulary_head
 from tinylm.models.networks.pointer import NoPointer, Pointer
 from tinylm.models.networks.positions import LearnedPositions
@@ -45,7 +45,7 @@ class Transformer(LanguageModel):
         super().__init__()
         self.context_length = config.context_length
         self.embedding = nn.Embedding(vocab_size, config.d_model)
-        self.induction = Induction(config, vocab_size) if config.induction else NoInduction()
+        self.induction = induction(config, config.d_model, vocab_size)
         self.positions = LearnedPositions(config) if config.position == "learned" else nn.Identity()
         self.dropout = DROPOUTS[config.dropout_kind](config.embedding_dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))

@@ -44,6 +44,9 @@ def spec(model=TRANSFORMER, seed=0, **train) -> RunSpec:
     return RunSpec(corpus="markov", model=model, train=TrainConfig(**settings), seed=seed)
 
 
+INDUCTIONS = st.sampled_from([{}, {"induction": (2,)}, {"induction": (1, 3), "induction_times": 2}])
+
+
 @st.composite
 def transformer_configs(draw) -> TransformerConfig:
     """Any small Transformer that the config allows, without dropout."""
@@ -66,7 +69,7 @@ def transformer_configs(draw) -> TransformerConfig:
         softcap=draw(st.sampled_from([0.0, 5.0])),
         convolution=draw(st.sampled_from([0, 1, 3])),
         attention_window=draw(st.sampled_from([0, 0, 1, 3])),
-        **draw(st.sampled_from([{}, {"induction": (2,)}, {"induction": (1, 3), "induction_times": 2}])),
+        **draw(INDUCTIONS),
         attention_dropout=0.0,
         ffn_dropout=0.0,
         pointer=draw(st.sampled_from([0, 0, 1, 2])),
@@ -81,7 +84,8 @@ def feedforward_configs(draw) -> LinearConfig | MLPConfig:
         return draw(st.sampled_from([LinearConfig(**shape), LinearConfig(**shape | {"d_model": VOCAB_SIZE}, embedding_init="identity")]))
     uniform = st.fixed_dictionaries({"d_hidden": st.integers(1, 8), "n_hidden": st.integers(1, 3)})
     uneven = st.fixed_dictionaries({"hidden_widths": st.lists(st.integers(1, 8), min_size=2, max_size=4, unique=True)})
-    return MLPConfig(**shape, **draw(uniform | uneven), activation=draw(st.sampled_from(["relu", "gelu"])), dropout=0.0)
+    shape |= {"window": draw(st.integers(0, shape["context_length"])), "activation": draw(st.sampled_from(["relu", "gelu"]))}
+    return MLPConfig(**shape, **draw(uniform | uneven), **draw(INDUCTIONS), dropout=0.0)
 
 
 @st.composite
@@ -94,6 +98,7 @@ def lstm_configs(draw) -> LSTMConfig:
         d_model=width,
         d_embedding=0 if tied else draw(st.integers(0, 9).filter(lambda d: d != width)),
         tied=tied,
+        **draw(INDUCTIONS),
     )
 
 
@@ -157,6 +162,6 @@ def assert_causal(model, x_BT, may_be_blind=False):
     logits_BTV = model(x_BT, x_BT.shape[1])
     direction = torch.randn(VOCAB_SIZE, dtype=logits_BTV.dtype)
     for t in range(x_BT.shape[1]):
-        (gradient_BTD,) = torch.autograd.grad(logits_BTV[0, t] @ direction, embedded[0], retain_graph=True)
+        (gradient_BTD,) = torch.autograd.grad(logits_BTV[0, t] @ direction, embedded[-1], retain_graph=True)
         assert not gradient_BTD[0, t + 1 :].any()
         assert gradient_BTD[0, : t + 1].abs().sum(-1).all() or may_be_blind

@@ -1,10 +1,15 @@
+from dataclasses import replace
+
 import pytest
 import torch
-from specs import LINEAR, MLP, VOCAB_SIZE
+from hypothesis import given
+from hypothesis import strategies as st
+from specs import LINEAR, MLP, VOCAB_SIZE, assert_causal, feedforward_configs
 from torch import nn
 
 from tinylm.config import ConfigError, LinearConfig, MLPConfig
 from tinylm.models.networks import build
+from tinylm.models.networks.feedforward import joined
 
 
 def test_linear_is_one_product_with_the_concatenated_embeddings():
@@ -53,6 +58,31 @@ def test_mlp_drops_out_after_every_hidden_layer():
     hidden_BND = model.hidden(torch.randint(VOCAB_SIZE, (2000, 4)), 1)
     model.eval()
     assert (hidden_BND == 0).float().mean() > 0.1 + 0.9 * (model.hidden(torch.randint(VOCAB_SIZE, (2000, 4)), 1) == 0).float().mean() - 0.03
+
+
+@given(n_tokens=st.integers(1, 9), window=st.integers(1, 5), n_out=st.integers(1, 9))
+def test_a_moving_mlp_is_the_one_of_each_window(n_tokens, window, n_out):
+    n_out = min(n_tokens, n_out)
+    model = build(replace(MLP, context_length=9, window=window), VOCAB_SIZE).eval()
+    alone = build(replace(MLP, context_length=window), VOCAB_SIZE).eval()
+    alone.load_state_dict(model.state_dict())
+    x_BT = torch.randint(VOCAB_SIZE, (2, n_tokens))
+    moving = model(x_BT, n_out)
+    assert moving.shape == (2, n_out, VOCAB_SIZE)
+    for i, end in enumerate(range(n_tokens - n_out + 1, n_tokens + 1)):
+        if end >= window:
+            torch.testing.assert_close(moving[:, i], alone(x_BT[:, end - window : end], 1)[:, 0])
+
+
+@given(config=feedforward_configs().filter(lambda config: config.predicts_every_position))
+def test_no_prediction_of_a_moving_mlp_sees_a_later_token(config):
+    assert_causal(build(config, VOCAB_SIZE), torch.randint(VOCAB_SIZE, (1, config.context_length)), may_be_blind=True)  # dead units
+
+
+def test_embeddings_before_the_first_are_zeros():
+    x_BTD = torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
+    assert joined(x_BTD, 2, 3).tolist() == [[[0, 0, 1, 2], [1, 2, 3, 4], [3, 4, 5, 6]]]
+    assert joined(x_BTD, 5, 1).tolist() == [[[0, 0, 0, 0, 1, 2, 3, 4, 5, 6]]]
 
 
 @pytest.mark.parametrize("config", [LINEAR, MLP])

@@ -4,10 +4,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from specs import TRANSFORMER
+from specs import LSTM, TRANSFORMER, VOCAB_SIZE
 
-from tinylm.config import ConfigError
+from tinylm.config import ConfigError, MLPConfig
+from tinylm.models.networks import build
 from tinylm.models.networks.induction import NONE, followers
+
+MOVING = MLPConfig(context_length=8, window=2, d_model=6, d_hidden=10, dropout=0.0)
 
 
 def last_followed(row, order, n_times):
@@ -46,6 +49,25 @@ def test_what_followed_changes_the_prediction(copying):
         torch.nn.init.zeros_(block.attention.layer.out.weight)
     first, second = model(pair, 1)
     assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("shape", [LSTM, MOVING])
+def test_no_position_of_another_architecture_sees_a_later_one(shape):
+    model = build(dataclasses.replace(shape, induction=(1, 2), induction_times=2), VOCAB_SIZE).eval()
+    x_BT = torch.tensor([[1, 2, 3, 1, 2, 4, 1, 2]])
+    before = model(x_BT, 8)
+    for t in range(1, 8):
+        changed = torch.cat([x_BT[:, :t], torch.randint(VOCAB_SIZE, (1, 8 - t))], 1)
+        torch.testing.assert_close(model(changed, 8)[:, :t], before[:, :t])
+
+
+def test_an_mlp_knows_what_followed_outside_its_window():
+    torch.manual_seed(0)
+    model = build(dataclasses.replace(MOVING, induction=(2,)), VOCAB_SIZE).eval()
+    pair = torch.tensor([[1, 2, 3, 0, 0, 0, 1, 2], [1, 2, 4, 0, 0, 0, 1, 2]])
+    first, second = model(pair, 1)
+    assert not torch.allclose(first, second)
+    assert torch.equal(*build(MOVING, VOCAB_SIZE).eval()(pair, 1))
 
 
 def test_an_order_whose_rows_have_no_number_is_refused():

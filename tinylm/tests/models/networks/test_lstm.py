@@ -13,6 +13,7 @@ from tinylm.config import LSTMConfig
 from tinylm.flops import hidden_shapes, n_params, window_flops
 from tinylm.models.networks import build
 from tinylm.models.networks import n_params as built_params
+from tinylm.models.networks.induction import induction
 
 
 class Unrolled(nn.Module):
@@ -21,11 +22,12 @@ class Unrolled(nn.Module):
     def __init__(self, config):
         super().__init__()
         self.config, self.embedding = config, nn.Embedding(VOCAB_SIZE, config.widths[0])
+        self.induction = induction(config, config.widths[0], VOCAB_SIZE)
         self.cells = nn.ModuleList(nn.LSTMCell(n_in, config.d_model) for n_in in config.widths[:-1])
         self.head = nn.Linear(config.d_model, VOCAB_SIZE)
 
     def forward(self, x_BT, n_out):
-        x_BTD = self.embedding(x_BT)
+        x_BTD = self.induction(x_BT, self.embedding)
         for cell in self.cells:
             state = tuple(x_BTD.new_zeros(len(x_BT), self.config.d_model, requires_grad=True) for _ in range(2))
             states = []
