@@ -61,7 +61,7 @@ def _(config: MLPConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
     n_computed = n_out if config.window else 1
     return {
         "embedding": 0,
-        "induction": _induction_flops(config, config.d_model, config.context_length),
+        "induction": _induction_flops(config, config.d_model, min(config.context_length, config.n_joined - 1 + n_computed)),
         "ffn": n_computed * sum(2 * a * b for a, b in itertools.pairwise(widths)),
         "head": 2 * widths[-1] * vocab_size * n_scored,
     }

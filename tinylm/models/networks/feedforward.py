@@ -10,7 +10,7 @@ from tinylm.config import ConfigError, LinearConfig, MLPConfig
 from tinylm.models.networks.base import LanguageModel, build
 from tinylm.models.networks.dropout import Dropout
 from tinylm.models.networks.induction import induction
-from tinylm.models.networks.layers import ACTIVATIONS, last
+from tinylm.models.networks.layers import ACTIVATIONS
 
 
 class Linear(LanguageModel):
@@ -50,18 +50,18 @@ class MLP(LanguageModel):
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         if not self.config.window:
             _require_full(self, x_BT, n_out)
-        return self.layers(joined(self.induction(x_BT, self.embedding), self.config.n_joined, n_out))
+        n_needed = min(x_BT.shape[1], self.config.n_joined - 1 + n_out)
+        return self.layers(joined(self.induction(x_BT, self.embedding, n_needed), self.config.n_joined, n_out))
 
 
 def joined(x_BTD: Tensor, window: int, n_out: int) -> Tensor:
     """The states of the `window` positions that end at each of the last `n_out`, side by side: (B, n_out, window * D).
 
-    Before the first position they are zeros.
+    x_BTD holds at most the positions that are needed, window - 1 + n_out; those that it lacks come before the first and are zeros.
     """
-    if n_out == 1 and x_BTD.shape[1] >= window:
-        return last(x_BTD, window).flatten(1).unsqueeze(1)  # without a copy
-    needed = window - 1 + n_out
-    x_BTD = F.pad(x_BTD, (0, 0, max(0, needed - x_BTD.shape[1]), 0))[:, -needed:]
+    if n_out == 1 and x_BTD.shape[1] == window:
+        return x_BTD.flatten(1).unsqueeze(1)  # without a copy
+    x_BTD = F.pad(x_BTD, (0, 0, max(0, window - 1 + n_out - x_BTD.shape[1]), 0))
     return torch.cat([x_BTD[:, i : i + n_out] for i in range(window)], -1)
 
 

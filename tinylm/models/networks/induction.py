@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from tinylm.config import InductionConfig
+from tinylm.models.networks.layers import last
 
 NONE = -1
 
@@ -36,12 +37,13 @@ class Induction(nn.Module):
         self.scale = nn.Parameter(torch.randn(len(self.orders) * self.n_times, 1, width))
         self.out = nn.Linear(width, width, bias=False)
 
-    def forward(self, x_BT: Tensor, embedding: nn.Embedding) -> Tensor:
+    def forward(self, x_BT: Tensor, embedding: nn.Embedding, n_out: int) -> Tensor:
+        """States (B, n_out, D) of the last positions; what followed is looked for in all of them."""
         next_BTK = torch.cat([followers(x_BT, order, self.n_times, self.vocab_size) for order in self.orders], -1)
-        found_BTD = torch.zeros((), dtype=embedding.weight.dtype, device=x_BT.device)
-        for next_BT, scale_1D in zip(next_BTK.unbind(-1), self.scale, strict=True):
-            found_BTD = found_BTD + embedding(next_BT.clamp(min=0)) * (next_BT != NONE).unsqueeze(-1) * scale_1D
-        return embedding(x_BT) + self.out(found_BTD)
+        found_BND = torch.zeros((), dtype=embedding.weight.dtype, device=x_BT.device)
+        for next_BN, scale_1D in zip(last(next_BTK, n_out).unbind(-1), self.scale, strict=True):
+            found_BND = found_BND + embedding(next_BN.clamp(min=0)) * (next_BN != NONE).unsqueeze(-1) * scale_1D
+        return embedding(last(x_BT, n_out)) + self.out(found_BND)
 
 
 def induction(config: InductionConfig, width: int, vocab_size: int) -> nn.Module:
@@ -52,5 +54,5 @@ def induction(config: InductionConfig, width: int, vocab_size: int) -> nn.Module
 class NoInduction(nn.Module):
     """The tokens' embeddings as they are."""
 
-    def forward(self, x_BT: Tensor, embedding: nn.Embedding) -> Tensor:
-        return embedding(x_BT)
+    def forward(self, x_BT: Tensor, embedding: nn.Embedding, n_out: int) -> Tensor:
+        return embedding(last(x_BT, n_out))

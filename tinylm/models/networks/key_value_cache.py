@@ -66,9 +66,9 @@ class _CachedInduction(nn.Module):
         self.induction = induction
         self.read: list[Tensor] = []
 
-    def forward(self, x_BN: Tensor, embedding: nn.Embedding) -> Tensor:
+    def forward(self, x_BN: Tensor, embedding: nn.Embedding, n_out: int) -> Tensor:
         self.read = [torch.cat([*self.read, x_BN], 1)]
-        return last(self.induction(self.read[0], embedding), x_BN.shape[1])
+        return self.induction(self.read[0], embedding, n_out)
 
 
 class _CachedPointer(nn.Module):

@@ -39,7 +39,7 @@ class LSTM(LanguageModel):
         self.head.bias.zero_()
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
-        x_BTD = self.dropouts[0](self.induction(x_BT, self.embedding))
+        x_BTD = self.dropouts[0](self.induction(x_BT, self.embedding, x_BT.shape[1]))
         for layer, dropout in zip(self.layers[:-1], self.dropouts[1:-1], strict=True):
             x_BTD = dropout(layer(x_BTD)[0])
         return self.dropouts[-1](last(self.layers[-1](x_BTD)[0], n_out))

@@ -74,7 +74,7 @@ class Transformer(LanguageModel):
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         if x_BT.shape[1] > self.context_length:
             raise ConfigError(f"a window of {x_BT.shape[1]} tokens does not fit context_length={self.context_length}; cut it")
-        x_BTD = self.dropout(self.positions(self.induction(x_BT, self.embedding)))
+        x_BTD = self.dropout(self.positions(self.induction(x_BT, self.embedding, x_BT.shape[1])))
         for block in self.blocks[:-1]:
             x_BTD = block(x_BTD, x_BTD.shape[1])
         return self.output_dropout(self.norm(self.blocks[-1](x_BTD, n_out)))

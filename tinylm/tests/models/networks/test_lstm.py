@@ -27,7 +27,7 @@ class Unrolled(nn.Module):
         self.head = nn.Linear(config.d_model, VOCAB_SIZE)
 
     def forward(self, x_BT, n_out):
-        x_BTD = self.induction(x_BT, self.embedding)
+        x_BTD = self.induction(x_BT, self.embedding, x_BT.shape[1])
         for cell in self.cells:
             state = tuple(x_BTD.new_zeros(len(x_BT), self.config.d_model, requires_grad=True) for _ in range(2))
             states = []
