@@ -23,6 +23,7 @@ class TrainConfig(Checked):
     epochs: int = 0
     flops: int = 0
     loss_at: Literal["last", "all"] = "last"  # positions of a window that the loss is taken at
+    n_targets: int = 0  # how many of all positions the loss is taken at, the last ones; 0: every one
     batch_size: int = 64  # windows in a step
     windows_per_epoch: int = 50_000  # training windows in an epoch; 0: every window
     sampling: Literal["random", "shuffled"] = "random"  # starts drawn uniformly with replacement, or each visited once an epoch
@@ -61,6 +62,7 @@ class TrainConfig(Checked):
         for name in ("beta1", "beta2", "ema_decay"):
             self.require(getattr(self, name) < 1, f"{name} must be below 1")
         # A setting without effect would give one run two keys.
+        self.require(self.loss_at == "all" or not self.n_targets, "n_targets needs loss_at='all'")
         for name, owner, value in (("adam_lr", "optimizer", "muon"), ("decay", "schedule", "wsd"), ("ema_decay", "average", "ema")):
             has_effect = getattr(self, owner) == value or getattr(self, name) == getattr(TrainConfig, name)
             self.require(has_effect, f"{name} needs {owner}={value!r}")
@@ -81,6 +83,9 @@ class RunSpec(Checked):
         one_position = self.train.loss_at == "last" and self.train.eval_stride == 1
         message = f"{self.model.kind} predicts one token per window; set loss_at='last' and eval_stride=1"
         self.require(self.model.predicts_every_position or one_position, message)
+        n_targets, length = self.train.n_targets, self.model.context_length
+        fewer = n_targets < length or not n_targets
+        self.require(fewer, f"n_targets={n_targets} must be below context_length={length}; 0 takes the loss at every position")
         self.require(self.seed < 2**63, f"seed must be below 2**63, got {self.seed}")
 
     @property
@@ -91,7 +96,7 @@ class RunSpec(Checked):
     @property
     def n_targets(self) -> int:
         """Positions of each training window that the loss is taken at: its last ones."""
-        return self.model.context_length if self.train.loss_at == "all" else 1
+        return (self.train.n_targets or self.model.context_length) if self.train.loss_at == "all" else 1
 
     @property
     def key(self) -> str:

@@ -234,6 +234,5 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
 def scored(spec: RunSpec, eval_tokens: int = 0) -> RunSpec:
     """The spec, scored from token 256 on (`eval_tokens` of them, 0: to the end), each with most of a context before it."""
     length = spec.model.context_length
-    at_any_position = spec.train.loss_at == "all" or (isinstance(spec.model, MLPConfig) and spec.model.window > 0)
-    stride = max(1, length // STRIDES_PER_CONTEXT) if at_any_position else 1
+    stride = max(1, length // STRIDES_PER_CONTEXT) if spec.train.loss_at == "all" else 1
     return replace(spec, train=replace(spec.train, eval_start=EVAL_START, eval_tokens=eval_tokens, eval_stride=stride))

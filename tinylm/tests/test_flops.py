@@ -31,6 +31,14 @@ def test_a_transformer_costs_what_pytorch_counts(config, loss_at, n_windows):
         assert counted(config, n_windows, config.context_length, n_scored) == n_windows * textbook
 
 
+@given(config=transformer_configs() | feedforward_configs(), n_targets=st.integers(1, 6))
+def test_fewer_targets_cost_what_pytorch_counts(config, n_targets):
+    config = dataclasses.replace(config, convolution=0) if hasattr(config, "convolution") else config
+    if n_targets < config.context_length and config.predicts_every_position:
+        executed, _ = window_flops(spec(config, loss_at="all", n_targets=n_targets), VOCAB_SIZE)
+        assert counted(config, 1, n_targets, n_targets) == executed
+
+
 @given(config=feedforward_configs(), n_windows=st.integers(1, 3))
 def test_linear_and_mlp_cost_what_pytorch_counts(config, n_windows):
     executed, textbook = window_flops(spec(config), VOCAB_SIZE)

@@ -106,6 +106,11 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
         (lambda: TrainConfig(steps=1, optimizer="adam", weight_decay=0.1), "adam has no weight_decay; set optimizer='adamw'"),
         (lambda: TrainConfig(steps=1, schedule="wsd", warmup=0.9), "decay=0.2 must be above zero and fit beside warmup=0.9"),
         (lambda: TrainConfig(steps=1, schedule="wsd", decay=0), "decay=0.0 must be above zero"),
+        (lambda: TrainConfig(steps=1, n_targets=2), "n_targets needs loss_at='all'"),
+        (
+            lambda: dataclasses.replace(SPEC, train=TrainConfig(steps=1, loss_at="all", n_targets=128)),
+            "n_targets=128 must be below context",
+        ),
         (lambda: TrainConfig(steps=1, lr=10**400), "lr: 1000000000.* is too large"),
         (lambda: TransformerConfig(ffn_dropout=0.99999), "ffn_dropout must be at most 0.999"),
         (lambda: dataclasses.replace(SPEC, seed=2**64), "seed must be below"),

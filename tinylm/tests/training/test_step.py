@@ -14,6 +14,7 @@ from tinylm.training.step import CapturedUpdate, Update, make_update
 NO_DROPOUT = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
 PLAIN = dataclasses.replace(TRANSFORMER, **NO_DROPOUT)
 DENSE = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine", "warmup": 0.2, "clip": 0.5}
+MOVING = dataclasses.replace(MLP, context_length=8, window=4, dropout=0.0)
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
@@ -47,6 +48,18 @@ def test_a_step_is_plain_pytorchs_step(corpus):
     optimizer.step()
     assert losses[0].item() == pytest.approx(loss.item(), rel=1e-6)
     assert_same_weights(model, reference, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [PLAIN, LSTM, MOVING], ids=lambda c: c.kind)
+def test_the_loss_may_be_taken_at_the_last_positions_only(corpus, config):
+    planned = spec(config, loss_at="all", n_targets=3)
+    losses, _ = updated(planned, corpus, 1)
+    torch.manual_seed(0)
+    reference = build(config, VOCAB_SIZE).train()
+    starts = torch.randint(len(corpus.train) - 20, (1, 4), generator=torch.Generator().manual_seed(1))[0]
+    window = torch.stack([torch.from_numpy(corpus.train[s : s + 9].astype("int64")) for s in starts.tolist()])
+    loss = F.cross_entropy(reference(window[:, :-1], 8)[:, -3:].flatten(0, 1), window[:, -3:].flatten())
+    assert losses[0].item() == pytest.approx(loss.item(), rel=1e-6)
 
 
 # Without biases: a key's bias has no gradient but rounding's, which Adam makes as large as any other.
