@@ -1,5 +1,6 @@
 """Plays as text: speaker headings, whole plays held out, speakers renamed. Texts in, texts out; seeded, and the same everywhere."""
 
+import functools
 import itertools
 import re
 import string
@@ -18,6 +19,20 @@ TITLES = (
     *("ANOTHER", "ARCHBISHOP", "BISHOP", "CARDINAL", "DUCHESS", "DUKE", "EARL", "FRIAR", "GARDENER", "GENTLEMEN", "KING", "LADY", "LORD"),
     *("LORDS", "MISTRESS", "NURSE", "OF", "PAGE", "PRINCE", "QUEEN", "SIR", "II", "III", "IV", "VI", "XI"),
 )
+# The words that each play of Tiny Shakespeare begins with, in the order of its text; of The Tempest it has the beginning only.
+OPENINGS = {
+    "coriolanus": "First Citizen:\nBefore we proceed any further",
+    "richard-iii": "GLOUCESTER:\nNow is the winter of our discontent",
+    "richard-ii": "KING RICHARD II:\nOld John of Gaunt",
+    "romeo-and-juliet": "SAMPSON:\nGregory, o' my word",
+    "henry-vi-3": "WARWICK:\nI wonder how the king escaped",
+    "winters-tale": "ARCHIDAMUS:\nIf you shall chance, Camillo",
+    "measure-for-measure": "DUKE VINCENTIO:\nEscalus.",
+    "taming-of-the-shrew": "SLY:\nI'll pheeze you",
+    "tempest": "Master:\nBoatswain!",
+}
+# What is left out together: plays that share speakers.
+GROUPS = {name: (name,) for name in OPENINGS if name != "henry-vi-3"} | {"richard-iii": ("richard-iii", "henry-vi-3")}
 HELD_OUT_SHARE = 0.1
 COPIES = 20
 STRETCH = 30  # speeches
@@ -48,9 +63,30 @@ def held_out_plays(texts: Texts) -> Texts:
     if first == stop:
         raise SpeakerError(f"no tenth of this text has speakers of its own ({len(starts) - 1} speeches); give a text of several plays")
     low, high = starts[first], starts[stop]
-    middle = min(starts[first : stop + 1], key=lambda start: abs(2 * start - low - high))
-    parts = {"train": text[:low] + text[high:], "valid": text[low:middle], "test": text[middle:high]}
-    return {split: part.rstrip("\n") + "\n" for split, part in parts.items()}
+    return _split(text[:low] + text[high:], text[low:high])
+
+
+def _split(train: str, held_out: str) -> Texts:
+    """Train, and what is held out cut in two at the speech nearest to its middle: valid, then test."""
+    starts = [match.start(1) for match in HEADING.finditer(held_out)]
+    middle = min(starts, key=lambda start: abs(2 * start - len(held_out)))
+    parts = {"train": train, "valid": held_out[:middle], "test": held_out[middle:]}
+    return {split: part.strip("\n") + "\n" for split, part in parts.items()}
+
+
+def without(group: str, texts: Texts) -> Texts:
+    """The three splits of Tiny Shakespeare joined and cut anew: valid and test are the halves of a group of plays, train all others.
+
+    Raises SpeakerError where a play's opening is not in the text.
+    """
+    text = "\n".join(texts[split].rstrip("\n") + "\n" for split in ("train", "valid", "test"))
+    starts = {name: text.find(opening) for name, opening in OPENINGS.items()}
+    if missing := [name for name, start in starts.items() if start < 0]:
+        raise SpeakerError(f"the opening of {missing[0]} is not in this text; leave plays out of {PLAYS} only")
+    ends = [*list(starts.values())[1:], len(text)]
+    plays = {name: text[start:end] for (name, start), end in zip(starts.items(), ends, strict=True)}
+    held_out = [plays.pop(name) for name in GROUPS[group]]
+    return _split("".join(plays.values()), "".join(held_out))
 
 
 def _closed_stretches(text: str, starts: list[int]) -> Iterator[tuple[int, int]]:
@@ -168,3 +204,4 @@ def _inventor(spell: Callable[[Pick], str], taken: set[str]) -> Callable[[], str
 
 
 STEPS: dict[str, Callable[[Texts], Texts]] = {"plays": held_out_plays, "renamed": renamed, "recast": recast, "respelled": respelled}
+STEPS |= {f"without-{group}": functools.partial(without, group) for group in GROUPS}

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from tinylm.data import plays
-from tinylm.data.plays import SpeakerError, held_out_plays, recast, renamed, respelled, speaker_names
+from tinylm.data.plays import GROUPS, OPENINGS, SpeakerError, held_out_plays, recast, renamed, respelled, speaker_names, without
 
 WORDS = "so it is and so it was"
 
@@ -45,6 +45,34 @@ def test_the_real_valid_and_test_are_not_read():
 def test_a_single_play_cannot_be_cut():
     with pytest.raises(SpeakerError, match="give a text of several plays"):
         held_out_plays({"train": "Once upon a time.\n"})
+
+
+@pytest.fixture
+def nine_plays():
+    """The nine openings, each followed by a few speeches, over three splits."""
+    whole = "\n".join(f"{opening}.\n\n{play(f'SPEAKER{chr(65 + i)}', 'First Lord')}" for i, opening in enumerate(OPENINGS.values()))
+    cuts = [match.start(1) for match in plays.HEADING.finditer(whole)][::20]
+    return {"train": whole[: cuts[1] - 1], "valid": whole[cuts[1] : cuts[2] - 1], "test": whole[cuts[2] :]}
+
+
+def test_plays_left_out_together_are_valid_and_test_and_the_others_train(nine_plays):
+    out = without("richard-iii", nine_plays)
+    openings = {split: [name for name, opening in OPENINGS.items() if opening in text] for split, text in out.items()}
+    assert openings["valid"] + openings["test"] == ["richard-iii", "henry-vi-3"]
+    assert openings["train"] == [name for name in OPENINGS if name not in GROUPS["richard-iii"]]
+    assert sorted("".join(out.values()).split()) == sorted("".join(nine_plays.values()).split())  # nothing is lost
+    assert all(plays.HEADING.match(text) and text.endswith(".\n") for text in out.values())
+
+
+def test_every_play_is_left_out_once(nine_plays):
+    assert sorted(name for group in GROUPS.values() for name in group) == sorted(OPENINGS)
+    held_out = ["".join(without(group, nine_plays)[split] for split in ("valid", "test")) for group in GROUPS]
+    assert sorted("".join(held_out).split()) == sorted("".join(nine_plays.values()).split())
+
+
+def test_plays_cannot_be_left_out_of_another_text():
+    with pytest.raises(SpeakerError, match="the opening of coriolanus is not in this text"):
+        without("tempest", THREE)
 
 
 def test_each_copy_renames_every_speaker_consistently_and_nothing_else():
