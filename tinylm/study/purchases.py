@@ -55,10 +55,10 @@ def rivals(section: str, corpora: Sequence[str], orders: Sequence[int], caches: 
     """
     counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
     texts = {text: f"{text} " for text in dict.fromkeys(map(data.source, corpora))}
-    return counts(section, texts, orders, counting, caches) + [_tuned(section, text, counting) for text in texts]
+    return counts(section, texts, orders, counting, caches) + [tuned(section, text, counting) for text in texts]
 
 
-def _tuned(section: str, text: str, counting: TrainConfig) -> Planned:
+def tuned(section: str, text: str, counting: TrainConfig) -> Planned:
     """The counts tuned on a text."""
     model = recipes.tuned_counts(text)
     spec = RunSpec(corpus=text, model=model, train=counting)
