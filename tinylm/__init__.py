@@ -83,6 +83,7 @@ _MODULES = {  # a module that the report's notebooks use -> where it is
     "display": "report.display",
     "explore": "explore",
     "flops": "flops",
+    "folds": "analysis.folds",
     "ledger": "ledger",
     "plots": "report.plots",
     "recipes": "study.recipes",

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import shlex
 import signal
 import sys
@@ -298,10 +299,14 @@ def _expected(run: Planned, found: Ledger) -> str:
     if seen is None:
         return f"{short(flops)} FLOPs: no run of this recipe on {corpus} is recorded, so its loss cannot be predicted"
     if seen.is_outside:
-        bound = "more" if flops < seen.nearest else "less"
-        reached = f"{short(seen.nearest)} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}"
+        bound = "more" if flops < seen.known[0] else "less"
+        reached = f"{short(seen.known[0])} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}"
         return f"{short(flops)} FLOPs: {reached}; expect {bound}"
-    return f"{short(flops)} FLOPs: valid NLL of about {seen.nll:.2f}, from {seen.n} recorded runs of this recipe"
+    between = "" if len(seen.known) == 1 else f" with {short(seen.known[0])} and {short(seen.known[1])} FLOPs"
+    source = f"from {seen.n} recorded run{'s' if seen.n > 1 else ''} of this recipe{between}"
+    if math.isnan(seen.low):
+        return f"{short(flops)} FLOPs: valid NLL of about {seen.nll:.2f}, {source}"
+    return f"{short(flops)} FLOPs: valid NLL of {seen.low:.2f} to {seen.high:.2f} (95 %), {source}"
 
 
 def _watcher(pool: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:

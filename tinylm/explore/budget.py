@@ -1,6 +1,7 @@
 """What a budget of FLOPs buys: each architecture's recorded recipes, the one they recommend, and what trains it."""
 
 import html
+import math
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -110,9 +111,10 @@ def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
         return unknown + training(runs, corpus, budget)
     best, *others = nlls
     seen = budgets.read_off(runs[best], budget)
-    text = f"The records recommend <b>{titles.title(best)}</b>: expect a valid NLL of about {seen.nll:.2f} nats per token"
+    loss = f"about {seen.nll:.2f}" if math.isnan(seen.low) or seen.is_outside else f"{seen.low:.2f} to {seen.high:.2f}"
+    text = f"The records recommend <b>{titles.title(best)}</b>: expect a valid NLL of {loss} nats per token"
     if seen.is_outside:
-        text += f", or rather that is the loss at {short(seen.nearest)} FLOPs, its nearest recorded budget"
+        text += f", or rather that is the loss at {short(seen.known[0])} FLOPs, its nearest recorded budget"
     if others:
         where = "" if at == budget else f" at {short(at)} FLOPs, the nearest budget that the records of all of them reach"
         text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {titles.title(others[0])}{where}"

@@ -119,9 +119,10 @@ FEW_POINTED_WORDS = (  # searched on Penn Treebank alone
     Recipe(flops=1e12, model=_pointing(256, 32, 2, 4, 48), train=MUON | {"batch_size": 2, "adam_lr": 1e-2}),
     Recipe(flops=2.5e13, model=_pointing(512, 64, 3, 4, 128), train=MUON | {"batch_size": 2, "adam_lr": 6e-3}),
 )
+SEARCHED = "tiny_shakespeare-plays"  # whose held-out play the recipes for characters were chosen on
 # Counts tuned as networks are, on plays held out of the training text or on valid; they take no budget.
 COUNTS: dict[str, NgramConfig] = {
-    "tiny_shakespeare": NgramConfig(order=8, cache=UNBOUNDED, discount_scale=1.15, weights_corpus="tiny_shakespeare-plays"),
+    "tiny_shakespeare": NgramConfig(order=8, cache=UNBOUNDED, discount_scale=1.15, weights_corpus=SEARCHED),
     "ptb-eos": NgramConfig(order=8, cache=256),
     "wikitext-2-eos": NgramConfig(order=8, cache=2048),
 }
@@ -192,11 +193,15 @@ def tuned_counts(corpus: str) -> NgramConfig:
     """The counts tuned on the text of a corpus's level that is nearest in length; a cache's weights come from valid for any other."""
     text, about = data.source(corpus), data.info(corpus)
     if text in COUNTS:
-        held_out = about.held_out == data.info(COUNTS[text].weights_corpus or text).held_out
-        return replace(COUNTS[text], weights_corpus="") if held_out and COUNTS[text].weights_corpus else COUNTS[text]
+        return replace(COUNTS[text], weights_corpus="") if searched_on(corpus) else COUNTS[text]
     alike = [known for known in COUNTS if data.info(known).level == about.level]
     nearest = min(alike, key=lambda known: abs(math.log(data.info(known).n_tokens["train"] / about.n_tokens["train"])))
     return replace(COUNTS[nearest], weights_corpus="")
+
+
+def searched_on(corpus: str) -> bool:
+    """Whether valid and test of a corpus are the plays that recipes were chosen on."""
+    return data.info(corpus).held_out == data.info(SEARCHED).held_out
 
 
 def is_long_enough(corpus: str) -> bool:

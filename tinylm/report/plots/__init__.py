@@ -4,6 +4,7 @@ from tinylm.report.plots.attention import attention_map
 from tinylm.report.plots.budget import copying, frontier, waterfall
 from tinylm.report.plots.curves import loss_curves, progress_curves, run_curves, sweep_panels, test_against_flops, trajectories, zipf
 from tinylm.report.plots.diagrams import architectures
+from tinylm.report.plots.folds import by_fold
 from tinylm.report.plots.speed import roofline, time_shares
 from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours, line_styles
 from tinylm.report.plots.verdicts import VERDICTS, claims
@@ -14,6 +15,7 @@ __all__ = [
     "VERDICTS",
     "architectures",
     "attention_map",
+    "by_fold",
     "claims",
     "colours",
     "copying",

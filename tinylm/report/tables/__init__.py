@@ -1,6 +1,6 @@
 """Records and plans -> the tables of the report: numbers as text, ready for tl.display.table."""
 
-from tinylm.report.tables.budget import at_test_time, bought, changes, copying, ladder, targets
+from tinylm.report.tables.budget import at_test_time, bought, by_fold, changes, copying, ladder, targets
 from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import agreement, counted, decomposition, excess, floors, neighbours, overfitting, results, sister
@@ -12,6 +12,7 @@ __all__ = [
     "agreement",
     "at_test_time",
     "bought",
+    "by_fold",
     "changes",
     "claim_evidence",
     "claims",

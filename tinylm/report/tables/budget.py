@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from tinylm import data, files
-from tinylm.analysis import budgets, significance, summaries
+from tinylm.analysis import budgets, folds, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, interval, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
@@ -85,6 +85,25 @@ def copying(runs: Sequence[Planned]) -> pd.DataFrame:
     for run, lines in found.groupby("run", sort=False):
         nlls = lines.set_index("reach")["nll"]
         rows.append({"run": run.name} | {f"{r} ({sizes[r]})": NONE if pd.isna(nlls[r]) else f"{nlls[r]:.3f}" for r in headings.REACHES})
+    return pd.DataFrame(rows)
+
+
+def by_fold(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per left-out part: its scored tokens and the test NLL of each architecture; then the weighted means, and what each lacks."""
+    names = sorted(folds.architectures(frame), key=lambda name: folds.over_folds(frame, name, folds.architectures(frame)[0]).mean)
+    best, *others = names
+    rows = [
+        {"left out": f"{corpus}{' *' if row[folds.SEARCHED] else ''}", "tokens": f"{row[folds.TOKENS]:,}"}
+        | {name: spread(row[name]) for name in names}
+        for corpus, row in frame.iterrows()
+    ]
+    weights = frame[folds.TOKENS] / frame[folds.TOKENS].sum()
+    rows.append({"left out": "mean by tokens", "tokens": f"{frame[folds.TOKENS].sum():,}"} | {n: spread(weights @ frame[n]) for n in names})
+    gaps = {name: folds.over_folds(frame, name, best) for name in others}
+    rows.append(
+        {"left out": f"minus {best}, 95 %", "tokens": NONE, best: NONE}
+        | {n: interval(gap.mean, *gap.interval()) for n, gap in gaps.items()}
+    )
     return pd.DataFrame(rows)
 
 

@@ -22,7 +22,7 @@ def copying(
     eval_tokens: int = 0,
     fold_seeds: Sequence[int] = (0,),
 ) -> list[Planned]:
-    """The recipes of each architecture and the tuned counts on each of the `folds`, corpora whose valid and test are plays left out of train."""
+    """Recipes of each architecture, and the tuned counts, on each of the `folds`: corpora whose valid and test are left out of train."""
     row = partial(Planned, section="copying", role="fold")
     rows = [
         row(

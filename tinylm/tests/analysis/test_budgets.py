@@ -1,7 +1,9 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
+from scipy import stats
 from synthetic import record, result, rungs, seeds
 
 from tinylm.analysis import budgets
@@ -54,10 +56,23 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
     runs = budgets.recipe_runs("mlp", "grammar-char", records)
     assert {budget: len(group) for budget, group in runs.items()} == {10**10: 2, 10**12: 1}  # not the one with another rate
     between = budgets.expected("mlp", "grammar-char", 10**11, records)
-    assert between == budgets.Expected(pytest.approx(1.75), 3, False, 10**10)  # valid is 0.1 below: 2.0 and 1.5
-    for flops, nll, nearest in ((10**9, 2.0, 10**10), (10**15, 1.5, 10**12)):
-        assert budgets.read_off(runs, flops) == budgets.Expected(pytest.approx(nll), 3, True, nearest)
+    assert (between.nll, between.n, between.known) == (pytest.approx(1.75), 3, (10**10, 10**12))  # valid is 0.1 below: 2.0 and 1.5
+    assert not between.is_outside
+    for flops, nll, n, nearest in ((10**9, 2.0, 2, 10**10), (10**15, 1.5, 1, 10**12)):
+        seen = budgets.read_off(runs, flops)
+        assert (seen.nll, seen.n, seen.known, seen.is_outside) == (pytest.approx(nll), n, (nearest,), True)
     assert budgets.expected("mlp", "tiny_shakespeare", 10**11, records) is None
+
+
+def test_an_expectation_carries_the_interval_of_one_more_run():
+    group = {flops: [record(nll, seed=s) for s, nll in enumerate(nlls)] for flops, nlls in ((100, [2.0, 2.1, 2.3]), (10_000, [1.5, 1.7]))}
+    here, between = budgets.read_off(group, 100), budgets.read_off(group, 1_000)
+    variance = (np.var([1.9, 2.0, 2.2]) * 3 + np.var([1.4, 1.6]) * 2) / 3  # pooled over the budgets
+    half = stats.t.ppf(0.975, 3) * math.sqrt(variance) * math.sqrt(1 + 1 / 3)
+    assert (here.low, here.high) == (pytest.approx(here.nll - half), pytest.approx(here.nll + half)) and here.n == 3
+    assert between.high == here.high and between.low == budgets.read_off(group, 10_000).low and between.n == 5
+    assert between.low < between.nll < between.high
+    assert math.isnan(budgets.read_off({100: [record(2.0)]}, 100).low), "single seeds have no interval"
 
 
 def test_a_frontier_and_a_target_without_records_are_empty_and_no_error():

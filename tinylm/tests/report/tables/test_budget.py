@@ -1,7 +1,7 @@
 import pandas as pd
 from synthetic import planned, record, result, rungs, seeds
 
-from tinylm.analysis import budgets
+from tinylm.analysis import budgets, folds
 from tinylm.config import NgramConfig, TransformerConfig
 from tinylm.evaluation.probes import headings
 from tinylm.ledger import write_facts
@@ -21,6 +21,16 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
         assert frame.loc["a", "test − with cache, 95 %"].startswith(gap), "the cache may be as long as the window, not longer"
     assert frame.loc["ptb", "test − counts, 95 %"] == "–" and frame.loc["ptb", "perplexity"] == "3.320"
     assert frame.loc["KN-4", "test"] == "1.5000" and frame.loc["KN-4", "test − counts, 95 %"] == "–"
+
+
+def test_left_out_plays_end_in_means_and_differences():
+    plays = [f"tiny_shakespeare-without-{play}" for play in ("tempest", "winters-tale")]
+    nlls = {"A": (2.0, 2.3), "B": (1.5, 1.4)}
+    found = [result("", record(nll, corpus=c), architecture=a) for a, both in nlls.items() for c, nll in zip(plays, both, strict=True)]
+    shown = tables.by_fold(folds.by_fold(found))
+    assert list(shown.columns) == ["left out", "tokens", "B", "A"], "the best first"
+    assert list(shown["left out"]) == [plays[0], f"{plays[1]} *", "mean by tokens", "minus B, 95 %"]
+    assert list(shown["A"][:3]) == ["2.0000", "2.3000", "2.1500"] and shown["A"][3].startswith("+0.700 [")
 
 
 def test_the_ladder_tells_what_each_rung_stands_on_and_whether_it_was_climbed():
