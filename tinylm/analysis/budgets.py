@@ -8,32 +8,35 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tinylm.analysis import significance, summaries
+from tinylm.analysis import families, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 from tinylm.study import recipes, select
 from tinylm.study.ladder import RUNGS, stands_on
 
 TARGET_COLUMNS = ["architecture", "misses", "reaches", "n", "n_reach"]
-LADDER_COLUMNS = ["rung", "below", "climbed", "n_params", "flops", "n", "gain", "low", "high", "valid_nll", "test_nll"]
+LADDER_COLUMNS = ["rung", "below", "climbed", "flops", "valid_nll", "test_nll", "seed_sd", "seed_df"]
+TESTED = ["n", "gain", "low", "high", "p_alone", "p", "p_holm", "verdict"]
 
 
 def ladder(results: Sequence[Result]) -> pd.DataFrame:
-    """One row per recorded rung: its valid and test NLL, and how far it lowers the test NLL of the rung below, with a 95 % interval."""
+    """One row per recorded rung: its valid and test NLL, and how far it lowers the test NLL of the rung below, tested as one family.
+
+    `seed_sd` is the spread of one run over seeds, pooled over all rungs.
+    """
     groups = {run.rung: records for run, records in summaries.by_row(select(results, role="rung")).items()}
     below = stands_on(RUNGS)
+    spread = families.pooled_variance([[record.test.nll for record in records] for records in groups.values()])
     rows = []
     for rung in (rung for rung in RUNGS if rung.name in groups):
         records = groups[rung.name]
-        row = {"rung": rung.name, "below": below[rung.name], "climbed": rung.climbed, "n_params": records[0].n_params}
-        row |= {"flops": records[0].flops, "n": len(records), "gain": math.nan, "low": math.nan, "high": math.nan}
+        row = {"rung": rung.name, "below": below[rung.name], "climbed": rung.climbed, "flops": records[0].flops, "n": len(records)}
         row |= {f"{split}_nll": float(np.mean([getattr(r, split).nll for r in records])) for split in ("valid", "test")}
-        if row["below"] in groups:
-            gap = significance.difference(groups[row["below"]], records)
-            low, high = gap.interval()
-            row |= {"n": gap.n, "gain": gap.mean, "low": low, "high": high}
-        rows.append(row)
-    return pd.DataFrame(rows, columns=LADDER_COLUMNS)
+        rows.append(row | {"seed_sd": math.sqrt(spread.variance), "seed_df": spread.df})
+    steps = {name: {below[name]: 1.0, name: -1.0} for name in groups if below[name] in groups}
+    tested = families.family(groups, steps).rename(columns={"contrast": "rung", "effect": "gain"})
+    frame = pd.DataFrame(rows, columns=[*LADDER_COLUMNS, "n"]).merge(tested, on="rung", how="left", suffixes=("_all", ""))
+    return frame.assign(n=frame["n"].fillna(frame["n_all"]).astype(int))[[*LADDER_COLUMNS, *TESTED]]
 
 
 def frontier(results: Sequence[Result]) -> pd.DataFrame:

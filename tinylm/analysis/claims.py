@@ -248,8 +248,7 @@ def _over_seeds(first: Records, second: Records, a: dict[int, float], b: dict[in
 
     A curve keeps no blocks of text; the text's noise is taken to be that of the two runs' difference on test.
     """
-    text_se = significance.difference(first, second).text_se
-    text = [significance.Part(variance=text_se**2, df=len(first[0].test.blocks) - 1)]
+    text = [significance.difference(first, second).text]
     pairs = significance.common_seeds(first, second)
     if pairs:
         return significance.paired([a[x.spec.seed] - b[y.spec.seed] for x, y in pairs], text)
@@ -270,8 +269,4 @@ def later_than(records: Records, epoch: int) -> Finding:
 def excess_difference(first: Records, first_counts: Records, second: Records, second_counts: Records) -> Finding:
     """Test NLL above that of the counts of the same text, for `first` minus for `second`."""
     above = [significance.difference(*rows) for rows in ((first, first_counts), (second, second_counts))]
-    text = [
-        significance.Part(variance=estimate.text_se**2, df=len(records[0].test.blocks) - 1)
-        for estimate, records in zip(above, (first, second), strict=True)
-    ]
-    return Finding(estimate=significance.welch(above[0].gaps, above[1].gaps, text))
+    return Finding(estimate=significance.welch(above[0].gaps, above[1].gaps, [estimate.text for estimate in above]))

@@ -8,7 +8,9 @@ import pandas as pd
 from scipy import stats
 
 from tinylm import data
-from tinylm.config import TinylmError
+from tinylm.analysis import text_noise
+from tinylm.analysis.text_noise import Part
+from tinylm.config import RunSpec, TinylmError
 from tinylm.ledger import RunRecord, Score
 from tinylm.study import Planned
 
@@ -52,7 +54,7 @@ def counts(results: Iterable[Result]) -> list[Result]:
 
 
 def summary(results: Sequence[Result]) -> pd.DataFrame:
-    """One line per row: `run`, name, n, mean test and valid NLL, seed SD (NaN below n = 2), mean block SE of the test, and the costs."""
+    """One line per row: `run`, name, n, mean test and valid NLL, seed SD (NaN below n = 2), the text's SE of the test, and the costs."""
     rows = []
     for run, records in by_row(results).items():
         test = np.array([record.test.nll for record in records])
@@ -64,7 +66,7 @@ def summary(results: Sequence[Result]) -> pd.DataFrame:
                 "n_params": records[0].n_params,
                 "test_nll": test.mean(),
                 "seed_sd": test.std(ddof=1) if len(test) > 1 else np.nan,
-                "test_se": np.mean([record.test.se for record in records]),
+                "test_se": np.sqrt(text_part(mean_blocks(records), records).variance),
                 "valid_nll": np.mean([record.valid.nll for record in records]),
                 "flops": records[0].flops,
                 "flops_textbook": records[0].flops_textbook,
@@ -139,35 +141,57 @@ def on_common_tokens(first: Sequence[RunRecord], second: Sequence[RunRecord]) ->
 def _cut(score: Score, n_tokens: int) -> Score:
     """A score of the whole blocks among its first tokens, of one at least."""
     blocks = score.blocks[: max(1, n_tokens // score.block_size)]
-    sizes = np.full(len(blocks), score.block_size, dtype=float)
-    nll = float(np.mean(blocks))
-    se = block_se(np.array(blocks), sizes) if len(blocks) > 1 else float("nan")
-    return replace(score, nll=nll, se=se, n_tokens=len(blocks) * score.block_size, blocks=blocks, parts={})
+    se = float(np.sqrt(text_noise.of_blocks(np.array(blocks), np.full(len(blocks), score.block_size)).variance))
+    return replace(score, nll=float(np.mean(blocks)), se=se, n_tokens=len(blocks) * score.block_size, blocks=blocks, parts={})
 
 
-def block_gaps(first: RunRecord, second: RunRecord) -> tuple[np.ndarray, np.ndarray]:
-    """Test NLL of `first` minus `second` in each block of text, and the tokens in each block; ValueError unless the tokens are the same."""
+def copies(spec: RunSpec) -> bool:
+    """Whether a model looks up what the text said before: by induction, a pointer, or counts with a cache."""
+    return any(getattr(spec.model, name, None) for name in ("induction", "pointer", "cache"))
+
+
+def block_sizes(score: Score) -> np.ndarray:
+    """The tokens in each block of text of a score; the last may hold fewer."""
+    sizes = np.full(len(score.blocks), score.block_size)
+    sizes[-1] = score.n_tokens - score.block_size * (len(sizes) - 1)
+    return sizes
+
+
+def text_part(means: np.ndarray, records: Sequence[RunRecord], length: int = 0) -> Part:
+    """The noise of the test text in a mean of blocks: `means` of the blocks that all the records have scored.
+
+    They are merged into longer ones, of `length` tokens where it is given, else into blocks as long as the noise of these models needs.
+    """
+    sizes = block_sizes(records[0].test)
+    return text_noise.of_blocks(*text_noise.merged(means, sizes, length or block_length(means, records)))
+
+
+def block_length(means: np.ndarray, records: Sequence[RunRecord]) -> int:
+    """How many tokens of text count as one block in a mean over these records' blocks."""
+    at_least = text_noise.COPYING if any(copies(record.spec) for record in records) else 0
+    return text_noise.block_length(means, block_sizes(records[0].test), at_least)
+
+
+def mean_blocks(records: Sequence[RunRecord]) -> np.ndarray:
+    """Test NLL in each block of text, the mean over records of the same tokens."""
+    return np.mean([record.test.blocks for record in records], axis=0)
+
+
+def block_gaps(first: RunRecord, second: RunRecord) -> np.ndarray:
+    """Test NLL of `first` minus `second` in each block of text; ValueError unless the tokens are the same."""
     if not same_tokens(first, second):
         raise ValueError("a paired difference needs the same scored tokens")
-    gaps = np.array(first.test.blocks) - np.array(second.test.blocks)
-    sizes = np.full(len(gaps), first.test.block_size, dtype=float)
-    sizes[-1] = first.test.n_tokens - first.test.block_size * (len(gaps) - 1)
-    return gaps, sizes
-
-
-def block_se(gaps: np.ndarray, sizes: np.ndarray) -> float:
-    """Standard error of the mean of blocks of text that hold `sizes` tokens."""
-    mean = np.average(gaps, weights=sizes)
-    return float(np.sqrt(np.average((gaps - mean) ** 2, weights=sizes) / (len(gaps) - 1)))
+    return np.array(first.test.blocks) - np.array(second.test.blocks)
 
 
 def paired_difference(first: RunRecord, second: RunRecord) -> tuple[float, float]:
-    """Mean test NLL of `first` minus `second` and its block standard error, both on the same scored tokens.
+    """Mean test NLL of `first` minus `second` and the text's standard error, both on the same scored tokens.
 
     Pairing by block of text takes out the text's own difficulty, which both models share.
     """
-    gaps, sizes = block_gaps(first, second)
-    return float(np.average(gaps, weights=sizes)), block_se(gaps, sizes)
+    gaps = block_gaps(first, second)
+    error = np.sqrt(text_part(gaps, [first, second]).variance)
+    return float(np.average(gaps, weights=block_sizes(first.test))), float(error)
 
 
 def spent(record: RunRecord, convention: str) -> np.ndarray:

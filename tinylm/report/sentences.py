@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import budgets, significance, summaries
+from tinylm.analysis import agreement, budgets, significance, summaries
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
-from tinylm.analysis.numbers import amount, interval, perplexity, signed
+from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
+from tinylm.analysis.numbers import amount, interval, p_value, perplexity, signed
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.study import reported, select
-from tinylm.study.reported_rows import PaperRow
+from tinylm.study import select
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
@@ -44,15 +44,28 @@ def cost(found: Sequence[Result]) -> str:
     )
 
 
-def abstract(found: Sequence[Result], bought: Sequence[Result], answer: str) -> str:
+def reproduction(found: Sequence[Result]) -> str:
+    """Whether the study's runs fall where ours do, tested on all rows together, and how large a shift the rows rule out."""
+    rows = agreement.rows(found)
+    joint = agreement.joint(rows)
+    if joint is None:
+        return ""
+    margins = rows["margin"].dropna()
+    alike = "lie where other seeds of ours would" if joint.is_alike else "do not lie where other seeds of ours would"
+    return (
+        f"Over {joint.n_rows} rows the study's runs {alike} (Fisher p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = "
+        f"{p_value(joint.ks)}). A row rules out shifts from {margins.min():.3f} nats on at best, {margins.median():.3f} at the median and "
+        f"{margins.max():.3f} at worst."
+    )
+
+
+def abstract(found: Sequence[Result], bought: Sequence[Result], reproduced: str, answer: str) -> str:
     """The report's abstract: the `answer`, what was reproduced, how close, what costs and counts say, and what recipes reach instead."""
-    gaps = [abs(line["test_nll"] - row.test_nll) for line, row in _with_study(found)]
-    agreement = f" The largest distance to the study's test NLL is {max(gaps):.3f} nats over {len(gaps)} baselines." if gaps else ""
     return (
         f"Which small language model should you train when compute is scarce? {answer} KN-n stands for Kneser-Ney counts of up to n "
         "tokens, which take no training, and a cache for counts of the text just read. We retrain a published study of linear, MLP, "
         "self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted. Losses are negative "
-        f"log-likelihoods (NLL) in nats per token.{agreement} {_stated_costs(found)} {_equal_cost(found)} "
+        f"log-likelihoods (NLL) in nats per token. {reproduced} {_stated_costs(found)} {_equal_cost(found)} "
         f"{_best_counts(found)} {purchases(bought)} In the names of texts, "
         "recast and respelled mean that the speakers of the training text were given invented names, and eos that a token ends each line. "
         "Every table and figure of this report, and this abstract, are computed from the run records by one command."
@@ -131,12 +144,27 @@ def _score(nll: float, by_word: bool) -> str:
     return f"a perplexity of {perplexity(nll)}" if by_word else f"{nll:.3f} nats"
 
 
-def climb(frame: pd.DataFrame, most: int = 3) -> str:
-    """The kept rungs that gain most, and all whose interval lies wholly below zero, with what each gains in test NLL."""
-    ordered = frame.dropna(subset="low").sort_values("gain", ascending=False)
-    groups = {"The largest steps down of those kept": ordered[ordered["climbed"]].head(most), "What loses": ordered[ordered["high"] < 0]}
-    said = {title: [f"{row.rung}, {interval(row.gain, row.low, row.high)}" for row in rows.itertuples()] for title, rows in groups.items()}
-    return " ".join(f"{title}: {'; '.join(rungs)}." for title, rungs in said.items() if rungs)
+def climb(frame: pd.DataFrame) -> str:
+    """Which rungs change the test NLL clearly, after Holm's correction or only before it, and which open ones have too few seeds to say."""
+    tested = frame.dropna(subset="gain").sort_values("gain", ascending=False)
+    if tested.empty:
+        return ""
+    clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
+    parts = [f"Of {len(tested)} steps {len(clear)} are clear after Holm's correction{_gains(clear)}."]
+    parts += [f"Clear only before it{_gains(before)}."] if len(before) else []
+    few = still_open[still_open["n"] < ENOUGH]
+    which = (
+        f"all with fewer than {ENOUGH} seeds"
+        if len(few) == len(still_open)
+        else f"with fewer than {ENOUGH} seeds: {'; '.join(few['rung'])}"
+    )
+    parts += [f"The other {len(still_open)} are open{f', {which}' if len(few) else ''}."] if len(still_open) else []
+    return " ".join(parts)
+
+
+def _gains(rows: pd.DataFrame) -> str:
+    """What each rung gains, from the largest gain to the largest loss, after a colon; nothing of none."""
+    return f": {'; '.join(f'{row.rung}, {row.gain:+.3f}' for row in rows.itertuples())}".replace(", -", ", −") if len(rows) else ""
 
 
 def searched(records: Sequence[RunRecord]) -> str:
@@ -242,11 +270,6 @@ def _records(found: Sequence[Result]) -> list[RunRecord]:
     return [record for records in summaries.by_row(found).values() for record in records]
 
 
-def _with_study(found: Sequence[Result]) -> list[tuple[pd.Series, PaperRow]]:
-    lines = [(line, reported.paper_row(line["run"].spec)) for _, line in summaries.summary(found).iterrows()]
-    return [(line, reference) for line, reference in lines if reference]
-
-
 def _best_counts(found: Sequence[Result]) -> str:
     """The n-gram order chosen on valid against the best network, all of its seeds, on the same test tokens."""
     counts, networks = summaries.by_row(summaries.counts(found)), summaries.by_row(summaries.networks(found))
@@ -258,7 +281,7 @@ def _best_counts(found: Sequence[Result]) -> str:
     of_what = f"95 % interval {interval(gap.mean, low, high)}, n = {gap.n}"
     if math.isnan(low):  # one seed: only the text's noise is known
         low, high = gap.mean - 2 * gap.text_se, gap.mean + 2 * gap.text_se
-        of_what = f"{signed(gap.mean)}, block SE {gap.text_se:.4f}, n = 1"
+        of_what = f"{signed(gap.mean)}, text SE {gap.text_se:.4f}, n = 1"
     where = "below" if low > 0 else "above" if high < 0 else "level with"
     ours, theirs = (float(np.mean([r.test.nll for r in records])) for records in (networks[network], counts[count]))
     return (

@@ -7,26 +7,29 @@ import pandas as pd
 
 from tinylm import data, files
 from tinylm.analysis import budgets, folds, significance, summaries
-from tinylm.analysis.numbers import NONE, amount, interval, perplexity, signed, spread
+from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, signed, spread
+from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.evaluation.probes import HEADINGS, TEST_TIME, headings
 from tinylm.study import Planned
 from tinylm.study.ladder import RUNGS
 
+BLOCKS = (250, 1_000, 2_000, 4_000)  # tokens
+
 
 def ladder(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per rung: the rung it is compared with, what it gains, n, and where that leaves valid and test."""
+    """One row per rung, compared with the last climbed one above it: what it gains, n, its test NLL, p values and the verdict."""
     return pd.DataFrame(
         {
             "rung": row.rung,
-            "stands on": row.below or NONE,
             "climbed": "yes" if row.climbed else "tried",
             "n": row.n,
-            "parameters": f"{row.n_params:,}",
-            "valid": f"{row.valid_nll:.4f}",
             "test": f"{row.test_nll:.4f}",
             "gain, 95 %": interval(row.gain, row.low, row.high),
+            "p alone": p_value(row.p_alone),
+            "p, Holm": p_value(row.p_holm),
+            "verdict": NONE if pd.isna(row.verdict) else row.verdict,
         }
         for row in frame.itertuples()
     )
@@ -73,6 +76,25 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
             row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}
         rows.append(row)
     return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
+
+
+def block_lengths(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per network that copies: its distance to counts with a cache, and half the 95 % interval by blocks of each length."""
+    rows, everything = [], [r.record for r in found]
+    for run, records in summaries.by_row(summaries.networks(found)).items():
+        rival = summaries.rivals(everything, records[0])[1]
+        if not rival or len(records) < 2 or not summaries.copies(run.spec):
+            continue
+        gap, row = significance.difference(records, [rival]), {"run": run.name, "n": len(records)}
+        row |= {"test − counts": signed(gap.mean)}
+        row |= {f"{length:,}": _half(significance.difference(records, [rival], length)) for length in BLOCKS}
+        rows.append(row | {"chosen": f"{_half(gap)} ({significance.block_length(records, [rival]):,})"})
+    return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
+
+
+def _half(gap: Estimate) -> str:
+    low, high = gap.interval()
+    return f"±{(high - low) / 2:.4f}"
 
 
 def copying(runs: Sequence[Planned]) -> pd.DataFrame:

@@ -9,24 +9,23 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import significance, summaries
+from tinylm.analysis import agreement, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.data import grammar
-from tinylm.study import Planned, reported, reported_rows
+from tinylm.study import Planned, reported
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per run: n, costs, NLL with seed SD and block SE, perplexity, and the study's NLL where it has the row.
+    """One row per run: n, costs, NLL with seed SD and the text's SE, perplexity, the study's NLL where it has the row, and its margin.
 
-    The study has one run of each row, so it agrees with ours when it lies where one more run of ours should fall. Where it has none of
-    the rows, its columns are left out.
+    The margin is the smallest shift between the study's run and ours that is ruled out. Where the study has none of the rows, its columns
+    are left out.
     """
-    groups = summaries.by_row(found)
-    references = {run: reported.paper_row(run.spec) for run in groups}
+    theirs = agreement.rows(found).set_index("run")
     rows = []
     for _, line in summaries.summary(found).iterrows():
-        reference = references[line["run"]]
+        study = theirs.loc[line["run"]] if line["run"] in theirs.index else None
         rows.append(
             {
                 "model": line["name"],
@@ -36,15 +35,20 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
                 "valid": f"{line['valid_nll']:.4f}",
                 "test": f"{line['test_nll']:.4f}",
                 "seed SD": spread(line["seed_sd"]),
-                "block SE": spread(line["test_se"]),
+                "text SE": spread(line["test_se"]),
                 "perplexity": perplexity(line["test_nll"]),
-                "study": f"{reference.test_nll:.4f}" if reference else NONE,
-                "ours − study": signed(line["test_nll"] - reference.test_nll) if reference else NONE,
-                "one run": agreement([record.test.nll for record in groups[line["run"]]], reference) if reference else NONE,
+                "study": NONE if study is None else f"{study['theirs']:.4f}",
+                "ours − study": NONE if study is None else signed(-study["deviation"]),
+                "margin": NONE if study is None else margin(study["margin"]),
             }
         )
     frame = pd.DataFrame(rows)
-    return frame if any(references.values()) else frame.drop(columns=["study", "ours − study", "one run"], errors="ignore")
+    return frame if len(theirs) else frame.drop(columns=["study", "ours − study", "margin"], errors="ignore")
+
+
+def margin(value: float) -> str:
+    """A margin in nats; a dash where there is no spread to take it from."""
+    return NONE if math.isnan(value) else f"±{value:.3f}"
 
 
 def sister(found: Sequence[Result]) -> pd.DataFrame:
@@ -56,19 +60,6 @@ def sister(found: Sequence[Result]) -> pd.DataFrame:
             ours = {"n": line["n"], "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
             rows.append({"model": line["name"]} | ours | {"it states": f"{row.test_nll:.2f}", "remark": row.remark})
     return pd.DataFrame(rows or [dict.fromkeys(("model", "n", "test", "seed SD", "it states", "remark"), NONE)])
-
-
-def agreement(ours: Sequence[float], reference: reported_rows.PaperRow) -> str:
-    """Where one more run should fall with 95 %, as a half width around our mean, and whether the study's run lies inside.
-
-    Below two seeds of ours the spread is that of the study's own two runs, where it has them.
-    """
-    own = [reference.test_nll, *([reference.repeat_nll] if reference.repeat_nll else [])]
-    half = summaries.single_run_half_width(ours) if len(ours) > 1 else 2 * summaries.half_width(own)  # between two runs: sqrt(2) SD
-    if math.isnan(half):
-        return NONE
-    whose = "" if len(ours) > 1 else " (its own repeat)"
-    return f"±{half:.4f}{whose}, {'inside' if abs(reference.test_nll - float(np.mean(ours))) <= half else 'outside'}"
 
 
 def counted(found: Sequence[Result]) -> pd.DataFrame:
@@ -121,25 +112,16 @@ def decomposition(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per pair of neighbours of one architecture with the same scored tokens: mean paired difference over common seeds, its SEs."""
+    """One row per pair of neighbours of one architecture with the same scored tokens: mean difference over common seeds, its errors."""
     rows = []
     for (first, a), (second, b) in itertools.pairwise(summaries.by_row(summaries.networks(found)).items()):
-        pairs = significance.common_seeds(b, a)
-        if first.architecture != second.architecture or not pairs:
+        if first.architecture != second.architecture or not significance.common_seeds(b, a):
             continue
-        gaps = [summaries.paired_difference(*pair) for pair in pairs]
-        means = [gap for gap, _ in gaps]
-        rows.append(
-            {
-                "first": first.name,
-                "second": second.name,
-                "n": len(gaps),
-                "second − first": signed(float(np.mean(means))),
-                "95 % over seeds": f"±{summaries.half_width(means):.4f}" if len(means) > 1 else NONE,
-                "paired SE": f"{gaps[0][1]:.4f}",
-            }
-        )
-    no_pair = {"first": NONE, "second": NONE, "n": 0, "second − first": NONE, "95 % over seeds": NONE, "paired SE": NONE}
+        gap = significance.difference(b, a)
+        row = {"first": first.name, "second": second.name, "n": gap.n, "second − first": signed(gap.mean)}
+        row["95 % over seeds"] = f"±{summaries.half_width(gap.gaps):.4f}" if gap.n > 1 else NONE
+        rows.append(row | {"text SE": f"{gap.text_se:.4f}"})
+    no_pair = {"first": NONE, "second": NONE, "n": 0, "second − first": NONE, "95 % over seeds": NONE, "text SE": NONE}
     return pd.DataFrame(rows or [no_pair])
 
 
@@ -149,7 +131,7 @@ def floors(corpus: str, start: int, n_tokens: int) -> dict[str, float]:
 
 
 def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
-    """One row per run: test NLL, seed SD, block SE, and the distance to the exact floor."""
+    """One row per run: test NLL, seed SD, the text's SE, and the distance to the exact floor."""
     rows = [
         {
             "model": line["name"],
@@ -157,7 +139,7 @@ def excess(found: Sequence[Result], floor: dict[str, float]) -> pd.DataFrame:
             "executed FLOPs": amount(line["flops"]),
             "test": f"{line['test_nll']:.4f}",
             "seed SD": spread(line["seed_sd"]),
-            "block SE": spread(line["test_se"]),
+            "text SE": spread(line["test_se"]),
             "excess": signed(line["test_nll"] - floor["test"]),
         }
         for _, line in summaries.summary(found).iterrows()

@@ -1,16 +1,20 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 from synthetic import record
 
-from tinylm.analysis import significance
-from tinylm.analysis.significance import Part
-from tinylm.config import NgramConfig
+from tinylm.analysis import significance, text_noise
+from tinylm.analysis.text_noise import Part
+from tinylm.config import NgramConfig, TransformerConfig
 
 A = [2.10, 2.14, 2.08, 2.17, 2.11]
 B = [2.02, 2.09, 2.05, 2.04, 2.06]
 GAPS = [a - b for a, b in zip(A, B, strict=True)]
+NETWORK = TransformerConfig(context_length=8, d_model=8, d_ff=8)
+COUNTS = NgramConfig(order=2, cache=8)
 
 
 def test_without_text_noise_paired_is_the_paired_t_test():
@@ -75,13 +79,32 @@ def test_equal_gaps_leave_no_doubt_and_no_warning():
 
 def test_records_pair_by_seed_on_the_same_tokens_and_keep_the_texts_noise():
     rng = np.random.default_rng(0)
-    first = [record(blocks=rng.normal(2.1, 0.1, 40), seed=s) for s in (0, 1, 2, 3)]
-    second = [record(blocks=rng.normal(2.0, 0.1, 40), seed=s) for s in (3, 2, 1)]
+    first = [record(blocks=rng.normal(2.1, 0.1, 6), seed=s) for s in (0, 1, 2, 3)]  # blocks too few to be merged
+    second = [record(blocks=rng.normal(2.0, 0.1, 6), seed=s) for s in (3, 2, 1)]
     estimate = significance.difference(first, second)
     gaps = np.array([np.array(first[s].test.blocks) - np.array(second[3 - s].test.blocks) for s in (1, 2, 3)])
     assert estimate.test == "paired t" and estimate.n == 3
     assert estimate.gaps == pytest.approx(gaps.mean(1))
     assert estimate.text_se == pytest.approx(stats.sem(gaps.mean(0)))
+
+
+def test_a_contrast_weighs_rows_over_the_seeds_that_all_share():
+    rows = [[record(nll + s / 10, seed=s) for s in seeds] for nll, seeds in ((2.0, (0, 1, 2)), (1.0, (1, 2)), (4.0, (2, 1)))]
+    counts = [record(1.0, model=NgramConfig(order=2), eval_start=8)]
+    found = significance.contrast([(0.5, rows[0]), (0.5, rows[1]), (-1.0, rows[2])])
+    assert found.gaps == pytest.approx([-2.5, -2.5]) and found.test == "paired t"
+    assert significance.contrast([(1.0, rows[0]), (-1.0, counts)]) == significance.difference(rows[0], counts)
+    with pytest.raises(ValueError, match="a seed that all networks share"):
+        significance.contrast([(1.0, rows[0][:1]), (-1.0, rows[1])])
+
+
+def test_another_length_of_blocks_is_taken_where_it_is_asked_for():
+    lasting = np.repeat(np.random.default_rng(5).normal(size=40), 4)
+    rows = [record(blocks=2.0 + lasting, seed=s) for s in range(2)], [record(blocks=0 * lasting, seed=s) for s in range(2)]
+    short, long = (significance.difference(*rows, block_length=length) for length in (250, 2_000))
+    assert (
+        short.text_se == pytest.approx(stats.sem(lasting)) and short.text_se < long.text_se and (short.text.df, long.text.df) == (159, 19)
+    )
 
 
 def test_counts_pair_with_every_seed():
@@ -92,11 +115,30 @@ def test_counts_pair_with_every_seed():
 
 
 def test_records_of_other_tokens_or_seeds_are_unpaired():
-    first = [record(2.0, seed=s) for s in range(3)]
-    for second in ([record(1.9, seed=s, start=16) for s in range(3)], [record(1.9, seed=s) for s in (5, 6, 7)]):
-        estimate = significance.difference(first, second)
+    blocks = [[2.0, 2.2, 1.9, 2.1], [1.8, 2.2, 1.8, 2.2]]
+    first = [record(blocks=blocks[0], seed=s) for s in range(3)]
+    for fields in ([(s, 16) for s in range(3)], [(s, 8) for s in (5, 6, 7)]):
+        estimate = significance.difference(first, [record(blocks=blocks[1], seed=s, start=start) for s, start in fields])
         assert estimate.test == "Welch t"
-        assert estimate.text_se == pytest.approx(np.hypot(0.01, 0.01))
+        assert estimate.text_se == pytest.approx(np.hypot(*map(stats.sem, blocks)))
+
+
+def test_a_text_of_few_blocks_takes_degrees_of_freedom_and_one_without_noise_none():
+    assert significance.paired(GAPS, [Part(variance=1.0, df=3)]).df == pytest.approx(3, rel=0.01)
+    assert significance.paired(GAPS, [Part(variance=0.0, df=3)]).df == len(GAPS) - 1
+
+
+@pytest.mark.parametrize("model", [dataclasses.replace(NETWORK, induction=(2,)), dataclasses.replace(NETWORK, pointer=4), COUNTS])
+def test_what_copies_is_compared_by_blocks_of_thousands_of_tokens(model):
+    gains = np.tile([0.3, 0.1, 0.2, 0.1, 0.3, 0.2, 0.0, 0.2], 10)  # neighbours are not alike, as far as short blocks show
+    gains += np.tile(np.repeat([0.05, 0.0], 8), 5)
+    plain = [record(blocks=2.0 + 0 * gains, seed=s, model=NETWORK) for s in range(2)]
+    other = record(blocks=2.0 - gains, model=model, eval_start=8)
+    merged = text_noise.of_blocks(gains.reshape(10, 8).mean(1), np.full(10, 2_000))
+    for found in (significance.difference(plain, [other]), significance.compared(plain[:1], [other])):
+        assert found.text_se == pytest.approx(merged.variance**0.5) and found.text.df == 9
+    alike = significance.difference(plain, [record(blocks=2.0 - gains, model=NETWORK)])
+    assert alike.text.df > 9, "networks that copy nothing keep short blocks where neighbours are not alike"
 
 
 def test_with_one_seed_each_the_interval_is_the_texts():

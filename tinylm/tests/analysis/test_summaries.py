@@ -38,9 +38,9 @@ def test_paired_difference_takes_out_the_difficulty_that_both_models_share():
     assert error == pytest.approx(0, abs=1e-9)
 
 
-def test_paired_error_is_the_standard_error_of_the_block_gaps():
+def test_paired_error_of_few_blocks_is_the_standard_error_of_their_gaps():
     rng = np.random.default_rng(1)
-    a, b = rng.normal(2, 0.5, 40), rng.normal(2, 0.5, 40)
+    a, b = rng.normal(2, 0.5, 6), rng.normal(2, 0.5, 6)
     gap, error = summaries.paired_difference(record(blocks=a), record(blocks=b))
     assert gap == pytest.approx(np.mean(a - b))
     assert error == pytest.approx(stats.sem(a - b))
@@ -114,14 +114,20 @@ def test_one_more_run_falls_in_a_wider_interval_than_the_mean():
     assert summaries.single_run_half_width(values) == pytest.approx(expected)
 
 
+def test_neighbours_that_are_alike_widen_the_paired_error_and_the_error_of_a_row():
+    lasting = np.repeat(np.random.default_rng(3).normal(size=20), 8)
+    _, error = summaries.paired_difference(record(blocks=2.0 + lasting), record(blocks=0 * lasting))
+    assert error > 2 * stats.sem(lasting)
+    (line,) = summaries.summary([result("a", record(blocks=2.0 + lasting))]).to_dict("records")
+    assert line["test_se"] == pytest.approx(error)
+
+
 def test_the_last_block_weighs_as_much_as_it_holds():
-    score = synthetic.score("test", [1.0, 2.0, 4.0])
-    first = dataclasses.replace(record(), test=dataclasses.replace(score, n_tokens=550))  # 250, 250 and 50
-    second = dataclasses.replace(first, test=dataclasses.replace(first.test, blocks=[0.0, 0.0, 0.0]))
-    gap, error = summaries.paired_difference(first, second)
-    assert gap == pytest.approx((250 * 1 + 250 * 2 + 50 * 4) / 550)
-    squares = 250 * (1 - gap) ** 2 + 250 * (2 - gap) ** 2 + 50 * (4 - gap) ** 2
-    assert error == pytest.approx(np.sqrt(squares / 550 / 2))
+    score = dataclasses.replace(synthetic.score("test", [1.0, 2.0, 4.0]), n_tokens=550)  # 250, 250 and 50
+    assert list(summaries.block_sizes(score)) == [250, 250, 50]
+    first = dataclasses.replace(record(), test=score)
+    second = dataclasses.replace(first, test=dataclasses.replace(score, blocks=[0.0, 0.0, 0.0]))
+    assert summaries.paired_difference(first, second)[0] == pytest.approx((250 * 1 + 250 * 2 + 50 * 4) / 550)
 
 
 def test_a_summary_holds_the_costs_of_a_seed_and_the_mean_time():

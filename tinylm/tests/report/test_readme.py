@@ -54,8 +54,8 @@ def test_a_row_of_the_study_is_the_mean_of_its_seeds_beside_the_best_counts_of_t
     store(128, *counts, (row("architectures", architecture="MLP"), 2.31, 2.33, 2.32))
     kn, mlp = cells(readme.results_table())
     assert kn == ["KN-4 counts", "–", "1.7000 (1)", "–", "–", "–", "0"]
-    # SD 0.01; t(0.975, 2) = 4.3027, times sqrt(1 + 1 / 3)
-    assert mlp == ["MLP", "2.3222", "2.3200 ± 0.0100 (3)", "±0.0497, inside", "1.65e+14", "3.85e+12", "3.85e+12"]
+    # 0.0022, and SD 0.01 times t(0.95, 2) = 2.92 and sqrt(1 + 1 / 3)
+    assert mlp == ["MLP", "2.3222", "2.3200 ± 0.0100 (3)", "±0.036", "1.65e+14", "3.85e+12", "3.85e+12"]
     store(64, (row("control", architecture="MLP"), 1.0))
     assert cells(readme.results_table()) == [kn, mlp], "runs of other sections are no rows of the study"
 
@@ -63,7 +63,7 @@ def test_a_row_of_the_study_is_the_mean_of_its_seeds_beside_the_best_counts_of_t
 def test_a_row_of_one_seed_has_no_spread_and_counts_need_a_row_of_the_study_on_their_text(home):
     store(64, (row("words", role="baseline", corpus="ptb"), 6.2), (row("words", role="counts", corpus="wikitext-2"), 6.4))
     (ptb,) = cells(readme.results_table())
-    assert ptb[:4] == ["PTB Transformer", "6.1896", "6.2000 (1)", "±0.0673 (its own repeat), inside"]
+    assert ptb[:4] == ["PTB Transformer", "6.1896", "6.2000 (1)", "–"]
 
 
 def test_purchases_stand_beside_counts_whose_cache_is_no_longer_than_their_window(home):

@@ -61,12 +61,18 @@ def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
     assert sentences.improvement([], "A-no-b", "A") == ""
 
 
-def test_the_largest_steps_and_those_that_lose_are_said():
-    names = [rung.name for rung in RUNGS[:4]]
-    losses = zip(names, (2.0, 1.9, 2.2, 1.7), strict=True)
-    frame = budgets.ladder(rungs({name: [nll + 0.01 * s for s in range(3)] for name, nll in losses}))
-    said = sentences.climb(frame, most=1)
-    assert said.startswith(f"The largest steps down of those kept: {names[3]}, +0.500 [+0.5") and f"What loses: {names[2]}, −0.300" in said
+def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
+    names = [rung.name for rung in RUNGS[:8] if rung.climbed]
+    frame = budgets.ladder(rungs({name: [2.0 + 0.01 * s for s in range(3)] for name in names})).assign(low=0.0)
+    gains = [math.nan, 0.5, -0.3, 0.02, 0.01, -0.01, 0.0]
+    verdicts = [None, "clear", "clear", "clear before correction", "open", "open", "open"]
+    frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
+    said = sentences.climb(frame)
+    assert said.startswith(f"Of 6 steps 2 are clear after Holm's correction: {names[1]}, +0.500; {names[2]}, −0.300. Clear only before")
+    assert said.endswith(f"before it: {names[3]}, +0.020. The other 3 are open, with fewer than 5 seeds: {names[5]}.")
+    few = sentences.climb(frame.assign(n=3, verdict="open"))
+    assert few == "Of 6 steps 0 are clear after Holm's correction. The other 6 are open, all with fewer than 5 seeds."
+    assert sentences.climb(frame.assign(n=5)).endswith("The other 3 are open.")
     assert sentences.climb(budgets.ladder([])) == ""
 
 
@@ -106,7 +112,7 @@ def test_rows_of_the_same_name_are_still_two_rows():
 def test_where_only_counts_are_recorded_nothing_is_said_of_costs():
     counts = [result("KN-6", record(1.7, model=NgramConfig(order=6)))]
     assert sentences.cost(counts) == ""
-    text = sentences.abstract(counts, [], "Count.")
+    text = sentences.abstract(counts, [], "", "Count.")
     assert "scarce? Count. KN-n" in text and "stated training costs" not in text and "nan" not in text
 
 
@@ -119,23 +125,39 @@ def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking(
     text = sentences.cost(found)
     assert "A, 2 times its textbook cost and 4 times its executed one; B, 0.5 times its textbook cost" in text
     assert "$2ND$ ranks B, A; textbook FLOPs rank A, B" in text
-    assert "are 0.5 to 2 times those of the same computation counted exactly, which overturns" in sentences.abstract(found, [], "")
-    assert "which leaves the ranking" in sentences.abstract([found[0], priced("B", 2.1, 9_000, 6_000)], [], "")
+    assert "are 0.5 to 2 times those of the same computation counted exactly, which overturns" in sentences.abstract(found, [], "", "")
+    assert "which leaves the ranking" in sentences.abstract([found[0], priced("B", 2.1, 9_000, 6_000)], [], "", "")
 
 
-def test_the_abstract_tells_the_largest_distance_to_the_study_and_repeats_the_answer():
-    runs = study.select(study.section_plan("architectures", "full"), role="baseline", seed=0)
-    nlls = {"Linear": 3.0, "MLP": 2.3, "Self-Attention": 2.1, "Transformer": 2.1}  # 0.055, 0.022, 0.034 and 0.094 away
-    found = [Result(run, dataclasses.replace(record(nlls[run.name]), spec=run.spec)) for run in runs]
-    text = sentences.abstract(found, seeds("A", 1_000, [1.4], "purchase"), "Count first.")
-    assert "largest distance to the study's test NLL is 0.094 nats over 4 baselines." in text
+def reproduced(*shifts):
+    """Baselines of three seeds each, which lie around the study's values and a shift."""
+    nlls = {"Linear": 3.0549, "MLP": 2.3222, "Self-Attention": 2.1335, "Transformer": 2.0058}
+    runs = [run for run in study.section_plan("architectures", "full") if run.name in nlls and run.spec.seed < 3]
+    shifted = dict(zip(nlls, shifts, strict=True))
+    return [
+        Result(run, dataclasses.replace(record(nlls[run.name] + shifted[run.name] + 0.01 * (run.spec.seed - 1)), spec=run.spec))
+        for run in runs
+    ]
+
+
+def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
+    alike, other = (sentences.reproduction(reproduced(*shifts)) for shifts in ((0.003, -0.006, 0.01, -0.015), (0.04, 0.05, 0.04, -0.05)))
+    assert alike.startswith("Over 4 rows the study's runs lie where other seeds of ours would (Fisher p = 0.")
+    assert "do not lie where" in other and sentences.reproduction(results(a=[2.0])) == ""
+    # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
+    assert "from 0.037 nats on at best, 0.042 at the median and 0.049 at worst." in alike
+
+
+def test_the_abstract_tells_what_was_reproduced_and_repeats_the_answer():
+    text = sentences.abstract(reproduced(0, 0, 0, 0), seeds("A", 1_000, [1.4], "purchase"), "Rows agree.", "Count first.")
+    assert "per token. Rows agree. The stated training costs" in text
     assert "scarce? Count first. KN-n" in text and "The best recipes reach on whole test splits: grammar-char" in text
 
 
 def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
     kn = result("KN-6", record(2.1, model=NgramConfig(order=6)))
     network = [result("MLP", record(blocks=[2.0, 2.4, 2.0, 2.4]))]  # 0.1 above, block SE 0.115
-    assert "level with the best of the study's networks, MLP, at 2.2000 (difference +0.1000, block SE 0.1155, n = 1)" in sentences.cost(
+    assert "level with the best of the study's networks, MLP, at 2.2000 (difference +0.1000, text SE 0.1155, n = 1)" in sentences.cost(
         [kn, *network]
     )
 

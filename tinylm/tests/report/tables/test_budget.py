@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 from synthetic import planned, record, result, rungs, seeds
 
@@ -33,13 +34,27 @@ def test_left_out_plays_end_in_means_and_differences():
     assert list(shown["A"][:3]) == ["2.0000", "2.3000", "2.1500"] and shown["A"][3].startswith("+0.700 [")
 
 
-def test_the_ladder_tells_what_each_rung_stands_on_and_whether_it_was_climbed():
+def test_the_ladder_tells_what_each_rung_gains_how_sure_that_is_and_whether_it_was_climbed():
     names = [rung.name for rung in RUNGS[:5]]
     frame = tables.ladder(budgets.ladder(rungs({name: [2.0 - i / 10, 2.02 - i / 10] for i, name in enumerate(names)})))
-    assert list(frame["stands on"]) == ["–", *names[:4]]
+    assert list(frame["rung"]) == names
     assert list(frame["climbed"]) == ["yes"] * 4 + ["tried"]
-    assert list(frame["test"]) == ["2.0100", "1.9100", "1.8100", "1.7100", "1.6100"] and frame["valid"][0] == "1.9100"
+    assert list(frame["test"]) == ["2.0100", "1.9100", "1.8100", "1.7100", "1.6100"]
     assert frame["gain, 95 %"][0] == "–" and frame["gain, 95 %"][1].startswith("+0.100 [+")
+    assert frame.loc[0, ["p alone", "p, Holm", "verdict"]].tolist() == ["–"] * 3
+    assert frame.loc[1, ["p, Holm", "verdict"]].tolist() == ["0.0035", "clear"] and list(frame["n"]) == [2] * 5
+
+
+def test_the_interval_of_what_copies_is_shown_for_blocks_of_every_length():
+    lasting = np.repeat(np.random.default_rng(0).exponential(size=20) * np.tile([1, -1], 10), 8)  # 2,000 tokens each
+    model = TransformerConfig(context_length=8, d_model=8, d_ff=8, induction=(2,))
+    found = [result("a", record(blocks=2.0 + lasting, seed=s, model=model)) for s in range(2)]
+    found += [result("plain", record(blocks=2.0 + lasting, seed=s)) for s in range(2)]
+    counts = result("KN-2", record(blocks=1.5 + 0 * lasting, model=NgramConfig(order=2, cache=8)))
+    (row,) = tables.block_lengths([*found, counts]).to_dict("records")
+    assert (row["run"], row["n"]) == ("a", 2) and row["test − counts"] == f"{0.5 + lasting.mean():+.4f}"
+    assert row["chosen"] == f"{row['2,000']} (2,000)" and float(row["250"][1:]) < 0.7 * float(row["1,000"][1:]) < float(row["2,000"][1:])
+    assert tables.block_lengths(found).values.tolist() == [["none is recorded", "–"]]
 
 
 def test_changes_are_told_of_the_rungs_that_are_shown():

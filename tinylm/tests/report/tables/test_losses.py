@@ -7,7 +7,6 @@ from tinylm.analysis import numbers
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.report import tables
-from tinylm.study import reported_rows
 
 
 def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_own():
@@ -19,14 +18,13 @@ def test_the_results_table_compares_with_the_study_only_where_the_spec_is_its_ow
     assert frame.loc["Other", "study"] == "–"
 
 
-def test_the_studys_run_agrees_where_one_more_run_of_ours_should_fall():
-    ours = [2.0, 2.02, 1.98]  # SD 0.02; t(0.975, 2) = 4.3027
-    row = reported_rows.ROWS[0][1]
-    assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.09)) == "±0.0994, inside"
-    assert tables.agreement(ours, dataclasses.replace(row, test_nll=2.11)) == "±0.0994, outside"
-    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=None)) == numbers.NONE
-    # Two runs of the study 0.02 apart: SD 0.0141, t(0.975, 1) = 12.706, times sqrt(2)
-    assert tables.agreement([2.0], dataclasses.replace(row, test_nll=2.0, repeat_nll=2.02)) == "±0.2541 (its own repeat), inside"
+def test_a_row_of_the_study_has_a_margin_where_its_seeds_have_a_spread():
+    (run,) = study.select(study.section_plan("architectures", "full"), architecture="Transformer", seed=0)
+    nlls = (2.0058, 2.0258, 1.9858)  # SD 0.02; t(0.95, 2) = 2.92, times sqrt(1 + 1 / 3)
+    runs = [dataclasses.replace(run, spec=dataclasses.replace(run.spec, seed=s)) for s in range(3)]
+    found = [Result(seed, dataclasses.replace(record(nll), spec=seed.spec)) for seed, nll in zip(runs, nlls, strict=True)]
+    assert tables.results(found)["margin"].tolist() == ["±0.067"]
+    assert tables.results(found[:1])["margin"].tolist() == ["–"]
 
 
 def test_the_overfitting_table_finds_the_epoch_of_the_best_valid_loss():
@@ -56,7 +54,7 @@ def test_neighbours_pairs_seeds_within_a_family_only():
     frame = tables.neighbours([*found, *results(Linear=[3.0])])
     assert len(frame) == 1
     assert frame.loc[0, "second − first"] == "−0.0750"
-    assert frame.loc[0, "n"] == 2
+    assert frame.loc[0, "n"] == 2 and frame.loc[0, "text SE"] == "0.0000"
 
 
 def test_excess_is_the_distance_to_the_floor():
@@ -74,10 +72,10 @@ def test_neighbours_that_share_no_seed_or_no_text_are_no_pair():
 
 def test_results_without_a_row_of_the_study_have_no_column_for_it():
     frame = tables.results(results(a=[2.0, 2.2]))
-    assert frame[["model", "n", "valid", "test", "seed SD", "block SE", "perplexity"]].values.tolist() == [
-        ["a", 2, "2.0000", "2.1000", "0.1414", "0.0100", "8.166"]
+    assert frame[["model", "n", "valid", "test", "seed SD", "text SE", "perplexity"]].values.tolist() == [
+        ["a", 2, "2.0000", "2.1000", "0.1414", "0.0000", "8.166"]
     ]
-    assert not [column for column in frame.columns if "study" in column or column == "one run"]
+    assert not [column for column in frame.columns if "study" in column or column == "margin"]
 
 
 def test_the_sisters_models_stand_beside_what_it_states():

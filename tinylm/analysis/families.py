@@ -1,0 +1,65 @@
+"""Many tests on one set of runs: contrasts of cells, with the seeds' variance pooled over the cells and Holm's correction. Needs no torch.
+
+A cell is a row of the study, its seeds. A contrast is a weighted sum of cells: one minus another, or a main effect or an interaction of
+a factorial. With few seeds each, single tests have so few degrees of freedom that none could pass a correction for their number; pooled,
+all seeds of the family measure one spread, which is taken to be the same in every cell.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+
+from tinylm.analysis import significance
+from tinylm.analysis.significance import Estimate
+from tinylm.analysis.text_noise import Part
+from tinylm.ledger import RunRecord
+
+CLEAR, BEFORE, OPEN = "clear", "clear before correction", "open"
+LEVEL = 0.05
+ENOUGH = 5  # seeds: an effect that is open with fewer may only lack them
+COLUMNS = ["contrast", "n", "effect", "low", "high", "text_se", "p_alone", "p", "p_holm", "verdict"]
+
+Cell = TypeVar("Cell")
+
+
+def pooled_variance(values: Sequence[Sequence[float]]) -> Part:
+    """The variance of one value within its group, from all groups, and its degrees of freedom; NaN where no group has two values."""
+    df = sum(len(group) - 1 for group in values)
+    squares = sum(float(np.sum((np.array(group) - np.mean(group)) ** 2)) for group in values)
+    return Part(variance=squares / df if df else math.nan, df=max(df, 1))
+
+
+def family(cells: Mapping[Cell, Sequence[RunRecord]], contrasts: Mapping[str, Mapping[Cell, float]]) -> pd.DataFrame:
+    """One row per contrast: n, its effect on test NLL with a 95 % interval, p values, and a verdict.
+
+    `p` and the interval are those of the pooled variance, `p_holm` is corrected for all contrasts, `p_alone` is of the contrast's own
+    seeds. A contrast is over the seeds that its cells share; of one seed it stays open.
+    """
+    spread = pooled_variance([[record.test.nll for record in records] for records in cells.values() if not records[0].spec.is_counts])
+    alone = {
+        name: significance.contrast([(weight, cells[cell]) for cell, weight in weights.items()]) for name, weights in contrasts.items()
+    }
+    pooled = {name: _pooled(estimate, cells, contrasts[name], spread) for name, estimate in alone.items()}
+    p = {name: estimate.p_other() if estimate.n > 1 else math.nan for name, estimate in pooled.items()}
+    p_holm = significance.holm([1.0 if math.isnan(value) else value for value in p.values()])
+    rows = []
+    for (name, estimate), corrected in zip(pooled.items(), p_holm, strict=True):
+        low, high = estimate.interval() if estimate.n > 1 else (math.nan, math.nan)
+        row = {"contrast": name, "n": estimate.n, "effect": estimate.mean, "low": low, "high": high, "text_se": estimate.text_se}
+        row |= {"p_alone": alone[name].p_other(), "p": p[name], "p_holm": math.nan if math.isnan(p[name]) else float(corrected)}
+        rows.append(row | {"verdict": verdict(row["p"], row["p_holm"])})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def verdict(p: float, p_holm: float) -> str:
+    """Clear also after the correction, clear before it only, or open, as where there is no p value."""
+    return CLEAR if p_holm <= LEVEL else BEFORE if p <= LEVEL else OPEN
+
+
+def _pooled(estimate: Estimate, cells: Mapping[Cell, Sequence[RunRecord]], weights: Mapping[Cell, float], spread: Part) -> Estimate:
+    """The estimate with the family's variance in place of its own seeds'; counts have none."""
+    squares = sum(weight**2 for cell, weight in weights.items() if not cells[cell][0].spec.is_counts)
+    return significance.with_seed_noise(estimate, Part(variance=spread.variance * squares / estimate.n, df=spread.df))
