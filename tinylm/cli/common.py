@@ -3,7 +3,7 @@
 import argparse
 import math
 import re
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, NoReturn, Self, TypeVar
@@ -12,6 +12,7 @@ from tinylm import files, ledger, study
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
 from tinylm.config.errors import unknown
+from tinylm.config.shown import short
 from tinylm.ledger import LedgerError, RunRecord
 from tinylm.study import Planned
 
@@ -87,12 +88,16 @@ def real(text: str) -> float:
         return math.nan
 
 
-def minutes(text: str) -> float:
-    """An argument type: a finite positive number."""
-    value = real(text)
-    if not 0 < value < 1e6:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes above zero")
-    return value
+def minutes(or_zero: bool = False) -> Callable[[str], float]:
+    """An argument type: a finite number above zero, or zero too."""
+
+    def parse(text: str) -> float:
+        value = real(text)
+        if not 0 <= value < 1e6 or (value == 0 and not or_zero):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes{', zero or above' if or_zero else ' above zero'}")
+        return value
+
+    return parse
 
 
 def folder(text: str) -> Path:
@@ -145,25 +150,9 @@ class StudyRuns:
         return [run for run in runs if not self.seeds or run.spec.seed in self.seeds]
 
 
-def distinct(runs: Sequence[Planned], identity: Callable[[Planned], Hashable]) -> list[Planned]:
-    """The first run of each identity, in order: sections may share a run, and seeds share a name."""
-    found: dict[Hashable, Planned] = {}
-    for run in runs:
-        found.setdefault(identity(run), run)
-    return list(found.values())
-
-
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligned plain text: the first column to the left, the others to the right."""
     return layout.plain([header, *rows], layout.beside(header))
-
-
-def short(value: float | None) -> str:
-    """A FLOP count with three digits, e.g. 7.55e13; 0 as 0, None as -."""
-    if not value:
-        return "-" if value is None else "0"
-    digits, exponent = f"{value:.2e}".split("e")
-    return f"{digits}e{int(exponent)}"
 
 
 def relative(path: Path) -> str:

@@ -7,8 +7,9 @@ from typing import Any
 
 from tinylm import study
 from tinylm.cli import specs
-from tinylm.cli.common import Request, StudyRuns, UsageError, command, distinct, short, table, whole
-from tinylm.study import Planned, costs, reported
+from tinylm.cli.common import Request, StudyRuns, UsageError, command, table, whole
+from tinylm.config.shown import short
+from tinylm.study import Planned, costs, distinct, reported
 from tinylm.study.costs import CONVENTIONS
 
 EXAMPLES = """
@@ -113,5 +114,5 @@ def _paper_table(found: list[dict[str, Any]]) -> str:
         stated = f["flops_2nd_stated"]
         ratio = f"{stated / f['flops_textbook']:.2f}" if stated else "-"
         counted = [short(f[CONVENTIONS[name]]) for name in ("executed", "textbook", "2ND")]
-        rows.append([f["name"], f"{f['n_params']:,}", *counted, short(stated), ratio])
+        rows.append([f["name"], f"{f['n_params']:,}", *counted, short(stated) if stated else "-", ratio])
     return table(["run", "parameters", "executed", "textbook", "2ND", "2ND stated", "stated / textbook"], rows)

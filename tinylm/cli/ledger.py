@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files, ledger
-from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, short, subparser, survey, table
+from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, subparser, survey, table
 from tinylm.config.serialise import to_dict
+from tinylm.config.shown import short
 from tinylm.ledger import RunRecord, bundle
 
 EXAMPLES = """

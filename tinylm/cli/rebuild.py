@@ -1,11 +1,10 @@
 """The flags of run_me.py."""
 
 import argparse
-import math
 from typing import TYPE_CHECKING
 
 from tinylm import study
-from tinylm.cli.common import Parser, folder, real, require_clone
+from tinylm.cli.common import Parser, folder, minutes, require_clone
 from tinylm.config import TinylmError
 
 if TYPE_CHECKING:
@@ -18,16 +17,6 @@ def section(name: str) -> str:
         return study.section_of(name)
     except TinylmError as error:
         raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def minutes(text: str) -> float:
-    """A time limit, for argparse."""
-    value = real(text)
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"needs a number of minutes, got {text!r}")
-    if value < 0:
-        raise argparse.ArgumentTypeError(f"must not be negative, got {text}")
-    return value
 
 
 def _require_device(parser: Parser, device: str) -> None:
@@ -56,7 +45,7 @@ def request(description: str) -> "pipeline.Request":
     parser.add_argument("--train", action="store_true", help="first train the missing runs of the full study (days on a CPU)")
     parser.add_argument("--fresh", action="store_true", help="first train every run again")
     parser.add_argument(
-        "--verify", type=minutes, metavar="MINUTES", default=3.0, help="length of the live check of the ledger, 0 for none (default 3)"
+        "--verify", type=minutes(or_zero=True), metavar="MINUTES", default=3.0, help="minutes of the live check; 0: none (default 3)"
     )
     parser.add_argument(
         "--only", type=section, metavar="SECTION", action="append", help="only this notebook, e.g. 03_sweeps; may be repeated"

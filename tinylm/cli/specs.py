@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 from tinylm import data, ledger
-from tinylm.cli.common import UsageError, short
+from tinylm.cli.common import UsageError
 from tinylm.config import FieldError, MLPConfig, ModelConfig, TrainConfig, TransformerConfig, serialise
+from tinylm.config.shown import short
 from tinylm.data import own_texts
 from tinylm.study import Planned, recipes, single
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tinylm import files, ledger, study
-from tinylm.cli.common import Request, StudyRuns, command, relative, short, survey, table
+from tinylm.cli.common import Request, StudyRuns, command, relative, survey, table
+from tinylm.config.shown import short
 from tinylm.ledger import Ledger
 from tinylm.study import Planned
 

@@ -22,22 +22,20 @@ from tinylm.cli.common import (
     StudyRuns,
     UsageError,
     command,
-    distinct,
     folder,
     minutes,
     outcome,
     relative,
-    short,
     table,
     whole,
 )
 from tinylm.config import RunSpec
 from tinylm.config.errors import needing_packages
-from tinylm.config.shown import duration
+from tinylm.config.shown import duration, short
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
-from tinylm.study import Planned
+from tinylm.study import Planned, distinct
 
 EXAMPLES = """
   python -m tinylm train --missing                                all missing runs of the published study
@@ -140,7 +138,7 @@ def add(commands: Any) -> None:
     group = parser.add_argument_group("both")
     seeds = "seeds (--missing: all of the plan; single runs: 0)"
     group.add_argument("--seeds", "--seed", **SEVERAL, type=whole(0), metavar="N", help=seeds)
-    group.add_argument("--minutes", type=minutes, metavar="M", help="stop after about this many minutes; the same command continues")
+    group.add_argument("--minutes", type=minutes(), metavar="M", help="stop after about this many minutes; the same command continues")
     group.add_argument(
         "--out", type=Path, metavar="FILE.tar", help="also pack the records of these runs into a tar file, after each finished run"
     )
@@ -167,7 +165,7 @@ def run(request: TrainRequest) -> int:
 def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecord]]:
     """The runs asked for, and the records there are of them at the end, by key."""
     found = ledger.known()
-    planned = distinct(_planned(request.runs, found), lambda run: run.spec.key)
+    planned = distinct(_planned(request.runs, found))
     known = [run for run in planned if not isinstance(request.runs, NamedRuns) or _weights(run.spec)]
     records = {run.spec.key: record for run in known if (record := found.find(run.spec)) is not None}
     missing = _without(records, planned)

@@ -2,7 +2,7 @@
 
 import contextlib
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 MOST_NAMES = 10
 RED, PLAIN = "\x1b[31m", "\x1b[39m"
@@ -55,6 +55,11 @@ def instead(name: object, known: Iterable[object], introduction: str) -> str:
     if near is None:
         return f"{introduction} {listed(names)}"
     return f"did you mean {near!r}? {introduction[:1].upper()}{introduction[1:]} {listed(names)}"
+
+
+def ambiguous(text: str, keys: Sequence[str]) -> str:
+    """What to say of the beginning of several keys."""
+    return f"{len(keys)} keys begin with {text}: {', '.join(keys[:5])}; write more of it"
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from tinylm import data, ledger, study
 from tinylm.config import RunSpec
+from tinylm.config.errors import ambiguous
 from tinylm.evaluation import counts, pretrained
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.model import Model
@@ -45,7 +46,7 @@ def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
     networks = [*pretrained.at_hand(), *(key for key, one in records.items() if not one.spec.is_counts)]
     meant = sorted({*keys, *(key for key in networks if key.startswith(text))})
     if keys and len(meant) > 1:
-        raise ModelError(f"{len(meant)} keys begin with {text}: {', '.join(meant[:5])}; write more of it")
+        raise ModelError(ambiguous(text, meant))
     return known[keys[0]] if keys else None
 
 

@@ -9,7 +9,7 @@ import torch
 
 from tinylm import data, study
 from tinylm.config import RunSpec, TinylmError
-from tinylm.config.errors import instead
+from tinylm.config.errors import ambiguous, instead
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
@@ -87,7 +87,7 @@ def find(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord])
     if not trained:
         raise WeightsError(f"the weights of {text} are not here; train it with: python -m tinylm train --run {keys[0]}")
     if len(trained) > 1 and pretrained.KEY.fullmatch(text):
-        raise WeightsError(f"{len(trained)} keys begin with {text}: {', '.join(trained[:5])}; write more of it")
+        raise WeightsError(ambiguous(text, trained))
     return files[trained[0]]
 
 
@@ -109,9 +109,10 @@ def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRe
 
 def trainable(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Planned:
     """The run that a key or a name means, to be trained; WeightsError where nothing says its spec."""
-    (key, *others) = candidates(text, files, records)
-    if others and pretrained.KEY.fullmatch(text):
-        raise WeightsError(f"{1 + len(others)} keys begin with {text}: {', '.join([key, *others][:5])}; write more of it")
+    keys = candidates(text, files, records)
+    if len(keys) > 1 and pretrained.KEY.fullmatch(text):
+        raise WeightsError(ambiguous(text, keys))
+    key = keys[0]
     for run in _networks():
         if run.spec.key == key:
             return run

@@ -12,7 +12,7 @@ from tinylm.config.errors import unknown
 from tinylm.data import grammar
 from tinylm.study import sections
 from tinylm.study.parameters import PROFILES, Section, StudyError
-from tinylm.study.planned import COUNTS, Planned, select
+from tinylm.study.planned import COUNTS, Planned, distinct, select
 
 __all__ = [
     "COUNTS",
@@ -22,6 +22,7 @@ __all__ = [
     "Section",
     "StudyError",
     "by_key",
+    "distinct",
     "named",
     "plan",
     "section_of",

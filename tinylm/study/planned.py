@@ -1,6 +1,6 @@
 """A run of a section: what it is there for, and its spec. Needs no torch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, TypeVar
@@ -76,6 +76,14 @@ def _has(run: Planned, field: str, value: Any) -> bool:
 def _fields() -> set[str]:
     """What `select` knows: fields of plans, specs and every kind of model."""
     return {"budget"} | {field.name for owner in (Planned, RunSpec, *serialise.model_kinds().values()) for field in fields(owner)}
+
+
+def distinct(runs: Iterable[Planned], identity: Callable[[Planned], Hashable] = lambda run: run.spec.key) -> list[Planned]:
+    """The first run of each identity, in order: sections may share a run, and seeds share a row."""
+    found: dict[Hashable, Planned] = {}
+    for run in runs:
+        found.setdefault(identity(run), run)
+    return list(found.values())
 
 
 def with_seeds(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:

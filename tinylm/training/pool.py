@@ -30,7 +30,7 @@ from tinylm.evaluation.counts import count_record
 from tinylm.flops import forward_parts
 from tinylm.ledger import RunRecord
 from tinylm.ledger.scores import scored_range
-from tinylm.study import Planned
+from tinylm.study import Planned, distinct
 from tinylm.training.loop import Hooks, Interrupted, Progress, train
 from tinylm.training.own_torch import own_torch
 from tinylm.training.progress_bar import Watch, in_notebook, progress_bar, tqdm, unwatched
@@ -258,7 +258,7 @@ def train_all(
     and left while the others go on; a user's mistake or a killed process is raised once the others have saved their states.
     `executor` is where they run, `executor_for` them unless given.
     """
-    planned = _distinct(planned)
+    planned = distinct(planned)
     if not planned:
         return []
     require_writable(settings.folder, settings.checkpoints, settings.weights)
@@ -285,11 +285,6 @@ def train_all(
     return list(left.values())
 
 
-def _distinct(planned: Sequence[Planned]) -> list[Planned]:
-    """The runs in order, each once: sections may share a run."""
-    return list({run.spec.key: run for run in reversed(planned)}.values())[::-1]
-
-
 def finish_all(
     planned: Sequence[Planned],
     settings: Settings,
@@ -297,7 +292,7 @@ def finish_all(
     watch: Watch = unwatched,
 ) -> None:
     """`train_all` for a notebook: Stopped says in one line where Ctrl-C or the time limit ended it, PoolError that runs failed."""
-    planned, reached, finished = _distinct(planned), {}, set()
+    planned, reached, finished = distinct(planned), {}, set()
     executor = executor_for(planned, settings)
 
     def follow(run: Planned, progress: Progress) -> None:
@@ -528,7 +523,7 @@ def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -
     PoolError above UNASKED minutes where the settings give no time for it; `call` is what gives it, with `{minutes}` in the place of
     the number.
     """
-    planned = _distinct(planned)
+    planned = distinct(planned)
     n = f"{len(planned)} run{'s' if len(planned) > 1 else ''}"
     flops, seconds = sum(run.cost.flops for run in planned), expected_seconds(planned, settings)
     text = f"{n} to train, {shown.short(flops)} FLOPs" if flops else f"{n} of counts"

@@ -6,8 +6,8 @@ from tinylm import study
 from tinylm.cli import rebuild
 
 MISTAKES = {
-    "--verify soon": "argument --verify: needs a number of minutes, got 'soon'",
-    "--verify -1e1": "argument --verify: must not be negative, got -1e1",
+    "--verify soon": "argument --verify: 'soon' is not a number of minutes, zero or above",
+    "--verify -1e1": "argument --verify: '-1e1' is not a number of minutes, zero or above",
     "--only ropes": "unknown section or notebook 'ropes'",
     "--data-dir nowhere": "argument --data-dir: nowhere is not a folder",
     "--profile fast": "unknown value 'fast'; there are: full, quick, smoke",

@@ -206,8 +206,8 @@ def test_a_recipe_says_what_to_expect_of_a_budget(call, trained):
     assert "no run of this recipe on grammar-char is recorded" in out
     _, out, _ = call(line.replace("1e9 1e11", "1e10"))
     nll = made(spec=planned[0].spec).valid.nll
-    between = "from 4 recorded runs of this recipe with 1.00e9 and 1.00e11 FLOPs"
-    assert f"1.00e10 FLOPs: valid NLL of {nll:.2f} to {nll:.2f} (95 %), {between}" in out
+    between = "from 4 recorded runs of this recipe with 1e9 and 1e11 FLOPs"
+    assert f"1e10 FLOPs: valid NLL of {nll:.2f} to {nll:.2f} (95 %), {between}" in out
 
 
 def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch):

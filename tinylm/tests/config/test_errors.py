@@ -29,6 +29,10 @@ def test_a_name_that_there_is_not_meets_the_nearest_and_all_there_are():
     assert errors.unknown("corpus", 3, []) == "unknown corpus 3; there are: none"
 
 
+def test_the_beginning_of_several_keys_shows_five_of_them():
+    assert errors.ambiguous("ab", [f"ab{n}" for n in range(7)]) == "7 keys begin with ab: ab0, ab1, ab2, ab3, ab4; write more of it"
+
+
 def test_of_many_names_ten_are_shown_and_each_once():
     names = [f"name-{n:02}" for n in range(13)]
     assert errors.listed(names).endswith("name-08, name-09 and 3 more")

@@ -5,7 +5,7 @@ from synthetic import planned, results
 
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.study import section_plan
-from tinylm.study.planned import COUNTS, StudyError, counts, select, with_seeds
+from tinylm.study.planned import COUNTS, StudyError, counts, distinct, select, with_seeds
 
 
 def test_seeds_change_the_seed_only():
@@ -55,6 +55,12 @@ def test_results_are_selected_as_their_runs_are():
 
 def test_the_plans_field_comes_before_a_models_of_the_same_name():
     assert select([toy("a", architecture="x")], architecture="x") and not select([toy("a", architecture="x")], architecture="linear")
+
+
+def test_shared_runs_stand_once_in_order_of_their_first_place():
+    again = toy("short again", SHORT.spec.model, section="other")
+    assert distinct([SHORT, DEEP, again, KN]) == RUNS
+    assert distinct([SHORT, DEEP, KN], lambda run: run.spec.corpus) == [SHORT, KN]
 
 
 def test_a_run_says_where_it_stands_and_which_row_it_is_of():
