@@ -294,6 +294,14 @@ def run_cost(spec: RunSpec, corpus: Sizes) -> RunCost:
     return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops))
 
 
+def scoring_flops(spec: RunSpec, corpus: Sizes) -> int:
+    """FLOPs of a run's validations and of its last score, forward only: no part of its budget. Each window counts as a whole one."""
+    stride = spec.train.eval_stride
+    window = sum(forward_parts(spec.model, corpus.vocab_size, stride, stride).values())
+    valid, test = (math.ceil(len(spec.scored(corpus.n_tokens[split])) / stride) for split in ("valid", "test"))
+    return window * (spec.train.n_evals * valid + test)
+
+
 def cost_after(spec: RunSpec, corpus: Sizes, steps: int) -> RunCost:
     """The exact cost of the first `steps` updates of a run that trains a model by gradients."""
     windows = windows_at(steps, windows_per_epoch(spec, corpus.n_tokens["train"]), spec.train.batch_size)

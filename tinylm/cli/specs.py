@@ -119,7 +119,7 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "train.lr": ("--lr", NUMBER, "learning rate (3e-3; 3e-4 in the paper)"),
     "train.batch_size": ("--batch-size", NUMBER, "windows in a step (as many as make 512 targets; 64 in the paper)"),
     "train.windows_per_epoch": ("--windows-per-epoch", NUMBER, "windows in an epoch (50000; 0: every window)"),
-    "train.eval_tokens": ("--eval-tokens", NUMBER, "tokens scored in valid and test (as many as a fifth of the FLOPs pays for; 0: all)"),
+    "train.eval_tokens": ("--eval-tokens", NUMBER, "tokens scored in valid and test (in proportion to the training; 0: all)"),
     "train.eval_stride": ("--stride", NUMBER, "tokens that a scoring window moves by (half a context; 1 in the paper)"),
     "train.n_evals": ("--evals", NUMBER, f"validations during the run (one an epoch, else {single.N_EVALS})"),
 }

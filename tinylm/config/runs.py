@@ -98,6 +98,11 @@ class RunSpec(Checked):
         """Positions of each training window that the loss is taken at: its last ones."""
         return (self.train.n_targets or self.model.context_length) if self.train.loss_at == "all" else 1
 
+    def scored(self, n_split: int) -> range:
+        """Indices of the scored tokens of a split of `n_split` tokens; empty where it is too short."""
+        start = self.train.eval_start or self.train.eval_context or self.model.context_length
+        return range(start, min(n_split, start + self.train.eval_tokens) if self.train.eval_tokens else n_split)
+
     @property
     def key(self) -> str:
         """16 hex digits that identify the run: a hash of the fields that differ from their defaults."""

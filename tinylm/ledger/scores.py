@@ -18,16 +18,15 @@ def eval_context(spec: RunSpec) -> int:
 
 def scored_range(spec: RunSpec, n_split: int) -> range:
     """Indices of the scored tokens of a split of `n_split` tokens; ConfigError when there are none or the first lacks its context."""
-    start = spec.train.eval_start or eval_context(spec)
-    stop = min(n_split, start + spec.train.eval_tokens) if spec.train.eval_tokens else n_split
-    if start >= stop:
+    scored = spec.scored(n_split)
+    if not scored:
         raise ConfigError(
-            f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {start}; "
+            f"nothing to score: the split of {spec.corpus} has {n_split:,} tokens and scoring starts at token {scored.start}; "
             f"take a longer text, or lower eval_start or context_length"
         )
-    if start < eval_context(spec) and spec.train.loss_at == "last":  # trained on full windows only
-        raise ConfigError(f"eval_start={start} leaves the first window short of its {eval_context(spec)} tokens; raise it")
-    return range(start, stop)
+    if scored.start < eval_context(spec) and spec.train.loss_at == "last":  # trained on full windows only
+        raise ConfigError(f"eval_start={scored.start} leaves the first window short of its {eval_context(spec)} tokens; raise it")
+    return scored
 
 
 def short_window(scored: range, context: int) -> range:

@@ -1,7 +1,7 @@
 """A run of one's own: corpus, model and bound -> spec, by the dense protocol or by that of the paper. Needs no torch.
 
-Dense: the loss at every position, AdamW, windows that move by half a context when they score, and no more scored tokens than cost a
-fifth of the training's FLOPs. Paper: the loss at the last position, Adam, every scored token with a window of its own.
+Dense: the loss at every position, AdamW, windows that move by half a context when they score, and scoring in proportion to training.
+Paper: the loss at the last position, Adam, every scored token with a window of its own.
 """
 
 from dataclasses import replace
@@ -21,7 +21,7 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 }
 TARGETS_PER_STEP, WINDOWS_PER_STEP = 512, 64  # of models that predict every position, and of those that give one prediction a window
 BOUNDS = ("steps", "epochs", "flops")
-SCORING = 0.2  # of the training's FLOPs at most; the rest of a quarter is for what is not counted
+SCORING = 0.2  # of the training's FLOPs at most, unless LEAST_SCORED or what the user sets costs more
 LEAST_SCORED, WORTH_A_CURVE = 500, 1_000  # tokens: two blocks, and what each of several validations should have
 
 
@@ -65,25 +65,36 @@ def of_recipe(architecture: str, corpus: str, flops: float, seed: int = 0) -> Pl
 
 
 def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) -> RunSpec:
-    every = model.predicts_every_position
-    own: dict[str, Any] = {"loss_at": "all" if every else "last", "n_evals": train.get("epochs", N_EVALS)}
-    own["batch_size"] = max(1, TARGETS_PER_STEP // model.context_length) if every else WINDOWS_PER_STEP
-    made = RunSpec(corpus=corpus, model=model, train=TrainConfig(**(PROTOCOLS["dense"] | own | train)), seed=seed)
-    scoring = {name: value for name, value in _scoring(made).items() if name not in train}
-    return replace(made, train=replace(made.train, **scoring))
+    said = TrainConfig(**(PROTOCOLS["dense"] | train))
+    dense = train.get("loss_at", "all" if model.predicts_every_position else "last") == "all"
+    window = said.eval_context or model.context_length
+    own = {
+        "loss_at": "all" if dense else "last",
+        "batch_size": max(1, TARGETS_PER_STEP // model.context_length) if dense else WINDOWS_PER_STEP,
+        "n_evals": said.epochs or N_EVALS,
+        "eval_stride": max(1, window // 2) if dense else 1,
+        "eval_start": max(_first_scored(corpus), 0 if dense else window),
+    }
+    made = RunSpec(corpus=corpus, model=model, train=replace(said, **(own | train)), seed=seed)
+    return _scored_in_proportion(made, {"n_evals", "eval_tokens"} - train.keys())
 
 
-def _scoring(made: RunSpec) -> dict[str, int]:
-    """The dense protocol's scoring of a run: its windows, its validations, and the tokens that its share of FLOPs pays for."""
-    about, length, dense = data.info(made.corpus), made.model.context_length, made.train.loss_at == "all"
-    least = _least_tokens(made.corpus)
-    stride = max(1, length // 2) if dense else 1
-    windows = {"eval_stride": stride, "eval_start": max(_first_scored(made.corpus), 0 if dense else length)}
-    token = sum(flops.forward_parts(made.model, about.vocab_size, stride, stride).values()) / stride
-    paid = SCORING * flops.run_cost(made, about).flops / token  # in all: by each validation, and at the end on test
-    n_evals = made.train.n_evals if paid >= WORTH_A_CURVE * (made.train.n_evals + 1) else 1
-    each = int(paid / (n_evals + 1))
-    return windows | {"n_evals": n_evals, "eval_tokens": 0 if each >= least else max(LEAST_SCORED, each)}
+def _scored_in_proportion(made: RunSpec, free: set[str]) -> RunSpec:
+    """With as many validations and scored tokens, where these are `free`, as SCORING pays for."""
+    about = data.info(made.corpus)
+    paid = SCORING * flops.run_cost(made, about).flops
+
+    def scored(**fields: int) -> RunSpec:
+        return replace(made, train=replace(made.train, **fields))
+
+    if "n_evals" in free:
+        curve = scored(eval_tokens=WORTH_A_CURVE) if "eval_tokens" in free else made
+        made = made if flops.scoring_flops(curve, about) <= paid else scored(n_evals=1)
+    if "eval_tokens" in free and flops.scoring_flops(made, about) > paid:
+        stride = made.train.eval_stride
+        windows = int(paid / flops.scoring_flops(scored(eval_tokens=stride), about))
+        made = scored(eval_tokens=max(LEAST_SCORED, windows * stride))
+    return made
 
 
 def _least_tokens(corpus: str) -> int:

@@ -142,6 +142,12 @@ def test_counting_costs_no_flops():
     assert n_params(NgramConfig(), VOCAB_SIZE) == 0
 
 
+def test_scoring_costs_a_window_for_each_stride_begun():
+    scored = spec(TRANSFORMER, eval_stride=4, eval_tokens=10, n_evals=3)
+    window = sum(flops.forward_parts(TRANSFORMER, VOCAB_SIZE, 4, 4).values())
+    assert flops.scoring_flops(scored, INFO) == (3 + 1) * 3 * window
+
+
 @pytest.mark.parametrize("sampling", ["random", "shuffled"])
 @pytest.mark.parametrize(("wanted", "tokens", "windows"), [(0, 0, 3992), (30, 0, 30), (30, 20, 30), (0, 20, 12), (0, 9, 1)])
 def test_windows_per_epoch(sampling, wanted, tokens, windows):

@@ -27,9 +27,8 @@ from tinylm import data, files, ledger
 from tinylm.config import ConfigError, RunSpec, TinylmError, shown
 from tinylm.config.errors import unknown
 from tinylm.evaluation.counts import count_record
-from tinylm.flops import forward_parts
+from tinylm.flops import scoring_flops
 from tinylm.ledger import RunRecord
-from tinylm.ledger.scores import scored_range
 from tinylm.study import Planned, distinct
 from tinylm.training.loop import Hooks, Interrupted, Progress, train
 from tinylm.training.own_torch import own_torch
@@ -501,20 +500,11 @@ def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | 
     """
     if settings.device != "cpu":
         return None
-    flops = [run.cost.flops + _scoring_flops(run) for run in planned]
+    flops = [run.cost.flops + scoring_flops(run.spec, data.info(run.spec.corpus)) for run in planned]
     if not any(flops):
         return 0.0  # counts
     n_parallel = min(settings.n_workers, n_cores())
     return max(sum(flops) / n_parallel, *flops) / expected_speed(replace(settings, workers=1), 0.5)
-
-
-def _scoring_flops(run: Planned) -> int:
-    """FLOPs of a run's validations and last scores, forward only: no part of its budget."""
-    spec, about = run.spec, data.info(run.spec.corpus)
-    stride = spec.train.eval_stride
-    window = sum(forward_parts(spec.model, about.vocab_size, stride, stride).values())
-    valid, test = (math.ceil(len(scored_range(spec, about.n_tokens[split])) / stride) for split in ("valid", "test"))
-    return window * (spec.train.n_evals * valid + test)
 
 
 def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -> str:

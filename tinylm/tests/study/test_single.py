@@ -7,20 +7,30 @@ from tinylm.study import single
 SMALL = TransformerConfig(context_length=32, n_layer=1, d_model=16, d_ff=32)
 
 
-def scoring_flops(spec):
-    """Forward FLOPs of all that a run scores: valid at each validation, test at the end."""
-    stride, start = spec.train.eval_stride, spec.train.eval_start
-    window = sum(flops.forward_parts(spec.model, data.vocab_size(spec.corpus), stride, stride).values())
-    tokens = spec.train.eval_tokens or data.info(spec.corpus).n_tokens["test"] - start
-    return (spec.train.n_evals + 1) * window * -(-tokens // stride)
-
-
 @pytest.mark.parametrize("model", [SMALL, TransformerConfig(), MLPConfig(context_length=8, d_model=8, d_hidden=16)])
-@pytest.mark.parametrize("budget", [10**10, 10**11, 10**12])
-def test_scoring_costs_at_most_a_quarter_of_training(model, budget):
-    spec = single.spec("tiny_shakespeare", model, flops=budget)
-    assert scoring_flops(spec) <= 0.25 * flops.run_cost(spec, data.info(spec.corpus)).flops
-    assert spec.train.eval_stride == (model.context_length // 2 if model.predicts_every_position else 1)
+@pytest.mark.parametrize("steps", [1, 30, 1_000, 30_000])
+@pytest.mark.parametrize(
+    "own", [{}, {"eval_stride": 1}, {"eval_tokens": 1_500}, {"n_evals": 30}, {"loss_at": "last"}, {"n_evals": 2, "eval_start": 300}]
+)
+def test_scoring_costs_no_more_than_its_share_unless_so_little_is_scored_already(model, steps, own):
+    spec = single.spec("tiny_shakespeare", model, steps=steps, **own)
+    info, train = data.info(spec.corpus), spec.train
+    assert {name: getattr(train, name) for name in own} == own
+    share = flops.scoring_flops(spec, info) / flops.run_cost(spec, info).flops
+    is_least = train.eval_tokens == single.LEAST_SCORED or "eval_tokens" in own
+    assert share <= single.SCORING or (is_least and train.n_evals == own.get("n_evals", 1))
+    assert train.eval_stride == own.get("eval_stride", model.context_length // 2 if train.loss_at == "all" else 1)
+
+
+def test_where_validations_or_tokens_are_set_the_others_are_chosen_to_fit():
+    def train(**own):
+        return single.spec("tiny_shakespeare", SMALL, flops=2 * 10**10, **own).train
+
+    assert train(n_evals=50).eval_tokens < train().eval_tokens
+    assert train(eval_stride=1).eval_tokens < train().eval_tokens / 4
+    assert (train().n_evals, train(eval_tokens=0, eval_stride=1).n_evals) == (single.N_EVALS, 1)
+    assert train(eval_context=8).eval_stride == 4
+    assert train(loss_at="last").batch_size == single.WINDOWS_PER_STEP
 
 
 def test_models_of_one_text_are_scored_from_the_same_token_on():
