@@ -1,7 +1,6 @@
 """Records of any origin -> results with their runs, and one numeric table of all. Needs no torch."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -9,7 +8,6 @@ import pandas as pd
 
 from tinylm import data, ledger, study
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
 from tinylm.config.errors import unknown
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, StudyError, single, titles
@@ -25,14 +23,11 @@ NOWHERE: Mapping[str, str] = MappingProxyType({})
 
 
 def run_of(record: RunRecord, planned: Mapping[str, Planned], section: str = single.SECTION) -> Planned:
-    """The planned run of a record; where there is none, one of the section, called by its architecture and the key of its seed 0."""
+    """The planned run of a record; where there is none, one of the section."""
     spec = record.spec
     if spec.key in planned:
         return planned[spec.key]
-    architecture = titles.architecture(spec.model)
-    kind = spec.model.title if isinstance(spec.model, NgramConfig) else architecture
-    name = f"{kind}, {replace(spec, seed=0).key[:8]}"
-    return Planned(section=section, role="single", architecture=architecture, name=name, spec=spec)
+    return single.unplanned(spec, section)
 
 
 def results(records: Iterable[RunRecord], planned: Mapping[str, Planned], sections: Mapping[str, str] = NOWHERE) -> list[Result]:

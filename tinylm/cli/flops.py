@@ -59,7 +59,7 @@ def run(request: FlopsRequest) -> int:
     """Print the paper's rows, a section's rows, or the parts of single runs."""
     match request.runs:
         case specs.SingleRuns() as single:
-            found = [costs.cost(run).facts for run in single.planned()]
+            found = [costs.cost(run).facts | {"name": single.label(run)} for run in single.planned()]
             text = "\n\n".join(map(_describe, found))
         case StudyRuns() as section:
             found = [costs.cost(run).facts for run in _one_seed(section.planned())]

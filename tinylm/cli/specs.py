@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 from tinylm import data, ledger
 from tinylm.cli.common import UsageError
 from tinylm.config import FieldError, MLPConfig, ModelConfig, TrainConfig, TransformerConfig, serialise
+from tinylm.config.errors import ArgumentError
 from tinylm.config.shown import short
 from tinylm.data import own_texts
 from tinylm.study import Planned, recipes, single
@@ -34,7 +35,7 @@ PRESETS = {
     "lstm": Preset("lstm", {}),
     "counts": Preset("ngram", {}),
 }
-BUDGET, COUNTS = "train.flops", "counts"
+BUDGET = "train.flops"
 SEARCH_SEED = 100  # which no report uses: a run of a search is never one of the study
 
 
@@ -49,7 +50,7 @@ class SingleRuns:
     level: str | None = None
     models: tuple[str, ...] = ()
     recipe: str | None = None
-    protocol: str = "dense"
+    protocol: str | None = None
     is_search: bool = False
     seeds: tuple[int, ...] = (0,)
     fields: Mapping[str, tuple[Any, ...]]
@@ -59,8 +60,14 @@ class SingleRuns:
         """The FLOPs that the runs may spend; none where they are bounded otherwise."""
         return self.fields.get(BUDGET, ())
 
+    def label(self, run: Planned) -> str:
+        """The name of one of the runs, with the values of the flags that have several."""
+        varied = [name.split(".", 1) for name, values in self.fields.items() if len(values) > 1]
+        said = ", ".join(f"{field}={getattr(getattr(run.spec, owner), field)}" for owner, field in varied)
+        return f"{run.name} ({said})" if said else run.name
+
     def planned(self) -> list[Planned]:
-        """The runs, named by the model and by what differs among them; a text file becomes a corpus. TinylmError for impossible runs."""
+        """The runs; a text file becomes a corpus. TinylmError for impossible runs."""
         with _in_users_words():
             corpus = data.corpus_name(self.corpus, self.level)
             if self.recipe:
@@ -163,7 +170,7 @@ def _add_models(group: Any) -> None:
         choices=[*PRESETS, *serialise.own_files()],
         help="one of the study, or of tinylm/architectures",
     )
-    architectures = [*dict.fromkeys(architecture for _, architecture in recipes.RECIPES), COUNTS]
+    architectures = [*dict.fromkeys(architecture for _, architecture in recipes.RECIPES), single.COUNTS]
     models.add_argument(
         "--recipe",
         choices=architectures,
@@ -199,7 +206,7 @@ def given(args: argparse.Namespace) -> list[str]:
 
 def single_runs(args: argparse.Namespace) -> SingleRuns:
     """The runs that the flags describe; UsageError for flags that are missing, or that contradict each other."""
-    fields = dict(QUICK.fields) if args.quick else {}
+    fields = dict(QUICK.fields) if args.quick and args.recipe != single.COUNTS else {}
     fields |= {field: tuple(values) for field in (*BOUNDS, *FLAGS) if (values := getattr(args, field))}
     for field, value in map(_assignment, args.set):
         fields[field] = (*fields.get(field, ()), value)
@@ -208,45 +215,47 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
         corpus, recipe = corpus or QUICK.corpus, recipe or (None if args.model else QUICK.recipe)
     if not corpus or not (args.model or recipe):
         raise UsageError("a single run needs --corpus, and --model or --recipe; or --quick, which sets what is left out")
-    runs = SingleRuns(
+    return SingleRuns(
         corpus=corpus,
         level=args.level,
         models=tuple(args.model or ()),
         recipe=recipe,
-        protocol=args.protocol or "dense",
+        protocol=args.protocol,
         is_search=args.search,
         seeds=tuple(args.seeds or [SEARCH_SEED if args.search else 0]),
         fields=fields,
     )
-    if recipe:
-        _check_recipe(args, runs.budgets)
-    return runs
-
-
-def _check_recipe(args: argparse.Namespace, budgets: tuple[int, ...]) -> None:
-    allowed = {"--quick", "--corpus", "--level", "--recipe", BOUNDS[BUDGET][0]}
-    if extra := [flag for flag in given(args) if flag not in allowed]:
-        raise UsageError(f"--recipe sets all but corpus, budget and seed; leave out {extra[0]}, or describe the run with --model")
-    if not budgets and args.recipe != COUNTS:
-        raise UsageError("--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13")
 
 
 @contextlib.contextmanager
 def _in_users_words() -> Iterator[None]:
-    """Report a mistake in a config by its flags, not by the class and its fields."""
+    """Report a mistake by the flags, not by the class and its fields or by the arguments of a function."""
     try:
         yield
+    except ArgumentError as error:
+        sentence, *arguments = error.args
+        pairs = [argument.partition("=") for argument in arguments]
+        raise UsageError(sentence.format(*(f"{_flag(name)} {value}".strip() for name, _, value in pairs))) from error
     except FieldError as error:
         owner, name, problem = error.args
-        field = f"{'train' if owner == TrainConfig.__name__ else 'model'}.{name}"
-        flag = "--seed" if name == "seed" else (FLAGS | BOUNDS).get(field, [f"--set {field}"])[0]
+        flag = "--seed" if name == "seed" else _flag(f"{'train' if owner == TrainConfig.__name__ else 'model'}.{name}")
         told = FIELD_IN_TEXT.sub(lambda found: FLAG_OF[found["name"]] + (" " if found["value"] else ""), problem)
         raise UsageError(f"{flag}: {told}" if name else told) from error
 
 
-def _of_recipe(architecture: str, runs: SingleRuns, corpus: str) -> list[Planned]:
+def _flag(name: str) -> str:
+    """The flag of a field, such as train.lr, or of an argument, such as protocol or flops."""
+    if "." in name:
+        return (FLAGS | BOUNDS).get(name, [f"--set {name}"])[0]
+    return FLAG_OF.get(name, f"--{name}")
+
+
+def _of_recipe(recipe: str, runs: SingleRuns, corpus: str) -> list[Planned]:
     """The recipe's runs: one for each budget and seed."""
-    return [single.of_recipe(architecture, corpus, flops, seed) for seed in runs.seeds for flops in runs.budgets or (0,)]
+    named = {"protocol": runs.protocol, "search": runs.is_search}
+    single.check_recipe(recipe, corpus, ["flops" if name == BUDGET else name for name in runs.fields] + [n for n in named if named[n]])
+    budgets = [{"flops": flops} for flops in runs.budgets] or [{}]
+    return [single.of_recipe(recipe, corpus, seed, **budget) for seed in runs.seeds for budget in budgets]
 
 
 def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[Planned]:
@@ -254,11 +263,9 @@ def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[
     preset = PRESETS.get(model) or Preset(model, {})
     for values in itertools.product(*runs.fields.values()):
         fields = dict(zip(runs.fields, values, strict=True))
-        varied = [f"{name.split('.')[1]}={value}" for name, value in fields.items() if len(runs.fields[name]) > 1]
         said = {owner: {k.split(".", 1)[1]: v for k, v in fields.items() if k.startswith(f"{owner}.")} for owner in ("model", "train")}
-        config = _config(preset, said["model"])
-        section = ledger.SEARCH if runs.is_search else single.SECTION
-        yield single.planned(corpus, config, model, " ".join([model, *varied]), runs.protocol, seed, section, **said["train"])
+        spec = single.spec(corpus, _config(preset, said["model"]), runs.protocol or single.DENSE, seed, **said["train"])
+        yield single.unplanned(spec, ledger.SEARCH if runs.is_search else single.SECTION)
 
 
 def _assignment(text: str) -> tuple[str, int | float | bool | str | tuple[int | float, ...]]:

@@ -91,6 +91,10 @@ class TrainRequest(Request):
         """Whether all missing runs of the study are asked for, and not certain runs."""
         return isinstance(self.runs, StudyRuns)
 
+    def label(self, run: Planned) -> str:
+        """What one of the runs is called in this request's tables."""
+        return self.runs.label(run) if isinstance(self.runs, specs.SingleRuns) else run.name
+
     @property
     def folder(self) -> Path:
         """The ledger that takes the records."""
@@ -157,7 +161,8 @@ def run(request: TrainRequest) -> int:
         planned, records = _carry_out(request)
     left = _without(records, planned)
     if request.json:
-        print(json.dumps({"runs": [_facts(run, records.get(run.spec.key)) for run in planned], "left": len(left)}, indent=1))
+        facts = [_facts(request.label(run), run, records.get(run.spec.key)) for run in planned]
+        print(json.dumps({"runs": facts, "left": len(left)}, indent=1))
     failed = not request.is_study and any(record.status != "done" for record in records.values())
     return 1 if left or failed else 0
 
@@ -209,16 +214,16 @@ def _checked_flops(run: Planned) -> int:
 def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> None:
     """Print how each of certain runs stands in the ledger, and what a recipe is expected to reach."""
     if not request.is_study:
-        print("\n".join(f"{run.name} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
+        print("\n".join(f"{request.label(run)} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.recipe:
         budgets = distinct(planned, lambda run: run.spec.train.flops)
-        print("\n".join(_expected(run, found) for run in budgets), flush=True)
+        print("\n".join(_expected(request.runs.recipe, run, found) for run in budgets), flush=True)
 
 
 def _report(request: TrainRequest, planned: list[Planned], records: dict[str, RunRecord]) -> None:
     """Print the outcomes of certain runs, and the next command."""
     if not request.is_study:
-        rows = [outcome(run.name, records[run.spec.key]) for run in planned if run.spec.key in records]
+        rows = [outcome(request.label(run), records[run.spec.key]) for run in planned if run.spec.key in records]
         print(table(OUTCOME, rows) if rows else "no run was finished")
     if left := _without(records, planned):
         print(f"{len(left)} runs are left; continue with: {request.command_line}")
@@ -237,10 +242,10 @@ def _next_command(spec: RunSpec, record: RunRecord) -> str:
     return f"the record is here, the weights are not; train the run here with: python -m tinylm train --run {spec.key}"
 
 
-def _facts(run: Planned, record: RunRecord | None) -> dict[str, Any]:
+def _facts(name: str, run: Planned, record: RunRecord | None) -> dict[str, Any]:
     """A run and its outcome as JSON values; `status` is that of its record, or `left`."""
     spec, weights = run.spec, _weights(run.spec)
-    facts = {"name": run.name, "corpus": spec.corpus, "model": spec.model.kind, "seed": spec.seed, "key": spec.key}
+    facts = {"name": name, "corpus": spec.corpus, "model": spec.model.kind, "seed": spec.seed, "key": spec.key}
     facts |= {"weights": relative(weights) if weights else None, "status": record.status if record else "left"}
     if record is None:
         return facts
@@ -288,12 +293,12 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
             print(f"failed: {error}", file=sys.stderr)
 
 
-def _expected(run: Planned, found: Ledger) -> str:
+def _expected(recipe: str, run: Planned, found: Ledger) -> str:
     """The loss to expect of a recipe at a run's budget, from the recorded runs."""
     from tinylm.analysis import budgets  # pandas and scipy are loaded only where they are asked for
 
     corpus, flops = run.spec.corpus, run.spec.train.flops
-    seen = budgets.expected(run.architecture, corpus, flops, found.records.values())
+    seen = budgets.expected(recipe, corpus, flops, found.records.values())
     if seen is None:
         return f"{short(flops)} FLOPs: no run of this recipe on {corpus} is recorded, so its loss cannot be predicted"
     if seen.is_outside:

@@ -29,6 +29,14 @@ class FieldError(ConfigError):
         return f"{owner}.{name}: {problem}" if name else f"{owner}: {problem}"
 
 
+class ArgumentError(ConfigError):
+    """Arguments that do not go together; `args` are a sentence with {} for each, and these as Python has them, e.g. lr or flops=1e11."""
+
+    def __str__(self) -> str:
+        sentence, *arguments = self.args
+        return sentence.format(*arguments)
+
+
 class PackageError(TinylmError):
     """A package that is not installed."""
 

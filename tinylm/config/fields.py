@@ -32,22 +32,34 @@ class Checked:
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for f in dataclasses.fields(self):
-            value = _coerce(type(self).__name__, f.name, hints[f.name], getattr(self, f.name))
+            value = _coerce(self.called(), f.name, hints[f.name], getattr(self, f.name))
             object.__setattr__(self, f.name, value)
         self.check()
 
     def __repr__(self) -> str:
         """The class with the fields that differ from their defaults; a subclass is a dataclass with repr=False."""
-        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init and getattr(self, f.name) != f.default}
-        return f"{self.public or type(self).__name__}({', '.join(f'{name}={_written(value)}' for name, value in values.items())})"
+        return f"{self.called()}({self.settings()})"
+
+    @classmethod
+    def called(cls) -> str:
+        """The name of the class for those who use it."""
+        return vars(cls).get("public") or cls.__name__
+
+    def changed(self) -> dict[str, Any]:
+        """The fields that differ from their defaults."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init and getattr(self, f.name) != f.default}
+
+    def settings(self) -> str:
+        """The fields that differ from their defaults, as one writes them."""
+        return ", ".join(f"{name}={_written(value)}" for name, value in self.changed().items())
 
     def check(self) -> None:
         """Raise ConfigError where the fields contradict each other."""
 
     def require(self, condition: bool, message: str) -> None:
-        """Raise ConfigError with the class's name before the message, unless the condition holds."""
+        """Raise ConfigError with the class's public name before the message, unless the condition holds."""
         if not condition:
-            raise FieldError(type(self).__name__, "", message)
+            raise FieldError(self.called(), "", message)
 
 
 def _written(value: Any) -> str:
@@ -60,14 +72,14 @@ def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> 
     """Raise FieldError unless the given fields are those of a class, and all that have no default are among them."""
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
     if unnamed:
-        raise FieldError(cls.__name__, "", f"{unnamed[0]!r} has no name; write each field as {next(iter(fields))}=...")
+        raise FieldError(cls.called(), "", f"{unnamed[0]!r} has no name; write each field as {next(iter(fields))}=...")
     for name in given:
         if name not in fields:
-            problem = f"{getattr(cls, 'kind', '') or cls.__name__} has no such field; {instead(name, fields, 'its fields are')}"
-            raise FieldError(cls.__name__, name, problem)
+            problem = f"{getattr(cls, 'kind', '') or cls.called()} has no such field; {instead(name, fields, 'its fields are')}"
+            raise FieldError(cls.called(), name, problem)
     for name, field in fields.items():
         if name not in given and field.default is field.default_factory is dataclasses.MISSING:
-            raise FieldError(cls.__name__, name, "must be given")
+            raise FieldError(cls.called(), name, "must be given")
 
 
 def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:

@@ -3,7 +3,6 @@
 Imports no torch, so a study can be planned, keyed and looked up in milliseconds.
 """
 
-import dataclasses
 import hashlib
 import json
 from dataclasses import dataclass
@@ -110,13 +109,7 @@ class RunSpec(Checked):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def changed(config: Any) -> dict[str, Any]:
+def changed(config: Checked) -> dict[str, Any]:
     """The fields that differ from their defaults, nested configs likewise, each model with its kind."""
-    out: dict[str, Any] = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
-    for f in dataclasses.fields(config):
-        value = getattr(config, f.name)
-        if dataclasses.is_dataclass(value):
-            out[f.name] = changed(value)
-        elif f.init and value != f.default:
-            out[f.name] = value
-    return out
+    tag = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
+    return tag | {name: changed(value) if isinstance(value, Checked) else value for name, value in config.changed().items()}

@@ -18,7 +18,7 @@ from tinylm.evaluation.network_model import NetworkModel
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
-from tinylm.study import Planned
+from tinylm.study import Planned, single
 
 
 class WeightsError(TinylmError):
@@ -118,8 +118,7 @@ def trainable(text: str, files: Mapping[str, Path], records: Mapping[str, RunRec
             return run
     if key not in records:
         raise WeightsError(f"{key} is in no plan and has no record; import its record with `python -m tinylm ledger import`")
-    spec = records[key].spec
-    return Planned(section="local", role="single", architecture=spec.model.kind, name=f"{spec.corpus} {spec.model.kind}", spec=spec)
+    return single.unplanned(records[key].spec)
 
 
 def _networks() -> list[Planned]:

@@ -101,7 +101,7 @@ class Run(Result):
 
 def _settings(record: RunRecord) -> dict[str, str]:
     """What was trained and how; counts are not trained."""
-    model, train = record.spec.model, repr(record.spec.train).removeprefix("TrainConfig(").removesuffix(")")
+    model, train = record.spec.model, record.spec.train.settings()
     return {"model": repr(model)} | ({} if record.spec.is_counts else {"training": train})
 
 

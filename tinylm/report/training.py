@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, TrainConfig
-from tinylm.config.errors import instead, unknown
+from tinylm.config.errors import ArgumentError, unknown
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
 from tinylm.ledger import RunRecord
 from tinylm.report.runs import Run, Seeds
-from tinylm.study import Planned, costs, recipes, single, titles
+from tinylm.study import Planned, costs, single
 from tinylm.study.costs import Cost
 
 if TYPE_CHECKING:
@@ -44,17 +44,13 @@ class RunRequest:
         """The run with a seed; ConfigError where recipe and model contradict each other, or nothing bounds the run."""
         self.check()
         if self.model is None:
-            return single.of_recipe(self.recipe or RECIPE, self.corpus, self.settings.get("flops", 0), seed)
-        model = self._config()
-        title = titles.architecture(model)
-        changed = repr(model).partition("(")[2].removesuffix(")")
-        name = model.title if isinstance(model, NgramConfig) else title + (f"({changed})" if changed and model.kind != "module" else "")
-        return single.planned(self.corpus, model, title, name, self.protocol or "dense", seed, **self.settings)
+            return single.of_recipe(self.recipe or RECIPE, self.corpus, seed, **self._said)
+        return single.unplanned(single.spec(self.corpus, self._config(), self.protocol or single.DENSE, seed, **self.settings))
 
     def check(self) -> None:
         """Raise ConfigError where the arguments contradict each other; nothing is built or measured for it."""
         if self.model is None:
-            return self._check_recipe()
+            return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said)
         if self.recipe is not None:
             raise ConfigError("a recipe sets the model too; give a model or recipe=..., not both")
         if isinstance(self.model, str):
@@ -66,11 +62,11 @@ class RunRequest:
         if self._is_counts:
             trained = {field.name for field in fields(TrainConfig)} - OF_COUNTS
             if extra := sorted(self.settings.keys() & trained):
-                raise ConfigError(f"counts are not trained; leave out {extra[0]}")
+                raise ArgumentError(single.UNTRAINED, extra[0])
             return None
         if not any(name in self.settings for name in single.BOUNDS):
             raise ConfigError("say for how long: flops=1e11, seconds=60, steps=500 or epochs=1")
-        protocol = self.protocol or "dense"
+        protocol = self.protocol or single.DENSE
         if protocol not in single.PROTOCOLS:
             raise ConfigError(unknown("protocol", protocol, single.PROTOCOLS))
         TrainConfig(**(single.PROTOCOLS[protocol] | self.settings))
@@ -78,19 +74,11 @@ class RunRequest:
         if not self._is_shape and (self.context_length or 0) >= n_train:
             raise ConfigError(f"context_length={self.context_length} is too long: train has {n_train:,} tokens")
 
-    def _check_recipe(self) -> None:
-        recipe, level = self.recipe or RECIPE, data.info(self.corpus).level
-        known = [*recipes.architectures(level), "counts"]
-        if recipe not in known:
-            raise ConfigError(f"no recipe {recipe!r} for a corpus of {level}s; {instead(recipe, known, 'there are:')}")
+    @property
+    def _said(self) -> dict[str, Any]:
+        """What is set besides text, model and recipe."""
         named = {"context_length": self.context_length, "protocol": self.protocol}
-        extra = sorted(self.settings.keys() - {"flops"}) + [name for name, value in named.items() if value is not None]
-        if extra:
-            raise ConfigError(f"a recipe sets all but text, flops and seed; leave out {extra[0]}, or give a model")
-        if recipe == "counts" and "flops" in self.settings:
-            raise ConfigError("counts are not trained; leave out flops")
-        if "flops" not in self.settings and recipe != "counts":
-            raise ConfigError(f"the recipe {recipe!r} needs a budget; say how many FLOPs: flops=1e11")
+        return self.settings | {name: value for name, value in named.items() if value is not None}
 
     @property
     def _is_shape(self) -> bool:

@@ -11,13 +11,13 @@ from typing import Any
 
 from tinylm import data
 from tinylm.config import (
+    ConfigError,
     LinearConfig,
     LSTMConfig,
     MLPConfig,
     ModelConfig,
     NgramConfig,
     RunSpec,
-    TinylmError,
     TrainConfig,
     TransformerConfig,
 )
@@ -30,7 +30,7 @@ EVAL_START = 256  # all models are scored on the same tokens; one that reads mor
 STRIDES_PER_CONTEXT = 8  # every token is scored with seven eighths of a context or more
 
 
-class RecipeError(TinylmError):
+class RecipeError(ConfigError):
     """An architecture, corpus or budget without a recipe."""
 
 
@@ -184,7 +184,7 @@ def nearest_text(architecture: str, corpus: str) -> str:
         text: data.info(text).n_tokens["train"] for text, known in RECIPES if known == architecture and data.info(text).level == about.level
     }
     if not lengths:
-        known = instead(architecture, architectures(about.level), "there are:")
+        known = instead(architecture, [*architectures(about.level), "counts"], "there are:")
         raise RecipeError(f"no recipe of {architecture!r} for a corpus of {about.level}s; {known}")
     return min(lengths, key=lambda text: (text != corpus, abs(math.log(lengths[text] / about.n_tokens["train"]))))
 
@@ -217,7 +217,7 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     if architecture == "counts":
         return scored(RunSpec(corpus=corpus, model=tuned_counts(corpus), train=TrainConfig(epochs=1)))
     text, about = nearest_text(architecture, corpus), data.info(corpus)
-    remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or describe the run with --model and a short context"
+    remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or give a model with a short context"
     if not is_long_enough(corpus):
         least = min(about.n_tokens.values())
         raise RecipeError(

@@ -4,19 +4,24 @@ Dense: the loss at every position, AdamW, windows that move by half a context wh
 Paper: the loss at the last position, Adam, every scored token with a window of its own.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from tinylm import data, flops
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, RunSpec, TrainConfig
-from tinylm.config.errors import unknown
+from tinylm.config.errors import ArgumentError, unknown
+from tinylm.study import titles
 from tinylm.study.planned import Planned
-from tinylm.study.recipes import ADAMW, EVAL_START, recipe
+from tinylm.study.recipes import ADAMW, EVAL_START, nearest_text, recipe
 
+COUNTS = "counts"  # the recipe that takes no budget
+UNTRAINED = "counts are not trained; leave out {}"
 SECTION = "local"  # the folder of the ledger that holds single runs
 N_EVALS = 4  # validations of a run that is not counted in epochs
+DENSE = "dense"  # the protocol where none is named
 PROTOCOLS: dict[str, dict[str, Any]] = {
-    "dense": ADAMW,
+    DENSE: ADAMW,
     "paper": {"eval_tokens": 10_000},
 }
 TARGETS_PER_STEP, WINDOWS_PER_STEP = 512, 64  # of models that predict every position, and of those that give one prediction a window
@@ -25,7 +30,7 @@ SCORING = 0.2  # of the training's FLOPs at most, unless LEAST_SCORED or what th
 LEAST_SCORED, WORTH_A_CURVE = 500, 1_000  # tokens: two blocks, and what each of several validations should have
 
 
-def spec(corpus: str, model: ModelConfig, protocol: str = "dense", seed: int = 0, **train: Any) -> RunSpec:
+def spec(corpus: str, model: ModelConfig, protocol: str = DENSE, seed: int = 0, **train: Any) -> RunSpec:
     """The run of a model on a corpus; `train` are fields of TrainConfig, which come before the protocol's.
 
     One of steps, epochs and flops bounds it, one epoch unless given. ConfigError for settings that cannot be run.
@@ -37,35 +42,37 @@ def spec(corpus: str, model: ModelConfig, protocol: str = "dense", seed: int = 0
     if isinstance(model, NgramConfig):  # nothing is trained, so nothing of a protocol has a say but what is scored
         train = {"epochs": 1, "eval_start": _first_scored(corpus)} | train
         return RunSpec(corpus=corpus, model=model, train=TrainConfig(**train), seed=seed)
-    if protocol == "dense":
+    if protocol == DENSE:
         return _dense(corpus, model, seed, train)
     settings = {"n_evals": train.get("epochs", N_EVALS)} | PROTOCOLS["paper"] | train
     return RunSpec(corpus=corpus, model=model, train=TrainConfig(**settings), seed=seed)
 
 
-def planned(
-    corpus: str,
-    model: ModelConfig,
-    architecture: str,
-    name: str,
-    protocol: str = "dense",
-    seed: int = 0,
-    section: str = SECTION,
-    **train: Any,
-) -> Planned:
-    """The run as one that is planned, with its names for people; its fields as `spec`."""
-    made = spec(corpus, model, protocol, seed, **train)
-    return Planned(section=section, role="single", architecture=architecture, name=name, spec=made)
+def unplanned(spec: RunSpec, section: str = SECTION) -> Planned:
+    """A run that no plan has, with its names for people; what trains, finds or shows one takes it from here."""
+    return Planned(section=section, role="single", architecture=titles.architecture(spec.model), name=titles.run(spec), spec=spec)
 
 
-def of_recipe(architecture: str, corpus: str, flops: float, seed: int = 0) -> Planned:
-    """The run of a recipe; RecipeError where there is none."""
-    made = replace(recipe(architecture, corpus, flops), seed=seed)
-    return Planned(section=SECTION, role="single", architecture=architecture, name=f"{architecture} recipe", spec=made)
+def of_recipe(name: str, corpus: str, seed: int = 0, section: str = SECTION, **settings: Any) -> Planned:
+    """The run of a recipe at its budget, `flops`; ConfigError as `check_recipe`, RecipeError where it cannot have the budget."""
+    check_recipe(name, corpus, settings)
+    return unplanned(replace(recipe(name, corpus, settings.get("flops", 0)), seed=seed), section)
+
+
+def check_recipe(name: str, corpus: str, settings: Iterable[str]) -> None:
+    """Raise ConfigError for a recipe that there is not, and where `settings`, the names of what is set besides, do not go with it."""
+    if name != COUNTS:
+        nearest_text(name, corpus)
+    if extra := sorted(set(settings) - {"flops"}):
+        raise ArgumentError("a recipe sets all but text, budget and seed; leave out {}, or give a model in place of the recipe", extra[0])
+    if name == COUNTS and "flops" in settings:
+        raise ArgumentError(UNTRAINED, "flops")
+    if name != COUNTS and "flops" not in settings:
+        raise ArgumentError(f"the recipe {name!r} needs a budget; say how many FLOPs: {{}}", "flops=1e11")
 
 
 def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) -> RunSpec:
-    said = TrainConfig(**(PROTOCOLS["dense"] | train))
+    said = TrainConfig(**(PROTOCOLS[DENSE] | train))
     dense = train.get("loss_at", "all" if model.predicts_every_position else "last") == "all"
     window = said.eval_context or model.context_length
     own = {

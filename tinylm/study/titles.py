@@ -1,6 +1,8 @@
-"""What architectures are called: by their titles in tables, figures and panels, by short names where one types them. Needs no torch."""
+"""What architectures and runs are called: titles in tables, figures and panels, short names where one types them. Needs no torch."""
 
-from tinylm.config import ModelConfig, ModuleConfig, NgramConfig, TransformerConfig
+from dataclasses import replace
+
+from tinylm.config import ModelConfig, ModuleConfig, NgramConfig, RunSpec, TransformerConfig
 from tinylm.study.planned import COUNTS
 
 TITLES = {  # by the name of a recipe or a kind of model
@@ -12,6 +14,7 @@ TITLES = {  # by the name of a recipe or a kind of model
     "transformer-no-pointer": "Transformer-no-pointer",
     "lstm": "LSTM",
 }
+MOST_FIELDS = 3  # of a model that a name shows
 NAMES = {title: name for name, title in TITLES.items()}
 
 
@@ -32,3 +35,16 @@ def architecture(model: ModelConfig) -> str:
     if isinstance(model, NgramConfig):
         return COUNTS
     return title("self-attention" if isinstance(model, TransformerConfig) and model.n_layer == 1 else model.kind)
+
+
+def model(config: ModelConfig) -> str:
+    """What a model is called: its architecture with the few fields that make it, as Transformer(n_layer=2); the name of counts."""
+    if isinstance(config, NgramConfig):
+        return config.title
+    shows = not isinstance(config, ModuleConfig) and 0 < len(config.changed()) <= MOST_FIELDS
+    return architecture(config) + (f"({config.settings()})" if shows else "")
+
+
+def run(spec: RunSpec) -> str:
+    """What a run outside the study's plans is called, whatever its seed: its model, and the key of its seed 0."""
+    return f"{model(spec.model)}, {replace(spec, seed=0).key[:8]}"

@@ -24,8 +24,11 @@ TINY = "--model transformer --layers 1 --d-model 8 --heads 2 --context-length 8 
 ONE = "--corpus grammar-char --model transformer"
 MISTAKES = {
     "train --corpus grammar-char": "a single run needs --corpus, and --model or --recipe",
-    "train --corpus grammar-char --recipe transformer": "--recipe needs a budget; say how many FLOPs, e.g. --budget 1e13",
-    "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "--recipe sets all but corpus, budget and seed; leave out --lr",
+    "train --corpus grammar-char --recipe transformer": "the recipe 'transformer' needs a budget; say how many FLOPs: --budget 1e11",
+    "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "a recipe sets all but text, budget and seed; leave out --lr",
+    "train --corpus grammar-char --recipe counts --budget 1e10": "counts are not trained; leave out --budget",
+    "train --quick --corpus grammar-char --recipe mlp --search": "leave out --search",
+    "train --quick --corpus grammar-char --recipe mlp --set train.beta2=0.9": "leave out --set train.beta2",
     "train --corpus grammar-word --recipe mlp --budget 1e10": "no recipe of 'mlp' for a corpus of words",
     "train --corpus shakespeare --model mlp": "'shakespeare' is neither a text file nor a corpus; did you mean 'tiny_shakespeare'? Name a",
     "train --corpus grammar-char --model rnn": "unknown value 'rnn'; there are: linear, mlp",
@@ -86,7 +89,7 @@ def test_several_values_make_several_runs(call):
         call("flops --json --corpus ptb --model transformer --layers 1 2 --lr 1e-3 3e-4 --seeds 0 1 --set model.norm=rms")[1]
     )
     assert len({row["key"] for row in found}) == 8
-    assert {row["name"] for row in found} == {f"transformer n_layer={n} lr={lr}" for n in (1, 2) for lr in (0.001, 0.0003)}
+    assert {row["name"].rpartition(" (")[2] for row in found} == {f"n_layer={n}, lr={lr})" for n in (1, 2) for lr in (0.001, 0.0003)}
 
 
 @pytest.fixture(scope="module")

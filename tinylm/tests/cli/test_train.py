@@ -115,7 +115,7 @@ def test_the_bundle_is_whole_after_every_run(call, home, trained):
 def test_single_runs_are_found_again(call, trained):
     line = "train --corpus grammar-char --model self-attention --heads 1 2 --steps 20"
     code, out, _ = call(line)
-    assert code == 0 and "self-attention n_head=2" in out
+    assert code == 0 and "Self-Attention(n_layer=1, n_head=2, d_ff=512), " in out and " (n_head=2)" in out
     assert len(list((files.LOCAL_LEDGER / "local").iterdir())) == 2
     code, out, _ = call(line)
     assert code == 0 and out.startswith("2 runs, 2 recorded, 0 to train") and "3.2500 +- 0.0500" in out
@@ -125,7 +125,8 @@ def test_single_runs_are_found_again(call, trained):
 def test_several_models_are_compared_under_the_same_flags(call, trained):
     assert call("train --corpus grammar-char --model mlp transformer --d-model 16 32 --budget 1e10")[0] == 0
     planned = trained.calls[0][0]
-    assert [run.name for run in planned] == [f"{model} d_model={width}" for model in ("mlp", "transformer") for width in (16, 32)]
+    kinds = [(run.architecture, run.spec.model.d_model) for run in planned]
+    assert kinds == [(model, width) for model in ("MLP", "Transformer") for width in (16, 32)]
     assert {run.spec.train.flops for run in planned} == {10**10}
 
 

@@ -33,6 +33,11 @@ def test_the_beginning_of_several_keys_shows_five_of_them():
     assert errors.ambiguous("ab", [f"ab{n}" for n in range(7)]) == "7 keys begin with ab: ab0, ab1, ab2, ab3, ab4; write more of it"
 
 
+def test_arguments_are_named_in_python_unless_others_are_put_in_their_place():
+    error = errors.ArgumentError("leave out {}, or set {}", "lr", "flops=1e11")
+    assert str(error) == "leave out lr, or set flops=1e11" and error.args[1:] == ("lr", "flops=1e11")
+
+
 def test_of_many_names_ten_are_shown_and_each_once():
     names = [f"name-{n:02}" for n in range(13)]
     assert errors.listed(names).endswith("name-08, name-09 and 3 more")
@@ -56,7 +61,7 @@ MISTAKES = {  # a cell -> the one line that it shows
     'tl.data.info("tiny_shakespear")': "DataError: unknown corpus 'tiny_shakespear'; did you mean 'tiny_shakespeare'? There are: ",
     "tl.config.TrainConfig(flops=-1e9)": "FieldError: TrainConfig.flops: must not be negative, got -1000000000.0",
     "tl.flops.run_cost(long, tl.data.info(long.corpus))": "ConfigError: context_length=300000 is longer than the 200,000 training tokens",
-    "tl.config.LSTMConfig(n_layers=2)": "FieldError: LSTMConfig.n_layers: lstm has no such field; did you mean 'n_layer'? Its fields are",
+    "tl.config.LSTMConfig(n_layers=2)": "FieldError: LSTM.n_layers: lstm has no such field; did you mean 'n_layer'? Its fields are",
     'weights.candidates("shakespear", {}, {})': "WeightsError: no run is called 'shakespear'; did you mean 'shakespeare'?",
     "chained()": "ConfigError: what the user can change",
 }

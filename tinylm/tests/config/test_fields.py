@@ -66,7 +66,7 @@ class Needy(Checked):
         (lambda: Toy(cls=1), "Toy.cls: Toy has no such field; its fields are rate, form, sizes"),
         (
             lambda: NgramConfig(context_length=3),
-            "NgramConfig.context_length: ngram has no such field; its fields are order, cache, discount_scale, weights_corpus",
+            "Counts.context_length: ngram has no such field; its fields are order, cache, discount_scale, weights_corpus",
         ),
         (lambda: Toy(2.0), "Toy: 2.0 has no name; write each field as rate=..."),
         (lambda: Needy(rate=2.0), "Needy.size: must be given"),

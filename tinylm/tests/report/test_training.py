@@ -3,7 +3,9 @@ import torch
 from modules import Bigram
 
 from tinylm import files, ledger
+from tinylm.analysis import frames
 from tinylm.config import ConfigError, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.report import runs as reported
 from tinylm.report import training
 from tinylm.report.runs import Run, Seeds
 from tinylm.study import recipes
@@ -23,6 +25,12 @@ def test_a_run_is_trained_recorded_and_found_again(home, capsys):
     assert training.train(TEXT, SMALL, steps=5).model.spec == run.record.spec and "1 run to train" in capsys.readouterr().out
 
 
+def test_a_run_has_one_name_whether_it_is_trained_found_or_counted(home):
+    name = training.train(TEXT, NgramConfig(order=3), seed=1).run.name
+    assert [result.run.name for result in frames.recorded() if result.run.section == "local"] == [name]
+    assert training.cost(NgramConfig(order=3), TEXT).facts["name"] == name and reported.recorded(name)
+
+
 def test_several_seeds_are_several_runs(home):
     runs = training.train("grammar-char", SMALL, steps=3, seeds=range(2))  # processes of their own know no text of this test
     assert isinstance(runs, Seeds) and [run.record.spec.seed for run in runs] == [0, 1]
@@ -31,7 +39,7 @@ def test_several_seeds_are_several_runs(home):
 
 def test_counts_need_no_bound_and_a_class_stands_for_its_defaults(home):
     run = training.train(TEXT, NgramConfig(order=3))
-    assert run.record.spec.is_counts and run.record.flops == 0 and run.run.name == "KN-3"
+    assert run.record.spec.is_counts and run.record.flops == 0 and run.run.name == f"KN-3, {run.record.spec.key[:8]}"
     assert training.train(TEXT, NgramConfig).record.spec.model == NgramConfig()
     assert training.train(TEXT * 4, recipe="counts").record.spec.model == recipes.tuned_counts("grammar-char")
 
@@ -39,7 +47,7 @@ def test_counts_need_no_bound_and_a_class_stands_for_its_defaults(home):
 def test_a_module_of_ones_own_is_trained_within_the_same_budget(home):
     run = training.train(TEXT, Bigram, flops=1e6, context_length=8, lr=1e-2)
     state = torch.get_rng_state()
-    assert run.run.name == run.run.architecture == "Bigram" and 0.6e6 < run.record.flops <= 1e6
+    assert run.run.architecture == "Bigram" and 0.6e6 < run.record.flops <= 1e6
     assert run.record.n_params == run.cost.n_params == sum(p.numel() for p in run.model.network.parameters())
     assert training.train(TEXT, Bigram, flops=1e6, context_length=8, lr=1e-2).record.spec == run.record.spec
     assert torch.equal(state, torch.get_rng_state())
@@ -59,7 +67,7 @@ MISTAKES = {
     "seconds must be above zero": {"model": SMALL, "seconds": -1},
     "give a model or recipe=..., not both": {"model": SMALL, "recipe": "mlp", "flops": 1e6},
     "the recipe 'transformer' needs a budget": {},
-    "a recipe sets all but text, flops and seed; leave out lr": {"recipe": "mlp", "flops": 1e9, "lr": 1},
+    "a recipe sets all but text, budget and seed; leave out lr": {"recipe": "mlp", "flops": 1e9, "lr": 1},
     "did you mean 'n_evals'": {"model": SMALL, "steps": 1, "n_eval": 3},
     r"write seeds=range\(3\)": {"model": SMALL, "steps": 1, "seeds": 3},
     r"each once, got \[1, 1\]": {"model": SMALL, "steps": 1, "seeds": [1, 1]},

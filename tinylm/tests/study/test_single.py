@@ -69,5 +69,19 @@ def test_counts_are_scored_on_the_whole_split_and_without_a_bound_there_is_one_e
 
 
 def test_a_recipe_is_the_studys_own_run():
-    run = single.of_recipe("transformer", "tiny_shakespeare", 1e11, seed=2)
+    run = single.of_recipe("transformer", "tiny_shakespeare", seed=2, flops=1e11)
     assert run.spec.seed == 2 and run.budget == 10**11 and run.role == "single"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings", "says"),
+    [
+        ("mlp", {"flops": 1e9, "lr": 1.0}, "a recipe sets all but text, budget and seed; leave out lr"),
+        ("mlp", {}, "the recipe 'mlp' needs a budget; say how many FLOPs: flops=1e11"),
+        ("counts", {"flops": 1e9}, "counts are not trained; leave out flops"),
+        ("count", {}, "no recipe of 'count' for a corpus of characters; did you mean 'counts'"),
+    ],
+)
+def test_what_does_not_go_with_a_recipe_is_named(recipe, settings, says):
+    with pytest.raises(ConfigError, match=says):
+        single.of_recipe(recipe, "grammar-char", **settings)

@@ -1,4 +1,6 @@
-from tinylm.config import LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, TransformerConfig
+from dataclasses import replace
+
+from tinylm.config import LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import model_kinds
 from tinylm.study import recipes, section_plan, select, titles
 
@@ -19,3 +21,10 @@ def test_a_model_has_the_title_that_the_study_gives_its_architecture():
     assert [titles.architecture(model) for model in models] == ["MLP", "LSTM", "Transformer", "Self-Attention", "Counts"]
     plan = select(section_plan("architectures", "full"), seed=0)
     assert {run.architecture for run in plan} == {titles.architecture(run.spec.model) for run in plan}
+
+
+def test_a_run_of_no_plan_is_called_by_its_model_and_the_key_of_its_first_seed():
+    spec = RunSpec(corpus="grammar-char", model=TransformerConfig(n_layer=2, d_model=64), train=TrainConfig(steps=1), seed=3)
+    assert titles.run(spec) == f"Transformer(n_layer=2, d_model=64), {replace(spec, seed=0).key[:8]}"
+    assert titles.model(NgramConfig(order=6, cache=2048)) == "KN-6 + cache 2,048" and titles.model(MLPConfig()) == "MLP"
+    assert titles.model(TransformerConfig(context_length=8, n_layer=2, d_model=8, d_ff=8)) == "Transformer", "of many fields none is shown"
