@@ -172,7 +172,7 @@ def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecor
     found = ledger.known()
     planned = distinct(_planned(request.runs, found))
     known = [run for run in planned if not isinstance(request.runs, NamedRuns) or _weights(run.spec)]
-    records = {run.spec.key: record for run in known if (record := found.find(run.spec)) is not None}
+    records = {run.spec.key: ledger.kept(record, run.section) for run in known if (record := found.find(run.spec)) is not None}
     missing = _without(records, planned)
     _pack(request.out, planned, records)  # before any training: is the file writable?
     flops = sum(map(_checked_flops, missing))
@@ -214,10 +214,20 @@ def _checked_flops(run: Planned) -> int:
 def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> None:
     """Print how each of certain runs stands in the ledger, and what a recipe is expected to reach."""
     if not request.is_study:
-        print("\n".join(f"{request.label(run)} (seed {run.spec.seed}): {found.explain(run.spec)}" for run in planned), flush=True)
+        print("\n".join(f"{request.label(run)} (seed {run.spec.seed}): {_standing(run, found)}" for run in planned), flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.recipe:
         budgets = distinct(planned, lambda run: run.spec.train.flops)
         print("\n".join(_expected(request.runs.recipe, run, found) for run in budgets), flush=True)
+
+
+def _standing(run: Planned, found: Ledger) -> str:
+    """How a run stands in the ledger; a search takes a record from elsewhere without its test score, and others find a search's without."""
+    said, section = found.explain(run.spec), found.sections.get(run.spec.key)
+    if found.find(run.spec) is None or ledger.SEARCH not in (section, run.section) or section == run.section:
+        return said
+    if run.section == ledger.SEARCH:
+        return f"{said}, in {section}; it is not trained again, and a search does not show its test NLL"
+    return f"{said}, in {section}, where no test NLL is kept; another seed has one"
 
 
 def _report(request: TrainRequest, planned: list[Planned], records: dict[str, RunRecord]) -> None:
@@ -235,8 +245,8 @@ def _next_command(spec: RunSpec, record: RunRecord) -> str:
     """How to use a run's model, or to get its weights where only its record is here."""
     if spec.is_counts:
         return f"generate text with: python -m tinylm generate --model {spec.key} --prompt TEXT"
-    if record.status == "diverged":
-        return f"it diverged at step {record.steps:,} and has no weights; lower --lr"
+    if record.diverged:
+        return record.diverged
     if weights := _weights(spec):
         return f"generate text with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
     return f"the record is here, the weights are not; train the run here with: python -m tinylm train --run {spec.key}"

@@ -42,7 +42,7 @@ def about(name: str) -> dict[str, Any] | None:
 def remedy(name: str) -> str:
     """How an own text that is missing or damaged comes back."""
     level = next(level for level, prefix in reversed(PREFIXES.items()) if name.startswith(prefix))
-    return f"remove {files.TEXTS / name} if it is there, and train with --corpus FILE --level {level}, where FILE is that text"
+    return f"remove {files.TEXTS / name} if it is there, and give the file of that text again, at the level {level}"
 
 
 def read(path: Path) -> str:

@@ -100,11 +100,20 @@ def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRe
         found = sorted(key for key in known if key.startswith(text))
     else:
         found = [run.spec.key for run in study.named(text, planned)]
+    if not found and _is_counts(text, records):
+        raise WeightsError(f"{text} counts n-grams, which leaves no weights; use it: python -m tinylm generate --model '{text}'")
     if not found:
         names = [*pretrained.MODELS, *(run.name for run in study.select(planned, role=["baseline", "ablation"]))]
         known = instead(text.partition("@")[0], names, "there are:")
         raise WeightsError(f"no run is called {text!r}; {known}; tl.list_models(), or `models` in `python -m tinylm chat`, has those here")
     return found
+
+
+def _is_counts(text: str, records: Mapping[str, RunRecord]) -> bool:
+    """Whether a key's beginning or a name means counts."""
+    counts = [run for run in study.plan("full") if run.spec.is_counts]
+    keys = [*(run.spec.key for run in counts), *(key for key, record in records.items() if record.spec.is_counts)]
+    return bool(study.named(text, counts)) or (pretrained.KEY.fullmatch(text) is not None and any(key.startswith(text) for key in keys))
 
 
 def trainable(text: str, files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> Planned:

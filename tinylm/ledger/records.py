@@ -76,6 +76,11 @@ class RunRecord:
     curve_seconds: list[float] = field(default_factory=list, repr=False)
 
     @property
+    def diverged(self) -> str:
+        """What to do where the loss was no number; nothing to say of another run."""
+        return f"it diverged at step {self.steps:,}; lower the learning rate" if self.status == "diverged" else ""
+
+    @property
     def is_stale(self) -> bool:
         """Whether the code has changed its numbers since this record was made."""
         return self.version != versions.current(self.spec)

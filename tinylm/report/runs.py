@@ -56,7 +56,7 @@ class Run(Result):
     @property
     def diverged(self) -> str:
         """What to do where the loss was no number; nothing to say where the run is whole."""
-        return f"it diverged at step {self.record.steps:,}; lower lr" if self.record.status == "diverged" else ""
+        return self.record.diverged
 
     @cached_property
     def cost(self) -> Cost:

@@ -95,9 +95,9 @@ def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | Non
 
 def _memory_advice(spec: RunSpec, device: str) -> str:
     size = spec.train.micro_batch or spec.train.batch_size
-    remedy = f"--set train.micro_batch={size // 2} splits a batch (a run of its own)" if size > 1 else "lower context_length or d_model"
+    remedy = f"micro_batch={size // 2} splits a batch (a run of its own)" if size > 1 else "lower context_length or d_model"
     return (
-        f"{device} has no memory for {size} windows of {spec.model.context_length} tokens at a time; {remedy}, and fewer --workers share it"
+        f"{device} has no memory for {size} windows of {spec.model.context_length} tokens at a time; {remedy}, and fewer processes share it"
     )
 
 

@@ -134,10 +134,10 @@ class Processes(RunExecutor):
         code = min(own or codes or [0])  # a signal before an exit code
         end = f"was killed by {signal.Signals(-code).name}, perhaps out of memory" if code < 0 else f"ended with exit code {code}"
         if self._begun.is_set():
-            return f"a training process {end}; repeat to go on, with fewer workers"
+            return f"a training process {end}; repeat to go on, with fewer processes"
         if code > 0 and (problem := _import_problem()):
             return f"no training process started: {problem}; correct this and repeat"
-        return f"no training process started, one {end}; repeat with fewer workers"
+        return f"no training process started, one {end}; repeat with fewer processes"
 
 
 class _Reports:
@@ -336,7 +336,7 @@ def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
     """A run's record, or None where it was stopped or, which is said, failed; TinylmError for a mistake or a killed process."""
     error = Interrupted() if future.cancelled() else future.exception()
     if isinstance(error, BrokenProcessPool):
-        raise WorkerDied("a training process ended, perhaps out of memory; repeat to go on, with fewer workers") from error
+        raise WorkerDied("a training process ended, perhaps out of memory; repeat to go on, with fewer processes") from error
     if error is None or isinstance(error, TinylmError):
         return ledger.kept(future.result(), run.section)
     if not isinstance(error, Interrupted):

@@ -37,6 +37,7 @@ MISTAKES = {
     f"train {ONE} --section rope": "--profile and --section go with --missing",
     "train --missing --quick": "--quick describes a single run and does not go with --missing",
     "train --run Transformer --seeds 1": "write the seed as NAME@SEED",
+    "train --run KN-6": "KN-6 counts n-grams, which leaves no weights; use it: python -m tinylm generate --model",
     "train --run Transfomer": "no run is called 'Transfomer'; did you mean 'Transformer'?",
 }
 
@@ -149,6 +150,17 @@ def test_json_says_what_is_done_and_what_is_left(call, trained):
     trained.fields = {"status": "diverged", "valid": None, "test": None}
     code, out, _ = call(line)
     assert code == 1 and json.loads(out)["runs"][1]["status"] == "diverged" and json.loads(out)["runs"][1]["test_nll"] is None
+
+
+def test_a_search_shows_no_test_score_of_a_run_that_is_recorded_elsewhere(call, home, trained):
+    line = "train --corpus grammar-char --model mlp --steps 5"
+    assert "3.2500 +- 0.0500" in call(line)[1]
+    code, out, _ = call(f"{line} --search --seed 0 --out {home / 'a.tar'}")
+    assert code == 0 and "hit, in local; it is not trained again, and a search does not show its test NLL" in out and "+-" not in out
+    assert json.loads(call(f"{line} --search --seed 0 --json")[1])["runs"][0]["test_nll"] is None
+    assert [entry.problem for entry in bundle.entries(home / "a.tar")] == [""] and len(trained.calls) == 1
+    call(f"{line} --search")
+    assert "hit, in search, where no test NLL is kept; another seed has one" in call(f"{line} --seed 100")[1]
 
 
 def test_a_diverged_single_run_is_a_failure(call, trained):

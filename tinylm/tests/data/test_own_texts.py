@@ -113,13 +113,13 @@ def test_too_many_characters_are_refused(write, monkeypatch):
 def test_a_text_that_is_gone_or_changed_is_named_with_the_mend(write):
     name = own_texts.add(write(TEXT), "word")
     (files.TEXTS / name / "test.txt").write_text("the mat\n")
-    with pytest.raises(DataError, match=r"test\.txt is truncated: .* train with --corpus FILE --level word, where"):
+    with pytest.raises(DataError, match=r"test\.txt is truncated: .* again, at the level word"):
         data.load(name)
     (files.TEXTS / name / "about.json").unlink()
     assert not own_texts.names()
-    with pytest.raises(DataError, match=f"the text of {name} is not in .*--level word"):
+    with pytest.raises(DataError, match=f"the text of {name} is not in .*at the level word"):
         data.info(name)
-    with pytest.raises(DataError, match="--level character"):
+    with pytest.raises(DataError, match="at the level character"):
         data.info("text-0123456789ab")
 
 

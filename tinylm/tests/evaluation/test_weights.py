@@ -105,6 +105,9 @@ def test_what_cannot_be_found_says_what_to_do():
         weights.find("Rope 2", {}, {})
     with pytest.raises(WeightsError, match="2 keys begin with abcdef"):
         weights.find("abcdef", {f"abcdef012345678{last}": Path("absent") for last in "01"}, {})
+    for counts in ("KN-6", planned("control", "KN-6").key):
+        with pytest.raises(WeightsError, match=f"{counts} counts n-grams, .* use it: python -m tinylm generate --model '{counts}'"):
+            weights.trainable(counts, {}, {})
     assert weights.trainable("RoPE", {}, {}).spec.key == key
     assert weights.trainable(SPEC.key, {}, {SPEC.key: made(spec=SPEC)}).spec == SPEC
 

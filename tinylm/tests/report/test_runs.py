@@ -138,7 +138,7 @@ def test_a_run_of_a_search_says_that_it_has_no_test_score():
 
 
 def test_a_diverged_run_says_what_to_do_in_place_of_its_model():
-    with pytest.raises(RunError, match="it diverged at step 3; lower lr"):
+    with pytest.raises(RunError, match="it diverged at step 3; lower the learning rate"):
         a_run(made(status="diverged", valid=None, test=None, curve=[])).model  # noqa: B018
 
 

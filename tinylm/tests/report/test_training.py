@@ -118,7 +118,7 @@ def test_a_run_that_diverged_is_not_trained_again(home, capsys):
     assert "it diverged at step" in capsys.readouterr().out and first.record.status == "diverged"
     training.train(TEXT, SMALL, steps=20, lr=1e30)
     said = capsys.readouterr().out
-    assert "to train" not in said and "lower lr" in said
+    assert "to train" not in said and "lower the learning rate" in said
 
 
 def test_long_training_waits_for_a_word(home):

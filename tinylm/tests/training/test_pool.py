@@ -316,7 +316,7 @@ def end_at_once(*_):
 
 def test_a_worker_that_ends_at_its_start_gives_its_exit_code(settings, monkeypatch):
     monkeypatch.setattr(pool, "_start_worker", end_at_once)
-    with pytest.raises(pool.WorkerDied, match="^no training process started, one ended with exit code 7; repeat with fewer workers$"):
+    with pytest.raises(pool.WorkerDied, match="^no training process started, one ended with exit code 7; repeat with fewer processes$"):
         pool.train_all(PLANNED[:2], settings, lambda run, record: None)
 
 

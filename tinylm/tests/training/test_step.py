@@ -144,7 +144,7 @@ def test_a_lack_of_memory_names_the_setting(corpus, monkeypatch):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(Update, "apply", apply)
-    with pytest.raises(loop.MemoryShort, match=r"no memory for 4 windows of 8 tokens at a time; --set train.micro_batch=2"):
+    with pytest.raises(loop.MemoryShort, match=r"no memory for 4 windows of 8 tokens at a time; micro_batch=2"):
         loop.train(spec(), corpus)
     with pytest.raises(loop.MemoryShort, match="no memory for 1 windows of 8 tokens at a time; lower context_length"):
         loop.train(spec(micro_batch=1), corpus)
