@@ -109,7 +109,7 @@ FLAGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "model.d_embedding": ("--d-embedding", NUMBER, "width of the LSTM's embedding (that of its layers)"),
     "model.n_head": ("--heads", NUMBER, "attention heads (4)"),
     "model.n_kv_head": ("--kv-heads", NUMBER, "key and value heads, fewer share them (as many as heads)"),
-    "model.d_ff": ("--d-ff", NUMBER, "width of the FFN (self-attention 4, transformer 2 times the width)"),
+    "model.d_ff": ("--d-ff", NUMBER, "width of the FFN (self-attention 4, transformer 2 times the width; in Python 256)"),
     "model.position": ("--position", _choices(TransformerConfig, "position"), "position encoding of an attention model (learned)"),
     "model.d_hidden": ("--d-hidden", NUMBER, "width of the MLP's hidden layers (256)"),
     "model.n_hidden": ("--hidden-layers", NUMBER, "hidden layers of the MLP (2)"),

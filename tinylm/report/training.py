@@ -127,8 +127,8 @@ def train(
     the like, or a class or function that makes an nn.Module (B, T) -> (B, T, V) from the vocabulary size and is trained at
     `context_length` (128). Without a model the `recipe` is trained, the best known model for a number of `flops`.
 
-    `flops`, `seconds`, `steps` or `epochs` bounds the run; `seconds` become FLOPs by the machine's speed at that moment, which are
-    printed, and repeat the run as `flops`. `settings` are other fields of TrainConfig, such as lr; the `protocol`, dense or paper,
+    `flops`, `seconds`, `steps` or `epochs` bounds the run; `seconds` become the FLOPs that this machine should train and score
+    in them, which are printed and repeat the run. `settings` are other fields of TrainConfig, such as lr; the `protocol`, dense or paper,
     sets the rest. `seeds` gives several runs. What should take more than ten minutes needs `minutes`, after which it stops. *Interrupt*
     saves, and the same call goes on. `live` draws the curves meanwhile. TinylmError for what cannot be trained.
 
@@ -197,22 +197,22 @@ def _is_number(value: Any) -> bool:
 
 
 def _within(request: RunRequest, seconds: float, on: "pool.Settings") -> RunRequest:
-    """The request with the FLOPs that `seconds` buy here; its other fields are checked first."""
-    if "flops" in request.settings:
-        raise ConfigError("give flops or seconds, not both")
-    replace(request, settings=request.settings | {"flops": 1}).check()
-    return replace(request, settings=request.settings | {"flops": _affordable(seconds, on)})
-
-
-def _affordable(seconds: float, on: "pool.Settings") -> float:
-    """The FLOPs that training should spend in `seconds` here, to two digits; prints them."""
+    """The request with the FLOPs that `seconds` buy here, to two digits, which it prints; its other fields are checked first."""
     from tinylm.training import pool
 
+    if "flops" in request.settings:
+        raise ConfigError("give flops or seconds, not both")
     if not _is_number(seconds) or seconds <= 0:
         raise ConfigError(f"seconds must be above zero, got {seconds!r}")
-    flops = float(f"{seconds * pool.expected_speed(replace(on, workers=1)):.1e}")
+
+    def spending(flops: float) -> RunRequest:
+        return replace(request, settings=request.settings | {"flops": flops})
+
+    spending(1).check()
+    affordable = pool.affordable_flops(lambda flops: spending(flops).planned(0), seconds, on)
+    flops = float(f"{affordable:.1e}")
     print(f"{seconds:g} seconds are taken for flops={flops:.1e} at the speed of this moment; give these FLOPs to repeat the run")
-    return flops
+    return spending(flops)
 
 
 def _finished(planned: Sequence[Planned], on: "pool.Settings", live: bool) -> list[Run]:

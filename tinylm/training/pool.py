@@ -16,23 +16,27 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExe
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from multiprocessing.context import SpawnContext, SpawnProcess
 from pathlib import Path
+from statistics import median
 from types import ModuleType
 from typing import Any, Protocol
 
 import torch
 
 from tinylm import data, files, ledger
-from tinylm.config import ConfigError, RunSpec, TinylmError, shown
+from tinylm.config import ConfigError, RunSpec, TinylmError, TrainConfig, TransformerConfig, shown
 from tinylm.config.errors import unknown
 from tinylm.evaluation.counts import count_record
 from tinylm.flops import scoring_flops
 from tinylm.ledger import RunRecord
+from tinylm.models.networks import build
 from tinylm.study import Planned, distinct
 from tinylm.training.loop import Hooks, Interrupted, Progress, train
 from tinylm.training.own_torch import own_torch
 from tinylm.training.progress_bar import Watch, in_notebook, progress_bar, tqdm, unwatched
+from tinylm.training.step import make_update
 
 
 class PoolError(TinylmError):
@@ -51,6 +55,13 @@ DEVICES = ("auto", "cpu", "cuda")
 LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
 EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large product over the study's models
 FEW_SECONDS = 10.0  # that are not told more exactly, since starting takes as long
+ROUNDS = 3  # of fitting a budget to a time: the model of a recipe, and what is scored, depend on the budget
+VOCAB_SIZE = 16
+ONE_BLOCK = RunSpec(
+    corpus="grammar-char",
+    model=TransformerConfig(context_length=4, n_layer=1, n_head=1, d_model=4, d_ff=4),
+    train=TrainConfig(steps=20, batch_size=1, loss_at="all"),
+)
 UNASKED = 10.0  # expected minutes above which a notebook's training waits for its user's word
 
 
@@ -493,6 +504,27 @@ def expected_speed(settings: Settings, seconds: float = 2.0) -> float:
     return EFFICIENCY * settings.n_workers * n_products * 2 * 512**3 / (time.perf_counter() - started)
 
 
+@cache
+def step_seconds(optimizer: str, precision: str) -> float:
+    """Seconds that a step takes besides its FLOPs, for each block of the model; measured once, on a block that has next to none."""
+    spec = replace(ONE_BLOCK, train=replace(ONE_BLOCK.train, optimizer=optimizer, precision=precision))
+    with own_torch("cpu", 1):
+        update = make_update(spec, build(spec.model, VOCAB_SIZE).train(), torch.zeros(VOCAB_SIZE, dtype=torch.int64), spec.train.steps)
+        seconds = []
+        for step in range(spec.train.steps):
+            started = time.perf_counter()
+            update(torch.zeros(1, dtype=torch.int64), step)
+            seconds.append(time.perf_counter() - started)
+    return median(seconds)
+
+
+def run_seconds(run: Planned, speed: float) -> float:
+    """How long training and scoring a run should take on one core of so many FLOP/s: its FLOPs, and what its steps take besides."""
+    spec = run.spec
+    steps = run.cost.steps * getattr(spec.model, "n_layer", 1) * step_seconds(spec.train.optimizer, spec.train.precision)
+    return steps + (run.cost.flops + scoring_flops(spec, data.info(spec.corpus))) / speed
+
+
 def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | None:
     """How long training and scoring the runs should take on this machine's CPU; None on a GPU, of which nothing is known.
 
@@ -500,11 +532,21 @@ def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | 
     """
     if settings.device != "cpu":
         return None
-    flops = [run.cost.flops + scoring_flops(run.spec, data.info(run.spec.corpus)) for run in planned]
-    if not any(flops):
-        return 0.0  # counts
-    n_parallel = min(settings.n_workers, n_cores())
-    return max(sum(flops) / n_parallel, *flops) / expected_speed(replace(settings, workers=1), 0.5)
+    if all(run.spec.is_counts for run in planned):
+        return 0.0
+    speed = expected_speed(replace(settings, workers=1), 0.5)
+    seconds = [run_seconds(run, speed) for run in planned if not run.spec.is_counts]
+    return max(sum(seconds) / min(settings.n_workers, n_cores()), *seconds)
+
+
+def affordable_flops(plan: Callable[[int], Planned], seconds: float, settings: Settings) -> int:
+    """The FLOPs that the run of a budget, which `plan` makes, should spend in `seconds` on this machine's CPU."""
+    speed = expected_speed(replace(settings, workers=1))
+    flops = int(seconds * speed)
+    for _ in range(ROUNDS):
+        run = plan(flops)
+        flops = int(run.cost.flops * seconds / run_seconds(run, speed))
+    return flops
 
 
 def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -> str:

@@ -208,3 +208,13 @@ def test_a_search_is_a_section_of_its_own(home, call):
     written = sorted((files.LOCAL_LEDGER / "search").glob("*.json"))
     assert code == 0 and "2 runs, 0 recorded, 2 to train" in out and "(seed 100): valid NLL" in out and "(seed 100): test NLL" not in out
     assert [json.loads(path.read_text())["test"] for path in written] == [None, None]
+
+
+def test_the_widths_that_flags_and_python_set_by_themselves_are_told_apart_in_the_help(call):
+    widths = {}
+    for model in ("transformer", "self-attention"):
+        (run,) = specs.SingleRuns(corpus="grammar-char", models=(model,), fields={"model.n_layer": (1,), "model.d_model": (16,)}).planned()
+        widths[model] = run.spec.model.d_ff
+    assert widths == {"transformer": 32, "self-attention": 64} and TransformerConfig(n_layer=1, d_model=16).d_ff == 256
+    said = " ".join(call("train --help")[1].split())
+    assert "width of the FFN (self-attention 4, transformer 2 times the width; in Python 256)" in said

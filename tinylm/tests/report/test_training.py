@@ -2,9 +2,10 @@ import pytest
 import torch
 from modules import Bigram
 
-from tinylm import files, ledger
+from tinylm import data, files, ledger
 from tinylm.analysis import frames
 from tinylm.config import ConfigError, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.flops import scoring_flops
 from tinylm.report import runs as reported
 from tinylm.report import training
 from tinylm.report.runs import Run, Seeds
@@ -57,8 +58,11 @@ def test_seconds_become_a_budget(home, monkeypatch, capsys):
     from tinylm.training import pool
 
     monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds=2.0: 1.23456e6)
-    assert training.train(TEXT, SMALL, seconds=2).run.budget == 2_500_000
-    assert "flops=2.5e+06" in capsys.readouterr().out
+    monkeypatch.setattr(pool, "step_seconds", lambda optimizer, precision: 0.001)
+    run = training.train(TEXT, SMALL, seconds=20)
+    assert f"flops={run.run.budget:.1e}" in capsys.readouterr().out
+    scored = scoring_flops(run.record.spec, data.info(run.record.spec.corpus))
+    assert run.cost.steps * 0.001 + (run.cost.flops + scored) / 1.23456e6 == pytest.approx(20, rel=0.05)
 
 
 MISTAKES = {

@@ -378,7 +378,8 @@ def test_a_failed_run_is_not_called_stopped(settings, monkeypatch, capsys):
 def speed(monkeypatch):
     """A machine of four cores that train at 1e6 FLOP/s each."""
     monkeypatch.setattr(pool, "n_cores", lambda: 4)
-    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e6 * settings.n_workers)
+    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds=2.0: 1e6 * settings.n_workers)
+    monkeypatch.setattr(pool, "step_seconds", lambda optimizer, precision: 0.0)
 
 
 def test_expected_seconds_count_scoring_and_share_the_cores(speed, settings):
@@ -391,6 +392,38 @@ def test_expected_seconds_count_scoring_and_share_the_cores(speed, settings):
     assert pool.expected_seconds(seeds[:1], settings) == pytest.approx(one)
     assert pool.expected_seconds(seeds, settings) == pytest.approx(4 * one)
     assert pool.expected_seconds(seeds, dataclasses.replace(settings, workers=100)) == pytest.approx(2 * one)
+
+
+def test_a_step_takes_time_for_each_block_besides_its_flops(speed, settings, monkeypatch):
+    runs = [
+        PLANNED[0],
+        PLANNED[1],
+        planned("deeper", dataclasses.replace(PLANNED[1].spec, model=dataclasses.replace(TRANSFORMER, n_layer=5))),
+    ]
+    alone = [pool.expected_seconds([run], settings) for run in runs]
+    monkeypatch.setattr(pool, "step_seconds", lambda optimizer, precision: {("adam", "fp32"): 0.5}[optimizer, precision])
+    slower = [pool.expected_seconds([run], settings) for run in runs]
+    blocks = [1, TRANSFORMER.n_layer, 5]
+    assert [after - before for before, after in zip(alone, slower, strict=True)] == pytest.approx([n * 0.5 * TRAIN.steps for n in blocks])
+    assert pool.expected_seconds(PLANNED[2:], settings) == 0.0, "counts take no steps"
+
+
+def test_the_budget_of_a_time_takes_that_time(speed, settings, monkeypatch):
+    monkeypatch.setattr(pool, "step_seconds", lambda optimizer, precision: 0.01)
+
+    def plan(flops):
+        return planned("Linear", dataclasses.replace(LINEAR, train=dataclasses.replace(TRAIN, steps=0, flops=flops)))
+
+    flops = pool.affordable_flops(plan, 60, settings)
+    assert pool.expected_seconds([plan(flops)], settings) == pytest.approx(60, rel=0.02)
+    assert flops < 0.9 * 60 * 1e6
+
+
+def test_the_time_of_a_step_is_measured_once():
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    first = pool.step_seconds("muon", "bf16")
+    assert 1e-5 < first < 1 and pool.step_seconds("muon", "bf16") == first
+    assert torch.get_num_threads() == threads and torch.equal(torch.get_rng_state(), state)
 
 
 def test_long_training_waits_for_a_word(speed, settings):
