@@ -34,9 +34,9 @@ def add(commands: Any) -> None:
 
 def run(request: BenchRequest) -> int:
     """Measure, print each row when it is done, then the table; UsageError, before any work, for a file that cannot be written."""
-    from tinylm.training import bench, pool  # torch is loaded only by the commands that compute
+    from tinylm.training import bench, machine  # torch is loaded only by the commands that compute
 
-    device = pool.device(request.device)
+    device = machine.device(request.device)
     if request.json:
         _require_writable(request.json)
     if not files.IS_CLONE:

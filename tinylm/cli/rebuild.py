@@ -21,10 +21,10 @@ def section(name: str) -> str:
 
 def _require_device(parser: Parser, device: str) -> None:
     """End the process for a device that is not here, before anything is rebuilt."""
-    from tinylm.training import pool  # torch is loaded only where a device other than the CPU is asked for
+    from tinylm.training import machine  # torch is loaded only where a device other than the CPU is asked for
 
     try:
-        pool.device(device)
+        machine.device(device)
     except TinylmError as error:
         parser.error(str(error))
 

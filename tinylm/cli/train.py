@@ -278,10 +278,12 @@ def _pack(file: Path | None, planned: Sequence[Planned], records: dict[str, RunR
 def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned], records: dict[str, RunRecord]) -> None:
     """Train the missing runs and add the record of each that is finished to `records`."""
     pool = _load_pool()
-    device = pool.device(request.device)
+    from tinylm.training import machine
+
+    device = machine.device(request.device)
     for name in dict.fromkeys(run.spec.corpus for run in missing):
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
-    settings = pool.Settings(
+    settings = machine.Settings(
         device=device,
         workers=min(request.workers or 0, len(missing)),  # 0 leaves a run alone its one thread; --workers 1 gives it every core
         data_dir=request.data_dir,
@@ -290,7 +292,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         checkpoints=files.CHECKPOINTS,
         weights=files.WEIGHTS,
     )
-    print(_forecast(pool, settings, missing), flush=True)
+    print(_forecast(settings, missing), flush=True)
 
     def done(run: Planned, record: RunRecord) -> None:
         records[run.spec.key] = record
@@ -339,12 +341,14 @@ def _load_pool() -> ModuleType:
     return pool
 
 
-def _forecast(pool: ModuleType, settings: Any, missing: Sequence[Planned]) -> str:
+def _forecast(settings: Any, missing: Sequence[Planned]) -> str:
     """Where the records go, the device and processes, and about how long training takes."""
+    from tinylm.training import forecast
+
     n_workers = min(settings.n_workers, len(missing))
     processes = f"{n_workers} process{'es' if n_workers > 1 else ''}"
     place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
-    seconds = pool.expected_seconds(missing, settings)
+    seconds = forecast.expected_seconds(missing, settings)
     if seconds is None:
         return place
     limit = f", stopping after {duration(60 * settings.minutes)}" if settings.minutes else ""

@@ -85,18 +85,18 @@ def describe(request: Request) -> str:
 
 def _forecast(request: Request, missing: list[Planned]) -> str:
     """How long this machine's CPU should take; nothing is known of a GPU."""
-    from tinylm.training import pool  # torch is loaded only where something is trained or forecast
+    from tinylm.training import forecast, machine  # torch is loaded only where something is trained or forecast
 
-    settings = pool.Settings(device=request.device)
-    seconds = pool.expected_seconds(missing, settings)
+    settings = machine.Settings(device=request.device)
+    seconds = forecast.expected_seconds(missing, settings)
     return "" if seconds is None else f", about {seconds / 60:.0f} min on {settings.n_workers} processes of this machine"
 
 
 def train_missing(request: Request) -> None:
     """Train what the ledger lacks; PipelineError when it was stopped before the end."""
-    from tinylm.training import pool
+    from tinylm.training import machine, pool
 
-    settings = pool.Settings(device=pool.device(request.device), data_dir=request.data_dir, folder=request.ledger)
+    settings = machine.Settings(device=machine.device(request.device), data_dir=request.data_dir, folder=request.ledger)
     for name in {run.spec.corpus for run in request.missing()}:
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
     left = pool.train_all(request.missing(), settings, lambda run, record: None)
@@ -170,10 +170,10 @@ def publish(request: Request, executed: list[Path]) -> Path:
 def check_live(request: Request) -> "list[verify.Comparison]":
     """Retrain a sample of the published ledger on this machine and compare; says so when only generated text is at hand."""
     from tinylm.report import verify
-    from tinylm.training import pool
+    from tinylm.training import machine
 
-    settings = pool.Settings(
-        device=pool.device(request.device),
+    settings = machine.Settings(
+        device=machine.device(request.device),
         data_dir=request.data_dir,
         folder=files.OUT / "verify" / "ledger",
         checkpoints=files.OUT / "verify" / "checkpoints",

@@ -56,9 +56,9 @@ def companions(planned: Sequence[Planned]) -> list[Planned]:
 
 def _train(planned: Sequence[Planned], minutes: float) -> None:
     try:
-        from tinylm.training import pool  # torch is loaded only where a run is missing
+        from tinylm.training import machine, pool  # torch is loaded only where a run is missing
 
-        settings = pool.Settings(minutes=minutes)
+        settings = machine.Settings(minutes=minutes)
         print(pool.require_allowed(planned, settings, "tl.run(plan, minutes={minutes})"), flush=True)
         pool.finish_all(planned, settings)
     except KeyboardInterrupt:  # before the first run

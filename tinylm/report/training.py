@@ -19,7 +19,7 @@ from tinylm.study import Planned, costs, single
 from tinylm.study.costs import Cost
 
 if TYPE_CHECKING:
-    from tinylm.training import pool
+    from tinylm.training import machine
 
 RECIPE = "transformer"  # where neither a model nor a recipe is named
 CONTEXT_LENGTH = 128  # of a module of one's own, unless given
@@ -180,15 +180,15 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
     return costs.cost(RunRequest(corpus=corpus, context_length=context_length, protocol=protocol, settings=bounded, **named).planned(seed))
 
 
-def _settings(device: str, minutes: float) -> "pool.Settings":
-    from tinylm.training import pool  # torch is loaded only where something is trained
+def _settings(device: str, minutes: float) -> "machine.Settings":
+    from tinylm.training import machine  # torch is loaded only where something is trained
 
     if device not in DEVICES:
         raise ConfigError(unknown("device", device, DEVICES))
     if not _is_number(minutes) or minutes < 0:
         raise ConfigError(f"minutes must be a number, zero or above, got {minutes!r}")
     folders = {"folder": files.LOCAL_LEDGER, "checkpoints": files.CHECKPOINTS, "weights": files.WEIGHTS}
-    return pool.Settings(device=pool.device(device), minutes=minutes, **folders)
+    return machine.Settings(device=machine.device(device), minutes=minutes, **folders)
 
 
 def _is_number(value: Any) -> bool:
@@ -196,9 +196,9 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _within(request: RunRequest, seconds: float, on: "pool.Settings") -> RunRequest:
+def _within(request: RunRequest, seconds: float, on: "machine.Settings") -> RunRequest:
     """The request with the FLOPs that `seconds` buy here, to two digits, which it prints; its other fields are checked first."""
-    from tinylm.training import pool
+    from tinylm.training import forecast
 
     if "flops" in request.settings:
         raise ConfigError("give flops or seconds, not both")
@@ -209,13 +209,13 @@ def _within(request: RunRequest, seconds: float, on: "pool.Settings") -> RunRequ
         return replace(request, settings=request.settings | {"flops": flops})
 
     spending(1).check()
-    affordable = pool.affordable_flops(lambda flops: spending(flops).planned(0), seconds, on)
+    affordable = forecast.affordable_flops(lambda flops: spending(flops).planned(0), seconds, on)
     flops = float(f"{affordable:.1e}")
     print(f"{seconds:g} seconds are taken for flops={flops:.1e} at the speed of this moment; give these FLOPs to repeat the run")
     return spending(flops)
 
 
-def _finished(planned: Sequence[Planned], on: "pool.Settings", live: bool) -> list[Run]:
+def _finished(planned: Sequence[Planned], on: "machine.Settings", live: bool) -> list[Run]:
     """The runs, those without record or weights trained first."""
     from tinylm.training import pool
 

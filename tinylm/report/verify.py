@@ -10,7 +10,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
-from tinylm.training import pool
+from tinylm.training import forecast, machine, pool
 
 CONFIDENCE = 0.99
 
@@ -42,10 +42,10 @@ class Comparison:
         return f"{self.name} on {self.corpus}: recorded {self.recorded:.4f}, retrained {self.retrained:.4f}: {verdict}"
 
 
-def sample(minutes: float, settings: pool.Settings) -> list[Planned]:
+def sample(minutes: float, settings: machine.Settings) -> list[Planned]:
     """The cheapest recorded runs, one seed each, whose corpora are at hand and which fit in the time on this machine."""
     found = ledger.Ledger([files.LEDGER])
-    budget = minutes * 60 * pool.expected_speed(settings)
+    budget = minutes * 60 * forecast.expected_speed(settings)
     networks = [r for r in study.plan("full") if r.spec.seed == 0 and not r.spec.is_counts]
     runs = [r for r in networks if (record := found.find(r.spec)) is not None and record.test is not None]
     usable = [r for r in runs if data.available(r.spec.corpus, settings.data_dir)]
@@ -57,7 +57,7 @@ def sample(minutes: float, settings: pool.Settings) -> list[Planned]:
     return chosen
 
 
-def compare(runs: Sequence[Planned], settings: pool.Settings) -> list[Comparison]:
+def compare(runs: Sequence[Planned], settings: machine.Settings) -> list[Comparison]:
     """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
     found = ledger.Ledger([files.LEDGER])
     everything = [Result(r, record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]

@@ -102,8 +102,8 @@ run.test_nll
 # No clock decides: from its third report on, the training waits until it is told to stop.
 WAITS = """
 import time
-from tinylm.training import pool
-real, heard = pool.run_one, []
+from tinylm.training import executors
+real, heard = executors.run_one, []
 def waits(spec, settings, progress, stop):
     def told(now):
         heard.append(now.step)
@@ -111,13 +111,13 @@ def waits(spec, settings, progress, stop):
         while len(heard) > 2 and not stop():
             time.sleep(0.01)
     return real(spec, settings, told, stop)
-pool.run_one = waits
+executors.run_one = waits
 """
 GOES_ON = """
 def hears(spec, settings, progress, stop):
     return real(spec, settings, lambda now: (heard.append(now.step), progress(now)), stop)
 heard, stopped = [], heard
-pool.run_one = hears
+executors.run_one = hears
 """
 UNINTERRUPTED = """
 from tinylm import ledger

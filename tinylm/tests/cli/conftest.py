@@ -4,7 +4,7 @@ import pytest
 from small_runs import SPECS
 
 from tinylm import files, ledger
-from tinylm.training import pool
+from tinylm.training import executors, machine
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +29,8 @@ def refused(call, home, monkeypatch):
 @pytest.fixture(scope="session")
 def small_runs(tmp_path_factory):
     """Records of the four specs, with their weights in a folder."""
-    settings = pool.Settings(weights=tmp_path_factory.mktemp("weights"), checkpoints=tmp_path_factory.mktemp("checkpoints"))
-    return {name: pool.run_one(spec, settings, lambda *_: None, lambda: False) for name, spec in SPECS.items()}, settings.weights
+    settings = machine.Settings(weights=tmp_path_factory.mktemp("weights"), checkpoints=tmp_path_factory.mktemp("checkpoints"))
+    return {name: executors.run_one(spec, settings, lambda *_: None, lambda: False) for name, spec in SPECS.items()}, settings.weights
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tinylm import files, study
 from tinylm.cli import specs
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import own_texts
-from tinylm.training import pool
+from tinylm.training import executors, machine
 from tinylm.training.loop import Interrupted
 
 TEXT = "".join(f"{n} and {n + 1} make {2 * n + 1}.\n" for n in range(400))
@@ -155,11 +155,11 @@ def test_a_stopped_run_goes_on_to_the_same_bits(home):
     (home / "my.txt").write_text(TEXT, encoding="utf-8")
     model = TransformerConfig(context_length=8, n_layer=1, n_head=2, d_model=8, d_ff=8)
     spec = RunSpec(corpus=own_texts.add(home / "my.txt", "word"), model=model, train=TrainConfig(steps=70, eval_tokens=50))
-    settings = [pool.Settings(checkpoints=home / name, weights=home / name / "weights") for name in ("stopped", "straight")]
+    settings = [machine.Settings(checkpoints=home / name, weights=home / name / "weights") for name in ("stopped", "straight")]
     with pytest.raises(Interrupted, match=r"stopped at step \d+ of 70"):
-        pool.run_one(spec, settings[0], lambda progress: None, lambda: True)
+        executors.run_one(spec, settings[0], lambda progress: None, lambda: True)
     (home / "my.txt").unlink()
-    records = [pool.run_one(spec, each, lambda progress: None, lambda: False) for each in settings]
+    records = [executors.run_one(spec, each, lambda progress: None, lambda: False) for each in settings]
     assert records[0].test == records[1].test and records[0].corpus_sha256 == records[1].corpus_sha256
 
 

@@ -15,7 +15,7 @@ from tinylm.__main__ import main
 from tinylm.config import LSTMConfig
 from tinylm.flops import run_cost
 from tinylm.ledger import bundle
-from tinylm.training import pool
+from tinylm.training import forecast, pool
 
 SMOKE = "train --missing --profile smoke"
 ONE = "--corpus grammar-char --model transformer"
@@ -65,7 +65,7 @@ def trained(monkeypatch):
 
     Sweep.calls = []
     monkeypatch.setattr(pool, "train_all", train_all)
-    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e9)
+    monkeypatch.setattr(forecast, "expected_speed", lambda settings, seconds: 1e9)
     return Sweep
 
 
@@ -187,7 +187,7 @@ def test_sigterm_is_heard_as_ctrl_c(call, trained):
 
 @pytest.mark.parametrize(("flag", "threads"), [("", 1), (" --workers 1", 4)])
 def test_a_run_alone_has_one_thread_unless_told(call, trained, monkeypatch, flag, threads):
-    monkeypatch.setattr("tinylm.training.pool.n_cores", lambda: 4)
+    monkeypatch.setattr("tinylm.training.machine.n_cores", lambda: 4)
     code, out, _ = call(f"train --corpus grammar-char --model linear --context-length 4 --steps 3 --device cpu{flag}")
     assert code == 0 and trained.calls[0][1].n_threads == threads and "1 process on cpu" in out
 
@@ -228,7 +228,7 @@ def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch
     ledger.write(record, files.LEDGER / "local")
     asked = []
     monkeypatch.setattr(pool, "train_all", lambda planned, settings, done, watch: asked.extend(planned) or done(planned[0], record) or [])
-    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e9)
+    monkeypatch.setattr(forecast, "expected_speed", lambda settings, seconds: 1e9)
     code, out, _ = call(f"train --run {record.spec.key}")
     assert code == 0 and [run.spec for run in asked] == [record.spec] and "1 to train" in out
     files.WEIGHTS.mkdir(parents=True)

@@ -11,7 +11,7 @@ from tinylm import files, ledger, study
 from tinylm.config import LinearConfig, RunSpec, TrainConfig
 from tinylm.evaluation.probes import STATISTICS
 from tinylm.report import results
-from tinylm.training import pool
+from tinylm.training import executors, forecast, machine, pool
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
     def finish_all(runs, settings):
         calls.append(runs)
         for run in runs:
-            record = pool.run_one(run.spec, pool.Settings(weights=folders, checkpoints=folders), lambda *args: None, lambda: False)
+            record = executors.run_one(run.spec, machine.Settings(weights=folders, checkpoints=folders), lambda *args: None, lambda: False)
             ledger.write(record, files.LOCAL_LEDGER / run.section)
 
     monkeypatch.setattr(pool, "finish_all", finish_all)
@@ -51,7 +51,7 @@ def test_an_edited_run_is_trained_once_and_then_found(folders, monkeypatch):
 
 def test_what_is_missing_is_named_with_its_command(folders, capsys):
     runs = study.select(study.section_plan("control", "full"), role="counts", order=[0, 1], corpus="grammar-char")
-    record = pool.run_one(runs[0].spec, pool.Settings(), lambda *args: None, lambda: False)
+    record = executors.run_one(runs[0].spec, machine.Settings(), lambda *args: None, lambda: False)
     ledger.write(record, files.LEDGER / "control")
     found = results.run(runs)
     assert [result.run.name for result in found] == ["Uniform"]
@@ -105,7 +105,7 @@ def test_the_searchs_records_are_those_of_the_published_ledger_by_level(folders)
 
 def test_hours_do_not_start_unasked(folders, monkeypatch):
     limits = []
-    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds: 1e3)
+    monkeypatch.setattr(forecast, "expected_speed", lambda settings, seconds: 1e3)
     monkeypatch.setattr(pool, "finish_all", lambda runs, settings: limits.append(settings.minutes))
     spec = small_run().spec
     plan = [planned("Linear", replace(spec, train=replace(spec.train, steps=10_000), seed=seed)) for seed in (0, 1)]
@@ -122,7 +122,7 @@ def test_an_interrupt_before_the_first_run_is_one_line_too(folders, monkeypatch)
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pool, "expected_speed", interrupted)
+    monkeypatch.setattr(forecast, "expected_speed", interrupted)
     with pytest.raises(results.MissingRecords, match="^stopped before training; run the cell again to go on$") as stopped:
         results.run([small_run()])
     assert stopped.value.__suppress_context__

@@ -55,10 +55,10 @@ def test_a_module_of_ones_own_is_trained_within_the_same_budget(home):
 
 
 def test_seconds_become_a_budget(home, monkeypatch, capsys):
-    from tinylm.training import pool
+    from tinylm.training import forecast
 
-    monkeypatch.setattr(pool, "expected_speed", lambda settings, seconds=2.0: 1.23456e6)
-    monkeypatch.setattr(pool, "step_seconds", lambda optimizer, precision: 0.001)
+    monkeypatch.setattr(forecast, "expected_speed", lambda settings, seconds=2.0: 1.23456e6)
+    monkeypatch.setattr(forecast, "step_seconds", lambda optimizer, precision: 0.001)
     run = training.train(TEXT, SMALL, seconds=20)
     assert f"flops={run.run.budget:.1e}" in capsys.readouterr().out
     scored = scoring_flops(run.record.spec, data.info(run.record.spec.corpus))
@@ -102,9 +102,9 @@ def test_a_mistake_is_said_before_anything_is_trained(home, says):
 
 
 def test_the_speed_is_measured_after_the_other_arguments_are_checked(home, monkeypatch):
-    from tinylm.training import pool
+    from tinylm.training import forecast
 
-    monkeypatch.setattr(pool, "expected_speed", lambda *_: pytest.fail("measured"))
+    monkeypatch.setattr(forecast, "expected_speed", lambda *_: pytest.fail("measured"))
     for wrong in ({"n_eval": 3}, {"protocol": "dens"}, {"steps": 3}):
         with pytest.raises(ConfigError):
             training.train(TEXT, SMALL, seconds=5, **wrong)

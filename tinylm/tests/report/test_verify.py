@@ -31,17 +31,17 @@ def test_a_value_outside_the_band_or_none_at_all_disagrees():
 
 
 def test_the_sample_is_the_cheapest_that_fits_and_needs_its_corpus(monkeypatch):
-    monkeypatch.setattr(verify.pool, "expected_speed", lambda settings: 8e10)
+    monkeypatch.setattr(verify.forecast, "expected_speed", lambda settings: 8e10)
     monkeypatch.setattr(verify.data, "available", lambda name, data_dir: name == "grammar-char")
-    runs = verify.sample(1.0, verify.pool.Settings())
+    runs = verify.sample(1.0, verify.machine.Settings())
     assert runs and {run.spec.corpus for run in runs} == {"grammar-char"}
     assert [run.cost.flops for run in runs] == sorted(run.cost.flops for run in runs)
     assert sum(run.cost.flops for run in runs) <= 60 * 8e10
-    assert verify.sample(0.0, verify.pool.Settings()) == []
+    assert verify.sample(0.0, verify.machine.Settings()) == []
 
 
 def test_a_check_that_did_not_retrain_every_run_is_an_error(monkeypatch):
     monkeypatch.setattr(verify.pool, "train_all", lambda runs, settings, done: list(runs))
     runs = verify.study.section_plan("control", "full")[-1:]
     with pytest.raises(verify.VerifyError, match="1 of 1 runs were stopped or failed"):
-        verify.compare(runs, verify.pool.Settings())
+        verify.compare(runs, verify.machine.Settings())

@@ -21,7 +21,7 @@ from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models.networks import build
 from tinylm.study import Planned
-from tinylm.training import cpu, pool
+from tinylm.training import cpu, machine, pool
 from tinylm.training.bench import textbook
 from tinylm.training.bench.timing import compare, one_product, unprepared
 from tinylm.training.step import Update, make_update
@@ -147,7 +147,7 @@ def _pool_seconds(bench: Bench, runs: list[RunSpec], workers: int) -> float:
     """Seconds for which the runs keep the processes of a pool busy, without the start of the processes."""
     with tempfile.TemporaryDirectory() as folder:
         at = {name: Path(folder) / name for name in ("folder", "checkpoints", "weights")}
-        settings = pool.Settings(device=bench.device, workers=workers, **at)
+        settings = machine.Settings(device=bench.device, workers=workers, **at)
         run = partial(Planned, section="bench", role="single", architecture="Self-Attention", name="small run")
         pool.train_all([run(spec=spec) for spec in runs], settings, _ignore)
         return sum(ledger.read(path).seconds for path in at["folder"].glob("**/*.json")) / workers

@@ -1,0 +1,277 @@
+"""Where runs are trained: in this process, in processes of their own that need no guard and hear signals, or where a caller says."""
+
+import multiprocessing
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType
+from typing import Any, Protocol
+
+import torch
+
+from tinylm import data
+from tinylm.config import RunSpec, TinylmError
+from tinylm.evaluation.counts import count_record
+from tinylm.ledger import RunRecord
+from tinylm.study import Planned
+from tinylm.training.loop import Hooks, Progress, train
+from tinylm.training.machine import Settings
+from tinylm.training.own_torch import own_torch
+
+
+class PoolError(TinylmError):
+    """Runs that could not go on."""
+
+
+class WorkerDied(PoolError):
+    """A process that ended before its runs did."""
+
+
+LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
+
+
+def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], None], stop: Callable[[], bool]) -> RunRecord:
+    """Run one spec in this process; its checkpoint is removed once the record exists."""
+    corpus = data.load(spec.corpus, settings.data_dir)
+    if spec.is_counts:
+        return count_record(spec, corpus)
+    state = settings.checkpoints / f"{spec.key}.safetensors"
+    hooks = Hooks(progress=progress, stop=stop, checkpoint=state, weights=settings.weights / f"{spec.key}.safetensors")
+    return train(spec, corpus, settings.device, hooks)
+
+
+class RunExecutor(AbstractContextManager, Protocol):
+    """Where runs are trained: `submit` hands one over, and its future gives the record or raises what `run_one` does.
+
+    The runs put (index, Progress) into the queue `reports`; once the event `stopping` is set, they stop at their next checkpoint.
+    """
+
+    reports: Any
+    stopping: Any
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future: ...
+
+
+class Processes(RunExecutor):
+    """New processes on this machine, as many as the settings say, which end when the context does or the driver dies.
+
+    They load this library and never the user's script or notebook: it needs no `__main__` guard, and what it defines is unknown to them.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._context = _Context()
+        self.reports, self.stopping, self._begun = _Reports(self._context), _Flag(self._context), _Flag(self._context)
+        worker = (self.reports, self.stopping, settings.n_threads, self._begun)
+        self._pool = ProcessPoolExecutor(settings.n_workers, self._context, _start_worker, worker)
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
+        # A spec that cannot be read there is then an error of its run, which says why, and not the death of its process.
+        return self._pool.submit(_work_in_process, index, pickle.dumps(spec), settings)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        self._pool.shutdown()
+        if isinstance(error, WorkerDied):
+            raise WorkerDied(self._end()) from error.__cause__
+
+    def _end(self) -> str:
+        """Why a process ended, known once all of them have."""
+        codes = [worker.exitcode for worker in self._context.workers if worker.exitcode]
+        own = [code for code in codes if code != -signal.SIGTERM]  # which the pool sends to the others
+        code = min(own or codes or [0])  # a signal before an exit code
+        end = f"was killed by {signal.Signals(-code).name}, perhaps out of memory" if code < 0 else f"ended with exit code {code}"
+        if self._begun.is_set():
+            return f"a training process {end}; repeat to go on, with fewer processes"
+        if code > 0 and (problem := _import_problem()):
+            return f"no training process started: {problem}; correct this and repeat"
+        return f"no training process started, one {end}; repeat with fewer processes"
+
+
+class _Reports:
+    """A queue without the lock of `multiprocessing`'s, which a worker that is killed would keep: messages this short are written whole."""
+
+    def __init__(self, context: SpawnContext) -> None:
+        self._reader, self._writer = context.Pipe(duplex=False)
+
+    def put(self, message: Any) -> None:
+        self._writer.send(message)
+
+    def get(self) -> Any:
+        return self._reader.recv()
+
+
+class _Flag:
+    """An event without a lock."""
+
+    def __init__(self, context: SpawnContext) -> None:
+        self._value = context.RawValue("b", 0)
+
+    def set(self) -> None:
+        self._value.value = 1
+
+    def is_set(self) -> bool:
+        return bool(self._value.value)
+
+
+class _Worker(SpawnProcess):
+    def start(self) -> None:
+        with _sigint_ignored(), _without_main():
+            super().start()
+
+
+class _Context(SpawnContext):
+    """Starts processes that never run the user's script, and remembers them."""
+
+    def __init__(self) -> None:
+        self.workers: list[_Worker] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Worker:
+        """A new process, not started yet."""
+        self.workers.append(_Worker(*args, **kwargs))
+        return self.workers[-1]
+
+
+class Borrowed(RunExecutor):
+    """A caller's executor of `concurrent.futures` or its like, such as the `get_executor()` of a Dask client; it stays open.
+
+    `reports` (put, get) and `stopping` (set, is_set) must reach the runs: those of `queue` and `threading` do in threads, Dask has its own.
+    Without `reports` nothing is heard of a run before its end; without `stopping` the runs in progress go on to theirs when the others
+    are told to stop. A process runs one at a time, whatever its threads; machines must share the settings' folders.
+    """
+
+    def __init__(self, executor: Executor, reports: Any = None, stopping: Any = None) -> None:
+        self._executor, self._channels = executor, (reports, stopping)
+        self.reports = queue.SimpleQueue() if reports is None else reports
+        self.stopping = threading.Event() if stopping is None else stopping
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
+        return self._executor.submit(_work, index, spec, settings, *self._channels)
+
+    def __enter__(self) -> "Borrowed":
+        self.stopping.clear()  # which a call before may have set
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Leave the executor to its owner."""
+
+
+class ThisProcess(Borrowed):
+    """A thread of this process, one run after the other, while the caller waits; torch's settings stay the caller's."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        super().__init__(self._thread, queue.SimpleQueue(), threading.Event())
+
+    def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
+        return self._thread.submit(_work, index, spec, settings, *self._channels, settings.n_threads)
+
+    def __exit__(self, *error: Any) -> None:
+        self._thread.shutdown()
+
+
+def executor_for(planned: Sequence[Planned], settings: Settings) -> RunExecutor:
+    """This process for one run, for counts, and for what only this process knows or may start; processes for several runs."""
+    alone = len(planned) == 1 or all(run.spec.is_counts for run in planned)
+    if alone or multiprocessing.current_process().daemon or not all(_travels(run.spec) for run in planned):
+        return ThisProcess()
+    return Processes(replace(settings, workers=min(settings.n_workers, len(planned))))
+
+
+def _travels(spec: RunSpec) -> bool:
+    """Whether another process can run the spec: not where its code, or its class, is that of a notebook's cell or of a script."""
+    if spec.model.is_local:
+        return False
+    try:
+        with _without_main():
+            pickle.dumps(spec)
+    except Exception:  # whatever a class's own way of pickling raises
+        return False
+    return True
+
+
+@contextmanager
+def _sigint_ignored() -> Iterator[None]:
+    """Processes started here are deaf to Ctrl-C from their first instruction, not only once they have loaded torch."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """The module `__main__` is empty: what is started here does not run the user's script, what is pickled here does not need it."""
+    with _replacing:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+def _import_problem() -> str:
+    """The last line of what a new Python says when it cannot load this module; nothing where it can."""
+    code = f"import sys; sys.path[:] = {sys.path!r}; import {__name__}"
+    tried = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    return tried.stderr.strip().rpartition("\n")[2] if tried.returncode else ""
+
+
+_busy = threading.Lock()  # of this process, whose random numbers are one run's at a time
+_replacing = threading.Lock()  # the module `__main__`
+_worker: dict[str, Any] = {}  # what a new process of `Processes` is given for all its runs
+
+
+def _start_worker(reports: Any, stopping: Any, threads: int, begun: Any) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides; a terminal sends Ctrl-C to every process
+    torch.set_num_threads(threads)
+    _worker.update(reports=reports, stopping=stopping)
+    # `timeout` sends SIGTERM to every process too.
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_leave, args=(LEAVE_AFTER,), daemon=True).start())
+    threading.Thread(target=_leave_with_driver, daemon=True).start()
+    begun.set()
+
+
+def _leave_with_driver() -> None:
+    """When the driver is killed, let the run in progress save its state, then end this process too."""
+    multiprocessing.parent_process().join()
+    _leave(0.0)
+
+
+def _leave(after: float) -> None:
+    """Stop the run in progress where it saves its state, and end this process so many seconds later."""
+    _worker["stopping"].set()
+    with _busy:
+        time.sleep(after)
+        os._exit(1)
+
+
+def _work_in_process(index: int, spec: bytes, settings: Settings) -> RunRecord:
+    return _work(index, pickle.loads(spec), settings, **_worker)
+
+
+def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any, threads: int = 0) -> RunRecord:
+    """Run one spec where the executor has put it, on `n_threads` where that is given.
+
+    `reports` and `stopping` are None where nothing is shared with the driver.
+    """
+
+    def progress(found: Progress) -> None:
+        if reports is not None:
+            reports.put((index, found))
+
+    with _busy, own_torch(settings.device, threads):
+        return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set())

@@ -1,0 +1,85 @@
+"""How long training should take on this machine's CPU, and what it can train in a time: measured FLOP/s, and seconds of a step."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from statistics import median
+
+import torch
+
+from tinylm import data
+from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.flops import scoring_flops
+from tinylm.models.networks import build
+from tinylm.study import Planned
+from tinylm.training import machine
+from tinylm.training.machine import Settings
+from tinylm.training.own_torch import own_torch
+from tinylm.training.step import make_update
+
+EFFICIENCY = 0.4  # training reached 0.35 to 0.58 of the speed of one large product over the study's models
+ROUNDS = 3  # of fitting a budget to a time: the model of a recipe, and what is scored, depend on the budget
+VOCAB_SIZE = 16
+ONE_BLOCK = RunSpec(
+    corpus="grammar-char",
+    model=TransformerConfig(context_length=4, n_layer=1, n_head=1, d_model=4, d_ff=4),
+    train=TrainConfig(steps=20, batch_size=1, loss_at="all"),
+)
+
+
+def expected_speed(settings: Settings, seconds: float = 2.0) -> float:
+    """FLOP/s that training on this CPU should reach, from `seconds` of products of two 512 x 512 float32 matrices on one core."""
+    a, threads = torch.full((512, 512), 0.5), torch.get_num_threads()  # no random numbers of the caller are drawn
+    torch.set_num_threads(1)
+    started, n_products = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        a @ a
+        n_products += 1
+    torch.set_num_threads(threads)
+    return EFFICIENCY * settings.n_workers * n_products * 2 * 512**3 / (time.perf_counter() - started)
+
+
+@cache
+def step_seconds(optimizer: str, precision: str) -> float:
+    """Seconds that a step takes besides its FLOPs, for each block of the model; measured once, on a block that has next to none."""
+    spec = replace(ONE_BLOCK, train=replace(ONE_BLOCK.train, optimizer=optimizer, precision=precision))
+    with own_torch("cpu", 1):
+        update = make_update(spec, build(spec.model, VOCAB_SIZE).train(), torch.zeros(VOCAB_SIZE, dtype=torch.int64), spec.train.steps)
+        seconds = []
+        for step in range(spec.train.steps):
+            started = time.perf_counter()
+            update(torch.zeros(1, dtype=torch.int64), step)
+            seconds.append(time.perf_counter() - started)
+    return median(seconds)
+
+
+def run_seconds(run: Planned, speed: float) -> float:
+    """How long training and scoring a run should take on one core of so many FLOP/s: its FLOPs, and what its steps take besides."""
+    spec = run.spec
+    steps = run.cost.steps * getattr(spec.model, "n_layer", 1) * step_seconds(spec.train.optimizer, spec.train.precision)
+    return steps + (run.cost.flops + scoring_flops(spec, data.info(spec.corpus))) / speed
+
+
+def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | None:
+    """How long training and scoring the runs should take on this machine's CPU; None on a GPU, of which nothing is known.
+
+    A run is taken to use one core: a step of a small model is not faster on two.
+    """
+    if settings.device != "cpu":
+        return None
+    if all(run.spec.is_counts for run in planned):
+        return 0.0
+    speed = expected_speed(replace(settings, workers=1), 0.5)
+    seconds = [run_seconds(run, speed) for run in planned if not run.spec.is_counts]
+    return max(sum(seconds) / min(settings.n_workers, machine.n_cores()), *seconds)
+
+
+def affordable_flops(plan: Callable[[int], Planned], seconds: float, settings: Settings) -> int:
+    """The FLOPs that the run of a budget, which `plan` makes, should spend in `seconds` on this machine's CPU."""
+    speed = expected_speed(replace(settings, workers=1))
+    flops = int(seconds * speed)
+    for _ in range(ROUNDS):
+        run = plan(flops)
+        flops = int(run.cost.flops * seconds / run_seconds(run, speed))
+    return flops

@@ -1,0 +1,52 @@
+"""What this machine offers, and how runs use it: device, processes, threads, folders."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from tinylm import files
+from tinylm.config import ConfigError
+from tinylm.config.errors import unknown
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def n_cores() -> int:
+    """The cores that training may use: this process's, or fewer where OMP_NUM_THREADS says so."""
+    mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    return min(mine, int(said)) if said.isdigit() and int(said) else mine
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to run, none of which changes a result beyond rounding: device, processes, corpora, where records and states go."""
+
+    device: str = "cpu"
+    workers: int = 0  # 0: one per core on a CPU, each with one thread; one on a GPU
+    data_dir: Path | None = None
+    folder: Path = files.LOCAL_LEDGER
+    minutes: float = 0.0  # 0: no limit
+    checkpoints: Path = files.CHECKPOINTS
+    weights: Path = files.WEIGHTS
+
+    @property
+    def n_workers(self) -> int:
+        """Number of processes."""
+        return self.workers or (n_cores() if self.device == "cpu" else 1)
+
+    @property
+    def n_threads(self) -> int:
+        """Threads of the CPU for each run, wherever it is: on a busy machine, two of them wait for each other at every product."""
+        return max(1, n_cores() // self.n_workers)
+
+
+def device(name: str) -> str:
+    """The device that `cpu`, `cuda` or `auto` means here; ConfigError where there is no such one."""
+    if name not in DEVICES:
+        raise ConfigError(unknown("device", name, DEVICES))
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device cuda: torch finds no CUDA device here; use cpu")
+    return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"
