@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 RECIPE = "transformer"  # where neither a model nor a recipe is named
 CONTEXT_LENGTH = 128  # of a module of one's own, unless given
-DEVICES = ("auto", "cpu", "cuda")
 OF_COUNTS = {"train_tokens", "eval_start", "eval_tokens"}  # the settings that have a say in counts
 
 Text = str | Path | Corpus
@@ -183,8 +182,6 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
 def _settings(device: str, minutes: float) -> "machine.Settings":
     from tinylm.training import machine  # torch is loaded only where something is trained
 
-    if device not in DEVICES:
-        raise ConfigError(unknown("device", device, DEVICES))
     if not _is_number(minutes) or minutes < 0:
         raise ConfigError(f"minutes must be a number, zero or above, got {minutes!r}")
     folders = {"folder": files.LOCAL_LEDGER, "checkpoints": files.CHECKPOINTS, "weights": files.WEIGHTS}

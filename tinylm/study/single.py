@@ -53,10 +53,10 @@ def unplanned(spec: RunSpec, section: str = SECTION) -> Planned:
     return Planned(section=section, role="single", architecture=titles.architecture(spec.model), name=titles.run(spec), spec=spec)
 
 
-def of_recipe(name: str, corpus: str, seed: int = 0, section: str = SECTION, **settings: Any) -> Planned:
+def of_recipe(name: str, corpus: str, seed: int = 0, **settings: Any) -> Planned:
     """The run of a recipe at its budget, `flops`; ConfigError as `check_recipe`, RecipeError where it cannot have the budget."""
     check_recipe(name, corpus, settings)
-    return unplanned(replace(recipe(name, corpus, settings.get("flops", 0)), seed=seed), section)
+    return unplanned(replace(recipe(name, corpus, settings.get("flops", 0)), seed=seed))
 
 
 def check_recipe(name: str, corpus: str, settings: Iterable[str]) -> None:

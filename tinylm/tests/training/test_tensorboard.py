@@ -55,7 +55,7 @@ def test_a_run_from_the_command_line_writes_the_curve_of_its_record(scalars, cal
     assert code == 0, err
     assert f"tensorboard --logdir {home / 'events'}" in out
     record = ledger.read(next(files.LOCAL_LEDGER.glob("local/*.json")))
-    found = scalars(home / "events" / f"linear-s0-{record.spec.key}")
+    found = scalars(next((home / "events").glob(f"Linear*-s0-{record.spec.key}")))
     assert found["by_step/valid_nll"] == [(point["step"], pytest.approx(point["valid_nll"])) for point in record.curve]
     assert found["by_flops/valid_nll"] == [(point["flops"], pytest.approx(point["valid_nll"])) for point in record.curve]
     assert {step for step, _ in found["by_step/train_nll"]} >= {point["step"] for point in record.curve}
