@@ -1,6 +1,7 @@
 """Dataclasses whose fields are checked by name and coerced to their declared types when they are made."""
 
 import dataclasses
+import functools
 import numbers
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
@@ -30,7 +31,7 @@ class Checked:
         return (), {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
 
     def __post_init__(self) -> None:
-        hints = get_type_hints(type(self))
+        hints = _hints(type(self))
         for f in dataclasses.fields(self):
             value = _coerce(self.called(), f.name, hints[f.name], getattr(self, f.name))
             object.__setattr__(self, f.name, value)
@@ -60,6 +61,9 @@ class Checked:
         """Raise ConfigError with the class's public name before the message, unless the condition holds."""
         if not condition:
             raise FieldError(self.called(), "", message)
+
+
+_hints = functools.cache(get_type_hints)  # a study makes a thousand configs of five classes
 
 
 def _written(value: Any) -> str:

@@ -6,6 +6,7 @@ Imports no torch, so a study can be planned, keyed and looked up in milliseconds
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from tinylm.config.fields import Checked
@@ -102,7 +103,7 @@ class RunSpec(Checked):
         start = self.train.eval_start or self.train.eval_context or self.model.context_length
         return range(start, min(n_split, start + self.train.eval_tokens) if self.train.eval_tokens else n_split)
 
-    @property
+    @cached_property
     def key(self) -> str:
         """16 hex digits that identify the run: a hash of the fields that differ from their defaults."""
         text = json.dumps(changed(self), sort_keys=True, separators=(",", ":"))

@@ -1,6 +1,7 @@
 """RunRecord <-> one JSON file per run: write once, look up, explain a miss, tabulate. Needs no torch."""
 
 import dataclasses
+import functools
 import json
 import warnings
 from collections.abc import Iterable, Sequence
@@ -210,8 +211,23 @@ def read(path: Path) -> RunRecord:
         raise LedgerError(f"{path}: {error}") from error
 
 
+def _read(path: Path) -> RunRecord:
+    """The record in a file, as `read`; a file that has not changed is read once in a process."""
+    try:
+        about = path.stat()
+    except OSError:
+        return read(path)  # which says what is wrong
+    return _read_version(path, about.st_mtime_ns, about.st_size, about.st_ino)
+
+
+@functools.cache
+def _read_version(path: Path, *version: int) -> RunRecord:
+    """The record in a file of this time, size and inode, for `_read`; an error is not kept."""
+    return read(path)
+
+
 class Ledger:
-    """The records of several folders, read once; the first folder that holds a key wins. Broken files are named and skipped."""
+    """The records of several folders as they are now; the first folder that holds a key wins. Broken files are named and skipped."""
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(folders)
@@ -219,7 +235,7 @@ class Ledger:
         self.sections: dict[str, str] = {}  # the folder that a record lies in, by its key
         for path in (p for folder in self.folders for p in sorted(folder.glob("**/*-s*-*.json"))):
             try:
-                record = read(path)
+                record = _read(path)
             except LedgerError as error:
                 warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=2)
                 continue

@@ -6,7 +6,7 @@ The profile `full` is the published study, `quick` a small one trained live, `sm
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import wraps
+from functools import cached_property, wraps
 from typing import Any, TypeVar, get_args, get_origin
 
 from tinylm.config.errors import instead, unknown
@@ -42,8 +42,14 @@ class Section:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     def planned(self, profile: str) -> list[Planned]:
-        """The planned runs under a profile."""
-        return self.plan(**self.parameters(profile))
+        """The planned runs under a profile, made once."""
+        if profile not in self._made:
+            self._made[profile] = self.plan(**self.parameters(profile))
+        return list(self._made[profile])
+
+    @cached_property
+    def _made(self) -> dict[str, list[Planned]]:
+        return {}
 
 
 def checked(section: Callable[..., Plan]) -> Callable[..., Plan]:

@@ -8,7 +8,7 @@ from specs import LINEAR, TRANSFORMER, spec
 
 from tinylm import files, ledger
 from tinylm.config import TransformerConfig
-from tinylm.ledger import Ledger, LedgerError, LedgerWarning, RunRecord, Score, versions
+from tinylm.ledger import Ledger, LedgerError, LedgerWarning, RunRecord, Score, records, versions
 
 SCORE = Score(split="test", nll=2.0, se=0.04, n_tokens=300, start=8, stride=1, min_context=8, block_size=250, blocks=[1.9, 2.2])
 
@@ -131,6 +131,20 @@ def test_other_json_files_are_no_records(tmp_path):
     (tmp_path / "corpora").mkdir()
     (tmp_path / "corpora" / "ptb-eos.json").write_text("{}")
     assert Ledger([tmp_path, tmp_path / "absent"]).records == {}
+
+
+def test_a_second_look_reads_only_what_has_changed_or_is_new(tmp_path, monkeypatch):
+    read, paths = [], [ledger.write(record(spec(seed=seed)), tmp_path) for seed in (0, 1)]
+    text = records.from_json
+    monkeypatch.setattr(records, "from_json", lambda written: read.append(written) or text(written))
+    assert len(Ledger([tmp_path]).records) == 2 and len(read) == 2
+    assert len(Ledger([tmp_path]).records) == 2 and len(read) == 2
+    ledger.write(record(spec(seed=2)), tmp_path), ledger.write(record(spec(seed=1), seconds=9.0), tmp_path)
+    assert Ledger([tmp_path]).find(spec(seed=1)).seconds == 9.0 and len(read) == 4
+    edited(paths[0], lambda data: data.update(flops=True))
+    for _ in range(2):  # a broken file is named each time
+        with pytest.warns(LedgerWarning, match="flops must be of type int"):
+            assert len(Ledger([tmp_path]).records) == 2
 
 
 def test_the_first_folder_wins_unless_stale(tmp_path):

@@ -1,3 +1,4 @@
+import functools
 import inspect
 import json
 from collections.abc import Sequence
@@ -69,6 +70,15 @@ def test_a_section_is_named_as_its_plan_and_plans_what_its_parameters_say():
     assert TOY.planned("full") == toy() and [run.spec.model.context_length for run in TOY.planned("smoke")] == [2]
     with pytest.raises(StudyError, match=r"toy has no parameter 'size'; did you mean 'sizes'\? Its parameters are corpus, sizes, rate"):
         replace(TOY, smoke={"size": 2}).planned("smoke")
+
+
+def test_a_section_is_planned_once_and_its_list_is_the_callers():
+    made = []
+    counted = functools.wraps(toy)(lambda **parameters: made.append(parameters) or toy(**parameters))
+    section = replace(TOY, plan=counted)
+    section.planned("full").clear()
+    assert section.planned("full") == toy() and len(made) == 1
+    assert section.planned("smoke") == TOY.planned("smoke") and len(made) == 2
 
 
 def test_a_whole_number_will_do_for_a_float_and_is_left_to_the_configs_elsewhere():
