@@ -20,91 +20,34 @@ panels to click on. docs/library.md shows each name at work. Modules are loaded 
 The notebooks of the report use more: `study`, `recipes`, `tables`, `plots`, `sentences`, `display` and others (docs/architecture.md).
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import ast
+import pkgutil
+from pathlib import Path
+from typing import Any
 
-if TYPE_CHECKING:
-    from tinylm import explore
-    from tinylm.analysis.frames import runs
-    from tinylm.config import LinearConfig as Linear
-    from tinylm.config import LSTMConfig as LSTM
-    from tinylm.config import MLPConfig as MLP
-    from tinylm.config import NgramConfig as Counts
-    from tinylm.config import TransformerConfig as Transformer
-    from tinylm.data import corpus
-    from tinylm.evaluation.loading import list_models, load
-    from tinylm.report.runs import compare, plot
-    from tinylm.report.training import cost, train
 
-__all__ = [
-    "LSTM",
-    "MLP",
-    "Counts",
-    "Linear",
-    "Transformer",
-    "compare",
-    "corpus",
-    "cost",
-    "explore",
-    "list_models",
-    "load",
-    "plot",
-    "runs",
-    "train",
-]
+def _read(stub: Path) -> tuple[list[str], dict[str, str]]:
+    """What a stub has in `__all__`, and each name that it imports with its place: module:name, or a module and a colon."""
+    public, places = [], {}
+    for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom):
+            places |= {alias.asname or alias.name: f"{node.module}:{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            places |= {alias.asname or alias.name: f"{alias.name}:" for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            public = ast.literal_eval(node.value)
+    return public, places
 
-_PLACES = {  # a name of the interface -> its module and its name there
-    "LSTM": ("config", "LSTMConfig"),
-    "MLP": ("config", "MLPConfig"),
-    "Counts": ("config", "NgramConfig"),
-    "Linear": ("config", "LinearConfig"),
-    "Transformer": ("config", "TransformerConfig"),
-    "compare": ("report.runs", "compare"),
-    "corpus": ("data", "corpus"),
-    "cost": ("report.training", "cost"),
-    "list_models": ("evaluation.loading", "list_models"),  # tinylm.models is a package
-    "load": ("evaluation.loading", "load"),
-    "plot": ("report.runs", "plot"),
-    "runs": ("analysis.frames", "runs"),
-    "train": ("report.training", "train"),
-    # What the notebooks of the report use beside it.
-    "companions": ("report.results", "companions"),
-    "corpus_statistics": ("report.results", "corpus_statistics"),
-    "run": ("report.results", "run"),
-    "search_records": ("report.results", "search_records"),
-    "select": ("study", "select"),
-}
-_MODULES = {  # a module that the report's notebooks use -> where it is
-    "budgets": "analysis.budgets",
-    "claim_list": "analysis.claim_list",
-    "claims": "analysis.claims",
-    "config": "config",
-    "data": "data",
-    "display": "report.display",
-    "explore": "explore",
-    "flops": "flops",
-    "folds": "analysis.folds",
-    "ledger": "ledger",
-    "plots": "report.plots",
-    "recipes": "study.recipes",
-    "sentences": "report.sentences",
-    "significance": "analysis.significance",
-    "study": "study",
-    "summaries": "analysis.summaries",
-    "tables": "report.tables",
-    "timings": "report.timings",
-}
+
+__all__, _PLACES = _read(Path(__file__).with_suffix(".pyi"))
 
 
 def __getattr__(name: str) -> Any:
     if name in _PLACES:
-        module, there = _PLACES[name]
-        return getattr(importlib.import_module(f"tinylm.{module}"), there)
-    if name in _MODULES:
-        return importlib.import_module(f"tinylm.{_MODULES[name]}")
+        return pkgutil.resolve_name(_PLACES[name])
     from tinylm.config.errors import nearest
 
-    near = nearest(name, [*_PLACES, *_MODULES])
+    near = nearest(name, _PLACES)
     raise AttributeError(f"module 'tinylm' has no attribute {name!r}" + (f"; did you mean {near!r}?" if near else ""))
 
 

@@ -8,6 +8,7 @@ import pydoc
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from kernel import started
@@ -206,6 +207,14 @@ def test_a_script_needs_no_guard_and_no_file(how, tmp_path):
         )
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
     assert done.stdout.splitlines()[-1] == "[0, 1] True"
+
+
+def test_type_checkers_read_the_names_that_python_has():
+    names = {}
+    exec(Path(tl.__file__).with_suffix(".pyi").read_text(encoding="utf-8"), names)
+    assert names["__all__"] == tl.__all__
+    imported = {name for name in names if not name.startswith("__")} - {"tinylm"}
+    assert imported > {*tl.__all__} and all(getattr(tl, name) is names[name] for name in imported)
 
 
 def test_no_name_is_that_of_a_module_which_would_replace_it_once_imported():
