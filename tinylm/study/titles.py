@@ -29,12 +29,16 @@ def recipe_name(title: str) -> str:
 
 
 def architecture(model: ModelConfig) -> str:
-    """The title of a model's architecture: a Transformer of one block is Self-Attention, n-grams are counts, a module has its own name."""
+    """The title of a model's architecture; n-grams are counts, a module has its own name.
+
+    A Transformer of one block whose FFN is four times as wide as its states is the study's Self-Attention.
+    """
     if isinstance(model, ModuleConfig):
         return model.name
     if isinstance(model, NgramConfig):
         return COUNTS
-    return title("self-attention" if isinstance(model, TransformerConfig) and model.n_layer == 1 else model.kind)
+    is_studied = isinstance(model, TransformerConfig) and model.n_layer == 1 and model.d_ff == 4 * model.d_model
+    return title("self-attention" if is_studied else model.kind)
 
 
 def model(config: ModelConfig) -> str:

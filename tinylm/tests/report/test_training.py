@@ -135,3 +135,9 @@ def test_a_cost_is_that_of_the_run(home):
     assert found.facts["key"] == training.train(TEXT, SMALL, steps=5).record.spec.key
     assert training.cost(SMALL, TEXT).steps == 1 and training.cost(MLPConfig(), TEXT, flops=1e10).flops <= 1e10
     assert training.cost("counts", TEXT).flops == training.cost(NgramConfig(order=3), TEXT).flops == 0
+
+
+def test_a_shape_is_called_as_it_was_written():
+    shape = TransformerConfig(n_layer=1, d_model=64)  # with the default FFN it has the shape of the study's Self-Attention
+    planned = training.RunRequest(corpus="grammar-char", model=shape, settings={"steps": 1}).planned(0)
+    assert (planned.name, planned.architecture) == ("Transformer(n_layer=1, d_model=64)", "Self-Attention")

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 from tinylm.config import LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import model_kinds
-from tinylm.study import recipes, section_plan, select, titles
+from tinylm.study import plan, recipes, titles
 
 
 def test_every_recipe_and_every_kind_of_network_of_the_library_has_one_title():
@@ -17,10 +17,15 @@ def test_names_and_titles_lead_to_each_other_and_what_is_neither_stays():
 
 
 def test_a_model_has_the_title_that_the_study_gives_its_architecture():
-    models = (MLPConfig(), LSTMConfig(), TransformerConfig(), TransformerConfig(n_layer=1), NgramConfig())
+    models = (MLPConfig(), LSTMConfig(), TransformerConfig(), TransformerConfig(n_layer=1, d_ff=512), NgramConfig())
     assert [titles.architecture(model) for model in models] == ["MLP", "LSTM", "Transformer", "Self-Attention", "Counts"]
-    plan = select(section_plan("architectures", "full"), seed=0)
-    assert {run.architecture for run in plan} == {titles.architecture(run.spec.model) for run in plan}
+    planned = {run.title: {run.architecture, titles.architecture(run.spec.model)} for run in plan("full")}
+    assert [title for title, both in planned.items() if "Self-Attention" in both and len(both) > 1] == []
+    assert sum("Self-Attention" in both for both in planned.values()) > 20
+
+
+def test_a_transformer_of_one_layer_that_the_study_does_not_have_is_a_transformer():
+    assert titles.architecture(TransformerConfig(n_layer=1)) == titles.architecture(TransformerConfig(d_ff=512)) == "Transformer"
 
 
 def test_a_run_of_no_plan_is_called_by_its_model_and_the_key_of_its_first_seed():
