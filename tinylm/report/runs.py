@@ -10,20 +10,21 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from tinylm import data, study
+from tinylm import data, ledger, study
 from tinylm.analysis import frames, significance, summaries
 from tinylm.analysis.summaries import Result
-from tinylm.config import TinylmError, shown
+from tinylm.config import TinylmError, serialise, shown
 from tinylm.config.errors import instead
 from tinylm.evaluation import counts, pretrained
 from tinylm.ledger import RunRecord
 from tinylm.report import display, plots
-from tinylm.study import costs
+from tinylm.study import Planned, costs
 from tinylm.study.costs import Cost
 
 if TYPE_CHECKING:
     from tinylm.evaluation.model import Model
 
+DERIVED = ("train.eval_", "train.n_evals")  # settings that a protocol takes from the others
 GIVE = "give what tl.train returned, a recorded run's name or key, or rows of tl.runs"
 
 
@@ -121,7 +122,7 @@ class Seeds(list[Run]):
 
     @property
     def test_nll(self) -> float:
-        """Mean test NLL over the seeds."""
+        """Mean test NLL over the seeds that did not diverge."""
         return float(self.frame["test_nll"].mean())
 
     def plot(self, against: str = "flops") -> Figure:
@@ -152,7 +153,12 @@ class Seeds(list[Run]):
         if nlls.empty:
             return "all diverged"
         spread = len(nlls) > 1 and not self[0].record.spec.is_counts  # counting has no randomness
-        return f"test NLL {nlls.mean():.4f}" + (f", seed SD {nlls.std():.4f}" if spread else "")
+        scores = f"test NLL {nlls.mean():.4f}" + (f", seed SD {nlls.std():.4f}" if spread else "")
+        return scores + (f", without {lost} of {len(self)} runs, which diverged" if (lost := _n_diverged(self)) else "")
+
+
+def _n_diverged(found: Iterable[Run]) -> int:
+    return sum(run.record.status == "diverged" for run in found)
 
 
 Runs: TypeAlias = Run | Seeds | str | pd.DataFrame
@@ -216,17 +222,39 @@ def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figur
     >>> plot("control/MLP", "control/KN-4").axes[0].get_ylabel()
     'valid NLL (nats per token)'
     """
-    fig, _ = plots.run_curves(_distinguished(_some(*found)), against, loss)
+    several = _some(*found)
+    fig, points = plots.run_curves([summaries.called(name, run) for run, name in zip(several, _names(several), strict=True)], against, loss)
     plt.close(fig)  # the notebook shows what a cell returns; pyplot would show it a second time
+    lost = _n_diverged(several)
+    if not points:
+        why = "every run diverged before its first validation; lower lr" if lost else "counts are not trained, and have no train NLL"
+        raise RunError(f"there is nothing to draw: {why}")
+    if lost:
+        fig.axes[0].set_title(f"{lost} of {len(several)} runs diverged", loc="right", fontsize="small")
     return fig
 
 
-def _distinguished(found: Sequence[Run]) -> list[Result]:
-    """The runs with their sections where two rows have one name."""
-    rows: dict[str, set[Any]] = {}
-    for run in found:
-        rows.setdefault(run.run.name, set()).add(run.run.row)
-    return [summaries.called(f"{r.run.section}/{r.run.name}", r) if len(rows[r.run.name]) > 1 else r for r in found]
+def _names(found: Sequence[Run]) -> list[str]:
+    """What to call each run beside the others: where two rows have one name by section or by what differs, and by corpus."""
+    rows: dict[tuple[str, str], list[Planned]] = {}
+    for row in dict.fromkeys(run.run.row for run in found):
+        rows.setdefault((row.name, row.spec.corpus), []).append(row)
+    apart = {row: name for alike in rows.values() for row, name in zip(alike, _told_apart(alike), strict=True)}
+    has_several = len({row.spec.corpus for row in apart}) > 1
+    return [apart[run.run.row] + (f" on {run.record.spec.corpus}" if has_several else "") for run in found]
+
+
+def _told_apart(rows: Sequence[Planned]) -> list[str]:
+    """Names of rows that have one name: as it is of one row, with the sections where these differ, else with the settings that do."""
+    name = rows[0].name
+    if len(rows) == 1:
+        return [name]
+    if len({row.section for row in rows}) == len(rows):
+        return [f"{row.section}/{name}" for row in rows]
+    settings = [ledger.flatten(serialise.to_dict(row.spec)) for row in rows]
+    differ = [field for field in dict.fromkeys(f for one in settings for f in one) if len({str(one.get(field)) for one in settings}) > 1]
+    chosen = [field for field in differ if not field.startswith(DERIVED)] or differ
+    return [", ".join([name, *(f"{field.split('.')[-1]}={one.get(field)}" for field in chosen)]) for one in settings]
 
 
 def _small_curve(found: Sequence[Run]) -> list[str]:
@@ -248,6 +276,7 @@ class Comparison:
     second: str
     estimate: significance.Estimate
     n_tokens: int
+    n_diverged: int = 0  # runs that have no score, and are left out
 
     @property
     def difference(self) -> float:
@@ -263,26 +292,28 @@ class Comparison:
         low, high = self.interval
         seeds = f"{self.estimate.n} seeds, {self.estimate.test}"
         noise = "one seed each: the text's error alone" if self.estimate.test == significance.TEXT_ALONE else seeds
+        lost = f"; {self.n_diverged} that diverged left out" if self.n_diverged else ""
         return (
             f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, 95 % interval {low:+.4f} to {high:+.4f} "
-            f"({noise}; {self.n_tokens:,} tokens of test)"
+            f"({noise}; {self.n_tokens:,} tokens of test{lost})"
         )
 
 
 def compare(first: Runs, second: Runs) -> Comparison:
     """The test NLL of the first minus that of the second, with its 95 % interval; below zero the first is better.
 
-    Only tokens that both have scored count. Runs with the same seeds, two or more, are paired by seed; with one seed each, the interval
-    holds the error of the text alone. Runs are given as to `plot`. RunError for runs that share no scored text.
+    Only tokens that both have scored count, and only runs that did not diverge. Runs with the same seeds, two or more, are paired by
+    seed; with one seed each, the interval holds the error of the text alone. Runs are given as to `plot`. RunError for runs that share
+    no scored text.
 
     >>> round(compare("control/KN-6", "control/KN-4").difference, 4)
     -0.068
     """
     a, b = (_some(found) for found in (first, second))
     records = [_scored_seeds(found) for found in (a, b)]
-    names = [found[0].run.name for found in (a, b)]
+    names = _names([a[0], b[0]])
     common, _ = summaries.on_common_tokens(*records)
-    return Comparison(*names, significance.compared(*records), common[0].test.n_tokens)
+    return Comparison(*names, significance.compared(*records), common[0].test.n_tokens, _n_diverged([*a, *b]))
 
 
 def _scored_seeds(found: Sequence[Run]) -> list[RunRecord]:
@@ -294,6 +325,8 @@ def _scored_seeds(found: Sequence[Run]) -> list[RunRecord]:
             raise RunError(f"the runs of one side may differ in their seed alone, and {names} differ in more; compare them one by one")
     scored = [run.record for run in found if run.record.test is not None]
     if not scored:
-        why = "diverged" if found[0].record.status == "diverged" else "is of a search, which scores valid only"
-        raise RunError(f"{found[0].run.title} has no test NLL to compare: it {why}")
+        if _n_diverged(found) == len(found) > 1:
+            raise RunError(f"{found[0].run.name} has no test NLL to compare: all {len(found)} runs diverged; lower lr")
+        why = f"{found[0].diverged}" if found[0].diverged else "it is of a search, which scores valid only"
+        raise RunError(f"{found[0].run.title} has no test NLL to compare: {why}")
     return scored

@@ -80,15 +80,20 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
 def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
     """A field of the curves (LOSSES) against another (AXES), one line a run, the names above the panel.
 
-    Counts are dashed lines at their valid NLL, and have no train NLL. TinylmError for a field that curves do not have.
+    Counts are dashed lines at their valid NLL, and have no train NLL; a run that diverged has the points before. TinylmError for a field
+    that curves do not have.
     """
     for what, name, known in (("axis", against, AXES), ("loss", field, LOSSES)):
         if name not in known:
             raise TinylmError(unknown(what, name, known))
     fig, (ax,) = panels(1, 6.8, 4.2)
-    rows = _lines(ax, _trained(results), against, field)
+    drawn: dict[Planned, list[Result]] = {}
+    for result in results:
+        drawn.setdefault(result.run.row, []).append(result)
+    curves = {row: [one.record for one in found if one.record.curve] for row, found in drawn.items() if not row.spec.is_counts}
+    rows = _lines(ax, {row: records for row, records in curves.items() if records}, against, field)
     if field == "valid_nll":
-        rows += count_lines(ax, results, "valid")
+        rows += _levels(ax, [found[0] for row, found in drawn.items() if row.spec.is_counts], "valid")
     ax.set_ylabel(f"{field.split('_')[0]} NLL (nats per token)")
     if against == "flops":
         log_flops(ax, "cumulative training FLOPs (executed)")
@@ -194,11 +199,15 @@ def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[st
     for result in summaries.counts(results):
         spec = result.record.spec
         groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
+    return _levels(ax, [min(group, key=lambda r: r.record.valid.nll) for group in groups.values()], split)
+
+
+def _levels(ax: Axes, counts: Iterable[Result], split: str) -> list[dict[str, Any]]:
+    """A dashed line at the NLL of each of these counts."""
     rows = []
     styles = itertools.cycle(itertools.product(COUNT_GREYS, COUNT_DASHES))
-    for group, (grey, dashes) in zip(groups.values(), styles, strict=False):
-        best = min(group, key=lambda r: r.record.valid.nll)
-        nll = getattr(best.record, split).nll
-        ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=f"{best.run.name} counts")
-        rows.append({"name": best.run.name, f"{split}_nll": nll})
+    for result, (grey, dashes) in zip(counts, styles, strict=False):
+        nll = getattr(result.record, split).nll
+        ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=f"{result.run.name} counts")
+        rows.append({"name": result.run.name, f"{split}_nll": nll})
     return rows

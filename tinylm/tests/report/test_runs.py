@@ -35,7 +35,7 @@ def test_a_diverged_run_has_no_scores():
     run = a_run(made(status="diverged", valid=None, test=None, curve=[]))
     assert math.isnan(run.test_nll) and math.isnan(run.valid_nll) and run.history.empty
     assert "diverged" in repr(run) and run._repr_html_()
-    with pytest.raises(RunError, match="toy/a@0 has no test NLL to compare: it diverged"):
+    with pytest.raises(RunError, match="toy/a@0 has no test NLL to compare: it diverged at step 3; lower lr"):
         runs.compare(run, a_run(made()))
 
 
@@ -102,6 +102,62 @@ def test_seeds_say_what_they_lack():
     assert "SD" not in repr(Seeds([a_run(made())]))
     diverged = Seeds([a_run(made(status="diverged", valid=None, test=None, curve=[]))])
     assert "all diverged" in repr(diverged) and "all diverged" in diverged._repr_html_()
+
+
+def diverged(seed=0, curve=()):
+    return a_run(made(seed, status="diverged", valid=None, test=None, curve=list(curve)))
+
+
+def test_a_comparison_says_how_many_runs_diverged():
+    found = runs.compare([a_run(made(0)), a_run(made(1)), diverged(2)], [a_run(made(0)), a_run(made(1))])
+    assert "(2 seeds, paired t; 20 tokens of test; 1 that diverged left out)" in repr(found)
+    assert "diverged" not in repr(runs.compare(a_run(made(0)), a_run(made(1))))
+    with pytest.raises(RunError, match="a has no test NLL to compare: all 2 runs diverged; lower lr"):
+        runs.compare(a_run(made()), [diverged(0), diverged(1)])
+
+
+def test_seeds_say_how_many_diverged():
+    found = Seeds([a_run(made(0)), diverged(1), a_run(made(2))])
+    for page in (repr(found), found._repr_html_()):
+        assert "test NLL 3.2500, seed SD 0.0000, without 1 of 3 runs, which diverged" in page
+    assert found.test_nll == 3.25
+
+
+def test_a_figure_says_how_many_runs_diverged_and_draws_what_came_before():
+    fig = runs.plot(a_run(made(0)), diverged(1, made().curve), diverged(2))
+    assert [len(line.get_xdata()) for line in fig.axes[0].lines] == [1, 1]
+    assert fig.axes[0].get_title(loc="right") == "2 of 3 runs diverged"
+    assert runs.plot(a_run(made(0))).axes[0].get_title(loc="right") == ""
+    plt.close("all")
+    with pytest.raises(RunError, match="nothing to draw: every run diverged before its first validation; lower lr"):
+        runs.plot(diverged())
+    with pytest.raises(RunError, match="nothing to draw: counts are not trained"):
+        runs.plot(a_run(made(spec=COUNTS)), loss="train_nll")
+    assert plt.get_fignums() == []
+
+
+def labels(*found):
+    return [text.get_text() for text in runs.plot(*found).legends[0].get_texts()]
+
+
+def test_a_figure_has_every_run_of_counts_and_of_a_search():
+    higher = replace(COUNTS, model=NgramConfig(order=3))
+    assert len(runs.plot(a_run(made(spec=COUNTS)), a_run(made(spec=higher))).axes[0].lines) == 2
+    assert len(runs.plot(a_run(made(test=None))).axes[0].lines) == 1
+
+
+def test_runs_of_one_name_are_told_apart_by_the_settings_that_differ():
+    spec = made().spec
+    others = [replace(spec, train=replace(spec.train, lr=lr, eval_tokens=n)) for lr, n in ((1e-2, 20), (1e-3, 30))]
+    found = [a_run(made(spec=other)) for other in others]
+    assert labels(*found) == ["a, lr=0.01", "a, lr=0.001"]
+    assert repr(runs.compare(*found)).startswith("a, lr=0.01 minus a, lr=0.001: ")
+    assert labels(found[0], a_run(made(1, spec=replace(others[0], seed=1)))) == ["a"]
+
+
+def test_runs_of_several_corpora_are_named_with_them():
+    other = replace(made().spec, corpus="grammar-word")
+    assert labels(a_run(made()), a_run(made(spec=other))) == ["a on grammar-char", "a on grammar-word"]
 
 
 def test_counts_say_nothing_of_steps_and_flops():

@@ -150,5 +150,7 @@ def test_one_seed_shows_the_error_of_the_text_and_several_their_spread():
 def test_the_line_of_counts_is_that_of_the_best_on_valid_with_and_without_a_cache():
     grid = ((2, 0, 1.9), (4, 0, 1.8), (2, 8, 1.6), (4, 8, 1.7))
     found = [result(f"{order}, {cache}", record(nll, model=NgramConfig(order=order, cache=cache))) for order, cache, nll in grid]
-    _, rows = plots.run_curves([*found, *results(a=[1.0])], "step", "valid_nll")
+    _, rows = plots.trajectories([*found, *results(a=[1.0])])
     assert [row["name"] for row in rows[2:]] == ["4, 0", "2, 8"]
+    _, rows = plots.run_curves(found, "step", "valid_nll")  # of the runs that one chooses, all
+    assert [row["name"] for row in rows] == ["2, 0", "4, 0", "2, 8", "4, 8"]
