@@ -4,6 +4,7 @@ import platform
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,15 +50,16 @@ class CountsModel(Model):
         return generate.stream(lambda text: torch.from_numpy(np.log(self.counts.distribution(text.numpy()))), ids, sampling)
 
 
-def fit(spec: RunSpec, corpus: Corpus) -> CountsModel:
+def fit(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = None) -> CountsModel:
     """Count the training tokens; where the spec has a cache, fit its weights to held-out text.
 
-    That is valid up to its last scored token, or what `weights_corpus` holds out, predicted by counts of that corpus's train.
+    That is valid up to its last scored token, or what `weights_corpus`, perhaps in `data_dir`, holds out, predicted by counts of that
+    corpus's train.
     """
     model, size = spec.model, corpus.info.vocab_size
     counted = ngram.fit(_counted_tokens(spec, corpus), model.order, size, model.discount_scale)
     if model.weights_corpus:
-        other = data.load(model.weights_corpus)
+        other = data.load(model.weights_corpus, data_dir)
         if other.info.held_out == corpus.info.held_out:
             raise ConfigError(f"weights_corpus={model.weights_corpus!r} holds out what {spec.corpus} is scored on; take another")
         if other.vocab != corpus.vocab:
@@ -70,14 +72,14 @@ def fit(spec: RunSpec, corpus: Corpus) -> CountsModel:
     return CountsModel(spec=spec, vocabulary=corpus.vocabulary, counts=counted)
 
 
-def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
+def count_record(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = None) -> RunRecord:
     """Count the training tokens, score valid and test; every token's history may reach back to the split's first token.
 
     `n_params` is the number of stored n-grams of all orders, and of a cache's weights; no FLOPs are spent. Where the spec has a cache
     with weights from valid, only the test loss was not chosen.
     """
     started = time.perf_counter()
-    model = fit(spec, corpus)
+    model = fit(spec, corpus, data_dir)
     scores = {split: _score(spec, split, corpus, model) for split in ("valid", "test")}
     return RunRecord(
         spec=spec,
@@ -101,9 +103,9 @@ def count_record(spec: RunSpec, corpus: Corpus) -> RunRecord:
     )
 
 
-def token_nlls(spec: RunSpec, corpus: Corpus, split: str) -> np.ndarray:
+def token_nlls(spec: RunSpec, corpus: Corpus, split: str, data_dir: str | Path | None = None) -> np.ndarray:
     """NLL in nats of each token of the spec's scored range of a split, by counts of its training tokens."""
-    return fit(spec, corpus).token_nlls(corpus.split(split), spec)
+    return fit(spec, corpus, data_dir).token_nlls(corpus.split(split), spec)
 
 
 def _counted_tokens(spec: RunSpec, corpus: Corpus) -> np.ndarray:

@@ -29,7 +29,7 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
     records = ledger.known().records
     text = pretrained.key(str(name))
     if spec := _counts_of(text, records):
-        return counts.fit(spec, data.load(spec.corpus, data_dir))
+        return counts.fit(spec, data.load(spec.corpus, data_dir), data_dir)
     from tinylm.evaluation import weights  # torch is loaded only for networks
 
     return weights.open_file(weights.find(text, pretrained.at_hand(), records), records, data_dir)

@@ -72,7 +72,7 @@ class NgramModel:
 
         The first tokens are scored with the history there is. Raises NgramError for token ids outside the vocabulary.
         """
-        stream = _checked_tokens(tokens, self.vocab_size)
+        stream = checked_tokens(tokens, self.vocab_size)
         probs = np.full(stream.size, 1 / self.vocab_size)
         for table, context, gram in self._walk(stream):
             probs = table.share[gram] + table.backoff[context] * probs
@@ -83,7 +83,7 @@ class NgramModel:
 
         Raises NgramError for token ids outside the vocabulary.
         """
-        stream = _checked_tokens(history, self.vocab_size)
+        stream = checked_tokens(history, self.vocab_size)
         recent = stream[max(0, stream.size - self.order + 1) :]
         probs = np.full(self.vocab_size, 1 / self.vocab_size)
         for table, context, _ in self._walk(np.append(recent, 0)):
@@ -113,7 +113,7 @@ def fit(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float =
     """
     if not 0 <= order <= MAX_ORDER:
         raise NgramError(f"order must be 0 to {MAX_ORDER}, got {order}")
-    stream = _checked_tokens(tokens, vocab_size)
+    stream = checked_tokens(tokens, vocab_size)
     if stream.size == 0:
         raise NgramError("the training text is empty; give at least one token")
     tables, n_contexts = [], 1
@@ -173,7 +173,7 @@ def _smooth(codes: np.ndarray, counts: np.ndarray, context: np.ndarray, n_contex
     return NgramTable(np.append(codes, _UNSEEN), np.append(share, 0.0), np.append(backoff, 1.0), discounts)
 
 
-def _checked_tokens(tokens: np.ndarray, vocab_size: int) -> np.ndarray:
+def checked_tokens(tokens: np.ndarray, vocab_size: int) -> np.ndarray:
     """The tokens as a flat int64 array, or NgramError where they are no ids of the vocabulary."""
     stream = np.asarray(tokens)
     if vocab_size < 1:

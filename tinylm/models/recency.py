@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinylm.models.ngram import NgramModel
+from tinylm.models.ngram import NgramModel, checked_tokens
 
 ROUNDS = 50  # of expectation maximisation; the likelihood has one maximum
 OFTEN = 3  # a context that was seen so often counts like any seen more often
@@ -55,7 +55,7 @@ class RecencyModel:
 
     def distribution(self, history: np.ndarray) -> np.ndarray:
         """Probability (V,) of every token after `history` (n,), as `NgramModel.distribution`."""
-        stream = np.asarray(history).astype(np.int64)
+        stream = checked_tokens(history, self.counts.vocab_size)
         shares, seen = np.zeros((self.counts.order, self.counts.vocab_size)), np.zeros(self.counts.order, dtype=np.int64)
         for n in range(min(self.counts.order, len(stream))):
             places = _after(stream, n, self.size)

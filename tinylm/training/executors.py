@@ -44,7 +44,7 @@ def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], No
     """Run one spec in this process; its checkpoint is removed once the record exists."""
     corpus = data.load(spec.corpus, settings.data_dir)
     if spec.is_counts:
-        return count_record(spec, corpus)
+        return count_record(spec, corpus, settings.data_dir)
     state = settings.checkpoints / f"{spec.key}.safetensors"
     hooks = Hooks(progress=progress, stop=stop, checkpoint=state, weights=settings.weights / f"{spec.key}.safetensors")
     return train(spec, corpus, settings.device, hooks)

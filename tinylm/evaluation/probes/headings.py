@@ -81,7 +81,7 @@ class Headings(RunProbe):
         spec, corpus = subject.spec, data.load(subject.spec.corpus, data_dir)
         text = "".join(corpus.vocab[i] for i in corpus.test)
         start = scores.scored_range(spec, len(corpus.test)).start
-        return {"key": spec.key, "rows": by_reach(_nlls(subject, corpus), start, headings(text))}
+        return {"key": spec.key, "rows": by_reach(_nlls(subject, corpus, data_dir), start, headings(text))}
 
     def frame(self, plan: Sequence[Planned], folders: Sequence[Path]) -> pd.DataFrame:
         """One line per recorded run and reach, in the order of the plan: COLUMNS."""
@@ -89,9 +89,9 @@ class Headings(RunProbe):
         return pd.DataFrame([{"run": run} | row for run, facts in found for row in facts["rows"]], columns=COLUMNS)
 
 
-def _nlls(run: Planned, corpus: Corpus) -> np.ndarray:
+def _nlls(run: Planned, corpus: Corpus, data_dir: Path | None) -> np.ndarray:
     if run.spec.is_counts:
-        return counts.token_nlls(run.spec, corpus, "test")
+        return counts.token_nlls(run.spec, corpus, "test", data_dir)
     import torch  # loaded only where a network is scored
 
     from tinylm.evaluation import generate, nlls

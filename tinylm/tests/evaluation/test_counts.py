@@ -81,17 +81,21 @@ def test_a_caches_weights_may_come_from_another_corpus_that_its_counts_have_not_
     apart = dataclasses.replace(
         corpus, info=info, train=corpus.train[:half], valid=corpus.train[half : half + 300], test=corpus.train[-300:]
     )
-    monkeypatch.setattr(data, "load", lambda name: {"other": apart}[name])
+    asked = []
+    monkeypatch.setattr(data, "load", lambda name, data_dir: asked.append((name, data_dir)) or apart)
     planned = spec(NgramConfig(order=3, cache=50, weights_corpus="other"), epochs=1, eval_start=8)
-    found = counts.fit(planned, corpus).counts
+    found = counts.fit(planned, corpus, "a folder").counts
+    counts.count_record(planned, corpus, "another")
+    counts.token_nlls(planned, corpus, "test", "a third")
+    assert asked == [("other", "a folder"), ("other", "another"), ("other", "a third")]
     held_out = np.concatenate([apart.valid, apart.test])
     np.testing.assert_array_equal(found.weights, recency.fit(ngram.fit(apart.train, 3, VOCAB_SIZE), held_out, 50).weights)
     assert found.counts.n_stored == ngram.fit(corpus.train, 3, VOCAB_SIZE).n_stored
     own = dataclasses.replace(apart, info=dataclasses.replace(info, held_out=corpus.info.held_out))
-    monkeypatch.setattr(data, "load", lambda name: own)
+    monkeypatch.setattr(data, "load", lambda name, data_dir: own)
     with pytest.raises(ConfigError, match="holds out what"):
         counts.fit(planned, corpus)
     other = dataclasses.replace(apart, vocab=corpus.vocab[::-1])
-    monkeypatch.setattr(data, "load", lambda name: other)
+    monkeypatch.setattr(data, "load", lambda name, data_dir: other)
     with pytest.raises(ConfigError, match="weights_corpus='other' has other tokens"):
         counts.fit(planned, corpus)

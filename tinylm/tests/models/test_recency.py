@@ -29,6 +29,14 @@ def test_sightings_are_what_a_scan_of_the_last_tokens_finds(text, order, size):
             assert found.probs[t, n] == pytest.approx(sum(text[s] == token for s in places) / max(1, len(places)))
 
 
+@pytest.mark.parametrize("history", [[5], [-1], [0, 1.5], [[0, 1]], ["a"]])
+def test_what_are_no_ids_is_said_as_of_counts_alone(history):
+    for counts in (model(), model().counts):
+        for ask in (counts.distribution, counts.log_probs):
+            with pytest.raises(ngram.NgramError, match="encode"):
+                ask(np.array(history))
+
+
 def test_probabilities_sum_to_one_after_every_history():
     mixed = model()
     rng = np.random.default_rng(1)
