@@ -42,11 +42,11 @@ def architecture(model: ModelConfig) -> str:
 
 
 def model(config: ModelConfig) -> str:
-    """What a model is called: its architecture with the few fields that make it, as Transformer(n_layer=2); the name of counts."""
+    """What a model is called: counts by their title, another as one writes it, Transformer(n_layer=2), where that is short."""
     if isinstance(config, NgramConfig):
         return config.title
     shows = not isinstance(config, ModuleConfig) and 0 < len(config.changed()) <= MOST_FIELDS
-    return architecture(config) + (f"({config.settings()})" if shows else "")
+    return repr(config) if shows else architecture(config)
 
 
 def run(spec: RunSpec) -> str:

@@ -23,7 +23,7 @@ def test_a_planned_run_is_known_by_its_key():
     ("model", "name"),
     [
         (DENSE, "Transformer"),
-        (TransformerConfig(n_layer=1, d_ff=512), "Self-Attention"),
+        (TransformerConfig(n_layer=1, d_ff=512), "Transformer(n_layer=1, d_ff=512)"),
         (NgramConfig(order=6, cache=2048), "KN-6 + cache 2,048"),
     ],
 )

@@ -35,7 +35,7 @@ def test_a_diverged_run_has_no_scores():
     run = a_run(made(status="diverged", valid=None, test=None, curve=[]))
     assert math.isnan(run.test_nll) and math.isnan(run.valid_nll) and run.history.empty
     assert "diverged" in repr(run) and run._repr_html_()
-    with pytest.raises(RunError, match="toy/a@0 has no test NLL to compare: it diverged at step 3; lower lr"):
+    with pytest.raises(RunError, match="toy/a@0 has no test NLL to compare: it diverged at step 3; lower the learning rate"):
         runs.compare(run, a_run(made()))
 
 

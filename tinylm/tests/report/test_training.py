@@ -140,4 +140,4 @@ def test_a_cost_is_that_of_the_run(home):
 def test_a_shape_is_called_as_it_was_written():
     shape = TransformerConfig(n_layer=1, d_model=64)  # with the default FFN it has the shape of the study's Self-Attention
     planned = training.RunRequest(corpus="grammar-char", model=shape, settings={"steps": 1}).planned(0)
-    assert (planned.name, planned.architecture) == ("Transformer(n_layer=1, d_model=64)", "Self-Attention")
+    assert planned.name.startswith("Transformer(n_layer=1, d_model=64), ") and planned.architecture == "Self-Attention"
