@@ -33,6 +33,12 @@ def architectures(frame: pd.DataFrame) -> list[str]:
     return [name for name in frame.columns if name not in (TOKENS, SEARCHED)]
 
 
+def weighted_mean(frame: pd.DataFrame, architecture: str) -> float:
+    """An architecture's test NLL over the parts that it has, each weighted by its scored tokens."""
+    known = frame.dropna(subset=architecture)
+    return float(np.average(known[architecture], weights=known[TOKENS]))
+
+
 def over_folds(frame: pd.DataFrame, first: str, second: str) -> Estimate:
     """The mean difference in test NLL, first minus second, over the parts that both have, each weighted by its scored tokens.
 

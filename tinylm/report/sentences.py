@@ -1,5 +1,6 @@
 """Records -> the sentences of the report that hold numbers. Each says n, and no more than its records show."""
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -7,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, significance, summaries
+from tinylm.analysis import agreement, budgets, folds, significance, summaries
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import amount, interval, p_value, perplexity, signed
@@ -288,3 +289,14 @@ def _best_counts(found: Sequence[Result]) -> str:
         f"Kneser-Ney counts ({count.name}, no gradient step) score {theirs:.4f} nats per token on the test slice, {where} the best of the "
         f"study's networks, {network.name}, at {ours:.4f} (difference {of_what})."
     )
+
+
+def over_folds(frame: pd.DataFrame) -> str:
+    """How each architecture compares with the next better one over parts of a text that were left out: wins, and the mean difference."""
+    names = sorted(folds.architectures(frame), key=lambda name: folds.weighted_mean(frame, name))
+    told = []
+    for better, worse in itertools.pairwise(names):
+        gap = folds.over_folds(frame, worse, better)
+        wins = sum(value > 0 for value in gap.gaps)
+        told.append(f"{better} lies below {worse} on {wins} of {gap.n}, in the mean by {interval(gap.mean, *gap.interval())} nats")
+    return f"{'; '.join(told)} (95 %, parts as the unit)." if told else ""

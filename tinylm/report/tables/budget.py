@@ -112,15 +112,15 @@ def copying(runs: Sequence[Planned]) -> pd.DataFrame:
 
 def by_fold(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per left-out part: its scored tokens and the test NLL of each architecture; then the weighted means, and what each lacks."""
-    names = sorted(folds.architectures(frame), key=lambda name: folds.over_folds(frame, name, folds.architectures(frame)[0]).mean)
+    names = sorted(folds.architectures(frame), key=lambda name: folds.weighted_mean(frame, name))
     best, *others = names
     rows = [
         {"left out": f"{corpus}{' *' if row[folds.SEARCHED] else ''}", "tokens": f"{row[folds.TOKENS]:,}"}
         | {name: spread(row[name]) for name in names}
         for corpus, row in frame.iterrows()
     ]
-    weights = frame[folds.TOKENS] / frame[folds.TOKENS].sum()
-    rows.append({"left out": "mean by tokens", "tokens": f"{frame[folds.TOKENS].sum():,}"} | {n: spread(weights @ frame[n]) for n in names})
+    means = {name: spread(folds.weighted_mean(frame, name)) for name in names}
+    rows.append({"left out": "mean by tokens", "tokens": f"{frame[folds.TOKENS].sum():,}"} | means)
     gaps = {name: folds.over_folds(frame, name, best) for name in others}
     rows.append(
         {"left out": f"minus {best}, 95 %", "tokens": NONE, best: NONE}

@@ -6,7 +6,7 @@ import pytest
 from synthetic import record, result, results, rungs, seeds
 
 from tinylm import study
-from tinylm.analysis import budgets
+from tinylm.analysis import budgets, folds
 from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, TransformerConfig
 from tinylm.report import sentences
@@ -176,6 +176,15 @@ def test_single_effects_of_an_undecided_claim_are_told_apart_from_decided_claims
     assert text.startswith("Of 4 claimed effects 3 are tested;") and "By source, paper: 2 supported, 1 refuted, 1 undecided." in text
     assert "**Refuted:** t; as a rule." in text and "**Supported:**" not in text
     assert text.endswith("Of claims that are undecided as a whole, supported in part: e.")
+
+
+def test_architectures_are_compared_over_the_plays_left_out():
+    plays = [f"tiny_shakespeare-without-{play}" for play in ("tempest", "coriolanus", "winters-tale")]
+    nlls = {"A": (2.0, 2.1, 2.2), "B": (1.9, 2.3, 1.9)}
+    found = [result("", record(nll, corpus=c), architecture=a) for a, row in nlls.items() for c, nll in zip(plays, row, strict=True)]
+    text = sentences.over_folds(folds.by_fold(found))
+    assert text.startswith("B lies below A on 2 of 3, in the mean by +0.067 [") and text.endswith(" nats (95 %, parts as the unit).")
+    assert sentences.over_folds(folds.by_fold(found[:3])) == ""
 
 
 def test_a_search_of_one_architecture_is_not_divided_and_one_block_is_self_attention():
