@@ -203,7 +203,7 @@ def _sister_models() -> list[Claim]:
 def _counts() -> list[Claim]:
     characters = [(network, KN6) for network in (LINEAR, MLP, ATTENTION, TRANSFORMER)]
     words = [(WORDS[name], WORD_COUNTS[name]) for name in WORDS]
-    text = "A network beats counts of the same text"
+    text = "The study's own networks beat counts of the same text"
     return [_versus(text, OURS, network, counts, below=0.0) for network, counts in characters + words]
 
 

@@ -4,12 +4,18 @@ Test perplexity on words under the literature's protocol: an <eos> token at each
 sentences, weights as they are after training (static evaluation) unless the remark says otherwise. Parameters in millions.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from tinylm import data
+from tinylm.analysis import summaries
 from tinylm.analysis.numbers import NONE, amount
+from tinylm.analysis.summaries import Result
+from tinylm.ledger import RunRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +33,7 @@ class Reported:
     applied: float = 0.0
     epochs: int = 0
     remark: str = ""
+    recent: str = NONE  # how words read long before come back: a cache or a pointer
 
     @property
     def flops(self) -> float:
@@ -34,7 +41,7 @@ class Reported:
         return 6 * self.applied * 1e6 * data.info(self.corpus).n_tokens["train"] * self.epochs
 
 
-PTB, WIKITEXT = "ptb-eos", "wikitext-2-eos"
+CORPORA = PTB, WIKITEXT = ("ptb-eos", "wikitext-2-eos")
 ROWS = (
     Reported(corpus=PTB, model="Kneser-Ney 5-gram", source="mikolov2011", perplexity=141.0),
     Reported(corpus=PTB, model="LSTM, small", source="zaremba2014", perplexity=114.5, params=4.65, applied=2.65, epochs=13),
@@ -44,7 +51,7 @@ ROWS = (
     Reported(corpus=PTB, model="LSTM, variational dropout, tied", source="inan2017", perplexity=82.7, params=2.65),
     Reported(corpus=PTB, model="LSTM, one layer, tuned by black box", source="melis2018", perplexity=59.6, params=10),
     Reported(corpus=PTB, model="AWD-LSTM", source="merity2018", perplexity=57.3, params=24),
-    Reported(corpus=PTB, model="AWD-LSTM with a cache", source="merity2018", perplexity=52.8, params=24, remark="adapts to the test text"),
+    Reported(corpus=PTB, model="AWD-LSTM with a cache", source="merity2018", perplexity=52.8, params=24, recent="cache"),
     Reported(corpus=PTB, model="Transformer-XL", source="dai2019", perplexity=54.5, params=24, remark="recipe not released"),
     Reported(corpus=PTB, model="AWD-LSTM, mixture of softmaxes", source="yang2018", perplexity=54.4, params=22),
     Reported(corpus=PTB, model="Mogrifier LSTM", source="melis2020", perplexity=50.1, params=24),
@@ -53,16 +60,32 @@ ROWS = (
 )
 
 
-def published() -> pd.DataFrame:
-    """One row per reported model: source, parameters, estimated training FLOPs, test perplexity, remark."""
-    return pd.DataFrame(
+def published(ours: Sequence[Result] = ()) -> pd.DataFrame:
+    """One row per reported model and, below those of its corpus, per row of ours: parameters, training FLOPs, perplexity, recent words."""
+    theirs = [
         {
             "corpus": row.corpus,
             "model": f"{row.model} [@{row.source}]",
             "parameters": f"{row.params:g} M" if row.params else NONE,
-            "estimated FLOPs": amount(row.flops),
+            "FLOPs": amount(row.flops),
             "test perplexity": f"{row.perplexity:.1f}",
+            "recent words": row.recent,
             "remark": row.remark or NONE,
         }
         for row in ROWS
-    )
+    ]
+    rows = theirs + [_of_ours(run.architecture, records) for run, records in summaries.by_row(ours).items()]
+    return pd.DataFrame(sorted(rows, key=lambda row: CORPORA.index(row["corpus"])))
+
+
+def _of_ours(architecture: str, records: Sequence[RunRecord]) -> dict[str, str]:
+    spec = records[0].spec
+    return {
+        "corpus": spec.corpus,
+        "model": f"ours: {architecture}, {amount(spec.train.flops)}",
+        "parameters": f"{records[0].n_params / 1e6:.3g} M",
+        "FLOPs": amount(records[0].flops),
+        "test perplexity": f"{math.exp(np.mean([record.test.nll for record in records])):.1f}",
+        "recent words": "pointer" if getattr(spec.model, "pointer", 0) else NONE,
+        "remark": f"n = {len(records)}",
+    }
