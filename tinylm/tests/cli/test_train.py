@@ -116,7 +116,7 @@ def test_the_bundle_is_whole_after_every_run(call, home, trained):
 def test_single_runs_are_found_again(call, trained):
     line = "train --corpus grammar-char --model self-attention --heads 1 2 --steps 20"
     code, out, _ = call(line)
-    assert code == 0 and "Self-Attention(n_layer=1, n_head=2, d_ff=512), " in out and " (n_head=2)" in out
+    assert code == 0 and "Transformer(n_layer=1, n_head=2, d_ff=512), " in out and " (n_head=2)" in out
     assert len(list((files.LOCAL_LEDGER / "local").iterdir())) == 2
     code, out, _ = call(line)
     assert code == 0 and out.startswith("2 runs, 2 recorded, 0 to train") and "3.2500 +- 0.0500" in out

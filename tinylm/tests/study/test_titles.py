@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tinylm.config import LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import model_kinds
@@ -33,3 +33,12 @@ def test_a_run_of_no_plan_is_called_by_its_model_and_the_key_of_its_first_seed()
     assert titles.run(spec) == f"Transformer(n_layer=2, d_model=64), {replace(spec, seed=0).key[:8]}"
     assert titles.model(NgramConfig(order=6, cache=2048)) == "KN-6 + cache 2,048" and titles.model(MLPConfig()) == "MLP"
     assert titles.model(TransformerConfig(context_length=8, n_layer=2, d_model=8, d_ff=8)) == "Transformer", "of many fields none is shown"
+
+
+def test_an_architecture_of_ones_own_is_called_by_its_kind_whatever_its_class_says_of_itself():
+    @dataclass(frozen=True, kw_only=True)  # whose repr lists every field
+    class Own(TransformerConfig):
+        kind = "own to this test"
+        width: int = 3
+
+    assert titles.model(Own(n_layer=2)) == "own to this test(n_layer=2)"
