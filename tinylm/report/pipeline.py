@@ -4,7 +4,6 @@ import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import TinylmError
@@ -12,9 +11,6 @@ from tinylm.data import grammar
 from tinylm.evaluation.probes import PROBES
 from tinylm.report import execution, readme
 from tinylm.study import Planned
-
-if TYPE_CHECKING:
-    from tinylm.report import verify
 
 
 class PipelineError(TinylmError):
@@ -167,8 +163,11 @@ def publish(request: Request, executed: list[Path]) -> Path:
     return target
 
 
-def check_live(request: Request) -> "list[verify.Comparison]":
-    """Retrain a sample of the published ledger on this machine and compare; says so when only generated text is at hand."""
+def check_live(request: Request) -> bool:
+    """Retrain a sample of the published ledger on this machine, print each comparison and what to do; whether all agree.
+
+    Says so when only generated text is at hand.
+    """
     from tinylm.report import verify
     from tinylm.training import machine
 
@@ -182,6 +181,9 @@ def check_live(request: Request) -> "list[verify.Comparison]":
     runs = verify.sample(request.verify_minutes, settings)
     if not runs:
         print("  nothing was checked: no recorded run fits in this time; give --verify more minutes")
-    elif all(run.spec.corpus in grammar.SOURCES for run in runs):
+        return True
+    if all(run.spec.corpus in grammar.SOURCES for run in runs):
         print("  no other corpus is at hand (`python -m tinylm download`): the live check retrains runs on generated text")
-    return verify.compare(runs, settings)
+    comparisons = verify.compare(runs, settings)
+    print("\n".join(f"  {line}" for line in [*comparisons, *verify.verdict(comparisons).splitlines()]))
+    return all(comparison.agrees for comparison in comparisons)

@@ -1,13 +1,16 @@
 """The whole line on generated text: training, every notebook through papermill, figures and report; and what can go wrong with it."""
 
+import runpy
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from tinylm import files, study
-from tinylm.report import pipeline
+from tinylm.cli import rebuild
+from tinylm.report import pipeline, verify
 
 ALL = tuple(study.SECTIONS)
 
@@ -72,3 +75,25 @@ def test_a_notebook_alone_gives_its_figures_and_says_what_the_report_lacks(tmp_p
     assert list((target / "figures").glob("*.csv")) and not (target / "report.pdf").exists()
     said = capsys.readouterr().out
     assert "no PDF or HTML yet: 01_data, 02_architectures" in said and "`python run_me.py --profile smoke`" in said
+
+
+@pytest.mark.parametrize(("apart", "code"), [(0.004, 0), (0.006, 1)])
+def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, capsys, apart, code):
+    request = pipeline.Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
+    steps = {"describe": "", "record_probes": None, "execute": [Path("out/a.ipynb")], "publish": Path("docs")}
+    for name, value in steps.items():
+        monkeypatch.setattr(pipeline, name, lambda *_, value=value: value)
+    found = [verify.Comparison(name, "grammar-char", 2.0, 2.0, gap, 0.005, "narrow") for name, gap in (("a@0", 0.0), ("b@1", apart))]
+    monkeypatch.setattr(verify, "sample", lambda minutes, settings: study.section_plan("control", "full")[-1:])
+    monkeypatch.setattr(verify, "compare", lambda runs, settings: found)
+    monkeypatch.setattr(rebuild, "request", lambda description: request)
+    assert runpy.run_path(str(files.ROOT / "run_me.py"))["main"]() == code
+    said = capsys.readouterr().out
+    assert "  a@0 on grammar-char: recorded 2.0000, retrained 2.0000; 0.0000 apart, inside the band of 0.0050 (narrow)" in said
+    assert ("  b@1: 0.0060 apart where 0.0050 is allowed" in said and verify.REMEDY in said) == bool(code)
+
+
+def test_a_live_check_without_a_run_says_so(monkeypatch, capsys):
+    monkeypatch.setattr(verify, "sample", lambda minutes, settings: [])
+    assert pipeline.check_live(pipeline.Request("full", ("rope",), "cpu", None, False))
+    assert "nothing was checked" in capsys.readouterr().out

@@ -1,14 +1,24 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 from scipy import stats
+from synthetic import planned, record
 
+from tinylm.config import LinearConfig, LSTMConfig
 from tinylm.report import verify
 
+CPU, GPU = {"device": "cpu"}, {"device": "some GPU"}
+LINEAR, LSTM = LinearConfig(context_length=8, d_model=8), LSTMConfig(context_length=8, d_model=8)
+SEEDS = 0.1  # the band between seeds
 
-def comparison(recorded, retrained, band):
-    return verify.Comparison("rope: RoPE", "tiny_shakespeare", recorded, retrained, band)
+
+def compared(blocks=(2.0, 2.0, 2.0, 2.0), there=CPU, here=CPU, model=LINEAR, **train):
+    """A record with blocks of 2 nats beside a retrained run with the given ones."""
+    old, new = (record(blocks=list(b), model=model, **train) for b in ([2.0] * 4, blocks))
+    old, new = dataclasses.replace(old, environment=there), dataclasses.replace(new, environment=here)
+    return verify.comparison(planned("RoPE", old.spec), old, new, SEEDS)
 
 
 def test_the_band_is_the_interval_of_one_more_run():
@@ -18,26 +28,83 @@ def test_the_band_is_the_interval_of_one_more_run():
     assert math.isnan(verify.prediction_half_width([2.0, 2.1]))
 
 
-def test_an_equal_value_agrees_and_says_so():
-    assert comparison(2.0, 2.0, 0.1).agrees
-    assert "same value" in str(comparison(2.0, 2.0, 0.1))
+def test_the_same_seed_is_held_to_a_narrow_band():
+    same, near, far = (compared([2.0 + gap] * 4) for gap in (0.0, 0.9 * verify.SAME_SEED, 1.1 * verify.SAME_SEED))
+    assert same.agrees and near.agrees and not far.agrees
+    assert {each.band for each in (same, near, far)} == {verify.SAME_SEED}
+    assert far.apart == pytest.approx(1.1 * verify.SAME_SEED)
+    assert "inside the band of 0.0050 (narrow, block by block: same seed" in str(near) and "OUTSIDE the band of 0.0050" in str(far)
 
 
-def test_a_value_outside_the_band_or_none_at_all_disagrees():
-    assert comparison(2.0, 2.05, 0.1).agrees
-    assert not comparison(2.0, 2.2, 0.1).agrees
-    assert "OUTSIDE" in str(comparison(2.0, 2.2, 0.1))
-    assert not comparison(2.0, float("nan"), 0.1).agrees
+def test_blocks_that_cancel_out_are_apart_all_the_same():
+    found = compared([2.01, 1.99, 2.01, 1.99])
+    assert found.retrained == pytest.approx(found.recorded)
+    assert found.apart == pytest.approx(0.01) and not found.agrees
 
 
-def test_the_sample_is_the_cheapest_that_fits_and_needs_its_corpus(monkeypatch):
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"here": GPU}, "recorded on a CPU, retrained on a GPU"),
+        ({"there": GPU}, "recorded on a GPU, retrained on a CPU"),
+        ({"here": GPU, "there": GPU}, "how far GPUs differ was not measured"),
+        ({"precision": "bf16"}, "it computes in bf16"),
+        ({"model": LSTM, "schedule": "linear", "optimizer": "muon"}, "it computes in bf16"),
+        ({"model": LSTM}, "a constant learning rate lets rounding grow"),
+    ],
+)
+def test_other_arithmetic_has_the_band_of_seeds_and_says_why(settings, reason):
+    near, far = (compared([2.0 + gap] * 4, **settings) for gap in (0.9 * SEEDS, 1.1 * SEEDS))
+    assert near.agrees and not far.agrees and near.band == SEEDS
+    assert f"the band of 0.1000 (WIDE, what seeds differ by: {reason})" in str(near)
+
+
+@pytest.mark.parametrize("settings", [{"model": LSTM, "schedule": "linear"}, {"schedule": "constant"}])
+def test_a_falling_rate_and_a_linear_model_leave_rounding_small(settings):
+    assert compared(**settings).band == verify.SAME_SEED
+
+
+@pytest.mark.parametrize("here", [CPU, GPU])
+def test_a_run_that_has_diverged_disagrees(here):
+    old = dataclasses.replace(record(model=LINEAR), environment=CPU)
+    new = dataclasses.replace(old, status="diverged", valid=None, test=None, environment=here)
+    found = verify.comparison(planned("Linear", old.spec), old, new, SEEDS)
+    assert not found.agrees and "retrained nan" in str(found)
+
+
+def test_the_verdict_names_what_fell_out_by_how_much_and_what_to_do():
+    good, bad = compared(), compared([2.5] * 4)
+    assert verify.verdict([good, good]) == "all 2 runs agree with their records"
+    said = verify.verdict([good, bad])
+    assert "1 of 2 runs do NOT agree" in said and "toy/RoPE@0: 0.5000 apart where 0.0050 is allowed" in said
+    assert said.endswith(verify.REMEDY)
+
+
+@pytest.fixture
+def settings(monkeypatch):
     monkeypatch.setattr(verify.forecast, "expected_speed", lambda settings: 8e10)
     monkeypatch.setattr(verify.data, "available", lambda name, data_dir: name == "grammar-char")
-    runs = verify.sample(1.0, verify.machine.Settings())
+    return verify.machine.Settings()
+
+
+def test_the_sample_is_the_cheapest_that_fits_and_needs_its_corpus(settings):
+    runs = verify.sample(1.0, settings)
     assert runs and {run.spec.corpus for run in runs} == {"grammar-char"}
     assert [run.cost.flops for run in runs] == sorted(run.cost.flops for run in runs)
     assert sum(run.cost.flops for run in runs) <= 60 * 8e10
-    assert verify.sample(0.0, verify.machine.Settings()) == []
+    assert verify.sample(0.0, settings) == []
+
+
+def test_the_sample_takes_each_row_once_and_its_seeds_in_turn(settings, monkeypatch):
+    monkeypatch.setattr(verify.data, "available", lambda name, data_dir: True)
+    runs = verify.sample(math.inf, settings)
+    assert len({run.row.spec.key for run in runs}) == len(runs)
+    assert [run.spec.seed for run in runs[:3]] == [1, 2, 0]
+    assert len(verify.sample(1.5, settings)) < len(runs)
+
+
+def test_the_cheapest_run_of_the_sample_has_another_seed_than_0(settings):
+    assert verify.sample(1.0, settings)[0].spec.seed == 1
 
 
 def test_a_check_that_did_not_retrain_every_run_is_an_error(monkeypatch):
@@ -45,3 +112,10 @@ def test_a_check_that_did_not_retrain_every_run_is_an_error(monkeypatch):
     runs = verify.study.section_plan("control", "full")[-1:]
     with pytest.raises(verify.VerifyError, match="1 of 1 runs were stopped or failed"):
         verify.compare(runs, verify.machine.Settings())
+
+
+def test_a_row_of_too_few_seeds_has_the_widest_band_of_all(monkeypatch):
+    run = verify.study.section_plan("control", "full")[-1]
+    bands = {run.row: float("nan"), planned("a", record().spec): 0.1, planned("b", record().spec): 0.3}
+    assert verify._between_seeds(run, bands) == 0.3
+    assert verify._between_seeds(run, bands | {run.row: 0.2}) == 0.2
