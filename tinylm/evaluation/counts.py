@@ -33,7 +33,10 @@ class CountsModel(Model):
 
     def predictions(self, ids: np.ndarray) -> Iterator[np.ndarray]:
         for n in range(1, len(ids) + 1):
-            yield np.log(self.counts.distribution(ids[:n]))[None]
+            yield self.next_logits(ids[:n])[None]
+
+    def next_logits(self, ids: np.ndarray) -> np.ndarray:
+        return np.log(self.counts.distribution(ids))
 
     def surprises(self, ids: np.ndarray) -> np.ndarray:
         return np.append(np.nan, -self.counts.log_probs(ids)[1:])

@@ -45,7 +45,14 @@ class Model(ABC):
 
     @abstractmethod
     def predictions(self, ids: np.ndarray) -> Iterator[np.ndarray]:
-        """Chunks (n, V) that hold, for each of the ids (N,) in order, the logits of the token after it and all before it."""
+        """Chunks (n, V) that hold, for each of the ids (N,) in order, the logits of the token after it and those before it.
+
+        Of a text longer than its context, a network reads windows that move by half a context.
+        """
+
+    @abstractmethod
+    def next_logits(self, ids: np.ndarray) -> np.ndarray:
+        """Logits (V,) of the token after ids (n,), from as many of them as the model can read."""
 
     @abstractmethod
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
@@ -72,25 +79,31 @@ class Model(ABC):
         return Text(prompt + "".join(itertools.islice(self.stream(prompt, temperature, top_k, seed), length)))
 
     def logits(self, text: str) -> np.ndarray:
-        """Logits (n, V) of the token after each of the n tokens of a text, given all of it up to there; of counts, log probabilities."""
+        """Logits (n, V) of the token after each of the n tokens of a text, given those up to there as `surprise` is; of counts, log
+        probabilities.
+        """
         return np.concatenate(list(self.predictions(self._some(text))))
 
     def top(self, text: str, k: int = 5) -> pd.DataFrame:
         """The `k` likeliest next tokens of a text, with their probabilities; of fewer tokens, all."""
         k = arguments.whole("k", k, 1)
-        *_, last = self.predictions(self._some(text))
-        p = np.exp(log_softmax(last[-1:]))[0]
+        p = self._next(text)
         best = np.argsort(-p, kind="stable")[:k]
         return pd.DataFrame({"token": [self.vocabulary.tokens[i] for i in best], "probability": p[best]})
 
     def distribution(self, text: str) -> pd.Series:
         """The probability of every token as the next one of a text, by token; they sum to one."""
-        *_, last = self.predictions(self._some(text))
-        p = np.exp(log_softmax(last[-1:]))[0]
-        return pd.Series(p, pd.Index(self.vocabulary.tokens, name="token"), name="probability")
+        return pd.Series(self._next(text), pd.Index(self.vocabulary.tokens, name="token"), name="probability")
+
+    def _next(self, text: str) -> np.ndarray:
+        """The probability (V,) of every token as the next one."""
+        return np.exp(log_softmax(self.next_logits(self._some(text))[None]))[0]
 
     def surprise(self, text: str) -> Surprise:
-        """What each token of a text costs in nats, given those before it; NaN for the first, which has no token before it."""
+        """What each token of a text costs in nats, given those before it; NaN for the first, which has no token before it.
+
+        Of a text longer than a network's context, each token is given half a context or more.
+        """
         ids = self._some(text)
         pieces = [self.vocabulary.decode(ids[:1]), *(self.vocabulary.next_text(int(token)) for token in ids[1:])]
         return Surprise(self.surprises(ids), pd.Index(pieces, name="token"), name="nats")

@@ -60,12 +60,20 @@ class NetworkModel(Model):
         length, every = self.spec.model.context_length, self.spec.train.loss_at == "all"
         start = generate.filled(self.spec, ids[:1], self.lead_ids)
         text = torch.from_numpy(np.concatenate([start, ids[1:]]).astype(np.int64))
-        first_window = text[None, :length]  # the window before it begins to slide
+        first_window = text[None, :length]
         yield self._logits(first_window, first_window.shape[1] if every else 1)[0].numpy()
-        if len(text) > length:
-            windows = text[1:].unfold(0, length, 1)
-            for some in windows.split(max(1, nlls.POSITIONS_PER_BATCH["cpu"] // length)):
-                yield self._logits(some, 1)[:, 0].numpy()
+        step, done = max(1, length // 2) if every else 1, length
+        ends = torch.tensor([min(end, len(text)) for end in range(length + step, len(text) + step, step)], dtype=torch.long)
+        for some in ends.split(max(1, nlls.POSITIONS_PER_BATCH["cpu"] // length)) if len(ends) else ():
+            logits = self._logits(text[some[:, None] - length + torch.arange(length)], step)
+            for end, rows in zip(some.tolist(), logits.numpy(), strict=True):
+                yield rows[done - end :]  # of the last window, what the one before it has not
+                done = end
+
+    @torch.inference_mode()
+    def next_logits(self, ids: np.ndarray) -> np.ndarray:
+        window = generate.filled(self.spec, ids, self.lead_ids)[-self.spec.model.context_length :]
+        return self._logits(torch.from_numpy(window.astype(np.int64))[None], 1)[0, 0].numpy()
 
     def _logits(self, x_BT: Tensor, n_out: int) -> Tensor:
         with threads(1):  # not over a yield, where the caller's code runs

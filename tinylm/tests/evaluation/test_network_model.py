@@ -25,9 +25,12 @@ def test_each_token_costs_what_its_own_window_says(corpus, config, loss_at):
     text = torch.from_numpy(np.concatenate([lead, ids]).astype("int64"))
     found = opened.surprises(ids)
     assert found.shape == (12,) and np.isnan(found[0])
+    step = length // 2 if loss_at == "all" else 1  # that windows move by
     for i in range(1, 12):
         end = len(lead) + i
-        logits = opened.network(text[None, max(0, end - length) : end], 1)[0, 0]
+        begin = max(0, end - length)
+        begin = min(-(-begin // step) * step, len(text) - 1 - length) if begin else 0  # the last window ends with the text
+        logits = opened.network(text[None, begin:end], 1)[0, 0]
         assert found[i] == pytest.approx(F.cross_entropy(logits, text[end]).item(), abs=1e-5)
 
 
@@ -44,3 +47,24 @@ def test_the_likeliest_continuation_is_the_least_surprising(corpus):
 
 def test_one_token_alone_has_no_surprise(corpus):
     assert np.isnan(trained(corpus, TRANSFORMER, "all").surprises(corpus.valid[:1])).all()
+
+
+@pytest.mark.parametrize(("config", "loss_at"), [(TRANSFORMER, "all"), (TRANSFORMER, "last"), (LSTM, "all"), (LINEAR, "last")])
+@pytest.mark.parametrize("n", [1, 5, 40])
+def test_the_next_token_is_predicted_from_one_window_as_it_is_generated(corpus, monkeypatch, config, loss_at, n):
+    opened, ids = trained(corpus, config, loss_at), corpus.valid[:n]
+    read = []
+    forward = opened.network.forward
+    monkeypatch.setattr(opened.network, "forward", lambda x, n_out: read.append(x.numel()) or forward(x, n_out))
+    p = opened.distribution(corpus.decode(ids))
+    assert sum(read) <= config.context_length
+    assert opened.vocabulary.index[p.idxmax()] == next(opened.continued(ids, generate.Sampling(temperature=0.0)))
+
+
+def test_a_long_text_is_read_in_windows_that_move_by_half_a_context(corpus, monkeypatch):
+    opened, n = trained(corpus, TRANSFORMER, "all"), 200
+    read = []
+    forward = opened.network.forward
+    monkeypatch.setattr(opened.network, "forward", lambda x, n_out: read.append(x.numel()) or forward(x, n_out))
+    assert len(opened.surprises(corpus.valid[:n])) == n
+    assert sum(read) <= 2 * n
