@@ -17,6 +17,7 @@ WITHOUT_MODULE = {
     "test_imports",  # the library's own structure
     "test_library",  # the interface as a user meets it, in a kernel
     "test_mirror",
+    "test_mutants",  # a tool among the tests
 }
 
 
