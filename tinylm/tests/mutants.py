@@ -76,8 +76,8 @@ MUTANTS = [
     Mutant(
         "the text's noise left out",
         "analysis/significance.py",
-        "np.sqrt(variance + sum(part.variance for part in text))",
-        "np.sqrt(variance)",
+        "parts = [*seeds, *text]",
+        "parts = [*seeds]",
         "analysis/test_significance.py::test_text_noise_widens_the_interval_and_lends_no_degrees_of_freedom",
     ),
     Mutant(
@@ -125,8 +125,8 @@ MUTANTS = [
     Mutant(
         "the held-out play within train",
         "data/plays.py",
-        '{"train": text[:low] + text[high:]',
-        '{"train": text',
+        "_split(text[:low] + text[high:], ",
+        "_split(text, ",
         "data/test_plays.py::test_a_play_with_speakers_of_its_own_is_held_out_and_cut_between_speeches",
     ),
     Mutant(
