@@ -14,7 +14,7 @@ from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import amount, interval, p_value, perplexity, signed
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.study import select
+from tinylm.study import select, titles
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
@@ -180,8 +180,8 @@ def searched(records: Sequence[RunRecord]) -> str:
 
 
 def _family(record: RunRecord) -> str:
-    one_block = record.spec.model.kind == "transformer" and record.spec.model.n_layer == 1
-    return "self-attention" if one_block else record.spec.model.kind
+    """The architecture of a searched run, apart from others with induction."""
+    return titles.architecture(record.spec.model) + (" with induction" if getattr(record.spec.model, "induction", ()) else "")
 
 
 def claims(judged: pd.DataFrame) -> str:

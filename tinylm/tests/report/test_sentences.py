@@ -79,7 +79,7 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
 def test_the_search_is_summed_by_text():
     records = [record(flops=100), dataclasses.replace(record(flops=50, model=LinearConfig(context_length=8)), flops=50)]
     text = sentences.searched(records)
-    assert "2 runs" in text and "linear 1 (" in text and "transformer 1 (" in text
+    assert "2 runs" in text and "Linear 1 (" in text and "Transformer 1 (" in text
     assert "0 runs" in sentences.searched([])
 
 
@@ -187,10 +187,12 @@ def test_architectures_are_compared_over_the_plays_left_out():
     assert sentences.over_folds(folds.by_fold(found[:3])) == ""
 
 
-def test_a_search_of_one_architecture_is_not_divided_and_one_block_is_self_attention():
-    one, three = (record(model=TransformerConfig(context_length=8, d_model=8, d_ff=8, n_layer=n), flops=100) for n in (1, 3))
+def test_a_search_of_one_architecture_is_not_divided_and_induction_is_told_apart():
+    shapes = ({"n_layer": 1, "d_ff": 32}, {"n_layer": 3}, {"n_layer": 3, "induction": (2,)})
+    one, three, copying = (record(model=TransformerConfig(context_length=8, d_model=8, **shape), flops=100) for shape in shapes)
     assert "architecture" not in sentences.searched([one])
-    assert "self-attention 1 ($1.00 \\times 10^{2}$), transformer 1 (" in sentences.searched([three, one])
+    text = sentences.searched([three, copying, one])
+    assert "Self-Attention 1 ($1.00 \\times 10^{2}$), Transformer 1 (" in text and "Transformer with induction 1 (" in text
 
 
 def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_window():
