@@ -72,12 +72,11 @@ def check_recipe(name: str, corpus: str, settings: Iterable[str]) -> None:
 
 
 def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) -> RunSpec:
-    said = TrainConfig(**(PROTOCOLS[DENSE] | train))
-    dense = train.get("loss_at", "all" if model.predicts_every_position else "last") == "all"
+    said = TrainConfig(**(PROTOCOLS[DENSE] | {"loss_at": "all" if model.predicts_every_position else "last"} | train))
+    dense = said.loss_at == "all"
     window = said.eval_context or model.context_length
     own = {
-        "loss_at": "all" if dense else "last",
-        "batch_size": max(1, TARGETS_PER_STEP // model.context_length) if dense else WINDOWS_PER_STEP,
+        "batch_size": max(1, TARGETS_PER_STEP // (said.n_targets or model.context_length)) if dense else WINDOWS_PER_STEP,
         "n_evals": said.epochs or N_EVALS,
         "eval_stride": max(1, window // 2) if dense else 1,
         "eval_start": max(_first_scored(corpus), 0 if dense else window),

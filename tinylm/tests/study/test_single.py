@@ -31,6 +31,7 @@ def test_where_validations_or_tokens_are_set_the_others_are_chosen_to_fit():
     assert (train().n_evals, train(eval_tokens=0, eval_stride=1).n_evals) == (single.N_EVALS, 1)
     assert train(eval_context=8).eval_stride == 4
     assert train(loss_at="last").batch_size == single.WINDOWS_PER_STEP
+    assert train(n_targets=8).batch_size * 8 == single.TARGETS_PER_STEP == train().batch_size * SMALL.context_length
 
 
 def test_models_of_one_text_are_scored_from_the_same_token_on():
