@@ -164,19 +164,22 @@ def publish(request: Request, executed: list[Path]) -> Path:
 
 
 def check_live(request: Request) -> bool:
-    """Retrain a sample of the published ledger on this machine, print each comparison and what to do; whether all agree.
+    """Retrain a sample of the published ledger on this machine for the time asked for and print each comparison; whether all agree.
 
-    Says so when only generated text is at hand.
+    Says how many runs the time was enough for, what to do where one disagrees, and when only generated text is at hand.
     """
     from tinylm.report import verify
     from tinylm.training import machine
 
+    place = files.OUT / "verify"
+    shutil.rmtree(place, ignore_errors=True)  # a run that the time stopped must not go on under other code
     settings = machine.Settings(
         device=machine.device(request.device),
         data_dir=request.data_dir,
-        folder=files.OUT / "verify" / "ledger",
-        checkpoints=files.OUT / "verify" / "checkpoints",
-        weights=files.OUT / "verify" / "weights",
+        folder=place / "ledger",
+        minutes=request.verify_minutes,
+        checkpoints=place / "checkpoints",
+        weights=place / "weights",
     )
     runs = verify.sample(request.verify_minutes, settings)
     if not runs:
@@ -185,5 +188,7 @@ def check_live(request: Request) -> bool:
     if all(run.spec.corpus in grammar.SOURCES for run in runs):
         print("  no other corpus is at hand (`python -m tinylm download`): the live check retrains runs on generated text")
     comparisons = verify.compare(runs, settings)
+    if len(comparisons) < len(runs):
+        print(f"  in {request.verify_minutes:g} min {len(comparisons)} of {len(runs)} chosen runs were retrained; more minutes check more")
     print("\n".join(f"  {line}" for line in [*comparisons, *verify.verdict(comparisons).splitlines()]))
     return all(comparison.agrees for comparison in comparisons)

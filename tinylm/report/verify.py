@@ -1,18 +1,22 @@
 """Retrain a sample of the ledger on this machine and compare: block by block with the same arithmetic, else within the spread of seeds."""
 
 import math
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tinylm import data, files, ledger, study
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
-from tinylm.config import TinylmError
+from tinylm.config import RunSpec, TinylmError
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
-from tinylm.training import forecast, machine, pool
+from tinylm.training import executors, forecast, machine, pool
+from tinylm.training.loop import Interrupted
 
 CONFIDENCE = 0.99
 # Nats, root mean square over blocks of test text. Another processor, narrower vectors, no oneDNN: the mean moves by 2e-6 at most.
@@ -80,17 +84,51 @@ def _rows(settings: machine.Settings) -> list[list[Planned]]:
     return [list(seeds.values()) for seeds in rows.values()]
 
 
+class _Watched(executors.RunExecutor):
+    """An executor that keeps the futures of its runs, which tell a run that failed from one that was stopped."""
+
+    def __init__(self, executor: executors.RunExecutor) -> None:
+        self._executor, self._futures = executor, []
+        self.reports, self.stopping = executor.reports, executor.stopping
+
+    def submit(self, index: int, spec: RunSpec, settings: machine.Settings) -> Future:
+        self._futures.append(self._executor.submit(index, spec, settings))
+        return self._futures[-1]
+
+    def __enter__(self) -> "_Watched":
+        self._executor.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._executor.__exit__(*error)
+
+    @property
+    def n_failed(self) -> int:
+        """Runs that ended in an error of their own."""
+        errors = [future.exception() for future in self._futures if not future.cancelled()]
+        return sum(error is not None and not isinstance(error, Interrupted) for error in errors)
+
+
 def compare(runs: Sequence[Planned], settings: machine.Settings) -> list[Comparison]:
-    """Retrain the runs into `settings.folder` and compare each with its record; VerifyError unless all of them were retrained."""
+    """Retrain the runs into `settings.folder` and compare each with its record; those that `settings.minutes` leave no time for are left.
+
+    VerifyError where a run failed, somebody stopped the check, or no run was finished in the time.
+    """
+    retrained: dict[Planned, RunRecord] = {}
+    executor, started = _Watched(executors.executor_for(runs, settings)), time.monotonic()
+    left = pool.train_all(runs, settings, retrained.__setitem__, executor=executor)
+    if executor.n_failed:
+        raise VerifyError(f"the live check is not finished: {executor.n_failed} of {len(runs)} runs failed, as said above")
+    if left and not 0 < settings.minutes * 60 <= time.monotonic() - started:
+        raise VerifyError(f"the live check was stopped with {len(left)} of {len(runs)} runs left; repeat it")
+    if not retrained:
+        raise VerifyError(f"no run was finished in {settings.minutes:g} min; give --verify more minutes")
     found = ledger.Ledger([files.LEDGER])
     everything = [Result(r, record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
     groups = summaries.by_row(summaries.networks(everything))
     seeds = {row: prediction_half_width([record.test.nll for record in records]) for row, records in groups.items()}
-    retrained: list[tuple[Planned, RunRecord]] = []
-    left = pool.train_all(runs, settings, lambda run, record: retrained.append((run, record)))
-    if left:
-        raise VerifyError(f"the live check is not finished: {len(left)} of {len(runs)} runs were stopped or failed; repeat it")
-    return [comparison(run, found.find(run.spec), record, _between_seeds(run, seeds)) for run, record in retrained]
+    done = [run for run in runs if run in retrained]
+    return [comparison(run, found.find(run.spec), retrained[run], _between_seeds(run, seeds)) for run in done]
 
 
 def _between_seeds(run: Planned, bands: dict[Planned, float]) -> float:

@@ -78,7 +78,7 @@ def test_a_notebook_alone_gives_its_figures_and_says_what_the_report_lacks(tmp_p
 
 
 @pytest.mark.parametrize(("apart", "code"), [(0.004, 0), (0.006, 1)])
-def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, capsys, apart, code):
+def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, capsys, tmp_path, apart, code):
     request = pipeline.Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
     steps = {"describe": "", "record_probes": None, "execute": [Path("out/a.ipynb")], "publish": Path("docs")}
     for name, value in steps.items():
@@ -87,13 +87,15 @@ def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, caps
     monkeypatch.setattr(verify, "sample", lambda minutes, settings: study.section_plan("control", "full")[-1:])
     monkeypatch.setattr(verify, "compare", lambda runs, settings: found)
     monkeypatch.setattr(rebuild, "request", lambda description: request)
+    monkeypatch.setattr(files, "OUT", tmp_path)
     assert runpy.run_path(str(files.ROOT / "run_me.py"))["main"]() == code
     said = capsys.readouterr().out
     assert "  a@0 on grammar-char: recorded 2.0000, retrained 2.0000; 0.0000 apart, inside the band of 0.0050 (narrow)" in said
     assert ("  b@1: 0.0060 apart where 0.0050 is allowed" in said and verify.REMEDY in said) == bool(code)
 
 
-def test_a_live_check_without_a_run_says_so(monkeypatch, capsys):
+def test_a_live_check_without_a_run_says_so(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(files, "OUT", tmp_path)
     monkeypatch.setattr(verify, "sample", lambda minutes, settings: [])
     assert pipeline.check_live(pipeline.Request("full", ("rope",), "cpu", None, False))
     assert "nothing was checked" in capsys.readouterr().out

@@ -1,13 +1,18 @@
 import dataclasses
 import math
+import queue
+import threading
+from concurrent.futures import Future
 
 import numpy as np
 import pytest
 from scipy import stats
 from synthetic import planned, record
 
+from tinylm import files
 from tinylm.config import LinearConfig, LSTMConfig
 from tinylm.report import verify
+from tinylm.training.loop import Interrupted
 
 CPU, GPU = {"device": "cpu"}, {"device": "some GPU"}
 LINEAR, LSTM = LinearConfig(context_length=8, d_model=8), LSTMConfig(context_length=8, d_model=8)
@@ -107,11 +112,62 @@ def test_the_cheapest_run_of_the_sample_has_another_seed_than_0(settings):
     assert verify.sample(1.0, settings)[0].spec.seed == 1
 
 
-def test_a_check_that_did_not_retrain_every_run_is_an_error(monkeypatch):
-    monkeypatch.setattr(verify.pool, "train_all", lambda runs, settings, done: list(runs))
-    runs = verify.study.section_plan("control", "full")[-1:]
-    with pytest.raises(verify.VerifyError, match="1 of 1 runs were stopped or failed"):
-        verify.compare(runs, verify.machine.Settings())
+class Ends:
+    """An executor whose runs end in what is given for each: a record, an error, or not at all before they are told to stop."""
+
+    def __init__(self, outcomes):
+        self.reports, self.stopping, self.outcomes, self.futures = queue.SimpleQueue(), threading.Event(), outcomes, []
+
+    def submit(self, index, spec, settings):
+        outcome, future = self.outcomes[index], Future()
+        self.futures.append(future)
+        if isinstance(outcome, Exception):
+            future.set_exception(outcome)
+        elif outcome:
+            future.set_result(verify.ledger.Ledger([files.LEDGER]).find(spec))
+        return future
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+
+@pytest.fixture
+def checked(monkeypatch, tmp_path, settings):
+    """Compares the two cheapest runs of the sample, which end in the given outcomes."""
+
+    def check(*outcomes, minutes=0.0):
+        monkeypatch.setattr(verify.executors, "executor_for", lambda runs, settings: Ends(outcomes))
+        places = {name: tmp_path / name for name in ("folder", "checkpoints", "weights")}
+        return verify.compare(verify.sample(math.inf, settings)[:2], dataclasses.replace(settings, minutes=minutes, **places))
+
+    return check
+
+
+def test_every_run_is_compared_with_its_record(checked):
+    found = checked(True, True)
+    assert [each.apart for each in found] == [0.0, 0.0] and all(each.agrees for each in found)
+    assert [each.name for each in found] == ["control/Linear@1", "control/MLP@2"]
+
+
+def test_a_run_that_failed_is_an_error_also_where_the_time_is_up(checked):
+    with pytest.raises(verify.VerifyError, match="1 of 2 runs failed"):
+        checked(True, ValueError("no"))
+    with pytest.raises(verify.VerifyError, match="1 of 2 runs failed"):
+        checked(ValueError("no"), False, minutes=0.01)
+
+
+def test_what_the_time_leaves_is_not_compared_and_no_run_at_all_is_an_error(checked):
+    assert len(checked(True, False, minutes=0.01)) == 1
+    with pytest.raises(verify.VerifyError, match="no run was finished in 0.01 min; give --verify more minutes"):
+        checked(False, False, minutes=0.01)
+
+
+def test_a_check_that_somebody_stopped_is_an_error(checked):
+    with pytest.raises(verify.VerifyError, match="stopped with 1 of 2 runs left; repeat it"):
+        checked(True, Interrupted())
 
 
 def test_a_row_of_too_few_seeds_has_the_widest_band_of_all(monkeypatch):
