@@ -74,7 +74,8 @@ def published(ours: Sequence[Result] = ()) -> pd.DataFrame:
         }
         for row in ROWS
     ]
-    rows = theirs + [_of_ours(run.architecture, records) for run, records in summaries.by_row(ours).items()]
+    groups = summaries.by_row(result for result in ours if result.record.spec.corpus in CORPORA)
+    rows = theirs + [_of_ours(run.architecture, records) for run, records in groups.items()]
     return pd.DataFrame(sorted(rows, key=lambda row: CORPORA.index(row["corpus"])))
 
 

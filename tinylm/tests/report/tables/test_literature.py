@@ -31,3 +31,4 @@ def test_models_that_take_words_from_recent_text_are_marked_alike_theirs_and_our
     assert (pointing["test perplexity"], pointing["remark"]) == (f"{math.exp(4.1):.1f}", "n = 2")
     assert list(table["corpus"]) == sorted(table["corpus"], key=["ptb-eos", "wikitext-2-eos"].index)
     assert table.iloc[-1]["recent words"] == "–" and table.iloc[-1]["model"].startswith("ours: ")
+    assert literature.published([result("c", record(5.0))]).equals(literature.published()), "others report nothing on that text"
