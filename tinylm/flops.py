@@ -4,7 +4,7 @@ Counted too: short convolutions, and the matrix products of an optimizer, once a
 activations, residual sums, biases of scores, induction's scales, a pointer's mixing, averaging of weights, and all evaluation.
 Attention scores are full T x T, or blocks of it (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
 under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention and LSTMs as zero.
-A module of one's own has no arithmetic here: `models.networks.flop_count` counts it with that counter, and elementwise work that stands for products.
+A module of one's own has no arithmetic here: `models.networks.flop_count` counts it with that counter, and adds what that cannot see.
 """
 
 import itertools

@@ -69,9 +69,23 @@ class RunRequest:
         if protocol not in single.PROTOCOLS:
             raise ConfigError(unknown("protocol", protocol, single.PROTOCOLS))
         TrainConfig(**(single.PROTOCOLS[protocol] | self.settings))
-        n_train = data.info(self.corpus).n_tokens["train"]
-        if not self._is_shape and (self.context_length or 0) >= n_train:
-            raise ConfigError(f"context_length={self.context_length} is too long: train has {n_train:,} tokens")
+        if not self._is_shape:
+            self._check_length()
+
+    def _check_length(self) -> None:
+        """Raise ConfigError where a split has no window of a module of one's own and the token after it."""
+        n_tokens = data.info(self.corpus).n_tokens
+        split = min(n_tokens, key=n_tokens.__getitem__)
+        if self._length < n_tokens[split]:
+            return
+        default = "" if self.context_length is not None else " (the default)"
+        change = f"give context_length={n_tokens[split] - 1} or less, or a longer text" if n_tokens[split] > 1 else "take a longer text"
+        raise ConfigError(f"context_length={self._length}{default} is too long: {split} has {n_tokens[split]:,} tokens; {change}")
+
+    @property
+    def _length(self) -> int:
+        """The context length of a module of one's own."""
+        return CONTEXT_LENGTH if self.context_length is None else self.context_length
 
     @property
     def _said(self) -> dict[str, Any]:
@@ -95,7 +109,7 @@ class RunRequest:
             return self.model()
         from tinylm.models.networks import own_module  # torch is loaded only for a module of one's own
 
-        return own_module(self.model, CONTEXT_LENGTH if self.context_length is None else self.context_length, data.vocab_size(self.corpus))
+        return own_module(self.model, self._length, data.vocab_size(self.corpus))
 
 
 def _is_shape(model: Any) -> bool:

@@ -95,6 +95,21 @@ MISTAKES = {
 }
 
 
+def test_a_text_without_a_window_is_said_for_the_default_too(home):
+    short = "abcd" * 100  # 360, 20 and 20 tokens
+    with pytest.raises(
+        ConfigError, match=r"context_length=128 \(the default\) is too long: valid has 20 tokens; give context_length=19 or"
+    ):
+        training.train(short, Bigram, steps=1)
+    with pytest.raises(
+        ConfigError, match="context_length=20 is too long: valid has 20 tokens; give context_length=19 or less, or a longer"
+    ):
+        training.train(short, Bigram, steps=1, context_length=20)
+    with pytest.raises(ConfigError, match=r"context_length=128 \(the default\) is too long"):
+        training.cost(Bigram, short)
+    assert training.train(short, Bigram, steps=1, context_length=19).record.spec.model.context_length == 19
+
+
 @pytest.mark.parametrize("says", MISTAKES)
 def test_a_mistake_is_said_before_anything_is_trained(home, says):
     with pytest.raises(ConfigError, match=says):
