@@ -66,6 +66,11 @@ class Checked:
 _hints = functools.cache(get_type_hints)  # a study makes a thousand configs of five classes
 
 
+def _called(cls: Any) -> str:
+    """What users call a class."""
+    return getattr(cls, "public", "") or cls.__name__
+
+
 def _written(value: Any) -> str:
     """A value as one would type it: large round numbers by their power of ten."""
     is_round = isinstance(value, int) and value >= ROUND and float(shown.short(value)) == value
@@ -105,7 +110,8 @@ def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
 def _coerce_number(owner: str, name: str, hint: type, value: Any) -> int | float:
     kind = "whole number" if hint is int else "number"
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise FieldError(owner, name, f"needs a {kind}, got {value!r} ({type(value).__name__}; write it without quotes)")
+        advice = "; write it without quotes" if isinstance(value, str) else ""
+        raise FieldError(owner, name, f"needs a {kind}, got {value!r} ({type(value).__name__}{advice})")
     if value != value or value in (float("inf"), float("-inf")):
         raise FieldError(owner, name, f"needs a finite {kind}, got {value!r}")
     if hint is int and int(value) != value:

@@ -10,6 +10,7 @@ LABEL = "text-align: left; padding: 0 1em 0 0; font-weight: normal; opacity: 0.7
 CELL = "text-align: left; padding: 0; overflow-wrap: anywhere"
 # A notebook's stripes would lie under the colours of a text, and its margins below the last line of a card.
 TABLE, ROW = "margin: 0.4em 0", "background: none"
+MOST = 60  # characters of a value in an error
 SIGNS = {" ": "␣", "\n": "↵"}
 TEXT = "white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.3em 0; font-family: var(--jp-code-font-family, monospace)"
 
@@ -55,6 +56,17 @@ def short(count: float) -> str:
 def size(n_params: int, is_counts: bool) -> str:
     """How large a model is: what is counted in a network is no n-gram."""
     return f"{n_params:,} {'n-grams' if is_counts else 'parameters'}"
+
+
+def brief(value: object) -> str:
+    """A value as an error names it: its beginning, and its type."""
+    written = repr(value).partition("\n")[0]
+    return f"{written if len(written) <= MOST else written[:MOST] + '...'} ({type(value).__name__})"
+
+
+def amount(n: int, unit: str) -> str:
+    """A number of things, e.g. 1 token or 2,000 tokens."""
+    return f"{n:,} {unit}{'' if n == 1 else 's'}"
 
 
 def share(part: float, whole: float) -> str:

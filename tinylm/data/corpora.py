@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +22,7 @@ from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
 
 MOST_SHOWN = {"character": 200, "word": 20}  # distinct tokens
 LONGEST_PATH = 250  # characters; a longer line is a text
+SHORT = f"; a text in memory has several lines, or more than {LONGEST_PATH} characters"
 FIRST_TOKENS = {"character": 500, "word": 100}
 MOST_LINES = 10
 
@@ -111,7 +113,8 @@ def corpus_name(text: str | Path, level: str | None = None) -> str:
         return str(text)
     path = Path(text).expanduser()
     if not path.exists():
-        raise DataError(f"{str(text)!r} is neither a text file nor a corpus; {instead(str(text), names(), 'name a file, or one of:')}")
+        others = instead(str(text), names(), "name a file, or one of:") + (SHORT if " " in str(text) else "")
+        raise DataError(f"{str(text)!r} is neither a text file nor a corpus; {others}")
     return own_texts.add(path, level or "character")
 
 
@@ -120,7 +123,8 @@ def _check_source(text: Any) -> None:
     if isinstance(text, ModelConfig) or callable(text):
         raise DataError(f"{text!r} is a model; give the text first, then the model")
     if not isinstance(text, str | Path):
-        raise DataError(f"give a corpus's name, a file or a text, got {text!r} ({type(text).__name__})")
+        lines = "; '\\n'.join(...) makes one text of several lines" if isinstance(text, Iterable) and not isinstance(text, bytes) else ""
+        raise DataError(f"give a corpus's name, a file or a text, got {shown.brief(text)}{lines}")
     if not str(text).strip():
         raise DataError("the text is empty; give a corpus's name, a file or a text with words in it")
 

@@ -16,6 +16,7 @@ ABOUT = "about.json"
 NAME = re.compile(r"text-(words-)?[0-9a-f]{12}")
 PREFIXES = {"character": "text-", "word": "text-words-"}  # a new way to cut or to replace words needs new ones
 HELD_OUT_PART, HELD_OUT_MOST = 20, 100_000  # valid and test: a twentieth of the characters each; more than that many only cost time
+NO_TEXT = re.compile(r"[\0\ud800-\udfff]")  # NUL, and halves of characters, which UTF-8 cannot write
 LONGEST_WORD = 100  # characters within which a cut looks for the end of the word it falls in
 MOST_TOKENS = 65_535  # distinct ones: ids are uint16
 LEAST_COUNT = 2  # a word that train has once says what an unknown one is like
@@ -72,6 +73,8 @@ def add_text(text: str, level: str, title: str) -> str:
         raise DataError(unknown("level", level, PREFIXES))
     if not text or text.isspace():
         raise DataError(f"{title} is empty; take a text with words in it")
+    if odd := NO_TEXT.search(text):
+        raise DataError(f"{title} has {odd[0]!r}, which is no character of a text; remove it")
     name = PREFIXES[level] + hashlib.sha256(text.encode()).hexdigest()[:12]
     if not (files.TEXTS / name / ABOUT).is_file():
         parts = cut(text) if level == "character" else _rare_replaced(cut(text))

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from tinylm.config import shown
 from tinylm.data.base import DataError
 
 UNK = "<unk>"  # stands for every word that the vocabulary lacks
@@ -36,16 +37,26 @@ class Vocabulary:
 
     def encode(self, text: str) -> np.ndarray:
         """The ids (n,) uint16 of a text; an unknown word becomes <unk> where the vocabulary has it, else DataError names the token."""
+        if not isinstance(text, str):
+            raise DataError(f"give a text in quotes, got {shown.brief(text)}")
         unk_id = self.index.get(UNK)
         unknown = sorted(self.unknown(text))
         if unknown and unk_id is None:
             known = repr("".join(self.tokens)) if self.level == "character" else f"{', '.join(self.tokens[-10:])} and more"
-            raise DataError(f"{self.corpus} has no {', '.join(map(repr, unknown[:5]))}; leave it out of the text. It has {known}")
+            missing, them = ", ".join(map(repr, unknown[:5])), "it" if len(unknown) == 1 else "them"
+            raise DataError(f"{self.corpus} has no {missing}; leave {them} out of the text. The vocabulary has {known}")
         return np.array([self.index.get(token, unk_id) for token in self.split(text)], dtype=np.uint16)
 
     def decode(self, ids: np.ndarray) -> str:
-        """The text of ids (n,): characters joined, words separated by one blank, <eos> as a new line."""
-        tokens = [self.tokens[i] for i in np.asarray(ids).tolist()]  # one by one, ids of a memory map take twenty times as long
+        """The text of ids (n,): characters joined, words separated by one blank, <eos> as a new line; DataError for what are no ids."""
+        try:
+            known = np.asarray(ids)
+            is_known = known.size == 0 or (known.dtype.kind in "iu" and known.ndim == 1 and known.min() >= 0)
+            tokens = [self.tokens[i] for i in known.tolist()] if is_known else None  # of a memory map one by one takes twenty times as long
+        except (IndexError, TypeError, ValueError):
+            tokens = None
+        if tokens is None:
+            raise DataError(f"ids are whole numbers from 0 to {len(self.tokens) - 1} in one row, got {shown.brief(ids)}")
         return "".join(tokens) if self.level == "character" else " ".join(tokens).replace(EOS, "\n")
 
     def next_text(self, token: int) -> str:

@@ -3,7 +3,7 @@
 import numbers
 from typing import Any
 
-from tinylm.config import TinylmError
+from tinylm.config import TinylmError, shown
 
 
 class ModelError(TinylmError):
@@ -13,7 +13,7 @@ class ModelError(TinylmError):
 def text(value: Any) -> str:
     """A text as it is; ModelError for anything else."""
     if not isinstance(value, str):
-        raise ModelError(f"give a text in quotes, got {value!r} ({type(value).__name__})")
+        raise ModelError(f"give a text in quotes, got {shown.brief(value)}")
     return value
 
 

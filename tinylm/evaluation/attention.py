@@ -56,7 +56,8 @@ class AttentionMaps:
         return heads[arguments.whole("head", head, 1, len(heads)) - 1]
 
     def __repr__(self) -> str:
-        return f"AttentionMaps({len(self.maps)} layers of {len(self.maps[0])} heads, {len(self.tokens)} tokens)"
+        layers, heads, tokens = len(self.maps), len(self.maps[0]), len(self.tokens)
+        return f"AttentionMaps({shown.amount(layers, 'layer')} of {shown.amount(heads, 'head')}, {shown.amount(tokens, 'token')})"
 
     def _repr_html_(self) -> str:
         lines = [

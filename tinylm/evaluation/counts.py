@@ -5,14 +5,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from tinylm import data
 from tinylm.config import ConfigError, RunSpec
 from tinylm.data import Corpus, statistics
-from tinylm.evaluation.model import Model
+from tinylm.evaluation.model import Model, ModelError
 from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import scored_range, summarise
 from tinylm.models import ngram, recency
@@ -26,6 +26,9 @@ class CountsModel(Model):
     """N-gram counts, with or without a cache of recent text."""
 
     counts: ngram.NgramModel | recency.RecencyModel
+
+    def __call__(self, ids: Any) -> NoReturn:
+        raise ModelError("counts are no PyTorch module; logits(text) has their log probabilities")
 
     @property
     def n_params(self) -> int:

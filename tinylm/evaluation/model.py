@@ -126,7 +126,7 @@ class Model(ABC):
 
     def attention(self, text: str) -> "AttentionMaps":
         """What each head of a Transformer takes from which token while it reads a text; ModelError for other models."""
-        raise ModelError(f"{self.spec.model.kind} has no attention; choose a Transformer")
+        raise ModelError(f"only a Transformer has attention; the architecture of this model is {titles.architecture(self.spec.model)}")
 
     def encode(self, text: str) -> np.ndarray:
         """The ids (n,) of a text; warns of words that <unk> stands for, DataError for characters that the vocabulary lacks."""

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from tinylm import data
-from tinylm.config import RunSpec, TinylmError
+from tinylm.config import RunSpec, TinylmError, shown
 from tinylm.data import Corpus, corpora, own_texts
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import arguments
@@ -57,8 +57,9 @@ class TextScore:
 
     def __repr__(self) -> str:
         error = "" if math.isnan(self.se) else f" +- {self.se:.4f} (block SE)"
+        tokens = shown.amount(self.tokens, "token")
         return (
-            f"NLL {self.nll:.4f}{error} nats per token on {self.tokens:,} tokens of {self.text}, perplexity {self.perplexity:.4g}, "
+            f"NLL {self.nll:.4f}{error} nats per token on {tokens} of {self.text}, perplexity {self.perplexity:.4g}, "
             f"{self.bits_per_character:.4f} bits per character"
         )
 
@@ -69,7 +70,7 @@ def score(
     """The model's score on a split of a corpus, on a file (a Path) or on a text; see `Model.score`."""
     if isinstance(text, Corpus):
         if text.vocab != model.vocabulary.tokens:
-            raise ScoringError(f"the model was trained on another {model.spec.corpus} than {text.info.name}: their vocabularies differ")
+            raise ScoringError(f"{text.info.name} has another vocabulary than {model.spec.corpus}, which the model was trained on")
         name, ids = f"{text.info.name} {split}", text.split(split)
     else:
         name = str(text) if isinstance(text, Path) else "the text"
@@ -81,7 +82,7 @@ def score(
 def _in_memory(text: str) -> str:
     """A text as it is; ScoringError where it is the name of what is meant to be scored."""
     if not isinstance(text, str):
-        raise arguments.ModelError(f"give a text, a Path or a corpus, got {text!r} ({type(text).__name__})")
+        raise arguments.ModelError(f"give a text, a Path or a corpus, got {shown.brief(text)}")
     if "\n" in text or len(text) > corpora.LONGEST_PATH:
         return text
     if text in data.names():
@@ -113,9 +114,10 @@ def scored_as(spec: RunSpec, stride: int | None, context: int | None, n_tokens: 
 
     TinylmError where they do not fit.
     """
-    windows = {name: value for name, value in (("eval_stride", stride), ("eval_context", context)) if value is not None}
-    for name, value in windows.items():
-        windows[name] = arguments.whole(name.removeprefix("eval_"), value, 1)
+    most = None if spec.is_counts else spec.model.context_length
+    windows = {} if context is None else {"eval_context": arguments.whole("context", context, 1, most)}
+    if stride is not None:
+        windows["eval_stride"] = arguments.whole("stride", stride, 1, most and windows.get("eval_context", scores.eval_context(spec)))
     if text and n_tokens < 2:
         raise ScoringError(f"{text} has {'1 token' if n_tokens else 'no tokens'}; a score needs two or more")
     length = windows.get("eval_context") or scores.eval_context(spec)

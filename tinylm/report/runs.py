@@ -109,7 +109,7 @@ def _settings(record: RunRecord) -> dict[str, str]:
 def _effort(record: RunRecord) -> dict[str, str]:
     """How large the model is and what its training took; counts take no FLOPs."""
     size = {"size": shown.size(record.n_params, record.spec.is_counts)}
-    return size if record.spec.is_counts else size | {"cost": f"{shown.short(record.flops)} FLOPs, {record.steps:,} steps"}
+    return size if record.spec.is_counts else size | {"cost": f"{shown.short(record.flops)} FLOPs, {shown.amount(record.steps, 'step')}"}
 
 
 class Seeds(list[Run]):
@@ -145,7 +145,7 @@ class Seeds(list[Run]):
         return shown.card(self._called(), facts, by_seed, *_small_curve(self))
 
     def _called(self) -> str:
-        return f"{len(self)} run{'s' if len(self) > 1 else ''} of {self[0].run.name} on {self[0].record.spec.corpus}"
+        return f"{shown.amount(len(self), 'run')} of {self[0].run.name} on {self[0].record.spec.corpus}"
 
     def _scores(self) -> str:
         """The mean over seeds and, of two or more, their spread."""

@@ -53,8 +53,11 @@ class Cost:
         return frame.assign(share=frame["run"] / frame.groupby("convention")["run"].transform("sum"))
 
     def __repr__(self) -> str:
+        called = f"{self.facts['name']} on {self.facts['corpus']}"
+        if not self.steps:
+            return f"Cost({called}: counts are not trained, 0 FLOPs)"
         totals = ", ".join(f"{name} {shown.short(value)}" for name, value in self.totals.items())
-        return f"Cost({self.facts['name']} on {self.facts['corpus']}: {self.n_params:,} parameters, {self.steps:,} steps; FLOPs: {totals})"
+        return f"Cost({called}: {self.n_params:,} parameters, {shown.amount(self.steps, 'step')}; FLOPs: {totals})"
 
     def _repr_html_(self) -> str:
         facts = {"parameters": f"{self.n_params:,}", "steps": f"{self.steps:,}", "target tokens": f"{self.facts['tokens_seen']:,}"}

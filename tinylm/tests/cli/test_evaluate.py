@@ -16,7 +16,7 @@ MISTAKES = {
     "evaluate --model {last} --file foreign.txt": "foreign.txt has 3 characters ('é' 2 times, '€' once) outside grammar-char's",
     "evaluate --model {last} --file latin.txt": "latin.txt is not UTF-8 (byte 1)",
     "evaluate --model {last} --file short.txt": "short.txt has 3 tokens, and the first 16 are context only",
-    "evaluate --model {last} --context 17": "lower the first two",
+    "evaluate --model {last} --context 17": "context must be a whole number from 1 to 16, got 17",
     "evaluate --model {linear} --context 4": "linear reads exactly 8 tokens",
     "evaluate --model {linear} --stride 2": "predicts one token per window",
 }

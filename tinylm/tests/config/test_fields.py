@@ -121,3 +121,10 @@ def test_large_round_numbers_are_shown_by_their_power_of_ten():
     assert repr(TrainConfig(flops=2_500_000_000)) == "TrainConfig(flops=2.5e9)"
     assert repr(TrainConfig(flops=2_500_000_001)) == "TrainConfig(flops=2500000001)"
     assert repr(NgramConfig(order=3)) == "Counts(order=3)"
+
+
+def test_advice_on_quotes_is_for_what_has_some():
+    with pytest.raises(FieldError, match="needs a whole number, got '2' .str; write it without quotes"):
+        NgramConfig(order="2")
+    with pytest.raises(FieldError, match=r"needs a whole number, got None \(NoneType\)$"):
+        NgramConfig(order=None)

@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from tinylm.config import shown
@@ -36,3 +37,12 @@ def test_durations_are_in_the_readers_unit_and_shares_in_per_cent():
 
 def test_blanks_and_line_ends_become_signs():
     assert [shown.signs(token) for token in (" ", "\n", "a b", "<eos>")] == ["␣", "↵", "a␣b", "<eos>"]
+
+
+def test_a_value_in_an_error_is_short_and_has_its_type():
+    assert shown.brief("a") == "'a' (str)" and shown.brief(["a line"] * 99) == f"{repr(['a line'] * 99)[:60]}... (list)"
+    assert "\n" not in shown.brief(pd.Series([1, 2]))
+
+
+def test_an_amount_is_one_or_several():
+    assert [shown.amount(n, "step") for n in (0, 1, 2000)] == ["0 steps", "1 step", "2,000 steps"]

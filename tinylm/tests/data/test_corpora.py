@@ -196,10 +196,27 @@ def test_without_a_writable_out_the_corpus_is_in_memory(place):
         corpus.train[0] = 1
 
 
-@pytest.mark.parametrize("text", [None, 5, ["a"], b"text"])
-def test_what_is_no_source_of_a_corpus_is_said(text):
-    with pytest.raises(DataError, match="^give a corpus's name, a file or a text, got .*"):
+NO_SOURCES = {
+    "nothing": (None, "None .NoneType."),
+    "a number": (5, "5 .int."),
+    "lines": (["a"] * 99, r"\.\.\. .list.; .*join.* makes one text of several lines"),
+    "bytes": (b"text" * 99, r"\.\.\. .bytes."),
+}
+
+
+@pytest.mark.parametrize(("text", "ends"), NO_SOURCES.values(), ids=NO_SOURCES)
+def test_what_is_no_source_of_a_corpus_is_said_in_one_line(text, ends):
+    with pytest.raises(DataError, match=f"^give a corpus's name, a file or a text, got .*{ends}$") as wrong:
         data.corpus(text)
+    assert len(str(wrong.value)) < 200
+
+
+def test_a_short_line_is_told_from_a_text():
+    with pytest.raises(DataError, match="'a line of mine' is neither .*; a text in memory has several lines, or more than 250 characters"):
+        data.corpus("a line of mine")
+    with pytest.raises(DataError) as wrong:
+        data.corpus("grammar")
+    assert "in memory" not in str(wrong.value)
 
 
 def test_an_empty_text_and_a_model_in_its_place_are_said():

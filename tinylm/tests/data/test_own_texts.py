@@ -99,6 +99,13 @@ def test_what_is_no_text_to_train_on_is_refused(write, content, level, says):
     assert says in str(refused.value) and "my.txt" in str(refused.value) and not own_texts.names()
 
 
+@pytest.mark.parametrize("odd", ["\0", "\ud800"])
+def test_what_no_file_can_hold_is_refused_in_memory_too(write, odd):
+    with pytest.raises(DataError, match="^the text has .* no character of a text; remove it"):
+        own_texts.add_text(f"a line{odd}\n" * 99, "character", "the text")
+    assert not own_texts.names()
+
+
 def test_another_level_is_refused(write):
     with pytest.raises(DataError, match=r"unknown level 'words'; did you mean 'word'\? There are: character, word"):
         own_texts.add(write(b"a cat"), "words")

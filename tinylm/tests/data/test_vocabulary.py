@@ -18,8 +18,22 @@ def test_words_outside_the_vocabulary_become_unk_and_are_counted():
 
 
 def test_characters_outside_the_alphabet_are_refused_with_what_there_is():
-    with pytest.raises(DataError, match=r"toy has no 'c', 'é'; leave it out of the text. It has '\\n ab'"):
+    with pytest.raises(DataError, match=r"toy has no 'c', 'é'; leave them out of the text. The vocabulary has '\\n ab'"):
         LETTERS.encode("abécé")
+    with pytest.raises(DataError, match=r"toy has no 'c'; leave it out of the text"):
+        LETTERS.encode("abc")
+
+
+@pytest.mark.parametrize("text", [5, None, ["a"]])
+def test_what_is_no_text_is_not_encoded(text):
+    with pytest.raises(DataError, match=r"give a text in quotes, got .*\("):
+        LETTERS.encode(text)
+
+
+@pytest.mark.parametrize("ids", [[4], [-1], [0.5], [[0, 1]], "ab", 3, None])
+def test_what_are_no_ids_is_not_decoded(ids):
+    with pytest.raises(DataError, match="ids are whole numbers from 0 to 3 in one row, got"):
+        LETTERS.decode(ids)
 
 
 def test_words_are_refused_where_nothing_stands_for_unknown_ones():

@@ -42,4 +42,4 @@ def test_weights_are_a_frame_and_the_card_names_every_head():
     one = reading()
     assert one.weights(2, 1).loc["b", "a"] == 0.4 and one.weights(1).columns.tolist() == ["a", "b"]
     assert "1.1" in one._repr_html_() and "2.1" in one._repr_html_() and 'title="0.700"' in one._repr_html_()
-    assert repr(one) == "AttentionMaps(2 layers of 1 heads, 2 tokens)"
+    assert repr(one) == "AttentionMaps(2 layers of 1 head, 2 tokens)"

@@ -9,6 +9,7 @@ from tinylm import data, ledger
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TrainConfig
 from tinylm.data import statistics
 from tinylm.evaluation import counts
+from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.counts import count_record
 from tinylm.flops import run_cost
 from tinylm.models import ngram, recency
@@ -61,6 +62,11 @@ def test_two_tokens_of_context_beat_none(corpus):
 def test_a_start_beyond_the_split_is_an_error(corpus):
     with pytest.raises(ConfigError, match="nothing to score"):
         counted(corpus, 2, eval_start=max(SIZES.values()))
+
+
+def test_counts_are_not_called_like_a_module(corpus):
+    with pytest.raises(ModelError, match=r"logits\(text\) has their log probabilities"):
+        counts.fit(spec(NgramConfig(order=2), epochs=1), corpus)(corpus.test[:3])
 
 
 def test_a_record_says_what_each_class_of_words_costs(tmp_path):

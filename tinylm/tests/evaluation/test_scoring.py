@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from specs import spec
+from specs import TRANSFORMER, spec
 
 from tinylm.config import NgramConfig
 from tinylm.evaluation import counts, scoring
@@ -58,3 +58,22 @@ def test_a_name_is_not_scored_by_its_letters(model, tmp_path, monkeypatch):
 def test_windows_are_whole_numbers(model, corpus, name, value):
     with pytest.raises(ModelError, match=f"{name} must be a whole number from 1 up"):
         scoring.score(model, corpus, **{name: value})
+
+
+def test_a_networks_window_has_no_more_than_its_context_and_moves_by_no_more_than_itself():
+    network = spec(TRANSFORMER, loss_at="all", eval_start=8)
+    with pytest.raises(ModelError, match="context must be a whole number from 1 to 8, got 9"):
+        scoring.scored_as(network, None, 9, 300)
+    with pytest.raises(ModelError, match="stride must be a whole number from 1 to 4, got 5"):
+        scoring.scored_as(network, 5, 4, 300)
+    assert scoring.scored_as(network, 4, 4, 300).train.eval_stride == 4
+
+
+def test_one_token_is_one_token(model, corpus):
+    assert " on 1 token of the text, " in repr(scoring.score(model, corpus.decode(corpus.test[:2])))
+
+
+def test_another_vocabulary_is_said(model, corpus):
+    other = replace(corpus, vocab=corpus.vocab[::-1])
+    with pytest.raises(ScoringError, match="markov has another vocabulary than markov, which the model was trained on"):
+        scoring.score(model, other)

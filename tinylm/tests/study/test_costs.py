@@ -30,6 +30,7 @@ def test_it_is_shown_in_one_line_and_as_a_card():
 def test_counts_cost_nothing():
     found = costs.cost(planned(NgramConfig(order=3), epochs=1))
     assert found.flops == 0 and found.totals.tolist() == [0, 0, 0, 0]
+    assert "counts are not trained, 0 FLOPs" in repr(found) and "parameters" not in repr(found)
 
 
 def test_every_planned_run_of_the_study_has_the_cost_of_its_plan():
