@@ -66,11 +66,6 @@ class Checked:
 _hints = functools.cache(get_type_hints)  # a study makes a thousand configs of five classes
 
 
-def _called(cls: Any) -> str:
-    """What users call a class."""
-    return getattr(cls, "public", "") or cls.__name__
-
-
 def _written(value: Any) -> str:
     """A value as one would type it: large round numbers by their power of ten."""
     is_round = isinstance(value, int) and value >= ROUND and float(shown.short(value)) == value
