@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm import data, flops
 from tinylm.config import shown
+from tinylm.study import titles
 from tinylm.study.planned import Planned
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Cost:
         return frame.assign(share=frame["run"] / frame.groupby("convention")["run"].transform("sum"))
 
     def __repr__(self) -> str:
-        called = f"{self.facts['name']} on {self.facts['corpus']}"
+        called = f"{self.facts['model']} on {self.facts['corpus']}"
         if not self.steps:
             return f"Cost({called}: counts are not trained, 0 FLOPs)"
         totals = ", ".join(f"{name} {shown.short(value)}" for name, value in self.totals.items())
@@ -68,7 +69,7 @@ class Cost:
             for part, row in executed[executed["run"] > 0].iterrows()
         ]
         header = ["executed FLOPs", "forward, a window", "backward, a window", "whole run", "share"]
-        return shown.card(f"Cost of {self.facts['name']} on {self.facts['corpus']}", facts, shown.table(header, rows))
+        return shown.card(f"Cost of {self.facts['model']} on {self.facts['corpus']}", facts, shown.table(header, rows))
 
 
 def cost(run: Planned) -> Cost:
@@ -87,5 +88,12 @@ def cost(run: Planned) -> Cost:
             for name, value in forward.items()
         } | {"optimizer": {"forward": 0, "backward": 0, "run": total.steps * flops.optimizer_flops(run.spec)}}
     params = flops.n_params(run.spec.model, info.vocab_size)
-    about = {"name": run.name, "corpus": run.spec.corpus, "seed": run.spec.seed, "key": run.spec.key, "n_params": params}
+    about = {
+        "name": run.name,
+        "model": titles.model(run.spec.model),
+        "corpus": run.spec.corpus,
+        "seed": run.spec.seed,
+        "key": run.spec.key,
+        "n_params": params,
+    }
     return Cost(about | asdict(total) | {"parts": parts})

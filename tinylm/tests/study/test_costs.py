@@ -24,7 +24,7 @@ def test_the_parts_add_up_to_the_totals_that_the_run_will_have():
 def test_it_is_shown_in_one_line_and_as_a_card():
     found = costs.cost(planned(TransformerConfig(n_layer=1, d_model=16, d_ff=32), steps=3))
     assert "\n" not in repr(found) and "3 steps" in repr(found) and "6ND" in repr(found)
-    assert "attention projections" in found._repr_html_() and "small on grammar-char" in found._repr_html_()
+    assert "attention projections" in found._repr_html_() and "d_ff=32) on grammar-char" in found._repr_html_()
 
 
 def test_counts_cost_nothing():
