@@ -122,11 +122,12 @@ def on_common_tokens(first: Sequence[RunRecord], second: Sequence[RunRecord]) ->
     """The records with their scores cut to the leading blocks that all of them have; DifferentTokens where they do not begin alike."""
     records = [*first, *second]
     if len({_held_out(record) for record in records}) > 1:
-        raise DifferentTokens("the runs are scored on different texts; compare runs of one corpus")
+        corpora = " and ".join(dict.fromkeys(record.spec.corpus for record in records))
+        raise DifferentTokens(f"the runs are scored on different texts, of {corpora}; compare runs of one corpus")
     if len({(score.start, score.block_size) for record in records for score in (record.valid, record.test)}) > 1:
         starts = sorted({record.test.start for record in records})
         raise DifferentTokens(
-            f"the runs are scored from different tokens on, {' and '.join(f'{s:,}' for s in starts)}; set eval_start for both"
+            f"the runs are scored from different tokens on, {' and '.join(f'{s:,}' for s in starts)}; train with eval_start={starts[-1]}"
         )
     if min(score.n_tokens for record in records for score in (record.valid, record.test)) < records[0].test.block_size and (
         len({(record.valid.n_tokens, record.test.n_tokens) for record in records}) > 1

@@ -14,7 +14,7 @@ from tinylm import data, ledger, study
 from tinylm.analysis import frames, significance, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError, serialise, shown
-from tinylm.config.errors import instead
+from tinylm.config.errors import nearest
 from tinylm.evaluation import counts, pretrained
 from tinylm.ledger import RunRecord
 from tinylm.report import display, plots
@@ -74,7 +74,8 @@ class Run(Result):
             return counts.fit(spec, data.load(spec.corpus))
         path = pretrained.at_hand().get(spec.key)
         if path is None:
-            raise RunError(f"the weights of {self.run.title} are not here; train it again with: python -m tinylm train --run {spec.key}")
+            again = f"the same tl.train trains it again, and so does: python -m tinylm train --run {spec.key}"
+            raise RunError(f"the weights of {self.run.title} are not here; {again}")
         from tinylm.evaluation import weights  # torch is loaded only where a model computes
 
         return weights.open_file(path, {spec.key: self.record})
@@ -144,6 +145,11 @@ class Seeds(list[Run]):
         by_seed = shown.table(["seed", "valid NLL", "test NLL", "time", "key"], rows)
         return shown.card(self._called(), facts, by_seed, *_small_curve(self))
 
+    def __getattr__(self, name: str) -> Any:
+        """What a run has and a list has not is asked of one of them."""
+        of_one = f"these are {shown.amount(len(self), 'run')}; ask one of them: runs[0].{name}" if hasattr(Run, name) else ""
+        raise AttributeError(of_one or f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def _called(self) -> str:
         return f"{shown.amount(len(self), 'run')} of {self[0].run.name} on {self[0].record.spec.corpus}"
 
@@ -170,13 +176,23 @@ def recorded(name: str) -> Seeds:
     RunError where there is none.
     """
     known = frames.recorded()
+    name = name if study.named(name, [result.run for result in known]) else pretrained.key(name)
     by_key = [result for result in known if result.record.spec.key.startswith(name)] if len(name) >= 4 else []
     named = study.named(name, [result.run for result in known])
     rows = {result.run.row for result in by_key} or {run.row for run in named[:1]}
     keys = {result.record.spec.key for result in by_key} or {run.spec.key for run in named if run.row in rows}
     if not keys:
-        raise RunError(f"no recorded run is called {name!r}; {instead(name.partition('@')[0], [r.run.name for r in known], 'there are:')}")
+        raise RunError(f"no recorded run is called {name!r}; {_what_there_is(name, [result.run for result in known])}")
     return Seeds(Run(result.run, result.record) for result in known if result.record.spec.key in keys)
+
+
+def _what_there_is(name: str, known: Sequence[Planned]) -> str:
+    """The seeds of the row that a name means, or the nearest name, or where the names are."""
+    row, _, seed = name.partition("@")
+    if seed and (seeds := sorted({run.spec.seed for run in study.named(row, known)})):
+        return f"{row} has the seeds {', '.join(map(str, seeds))}"
+    near = nearest(row, {called for run in known for called in (run.name, f"{run.section}/{run.name}")})
+    return (f"did you mean {near!r}? " if near else "") + "tl.runs() has the names, in its columns section and name, and the keys"
 
 
 def several(*found: Runs) -> list[Run]:

@@ -161,9 +161,9 @@ def test_scores_of_other_lengths_are_cut_to_the_blocks_that_all_have():
 
 
 def test_scores_that_do_not_begin_alike_are_not_cut():
-    with pytest.raises(summaries.DifferentTokens, match="from different tokens on, 128 and 256"):
+    with pytest.raises(summaries.DifferentTokens, match="from different tokens on, 128 and 256; train with eval_start=256"):
         summaries.on_common_tokens([scored(4, start=128)], [scored(4)])
-    with pytest.raises(summaries.DifferentTokens, match="different texts"):
+    with pytest.raises(summaries.DifferentTokens, match="different texts, of ptb and grammar-char"):
         summaries.on_common_tokens([scored(4)], [scored(4, corpus="grammar-char")])
 
 

@@ -1,3 +1,4 @@
+import copy
 import math
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from records import made
 
 from tinylm.analysis import frames, summaries
 from tinylm.config import NgramConfig, RunSpec, TinylmError, TrainConfig
+from tinylm.evaluation import pretrained
 from tinylm.report import runs
 from tinylm.report.runs import Run, RunError, Seeds
 
@@ -43,7 +45,7 @@ def test_the_model_comes_from_the_weights_that_are_here(home):
     spec = trained(DENSE, "all")
     assert a_run(made(spec=spec)).model.spec == spec
     assert a_run(made(spec=COUNTS)).model.spec == COUNTS
-    with pytest.raises(RunError, match=f"train it again with: python -m tinylm train --run {made().spec.key}"):
+    with pytest.raises(RunError, match=f"same tl.train trains it again, and so does: python -m tinylm train --run {made().spec.key}"):
         a_run(made()).model  # noqa: B018
 
 
@@ -54,10 +56,28 @@ def test_recorded_runs_come_by_name_and_key_and_as_rows_of_the_table(home):
     assert [run.record.spec.seed for run in runs.recorded(f"local/{name}@1")] == [1]
     assert [run.record.spec for run in runs.recorded(COUNTS.key[:10])] == [COUNTS]
     assert len(runs.several(frames.runs(), name, a_run(made(0)), [a_run(made(1))])) == 3 + 2 + 1 + 1
-    with pytest.raises(RunError, match="no recorded run is called 'MLX, "):
-        runs.recorded("MLX, 1")
+    with pytest.raises(RunError, match=rf"no recorded run is called 'MLX{name[3:]}'; did you mean '{name}'\? tl.runs\(\) has"):
+        runs.recorded(f"MLX{name[3:]}")
+    with pytest.raises(RunError, match=r"no recorded run is called 'xyzzy'; tl.runs\(\) has the names"):
+        runs.recorded("xyzzy")
+    with pytest.raises(RunError, match=f"no recorded run is called 'local/{name}@7'; local/{name} has the seeds 0, 1"):
+        runs.recorded(f"local/{name}@7")
     with pytest.raises(RunError, match="an object of type int is no run; give"):
         runs.several(3)
+
+
+def test_a_model_of_the_package_is_a_recorded_run_by_its_name():
+    assert [run.record.spec.key for run in runs.recorded("shakespeare")] == [pretrained.MODELS["shakespeare"]]
+    assert {run.run.name for run in runs.recorded("transformer")} == {"Transformer"}  # a run's own name comes first
+
+
+def test_what_a_run_alone_has_is_asked_of_one_of_several():
+    found = Seeds([a_run(made(0)), a_run(made(1))])
+    with pytest.raises(AttributeError, match=r"these are 2 runs; ask one of them: runs\[0\].model"):
+        found.model  # noqa: B018
+    with pytest.raises(AttributeError, match="'Seeds' object has no attribute 'xyzzy'"):
+        found.xyzzy  # noqa: B018
+    assert copy.deepcopy(found) == found
 
 
 def test_a_figure_holds_all_lines_and_is_left_to_the_notebook(home):
