@@ -6,8 +6,8 @@ from typing import Any
 import ipywidgets as widgets
 
 from tinylm.config import TransformerConfig
-from tinylm.explore.checkpoints import NONE_HERE, Checkpoints, ExplorerError
-from tinylm.explore.panel import WIDE, PicturePanel, button, control, unobserved
+from tinylm.explore.checkpoints import NONE_HERE, Checkpoints
+from tinylm.explore.panel import WIDE, ExplorerError, PicturePanel, button, control, given_text, unobserved
 from tinylm.report import plots
 
 
@@ -20,7 +20,7 @@ class Attention(PicturePanel):
     def __init__(self, text: str = "") -> None:
         self._checkpoints = Checkpoints(accepts=lambda model: isinstance(model, TransformerConfig))
         self.model = widgets.Dropdown(description="model", **WIDE)
-        self.text = widgets.Textarea(value=text, description="text", rows=2, **WIDE)
+        self.text = widgets.Textarea(value=given_text(text), description="text", rows=2, **WIDE)
         self.go = button("Read the text", button_style="primary")
         self.again = button("Look for models again")
         self.layer, self.head = (control(widgets.Dropdown, name, "10em", disabled=True) for name in ("layer", "head"))

@@ -13,8 +13,8 @@ from tinylm.analysis import budgets, frames, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config.errors import instead
 from tinylm.config.shown import short
-from tinylm.explore.checkpoints import ExplorerError
-from tinylm.explore.panel import PicturePanel, control, notice, table
+from tinylm.data import Corpus
+from tinylm.explore.panel import ExplorerError, PicturePanel, control, corpus_name, notice, table
 from tinylm.ledger import RunRecord
 from tinylm.report import plots
 from tinylm.study import Planned, recipes, titles
@@ -29,12 +29,12 @@ class Budget(PicturePanel):
     `figure` is the figure shown; `data` has a row for each of its points, and one for each line of counts.
     """
 
-    def __init__(self, corpus: str = "") -> None:
-        self._results = frames.recorded()
+    def __init__(self, corpus: str | Corpus = "") -> None:
+        self._results, chosen = frames.recorded(), corpus_name(corpus)
         corpora = [name for name in data.names() if recipes.architectures(data.info(name).level) and recipes.is_long_enough(name)]
-        if corpus and data.info(corpus).name not in corpora:
-            raise ExplorerError(f"{corpus} is too short for a recipe; {instead(corpus, corpora, 'there are:')}")
-        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus or corpora[0])
+        if chosen and chosen not in corpora:
+            raise ExplorerError(f"{chosen} is too short for a recipe; {instead(chosen, corpora, 'there are:')}")
+        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=chosen or corpora[0])
         slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
         self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)
         self.advice, self.table = widgets.HTML(), widgets.HTML()
@@ -114,7 +114,7 @@ def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
     loss = f"about {seen.nll:.2f}" if math.isnan(seen.low) or seen.is_outside else f"{seen.low:.2f} to {seen.high:.2f}"
     text = f"The records recommend <b>{titles.title(best)}</b>: expect a valid NLL of {loss} nats per token"
     if seen.is_outside:
-        text += f", or rather that is the loss at {short(seen.known[0])} FLOPs, its nearest recorded budget"
+        text += f", which is what its nearest recorded budget, {short(seen.known[0])} FLOPs, gives"
     if others:
         where = "" if at == budget else f" at {short(at)} FLOPs, the nearest budget that the records of all of them reach"
         text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {titles.title(others[0])}{where}"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tinylm import ledger, study
 from tinylm.analysis import frames
-from tinylm.config import ModelConfig, TinylmError
+from tinylm.config import ModelConfig
 from tinylm.config.errors import needing_packages
 from tinylm.evaluation import pretrained
 from tinylm.explore import labels
@@ -19,10 +19,6 @@ NONE_HERE = (
     "tinylm/evaluation/pretrained brings them back. This trains a small one in seconds: python -m tinylm train --recipe transformer "
     "--corpus grammar-char --budget 1e10. Then look again."
 )
-
-
-class ExplorerError(TinylmError):
-    """A choice that nothing can be computed from; the message says what to choose."""
 
 
 class Checkpoints:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from tinylm.config import TinylmError
 from tinylm.evaluation.colouring import coloured, legend
-from tinylm.explore.checkpoints import NONE_HERE, Checkpoints, ExplorerError
-from tinylm.explore.panel import WIDE, Panel, button, control, notice
+from tinylm.explore.checkpoints import NONE_HERE, Checkpoints
+from tinylm.explore.panel import WIDE, ExplorerError, Panel, button, control, given_text, notice
 
 
 class Continuations(Panel):
@@ -23,7 +23,7 @@ class Continuations(Panel):
 
     def __init__(self, prompt: str = "") -> None:
         self._checkpoints = Checkpoints(accepts=lambda model: True)
-        self.prompt = widgets.Textarea(value=prompt, description="prompt", rows=3, **WIDE)
+        self.prompt = widgets.Textarea(value=given_text(prompt), description="prompt", rows=3, **WIDE)
         self.models = widgets.SelectMultiple(description="models", rows=6, **WIDE)
         self.temperature = control(widgets.FloatSlider, "temperature", "22em", min=0.0, max=1.5, step=0.1, value=0.8)
         self.length = control(widgets.IntSlider, "tokens", "22em", min=10, max=500, step=10, value=150)

@@ -9,13 +9,19 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
-from tinylm.config import TinylmError
+from tinylm import data
+from tinylm.config import TinylmError, shown
+from tinylm.data import Corpus
 from tinylm.report import display
 from tinylm.report.plots.style import Drawn
 
 STYLE_SHEET = Path(__file__).with_name("explore.css")
 IN_A_ROW = {"max_width": "100%", "margin": "2px 16px 2px 0"}
 WIDE: dict[str, Any] = {"layout": {"width": "100%"}, "style": {"description_width": "initial"}}
+
+
+class ExplorerError(TinylmError):
+    """A choice that nothing can be computed from; the message says what to choose."""
 
 
 class Panel(widgets.VBox):
@@ -26,6 +32,9 @@ class Panel(widgets.VBox):
         style = widgets.HTML(f"<style>{STYLE_SHEET.read_text(encoding='utf-8')}</style>", layout={"display": "none"})
         super().__init__([style, side_by_side(*controls), self.notice, *shown])
         self.add_class("tinylm-explore")
+
+    def __repr__(self) -> str:
+        return f"tl.explore.{type(self).__name__}: a panel, which a notebook shows; `data` has its numbers"
 
     def tell(self, text: str) -> None:
         """Show a message in place of the last one; an empty one shows nothing."""
@@ -59,6 +68,18 @@ class PicturePanel(Panel):
     def draw_nothing(self) -> None:
         """Take away the last figure and its points."""
         self.figure, self.data, self.picture.value = None, pd.DataFrame(), ""
+
+
+def given_text(text: str) -> str:
+    """The text that a panel begins with; ExplorerError for anything else."""
+    if not isinstance(text, str):
+        raise ExplorerError(f"give a text in quotes, got {shown.brief(text)}")
+    return text
+
+
+def corpus_name(corpus: str | Corpus) -> str:
+    """The name of the corpus that a panel begins with, "" for any; DataError where there is none."""
+    return corpus.info.name if isinstance(corpus, Corpus) else data.info(corpus).name if corpus else ""
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from tinylm import data
 from tinylm.analysis import frames, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import shown
+from tinylm.data import Corpus
 from tinylm.explore import labels
-from tinylm.explore.panel import WIDE, PicturePanel, control, table, toggle, unobserved
+from tinylm.explore.panel import WIDE, PicturePanel, control, corpus_name, table, toggle, unobserved
 from tinylm.report import plots
 
 ALL = "all"
@@ -28,12 +28,12 @@ class Runs(PicturePanel):
     `figure` is the figure shown; `data` has a row for each of its points, and one for each line of counts.
     """
 
-    def __init__(self, corpus: str = "") -> None:
-        self._results = frames.recorded()
+    def __init__(self, corpus: str | Corpus = "") -> None:
+        self._results, name = frames.recorded(), corpus_name(corpus)
         recorded = {result.record.spec.corpus for result in self._results}
-        corpora = sorted(recorded | {data.info(corpus).name} if corpus else recorded)
+        corpora = sorted(recorded | {name} if name else recorded)
         options = labels.sizes(result.record.n_params for result in self._results)
-        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=corpus or next(iter(corpora), None))
+        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=name or next(iter(corpora), None))
         self.architecture = control(widgets.Dropdown, "architecture", options=[ALL])
         self.size = control(widgets.SelectionRangeSlider, "parameters", "26em", options=options, index=(0, len(options) - 1))
         self.axis = toggle("against", AXES)
@@ -90,9 +90,13 @@ class Runs(PicturePanel):
     def _remark(self, chosen: Sequence[Result]) -> str:
         """Why less is shown than one may expect; empty where all is."""
         if not self._results:
-            return "No run is recorded yet; train some with: python -m tinylm train --missing"
+            return 'No run is recorded yet; train one with: tl.train("grammar-char", recipe="transformer", flops=1e10)'
         if not self.chosen.options:
             return "No run matches; choose another architecture or a wider range of parameters."
+        if not self.chosen.value:
+            return "Choose one or more runs."
+        if self.curve.value == "train_nll" and all(result.record.spec.is_counts for result in chosen):
+            return "Counts are not trained, and have no training loss."
         if len(self.chosen.value) > MOST:
             return f"The first {MOST} of {len(self.chosen.value)} chosen runs are shown, one for each colour."
         diverged = sorted({labels.title(result.run) for result in chosen if result.record.test is None})

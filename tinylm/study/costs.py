@@ -61,6 +61,9 @@ class Cost:
         return f"Cost({called}: {self.n_params:,} parameters, {shown.amount(self.steps, 'step')}; FLOPs: {totals})"
 
     def _repr_html_(self) -> str:
+        title = f"Cost of {self.facts['model']} on {self.facts['corpus']}"
+        if not self.steps:
+            return shown.card(title, {"FLOPs": "0; counts are not trained"})
         facts = {"parameters": f"{self.n_params:,}", "steps": f"{self.steps:,}", "target tokens": f"{self.facts['tokens_seen']:,}"}
         facts |= {f"FLOPs, {name}": shown.short(value) for name, value in self.totals.items()}
         executed = self.parts.loc["executed"]
@@ -69,7 +72,7 @@ class Cost:
             for part, row in executed[executed["run"] > 0].iterrows()
         ]
         header = ["executed FLOPs", "forward, a window", "backward, a window", "whole run", "share"]
-        return shown.card(f"Cost of {self.facts['model']} on {self.facts['corpus']}", facts, shown.table(header, rows))
+        return shown.card(title, facts, shown.table(header, rows))
 
 
 def cost(run: Planned) -> Cost:

@@ -10,7 +10,7 @@ from records import made
 from tinylm import explore
 from tinylm.data import DataError, own_texts
 from tinylm.explore import budget
-from tinylm.explore.checkpoints import ExplorerError
+from tinylm.explore.panel import ExplorerError
 from tinylm.study import recipes, titles
 from tinylm.study.recipes import recipe
 
@@ -40,7 +40,7 @@ def test_a_budget_recommends_what_the_records_let_expect(home):
     assert panel.data.drop(columns="architecture").dtypes.map(str).isin(["int64", "float64"]).all()
     assert [line.get_label() for line in panel.figure.axes[0].lines] == ["MLP", "Transformer", "chosen budget"]
     panel.flops.value = 1e10
-    assert "<b>MLP</b>" in panel.advice.value and "the loss at 1e11 FLOPs, its nearest recorded budget" in panel.advice.value
+    assert "<b>MLP</b>" in panel.advice.value and "its nearest recorded budget, 1e11 FLOPs, gives" in panel.advice.value
 
 
 def test_architectures_are_compared_where_all_of_them_have_runs():

@@ -6,9 +6,9 @@ import ipywidgets as widgets
 import matplotlib.pyplot as plt
 import pytest
 
-from tinylm import files
+from tinylm import explore, files
 from tinylm.config import TinylmError
-from tinylm.explore.panel import Panel, PicturePanel, unobserved
+from tinylm.explore.panel import ExplorerError, Panel, PicturePanel, unobserved
 
 
 def test_panels_load_no_torch_before_a_model_computes():
@@ -27,6 +27,17 @@ def test_a_users_mistake_is_one_message_which_the_next_attempt_takes_away():
     with pytest.raises(ZeroDivisionError), panel.mistakes_told():
         _ = 1 / 0
     assert panel.notice.value == ""
+
+
+@pytest.mark.parametrize("panel", [explore.Attention, explore.Continuations])
+def test_a_panel_begins_with_a_text(panel):
+    for wrong in (None, 5, ["HAMLET"]):
+        with pytest.raises(ExplorerError, match="give a text in quotes, got"):
+            panel(wrong)
+
+
+def test_a_panel_is_named_where_it_cannot_be_shown():
+    assert repr(explore.Attention()) == "tl.explore.Attention: a panel, which a notebook shows; `data` has its numbers"
 
 
 def test_a_widget_changes_unheard_and_is_heard_again_even_after_an_error():

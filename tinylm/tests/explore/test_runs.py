@@ -6,7 +6,7 @@ from explorer import cells, stored
 from records import made
 from synthetic import record
 
-from tinylm import explore
+from tinylm import data, explore
 from tinylm.analysis import frames
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.data import DataError
@@ -85,4 +85,20 @@ def test_no_corpus_is_shown_in_the_place_of_another(home):
 
 
 def test_an_empty_ledger_says_how_to_fill_it(home):
-    assert "python -m tinylm train --missing" in explore.Runs("tiny_shakespeare").notice.value
+    assert "tl.train(&quot;grammar-char&quot;, recipe=" in explore.Runs("tiny_shakespeare").notice.value
+
+
+def test_nothing_that_is_shown_is_without_a_reason(home):
+    counts = stored(made(spec=RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1))))
+    panel = explore.Runs("grammar-char")
+    assert panel.figure is not None and panel.notice.value == ""
+    panel.curve.value = "train_nll"
+    assert "Counts are not trained, and have no training loss." in panel.notice.value
+    panel.chosen.value = ()
+    assert "Choose one or more runs." in panel.notice.value
+    assert counts.spec.is_counts
+
+
+def test_a_panel_begins_with_a_corpus_or_its_name(home):
+    for panel in (explore.Runs, explore.Budget):
+        assert panel(data.corpus("grammar-char")).corpus.value == panel("grammar-char").corpus.value == "grammar-char"

@@ -31,6 +31,7 @@ def test_counts_cost_nothing():
     found = costs.cost(planned(NgramConfig(order=3), epochs=1))
     assert found.flops == 0 and found.totals.tolist() == [0, 0, 0, 0]
     assert "counts are not trained, 0 FLOPs" in repr(found) and "parameters" not in repr(found)
+    assert "0; counts are not trained" in found._repr_html_() and "backward" not in found._repr_html_()
 
 
 def test_every_planned_run_of_the_study_has_the_cost_of_its_plan():
