@@ -21,7 +21,7 @@ SECTION = "local"  # the folder of the ledger that holds single runs
 N_EVALS = 4  # validations of a run that is not counted in epochs
 DENSE = "dense"  # the protocol where none is named
 PROTOCOLS: dict[str, dict[str, Any]] = {
-    DENSE: ADAMW,
+    DENSE: ADAMW | {"loss_at": "all"},  # of a model that gives one prediction a window: last
     "paper": {"eval_tokens": 10_000},
 }
 TARGETS_PER_STEP, WINDOWS_PER_STEP = 512, 64  # of models that predict every position, and of those that give one prediction a window
@@ -72,7 +72,7 @@ def check_recipe(name: str, corpus: str, settings: Iterable[str]) -> None:
 
 
 def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) -> RunSpec:
-    said = TrainConfig(**(PROTOCOLS[DENSE] | {"loss_at": "all" if model.predicts_every_position else "last"} | train))
+    said = TrainConfig(**(PROTOCOLS[DENSE] | ({} if model.predicts_every_position else {"loss_at": "last"}) | train))
     dense = said.loss_at == "all"
     window = said.eval_context or model.context_length
     own = {

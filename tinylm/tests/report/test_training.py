@@ -156,3 +156,10 @@ def test_a_shape_is_called_as_it_was_written():
     shape = TransformerConfig(n_layer=1, d_model=64)  # with the default FFN it has the shape of the study's Self-Attention
     planned = training.RunRequest(corpus="grammar-char", model=shape, settings={"steps": 1}).planned(0)
     assert planned.name.startswith("Transformer(n_layer=1, d_model=64), ") and planned.architecture == "Self-Attention"
+
+
+def test_fewer_targets_need_no_word_on_where_the_loss_is_taken():
+    planned = training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"steps": 1, "n_targets": 8}).planned(0)
+    assert (planned.spec.train.loss_at, planned.spec.n_targets) == ("all", 8)
+    with pytest.raises(ConfigError, match="n_targets=128 must be below context_length=128"):
+        training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"steps": 1, "n_targets": 128}).planned(0)
