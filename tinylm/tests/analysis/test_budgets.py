@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from synthetic import record, result, rungs, seeds
 
+from tinylm import files, ledger
 from tinylm.analysis import budgets
 from tinylm.config import NgramConfig
 from tinylm.report import plots, tables
@@ -73,6 +74,14 @@ def test_an_expectation_carries_the_interval_of_one_more_run():
     assert between.high == here.high and between.low == budgets.read_off(group, 10_000).low and between.n == 5
     assert between.low < between.nll < between.high
     assert math.isnan(budgets.read_off({100: [record(2.0)]}, 100).low), "single seeds have no interval"
+
+
+def test_recorded_runs_lie_where_the_other_budgets_let_expect_them():
+    records = ledger.Ledger([files.LEDGER]).records.values()
+    runs = budgets.recipe_runs("transformer", "tiny_shakespeare", records)
+    told = {budget: budgets.read_off({b: group for b, group in runs.items() if b != budget}, budget) for budget in sorted(runs)[1:-1]}
+    inside = [seen.low <= record.valid.nll <= seen.high for budget, seen in told.items() for record in runs[budget]]
+    assert len(told) >= 5 and np.mean(inside) >= 0.9
 
 
 def test_a_frontier_and_a_target_without_records_are_empty_and_no_error():
