@@ -1,5 +1,6 @@
 """Statistics of records: seeds measure training noise, blocks of test text measure test noise."""
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -113,9 +114,12 @@ def same_tokens(first: RunRecord, second: RunRecord) -> bool:
 
 
 def _held_out(record: RunRecord) -> str:
-    """Which text the record was scored on: that of its corpus's name, unless it was made from another text."""
-    info = data.info(record.spec.corpus)
-    return info.held_out if record.corpus_sha256 == info.sha256 else record.spec.corpus + record.corpus_sha256
+    """Which text the record was scored on: that of its corpus's name, unless it was made from another text, or from one not here."""
+    with contextlib.suppress(data.DataError):
+        info = data.info(record.spec.corpus)
+        if record.corpus_sha256 == info.sha256:
+            return info.held_out
+    return record.spec.corpus + record.corpus_sha256
 
 
 def on_common_tokens(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:

@@ -261,6 +261,9 @@ class ModuleConfig(ModelConfig):
     n_params: int
     matrices: tuple[tuple[int, int], ...]  # shapes of the weights between hidden states, which Muon updates
 
+    def __repr__(self) -> str:
+        return f"{self.name}(context_length={self.context_length})"
+
     def check(self) -> None:
         super().check()
         self.require(re.fullmatch("[0-9a-f]{16}", self.code) is not None, f"code must be 16 hex digits, got {self.code!r}")

@@ -29,8 +29,9 @@ class Runs(PicturePanel):
     """
 
     def __init__(self, corpus: str | Corpus = "") -> None:
-        self._results, name = frames.recorded(), corpus_name(corpus)
+        self._results = frames.recorded()
         recorded = {result.record.spec.corpus for result in self._results}
+        name = corpus if isinstance(corpus, str) and corpus in recorded else corpus_name(corpus)  # its text may be elsewhere
         corpora = sorted(recorded | {name} if name else recorded)
         options = labels.sizes(result.record.n_params for result in self._results)
         self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=name or next(iter(corpora), None))

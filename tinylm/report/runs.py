@@ -306,11 +306,12 @@ class Comparison:
 
     def __repr__(self) -> str:
         low, high = self.interval
+        known = f"95 % interval {low:+.4f} to {high:+.4f}" if low == low else "no interval, which needs two blocks of scored text"
         seeds = f"{self.estimate.n} seeds, {self.estimate.test}"
         noise = "one seed each: the text's error alone" if self.estimate.test == significance.TEXT_ALONE else seeds
         lost = f"; {self.n_diverged} that diverged left out" if self.n_diverged else ""
         return (
-            f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, 95 % interval {low:+.4f} to {high:+.4f} "
+            f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, {known} "
             f"({noise}; {self.n_tokens:,} tokens of test{lost})"
         )
 

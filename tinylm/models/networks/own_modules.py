@@ -88,11 +88,12 @@ def _(config: ModuleConfig, vocab_size: int) -> OwnModule:
     kept = _KEPT.get(config)
     if kept is None:
         raise ConfigError(
-            f"the code of {config.name} ({config.code}) is not in this Python process; define it again as it was and pass it to own_module"
+            f"the code of {config.name} ({config.code}) is not in this Python process; "
+            "define it again as it was, and give it to the same tl.train"
         )
     if code_hash(kept.factory) != config.code:
         raise ConfigError(
-            f"{config.name}, or a value or function that it uses, has changed since it was counted; pass it to own_module again"
+            f"{config.name}, or a value or function that it uses, has changed since it was counted; give it to tl.train again"
             " (what its forward pass changes itself, such as a list it appends to, must belong to the module)"
         )
     return OwnModule(_made(kept.factory, config.context_length, vocab_size), kept.matrices)

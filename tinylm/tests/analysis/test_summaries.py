@@ -167,6 +167,14 @@ def test_scores_that_do_not_begin_alike_are_not_cut():
         summaries.on_common_tokens([scored(4)], [scored(4, corpus="grammar-char")])
 
 
+def test_runs_of_a_text_that_is_elsewhere_are_compared():
+    found = [scored(4, corpus="text-0123456789ab"), scored(2, corpus="text-0123456789ab")]
+    (first,), (second,) = summaries.on_common_tokens([found[0]], [found[1]])
+    assert summaries.same_tokens(first, second)
+    with pytest.raises(summaries.DifferentTokens, match="different texts"):
+        summaries.on_common_tokens([found[0]], [dataclasses.replace(found[1], corpus_sha256="another")])
+
+
 def test_less_than_a_block_is_not_compared_with_more():
     short = scored(1)
     short = dataclasses.replace(short, test=dataclasses.replace(short.test, n_tokens=100))

@@ -127,7 +127,7 @@ def test_what_was_found_of_a_module_is_checked():
         "n_params": 9,
         "matrices": [[2, 3], [4, 5]],
     }
-    assert ModuleConfig(**found).matrices == ((2, 3), (4, 5))
+    assert ModuleConfig(**found).matrices == ((2, 3), (4, 5)) and repr(ModuleConfig(**found)) == "Net(context_length=128)"
     for wrong in ({"code": "0123"}, {"code": "0123456789ABCDEF"}, {"forward_flops": 0}, {"n_params": 0}, {"context_length": 0}):
         with pytest.raises(ConfigError, match=next(iter(wrong))):
             ModuleConfig(**found | wrong)

@@ -88,6 +88,12 @@ def test_an_empty_ledger_says_how_to_fill_it(home):
     assert "tl.train(&quot;grammar-char&quot;, recipe=" in explore.Runs("tiny_shakespeare").notice.value
 
 
+def test_runs_of_a_text_that_is_elsewhere_are_shown(home):
+    found = made()
+    stored(dataclasses.replace(found, spec=dataclasses.replace(found.spec, corpus="text-0123456789ab")))
+    assert explore.Runs("text-0123456789ab").figure is not None
+
+
 def test_nothing_that_is_shown_is_without_a_reason(home):
     counts = stored(made(spec=RunSpec(corpus="grammar-char", model=NgramConfig(order=2), train=TrainConfig(epochs=1))))
     panel = explore.Runs("grammar-char")

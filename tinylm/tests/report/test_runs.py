@@ -103,6 +103,12 @@ def test_a_comparison_is_a_sentence_with_numbers():
     assert "one seed each: the text's error alone" in repr(runs.compare(first[0], second[0]))
 
 
+def test_one_block_of_text_gives_no_interval():
+    first, second = (a_run(synthetic.record(blocks=[nll], seed=seed)) for nll, seed in ((2.0, 0), (1.5, 1)))
+    shown = repr(runs.compare(first, second))
+    assert "+0.5000 nats per token, no interval, which needs two blocks of scored text (" in shown and "nan" not in shown
+
+
 def test_seeds_are_a_list_with_a_table():
     found = Seeds(Run(r.run, r.record) for r in synthetic.results(a=[2.0, 2.2]))
     assert found.test_nll == pytest.approx(2.1) and found.frame["seed"].tolist() == [0, 1]
