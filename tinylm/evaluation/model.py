@@ -79,13 +79,14 @@ class Model(ABC):
         return Text(prompt + "".join(itertools.islice(self.stream(prompt, temperature, top_k, seed), length)))
 
     def logits(self, text: str) -> np.ndarray:
-        """Logits (n, V) of the token after each of the n tokens of a text, given those up to there as `surprise` is; of counts, log
-        probabilities.
+        """Logits (n, V) of the token after each of the n tokens of a text; of counts, log probabilities.
+
+        Of a text longer than a network's context, each is given half a context or more.
         """
         return np.concatenate(list(self.predictions(self._some(text))))
 
     def top(self, text: str, k: int = 5) -> pd.DataFrame:
-        """The `k` likeliest next tokens of a text, with their probabilities; of fewer tokens, all."""
+        """The `k` likeliest next tokens of a text, with their probabilities; all tokens where the vocabulary has fewer."""
         k = arguments.whole("k", k, 1)
         p = self._next(text)
         best = np.argsort(-p, kind="stable")[:k]
@@ -100,7 +101,7 @@ class Model(ABC):
         return np.exp(log_softmax(self.next_logits(self._some(text))[None]))[0]
 
     def surprise(self, text: str) -> Surprise:
-        """What each token of a text costs in nats, given those before it; NaN for the first, which has no token before it.
+        """The negative log probability in nats of each token of a text, given those before it; NaN for the first, which has none.
 
         Of a text longer than a network's context, each token is given half a context or more.
         """
@@ -120,12 +121,13 @@ class Model(ABC):
         """The mean NLL of a text, of a file or of a split of a corpus, in nats per token, with its block standard error.
 
         A split is scored on the tokens of the model's record, a text to its end. `stride` is how many tokens each window scores, `context`
-        how many it reads; both are the run's unless given. TinylmError for a text of another vocabulary or one that is too short.
+        how many it reads; both are the run's unless given. A larger stride is faster, and gives tokens less context. TinylmError for a text
+        of another vocabulary or one that is too short.
         """
         return scoring.score(self, text, split, stride, context)
 
     def attention(self, text: str) -> "AttentionMaps":
-        """What each head of a Transformer takes from which token while it reads a text; ModelError for other models."""
+        """The attention weights of each head of a Transformer that reads a text; ModelError for other models."""
         raise ModelError(f"only a Transformer has attention; the architecture of this model is {titles.architecture(self.spec.model)}")
 
     def encode(self, text: str) -> np.ndarray:

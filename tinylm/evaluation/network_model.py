@@ -80,7 +80,7 @@ class NetworkModel(Model):
             return self.network(x_BT, n_out)
 
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
-        return nlls.token_nlls(self.network, torch.from_numpy(ids.astype(np.int32)), spec)
+        return nlls.token_nlls(self.network, torch.from_numpy(ids.astype(np.int32)), spec, bar=True)
 
     def continued(self, ids: np.ndarray, sampling: generate.Sampling) -> Iterator[int]:
         start = generate.filled(self.spec, ids, self.lead_ids)

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm.auto import tqdm
 
 from tinylm.config import RunSpec
 from tinylm.ledger.scores import eval_context, scored_range, short_window
@@ -10,26 +11,28 @@ from tinylm.models.networks import LanguageModel
 
 POSITIONS_PER_BATCH = {"cpu": 16_384, "cuda": 262_144}  # keeps a batch's activations in the cache of a CPU core, and a GPU busy
 LOGITS_PER_BATCH = {"cpu": 2**23, "cuda": 2**28}  # float32: what a large vocabulary allows
+WAIT = 3.0  # seconds of scoring before a bar is drawn
 
 
 @torch.inference_mode()
-def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec) -> np.ndarray:
+def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, bar: bool = False) -> np.ndarray:
     """NLL in nats, float32, of each token of the spec's scored range, each scored once; restores the model's mode.
 
     Each window scores its last `eval_stride` positions, so every scored token sees at least eval_context - eval_stride + 1
     tokens, or all before it; the last window ends at the range's end and scores only what is left.
+    `bar` draws a bar with the time left, once scoring has taken some seconds.
     """
     context, stride, scored = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
     short = short_window(scored, context)
     was_training = model.training
     model.eval()
     parts = [_window_nlls(model, tokens_N[: short.stop], torch.tensor([short.stop]), short.stop - 1, len(short))[0]] if short else []
-    parts += _full_windows(model, tokens_N, range(short.stop, scored.stop), context, stride)
+    parts += _full_windows(model, tokens_N, range(short.stop, scored.stop), context, stride, bar)
     model.train(was_training)
     return torch.cat(parts).numpy()
 
 
-def _full_windows(model: LanguageModel, tokens_N: Tensor, scored: range, context: int, stride: int) -> list[Tensor]:
+def _full_windows(model: LanguageModel, tokens_N: Tensor, scored: range, context: int, stride: int, bar: bool) -> list[Tensor]:
     """NLLs of the scored tokens, in order, of which the first has `context` tokens before it; none where none is scored."""
     if not scored:
         return []
@@ -37,7 +40,8 @@ def _full_windows(model: LanguageModel, tokens_N: Tensor, scored: range, context
     device = tokens_N.device.type
     n_batch = max(1, min(POSITIONS_PER_BATCH[device] // context, LOGITS_PER_BATCH[device] // (stride * model.vocab_size)))
     nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
-    for rows_BS, batch in zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True):
+    batches = list(zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True))
+    for rows_BS, batch in tqdm(batches, desc="scoring", unit="batch", delay=WAIT, leave=False, disable=not bar):
         rows_BS.copy_(_window_nlls(model, tokens_N, batch, context, stride))
     n_last = len(scored) - stride * (len(ends) - 1)
     return [nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from specs import LINEAR, LSTM, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm.evaluation import generate
+from tinylm.evaluation import generate, nlls
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.models.networks import build
 
@@ -59,6 +59,15 @@ def test_the_next_token_is_predicted_from_one_window_as_it_is_generated(corpus, 
     p = opened.distribution(corpus.decode(ids))
     assert sum(read) <= config.context_length
     assert opened.vocabulary.index[p.idxmax()] == next(opened.continued(ids, generate.Sampling(temperature=0.0)))
+
+
+def test_long_scoring_of_a_model_has_a_bar_and_that_of_a_training_run_none(corpus, monkeypatch, capsys):
+    monkeypatch.setattr(nlls, "WAIT", 0.0)
+    opened = trained(corpus, TRANSFORMER, "all")
+    opened.token_nlls(corpus.test, opened.spec)
+    assert "scoring" in capsys.readouterr().err
+    nlls.token_nlls(opened.network, torch.from_numpy(corpus.test.astype("int32")), opened.spec)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_long_text_is_read_in_windows_that_move_by_half_a_context(corpus, monkeypatch):
