@@ -11,7 +11,7 @@
     counts = tl.train(text, tl.Counts(order=6, cache=2048))
 
     tl.cost(tl.Transformer(), text)                  FLOPs part by part, before anything is trained
-    tl.runs(architecture="transformer", budget=1e12) all records as one table
+    tl.runs(architecture="transformer", budget=1e12) the recorded runs as one table
     tl.compare(run, counts); tl.plot(run, counts)    the difference with its interval; the curves
 
 The models are `Transformer`, `MLP`, `Linear`, `LSTM` and `Counts`; `train` also takes a class of nn.Module of your own. `explore` holds

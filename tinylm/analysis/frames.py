@@ -49,7 +49,7 @@ def recorded(with_searches: bool = False) -> list[Result]:
 
 
 def runs(**values: Any) -> pd.DataFrame:
-    """The recorded runs whose fields have the given values, one a row, indexed by key; a list means any of its values.
+    """A table of the recorded runs whose fields have the given values, indexed by key; a list means any of its values.
 
     A field says what a run is in the study (`section`, `role`, `architecture`, `budget`, `rung`), what it is (`corpus`, `seed`), or how its
     model is made (`context_length`, `n_layer`). NLLs are in nats per token; `test_tokens` were scored. Compare NLLs only where the same

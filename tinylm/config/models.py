@@ -219,7 +219,11 @@ class LSTMConfig(InductionConfig, ModelConfig):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class NgramConfig(ModelConfig):
-    """Interpolated modified Kneser-Ney counts of n-grams of up to `order` tokens, and of the last `cache` tokens of the text being read."""
+    """Interpolated modified Kneser-Ney counts of n-grams of up to `order` tokens, and of the last `cache` tokens of the text being read.
+
+    The estimated discounts are multiplied by `discount_scale`. `weights_corpus` names the corpus whose held-out text the weights of the
+    cache are fitted to, in place of the valid text.
+    """
 
     kind: ClassVar[str] = "ngram"
     public: ClassVar[str] = "Counts"

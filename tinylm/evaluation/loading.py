@@ -53,7 +53,7 @@ def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
 def list_models() -> pd.DataFrame:
     """The trained networks that are here, those of the package first: name, key, corpus, parameters, test NLL in nats per token, file.
 
-    A model without a name has its key for one.
+    A model without a name is listed by its key.
 
     >>> list_models()["name"].head(2).tolist()
     ['shakespeare', 'transformer']

@@ -34,11 +34,11 @@ class RunError(TinylmError):
 
 @dataclass(frozen=True, repr=False)
 class Run(Result):
-    """A finished run: what it is (`run`), its record, and what one asks of it. NLLs are in nats per token, NaN where it diverged."""
+    """A finished run: its plan (`run`), its record, its model, curve and cost. NLLs are in nats per token, NaN where it diverged."""
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """One row a validation: step, tokens_seen, flops, seconds, train and valid NLL; the seconds of older records are not known."""
+        """A row for each validation: step, tokens_seen, flops, seconds, train and valid NLL; the seconds of older records are not known."""
         curve = pd.DataFrame(self.record.curve, columns=["step", "tokens_seen", "flops", "train_nll", "valid_nll"])
         seconds = self.record.curve_seconds or [float("nan")] * len(curve)
         curve.insert(3, "seconds", pd.Series(seconds, dtype=float))
@@ -56,7 +56,7 @@ class Run(Result):
 
     @property
     def diverged(self) -> str:
-        """What to do where the loss was no number; nothing to say where the run is whole."""
+        """Where the run diverged and what to do, as words; empty where it did not."""
         return self.record.diverged
 
     @cached_property
@@ -81,7 +81,7 @@ class Run(Result):
         return weights.open_file(path, {spec.key: self.record})
 
     def plot(self, against: str = "flops") -> Figure:
-        """The valid NLL of each validation against `flops`, `step`, `tokens_seen`."""
+        """The valid NLL of each validation against `flops`, `step` or `tokens_seen`."""
         return plot(self, against=against)
 
     def __repr__(self) -> str:
@@ -118,7 +118,7 @@ class Seeds(list[Run]):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """One row a run, as `tl.runs` has them."""
+        """One row for each run, as in `tl.runs`."""
         return frames.frame(self)
 
     @property
@@ -127,7 +127,7 @@ class Seeds(list[Run]):
         return float(self.frame["test_nll"].mean())
 
     def plot(self, against: str = "flops") -> Figure:
-        """The valid NLL of each validation, a line a seed."""
+        """The valid NLL of each validation, one line for each seed."""
         return plot(self, against=against)
 
     def __repr__(self) -> str:
@@ -231,7 +231,7 @@ def _some(*found: Runs) -> list[Run]:
 
 
 def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figure:
-    """The curves of runs in one figure: the `loss`, valid_nll or train_nll, against flops, step or tokens_seen. Counts are flat lines.
+    """The curves of runs in one figure: the `loss`, valid_nll or train_nll, against flops, step or tokens_seen. Counts are dashed lines.
 
     Give what `train` returned, names ([SECTION/]NAME[@SEED]) or keys of recorded runs, or rows of `runs`.
 
@@ -286,7 +286,7 @@ def _small_curve(found: Sequence[Run]) -> list[str]:
 
 @dataclass(frozen=True, repr=False)
 class Comparison:
-    """Test NLL of one run minus that of another, in nats per token, with what it is measured by; negative: the first is better."""
+    """Test NLL of one run minus that of another, in nats per token, with its 95 % interval; negative: the first is better."""
 
     first: str
     second: str
@@ -317,11 +317,11 @@ class Comparison:
 
 
 def compare(first: Runs, second: Runs) -> Comparison:
-    """The test NLL of the first minus that of the second, with its 95 % interval; below zero the first is better.
+    """The test NLL of the first minus that of the second in nats per token, with its 95 % interval; below zero the first is better.
 
-    Only tokens that both have scored count, and only runs that did not diverge. Runs with the same seeds, two or more, are paired by
-    seed; with one seed each, the interval holds the error of the text alone. Runs are given as to `plot`. RunError for runs that share
-    no scored text.
+    Only tokens that both have scored count; runs that diverged are left out, and said. Runs with the same seeds, two or more, are paired
+    by seed; with one seed each, the interval holds the error of the text alone. Runs are given as to `plot`. TinylmError for runs that
+    share no scored text.
 
     >>> round(compare("control/KN-6", "control/KN-4").difference, 4)
     -0.068
