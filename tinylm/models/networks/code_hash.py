@@ -28,6 +28,15 @@ BUILTINS = (types.BuiltinFunctionType, types.MethodDescriptorType, types.Wrapper
 # What finds code by a text that is made when it runs, so that what it reaches cannot be known before: builtins, and values of libraries.
 HIDDEN = {"eval", "exec", "globals", "__import__"}
 ALSO_HIDDEN = {"importlib": "import_module", "sys": "modules", "torch": "ops"}
+# What reads a file, the environment or the keyboard, whose contents no hash of code knows: builtins, members of libraries, methods.
+READING = {"open", "input"}
+ALSO_READING = {
+    "io": {"open"},
+    "os": {"environ", "environb", "getenv", "getenvb"},
+    "numpy": {"load", "loadtxt", "genfromtxt", "fromfile"},
+    "torch": {"load"},
+}
+READERS = {"read_text", "read_bytes"}
 COMPILED = "_torchdynamo_orig_callable"
 REACHING = {"getattr", "vars", "__dict__"}  # what may read any name of a module
 CONTENTS = (str, bytes, int, float, complex, list, tuple, dict, set, frozenset)  # whose subclasses hold more than their attributes
@@ -170,6 +179,8 @@ class _Reader:
         else:
             self._code(function.__code__)
             self._attributes(vars(function))
+            for name in sorted(READERS & {*function.__code__.co_names}):
+                self._refuse_reading(name)
             for path in global_names(function.__code__):
                 self._global(path, function.__globals__)
             for name, level, members in imports(function.__code__):
@@ -187,6 +198,8 @@ class _Reader:
         if name not in values:
             if name in HIDDEN:
                 self._refuse_hidden(name)
+            if name in READING:
+                self._refuse_reading(name)
             self.write("undefined" if not hasattr(builtins, name) else "builtin", name)
             return
         value = values[name]
@@ -195,6 +208,8 @@ class _Reader:
         reached = _reached(value, attributes)
         if reached is importlib.import_module or reached is sys.modules:
             self._refuse_hidden(".".join(path))
+        if any(reached is getattr(sys.modules.get(library), member, self) for library, names in ALSO_READING.items() for member in names):
+            self._refuse_reading(".".join(path))
         self._check_operator(".".join(path), reached)
         self._named(".".join(path), value)
 
@@ -242,10 +257,12 @@ class _Reader:
             self._attributes({name: value for name, value in vars(module).items() if not name.startswith("__")})
 
     def _refuse_hidden_members(self, name: str, members: tuple[str, ...], function: types.FunctionType) -> None:
-        """Raise ConfigError where a library that is imported within a function finds code by a text there."""
-        hidden = ALSO_HIDDEN.get(name)
-        if hidden is not None and hidden in {*members, *all_names(function.__code__)}:
-            self._refuse_hidden(f"{name}.{hidden}")
+        """Raise ConfigError where a library that is imported within a function finds code by a text there, or reads what is outside."""
+        used = {*members, *all_names(function.__code__)}
+        if ALSO_HIDDEN.get(name) in used:
+            self._refuse_hidden(f"{name}.{ALSO_HIDDEN[name]}")
+        for member in sorted(ALSO_READING.get(name, set()) & used):
+            self._refuse_reading(f"{name}.{member}")
 
     def _check_operator(self, name: str, value: Any) -> None:
         """Raise ConfigError for an operator that PyTorch knows from someone else: its code is not to be found."""
@@ -257,6 +274,9 @@ class _Reader:
 
     def _refuse_hidden(self, name: str) -> NoReturn:
         raise ConfigError(f"the code uses {name}, so what it runs cannot be part of the run's key; name functions and classes instead")
+
+    def _refuse_reading(self, name: str) -> NoReturn:
+        raise ConfigError(f"the code uses {name}, and what it reads cannot be part of the run's key; read it before, and use the value")
 
     def _named(self, name: str, value: Any) -> None:
         self.name = name

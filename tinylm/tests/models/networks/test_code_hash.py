@@ -1,9 +1,11 @@
 import functools
 import importlib
+import os
 import subprocess
 import sys
 import threading
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -226,6 +228,29 @@ def test_code_that_is_found_by_a_text_is_refused(body, name):
         code_hash(defined(f"def f(x):\n    return {body}\n", "f", **space))
     with pytest.raises(ConfigError, match="the code uses importlib.import_module"):
         code_hash(defined("def f(x):\n    from importlib import import_module\n    return import_module('own')\n", "f"))
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ("open('scale.json').read()", "open"),
+        ("os.environ['SCALE']", "os.environ"),
+        ("os.environ.get('SCALE')", "os.environ.get"),
+        ("getenv('SCALE')", "getenv"),
+        ("np.load('scale.npy')", "np.load"),
+        ("torch.load('scale.pt')", "torch.load"),
+        ("Path('scale').read_text()", "read_text"),
+        ("(lambda: input())()", "input"),
+    ],
+)
+def test_code_that_reads_what_no_hash_knows_is_refused(body, name):
+    space = {"os": os, "getenv": os.getenv, "np": np, "Path": Path}
+    with pytest.raises(ConfigError, match=f"the code uses {name}, and what it reads cannot be part of the run's key; read it before, and"):
+        code_hash(defined(f"def f(x):\n    return {body}\n", "f", **space))
+    for text in ("import os\n    return os.environ['SCALE']", "from os import getenv\n    return getenv('SCALE')"):
+        with pytest.raises(ConfigError, match="the code uses os.(environ|getenv), and what it reads"):
+            code_hash(defined(f"def f(x):\n    {text}\n", "f"))
+    assert code_hash(defined("def f(x):\n    return os.path.join('a', x)\n", "f", os=os))
 
 
 def test_operators_of_ones_own_are_refused():
