@@ -164,7 +164,7 @@ def relative(path: Path) -> str:
 def outcome(name: str, record: RunRecord) -> list[str]:
     """A record as a row under OUTCOME."""
     valid, test = record.valid, record.test
-    scores = [f"{valid.nll:.4f}" if valid else "-", *([f"{test.nll:.4f} +- {test.se:.4f}", f"{math.exp(test.nll):.4g}"] if test else "--")]
+    scores = [f"{valid.nll:.4f}" if valid else "-", *([str(test), f"{math.exp(test.nll):.4g}"] if test else "--")]
     counts = [f"{record.n_params:,}", f"{record.steps:,}", short(record.flops)]
     return [name, str(record.spec.seed), *counts, *scores, f"{record.seconds:.0f}", record.status, record.spec.key]
 

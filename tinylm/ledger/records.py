@@ -46,6 +46,10 @@ class Score:
     blocks: list[float] = field(repr=False)
     parts: dict[str, list] = field(default_factory=dict, repr=False)
 
+    def __str__(self) -> str:
+        """The mean with its standard error, which a single block does not give."""
+        return f"{self.nll:.4f}" + (f" +- {self.se:.4f}" if len(self.blocks) > 1 else "")
+
 
 @dataclass(frozen=True)
 class RunRecord:

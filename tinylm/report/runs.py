@@ -86,7 +86,7 @@ class Run(Result):
 
     def __repr__(self) -> str:
         record = self.record
-        scores = f"test NLL {self.test_nll:.4f} +- {record.test.se:.4f}" if record.test else record.status
+        scores = f"test NLL {record.test}" if record.test else record.status
         name, spent = f"{self.run.name} on {record.spec.corpus}, seed {record.spec.seed}", shown.duration(record.seconds)
         return f"Run({name}: {scores}, {', '.join(_effort(record).values())}, {spent}, {record.spec.key})"
 

@@ -137,7 +137,7 @@ def _outcome(record: RunRecord) -> str:
         return f"{record.status} at step {record.steps:,}"
     split = "test" if record.test else "valid"
     cost = f"{shown.short(record.flops)} FLOPs, {shown.duration(record.seconds)}"
-    return f"{split} NLL {score.nll:.4f} +- {score.se:.4f}, {cost}"
+    return f"{split} NLL {score}, {cost}"
 
 
 def _as_completed(futures: dict[Future, int], stopping: Any) -> Iterator[Future]:

@@ -225,3 +225,8 @@ def test_a_search_keeps_no_test_score_and_everything_else_has_one(tmp_path):
 def test_no_published_search_has_seen_the_test():
     found = [ledger.read(path) for path in (files.LEDGER / ledger.SEARCH).glob("*.json")]
     assert len(found) > 100 and all(one.test is None and one.valid is not None for one in found if one.status == "done")
+
+
+def test_a_score_of_one_block_has_no_standard_error_to_show():
+    several, one = (Score("test", 1.5, 0.01234, 250 * n, 8, 1, 8, 250, [1.5] * n) for n in (2, 1))
+    assert (str(several), str(one)) == ("1.5000 +- 0.0123", "1.5000")
