@@ -16,8 +16,10 @@ COLUMNS = ["section", "role", "architecture", "name", "corpus", "seed", "budget"
 COSTS = ["flops", "flops_textbook", "flops_2nd", "flops_6nd", "seconds"]
 SCORES = ["valid_nll", "test_nll", "test_se", "test_tokens"]
 TEST = {"nll": "nll", "se": "se", "tokens": "n_tokens"}  # the columns of the test score, and where they come from
+TRAINED = ["optimizer", "lr", "batch_size"]
 SHAPE = ["context_length", "n_layer", "n_head", "d_model", "d_ff", "order", "cache"]
-
+RESULTS = {"status", "n_params", "steps", "tokens_seen", *COSTS, *SCORES}  # columns that no run is planned by
+NUMBERS = {"seed", "budget", "lr", "batch_size", *SHAPE}
 
 NOWHERE: Mapping[str, str] = MappingProxyType({})
 
@@ -51,39 +53,51 @@ def recorded(with_searches: bool = False) -> list[Result]:
 def runs(**values: Any) -> pd.DataFrame:
     """A table of the recorded runs whose fields have the given values, indexed by key; a list means any of its values.
 
-    A field says what a run is in the study (`section`, `role`, `architecture`, `budget`, `rung`), what it is (`corpus`, `seed`), or how its
-    model is made (`context_length`, `n_layer`). NLLs are in nats per token; `test_tokens` were scored. Compare NLLs only where the same
-    tokens were scored. StudyError for a field that nothing has, and for a section, corpus or architecture that there is not.
+    A field says what a run is in the study (`section`, `role`, `architecture`, `budget`, `rung`), what it is (`corpus`, `seed`), how its
+    model is made (`context_length`, `n_layer`) or trained (`lr`, `optimizer`). NLLs are in nats per token; `test_tokens` were scored.
+    Compare NLLs only where the same tokens were scored. StudyError for a field that nothing has, and for a value that no run can have.
 
     >>> runs(section="control", architecture="MLP")["test_nll"].round(2).tolist()
     [1.23, 1.24, 1.24, 1.23, 1.25]
     """
-    if isinstance(values.get("architecture"), str):
-        values |= {"architecture": [values["architecture"], titles.title(values["architecture"])]}
+    asked = {field: _several(value) for field, value in values.items()}
+    if "architecture" in asked:
+        asked["architecture"] += [titles.title(name) for name in asked["architecture"] if isinstance(name, str)]
+    if outcomes := sorted(RESULTS & asked.keys()):
+        raise StudyError(f"{outcomes[0]} is an outcome; choose by it in the table: table = tl.runs(); table[table[{outcomes[0]!r}] == ...]")
     found = recorded(with_searches=True)
-    chosen = study.select(found, **values)
+    chosen = study.select(found, **asked)
     if not chosen:
-        _check_known(found, values)
+        _check_known(found, asked)
     return frame(chosen)
 
 
-def _check_known(found: Iterable[Result], values: Mapping[str, Any]) -> None:
-    """Raise StudyError for a section, corpus or architecture that neither the study nor a record has."""
+def _several(value: Any) -> list[Any]:
+    """The values that are meant by one or by several; a corpus means its name."""
+    if isinstance(value, Iterable) and not isinstance(value, str):
+        return [one for each in value for one in _several(each)]
+    return [value.info.name if isinstance(value, data.Corpus) else value]
+
+
+def _check_known(found: Iterable[Result], asked: Mapping[str, list[Any]]) -> None:
+    """Raise StudyError for a section, corpus or architecture that neither the study nor a record has, and for text in a number's place."""
     there = [result.run for result in found] + list(study.by_key().values())
     more = {"section": {single.SECTION, ledger.SEARCH}, "corpus": set(data.names()), "architecture": set()}
-    for field in more.keys() & values.keys():
-        asked = values[field] if isinstance(values[field], list | tuple) else [values[field]]
+    for field in more.keys() & asked.keys():
         known = {getattr(run.spec if field == "corpus" else run, field) for run in there} | more[field]
-        if not known & set(asked):
-            raise StudyError(unknown(field, asked[0], sorted(known)))
+        if not any(value in known for value in asked[field]):
+            raise StudyError(unknown(field, asked[field][0] if asked[field] else None, sorted(known)))
+    for field in NUMBERS & asked.keys():
+        if wrong := [value for value in asked[field] if isinstance(value, str)]:
+            raise StudyError(f"{field} is a number, got {wrong[0]!r}; write it without quotes")
 
 
 def frame(found: Iterable[Result]) -> pd.DataFrame:
     """One row a result: what it is in the study, its costs, its scores and its model's shape, which is missing where it has none."""
     rows = [_row(result) for result in found]
-    columns = ["key", *COLUMNS, *COSTS, *SCORES, *SHAPE, "status"]
+    columns = ["key", *COLUMNS, *COSTS, *SCORES, *SHAPE, *TRAINED, "status"]
     table = pd.DataFrame(rows, columns=columns).set_index("key")
-    return table.astype({name: "Int64" for name in ("test_tokens", *SHAPE)} | {name: float for name in SCORES[:3]})
+    return table.astype({name: "Int64" for name in ("test_tokens", "batch_size", *SHAPE)} | {name: float for name in (*SCORES[:3], "lr")})
 
 
 def _row(result: Result) -> dict[str, Any]:
@@ -92,5 +106,6 @@ def _row(result: Result) -> dict[str, Any]:
     row |= {name: getattr(run, name) for name in ("section", "role", "architecture", "name", "budget")}
     row |= {name: getattr(record, name) for name in ("n_params", "steps", "tokens_seen", *COSTS)}
     row |= {name: getattr(spec.model, name, None) for name in SHAPE}
+    row |= {name: None if spec.is_counts else getattr(spec.train, name) for name in TRAINED}
     test, valid = record.test, record.valid
     return row | {"valid_nll": valid and valid.nll} | {f"test_{name}": test and getattr(test, of) for name, of in TEST.items()}

@@ -11,6 +11,7 @@ from tinylm.config.errors import instead
 from tinylm.flops import RunCost, run_cost
 
 COUNTS = "Counts"  # the architecture of n-gram models
+BOUNDS = ("steps", "epochs", "flops")
 Run = TypeVar("Run")
 
 
@@ -60,22 +61,26 @@ class Planned:
 def select(runs: Iterable[Run], **values: Any) -> list[Run]:
     """The runs, or results of runs, whose fields have these values; of a list or tuple, any of its values.
 
-    A field is one of the plan's (`section`, `role`, `architecture`, `budget`, `rung`), of the spec's (`corpus`, `seed`) or of a
-    model's (`context_length`, `n_layer`); a run whose model lacks it is left out. StudyError for a field that nothing has.
+    A field is one of the plan's (`section`, `role`, `architecture`, `budget`, `rung`), of the spec's (`corpus`, `seed`), of a model's
+    (`context_length`, `n_layer`) or of the training's (`lr`, `optimizer`), which counts have none of; a run that lacks it is left out.
+    StudyError for a field that nothing has.
     """
-    if foreign := sorted(values.keys() - _fields()):
-        raise StudyError(f"no run has a field {foreign[0]!r}; {instead(foreign[0], sorted(_fields()), 'the fields are')}")
+    if foreign := sorted(values.keys() - set(known := _fields())):
+        raise StudyError(f"no run has a field {foreign[0]!r}; {instead(foreign[0], known, 'the fields are')}")
     return [run for run in runs if all(_has(getattr(run, "run", run), field, value) for field, value in values.items())]
 
 
 def _has(run: Planned, field: str, value: Any) -> bool:
-    owner = next((owner for owner in (run, run.spec, run.spec.model) if hasattr(owner, field)), None)
+    owners = [run, run.spec, run.spec.model] + ([] if run.spec.is_counts else [run.spec.train])
+    owner = next((owner for owner in owners if hasattr(owner, field)), None)
     return owner is not None and (getattr(owner, field) == value or (isinstance(value, list | tuple) and getattr(owner, field) in value))
 
 
-def _fields() -> set[str]:
-    """What `select` knows: fields of plans, specs and every kind of model."""
-    return {"budget"} | {field.name for owner in (Planned, RunSpec, *serialise.model_kinds().values()) for field in fields(owner)}
+def _fields() -> list[str]:
+    """What `select` knows: fields of plans, specs, every kind of model and training, but for the bounds, which `budget` stands for."""
+    owners = (Planned, RunSpec, TrainConfig, *serialise.model_kinds().values())
+    found = dict.fromkeys(field.name for owner in owners for field in fields(owner))
+    return ["budget", *(name for name in found if name not in ("spec", "model", "train", *BOUNDS))]
 
 
 def distinct(runs: Iterable[Planned], identity: Callable[[Planned], Hashable] = lambda run: run.spec.key) -> list[Planned]:

@@ -12,7 +12,7 @@ from tinylm import data, flops
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.config.errors import ArgumentError, unknown
 from tinylm.study import titles
-from tinylm.study.planned import Planned
+from tinylm.study.planned import BOUNDS, Planned
 from tinylm.study.recipes import ADAMW, EVAL_START, nearest_text, recipe
 
 COUNTS = "counts"  # the recipe that takes no budget
@@ -25,7 +25,6 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
     "paper": {"eval_tokens": 10_000},
 }
 TARGETS_PER_STEP, WINDOWS_PER_STEP = 512, 64  # of models that predict every position, and of those that give one prediction a window
-BOUNDS = ("steps", "epochs", "flops")
 SCORING = 0.2  # of the training's FLOPs at most, unless LEAST_SCORED or what the user sets costs more
 LEAST_SCORED, WORTH_A_CURVE = 500, 1_000  # tokens: two blocks, and what each of several validations should have
 

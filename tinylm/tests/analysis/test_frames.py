@@ -1,11 +1,13 @@
 from dataclasses import replace
 
+import numpy as np
+import pandas as pd
 import pytest
 from explorer import DENSE, stored
 from records import made
 from synthetic import planned
 
-from tinylm import study
+from tinylm import data, study
 from tinylm.analysis import frames
 from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.study import StudyError, titles
@@ -52,7 +54,7 @@ def test_the_table_of_all_runs_is_numeric_and_knows_sections_and_names(home):
     stored(made(0), "search"), stored(made(1), "local"), stored(made(spec=COUNTS), "local")
     found = frames.runs()
     assert found["section"].tolist() == ["local", "search", "local"] and found.index[1] == made(0).spec.key
-    words = {"section", "role", "architecture", "name", "corpus", "status"}
+    words = {"section", "role", "architecture", "name", "corpus", "optimizer", "status"}
     assert {name for name in found if found[name].dtype.kind not in "iuf"} == words
     assert frames.runs(architecture="mlp").equals(frames.runs(architecture="MLP")) and len(frames.runs(architecture="MLP")) == 2
     assert frames.runs(seed=1)["test_nll"].tolist() == [made(1).test.nll] and frames.runs(seed=[0, 1], section="search")[
@@ -61,6 +63,39 @@ def test_the_table_of_all_runs_is_numeric_and_knows_sections_and_names(home):
     assert frames.runs(corpus="ptb").empty and frames.runs(corpus="ptb")["test_nll"].dtype == float
     with pytest.raises(StudyError, match="arch"):
         frames.runs(arch="MLP")
+
+
+def test_the_table_says_how_a_network_was_trained(home):
+    stored(made(0)), stored(made(spec=COUNTS))
+    found = frames.runs().set_index("architecture")
+    assert found.loc["MLP", ["optimizer", "lr", "batch_size"]].tolist() == ["adam", 3e-4, 64]
+    assert found.loc["Counts", ["optimizer", "lr", "batch_size"]].isna().all()
+    assert len(frames.runs(optimizer="adam", lr=3e-4)) == 1 and frames.runs(lr=1.0).empty
+
+
+@pytest.mark.parametrize("seeds", [[0, 1], (0, 1), {0, 1}, range(2), np.arange(2), pd.Series([0, 1])], ids=lambda one: type(one).__name__)
+def test_several_values_may_come_in_any_collection(home, seeds):
+    stored(made(0)), stored(made(1)), stored(made(2))
+    assert sorted(frames.runs(seed=seeds)["seed"]) == [0, 1]
+
+
+def test_architectures_are_known_by_their_names_and_titles_and_a_corpus_by_itself(home):
+    stored(made(0)), stored(made(spec=COUNTS))
+    assert len(frames.runs(architecture=["mlp", "Counts"])) == 2
+    assert len(frames.runs(corpus=data.corpus("grammar-char"))) == 2
+
+
+@pytest.mark.parametrize("field", ["seed", "budget", "d_model", "lr"])
+def test_text_in_the_place_of_a_number_is_said(home, field):
+    stored(made(0))
+    with pytest.raises(StudyError, match=f"{field} is a number, got '0'; write it without quotes"):
+        frames.runs(**{field: "0"})
+
+
+@pytest.mark.parametrize("field", ["status", "test_nll", "flops", "steps"])
+def test_an_outcome_is_chosen_by_in_the_table(home, field):
+    with pytest.raises(StudyError, match=f"{field} is an outcome; choose by it in the table"):
+        frames.runs(**{field: 1})
 
 
 @pytest.mark.parametrize(

@@ -81,10 +81,16 @@ def test_counts_are_taken_once_a_corpus_and_with_caches_at_the_highest_order_onl
 
 
 def test_a_field_that_nothing_has_is_an_error():
-    with pytest.raises(StudyError, match="no run has a field 'colour'; the fields are activation, architecture"):
+    with pytest.raises(StudyError, match="no run has a field 'colour'; the fields are budget, section, role, architecture, name"):
         select([SHORT], colour="red")
-    with pytest.raises(StudyError, match=r"no run has a field 'n_layers'; did you mean 'n_layer'\? The fields are activation"):
+    with pytest.raises(StudyError, match=r"no run has a field 'n_layers'; did you mean 'n_layer'\? The fields are budget"):
         select([SHORT], n_layers=2)
+
+
+def test_runs_are_chosen_by_how_they_are_trained_and_counts_are_not():
+    slow = replace(SHORT, spec=replace(SHORT.spec, train=replace(SHORT.spec.train, lr=1e-5)))
+    counted = replace(SHORT, spec=RunSpec(corpus="ptb", model=NgramConfig(), train=TrainConfig(epochs=1, lr=1e-5)))
+    assert select([SHORT, slow, counted], lr=1e-5) == [slow]
 
 
 def test_a_budget_is_the_specs_own():
