@@ -80,9 +80,11 @@ def _several(value: Any) -> list[Any]:
 
 
 def _check_known(found: Iterable[Result], asked: Mapping[str, list[Any]]) -> None:
-    """Raise StudyError for a section, corpus or architecture that neither the study nor a record has, and for text in a number's place."""
+    """Raise StudyError for a word that neither the study nor a record has in its field, and for text in a number's place."""
     there = [result.run for result in found] + list(study.by_key().values())
-    more = {"section": {single.SECTION, ledger.SEARCH}, "corpus": set(data.names()), "architecture": set()}
+    more = {"section": {single.SECTION, ledger.SEARCH}, "corpus": set(data.names())} | {
+        name: set() for name in ("role", "architecture", "name")
+    }
     for field in more.keys() & asked.keys():
         known = {getattr(run.spec if field == "corpus" else run, field) for run in there} | more[field]
         if not any(value in known for value in asked[field]):

@@ -9,6 +9,14 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_
 from tinylm.config import shown
 from tinylm.config.errors import FieldError, instead, unknown
 
+# What other libraries call a field.
+ALSO_CALLED = {
+    "learning_rate": "lr",
+    "hidden_size": "d_model",
+    "num_layers": "n_layer",
+    "num_heads": "n_head",
+    "block_size": "context_length",
+}
 ROUND = 10**6  # from here on numbers are hard to read digit by digit
 
 
@@ -79,7 +87,8 @@ def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> 
         raise FieldError(cls.called(), "", f"{unnamed[0]!r} has no name; write each field as {next(iter(fields))}=...")
     for name in given:
         if name not in fields:
-            problem = f"{getattr(cls, 'kind', '') or cls.called()} has no such field; {instead(name, fields, 'its fields are')}"
+            near = f"did you mean {ALSO_CALLED[name]!r}?" if ALSO_CALLED.get(name) in fields else instead(name, fields, "its fields are")
+            problem = f"{getattr(cls, 'kind', '') or cls.called()} has no such field; {near}"
             raise FieldError(cls.called(), name, problem)
     for name, field in fields.items():
         if name not in given and field.default is field.default_factory is dataclasses.MISSING:

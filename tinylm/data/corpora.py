@@ -99,7 +99,16 @@ def corpus(text: "str | Path | Corpus", level: str | None = None, data_dir: str 
     >>> corpus("grammar-char")
     Corpus('grammar-char': 35 distinct characters; train 200,000, valid 20,000, test 20,000)
     """
-    return text if isinstance(text, Corpus) else load(corpus_name(text, level), data_dir)
+    if not isinstance(text, Corpus):
+        return load(corpus_name(text, level), data_dir)
+    _check_level(text.info, level)
+    return text
+
+
+def _check_level(about: CorpusInfo, level: str | None) -> None:
+    """Raise DataError where another level is asked for than a corpus has."""
+    if level not in (None, about.level):
+        raise DataError(f"{about.name} is a corpus of {about.level}s; a level is for a text of your own")
 
 
 def corpus_name(text: str | Path, level: str | None = None) -> str:
@@ -108,8 +117,7 @@ def corpus_name(text: str | Path, level: str | None = None) -> str:
     if isinstance(text, str) and ("\n" in text.strip() or len(text) > LONGEST_PATH):
         return own_texts.add_text(text, level or "character", "the text")
     if str(text) in names() or own_texts.NAME.fullmatch(str(text)):
-        if level not in (None, info(str(text)).level):
-            raise DataError(f"{text} is a corpus of {info(str(text)).level}s; a level is for a text of your own")
+        _check_level(info(str(text)), level)
         return str(text)
     path = Path(text).expanduser()
     if not path.exists():

@@ -11,6 +11,7 @@ import numpy as np
 
 from tinylm import data
 from tinylm.config import RunSpec, TinylmError, shown
+from tinylm.config.errors import unknown
 from tinylm.data import Corpus, corpora, own_texts
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import arguments
@@ -68,6 +69,8 @@ def score(
     model: Scored, text: str | Path | Corpus, split: str = "test", stride: int | None = None, context: int | None = None
 ) -> TextScore:
     """The model's score on a split of a corpus, on a file (a Path) or on a text; see `Model.score`."""
+    if split not in data.SPLITS:
+        raise ScoringError(unknown("split", split, data.SPLITS))
     if isinstance(text, Corpus):
         if text.vocab != model.vocabulary.tokens:
             raise ScoringError(f"{text.info.name} has another vocabulary than {model.spec.corpus}, which the model was trained on")
@@ -85,6 +88,8 @@ def _in_memory(text: str) -> str:
         raise arguments.ModelError(f"give a text, a Path or a corpus, got {shown.brief(text)}")
     if "\n" in text or len(text) > corpora.LONGEST_PATH:
         return text
+    if text in data.SPLITS:
+        raise ScoringError(f"{text!r} is a split's name, of which only the letters would be scored; write score(corpus, split={text!r})")
     if text in data.names():
         raise ScoringError(f"{text!r} is a corpus's name, of which only the letters would be scored; write tl.corpus({text!r})")
     if os.path.isfile(text):

@@ -45,6 +45,11 @@ class Run(Result):
         return curve
 
     @property
+    def key(self) -> str:
+        """The 16 hex digits that the run is recorded under."""
+        return self.record.spec.key
+
+    @property
     def test_nll(self) -> float:
         """Mean NLL of the scored tokens of test, by the weights that were best on valid."""
         return self.record.test.nll if self.record.test else float("nan")
@@ -120,6 +125,11 @@ class Seeds(list[Run]):
     def frame(self) -> pd.DataFrame:
         """One row for each run, as in `tl.runs`."""
         return frames.frame(self)
+
+    @property
+    def key(self) -> str:
+        """The 16 hex digits that the run is recorded under."""
+        return self.record.spec.key
 
     @property
     def test_nll(self) -> float:

@@ -63,6 +63,8 @@ class RunRequest:
             if extra := sorted(self.settings.keys() & trained):
                 raise ArgumentError(single.UNTRAINED, extra[0])
             return None
+        if foreign := self.settings.keys() - {field.name for field in fields(TrainConfig)}:
+            TrainConfig(**{name: self.settings[name] for name in foreign})  # which names the nearest field
         if not any(name in self.settings for name in single.BOUNDS):
             raise ConfigError("say for how long: flops=1e11, seconds=60, steps=500 or epochs=1")
         protocol = self.protocol or single.DENSE
@@ -176,8 +178,8 @@ def _seeds(seed: int | None, seeds: Iterable[int] | None) -> list[int]:
 def cost(model: Any, text: Text, *, level: str | None = None, context_length: int | None = None, seed: int = 0, **settings: Any) -> Cost:
     """What training a model on a text would cost, part by part, beside 2ND and 6ND; nothing is trained.
 
-    The arguments are those of `train`; a recipe is given by its name in place of the model. Without flops, steps or epochs it is the cost
-    of one step.
+    The `settings` are those of `train`, without seconds and seeds; a recipe is given by its name in place of the model. Without flops,
+    steps or epochs it is the cost of one step.
 
     >>> cost(Transformer(n_layer=2, d_model=64), "grammar-char").n_params
     112803

@@ -105,3 +105,9 @@ def test_a_value_that_there_is_not_is_named_with_the_nearest(home, field, value,
     stored(made(0))
     with pytest.raises(StudyError, match=f"unknown {field} '{value}'; did you mean '{near}'"):
         frames.runs(**{field: value})
+
+
+@pytest.mark.parametrize(("field", "word", "near"), [("role", "basline", "baseline"), ("name", "Transformerr", "Transformer")])
+def test_a_word_that_no_run_has_is_answered_with_the_nearest(field, word, near):
+    with pytest.raises(StudyError, match=f"unknown {field} '{word}'; did you mean '{near}'"):
+        frames.runs(**{field: word})

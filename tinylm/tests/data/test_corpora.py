@@ -271,3 +271,10 @@ def test_a_page_shows_the_beginning_of_one_long_line(place):
     letters = data.load("letters")
     long = corpora.Corpus(info=letters.info, vocab=letters.vocab, train=letters.encode("a" * 900), valid=letters.valid, test=letters.test)
     assert "a" * corpora.FIRST_TOKENS["character"] + "\n…" in long._repr_html_()
+
+
+def test_a_level_beside_a_corpus_must_be_its_own():
+    made = corpora.corpus("grammar-char")
+    assert corpora.corpus(made, level="character") is made
+    with pytest.raises(DataError, match="grammar-char is a corpus of characters; a level is for a text of your own"):
+        corpora.corpus(made, level="word")

@@ -5,7 +5,7 @@ import pytest
 from specs import TRANSFORMER, spec
 
 from tinylm.config import NgramConfig
-from tinylm.evaluation import counts, scoring
+from tinylm.evaluation import counts, loading, scoring
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.scoring import ScoringError
 
@@ -77,3 +77,11 @@ def test_another_vocabulary_is_said(model, corpus):
     other = replace(corpus, vocab=corpus.vocab[::-1])
     with pytest.raises(ScoringError, match="markov has another vocabulary than markov, which the model was trained on"):
         scoring.score(model, other)
+
+
+def test_a_splits_name_is_no_text_and_a_split_that_there_is_not_is_said_first():
+    model = loading.load("shakespeare")
+    with pytest.raises(ScoringError, match="'test' is a split's name, of which only the letters would be scored; write score"):
+        model.score("test")
+    with pytest.raises(ScoringError, match="unknown split 'tset'; did you mean 'test'"):
+        model.score("To be, or not to be", split="tset")

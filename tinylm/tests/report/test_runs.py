@@ -234,3 +234,8 @@ def test_a_curve_that_there_is_not_is_named():
     for call, says in ((lambda: run.plot("steps"), "did you mean 'step'"), (lambda: runs.plot(run, loss="test"), "unknown loss 'test'")):
         with pytest.raises(TinylmError, match=says):
             call()
+
+
+def test_a_run_says_its_key():
+    run = a_run(made())
+    assert run.key == run.record.spec.key and run.key in repr(run)

@@ -163,3 +163,10 @@ def test_fewer_targets_need_no_word_on_where_the_loss_is_taken():
     assert (planned.spec.train.loss_at, planned.spec.n_targets) == ("all", 8)
     with pytest.raises(ConfigError, match="n_targets=128 must be below context_length=128"):
         training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"steps": 1, "n_targets": 128}).planned(0)
+
+
+def test_a_misspelt_bound_is_named_before_one_is_asked_for():
+    with pytest.raises(ConfigError, match="flop: TrainConfig has no such field; did you mean 'flops'"):
+        training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"flop": 1e8}).check()
+    with pytest.raises(ConfigError, match=r"learning_rate: TrainConfig has no such field; did you mean 'lr'\?"):
+        training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"steps": 1, "learning_rate": 1e-3}).check()
