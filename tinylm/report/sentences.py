@@ -103,8 +103,12 @@ def purchases(found: Sequence[Result]) -> str:
     return f"The best recipes reach on whole test splits: {'; '.join(sentences)}." if sentences else ""
 
 
-def worth_training(networks: Sequence[Result], counts: Sequence[Result]) -> str:
-    """Between which budgets a network comes to reach the NLL of the best counts, which cost none, on valid and on test; what follows."""
+def worth_training(found: Sequence[Result], corpus: str) -> str:
+    """Between which budgets a network comes to reach the NLL of a corpus's best counts, on valid and on test; what follows.
+
+    Counts cost no training, and are tuned as the networks' recipes are.
+    """
+    networks, counts = (select(found, role=role, corpus=corpus) for role in (["frontier", "purchase"], ["counts", "tuned"]))
     if not networks or not counts:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
@@ -298,5 +302,8 @@ def over_folds(frame: pd.DataFrame) -> str:
     for better, worse in itertools.pairwise(names):
         gap = folds.over_folds(frame, worse, better)
         wins = sum(value > 0 for value in gap.gaps)
-        told.append(f"{better} lies below {worse} on {wins} of {gap.n}, in the mean by {interval(gap.mean, *gap.interval())} nats")
-    return f"{'; '.join(told)} (95 %, parts as the unit)." if told else ""
+        told.append(
+            f"the loss of {better} is below that of {worse} on {wins} of {gap.n}, in the mean by {interval(gap.mean, *gap.interval())} nats"
+        )
+    text = "; ".join(told)
+    return f"{text[:1].upper()}{text[1:]} (95 %, parts as the unit)." if told else ""

@@ -44,14 +44,17 @@ def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_ri
 def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
-    text = sentences.worth_training(runs, counts)
+    text = sentences.worth_training([*runs, *counts], "grammar-char")
     assert "reached on valid by MLP at $1.00 \\times 10^{5}$ FLOPs (2 of 2 seeds do), not at $1.00 \\times 10^{3}$" in text
     assert "on test by MLP at" in text and text.endswith("With $1.00 \\times 10^{3}$ FLOPs or less to spend, count.")
-    easy = sentences.worth_training(runs, [result("KN-1", record(2.9, model=NgramConfig(order=1)))])
+    easy = sentences.worth_training([*runs, result("KN-1", record(2.9, model=NgramConfig(order=1)))], "grammar-char")
     assert "(2 of 2 seeds do), its smallest budget" in easy and "count." not in easy
-    hard = sentences.worth_training(runs, [result("KN-9", record(0.5, model=NgramConfig(order=4)))])
+    hard = sentences.worth_training([*runs, result("KN-9", record(0.5, model=NgramConfig(order=4)))], "grammar-char")
     assert "on valid by no network here" in hard and hard.endswith("Where no network reaches it, count.")
-    assert sentences.worth_training([], counts) == sentences.worth_training(runs, []) == ""
+    assert sentences.worth_training(counts, "grammar-char") == sentences.worth_training(runs, "grammar-char") == ""
+    tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
+    assert "The best counts by valid are tuned," in sentences.worth_training([*runs, *counts, tuned], "grammar-char")
+    assert sentences.worth_training([*runs, *counts], "ptb") == ""
 
 
 def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
@@ -183,7 +186,9 @@ def test_architectures_are_compared_over_the_plays_left_out():
     nlls = {"A": (2.0, 2.1, 2.2), "B": (1.9, 2.3, 1.9)}
     found = [result("", record(nll, corpus=c), architecture=a) for a, row in nlls.items() for c, nll in zip(plays, row, strict=True)]
     text = sentences.over_folds(folds.by_fold(found))
-    assert text.startswith("B lies below A on 2 of 3, in the mean by +0.067 [") and text.endswith(" nats (95 %, parts as the unit).")
+    assert text.startswith("The loss of B is below that of A on 2 of 3, in the mean by +0.067 [") and text.endswith(
+        " nats (95 %, parts as the unit)."
+    )
     assert sentences.over_folds(folds.by_fold(found[:3])) == ""
 
 
