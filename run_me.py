@@ -20,8 +20,8 @@ def main() -> int:
     print(f"1. Plan: {pipeline.describe(request)}")
     if request.only_status:
         return 0
+    print(f"2. Train{'' if request.trains else ': not asked for, the records are read'}")
     if request.trains:
-        print("2. Train")
         pipeline.train_missing(request)
     pipeline.record_probes(request)
     print("3. Notebooks")

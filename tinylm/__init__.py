@@ -45,10 +45,10 @@ __all__, _PLACES = _read(Path(__file__).with_suffix(".pyi"))
 def __getattr__(name: str) -> Any:
     if name in _PLACES:
         return pkgutil.resolve_name(_PLACES[name])
-    from tinylm.config.errors import nearest
+    from tinylm.config.errors import MissingName, nearest
 
     near = nearest(name, _PLACES)
-    raise AttributeError(f"module 'tinylm' has no attribute {name!r}" + (f"; did you mean {near!r}?" if near else ""))
+    raise MissingName(f"module 'tinylm' has no attribute {name!r}" + (f"; did you mean {near!r}?" if near else ""))
 
 
 def __dir__() -> list[str]:

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Sequence
 
-from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, status, train
+from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, models, status, train
 from tinylm.config import TinylmError
 from tinylm.ledger import LedgerWarning
 
@@ -27,7 +27,7 @@ def build_parser() -> common.Parser:
     about = "Train small language models under a counted compute budget."
     parser = common.Parser(EXAMPLES, description=about, prog="python -m tinylm")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (train, generate, chat, evaluate, status, flops, bench, ledger, download, export):
+    for module in (train, generate, chat, evaluate, models, status, flops, bench, ledger, download, export):
         module.add(commands)
     return parser
 

@@ -31,7 +31,7 @@ from tinylm.cli.common import (
 )
 from tinylm.config import RunSpec
 from tinylm.config.errors import needing_packages
-from tinylm.config.shown import duration, short
+from tinylm.config.shown import amount, duration, short
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
@@ -176,7 +176,7 @@ def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecor
     missing = _without(records, planned)
     _pack(request.out, planned, records)  # before any training: is the file writable?
     flops = sum(map(_checked_flops, missing))
-    print(f"{len(planned)} runs, {len(records)} recorded, {len(missing)} to train: {short(flops)} FLOPs", flush=True)
+    print(f"{amount(len(planned), 'run')}, {len(records)} recorded, {len(missing)} to train: {short(flops)} FLOPs", flush=True)
     _explain(request, planned, found)
     if missing:
         _train(request, missing, planned, records)
@@ -236,7 +236,7 @@ def _report(request: TrainRequest, planned: list[Planned], records: dict[str, Ru
         rows = [outcome(request.label(run), records[run.spec.key]) for run in planned if run.spec.key in records]
         print(table(OUTCOME, rows) if rows else "no run was finished")
     if left := _without(records, planned):
-        print(f"{len(left)} runs are left; continue with: {request.command_line}")
+        print(f"{amount(len(left), 'run')} left; continue with: {request.command_line}")
     elif not request.is_study:
         print(_next_command(planned[0].spec, records[planned[0].spec.key]))
 

@@ -60,7 +60,7 @@ def listing() -> str:
         empty = "no trained model is here, and tinylm/evaluation/pretrained is empty"
         return f"{empty}; train one with: python -m tinylm train --run Transformer@0"
     rows = [
-        [row.name or "-", row.key, row.corpus or "-", "-" if math.isnan(row.test_nll) else f"{row.test_nll:.4f}", relative(Path(row.file))]
+        [row.name, row.key, row.corpus if isinstance(row.corpus, str) else "-", "-" if math.isnan(row.test_nll) else f"{row.test_nll:.4f}", relative(Path(row.file))]
         for row in here.itertuples(index=False)
     ]
     return table(["model", "key", "corpus", "test NLL", "file"], rows)

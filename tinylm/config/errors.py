@@ -37,6 +37,10 @@ class ArgumentError(ConfigError):
         return sentence.format(*arguments)
 
 
+class MissingName(TinylmError, AttributeError):
+    """A name that something does not have; a look-up of an attribute gets an AttributeError."""
+
+
 class PackageError(TinylmError):
     """A package that is not installed."""
 

@@ -17,13 +17,15 @@ from tinylm.ledger import RunRecord
 def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
     """The trained model that a name means: one of the package, one trained here, a weights file, or counts.
 
-    A name is one that `list_models` has, a run of the study as [SECTION/]NAME[@SEED], a key or its beginning, or a file's path. Weights
-    trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in `data_dir`, is needed.
+    A name is one that `list_models` has, a run of the study as [SECTION/]NAME[@SEED], a key or four of its first digits or more, or a
+    file's path. Weights trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in `data_dir`, is needed.
     WeightsError for what is not here says how to train it, ModelError for what is no name.
 
     >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)
     'HAMLET:\\nI ha'
     """
+    if isinstance(getattr(name, "record", None), RunRecord):
+        raise ModelError("a run has its model already: run.model")
     if not isinstance(name, str | Path) or not str(name).strip():
         raise ModelError(f"give the name of a model, a run's key or a weights file, got {name!r}; tl.list_models() has the names")
     records = ledger.known().records

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
     from tinylm.evaluation.generate import Sampling
 
 
+HELPERS = {"continued", "next_logits", "parts", "predictions", "surprises", "token_nlls"}  # of the library, not its users
+
+
+class Stopped(ModelError, KeyboardInterrupt):
+    """Ctrl-C or a notebook's *Interrupt* while text is written; the message ends with what there is of it."""
+
+
 class UnknownTokens(UserWarning):
     """Words that a vocabulary lacks, which <unk> stands for."""
 
@@ -76,7 +83,12 @@ class Model(ABC):
     def generate(self, prompt: str = "", length: int = 200, temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Text:
         """The prompt and the `length` tokens that continue it, drawn as `stream` says; ModelError for a length that is not whole."""
         length = arguments.whole("length", length, 0)
-        return Text(prompt + "".join(itertools.islice(self.stream(prompt, temperature, top_k, seed), length)))
+        written: list[str] = []
+        try:
+            written.extend(itertools.islice(self.stream(prompt, temperature, top_k, seed), length))
+        except KeyboardInterrupt:
+            raise Stopped(f"stopped after {len(written)} of {length} tokens; so far: {prompt}{''.join(written)}") from None
+        return Text(prompt + "".join(written))
 
     def logits(self, text: str) -> np.ndarray:
         """Logits (n, V) of the token after each of the n tokens of a text; of counts, log probabilities.
@@ -150,6 +162,9 @@ class Model(ABC):
     def size(self) -> str:
         """How large the model is, in words."""
         return shown.size(self.n_params, self.spec.is_counts)
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in HELPERS]
 
     def __repr__(self) -> str:
         return f"Model({self.spec.model!r}: {self.spec.corpus}, {self.size}, run {self.spec.key})"

@@ -51,6 +51,9 @@ class NetworkModel(Model):
             raise ModelError(f"ids are from 0 to {size - 1}, got {int(x.min())} to {int(x.max())}; encode(text) has a text's")
         return x
 
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name != "lead_ids"]
+
     @property
     def n_params(self) -> int:
         return n_params(self.network)

@@ -105,7 +105,9 @@ def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRe
     if not found:
         names = [*pretrained.MODELS, *(run.name for run in study.select(planned, role=["baseline", "ablation"]))]
         known = instead(text.partition("@")[0], names, "there are:")
-        raise WeightsError(f"no run is called {text!r}; {known}; tl.list_models(), or `models` in `python -m tinylm chat`, has those here")
+        key = "" if pretrained.KEY.fullmatch(text) else "; of a key, four digits or more are needed"
+        here = "`python -m tinylm models` and tl.list_models() have those that are here"
+        raise WeightsError(f"no run is called {text!r}; {known}{key}; {here}")
     return found
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import TinylmError
+from tinylm.config.shown import amount
 from tinylm.data import grammar
 from tinylm.evaluation.probes import PROBES
 from tinylm.report import execution, readme
@@ -98,7 +99,7 @@ def train_missing(request: Request) -> None:
     left = pool.train_all(request.missing(), settings, lambda run, record: None)
     if left:
         after = "--fresh starts over" if request.fresh else "the same command continues them from their checkpoints"
-        raise PipelineError(f"{len(left)} runs are left, stopped or failed; {after}")
+        raise PipelineError(f"{amount(len(left), 'run')} left, stopped or failed; {after}")
 
 
 def record_probes(request: Request) -> None:

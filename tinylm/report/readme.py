@@ -53,7 +53,7 @@ def results_table() -> str:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
             lines.append([line["name"], f"{reference.test_nll:.4f}", ours, tables.margin(margins[line["run"]]), *costs])
         elif first.spec.is_counts and first is summaries.best_counts((result.record for result in results), first):
-            lines.append([f"{line['name']} counts", "–", ours, "–", "–", "–", "0"])
+            lines.append([line["name"], "–", ours, "–", "–", "–", "0"])
     caption = (
         "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs: as "
         "stated, of the study's computation counted exactly (textbook), and without the work that its loss never uses (executed). Margin: "

@@ -14,7 +14,7 @@ from tinylm import data, ledger, study
 from tinylm.analysis import frames, significance, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError, serialise, shown
-from tinylm.config.errors import nearest
+from tinylm.config.errors import MissingName, nearest
 from tinylm.evaluation import counts, pretrained
 from tinylm.ledger import RunRecord
 from tinylm.report import display, plots
@@ -158,7 +158,7 @@ class Seeds(list[Run]):
     def __getattr__(self, name: str) -> Any:
         """What a run has and a list has not is asked of one of them."""
         of_one = f"these are {shown.amount(len(self), 'run')}; ask one of them: runs[0].{name}" if hasattr(Run, name) else ""
-        raise AttributeError(of_one or f"{type(self).__name__!r} object has no attribute {name!r}")
+        raise MissingName(of_one or f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _called(self) -> str:
         return f"{shown.amount(len(self), 'run')} of {self[0].run.name} on {self[0].record.spec.corpus}"

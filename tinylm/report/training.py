@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, TrainConfig
-from tinylm.config.errors import ArgumentError, unknown
+from tinylm.config.errors import unknown
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
 from tinylm.ledger import RunRecord
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 RECIPE = "transformer"  # where neither a model nor a recipe is named
 CONTEXT_LENGTH = 128  # of a module of one's own, unless given
-OF_COUNTS = {"train_tokens", "eval_start", "eval_tokens"}  # the settings that have a say in counts
+NOT_OF_COST = {  # arguments of train, and what to give to cost instead
+    "recipe": "give the recipe's name in place of the model: tl.cost('transformer', text, flops=1e12)",
+    "seconds": "give flops: tl.train(..., seconds=60) prints how many it takes 60 seconds for",
+    "seeds": "every seed costs the same; multiply by their number",
+    "minutes": "it trains nothing",
+    "live": "it trains nothing",
+    "device": "FLOPs are the same on every device",
+}
 
 Text = str | Path | Corpus
 
@@ -59,10 +66,7 @@ class RunRequest:
                 "context_length beside a shape is for a module of your own; give it to the shape: tl.Transformer(context_length=...)"
             )
         if self._is_counts:
-            trained = {field.name for field in fields(TrainConfig)} - OF_COUNTS
-            if extra := sorted(self.settings.keys() & trained):
-                raise ArgumentError(single.UNTRAINED, extra[0])
-            return None
+            return single.check_untrained(self.settings)
         if foreign := self.settings.keys() - {field.name for field in fields(TrainConfig)}:
             TrainConfig(**{name: self.settings[name] for name in foreign})  # which names the nearest field
         if not any(name in self.settings for name in single.BOUNDS):
@@ -153,7 +157,7 @@ def train(
     """
     if _is_shape(text):
         raise ConfigError("the text comes first: tl.train(text, model)")
-    chosen, on, corpus = _seeds(seed, seeds), _settings(device, minutes), data.corpus(text, level).info.name
+    chosen, on, corpus = _seeds(seed, seeds), _settings(device, minutes, live), data.corpus(text, level).info.name
     settings |= {} if flops is None else {"flops": flops}
     request = RunRequest(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
     request = request if seconds is None else _within(request, seconds, on)
@@ -178,14 +182,16 @@ def _seeds(seed: int | None, seeds: Iterable[int] | None) -> list[int]:
 def cost(model: Any, text: Text, *, level: str | None = None, context_length: int | None = None, seed: int = 0, **settings: Any) -> Cost:
     """What training a model on a text would cost, part by part, beside 2ND and 6ND; nothing is trained.
 
-    The `settings` are those of `train`, without seconds and seeds; a recipe is given by its name in place of the model. Without flops,
-    steps or epochs it is the cost of one step.
+    The `settings` are bounds and fields of TrainConfig, as in `train`; a recipe is given by its name in place of the model. Without
+    flops, steps or epochs it is the cost of one step.
 
     >>> cost(Transformer(n_layer=2, d_model=64), "grammar-char").n_params
     112803
     """
     if _is_shape(text):
         raise ConfigError("the model comes first: tl.cost(model, text)")
+    if foreign := [name for name in NOT_OF_COST if name in settings]:
+        raise ConfigError(f"tl.cost takes no {foreign[0]}; {NOT_OF_COST[foreign[0]]}")
     corpus = data.corpus(text, level).info.name
     named = {"recipe": model, "model": None} if isinstance(model, str) else {"model": model}
     is_counts = isinstance(model, NgramConfig) or model is NgramConfig
@@ -195,9 +201,12 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
     return costs.cost(RunRequest(corpus=corpus, context_length=context_length, protocol=protocol, settings=bounded, **named).planned(seed))
 
 
-def _settings(device: str, minutes: float) -> "machine.Settings":
+def _settings(device: str, minutes: float, live: bool) -> "machine.Settings":
+    """Where and for how long is trained; ConfigError for arguments that say neither, `live` included."""
     from tinylm.training import machine  # torch is loaded only where something is trained
 
+    if not isinstance(live, bool):
+        raise ConfigError(f"live must be True or False, got {live!r}")
     if not _is_number(minutes) or minutes < 0:
         raise ConfigError(f"minutes must be a number, zero or above, got {minutes!r}")
     folders = {"folder": files.LOCAL_LEDGER, "checkpoints": files.CHECKPOINTS, "weights": files.WEIGHTS}

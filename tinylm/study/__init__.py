@@ -8,7 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 
-from tinylm.config.errors import unknown
+from tinylm.config.errors import MissingName, unknown
 from tinylm.data import grammar
 from tinylm.study import sections
 from tinylm.study.parameters import PROFILES, Section, StudyError
@@ -31,10 +31,6 @@ __all__ = [
 ]
 
 
-class MissingSection(StudyError, AttributeError):
-    """A name that is neither a section nor anything else of the study; a look-up of an attribute gets an AttributeError."""
-
-
 def _found() -> list[Section]:
     modules = [importlib.import_module(f"{sections.__name__}.{module.name}") for module in pkgutil.iter_modules(sections.__path__)]
     return sorted((module.SECTION for module in modules), key=lambda section: section.notebook)
@@ -46,7 +42,7 @@ SECTIONS: dict[str, Section] = {section.name: section for section in _found()}  
 def __getattr__(name: str) -> Callable[..., list[Planned]]:
     if name in SECTIONS:
         return SECTIONS[name].plan
-    raise MissingSection(unknown("section", name, SECTIONS))
+    raise MissingName(unknown("section", name, SECTIONS))
 
 
 def section_of(name: str) -> str:

@@ -5,7 +5,7 @@ Paper: the loss at the last position, Adam, every scored token with a window of 
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from tinylm import data, flops
@@ -17,6 +17,7 @@ from tinylm.study.recipes import ADAMW, EVAL_START, nearest_text, recipe
 
 COUNTS = "counts"  # the recipe that takes no budget
 UNTRAINED = "counts are not trained; leave out {}"
+OF_COUNTS = {"train_tokens", "eval_start", "eval_tokens"}  # the settings that have a say in counts
 SECTION = "local"  # the folder of the ledger that holds single runs
 N_EVALS = 4  # validations of a run that is not counted in epochs
 DENSE = "dense"  # the protocol where none is named
@@ -36,15 +37,23 @@ def spec(corpus: str, model: ModelConfig, protocol: str = DENSE, seed: int = 0, 
     """
     if protocol not in PROTOCOLS:
         raise ConfigError(unknown("protocol", protocol, PROTOCOLS))
-    if not any(name in train for name in BOUNDS):
-        train = {"epochs": 1} | train
     if isinstance(model, NgramConfig):  # nothing is trained, so nothing of a protocol has a say but what is scored
+        check_untrained(train)
         train = {"epochs": 1, "eval_start": _first_scored(corpus)} | train
         return RunSpec(corpus=corpus, model=model, train=TrainConfig(**train), seed=seed)
+    if not any(name in train for name in BOUNDS):
+        train = {"epochs": 1} | train
     if protocol == DENSE:
         return _dense(corpus, model, seed, train)
     settings = {"n_evals": train.get("epochs", N_EVALS)} | PROTOCOLS["paper"] | train
     return RunSpec(corpus=corpus, model=model, train=TrainConfig(**settings), seed=seed)
+
+
+def check_untrained(settings: Iterable[str]) -> None:
+    """Raise ConfigError for a setting of training, which counts have none of; what is no setting at all is left to TrainConfig."""
+    trained = {field.name for field in fields(TrainConfig)} - OF_COUNTS
+    if extra := sorted(trained & set(settings)):
+        raise ArgumentError(UNTRAINED, extra[0])
 
 
 def unplanned(spec: RunSpec, section: str = SECTION) -> Planned:

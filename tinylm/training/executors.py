@@ -45,7 +45,7 @@ def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], No
     corpus = data.load(spec.corpus, settings.data_dir)
     if spec.is_counts:
         return count_record(spec, corpus, settings.data_dir)
-    state = settings.checkpoints / f"{spec.key}.safetensors"
+    state = settings.checkpoint(spec)
     hooks = Hooks(progress=progress, stop=stop, checkpoint=state, weights=settings.weights / f"{spec.key}.safetensors")
     return train(spec, corpus, settings.device, hooks)
 

@@ -11,6 +11,8 @@ import torch
 from tinylm import data
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.flops import scoring_flops
+from tinylm.ledger import versions
+from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.study import Planned
 from tinylm.training import machine
@@ -54,6 +56,15 @@ def step_seconds(optimizer: str, precision: str) -> float:
     return median(seconds)
 
 
+def share_done(run: Planned, settings: Settings) -> float:
+    """How much of a run's training its checkpoint holds, from 0 to 1."""
+    path = settings.checkpoint(run.spec)
+    if not path.exists():
+        return 0.0
+    facts = checkpoint.facts(path)
+    return facts["step"] / run.cost.steps if facts["version"] == versions.current(run.spec) else 0.0
+
+
 def run_seconds(run: Planned, speed: float) -> float:
     """How long training and scoring a run should take on one core of so many FLOP/s: its FLOPs, and what its steps take besides."""
     spec = run.spec
@@ -71,7 +82,7 @@ def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | 
     if all(run.spec.is_counts for run in planned):
         return 0.0
     speed = expected_speed(replace(settings, workers=1), 0.5)
-    seconds = [run_seconds(run, speed) for run in planned if not run.spec.is_counts]
+    seconds = [run_seconds(run, speed) * (1 - share_done(run, settings)) for run in planned if not run.spec.is_counts]
     return max(sum(seconds) / min(settings.n_workers, machine.n_cores()), *seconds)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from tinylm import files
-from tinylm.config import ConfigError
+from tinylm.config import ConfigError, RunSpec
 from tinylm.config.errors import unknown
 
 DEVICES = ("auto", "cpu", "cuda")
@@ -31,6 +31,10 @@ class Settings:
     minutes: float = 0.0  # 0: no limit
     checkpoints: Path = files.CHECKPOINTS
     weights: Path = files.WEIGHTS
+
+    def checkpoint(self, spec: RunSpec) -> Path:
+        """Where the state of a run is saved while it trains."""
+        return self.checkpoints / f"{spec.key}.safetensors"
 
     @property
     def n_workers(self) -> int:

@@ -64,7 +64,7 @@ def train_all(
             if record is None:
                 continue
             ledger.write(record, settings.folder / planned[i].section)
-            (settings.checkpoints / f"{record.spec.key}.safetensors").unlink(missing_ok=True)
+            settings.checkpoint(record.spec).unlink(missing_ok=True)
             del left[i]
             bar.write(f"{planned[i].name} (seed {record.spec.seed}): {_outcome(record)}")
             done(planned[i], record)
@@ -181,15 +181,16 @@ def _stop_on_error(futures: Iterable[Future], stopping: Any) -> Iterator[None]:
 
 
 def require_allowed(planned: Sequence[Planned], settings: Settings, call: str) -> str:
-    """How many runs, FLOPs and minutes a training is, to be said before it.
+    """How many runs, FLOPs and minutes a training is, to be said before it; what checkpoints hold of it is left out.
 
     PoolError above UNASKED minutes where the settings give no time for it; `call` is what gives it, with `{minutes}` in the place of
     the number.
     """
     planned = distinct(planned)
-    n = f"{len(planned)} run{'s' if len(planned) > 1 else ''}"
+    n = shown.amount(len(planned), "run")
     flops, seconds = sum(run.cost.flops for run in planned), forecast.expected_seconds(planned, settings)
-    text = f"{n} to train, {shown.short(flops)} FLOPs" if flops else f"{n} of counts"
+    left = sum(run.cost.flops * (1 - forecast.share_done(run, settings)) for run in planned)
+    text = f"{n} to train, {shown.short(left)} FLOPs{' left' if left < flops else ''}" if flops else f"{n} of counts"
     if seconds is None or not flops:
         return text
     minutes = seconds / 60

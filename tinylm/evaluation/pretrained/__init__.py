@@ -15,7 +15,7 @@ MODELS = {
     "ptb": "9d14c92889cac7f5",
 }
 DEFAULT = "shakespeare"
-KEY = re.compile(r"[0-9a-f]{4,16}")  # a run's key or the beginning of it
+KEY = re.compile(r"[0-9a-f]{4,16}")  # a run's key or its first four digits or more
 
 
 def key(name: str) -> str:

@@ -129,7 +129,7 @@ def test_the_file_may_move(run, call, monkeypatch):
     (files.ROOT / "my.txt").rename(moved)
     try:
         code, out, _ = call(f"train --corpus {moved} {TINY}")
-        assert code == 0 and "1 runs, 1 recorded, 0 to train" in out
+        assert code == 0 and "1 run, 1 recorded, 0 to train" in out
         assert "1 recorded, 0 to train" in call(f"train --corpus {run['corpus']} {TINY}")[1]
         assert "1 recorded, 0 to train" in call(f"train --run {run['key']}")[1]
         assert call(f"generate --model {run['key']} --prompt 1 --length 20")[0] == 0

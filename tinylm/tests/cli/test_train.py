@@ -85,7 +85,7 @@ def test_missing_runs_in_order_until_none_is_left(call, home, trained):
     assert settings.folder == files.LOCAL_LEDGER and settings.checkpoints == files.CHECKPOINTS and 8 < settings.minutes <= 9
     assert out.startswith(f"{len(plan)} runs, 0 recorded, {len(plan)} to train: ") and "stopping after " in out
     assert out.splitlines()[-1].startswith(
-        f"{len(plan) - 3} runs are left; continue with: python -m tinylm train --missing --profile smoke"
+        f"{len(plan) - 3} runs left; continue with: python -m tinylm train --missing --profile smoke"
     )
     assert len(names(home / "a.tar")) == 3
     trained.limit = 1000
@@ -144,7 +144,7 @@ def test_json_says_what_is_done_and_what_is_left(call, trained):
     line = "train --corpus grammar-char --model mlp --steps 5 --seeds 0 1 --json"
     code, out, err = call(line)
     (done, left) = json.loads(out)["runs"]
-    assert code == 1 and json.loads(out)["left"] == 1 and "1 runs are left; continue with: " in err
+    assert code == 1 and json.loads(out)["left"] == 1 and "1 run left; continue with: " in err
     assert (done["status"], done["test_nll"], done["weights"], left["status"]) == ("done", 3.25, None, "left")
     assert set(left) < set(done) and done["key"] != left["key"]
     trained.fields = {"status": "diverged", "valid": None, "test": None}
@@ -175,7 +175,7 @@ def test_a_killed_process_leaves_runs(call, trained):
 
     trained.after = die
     code, out, err = call("train --corpus grammar-char --model mlp --seeds 0 1 --steps 5")
-    assert code == 1 and err == "failed: a training process was killed\n" and "1 runs are left" in out
+    assert code == 1 and err == "failed: a training process was killed\n" and "1 run left" in out
 
 
 def test_sigterm_is_heard_as_ctrl_c(call, trained):
@@ -268,5 +268,5 @@ def test_a_single_run_saves_its_state_when_it_is_told_to_end(home, sent):
         out, err = running.communicate()
     assert running.returncode == 1 and "Traceback" not in err, err
     assert "stopping: the runs in progress save their states" in out
-    assert out.splitlines()[-1].startswith("1 runs are left; continue with: python -m tinylm train --corpus grammar-char")
+    assert out.splitlines()[-1].startswith("1 run left; continue with: python -m tinylm train --corpus grammar-char")
     assert len(list(files.CHECKPOINTS.glob("*.safetensors"))) == 1

@@ -2,9 +2,11 @@ import pytest
 from explorer import DENSE, trained
 
 from tinylm import study
+from tinylm.config import NgramConfig
 from tinylm.evaluation import loading, pretrained
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.weights import WeightsError
+from tinylm.report import training
 
 
 def test_a_model_comes_by_its_name_its_key_and_its_file(home):
@@ -38,8 +40,14 @@ def test_what_is_no_name_is_refused_in_one_line(name):
 def test_what_is_not_here_says_how_it_comes(home):
     with pytest.raises(WeightsError, match="train it with: python -m tinylm train --run"):
         loading.load("RoPE@1")
-    with pytest.raises(WeightsError, match=r"no run is called .*tl.list_models\(\)"):
-        loading.load("nothing of the kind")
+    with pytest.raises(WeightsError, match=r"no run is called .*four digits or more are needed; .*tl.list_models\(\)"):
+        loading.load("a6")
+
+
+def test_a_run_is_asked_for_its_model(home):
+    run = training.train("to be or not to be\n" * 60, NgramConfig(order=2))
+    with pytest.raises(ModelError, match="^a run has its model already: run.model$"):
+        loading.load(run)
 
 
 def test_without_any_model_the_list_is_empty(home):

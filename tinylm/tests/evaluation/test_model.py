@@ -10,7 +10,7 @@ from tinylm.config import ConfigError, NgramConfig
 from tinylm.data import DataError
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import counts, generate
-from tinylm.evaluation.model import ModelError, UnknownTokens, log_softmax
+from tinylm.evaluation.model import HELPERS, ModelError, UnknownTokens, log_softmax
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.models.networks import build
 
@@ -43,6 +43,25 @@ def model(request, corpus):
 @pytest.fixture
 def text(corpus):
     return corpus.decode(corpus.valid[50:75])
+
+
+def test_an_interrupt_keeps_what_is_written(model, text, monkeypatch):
+    pieces = iter(model.stream(text))
+
+    def interrupted(*_):
+        yield from (next(pieces), next(pieces))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(model), "stream", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="^stopped after 2 of 9 tokens; so far: ") as stopped:
+        model.generate(text, length=9)
+    assert isinstance(stopped.value, ModelError) and text in str(stopped.value)
+
+
+def test_tab_offers_what_a_user_asks_of_a_model(model):
+    offered = {name for name in dir(model) if not name.startswith("_")}
+    assert {"generate", "score", "surprise", "spec"} <= offered and not offered & {*HELPERS, "lead_ids"}
+    assert all(hasattr(model, name) for name in HELPERS)
 
 
 def test_logits_surprise_top_and_distribution_say_the_same(model, text):

@@ -91,6 +91,7 @@ MISTAKES = {
     "give recipe='transformer', or a shape": {"model": "transformer", "steps": 1},
     "did you mean 'counts'": {"recipe": "count"},
     "unknown device 'gpu'": {"model": SMALL, "steps": 1, "device": "gpu"},
+    "live must be True or False, got 'yes'": {"model": SMALL, "steps": 1, "live": "yes"},
     "did you mean 'dense'": {"model": SMALL, "steps": 1, "protocol": "dens"},
 }
 
@@ -150,6 +151,12 @@ def test_a_cost_is_that_of_the_run(home):
     assert found.facts["key"] == training.train(TEXT, SMALL, steps=5).record.spec.key
     assert training.cost(SMALL, TEXT).steps == 1 and training.cost(MLPConfig(), TEXT, flops=1e10).flops <= 1e10
     assert training.cost("counts", TEXT).flops == training.cost(NgramConfig(order=3), TEXT).flops == 0
+
+
+@pytest.mark.parametrize("name", training.NOT_OF_COST)
+def test_a_cost_says_what_to_give_in_place_of_what_it_does_not_take(name):
+    with pytest.raises(ConfigError, match=f"^tl.cost takes no {name}; "):
+        training.cost(SMALL, TEXT, **{name: 1})
 
 
 def test_a_shape_is_called_as_it_was_written():

@@ -6,7 +6,10 @@ from pooled import LINEAR, PLANNED, TRAIN
 from specs import TRANSFORMER
 from synthetic import planned
 
-from tinylm.training import forecast, machine
+from tinylm.config import shown
+from tinylm.ledger import versions
+from tinylm.models import checkpoint
+from tinylm.training import forecast, machine, pool
 
 
 def test_the_expected_speed_is_a_rate_and_leaves_the_threads():
@@ -25,6 +28,20 @@ def test_expected_seconds_count_scoring_and_share_the_cores(speed, settings):
     assert forecast.expected_seconds(seeds[:1], settings) == pytest.approx(one)
     assert forecast.expected_seconds(seeds, settings) == pytest.approx(4 * one)
     assert forecast.expected_seconds(seeds, dataclasses.replace(settings, workers=100)) == pytest.approx(2 * one)
+
+
+def test_what_a_checkpoint_holds_is_left_out(speed, settings):
+    run = PLANNED[0]
+    whole, call = forecast.expected_seconds([run], settings), "minutes={minutes}"
+    facts = {"step": run.cost.steps // 4, "version": versions.current(run.spec)}
+    checkpoint.save(settings.checkpoint(run.spec), {"weight": torch.zeros(1)}, facts)
+    share = forecast.share_done(run, settings)
+    assert share == run.cost.steps // 4 / run.cost.steps > 0
+    assert forecast.expected_seconds([run], settings) == pytest.approx((1 - share) * whole)
+    assert f"1 run to train, {shown.short((1 - share) * run.cost.flops)} FLOPs left" in pool.require_allowed([run], settings, call)
+    checkpoint.save(settings.checkpoint(run.spec), {"weight": torch.zeros(1)}, facts | {"version": -1})
+    assert forecast.share_done(run, settings) == 0, "of other code: training begins anew"
+    assert "left" not in pool.require_allowed([run], settings, call)
 
 
 def test_a_step_takes_time_for_each_block_besides_its_flops(speed, settings, monkeypatch):

@@ -104,6 +104,23 @@ def stating(flops, body=nn.Identity):
     return type("Stating", (Net,), {"forward_flops": flops, "__init__": lambda self, v: Net.__init__(self, v, body)})
 
 
+class Broadcast(nn.Module):
+    """Logits by a product written out, elementwise and summed."""
+
+    def __init__(self, vocab_size):
+        super().__init__()
+        self.embedding, self.head = nn.Embedding(vocab_size, D), nn.Parameter(torch.randn(vocab_size, D))
+
+    def forward(self, x_BT):
+        return (self.embedding(x_BT)[:, :, None] * self.head).sum(-1)
+
+
+def test_a_module_without_a_matrix_product_costs_its_elementwise_work_and_that_of_its_loss():
+    table = own_module(lambda v: nn.Embedding(v, v), T, V).forward_flops
+    assert T * V <= table <= 5 * T * V
+    assert HEAD <= own_module(Broadcast, T, V).forward_flops <= HEAD + table
+
+
 @pytest.mark.parametrize(
     ("body", "flops", "parameters", "matrices"),
     [
@@ -166,7 +183,6 @@ def test_a_factory_may_ask_for_the_context_length_and_carry_its_arguments():
         (applying(lambda x: F.pad(x, (0, 0, 0, 1))[:, 1:]), "Net is not causal: its logits at position 0 change"),
         (applying(lambda x: torch.cat([x[:, :9], x[:, 9:].flip(1)], 1)), "Net is not causal: its logits at position 9 change"),
         (with_body(lambda: Normed()), "Net is not causal in training: its logits at position 0 change"),
-        (lambda v: nn.Embedding(v, v), "Embedding has no matrix product, and so costs no FLOPs"),
         (
             with_body(lambda: Applied(lambda x: torch.linalg.solve(torch.eye(D), x.mT).mT)),
             r"must state its FLOPs, by a method forward_flops\(context_length\): PyTorch counts 2,816, and what aten._linalg_solve_ex",
