@@ -59,8 +59,10 @@ def listing() -> str:
     if here.empty:
         empty = "no trained model is here, and tinylm/evaluation/pretrained is empty"
         return f"{empty}; train one with: python -m tinylm train --run Transformer@0"
-    rows = [
-        [row.name, row.key, row.corpus if isinstance(row.corpus, str) else "-", "-" if math.isnan(row.test_nll) else f"{row.test_nll:.4f}", relative(Path(row.file))]
-        for row in here.itertuples(index=False)
-    ]
+    shown = here.assign(
+        corpus=here["corpus"].fillna("-"),
+        test_nll=["-" if math.isnan(nll) else f"{nll:.4f}" for nll in here["test_nll"]],
+        file=[relative(Path(file)) for file in here["file"]],
+    )
+    rows = shown[["name", "key", "corpus", "test_nll", "file"]].to_numpy().tolist()
     return table(["model", "key", "corpus", "test NLL", "file"], rows)

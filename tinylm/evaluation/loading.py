@@ -18,7 +18,8 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
     """The trained model that a name means: one of the package, one trained here, a weights file, or counts.
 
     A name is one that `list_models` has, a run of the study as [SECTION/]NAME[@SEED], a key or four of its first digits or more, or a
-    file's path. Weights trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in `data_dir`, is needed.
+    file's path. Weights trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in
+    `data_dir`, is needed.
     WeightsError for what is not here says how to train it, ModelError for what is no name.
 
     >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)

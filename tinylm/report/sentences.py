@@ -55,8 +55,8 @@ def reproduction(found: Sequence[Result]) -> str:
     alike = "lie where other seeds of ours would" if joint.is_alike else "do not lie where other seeds of ours would"
     return (
         f"Over {joint.n_rows} rows the study's runs {alike} (Fisher p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = "
-        f"{p_value(joint.ks)}). A row rules out shifts from {margins.min():.3f} nats on at best, {margins.median():.3f} at the median and "
-        f"{margins.max():.3f} at worst."
+        f"{p_value(joint.ks)}). The smallest shift that a row would show is {margins.min():.3f} nats in the most exact row, "
+        f"{margins.median():.3f} in the median one and {margins.max():.3f} in the least exact."
     )
 
 

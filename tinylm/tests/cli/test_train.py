@@ -84,9 +84,7 @@ def test_missing_runs_in_order_until_none_is_left(call, home, trained):
     assert code == 1 and planned == plan
     assert settings.folder == files.LOCAL_LEDGER and settings.checkpoints == files.CHECKPOINTS and 8 < settings.minutes <= 9
     assert out.startswith(f"{len(plan)} runs, 0 recorded, {len(plan)} to train: ") and "stopping after " in out
-    assert out.splitlines()[-1].startswith(
-        f"{len(plan) - 3} runs left; continue with: python -m tinylm train --missing --profile smoke"
-    )
+    assert out.splitlines()[-1].startswith(f"{len(plan) - 3} runs left; continue with: python -m tinylm train --missing --profile smoke")
     assert len(names(home / "a.tar")) == 3
     trained.limit = 1000
     assert main(shlex.split(out.splitlines()[-1].partition("tinylm ")[2])) == 0
