@@ -1,24 +1,26 @@
 """`bench`: time training on this machine against straightforward code."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinylm import files, ledger
 from tinylm.cli.common import Request, UsageError, command, table, whole
+from tinylm.config.shown import duration
 from tinylm.report import timings
 
 EXAMPLES = """
   python -m tinylm bench                               takes about five minutes; run nothing else meanwhile
   python -m tinylm bench --json out/bench.json         also save the measurements
-  python -m tinylm bench --json docs/ledger/bench/cpu.json    as README.md and the report show it"""
+  python -m tinylm bench --json docs/ledger/bench/cpu.json    as README.md and the report show it
+  python -m tinylm bench --runs --json docs/ledger/bench/runs.json    the times beside the FLOPs in the report's tables"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class BenchRequest(Request):
     """What to measure and how often, and the file that takes the measurements."""
 
+    runs: bool
     json: Path | None
     rounds: int
     device: str
@@ -27,6 +29,7 @@ class BenchRequest(Request):
 def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "bench", BenchRequest, run, "time training on this machine against straightforward code", EXAMPLES)
+    parser.add_argument("--runs", action="store_true", help="instead time a step of each run of the study, and its counts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also save the measurements as JSON")
     parser.add_argument("--rounds", type=whole(1), default=7, metavar="N", help="repetitions of each timed step, the two sides in turn (7)")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="device to measure (cpu)")
@@ -39,14 +42,26 @@ def run(request: BenchRequest) -> int:
     device = machine.device(request.device)
     if request.json:
         _require_writable(request.json)
+    if request.runs:
+        facts = bench.run_seconds(device, lambda run, took: print(f"{run.title}: {duration(took)}", flush=True))
+    else:
+        facts = _compared(device, request.rounds)
+    if request.json:
+        ledger.write_facts(request.json, facts)
+    print(", ".join(f"{name} {value}" for name, value in facts["machine"].items()))
+    return 0
+
+
+def _compared(device: str, rounds: int) -> dict[str, Any]:
+    """The measurements against straightforward code, printed as a table."""
+    from tinylm.training import bench
+
     if not files.IS_CLONE:
         print("Rebuilding the report is not timed: that needs a clone of the repository.", flush=True)
-    facts = bench.run(device, request.rounds, lambda row: print(f"{row.work} against {row.against}: {row.ratio:.2f}", flush=True))
-    if request.json:
-        ledger.write_text(request.json, json.dumps(ledger.rounded(facts), indent=1) + "\n")
+    facts = bench.run(device, rounds, lambda row: print(f"{row.work} against {row.against}: {row.ratio:.2f}", flush=True))
     header, *rows = timings.cells(facts)
-    print(f"\n{', '.join(f'{k} {v}' for k, v in facts['machine'].items())}\n{table(header, rows)}")
-    return 0
+    print(f"\n{table(header, rows)}\n")
+    return facts
 
 
 def _require_writable(path: Path) -> None:

@@ -42,38 +42,40 @@ def results_table() -> str:
     where = {"section": [run.section for run in reproduced], "corpus": [run.spec.corpus for run in reproduced]}
     results = select(everything, role=["baseline", "counts"], **where)
     margins = agreement.rows(results).set_index("run")["margin"]
-    head = ["run", "study, one run", "ours: mean ± seed SD (n)", "margin", "FLOPs stated", "FLOPs textbook", "FLOPs executed"]
+    head = ["run", "study, one run", "ours: mean ± seed SD (n)", "margin", "FLOPs stated", "FLOPs textbook", "FLOPs executed", "time"]
     lines: list[list[str]] = []
     records = summaries.by_row(results)
     for _, line in summaries.summary(results).iterrows():
         first = records[line["run"]][0]
         reference = reported.paper_row(first.spec)
-        ours = _mean(line)
+        ours, took = _mean(line), timings.shown(line["run"])
         if reference is not None:
             costs = [f"{value:.2e}" for value in (reference.flops_2nd, line["flops_textbook"], line["flops"])]
-            lines.append([line["name"], f"{reference.test_nll:.4f}", ours, tables.margin(margins[line["run"]]), *costs])
+            lines.append([line["name"], f"{reference.test_nll:.4f}", ours, tables.margin(margins[line["run"]]), *costs, took])
         elif first.spec.is_counts and first is summaries.best_counts((result.record for result in results), first):
-            lines.append([line["name"], "–", ours, "–", "–", "–", "0"])
+            lines.append([line["name"], "–", ours, "–", "–", "–", "0", took])
     caption = (
         "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs: as "
         "stated, of the study's computation counted exactly (textbook), and without the work that its loss never uses (executed). Margin: "
         "larger shifts between the study's protocol and ours are ruled out with 95 %."
     )
-    return _table(" ".join(filter(None, [caption, sentences.reproduction(everything)])), head, lines)
+    return _table(" ".join(filter(None, [caption, sentences.reproduction(everything), timings.of_runs()])), head, lines)
 
 
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text: size, cost, test NLL, and the best counts of the same tokens."""
     results = sorted(_recorded(), key=lambda result: data.info(result.record.spec.corpus).level == "word")  # characters first
     counted = [r.record for r in summaries.counts(results)]
-    head = ["recipe: text, architecture, FLOPs", "parameters", "test NLL ± seed SD (n)", "perplexity", "counts", "with cache"]
+    head = ["recipe: text, architecture, FLOPs", "parameters", "time", "test NLL ± seed SD (n)", "perplexity", "counts", "with cache"]
     lines: list[list[str]] = []
     bought = select(results, role="purchase")
     records = summaries.by_row(bought)
     for _, line in summaries.summary(bought).iterrows():
         run, by_word = line["run"], data.info(line["run"].spec.corpus).level == "word"
         beside = [_in_units(rival, by_word) for rival in summaries.rivals(counted, records[run][0])]
-        lines.append([run.name, f"{line['n_params']:,}", _mean(line), perplexity(line["test_nll"]) if by_word else "–", *beside])
+        lines.append(
+            [run.name, f"{line['n_params']:,}", timings.shown(run), _mean(line), perplexity(line["test_nll"]) if by_word else "–", *beside]
+        )
     caption = (
         "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; with "
         "cache: of at most the network's window of recent text, mixed in by weights that were fitted to valid. `-recast` is twenty copies "

@@ -1,9 +1,12 @@
 """Recorded timings -> tables and sentences. Needs no torch."""
 
+import math
 from typing import Any
 
 from tinylm import files, ledger
 from tinylm.analysis import layout
+from tinylm.config.shown import duration
+from tinylm.study import Planned
 
 NONE = "–"
 
@@ -12,6 +15,29 @@ def recorded(device: str = "cpu") -> dict[str, Any]:
     """What `python -m tinylm bench --json docs/ledger/bench/DEVICE.json` saved; empty where it has not run."""
     found = ledger.read_facts(files.LEDGER / "bench" / f"{device}.json")
     return found if found and found.get("rows") else {}
+
+
+def seconds(run: Planned) -> float:
+    """How long training a run takes, or counting, without validation, on a machine that does nothing else; NaN where not known."""
+    return _runs()["runs"].get(run.row.spec.key, math.nan)
+
+
+def of_runs() -> str:
+    """What the times of runs are; empty where none are recorded."""
+    facts = _runs()
+    return f"Time: of training or counting alone, on {describe(facts)}, which did nothing else." if facts["runs"] else ""
+
+
+def _runs() -> dict[str, Any]:
+    """What `python -m tinylm bench --runs --json docs/ledger/bench/runs.json` saved."""
+    found = ledger.read_facts(files.LEDGER / "bench" / "runs.json")
+    return found if found and found.get("runs") else {"runs": {}}
+
+
+def shown(run: Planned) -> str:
+    """The same in a unit that suits it; a dash where it is not known."""
+    known = seconds(run)
+    return NONE if math.isnan(known) else duration(known)
 
 
 def cells(facts: dict[str, Any]) -> list[list[str]]:

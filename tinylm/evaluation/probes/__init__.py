@@ -1,11 +1,12 @@
 """What is measured beside training, each as one JSON file in the ledger: on runs, and on corpora. This file loads no torch."""
 
+from tinylm.evaluation.probes.compression import COMPRESSION
 from tinylm.evaluation.probes.corpora import STATISTICS
 from tinylm.evaluation.probes.headings import HEADINGS
 from tinylm.evaluation.probes.probe import Probe
 from tinylm.evaluation.probes.samples import SAMPLES
 from tinylm.evaluation.probes.test_time import TEST_TIME
 
-PROBES: tuple[Probe, ...] = (STATISTICS, SAMPLES, TEST_TIME, HEADINGS)
+PROBES: tuple[Probe, ...] = (STATISTICS, COMPRESSION, SAMPLES, TEST_TIME, HEADINGS)
 
-__all__ = ["HEADINGS", "PROBES", "SAMPLES", "STATISTICS", "TEST_TIME", "Probe"]
+__all__ = ["COMPRESSION", "HEADINGS", "PROBES", "SAMPLES", "STATISTICS", "TEST_TIME", "Probe"]

@@ -58,6 +58,34 @@ class Probe(ABC, Generic[Subject]):
         return [one for one in subjects if self.read(one, folders) is None and self.is_possible(one, data_dir)]
 
 
+class CorpusProbe(Probe[str]):
+    """A probe of corpora by name; its facts hold the sha256 of the very text that they are of."""
+
+    def subjects(self, plan: Sequence[Planned], corpora: Sequence[str]) -> list[str]:
+        """Every corpus that a notebook shows."""
+        return list(dict.fromkeys(corpora))
+
+    def name(self, subject: str) -> str:
+        return subject
+
+    def key(self, subject: str) -> str:
+        return subject
+
+    def is_possible(self, subject: str, data_dir: Path | None) -> bool:
+        return data.available(subject, data_dir)
+
+    def is_current(self, subject: str, facts: dict[str, Any]) -> bool:
+        return facts.get("sha256") == data.info(subject).sha256
+
+    def measure(self, subject: str, data_dir: Path | None) -> dict[str, Any]:
+        corpus = data.load(subject, data_dir)
+        return {"sha256": corpus.info.sha256} | self.facts(corpus)
+
+    @abstractmethod
+    def facts(self, corpus: data.Corpus) -> dict[str, Any]:
+        """What is measured, as JSON values."""
+
+
 class RunProbe(Probe[Planned]):
     """A probe of runs: of their weights, or of counts, which need none."""
 

@@ -1,16 +1,17 @@
 """Gains and frontiers -> figures."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 
 from tinylm import files
 from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
-from tinylm.evaluation.probes import HEADINGS, headings
+from tinylm.evaluation.probes import COMPRESSION, HEADINGS, headings
 from tinylm.report.plots.curves import count_lines
 from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, line_styles, log_flops, panels
 from tinylm.study import Planned, select
@@ -47,22 +48,49 @@ def waterfall(frame: pd.DataFrame) -> Drawn:
 
 
 @mpl.rc_context(STYLE)
-def frontier(results: Sequence[Result], counts: Sequence[Result] = (), budget: float | None = None) -> Drawn:
-    """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts dashed, with a cache dotted."""
-    fig, (ax,) = panels()
+def frontier(
+    results: Sequence[Result],
+    counts: Sequence[Result] = (),
+    budget: float | None = None,
+    seconds: Callable[[Planned], float] | None = None,
+) -> Drawn:
+    """Valid NLL of each architecture's recipe against the budget it spends, a cooled-down run each; counts dashed, with a cache dotted.
+
+    The best compressor of the text has a line of its own, where it is recorded.
+
+    With the `seconds` of runs, NaN where not known, a second panel has the same against time; there a dot says when counts are ready.
+    """
     frame = budgets.frontier(results)
+    times = [seconds(run) for run in frame["run"]] if seconds else []
+    fig, axes = panels() if np.isnan(times).all() else panels(2, 6.8, 3.4)
+    columns = ["architecture", "flops", "n", "n_params", "valid_nll", "test_nll"]
+    _lines(axes[0], frame, "flops")
+    levels = count_lines(axes[0], counts, "valid")
+    compressed = [one for corpus in dict.fromkeys(r.record.spec.corpus for r in results) if (one := COMPRESSION.best(corpus))]
+    for one in compressed:
+        axes[0].axhline(one.valid, color="#222222", linestyle=(0, (3, 1, 1, 1)), linewidth=1, label=f"{one.name}, a compressor")
+    if budget is not None:
+        axes[0].axvline(budget, color="black", linewidth=1, label="chosen budget")
+    axes[0].set_ylabel("valid NLL (nats per token)")
+    log_flops(axes[0], "training FLOPs (executed)")
+    if len(axes) > 1:
+        frame, columns = frame.assign(seconds=times), [*columns, "seconds"]
+        _lines(axes[1], frame, "seconds")
+        levels = count_lines(axes[1], counts, "valid", seconds)
+        axes[1].set(xscale="log", xlabel="training time (seconds)")
+        axes[1].sharey(axes[0])
+        axes[1].tick_params(labelleft=False)
+    legend_above(fig, axes[0])
+    levels += [{"name": one.name, "valid_nll": one.valid} for one in compressed]
+    return fig, frame[columns].to_dict("records") + levels
+
+
+def _lines(ax: Axes, frame: pd.DataFrame, against: str) -> None:
+    """A line for each architecture."""
     names = list(dict.fromkeys(frame["architecture"]))
     for name, style in zip(names, line_styles(names), strict=True):
         rows = frame[frame["architecture"] == name]
-        ax.plot(rows["flops"], rows["valid_nll"], label=name, **style)
-    rows: list[dict[str, Any]] = frame[["architecture", "flops", "n", "n_params", "valid_nll", "test_nll"]].to_dict("records")
-    rows += count_lines(ax, counts, "valid")
-    if budget is not None:
-        ax.axvline(budget, color="black", linewidth=1, label="chosen budget")
-    ax.set_ylabel("valid NLL (nats per token)")
-    log_flops(ax, "training FLOPs (executed)")
-    legend_above(fig, ax)
-    return fig, rows
+        ax.plot(rows[against], rows["valid_nll"], label=name, **style)
 
 
 @mpl.rc_context(STYLE)

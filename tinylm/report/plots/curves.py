@@ -1,7 +1,7 @@
 """Records -> figures of losses: against rank, epochs, FLOPs and sizes."""
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -193,21 +193,28 @@ def _styles(rows: Iterable[Planned], same_marker: bool = False) -> list[dict[str
     return line_styles([run.architecture for run in rows], same_marker)
 
 
-def count_lines(ax: Axes, results: Sequence[Result], split: str) -> list[dict[str, Any]]:
-    """A dashed line for each corpus's best n-gram row and its best with a cache, chosen on valid: counting spends no training FLOPs."""
+def count_lines(ax: Axes, results: Sequence[Result], split: str, seconds: Callable[[Planned], float] | None = None) -> list[dict[str, Any]]:
+    """A dashed line for each corpus's best n-gram row and its best with a cache, chosen on valid: counting spends no training FLOPs.
+
+    With the `seconds` of runs each line has a dot at the time that counting takes.
+    """
     groups: dict[tuple[str, bool], list[Result]] = {}
     for result in summaries.counts(results):
         spec = result.record.spec
         groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
-    return _levels(ax, [min(group, key=lambda r: r.record.valid.nll) for group in groups.values()], split)
+    return _levels(ax, [min(group, key=lambda r: r.record.valid.nll) for group in groups.values()], split, seconds)
 
 
-def _levels(ax: Axes, counts: Iterable[Result], split: str) -> list[dict[str, Any]]:
-    """A dashed line at the NLL of each of these counts."""
+def _levels(ax: Axes, counts: Iterable[Result], split: str, seconds: Callable[[Planned], float] | None = None) -> list[dict[str, Any]]:
+    """A dashed line at the NLL of each of these counts, with a dot at the time that counting takes."""
     rows = []
     styles = itertools.cycle(itertools.product(COUNT_GREYS, COUNT_DASHES))
     for result, (grey, dashes) in zip(counts, styles, strict=False):
         nll = getattr(result.record, split).nll
         ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=f"{result.run.name} counts")
-        rows.append({"name": result.run.name, f"{split}_nll": nll})
+        row = {"name": result.run.name, f"{split}_nll": nll}
+        if seconds is not None:
+            row["seconds"] = seconds(result.run)
+            ax.plot(row["seconds"], nll, color=grey, marker="o", markersize=4)
+        rows.append(row)
     return rows

@@ -11,7 +11,8 @@ from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity,
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
-from tinylm.evaluation.probes import HEADINGS, TEST_TIME, headings
+from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
+from tinylm.report import timings
 from tinylm.study import Planned
 from tinylm.study.ladder import RUNGS
 
@@ -41,14 +42,18 @@ def changes(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def targets(found: Sequence[Result], rivals: Sequence[Result]) -> pd.DataFrame:
-    """One row per architecture: between which budgets its runs come to reach the NLL of each rival, on valid and on test."""
-    columns = {}
-    for rival in rivals:
-        for split in ("valid", "test"):
-            nll = getattr(rival.record, split).nll
-            columns[f"{split} {nll:.3f}"] = budgets.to_target(found, nll, split).set_index("architecture")
-    names = list(next(iter(columns.values())).index)
-    return pd.DataFrame({"architecture": name} | {title: _bracket(frame.loc[name]) for title, frame in columns.items()} for name in names)
+    """One row per rival and split, and a column per architecture: between which budgets its runs come to reach the rival's NLL.
+
+    After the rivals comes the compressor of the text that is best on valid, where it is recorded.
+    """
+    lines = [(rival.record.spec.model.title, rival.record.valid.nll, rival.record.test.nll) for rival in rivals]
+    compressed = filter(None, map(COMPRESSION.best, dict.fromkeys(result.record.spec.corpus for result in found)))
+    rows = []
+    for name, valid, test in [*lines, *((one.name, one.valid, one.test) for one in compressed)]:
+        for split, nll in (("valid", valid), ("test", test)):
+            brackets = budgets.to_target(found, nll, split).set_index("architecture")
+            rows.append({"loss of": name, "on": split, "NLL": f"{nll:.3f}"} | {each: _bracket(row) for each, row in brackets.iterrows()})
+    return pd.DataFrame(rows or [{"loss of": "none is recorded"}])
 
 
 def _bracket(row: pd.Series) -> str:
@@ -61,7 +66,7 @@ def _bracket(row: pd.Series) -> str:
 
 
 def bought(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per run, counts included: what it trained on, its cost, its test NLL, and for networks the distance to counts of their text.
+    """One row per run, counts included: what it trained on, its cost, its NLL, and for networks the distance to counts of their text.
 
     The first distance is to the best plain counts, the second to the best with a cache of at most the network's window.
     """
@@ -69,6 +74,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
     for _, line in summaries.summary(found).iterrows():
         run, records = line["run"], groups[line["run"]]
         row = {"run": run.name, "n": line["n"], "parameters": f"{line['n_params']:,}", "executed FLOPs": amount(line["flops"])}
+        row |= {"time": timings.shown(run)}
         row |= {"valid": f"{line['valid_nll']:.4f}", "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
         row |= {"perplexity": perplexity(line["test_nll"])} if data.info(run.spec.corpus).level == "word" else {}
         for title, rival in zip(("counts", "with cache"), summaries.rivals(everything, records[0]), strict=True):

@@ -13,6 +13,8 @@ from tinylm.analysis import agreement, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.data import grammar
+from tinylm.evaluation.probes import COMPRESSION
+from tinylm.report import timings
 from tinylm.study import Planned, reported
 
 
@@ -32,6 +34,7 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
                 "n": line["n"],
                 "parameters": f"{line['n_params']:,}",
                 "executed FLOPs": amount(line["flops"]),
+                "time": timings.shown(line["run"]),
                 "valid": f"{line['valid_nll']:.4f}",
                 "test": f"{line['test_nll']:.4f}",
                 "seed SD": spread(line["seed_sd"]),
@@ -63,14 +66,17 @@ def sister(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def counted(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per kind of n-gram counts and a pair of columns per corpus: valid and test NLL, with the test's perplexity for words."""
+    """One row per kind of counts, then per compressor, and a pair of columns per corpus: valid and test NLL, of words perplexity too."""
+    counts = [result.record for result in summaries.counts(found)]
+    lines = [(record.spec.model.title, record.spec.corpus, record.valid.nll, record.test.nll) for record in counts]
+    for corpus in dict.fromkeys(record.spec.corpus for record in counts):
+        lines += [(one.name, corpus, one.valid, one.test) for one in COMPRESSION.all(corpus)]
     rows: dict[str, dict[str, Any]] = {}
-    for record in (result.record for result in summaries.counts(found)):
-        title, corpus = record.spec.model.title, record.spec.corpus
+    for title, corpus, valid, test in lines:
         row = rows.setdefault(title, {"counts": title})
         by_word = data.info(corpus).level == "word"
-        row[f"{corpus}, valid"] = f"{record.valid.nll:.4f}"
-        row[f"{corpus}, test"] = f"{record.test.nll:.4f}" + (f" ({perplexity(record.test.nll)})" if by_word else "")
+        row[f"{corpus}, valid"] = f"{valid:.4f}"
+        row[f"{corpus}, test"] = f"{test:.4f}" + (f" ({perplexity(test)})" if by_word else "")
     return pd.DataFrame(rows.values())
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tinylm import files
+from tinylm import files, study
 from tinylm.training import bench
 
 MISTAKES = {
@@ -26,7 +26,15 @@ def test_measurements_are_printed_and_saved(call, home, monkeypatch):
     monkeypatch.setattr(bench, "run", lambda *given: asked.append(given[:2]) or {"machine": {"cpu": "a"}, "rows": [1 / 3]})
     monkeypatch.setattr("tinylm.report.timings.cells", lambda facts: [["work", "ratio"], ["step", "2.00"]])
     code, out, _ = call(f"bench --rounds 2 --json {home / 'b.json'}")
-    assert (code, out, asked) == (0, "\ncpu a\nwork  ratio\nstep   2.00\n", [("cpu", 2)])
+    assert (code, out, asked) == (0, "\nwork  ratio\nstep   2.00\n\ncpu a\n", [("cpu", 2)])
     assert json.loads((home / "b.json").read_text()) == {"machine": {"cpu": "a"}, "rows": [pytest.approx(1 / 3, rel=1e-3)]}
     monkeypatch.setattr(files, "IS_CLONE", False)
     assert call("bench")[1].startswith("Rebuilding the report is not timed: that needs a clone of the repository.\n")
+
+
+def test_the_runs_of_the_study_are_timed_and_saved(call, home, monkeypatch):
+    run = study.plan("full")[0]
+    facts = {"machine": {"cpu": "a"}, "runs": {run.spec.key: 90.0}}
+    monkeypatch.setattr(bench, "run_seconds", lambda device, said: said(run, 90.0) or facts)
+    code, out, _ = call(f"bench --runs --json {home / 'r.json'}")
+    assert (code, out) == (0, f"{run.title}: 1.5 min\ncpu a\n") and json.loads((home / "r.json").read_text()) == facts

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 from records import made
-from synthetic import score
+from synthetic import TIMINGS, score
 
 from tinylm import files, ledger, study
 from tinylm.report import readme
@@ -52,10 +52,12 @@ def row(section, **fields):
 def test_a_row_of_the_study_is_the_mean_of_its_seeds_beside_the_best_counts_of_the_same_tokens(home):
     counts = [(row("architectures", role="counts", order=order), nll) for order, nll in ((4, 1.7), (6, 1.8))]
     store(128, *counts, (row("architectures", architecture="MLP"), 2.31, 2.33, 2.32))
+    facts = {"machine": TIMINGS["machine"], "runs": {row("architectures", architecture="MLP").spec.key: 120.0}}
+    ledger.write_facts(files.LEDGER / "bench" / "runs.json", facts)
     kn, mlp = cells(readme.results_table())
-    assert kn == ["KN-4 counts", "–", "1.7000 (1)", "–", "–", "–", "0"]
+    assert kn == ["KN-4", "–", "1.7000 (1)", "–", "–", "–", "0", "–"]
     # 0.0022, and SD 0.01 times t(0.95, 2) = 2.92 and sqrt(1 + 1 / 3)
-    assert mlp == ["MLP", "2.3222", "2.3200 ± 0.0100 (3)", "±0.036", "1.65e+14", "3.85e+12", "3.85e+12"]
+    assert mlp == ["MLP", "2.3222", "2.3200 ± 0.0100 (3)", "±0.036", "1.65e+14", "3.85e+12", "3.85e+12", "2.0 min"]
     store(64, (row("control", architecture="MLP"), 1.0))
     assert cells(readme.results_table()) == [kn, mlp], "runs of other sections are no rows of the study"
 
@@ -74,8 +76,8 @@ def test_purchases_stand_beside_counts_whose_cache_is_no_longer_than_their_windo
     store(256, (words, 4.0), (bought, 1.3, 1.4), *counts, (row("words", corpus="ptb-eos", order=5, cache=0), 5.0))
     first, second = cells(readme.bought_table())
     assert first[0] == "tiny_shakespeare-respelled, Transformer, 2.2e13", "characters come first"
-    assert first[2:] == ["1.3500 ± 0.0707 (2)", "–", "1.7000", "1.4952"]
-    assert second[2:] == ["4.0000 (1)", "54.60", "148.4", "148.4"]
+    assert first[2:] == ["–", "1.3500 ± 0.0707 (2)", "–", "1.7000", "1.4952"]
+    assert second[2:] == ["–", "4.0000 (1)", "54.60", "148.4", "148.4"]
 
 
 def test_an_empty_ledger_gives_tables_without_rows(home):

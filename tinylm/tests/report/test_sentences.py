@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -9,6 +10,7 @@ from tinylm import study
 from tinylm.analysis import budgets, folds
 from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, TransformerConfig
+from tinylm.evaluation.probes.compression import Compressed
 from tinylm.report import sentences
 from tinylm.study.ladder import RUNGS
 
@@ -41,7 +43,8 @@ def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_ri
     assert sentences.purchases([]) == ""
 
 
-def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
+def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
+    monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training([*runs, *counts], "grammar-char")
@@ -55,6 +58,10 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them():
     tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
     assert "The best counts by valid are tuned," in sentences.worth_training([*runs, *counts, tuned], "grammar-char")
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
+    monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
+    assert "PPMd, a compressor that learns while it reads, costs 1.750 nats per token on valid and 1.850 on test; that is reached on" in (
+        sentences.worth_training([*runs, *counts], "grammar-char")
+    )
 
 
 def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
@@ -148,7 +155,7 @@ def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     assert alike.startswith("Over 4 rows the study's runs lie where other seeds of ours would (Fisher p = 0.")
     assert "do not lie where" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
-    assert "from 0.037 nats on at best, 0.042 at the median and 0.049 at worst." in alike
+    assert "0.037 nats in the most exact row, 0.042 in the median one and 0.049 in the least exact." in alike
 
 
 def test_the_abstract_tells_what_was_reproduced_and_repeats_the_answer():

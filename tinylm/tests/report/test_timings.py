@@ -1,5 +1,8 @@
+import math
+from dataclasses import replace
+
 import pytest
-from synthetic import TIMINGS
+from synthetic import TIMINGS, planned, record
 
 from tinylm import files
 from tinylm.ledger import write_facts
@@ -16,6 +19,15 @@ def test_timings_are_read_from_the_published_ledger_by_device(home):
 def test_a_file_without_rows_is_no_timing(home):
     write_facts(files.LEDGER / "bench" / "cpu.json", TIMINGS | {"rows": []})
     assert timings.recorded() == {}
+
+
+def test_times_of_runs_are_known_by_their_row(home):
+    run = planned("MLP", record(2.0).spec)
+    assert math.isnan(timings.seconds(run)) and timings.shown(run) == "–" and timings.of_runs() == ""
+    write_facts(files.LEDGER / "bench" / "runs.json", {"machine": TIMINGS["machine"], "runs": {run.spec.key: 90.0}})
+    third = planned("MLP", replace(run.spec, seed=3))
+    assert timings.seconds(third) == 90.0 and timings.shown(third) == "1.5 min"
+    assert timings.of_runs().startswith("Time: of training or counting alone, on some processor, 2 threads")
 
 
 def test_the_readmes_table_names_the_machine_or_the_command_that_makes_it():

@@ -9,8 +9,12 @@ from typing import Any
 
 import torch
 
-from tinylm.training.bench import roofline, rows
+from tinylm import study
+from tinylm.study import Planned
+from tinylm.training.bench import roofline, rows, runs
 from tinylm.training.bench.rows import Row
+
+TIMED = ("architectures", "sweeps", "rope", "words", "budget", "claims")  # sections whose tables have a time beside FLOPs
 
 
 def run(device: str, rounds: int, said: Callable[[Row], None]) -> dict[str, Any]:
@@ -28,6 +32,12 @@ def run(device: str, rounds: int, said: Callable[[Row], None]) -> dict[str, Any]
         "points": list(roofline.points(bench)),
         "shares": {precision: roofline.shares(bench, precision) for precision in ("fp32", "bf16")},
     }
+
+
+def run_seconds(device: str, said: Callable[[Planned, float], None]) -> dict[str, Any]:
+    """How long each run takes that a table of costs has: what `python -m tinylm bench --runs` saves."""
+    planned = [run for run in study.plan("full") if run.section in TIMED]
+    return {"machine": machine(device), "runs": runs.all_seconds(planned, device, said)}
 
 
 def machine(device: str) -> dict[str, str]:

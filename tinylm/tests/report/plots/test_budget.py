@@ -1,3 +1,5 @@
+import math
+
 import pytest
 from matplotlib.colors import to_rgba
 from synthetic import planned, record, result, rungs, seeds
@@ -5,16 +7,42 @@ from synthetic import planned, record, result, rungs, seeds
 from tinylm.analysis import budgets
 from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import headings
+from tinylm.evaluation.probes.compression import Compressed
 from tinylm.ledger import write_facts
 from tinylm.report import plots
+from tinylm.report.plots import budget
 from tinylm.report.plots.budget import WORSE
 from tinylm.study.ladder import RUNGS
+
+
+@pytest.fixture(autouse=True)
+def no_compressor(monkeypatch):
+    """What is recorded of the generated text stays out of the figures."""
+    monkeypatch.setattr(budget.COMPRESSION, "best", lambda corpus: None)
+
+
+def test_a_compressor_has_a_line_of_its_own(monkeypatch):
+    monkeypatch.setattr(budget.COMPRESSION, "best", lambda corpus: Compressed("PPMd", 1.7, 1.8))
+    fig, drawn = plots.frontier(seeds("MLP", 1_000, [2.1]))
+    (line,) = [line for line in fig.axes[0].lines if line.get_label() == "PPMd, a compressor"]
+    assert set(line.get_ydata()) == {1.7} and drawn[-1] == {"name": "PPMd", "valid_nll": 1.7}
 
 
 def test_the_frontier_is_a_curve_for_each_architecture():
     found = [*seeds("MLP", 1_000, [2.1]), *seeds("MLP", 100_000, [1.9]), *seeds("Linear", 1_000, [3.0])]
     _, drawn = plots.frontier(found, [result("KN-4", record(1.5, model=NgramConfig(order=4), start=8))])
     assert [row["architecture"] for row in drawn[:3]] == ["Linear", "MLP", "MLP"] and drawn[3]["name"] == "KN-4"
+
+
+def test_the_frontier_against_time_is_a_second_panel_of_the_same_losses():
+    found = [*seeds("MLP", 1_000, [2.1]), *seeds("MLP", 100_000, [1.9])]
+    counts = [result("KN-4", record(1.5, model=NgramConfig(order=4), start=8))]
+    fig, drawn = plots.frontier(found, counts, seconds=lambda run: 0.5 if run.spec.is_counts else run.budget / 10)
+    flops, time = fig.axes
+    assert [list(ax.lines[0].get_ydata()) for ax in (flops, time)] == [pytest.approx([2.0, 1.8])] * 2
+    assert [row["seconds"] for row in drawn] == [100.0, 10_000.0, 0.5]
+    assert time.lines[-1].get_xdata() == [0.5], "counts begin when they are counted"
+    assert len(plots.frontier(found, counts, seconds=lambda run: math.nan)[0].axes) == 1, "no time is known"
 
 
 def test_a_chosen_budget_stands_in_the_frontier():

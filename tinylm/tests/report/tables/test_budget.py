@@ -5,6 +5,7 @@ from synthetic import planned, record, result, rungs, seeds
 from tinylm.analysis import budgets, folds
 from tinylm.config import NgramConfig, TransformerConfig
 from tinylm.evaluation.probes import headings
+from tinylm.evaluation.probes.compression import Compressed
 from tinylm.ledger import write_facts
 from tinylm.report import tables
 from tinylm.study.ladder import RUNGS
@@ -66,10 +67,18 @@ def test_changes_are_told_of_the_rungs_that_are_shown():
 def test_a_target_stands_between_the_budget_that_misses_and_the_one_that_reaches():
     found = [*seeds("MLP", 1_000, [2.5, 2.5, 2.5]), *seeds("MLP", 100_000, [1.5, 1.5, 2.4]), *seeds("LSTM", 1_000, [1.0])]
     counts = [result("KN-4", record(2.0, model=NgramConfig(order=4))), result("KN-9", record(0.5, model=NgramConfig(order=8)))]
-    shown = tables.targets(found, counts).set_index("architecture")
-    assert shown.columns.tolist() == ["valid 1.900", "test 2.000", "valid 0.400", "test 0.500"]
-    assert shown.loc["MLP"].tolist() == ["1e3 to 1e5 (2 of 3)", "1e3 to 1e5 (2 of 3)", "above 1e5", "above 1e5"]
-    assert shown.loc["LSTM", "valid 1.900"] == "at most 1e3 (1 of 1)"
+    shown = tables.targets(found, counts).set_index(["loss of", "on"])
+    assert shown.loc[["KN-4", "KN-8"], "NLL"].tolist() == ["1.900", "2.000", "0.400", "0.500"]
+    assert shown.loc[["KN-4", "KN-8"], "MLP"].tolist() == ["1e3 to 1e5 (2 of 3)", "1e3 to 1e5 (2 of 3)", "above 1e5", "above 1e5"]
+    assert shown.loc[("KN-4", "valid"), "LSTM"] == "at most 1e3 (1 of 1)"
+
+
+def test_the_compressor_of_the_text_is_a_target_too(monkeypatch):
+    monkeypatch.setattr(tables.budget.COMPRESSION, "best", lambda corpus: Compressed("PPMd", 1.7, 1.8))
+    shown = tables.targets(seeds("MLP", 1_000, [1.75]), [])
+    assert shown.values.tolist() == [["PPMd", "valid", "1.700", "at most 1e3 (1 of 1)"], ["PPMd", "test", "1.800", "at most 1e3 (1 of 1)"]]
+    monkeypatch.setattr(tables.budget.COMPRESSION, "best", lambda corpus: None)
+    assert tables.targets([], []).values.tolist() == [["none is recorded"]]
 
 
 def test_a_purchase_of_one_seed_has_no_spread_and_an_interval_of_nothing():

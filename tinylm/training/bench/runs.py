@@ -1,0 +1,50 @@
+"""How long the study's runs take: a step of each network and the fit of each kind of counts, on a machine that does nothing else."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import torch
+
+from tinylm import data
+from tinylm.config import RunSpec
+from tinylm.evaluation import counts
+from tinylm.models.networks import build
+from tinylm.study import Planned, distinct
+from tinylm.training import cpu
+from tinylm.training.bench.timing import per_call
+from tinylm.training.step import make_update
+
+N_TOKENS = 100_000  # of the random text that steps read
+
+
+def step(spec: RunSpec, device: str) -> Callable[[], object]:
+    """A training step of a run on one batch of random text; the same work whatever the text says."""
+    vocab_size, length = data.vocab_size(spec.corpus), spec.model.context_length
+    torch.manual_seed(0)
+    network = build(spec.model, vocab_size).to(device).train()
+    text = torch.randint(vocab_size, (N_TOKENS,), dtype=torch.int32).to(device)
+    starts = torch.randint(N_TOKENS - length, (spec.train.batch_size,)).to(device)
+    return partial(make_update(spec, network, text, 10**6), starts, 0)
+
+
+def seconds(run: Planned, device: str) -> float:
+    """Seconds of a run without its validations: its steps at their median time, or the fit of counts with all weights.
+
+    Counts need their corpus at hand.
+    """
+    if run.spec.is_counts:
+        corpus = data.load(run.spec.corpus)
+        return per_call(lambda: counts.fit(run.spec, corpus), "cpu")
+    return run.cost.steps * per_call(step(run.spec, device), device)
+
+
+def all_seconds(planned: Iterable[Planned], device: str, said: Callable[[Planned, float], None]) -> dict[str, float]:
+    """`seconds` by the key of seed 0, of each row and of the counts whose text is at hand; each is told as it is measured."""
+    cpu.prepare()
+    found: dict[str, float] = {}
+    for run in distinct(run.row for run in planned):
+        if run.spec.is_counts and not data.available(run.spec.corpus):
+            continue
+        found[run.spec.key] = seconds(run, device)
+        said(run, found[run.spec.key])
+    return found
