@@ -35,12 +35,13 @@ def run_of(record: RunRecord, planned: Mapping[str, Planned], section: str = sin
 def results(records: Iterable[RunRecord], planned: Mapping[str, Planned], sections: Mapping[str, str] = NOWHERE) -> list[Result]:
     """The records that today's code would give, with their runs: networks before counts, planned ones in the study's order.
 
-    `sections` are those of the other records, by key.
+    `sections` are the folders of the other records, by key: a search's stays, and all else is one's own, wherever a notebook put it.
     """
     order = {key: i for i, key in enumerate(reversed(planned))}
     kept = [record for record in records if not record.is_stale]
     kept.sort(key=lambda record: (record.spec.is_counts, order.get(record.spec.key, len(order))))
-    return [Result(run_of(record, planned, sections.get(record.spec.key, single.SECTION)), record) for record in kept]
+    searched = {record.spec.key for record in kept if sections.get(record.spec.key) == ledger.SEARCH}
+    return [Result(run_of(r, planned, ledger.SEARCH if r.spec.key in searched else single.SECTION), r) for r in kept]
 
 
 def recorded(with_searches: bool = False) -> list[Result]:

@@ -131,11 +131,11 @@ def _unpaired(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estima
 
 
 def compared(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estimate:
-    """As `difference`, on the tokens that all have scored, each run once; with fewer than two seeds of a row the text's error alone.
+    """As `difference`, of the `matched` runs on the tokens that all have scored; with fewer than two seeds of a row the text's error alone.
 
     Rows that share one seed of several are compared as rows that share none.
     """
-    first, second = (list({record.spec.key: record for record in row}.values()) for row in (first, second))
+    first, second = matched(first, second)
     if first[0].spec.is_counts and not second[0].spec.is_counts:
         turned = compared(second, first)
         return replace(turned, mean=-turned.mean, gaps=tuple(-gap for gap in turned.gaps))
@@ -149,6 +149,16 @@ def compared(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> Estimat
     text = summaries.text_part(gaps, [*first, *second])
     mean = float(np.average(gaps, weights=summaries.block_sizes(first[0].test)))
     return Estimate(n=1, mean=mean, se=float(np.sqrt(text.variance)), df=text.df, test=TEXT_ALONE, text=text)
+
+
+def matched(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> tuple[list[RunRecord], list[RunRecord]]:
+    """The runs of two rows that may be compared, each once: where one row has one seed and the other has it too, that seed of both."""
+    rows = [list({record.spec.key: record for record in row}.values()) for row in (first, second)]
+    if min(map(len, rows)) == 1 and not any(row[0].spec.is_counts for row in rows):
+        (seed,) = {record.spec.seed for record in min(rows, key=len)}
+        if all(any(record.spec.seed == seed for record in row) for row in rows):
+            rows = [[record for record in row if record.spec.seed == seed] for row in rows]
+    return rows[0], rows[1]
 
 
 def common_seeds(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> list[tuple[RunRecord, RunRecord]]:

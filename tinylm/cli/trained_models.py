@@ -60,9 +60,10 @@ def listing() -> str:
         empty = "no trained model is here, and tinylm/evaluation/pretrained is empty"
         return f"{empty}; train one with: python -m tinylm train --run Transformer@0"
     shown = here.assign(
+        model=here["model"].fillna("-"),
         corpus=here["corpus"].fillna("-"),
         test_nll=["-" if math.isnan(nll) else f"{nll:.4f}" for nll in here["test_nll"]],
         file=[relative(Path(file)) for file in here["file"]],
     )
-    rows = shown[["name", "key", "corpus", "test_nll", "file"]].to_numpy().tolist()
-    return table(["model", "key", "corpus", "test NLL", "file"], rows)
+    rows = shown[["name", "model", "corpus", "test_nll", "file"]].to_numpy().tolist()
+    return table(["name", "model", "corpus", "test NLL", "file"], rows)

@@ -23,10 +23,12 @@ class AttentionMaps:
     """What the heads of a model took while it read a text: `maps` holds weights (heads, tokens, sources) for each layer.
 
     `tokens` are the last ones of the `n_given` of the text; `sources` are these, after one more that stands for all that was read
-    before them where there was any. `is_last_only` says that the model was trained on the last position only.
+    before them where there was any, `n_lead` tokens of the model's corpus among it. `is_last_only` says that the model was trained on the
+    last position only.
     """
 
     n_given: int
+    n_lead: int
     tokens: list[str]
     sources: list[str]
     maps: list[np.ndarray]
@@ -45,7 +47,8 @@ class AttentionMaps:
         if self.n_given > len(self.tokens):
             text = f"Of {self.n_given} tokens the last {len(self.tokens)} are shown. {text}"
         if len(self.sources) > len(self.tokens):
-            text += f" The column {EARLIER} is all that the model read before these."
+            lead = f", with {self.n_lead} tokens of its corpus that stand before a text too short for it" if self.n_lead else ""
+            text += f" The column {EARLIER} is all that the model read before these{lead}."
         if self.is_last_only and layer == len(self.maps):
             text += " This model was trained on its last position only: in its last layer no other row than the last was ever used."
         return text
@@ -57,7 +60,8 @@ class AttentionMaps:
 
     def __repr__(self) -> str:
         layers, heads, tokens = len(self.maps), len(self.maps[0]), len(self.tokens)
-        return f"AttentionMaps({shown.amount(layers, 'layer')} of {shown.amount(heads, 'head')}, {shown.amount(tokens, 'token')})"
+        of = f"the last {tokens} of {self.n_given} tokens" if self.n_given > tokens else shown.amount(tokens, "token")
+        return f"AttentionMaps({shown.amount(layers, 'layer')} of {shown.amount(heads, 'head')}, {of})"
 
     def _repr_html_(self) -> str:
         lines = [
@@ -85,7 +89,8 @@ def read(network: Transformer, window: np.ndarray, names: Sequence[str], n_given
     tokens = [shown.signs(name) for name in names[-n_shown:]]
     sources = [EARLIER, *tokens] if len(window) > n_shown else tokens
     kept = [last_tokens(weights[0].numpy(), n_shown) for weights in maps]
-    return AttentionMaps(n_given=n_given, tokens=tokens, sources=sources, maps=kept, is_last_only=spec.train.loss_at == "last")
+    n_lead, is_last_only = max(0, len(window) - n_given), spec.train.loss_at == "last"
+    return AttentionMaps(n_given=n_given, n_lead=n_lead, tokens=tokens, sources=sources, maps=kept, is_last_only=is_last_only)
 
 
 def last_tokens(weights: np.ndarray, n: int) -> np.ndarray:

@@ -12,6 +12,7 @@ from tinylm.evaluation import counts, pretrained
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.model import Model
 from tinylm.ledger import RunRecord
+from tinylm.study import titles
 
 
 def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
@@ -54,7 +55,7 @@ def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
 
 
 def list_models() -> pd.DataFrame:
-    """The trained networks that are here, those of the package first: name, key, corpus, parameters, test NLL in nats per token, file.
+    """The trained networks that are here, those of the package first: name, key, model, corpus, parameters, test NLL per token, file.
 
     A model without a name is listed by its key.
 
@@ -66,9 +67,14 @@ def list_models() -> pd.DataFrame:
     here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
     rows = []
     for key, name, record in weights.listing(here, ledger.known().records):
-        row = {"name": packed.get(key, name) or key, "key": key, "corpus": record and record.spec.corpus}
+        row = {
+            "name": packed.get(key, name) or key,
+            "key": key,
+            "model": record and titles.model(record.spec.model),
+            "corpus": record and record.spec.corpus,
+        }
         row["parameters"] = record and record.n_params
         rows.append(row | {"test_nll": record.test.nll if record and record.test else None, "file": str(here[key])})
-    frame = pd.DataFrame(rows, columns=["name", "key", "corpus", "parameters", "test_nll", "file"])
+    frame = pd.DataFrame(rows, columns=["name", "key", "model", "corpus", "parameters", "test_nll", "file"])
     frame = frame.astype({"parameters": "Int64", "test_nll": float})
     return frame.sort_values("name", key=lambda names: ~names.isin(list(pretrained.MODELS)), kind="stable", ignore_index=True)

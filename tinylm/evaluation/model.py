@@ -132,7 +132,8 @@ class Model(ABC):
     def score(self, text: str | Path | Corpus, split: str = "test", stride: int | None = None, context: int | None = None) -> TextScore:
         """The mean NLL of a text, of a file or of a split of a corpus, in nats per token, with its block standard error.
 
-        A split is scored on the tokens of the model's record, a text to its end. `stride` is how many tokens each window scores, `context`
+        A split is scored on the tokens of the model's record. The beginning of a text is context only, at most half of it and 256 tokens;
+        `surprise` has every token. `stride` is how many tokens each window scores, `context`
         how many it reads; both are the run's unless given. A larger stride is faster, and gives tokens less context. TinylmError for a text
         of another vocabulary or one that is too short.
         """

@@ -59,8 +59,9 @@ class TextScore:
     def __repr__(self) -> str:
         error = "" if math.isnan(self.se) else f" +- {self.se:.4f} (block SE)"
         tokens = shown.amount(self.tokens, "token")
+        lead = f" from token {self.start} on" if self.start else ""
         return (
-            f"NLL {self.nll:.4f}{error} nats per token on {tokens} of {self.text}, perplexity {self.perplexity:.4g}, "
+            f"NLL {self.nll:.4f}{error} nats per token on {tokens} of {self.text}{lead}, perplexity {self.perplexity:.4g}, "
             f"{self.bits_per_character:.4f} bits per character"
         )
 

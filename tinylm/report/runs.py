@@ -302,6 +302,7 @@ class Comparison:
     second: str
     estimate: significance.Estimate
     n_tokens: int
+    seeds: str  # those that are compared, and what the interval is of
     n_diverged: int = 0  # runs that have no score, and are left out
 
     @property
@@ -317,30 +318,42 @@ class Comparison:
     def __repr__(self) -> str:
         low, high = self.interval
         known = f"95 % interval {low:+.4f} to {high:+.4f}" if low == low else "no interval, which needs two blocks of scored text"
-        seeds = f"{self.estimate.n} seeds, {self.estimate.test}"
-        noise = "one seed each: the text's error alone" if self.estimate.test == significance.TEXT_ALONE else seeds
         lost = f"; {self.n_diverged} that diverged left out" if self.n_diverged else ""
         return (
             f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, {known} "
-            f"({noise}; {self.n_tokens:,} tokens of test{lost})"
+            f"({self.seeds}; {self.n_tokens:,} tokens of test{lost})"
         )
 
 
 def compare(first: Runs, second: Runs) -> Comparison:
     """The test NLL of the first minus that of the second in nats per token, with its 95 % interval; below zero the first is better.
 
-    Only tokens that both have scored count; runs that diverged are left out, and said. Runs with the same seeds, two or more, are paired
-    by seed; with one seed each, the interval holds the error of the text alone. Runs are given as to `plot`. TinylmError for runs that
-    share no scored text.
+    Only tokens that both have scored count, from the same first one on; runs that diverged are left out, and said. Runs with the same
+    seeds, two or more, are paired by seed, and the interval holds the spread of the seeds and the error of the text. A single run is
+    compared with the same seed of the other, or else with the mean of its seeds, and the interval holds the error of the text alone.
+    Runs are given as to `plot`. TinylmError for runs that share no scored text.
 
     >>> round(compare("control/KN-6", "control/KN-4").difference, 4)
     -0.068
     """
     a, b = (_some(found) for found in (first, second))
-    records = [_scored_seeds(found) for found in (a, b)]
+    records = significance.matched(*(_scored_seeds(found) for found in (a, b)))
     names = _names([a[0], b[0]])
     common, _ = summaries.on_common_tokens(*records)
-    return Comparison(*names, significance.compared(*records), common[0].test.n_tokens, _n_diverged([*a, *b]))
+    estimate = significance.compared(*records)
+    return Comparison(*names, estimate, common[0].test.n_tokens, _compared_seeds(estimate, *records), _n_diverged([*a, *b]))
+
+
+def _compared_seeds(estimate: significance.Estimate, *rows: Sequence[RunRecord]) -> str:
+    """Which seeds a comparison is of, and what its interval holds."""
+    if estimate.test != significance.TEXT_ALONE:
+        return f"{estimate.n} seeds, {estimate.test}, with the text's error"
+    seeds = [[record.spec.seed for record in row] for row in rows if not row[0].spec.is_counts]
+    if any(len(row) > 1 for row in seeds):
+        which = " against ".join(f"the mean of {len(row)} seeds" if len(row) > 1 else f"seed {row[0]}" for row in seeds)
+    else:
+        which = " against ".join(f"seed {seed}" for seed in dict.fromkeys(row[0] for row in seeds)) or "counts"
+    return f"{which}: the text's error alone"
 
 
 def _scored_seeds(found: Sequence[Run]) -> list[RunRecord]:

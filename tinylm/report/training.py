@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RECIPE = "transformer"  # where neither a model nor a recipe is named
 CONTEXT_LENGTH = 128  # of a module of one's own, unless given
+TAKEN: dict[str, float] = {}  # FLOPs by what was asked for a time, so that the same call finds its run again or goes on with it
 NOT_OF_COST = {  # arguments of train, and what to give to cost instead
     "recipe": "give the recipe's name in place of the model: tl.cost('transformer', text, flops=1e12)",
     "seconds": "give flops: tl.train(..., seconds=60) prints how many it takes 60 seconds for",
@@ -231,10 +232,12 @@ def _within(request: RunRequest, seconds: float, on: "machine.Settings") -> RunR
         return replace(request, settings=request.settings | {"flops": flops})
 
     spending(1).check()
-    affordable = forecast.affordable_flops(lambda flops: spending(flops).planned(0), seconds, on)
-    flops = float(f"{affordable:.1e}")
-    print(f"{seconds:g} seconds are taken for flops={flops:.1e} at the speed of this moment; give these FLOPs to repeat the run")
-    return spending(flops)
+    asked = f"{request}, {seconds} s on {on.device}"
+    if asked not in TAKEN:
+        affordable = forecast.affordable_flops(lambda flops: spending(flops).planned(0), seconds, on)
+        TAKEN[asked] = float(f"{affordable:.1e}")
+    print(f"{seconds:g} seconds are taken for flops={TAKEN[asked]:.1e} in this session; in another, give these FLOPs to repeat the run")
+    return spending(TAKEN[asked])
 
 
 def _finished(planned: Sequence[Planned], on: "machine.Settings", live: bool) -> list[Run]:

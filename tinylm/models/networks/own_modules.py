@@ -160,7 +160,10 @@ def _flops(module: nn.Module, name: str, found: Count, context_length: int) -> i
         if found.unknown:
             raise ConfigError(f"{name} must state its FLOPs, by a method forward_flops(context_length): {found}")
         return found.counted
-    flops = stated(context_length) if callable(stated) else stated
+    try:
+        flops = stated(context_length) if callable(stated) else stated
+    except Exception as error:  # of a user's code, anything
+        raise ConfigError(f"forward_flops(context_length) of {name} fails: {type(error).__name__}: {error}") from error
     if not isinstance(flops, numbers.Real) or not found.agrees(flops):
         shown = f"{flops:,}" if isinstance(flops, numbers.Real) else repr(flops)
         raise ConfigError(f"{name} states {shown} FLOPs for a window of {context_length} tokens, but {found}; correct forward_flops")

@@ -19,6 +19,7 @@ from tinylm.study import Planned, reported, select
 COUNT_DASHES = ("--", (0, (1, 1)), "-.", (0, (6, 2)))
 PAPER_DASHES = dict(zip(DASHES, (":", (0, (1, 3)), (0, (1, 5))), strict=True))  # dots, sparser where a colour comes again
 AXES, LOSSES = ("flops", "step", "tokens_seen"), ("valid_nll", "train_nll")  # the fields of a curve
+PANEL = 3.8  # inches of height below the names of runs, however many there are
 COUNT_GREYS = ("#555555", "#999999", "#bbbbbb", "#222222")
 
 
@@ -86,7 +87,7 @@ def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
     for what, name, known in (("axis", against, AXES), ("loss", field, LOSSES)):
         if name not in known:
             raise TinylmError(unknown(what, name, known))
-    fig, (ax,) = panels(1, 6.8, 4.2)
+    fig, (ax,) = panels(1, 6.8, PANEL)
     drawn: dict[Planned, list[Result]] = {}
     for result in results:
         drawn.setdefault(result.run.row, []).append(result)
@@ -100,6 +101,8 @@ def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
     else:
         ax.set_xlabel(against)
     legend_above(fig, ax)
+    for legend in fig.legends:
+        fig.set_figheight(PANEL + legend.get_window_extent().height / fig.dpi)
     return fig, rows
 
 

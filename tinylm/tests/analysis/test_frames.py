@@ -65,6 +65,11 @@ def test_the_table_of_all_runs_is_numeric_and_knows_sections_and_names(home):
         frames.runs(arch="MLP")
 
 
+def test_what_a_notebook_trains_beside_the_study_is_ones_own(home):
+    stored(made(0), "sweeps")
+    assert frames.runs(section="sweeps").empty and frames.runs(section="local").index.tolist() == [made(0).spec.key]
+
+
 def test_the_table_says_how_a_network_was_trained(home):
     stored(made(0)), stored(made(spec=COUNTS))
     found = frames.runs().set_index("architecture")

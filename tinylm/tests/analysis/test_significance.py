@@ -170,7 +170,9 @@ def test_a_run_counts_once_and_one_seed_in_common_pairs_no_rows():
     assert significance.compared(first, second).test == "Welch t" and significance.compared(first, second).n == 3
 
 
-def test_one_run_against_several_is_its_distance_to_their_mean():
+def test_one_run_is_compared_with_the_same_seed_of_several_or_else_with_their_mean():
     several = [record(blocks=[2.0 + s, 2.5], seed=s) for s in range(3)]
-    found = significance.compared(several, [record(blocks=[1.0, 1.5], seed=1)])
-    assert found.mean == pytest.approx(((3.0 + 2.5) - (1.0 + 1.5)) / 2) and found.test == significance.TEXT_ALONE
+    for seed, theirs in ((0, 2.0), (2, 4.0), (7, 3.0)):
+        one = [record(blocks=[1.0, 1.5], seed=seed)]
+        there, back = significance.compared(several, one), significance.compared(one, several)
+        assert there.mean == -back.mean == pytest.approx(((theirs + 2.5) - (1.0 + 1.5)) / 2) and there.test == significance.TEXT_ALONE

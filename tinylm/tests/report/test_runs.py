@@ -99,8 +99,13 @@ def test_a_comparison_is_a_sentence_with_numbers():
     second = Seeds(Run(r.run, r.record) for r in synthetic.results(b=[1.0, 1.2, 1.3]))
     found = runs.compare(first, second)
     assert found.difference == pytest.approx(0.9667, abs=1e-4) and found.interval[0] < found.difference < found.interval[1]
-    assert repr(found).startswith("a minus b: +0.9667 nats per token, 95 %") and "3 seeds, paired t; 1,000 tokens of test" in repr(found)
-    assert "one seed each: the text's error alone" in repr(runs.compare(first[0], second[0]))
+    assert repr(found).startswith(
+        "a minus b: +0.9667 nats per token, 95 %"
+    ) and "3 seeds, paired t, with the text's error; 1,000 tokens" in repr(found)
+    for pair, said in (((first[0], second[0]), "seed 0"), ((first, second[1]), "seed 1"), ((first[2], second[0]), "seed 2 against seed 0")):
+        assert f"({said}: the text's error alone; 1,000 tokens of test)" in repr(runs.compare(*pair))
+    assert runs.compare(first, second[1]).difference == pytest.approx(2.1 - 1.2)
+    assert "(the mean of 2 seeds against seed 2: the text's" in repr(runs.compare(first[:2], second[2]))
 
 
 def test_one_block_of_text_gives_no_interval():
@@ -136,7 +141,7 @@ def diverged(seed=0, curve=()):
 
 def test_a_comparison_says_how_many_runs_diverged():
     found = runs.compare([a_run(made(0)), a_run(made(1)), diverged(2)], [a_run(made(0)), a_run(made(1))])
-    assert "(2 seeds, paired t; 20 tokens of test; 1 that diverged left out)" in repr(found)
+    assert "(2 seeds, paired t, with the text's error; 20 tokens of test; 1 that diverged left out)" in repr(found)
     assert "diverged" not in repr(runs.compare(a_run(made(0)), a_run(made(1))))
     with pytest.raises(RunError, match="a has no test NLL to compare: all 2 runs diverged; lower lr"):
         runs.compare(a_run(made()), [diverged(0), diverged(1)])

@@ -63,6 +63,9 @@ def test_seconds_become_a_budget(home, monkeypatch, capsys):
     assert f"flops={run.run.budget:.1e}" in capsys.readouterr().out
     scored = scoring_flops(run.record.spec, data.info(run.record.spec.corpus))
     assert run.cost.steps * 0.001 + (run.cost.flops + scored) / 1.23456e6 == pytest.approx(20, rel=0.05)
+    monkeypatch.setattr(forecast, "expected_speed", lambda settings, seconds=2.0: 9e6)
+    assert training.train(TEXT, SMALL, seconds=20).key == run.key, "the same call finds its run, however fast the machine is now"
+    assert training.train(TEXT, SMALL, seconds=10).key != run.key
 
 
 MISTAKES = {

@@ -154,3 +154,11 @@ def test_the_line_of_counts_is_that_of_the_best_on_valid_with_and_without_a_cach
     assert [row["name"] for row in rows[2:]] == ["4, 0", "2, 8"]
     _, rows = plots.run_curves(found, "step", "valid_nll")  # of the runs that one chooses, all
     assert [row["name"] for row in rows] == ["2, 0", "4, 0", "2, 8", "4, 8"]
+
+
+def test_names_of_many_runs_take_nothing_from_the_panel():
+    many = [result(f"run {i}", record(2.0 + i, lr=1e-4 * (i + 1))) for i in range(60)]
+    for found in (many[:3], many):
+        fig, _ = plots.run_curves(found, "step", "valid_nll")
+        fig.canvas.draw()
+        assert fig.axes[0].get_window_extent().height > 2.5 * fig.dpi
