@@ -3,6 +3,7 @@
 import tinylm.analysis.budgets as budgets
 import tinylm.analysis.claim_list as claim_list
 import tinylm.analysis.claims as claims
+import tinylm.analysis.factorial as factorial
 import tinylm.analysis.folds as folds
 import tinylm.analysis.significance as significance
 import tinylm.analysis.summaries as summaries

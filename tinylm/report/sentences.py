@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, folds, significance, summaries
+from tinylm.analysis import agreement, budgets, factorial, folds, significance, summaries
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import amount, interval, p_value, perplexity, signed
@@ -306,6 +306,27 @@ def _best_counts(found: Sequence[Result]) -> str:
     return (
         f"Kneser-Ney counts ({count.name}, no gradient step) score {theirs:.4f} nats per token on the test slice, {where} the best of the "
         f"study's networks, {network.name}, at {ours:.4f} (difference {of_what})."
+    )
+
+
+def factorial_effects(frame: pd.DataFrame) -> str:
+    """What induction, the architecture and the optimizer are worth, and which of the effects are clear."""
+    if frame.empty:
+        return ""
+    by_name = frame.set_index("contrast")
+
+    def told(name: str) -> str:
+        return interval(*by_name.loc[name, ["effect", "low", "high"]])
+
+    each = ", ".join(f"{by_name.loc[title, 'effect']:.3f} in the {name}" for name, title in factorial.WITHIN.items())
+    rivals = "; ".join(
+        f"{told(titles[True])} against the {name} with induction, {told(titles[False])} without"
+        for name, titles in factorial.AGAINST.items()
+    )
+    clear = int((frame["verdict"] == CLEAR).sum())
+    return (
+        f"Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}). The "
+        f"{factorial.FIRST} is better by {rivals}. Of {len(frame)} effects {clear} are clear after Holm's correction."
     )
 
 

@@ -47,14 +47,14 @@ MUON = {"optimizer": "muon", "lr": 5e-3, "adam_lr": 3e-3, "beta2": 0.95, "schedu
 ADAMW = {"optimizer": "adamw", "lr": 3e-3, "beta2": 0.95, "schedule": "linear", "warmup": 0.03}
 
 
-def _modern(**shape: Any) -> TransformerConfig:
+def modern(**shape: Any) -> TransformerConfig:
     """A pre-norm Transformer with rotary positions, normalised queries and keys, ReLU squared, no biases and no dropout."""
     block: dict[str, Any] = {"norm": "rms", "norm_place": "pre", "position": "rope", "ffn": "relu2", "qk_norm": True, "bias": False}
     return TransformerConfig(**block, init="zero_out", attention_dropout=0.0, ffn_dropout=0.0, **shape)
 
 
 def _one_block(context_length: int, d_model: int) -> TransformerConfig:
-    return _modern(context_length=context_length, n_layer=1, d_model=d_model, d_ff=4 * d_model)
+    return modern(context_length=context_length, n_layer=1, d_model=d_model, d_ff=4 * d_model)
 
 
 def _mlp(context_length: int, d_model: int, d_hidden: int) -> MLPConfig:
@@ -68,7 +68,7 @@ def _with_dropout(model: TransformerConfig, dropout: float) -> TransformerConfig
 
 def _tied(context_length: int, n_layer: int, d_model: int, dropout: float = 0.0) -> TransformerConfig:
     """For words: embedding and head share their matrix, by far the largest."""
-    shape = _modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
+    shape = modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
     return _with_dropout(replace(shape, tied=True), dropout)
 
 
@@ -85,7 +85,7 @@ def _shared(model: TransformerConfig, dropout: float) -> TransformerConfig:
 
 def _copying(context_length: int, window: int, n_layer: int, d_model: int) -> TransformerConfig:
     """Attention reaches one to two windows back, and induction as far as any character stood."""
-    near = _modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
+    near = modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
     return replace(near, attention_window=window, induction=(2, 3, 4, 6), induction_times=2)
 
 
@@ -104,11 +104,11 @@ COPYING = (
     Recipe(flops=1.5e13, model=_copying(2048, 64, 4, 112), train=COPIED | {"weight_decay": 1.0}),  # the best at 2.2e13 too
 )
 NOT_COPYING = (
-    Recipe(flops=1e11, model=_modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
-    Recipe(flops=1e12, model=_modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
-    Recipe(flops=1e13, model=_modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
+    Recipe(flops=1e11, model=modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
+    Recipe(flops=1e12, model=modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
+    Recipe(flops=1e13, model=modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
     Recipe(
-        flops=3e13, model=_modern(context_length=256, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 8, "weight_decay": 1.0}
+        flops=3e13, model=modern(context_length=256, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 8, "weight_decay": 1.0}
     ),
 )
 FEW_WORDS = (

@@ -1,6 +1,6 @@
 """Records and plans -> the tables of the report: numbers as text, ready for tl.display.table."""
 
-from tinylm.report.tables.budget import at_test_time, block_lengths, bought, by_fold, changes, copying, ladder, targets
+from tinylm.report.tables.budget import at_test_time, block_lengths, bought, by_fold, cells, changes, copying, effects, ladder, targets
 from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, margin, neighbours, overfitting, results, sister
@@ -13,6 +13,7 @@ __all__ = [
     "block_lengths",
     "bought",
     "by_fold",
+    "cells",
     "changes",
     "claim_evidence",
     "claims",
@@ -21,6 +22,7 @@ __all__ = [
     "corpora",
     "counted",
     "decomposition",
+    "effects",
     "entropies",
     "excess",
     "floors",

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from tinylm import data, files
-from tinylm.analysis import budgets, folds, significance, summaries
+from tinylm.analysis import budgets, factorial, folds, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
@@ -14,6 +15,7 @@ from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
 from tinylm.report import timings
 from tinylm.study import Planned
+from tinylm.study.factorial import OPTIMIZERS
 from tinylm.study.ladder import RUNGS
 
 BLOCKS = (250, 1_000, 2_000, 4_000)  # tokens
@@ -114,6 +116,34 @@ def copying(runs: Sequence[Planned]) -> pd.DataFrame:
         nlls = lines.set_index("reach")["nll"]
         rows.append({"run": run.name} | {f"{r} ({sizes[r]})": NONE if pd.isna(nlls[r]) else f"{nlls[r]:.3f}" for r in headings.REACHES})
     return pd.DataFrame(rows)
+
+
+def cells(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per cell of a factorial: its size and rate, n, and its valid and test NLL with the seeds' spread."""
+    rows = []
+    for cell, records in factorial.cells(found).items():
+        spec, tests = records[0].spec, [record.test.nll for record in records]
+        row = {"architecture": cell.architecture, "induction": "yes" if cell.induction else "no", "optimizer": OPTIMIZERS[cell.optimizer]}
+        row |= {"width": spec.model.d_model, "lr": f"{spec.train.lr:g}", "parameters": f"{records[0].n_params:,}", "n": len(records)}
+        row |= {"valid": f"{np.mean([record.valid.nll for record in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
+        rows.append(row | {"seed SD": spread(float(np.std(tests, ddof=1)) if len(tests) > 1 else math.nan)})
+    return pd.DataFrame(rows or [{"architecture": "none is recorded"}])
+
+
+def effects(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per effect of a factorial on test NLL: its interval, n, p values and verdict."""
+    rows = [
+        {
+            "effect": row.contrast,
+            "nats, 95 %": interval(row.effect, row.low, row.high),
+            "n": row.n,
+            "p alone": p_value(row.p_alone),
+            "p, Holm": p_value(row.p_holm),
+            "verdict": row.verdict,
+        }
+        for row in frame.itertuples()
+    ]
+    return pd.DataFrame(rows or [{"effect": "not every cell is recorded"}])
 
 
 def by_fold(frame: pd.DataFrame) -> pd.DataFrame:

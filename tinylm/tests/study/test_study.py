@@ -1,6 +1,7 @@
 import pytest
 
 from tinylm import data, study
+from tinylm.config.errors import MissingName
 from tinylm.flops import run_cost
 from tinylm.study import SECTIONS, Planned, StudyError, plan, section_plan
 
@@ -66,7 +67,7 @@ def test_sections_are_found_by_name_notebook_or_number():
 
 def test_a_section_plans_by_its_name_and_no_other_name_is_known():
     assert study.rope(seeds=[1]) == [run for run in section_plan("rope", "full") if run.spec.seed == 1]
-    with pytest.raises(StudyError, match=r"unknown section 'sweep'; did you mean 'sweeps'\? There are: control, architectures"):
+    with pytest.raises(MissingName, match=r"unknown section 'sweep'; did you mean 'sweeps'\? There are: control, architectures"):
         study.sweep  # noqa: B018
     assert not hasattr(study, "rnn")
 

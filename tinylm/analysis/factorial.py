@@ -1,0 +1,63 @@
+"""What a gain is due to: effects of architecture, induction and optimizer, and how they depend on each other. Needs no torch."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from tinylm.analysis import families, summaries
+from tinylm.analysis.summaries import Result
+from tinylm.ledger import RunRecord
+from tinylm.study import factorial, select
+from tinylm.study.factorial import ARCHITECTURES, CELLS, Cell
+
+Contrast = dict[Cell, float]
+FIRST, *RIVALS = ARCHITECTURES
+LOOKUP = "no induction − induction"
+WITHIN = {name: f"no induction − induction in the {name}" for name in ARCHITECTURES}
+AGAINST = {
+    name: {induction: f"{name} − {FIRST}, {'with' if induction else 'without'} induction" for induction in (True, False)} for name in RIVALS
+}
+
+
+def cells(results: Sequence[Result]) -> dict[Cell, list[RunRecord]]:
+    """The finished records of every recorded cell of one budget and corpus."""
+    return {factorial.cell_of(run): records for run, records in summaries.by_row(select(results, role=factorial.ROLE)).items()}
+
+
+def _mean(chosen: Sequence[Cell], weight: float = 1.0) -> Contrast:
+    return {cell: weight / len(chosen) for cell in chosen}
+
+
+def _minus(first: Sequence[Cell], second: Sequence[Cell]) -> Contrast:
+    """The mean of some cells minus that of others."""
+    return _mean(first) | _mean(second, -1.0)
+
+
+def _of(**levels: object) -> list[Cell]:
+    return [cell for cell in CELLS if all(getattr(cell, name) == level for name, level in levels.items())]
+
+
+def _difference(first: Contrast, second: Contrast) -> Contrast:
+    return {cell: first.get(cell, 0.0) - second.get(cell, 0.0) for cell in CELLS if cell in first or cell in second}
+
+
+def contrasts() -> dict[str, Contrast]:
+    """The effects by name, each a test NLL minus another: main effects, simple effects, and interactions."""
+    without = {name: _minus(_of(architecture=name, induction=False), _of(architecture=name, induction=True)) for name in ARCHITECTURES}
+    found = {LOOKUP: _minus(_of(induction=False), _of(induction=True))}
+    found |= {WITHIN[name]: effect for name, effect in without.items()}
+    for name in RIVALS:
+        found[f"{name} − {FIRST}"] = _minus(_of(architecture=name), _of(architecture=FIRST))
+        for induction, title in AGAINST[name].items():
+            found[title] = _minus(_of(architecture=name, induction=induction), _of(architecture=FIRST, induction=induction))
+        found[f"induction in the {name} − in the {FIRST}"] = _difference(without[name], without[FIRST])
+    found["AdamW − Muon"] = _minus(_of(optimizer="adamw"), _of(optimizer="muon"))
+    for name in ARCHITECTURES:
+        found[f"AdamW − Muon in the {name}"] = _minus(*(_of(architecture=name, optimizer=optimizer) for optimizer in ("adamw", "muon")))
+    return found
+
+
+def effects(results: Sequence[Result]) -> pd.DataFrame:
+    """One row per effect on test NLL, as `families.family`; of no rows where a cell is not recorded."""
+    found = cells(results)
+    return families.family(found, contrasts() if len(found) == len(CELLS) else {})

@@ -1,0 +1,64 @@
+import pandas as pd
+import pytest
+from synthetic import planned, record
+
+from tinylm.analysis import factorial
+from tinylm.analysis.summaries import Result
+from tinylm.report import sentences, tables
+from tinylm.study.factorial import CELLS, Cell, rows
+
+NLL = {"Transformer": 1.6, "LSTM": 1.7, "MLP": 1.8}
+
+
+def found(seeds=3):
+    """A factorial in which induction is worth 0.1, in the MLP 0.2, and Muon 0.05."""
+    results = []
+    for run, cell in zip(rows("copying", "grammar-char", 1e12), CELLS, strict=True):
+        lost = 0.0 if cell.induction else 0.2 if cell.architecture == "MLP" else 0.1
+        for seed in range(seeds):
+            nll = NLL[cell.architecture] + lost + 0.05 * (cell.optimizer == "adamw") + 0.001 * seed
+            made = record(blocks=[nll - 0.2, nll + 0.1, nll + 0.1], seed=seed, model=run.spec.model, **_train(run))
+            results.append(Result(planned(run.name, made.spec, role="factorial", architecture=cell.architecture), made))
+    return results
+
+
+def _train(run):
+    return {"optimizer": run.spec.train.optimizer, "lr": run.spec.train.lr, "loss_at": run.spec.train.loss_at, "batch_size": 1}
+
+
+def test_effects_are_recovered():
+    effects = factorial.effects(found()).set_index("contrast")["effect"]
+    assert effects[factorial.LOOKUP] == pytest.approx(0.4 / 3)
+    assert [effects[name] for name in factorial.WITHIN.values()] == pytest.approx([0.1, 0.1, 0.2])
+    assert [effects[factorial.AGAINST["MLP"][induction]] for induction in (True, False)] == pytest.approx([0.2, 0.3])
+    assert effects["MLP − Transformer"] == pytest.approx(0.25) and effects["AdamW − Muon in the LSTM"] == pytest.approx(0.05)
+    assert effects["induction in the MLP − in the Transformer"] == pytest.approx(0.1)
+
+
+def test_every_contrast_is_a_difference_of_means():
+    for contrast in factorial.contrasts().values():
+        assert sum(contrast.values()) == pytest.approx(0)
+        if len([w for w in contrast.values() if w > 0]) == 1:
+            assert max(contrast.values()) == 1
+
+
+def test_without_a_cell_there_are_no_effects():
+    lacking = [result for result in found() if result.run.architecture != "LSTM"]
+    assert factorial.effects(lacking).empty and sentences.factorial_effects(factorial.effects(lacking)) == ""
+    assert tables.effects(factorial.effects(lacking)).values.tolist() == [["not every cell is recorded"]]
+    assert tables.cells([]).values.tolist() == [["none is recorded"]]
+
+
+def test_tables_and_the_sentence_have_every_cell_and_effect():
+    frame = factorial.effects(found())
+    shown = tables.cells(found())
+    assert len(shown) == len(CELLS) and shown["n"].tolist() == [3] * 12 and shown.loc[0, "test"] == "1.6010"
+    assert tables.effects(frame)["effect"].tolist() == list(factorial.contrasts())
+    text = sentences.factorial_effects(frame)
+    assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
+    assert f"Of {len(frame)} effects" in text and isinstance(frame, pd.DataFrame)
+
+
+def test_a_cell_is_its_seeds():
+    assert {cell: len(records) for cell, records in factorial.cells(found(2)).items()} == dict.fromkeys(CELLS, 2)
+    assert Cell("MLP", True, "muon") in factorial.cells(found(1))

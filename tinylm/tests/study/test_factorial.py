@@ -1,0 +1,41 @@
+import pytest
+
+from tinylm import data
+from tinylm.flops import n_params
+from tinylm.study import factorial, recipes
+from tinylm.study.factorial import CELLS, CHOSEN, Cell
+
+
+def test_every_cell_is_searched_at_every_budget_and_known_by_its_run():
+    assert len(CELLS) == 12 and all(chosen.keys() == set(CELLS) for chosen in CHOSEN.values())
+    for run, cell in zip(factorial.rows("copying", "tiny_shakespeare", 1e12), CELLS, strict=True):
+        assert factorial.cell_of(run) == cell and run.name.startswith(f"{cell}, ") and run.budget == 10**12
+        assert run.spec.train.lr == CHOSEN[1e12][cell][1]
+
+
+def test_induction_looks_as_far_back_in_every_architecture():
+    for run in factorial.rows("copying", "tiny_shakespeare", 1e12):
+        model = run.spec.model
+        if factorial.cell_of(run).induction:
+            assert model.context_length == factorial.LOOK_BACK and model.induction and run.spec.train.loss_at == "all"
+        else:
+            assert model.context_length <= 128 and not model.induction
+        assert run.spec.train.eval_start == recipes.EVAL_START, "all cells are scored on the same tokens"
+
+
+@pytest.mark.parametrize("architecture", factorial.ARCHITECTURES)
+def test_induction_adds_next_to_no_parameters(architecture):
+    shape = {"Transformer": (48, 64), "LSTM": (96,), "MLP": (16, 256)}[architecture]
+    made = [factorial.spec(Cell(architecture, induction, "adamw"), "tiny_shakespeare", 1e12, shape, 1e-3).model for induction in (0, 1)]
+    without, with_it = (n_params(model, data.vocab_size("tiny_shakespeare")) for model in made)
+    assert without < with_it < 1.2 * without
+
+
+def test_another_budget_takes_the_settings_of_the_nearest():
+    assert factorial.rows("copying", "tiny_shakespeare", 9e11)[0].spec.train.lr == CHOSEN[1e12][CELLS[0]][1]
+
+
+def test_a_step_of_an_mlp_has_more_predictions_at_larger_budgets():
+    cell = Cell("MLP", False, "adamw")
+    small, large = (factorial.spec(cell, "tiny_shakespeare", flops, (16, 256), 1e-3).train.batch_size for flops in (1e12, 1e13))
+    assert (small, large) == (128, 256)
