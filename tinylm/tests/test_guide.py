@@ -72,7 +72,8 @@ def printed(cell):
 
 
 def words_and_numbers(text):
-    """A text without its seconds, as words, and the numbers with a decimal point that stand between them."""
+    """A text without its seconds, as words, and the numbers with a decimal point that stand between them; seeds end in any order."""
+    text = "\n".join(sorted(text.splitlines(), key=lambda line: line if "(seed " in line else ""))
     text = SHORT_KEY.sub(", key", SECONDS.sub("# s", text))
     return NUMBER.sub("#", text).split(), [float(number) for number in NUMBER.findall(text)]
 
