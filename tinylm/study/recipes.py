@@ -146,8 +146,8 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
     ("tiny_shakespeare", "transformer"): COPYING,
     ("tiny_shakespeare", "transformer-no-induction"): NOT_COPYING,
     ("tiny_shakespeare", "lstm"): (
-        Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=32), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
-        Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=128), train=ADAMW | {"batch_size": 32, "lr": 1e-2}),
+        Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=64), train=ADAMW | {"batch_size": 32, "lr": 4e-2}),
+        Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=96), train=ADAMW | {"batch_size": 32, "lr": 2e-2}),
         Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"batch_size": 32, "lr": 5e-3}),
     ),
     ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,

@@ -7,11 +7,16 @@ def plan(**changes):
 
 
 def test_the_four_baselines_are_planned_with_each_seed_and_the_counts_once():
-    runs = plan(seeds=[3, 5], orders=[1, 2])
+    runs = plan(seeds=[3, 5], orders=[1, 2], linear_seeds=[5])
     assert [run.name for run in select(runs, role="counts")] == ["Unigram", "KN-2"]
     for seed in (3, 5):
         assert [r.architecture for r in select(runs, role="baseline", seed=seed)] == ["Linear", "MLP", "Self-Attention", "Transformer"]
     assert len(runs) == 2 + 2 * 4
+
+
+def test_the_linear_model_has_more_seeds_and_none_twice():
+    assert [run.spec.seed for run in select(plan(seeds=[0, 1], linear_seeds=[1, 5]), architecture="Linear")] == [0, 1, 5]
+    assert {run.architecture for run in select(plan(seeds=[0, 1], linear_seeds=[1, 5]), seed=5)} == {"Linear"}
 
 
 def test_attention_trains_longer_than_the_feed_forward_models_and_every_epoch_is_validated():
