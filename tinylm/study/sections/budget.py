@@ -46,8 +46,9 @@ def budget(
     """
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budgets[0]))
-    rows = [*_ladder(first, bought_corpora, ladder_budgets[1:]), *_frontier(corpus, architectures, frontier_budgets)]
-    rows += _frontier(corpus, [name for name in architectures if name == CLOSER], closer_budgets)
+    rows = _ladder(first, bought_corpora, ladder_budgets[1:])
+    for name in architectures:
+        rows += _frontier(corpus, name, sorted({*frontier_budgets, *(closer_budgets if name == CLOSER else ())}))
     rows += purchases("budget", bought_corpora, bought_budgets, bought_architectures)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
     return rivals("budget", [corpus, *bought_corpora], orders, caches, eval_tokens) + affordable(rows, seeds)
@@ -64,12 +65,9 @@ def _ladder(first: RunSpec, corpora: Sequence[str], larger: Sequence[int]) -> li
     return rows
 
 
-def _frontier(corpus: str, architectures: Sequence[str], budgets: Sequence[int]) -> list[Planned]:
-    row = partial(Planned, section="budget", role="frontier")
-    return [
-        row(architecture=name, name=f"{name}, {short(flops)}", spec=recipes.recipe(titles.recipe_name(name), corpus, flops))
-        for name, flops in itertools.product(architectures, budgets)
-    ]
+def _frontier(corpus: str, name: str, budgets: Sequence[int]) -> list[Planned]:
+    row = partial(Planned, section="budget", role="frontier", architecture=name)
+    return [row(name=f"{name}, {short(flops)}", spec=recipes.recipe(titles.recipe_name(name), corpus, flops)) for flops in budgets]
 
 
 QUICK = {
