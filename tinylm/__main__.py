@@ -45,12 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = args.run(args)
             sys.stdout.flush()
             return code
+        except KeyboardInterrupt:  # also that of a model, which is a TinylmError too
+            print("interrupted", file=sys.stderr)
+            return 130
         except TinylmError as error:
             print(f"error: {error}", file=sys.stderr)
             return 2
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
-            return 130
         except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough; keep Python from flushing into it at its exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1

@@ -78,7 +78,7 @@ class Model(ABC):
         from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
 
         sampling = Sampling(temperature=temperature, top_k=top_k, seed=seed)
-        return map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling))
+        return _stoppable(map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling)))
 
     def generate(self, prompt: str = "", length: int = 200, temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Text:
         """The prompt and the `length` tokens that continue it, drawn as `stream` says; ModelError for a length that is not whole."""
@@ -177,6 +177,14 @@ class Model(ABC):
     def parts(self) -> list[str]:
         """HTML of what the model consists of; nothing unless a kind of model says so."""
         return []
+
+
+def _stoppable(pieces: Iterator[str]) -> Iterator[str]:
+    """The pieces of a text; Ctrl-C between two of them is said in one line."""
+    try:
+        yield from pieces
+    except KeyboardInterrupt:
+        raise Stopped("stopped; the text so far is what was taken") from None
 
 
 def _outside() -> int:

@@ -9,3 +9,7 @@ from tinylm.explore.continuations import Continuations
 from tinylm.explore.runs import Runs
 
 __all__ = ["Attention", "Budget", "Continuations", "Runs"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -57,7 +57,7 @@ def results_table() -> str:
     caption = (
         "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs: as "
         "stated, of the study's computation counted exactly (textbook), and without the work that its loss never uses (executed). Margin: "
-        "larger shifts between the study's protocol and ours are ruled out with 95 %."
+        "a shift between the study's protocol and ours that is larger is ruled out with 95 %."
     )
     return _table(" ".join(filter(None, [caption, sentences.reproduction(everything), timings.of_runs()])), head, lines)
 

@@ -3,7 +3,8 @@
 import inspect
 import math
 import numbers
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -156,14 +157,32 @@ def train(
     >>> run.model.generate("the ", length=6, temperature=0)
     'the sees t'
     """
-    if _is_shape(text):
-        raise ConfigError("the text comes first: tl.train(text, model)")
-    chosen, on, corpus = _seeds(seed, seeds), _settings(device, minutes, live), data.corpus(text, level).info.name
+    corpus = _corpus(text, level, "the text comes first: tl.train(text, model)")
+    chosen, on = _seeds(seed, seeds), _settings(device, minutes, live)
     settings |= {} if flops is None else {"flops": flops}
     request = RunRequest(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
-    request = request if seconds is None else _within(request, seconds, on)
-    runs = _finished([request.planned(one) for one in chosen], on, live)
+    with _stopped_in_one_line():
+        request = request if seconds is None else _within(request, seconds, on)
+        runs = _finished([request.planned(one) for one in chosen], on, live)
     return Seeds(runs) if seeds is not None else runs[0]
+
+
+@contextmanager
+def _stopped_in_one_line() -> Iterator[None]:
+    """Say an interrupt that comes before the training, of which nothing is saved, as one that comes within it."""
+    from tinylm.training import pool
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise pool.Stopped("stopped before the first step; repeat to begin") from None
+
+
+def _corpus(text: Text, level: str | None, swapped: str) -> str:
+    """The name of a text's corpus; ConfigError that says `swapped` for a model in its place."""
+    if _is_shape(text):
+        raise ConfigError(swapped)
+    return data.corpus(text, level).info.name
 
 
 def _seeds(seed: int | None, seeds: Iterable[int] | None) -> list[int]:
@@ -189,11 +208,9 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
     >>> cost(Transformer(n_layer=2, d_model=64), "grammar-char").n_params
     112803
     """
-    if _is_shape(text):
-        raise ConfigError("the model comes first: tl.cost(model, text)")
     if foreign := [name for name in NOT_OF_COST if name in settings]:
         raise ConfigError(f"tl.cost takes no {foreign[0]}; {NOT_OF_COST[foreign[0]]}")
-    corpus = data.corpus(text, level).info.name
+    corpus = _corpus(text, level, "the model comes first: tl.cost(model, text)")
     named = {"recipe": model, "model": None} if isinstance(model, str) else {"model": model}
     is_counts = isinstance(model, NgramConfig) or model is NgramConfig
     is_bounded = isinstance(model, str) or is_counts or any(name in settings for name in single.BOUNDS)

@@ -58,6 +58,18 @@ def test_an_interrupt_keeps_what_is_written(model, text, monkeypatch):
     assert isinstance(stopped.value, ModelError) and text in str(stopped.value)
 
 
+def test_a_stopped_stream_says_so_in_one_line(model, text, monkeypatch):
+    def interrupted(*_):
+        yield 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(type(model), "continued", interrupted)
+    pieces = model.stream(text)
+    assert next(pieces) == model.vocabulary.next_text(0)
+    with pytest.raises(ModelError, match="^stopped; "):
+        next(pieces)
+
+
 def test_tab_offers_what_a_user_asks_of_a_model(model):
     offered = {name for name in dir(model) if not name.startswith("_")}
     assert {"generate", "score", "surprise", "spec"} <= offered and not offered & {*HELPERS, "lead_ids"}

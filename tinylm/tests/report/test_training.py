@@ -68,6 +68,17 @@ def test_seconds_become_a_budget(home, monkeypatch, capsys):
     assert training.train(TEXT, SMALL, seconds=10).key != run.key
 
 
+def test_an_interrupt_before_the_training_is_one_line(home, monkeypatch):
+    from tinylm.training import forecast, pool
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(forecast, "affordable_flops", interrupted)
+    with pytest.raises(pool.Stopped, match="^stopped before the first step; repeat to begin$"):
+        training.train(TEXT, SMALL, seconds=33)
+
+
 MISTAKES = {
     "say for how long: flops=1e11, seconds=60": {"model": SMALL},
     "give flops or seconds, not both": {"model": SMALL, "flops": 1e6, "seconds": 1},
