@@ -17,6 +17,7 @@ from tinylm.typesetting.pandoc import Node
 from tinylm.typesetting.typstsyntax import booktabs, call, literal, raw_block
 
 LONG_TABLE = 24
+APPENDIX = "Appendix: plans, full tables and evidence"
 CITATION_KEY = re.compile(r"^\s*@\w+\s*\{\s*([^,\s]+)", re.MULTILINE)
 POWER_OF_TEN = re.compile(r"([-−]?\d(?:\.\d+)?)e(-?\d+)")
 PLACE_MARK = "// "
@@ -38,11 +39,12 @@ class Document:
     def __init__(self, chapters: Sequence[Chapter], front: FrontMatter, citations: Sequence[str], command: Callable[[str], str]) -> None:
         self.labels, self.command = Labels(citations), command
         self.pictures: dict[str, str] = {}
-        self.lines = _parsed([block for chapter in chapters for block in [*chapter.blocks, *chapter.abstract]])
+        self.lines = _parsed([block for chapter in chapters for block in [*chapter.shown, *chapter.abstract]])
         for chapter in chapters:
             self._define_labels(chapter)
         start = [raw_block('#import "paper.typ": *'), *self._abstract(chapters), raw_block(_preamble(front))]
-        self.source = self._written([*start, *(node for chapter in chapters for node in self._chapter(chapter))])
+        body = [node for chapter in chapters for node in self._chapter(chapter)]
+        self.source = self._written([*start, *body, *self._appendix(chapters)])
         if "#cite(" in self.source:
             self.source += '#bibliography("references.bib", style: "ieee", title: "References")\n'
 
@@ -56,7 +58,7 @@ class Document:
 
     def _define_labels(self, chapter: Chapter) -> None:
         first_prose = next((block for block in chapter.blocks if isinstance(block, Prose)), None)
-        for block in chapter.blocks:
+        for block in chapter.shown:
             with block.place.blamed():
                 if isinstance(block, Figure | Table):
                     self.labels.define(_key(block), block.place)
@@ -96,9 +98,24 @@ class Document:
         return [raw_block("#let abstract = ["), *nodes, raw_block("]")] if nodes else [raw_block("#let abstract = none")]
 
     def _chapter(self, chapter: Chapter) -> Iterator[Node]:
-        _set_levels([heading for block in chapter.blocks if isinstance(block, Prose) for heading in markdown.headings(block.tree)])
+        _set_levels(_headings(chapter.blocks))
+        yield from self._blocks(chapter, chapter.blocks)
+
+    def _appendix(self, chapters: Sequence[Chapter]) -> Iterator[Node]:
+        """What chapters have for the appendix, each under its own title."""
+        having = [chapter for chapter in chapters if chapter.appendix]
+        if having:
+            yield raw_block(f"#heading(level: 1, {literal(APPENDIX)})")
+        for chapter in having:
+            title = markdown.words(_headings(chapter.blocks)[0])
+            yield raw_block(f"#heading(level: 2, {literal(title)})")
+            for heading in _headings(chapter.appendix):
+                heading["c"][0] = 3
+            yield from self._blocks(chapter, chapter.appendix)
+
+    def _blocks(self, chapter: Chapter, blocks: Sequence[Block]) -> Iterator[Node]:
         scope = self.labels.within(chapter.name)
-        for block in chapter.blocks:
+        for block in blocks:
             with block.place.blamed():
                 yield from [_mark(block.place), *self._render(block, scope)]
 
@@ -145,6 +162,10 @@ class Document:
                 if any(tex.split() == error.tex.split() for tex in markdown.formulas(node)):
                     break
             raise ReportError(f"{place}: {error}") from None
+
+
+def _headings(blocks: Sequence[Block]) -> list[Node]:
+    return [heading for block in blocks if isinstance(block, Prose) for heading in markdown.headings(block.tree)]
 
 
 def _parsed(blocks: list[Block]) -> dict[str, list[Node]]:

@@ -1,7 +1,7 @@
 """Executed notebooks -> chapters: what of a notebook the report shows, in order, and where it stood.
 
 Shown are text cells and what code cells display through `tinylm.report.display`; of printed text only that of cells tagged
-`show-output`. A cell tagged `abstract` gives the abstract, one tagged `remove-cell` nothing.
+`show-output`. A cell tagged `abstract` gives the abstract, one tagged `appendix` a part of the appendix, one tagged `remove-cell` nothing.
 """
 
 import base64
@@ -79,7 +79,13 @@ class Chapter:
     name: str
     file: str
     blocks: list[Block] = field(default_factory=list)
+    appendix: list[Block] = field(default_factory=list)
     abstract: list[Prose] = field(default_factory=list)
+
+    @property
+    def shown(self) -> list[Block]:
+        """All but the abstract."""
+        return [*self.blocks, *self.appendix]
 
 
 def read(path: Path) -> Chapter:
@@ -98,7 +104,7 @@ def read(path: Path) -> Chapter:
         if "abstract" in _tags(cell):
             chapter.abstract += [block for block in blocks if isinstance(block, Prose)]
         else:
-            chapter.blocks += blocks
+            (chapter.appendix if "appendix" in _tags(cell) else chapter.blocks).extend(blocks)
     return chapter
 
 

@@ -46,7 +46,7 @@ def publish_figures(notebooks: Sequence[Path], figures_dir: Path) -> None:
     """
     files: dict[str, bytes] = {}
     places: dict[str, str] = {}
-    for block in [block for path in notebooks for block in read(Path(path)).blocks]:
+    for block in [block for path in notebooks for block in read(Path(path)).shown]:
         if isinstance(block, Figure | Table):
             if block.name in places:
                 raise ReportError(f"{block.place}: the name {block.name} is taken by {places[block.name]}; rename one")

@@ -49,6 +49,17 @@ def test_a_figure_says_how_to_rebuild_it_and_a_wide_one_scrolls_in_its_own_box(r
     assert re.findall('<div class="(picture[^"]*)"', page) == ["picture", "picture scroll"]
 
 
+def test_what_is_tagged_stands_in_an_appendix_under_the_title_of_its_section(report, shown):
+    table = code(shown(display.table, [{"n": 1}], "sizes", "Sizes."), "appendix")
+    page = report(["# First", table, text("### Detail", "appendix"), "See @tbl:sizes."], ["# Second", "The end."])
+    sections = [title for title in words(page, "h2") if title != "Contents"]
+    assert sections == ["1 First", "2 Second", "3 Appendix: plans, full tables and evidence"]
+    assert words(page, "h3")[-1].endswith(" First") and words(page, "h4")[-1].endswith(" Detail")
+    seen = words_of(page)
+    assert seen.index("The end.") < seen.index("Table 1. Sizes.") and "See Table 1." in seen
+    assert "Appendix: plans" not in words_of(report(["# First", "Text."], folder="other"))
+
+
 def test_every_work_of_the_bibliography_can_be_cited(report):
     keys = citation_keys(REFERENCES)
     page = report(["# A\n\n" + " ".join(f"[@{key}]" for key in keys)])

@@ -30,8 +30,10 @@ def test_tags_say_what_else_is_shown_and_what_is_not(chapter):
         code([*printed("\x1b[31mred\x1b[0m"), warning, value], "show-output"),
         code([*printed("x"), value], "remove-cell"),
         text("Never.", "remove-cell"),
+        text("Evidence.", "appendix"),
         text("Long."),
     )
+    assert [block.source for block in found.appendix] == ["Evidence."] and found.shown == [*found.blocks, *found.appendix]
     assert [block.source for block in found.abstract] == ["Short."]
     assert [block.text for block in found.blocks[:-1]] == ["red", "4"] and all(isinstance(block, Printed) for block in found.blocks[:-1])
     assert found.blocks[-1].source == "Long."
