@@ -15,7 +15,8 @@ from tinylm.analysis.numbers import amount, interval, p_value, perplexity, signe
 from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
-from tinylm.study import select, titles
+from tinylm.report import timings
+from tinylm.study import Planned, select, titles
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
@@ -61,40 +62,89 @@ def reproduction(found: Sequence[Result]) -> str:
     )
 
 
-def abstract(found: Sequence[Result], bought: Sequence[Result], reproduced: str, answer: str) -> str:
-    """The report's abstract: the `answer`, what was reproduced, how close, what costs and counts say, and what recipes reach instead."""
+def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> str:
+    """The report's abstract, one finding a sentence: what to train on a corpus, what the study's rows and costs are, and words.
+
+    `found` are the study's baselines, `bought` the recipes with their rivals, `everything` all rows that the study has too.
+    """
+    sentences = [
+        "Which small language model should you train when compute is scarce?",
+        answer(bought, corpus),
+        _retrained(found, everything),
+        _words(bought),
+        "NLL is in nats per token; all numbers are computed from run records by one command.",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def answer(bought: Sequence[Result], corpus: str) -> str:
+    """The title's question answered for a corpus: up to which budget none, from which one which, and what more buys."""
+    networks, counts = (select(bought, role=role, corpus=corpus) for role in (["frontier", "purchase"], ["counts", "tuned"]))
+    if not networks or not counts:
+        return ""
+    rival = min(counts, key=lambda result: result.record.valid.nll)
+    frames, _ = _brackets(networks, rival.record.valid.nll, rival.record.test.nll)
+    if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
+        return worth_training(bought, corpus)
+    first, compressed = frames[1].iloc[0], COMPRESSION.best(corpus)
+    reaching = next(r.run for r in networks if r.run.architecture == first["architecture"] and r.run.budget == first["reaches"])
+    how = "Kneser-Ney counts" + (" with a cache of the text just read" if rival.run.spec.model.cache else "")
+    beside = f", and {compressed.name}, a text compressor, {compressed.test:.3f}" if compressed else ""
+    records = min(summaries.by_row(networks).values(), key=lambda records: np.mean([record.valid.nll for record in records]))
     return (
-        f"Which small language model should you train when compute is scarce? {answer} KN-n stands for Kneser-Ney counts of up to n "
-        "tokens, which take no training, and a cache for counts of the text just read. We retrain a published study of linear, MLP, "
-        "self-attention and Transformer models on characters and words [@bhatti2025], with every FLOP counted. Losses are negative "
-        f"log-likelihoods (NLL) in nats per token. {reproduced} {_stated_costs(found)} {_equal_cost(found)} "
-        f"{_best_counts(found)} {purchases(bought)} In the names of texts, "
-        "recast and respelled mean that the speakers of the training text were given invented names, and eos that a token ends each line. "
-        "Every table and figure of this report, and this abstract, are computed from the run records by one command."
+        f"On {corpus}, with {amount(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less, none: {how} reach a test NLL of "
+        f"{rival.record.test.nll:.3f}{_in_time(rival.run, ' in {}')}{beside}. A small {first['architecture']} reaches that of the counts at "
+        f"{amount(first['reaches'])} FLOPs{_in_time(reaching, ', {} on two cores')}; at {amount(records[0].flops)} the best recipe has "
+        f"{np.mean([record.test.nll for record in records]):.3f} (n = {len(records)})."
     )
 
 
-def _stated_costs(found: Sequence[Result]) -> str:
-    lines = _networks(found)
-    if lines.empty:
+def _in_time(run: Planned, told: str) -> str:
+    """How long a run takes, told; nothing where it is not known."""
+    return "" if math.isnan(timings.seconds(run)) else told.format(timings.shown(run))
+
+
+def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
+    """Whether a published study's losses are reproduced, how far off its costs are, and what counts say of its best network."""
+    lines, joint = _networks(found), agreement.joint(agreement.rows(everything))
+    if lines.empty or joint is None:
         return ""
     ratios = lines["flops_2nd"] / lines["flops_textbook"]
-    orders = [list(lines.sort_values(convention)["name"]) for convention in ("flops_2nd", "flops_textbook")]
-    effect = "leaves" if orders[0] == orders[1] else "overturns"
-    return (
-        f"The stated training costs are {ratios.min():.2g} to {ratios.max():.2g} times those of the same computation counted exactly, "
-        f"which {effect} the ranking by cost."
+    best = lines.loc[lines["valid_nll"].idxmin()]
+    counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
+    beaten = f", and its best network, {best['name']}, ends at {best['test_nll']:.3f} on its slice of the test" + (
+        f" where counts have {counts.test.nll:.3f}" if counts else ""
     )
+    return (
+        f"We retrain a published study [@bhatti2025]: its losses are {'within' if joint.is_alike else 'outside'} the spread of seeds (p = "
+        f"{p_value(joint.fisher)} over {joint.n_rows} rows), its stated costs are {ratios.min():.2g} to {ratios.max():.2g} times the true "
+        f"ones{beaten}."
+    )
+
+
+def _words(bought: Sequence[Result]) -> str:
+    """The best recipe on words of each text, in perplexity, beside counts with a cache."""
+    told = []
+    for records in _best_purchases(bought).values():
+        if data.info(records[0].spec.corpus).level == "word":
+            _, cached = summaries.rivals([r.record for r in bought], records[0])
+            beside = f" (counts with a cache {perplexity(cached.test.nll)})" if cached else ""
+            told.append(f"{perplexity(float(np.mean([r.test.nll for r in records])))} on {records[0].spec.corpus}{beside}")
+    return f"On words, Transformers with a pointer reach a perplexity of {' and '.join(told)}." if told else ""
+
+
+def _best_purchases(found: Sequence[Result]) -> dict[str, list[RunRecord]]:
+    """The purchase that is best on valid, by training text."""
+    texts: dict[str, list[list[RunRecord]]] = {}
+    for run, records in summaries.by_row(select(found, role="purchase")).items():
+        texts.setdefault(run.spec.corpus, []).append(records)
+    return {text: min(groups, key=lambda records: np.mean([r.valid.nll for r in records])) for text, groups in texts.items()}
 
 
 def purchases(found: Sequence[Result]) -> str:
     """For each training text the recipe that is best on valid: cost, size, test NLL and n, and the best counts of the same tokens."""
-    texts: dict[str, list[list[RunRecord]]] = {}
-    for run, records in summaries.by_row(select(found, role="purchase")).items():
-        texts.setdefault(run.spec.corpus, []).append(records)
     sentences = []
-    for text, groups in texts.items():
-        best = min(groups, key=lambda records: np.mean([r.valid.nll for r in records]))
+    for text, best in _best_purchases(found).items():
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
         plain, cached = summaries.rivals([r.record for r in found], best[0])
         size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"

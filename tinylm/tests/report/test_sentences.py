@@ -122,8 +122,10 @@ def test_rows_of_the_same_name_are_still_two_rows():
 def test_where_only_counts_are_recorded_nothing_is_said_of_costs():
     counts = [result("KN-6", record(1.7, model=NgramConfig(order=6)))]
     assert sentences.cost(counts) == ""
-    text = sentences.abstract(counts, [], "", "Count.")
-    assert "scarce? Count. KN-n" in text and "stated training costs" not in text and "nan" not in text
+    text = sentences.abstract(counts, [], counts, "grammar-char")
+    assert (
+        text.endswith("scarce? NLL is in nats per token; all numbers are computed from run records by one command.") and "nan" not in text
+    )
 
 
 def priced(name, nll, flops_2nd, flops_textbook):
@@ -135,8 +137,6 @@ def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking(
     text = sentences.cost(found)
     assert "A, 2 times its textbook cost and 4 times its executed one; B, 0.5 times its textbook cost" in text
     assert "$2ND$ ranks B, A; textbook FLOPs rank A, B" in text
-    assert "are 0.5 to 2 times those of the same computation counted exactly, which overturns" in sentences.abstract(found, [], "", "")
-    assert "which leaves the ranking" in sentences.abstract([found[0], priced("B", 2.1, 9_000, 6_000)], [], "", "")
 
 
 def reproduced(*shifts):
@@ -158,10 +158,25 @@ def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     assert "0.037 nats in the most exact row, 0.042 in the median one and 0.049 in the least exact." in alike
 
 
-def test_the_abstract_tells_what_was_reproduced_and_repeats_the_answer():
-    text = sentences.abstract(reproduced(0, 0, 0, 0), seeds("A", 1_000, [1.4], "purchase"), "Rows agree.", "Count first.")
-    assert "per token. Rows agree. The stated training costs" in text
-    assert "scarce? Count first. KN-n" in text and "The best recipes reach on whole test splits: grammar-char" in text
+def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence(monkeypatch):
+    monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
+    study_rows = reproduced(0.003, -0.006, 0.01, -0.015)
+    runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7])]
+    counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
+    text = sentences.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
+    assert text.startswith("Which small language model should you train when compute is scarce? On grammar-char, with $1.00 ")
+    assert (
+        "none: Kneser-Ney counts with a cache of the text just read reach a test NLL of 1.900, and PPMd, a text compressor, 1.850." in text
+    )
+    assert "A small MLP reaches that of the counts at $1.00 \\times 10^{5}$ FLOPs" in text and "has 1.800 (n = 2)" in text
+    assert "its losses are within the spread of seeds" in text and "On words" not in text and len(text.split()) < 150
+
+
+def test_without_a_bracket_the_answer_is_told_at_length(monkeypatch):
+    monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
+    runs, counts = seeds("MLP", 1_000, [2.1]), [result("KN-9", record(0.5, model=NgramConfig(order=4)))]
+    assert sentences.answer([*runs, *counts], "grammar-char") == sentences.worth_training([*runs, *counts], "grammar-char") != ""
+    assert sentences.answer(runs, "grammar-char") == sentences.answer(counts, "grammar-char") == ""
 
 
 def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
