@@ -93,8 +93,8 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     records = min(summaries.by_row(networks).values(), key=lambda records: np.mean([record.valid.nll for record in records]))
     return (
         f"On {corpus}, with {amount(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less, none: {how} reach a test NLL of "
-        f"{rival.record.test.nll:.3f}{_in_time(rival.run, ' in {}')}{beside}. A small {first['architecture']} reaches that of the counts at "
-        f"{amount(first['reaches'])} FLOPs{_in_time(reaching, ', {} on two cores')}; at {amount(records[0].flops)} the best recipe has "
+        f"{rival.record.test.nll:.3f}{_in_time(rival.run, ' in {}')}{beside}. A small {first['architecture']} reaches that of the counts "
+        f"at {amount(first['reaches'])} FLOPs{_in_time(reaching, ', {} on two cores')}; at {amount(records[0].flops)} the best recipe has "
         f"{np.mean([record.test.nll for record in records]):.3f} (n = {len(records)})."
     )
 
