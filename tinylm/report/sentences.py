@@ -70,6 +70,7 @@ def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequ
     sentences = [
         "Which small language model should you train when compute is scarce?",
         answer(bought, corpus),
+        _lookup(bought),
         _retrained(found, everything),
         _words(bought),
         "NLL is in nats per token; all numbers are computed from run records by one command.",
@@ -96,6 +97,20 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         f"{rival.record.test.nll:.3f}{_in_time(rival.run, ' in {}')}{beside}. A small {first['architecture']} reaches that of the counts "
         f"at {amount(first['reaches'])} FLOPs{_in_time(reaching, ', {} on two cores')}; at {amount(records[0].flops)} the best recipe has "
         f"{np.mean([record.test.nll for record in records]):.3f} (n = {len(records)})."
+    )
+
+
+def _lookup(bought: Sequence[Result]) -> str:
+    """What induction is worth, and what the architecture is worth beside it."""
+    effects = factorial.effects(bought)
+    if effects.empty:
+        return ""
+    by_name = effects.set_index("contrast")
+    told = {name: interval(*by_name.loc[name, ["effect", "low", "high"]]) for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True])}
+    lookup, apart = told.values()
+    return (
+        f"What helps is the lookup: induction, which finds what followed the same characters before, lowers the NLL of Transformers, LSTMs "
+        f"and MLPs by {lookup} in the mean, and with it an LSTM is {apart} behind a Transformer."
     )
 
 
