@@ -102,7 +102,7 @@ def run_curves(results: Sequence[Result], against: str, field: str) -> Drawn:
         ax.set_xlabel(against)
     legend_above(fig, ax)
     for legend in fig.legends:
-        fig.set_figheight(PANEL + legend.get_window_extent().height / fig.dpi)
+        fig.set_figheight(round(PANEL + legend.get_window_extent().height / fig.dpi, 1))
     return fig, rows
 
 
