@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
-from tinylm import data
+from tinylm import data, files, ledger
 from tinylm.flops import n_params
 from tinylm.study import factorial, recipes
 from tinylm.study.factorial import CELLS, CHOSEN, Cell
@@ -39,3 +41,14 @@ def test_a_step_of_an_mlp_has_more_predictions_at_larger_budgets():
     cell = Cell("MLP", False, "adamw")
     small, large = (factorial.spec(cell, "tiny_shakespeare", flops, (16, 256), 1e-3).train.batch_size for flops in (1e12, 1e13))
     assert (small, large) == (128, 256)
+
+
+def test_every_rate_is_the_best_of_its_shape_in_the_search_and_bracketed_on_both_sides():
+    known = ledger.Ledger([files.LEDGER])
+    searched = [record for key, record in known.records.items() if known.sections[key] == ledger.SEARCH and record.valid]
+    for flops, chosen in CHOSEN.items():
+        for cell, (shape, lr) in chosen.items():
+            made = factorial.spec(cell, recipes.SEARCHED, flops, shape, lr)
+            alike = [r for r in searched if r.spec.model == made.model and replace(r.spec.train, lr=lr) == made.train]
+            nlls = {record.spec.train.lr: record.valid.nll for record in alike}
+            assert min(nlls) < lr < max(nlls) and min(nlls, key=nlls.__getitem__) == lr, (cell, nlls)
