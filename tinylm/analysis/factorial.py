@@ -20,8 +20,10 @@ AGAINST = {
 
 
 def cells(results: Sequence[Result]) -> dict[Cell, list[RunRecord]]:
-    """The finished records of every recorded cell of one budget and corpus."""
-    return {factorial.cell_of(run): records for run, records in summaries.by_row(select(results, role=factorial.ROLE)).items()}
+    """The finished records of every recorded cell, at the largest budget that results hold."""
+    found = select(results, role=factorial.ROLE)
+    budget = max((result.run.budget for result in found), default=0)
+    return {factorial.cell_of(run): records for run, records in summaries.by_row(select(found, budget=budget)).items()}
 
 
 def _mean(chosen: Sequence[Cell], weight: float = 1.0) -> Contrast:

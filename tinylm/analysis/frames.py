@@ -40,8 +40,8 @@ def results(records: Iterable[RunRecord], planned: Mapping[str, Planned], sectio
     order = {key: i for i, key in enumerate(reversed(planned))}
     kept = [record for record in records if not record.is_stale]
     kept.sort(key=lambda record: (record.spec.is_counts, order.get(record.spec.key, len(order))))
-    searched = {record.spec.key for record in kept if sections.get(record.spec.key) == ledger.SEARCH}
-    return [Result(run_of(r, planned, ledger.SEARCH if r.spec.key in searched else single.SECTION), r) for r in kept]
+    places = [ledger.SEARCH if sections.get(record.spec.key) == ledger.SEARCH else single.SECTION for record in kept]
+    return [Result(run_of(record, planned, place), record) for record, place in zip(kept, places, strict=True)]
 
 
 def recorded(with_searches: bool = False) -> list[Result]:

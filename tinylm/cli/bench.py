@@ -1,5 +1,6 @@
 """`bench`: time training on this machine against straightforward code."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ EXAMPLES = """
   python -m tinylm bench --json out/bench.json         also save the measurements
   python -m tinylm bench --json docs/ledger/bench/cpu.json    as README.md and the report show it
   python -m tinylm bench --runs --json docs/ledger/bench/runs.json    the times beside the FLOPs in the report's tables"""
+
+
+IDLE = 1.0  # processes that ran or waited over the last minute, at most
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,7 @@ def run(request: BenchRequest) -> int:
     if request.json:
         _require_writable(request.json)
     if request.runs:
+        _require_idle()
         facts = bench.run_seconds(device, lambda run, took: print(f"{run.title}: {duration(took)}", flush=True))
     else:
         facts = _compared(device, request.rounds)
@@ -62,6 +67,15 @@ def _compared(device: str, rounds: int) -> dict[str, Any]:
     header, *rows = timings.cells(facts)
     print(f"\n{table(header, rows)}\n")
     return facts
+
+
+def _require_idle() -> None:
+    """UsageError on a busy machine: beside two busy threads, times of runs were up to twenty times too long."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > IDLE:
+        raise UsageError(
+            f"this machine is busy (load {load:.1f} over the last minute), and times of runs would be wrong; stop what else runs"
+        )
 
 
 def _require_writable(path: Path) -> None:

@@ -133,9 +133,9 @@ class Model(ABC):
         """The mean NLL of a text, of a file or of a split of a corpus, in nats per token, with its block standard error.
 
         A split is scored on the tokens of the model's record. The beginning of a text is context only, at most half of it and 256 tokens;
-        `surprise` has every token. `stride` is how many tokens each window scores, `context`
-        how many it reads; both are the run's unless given. A larger stride is faster, and gives tokens less context. TinylmError for a text
-        of another vocabulary or one that is too short.
+        `surprise` has every token. `stride` is how many tokens each window scores, `context` how many it reads; both are the run's unless
+        given. A larger stride is faster, and gives tokens less context. TinylmError for a text of another vocabulary or one that is too
+        short.
         """
         return scoring.score(self, text, split, stride, context)
 

@@ -127,11 +127,6 @@ class Seeds(list[Run]):
         return frames.frame(self)
 
     @property
-    def key(self) -> str:
-        """The 16 hex digits that the run is recorded under."""
-        return self.record.spec.key
-
-    @property
     def test_nll(self) -> float:
         """Mean test NLL over the seeds that did not diverge."""
         return float(self.frame["test_nll"].mean())

@@ -17,6 +17,7 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import timings
 from tinylm.study import Planned, select, titles
+from tinylm.study.factorial import REACH
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
@@ -109,8 +110,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     told = {name: interval(*by_name.loc[name, ["effect", "low", "high"]]) for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True])}
     lookup, apart = told.values()
     return (
-        f"What helps is the lookup: induction, which finds what followed the same characters before, lowers the NLL of Transformers, LSTMs "
-        f"and MLPs by {lookup} in the mean, and with it an LSTM is {apart} behind a Transformer."
+        f"What helps is the lookup: induction, which finds what followed the same characters in the last {REACH:,}, lowers the NLL of "
+        f"Transformers, LSTMs and MLPs by {lookup} in the mean, and with it an LSTM is {apart} behind a Transformer."
     )
 
 

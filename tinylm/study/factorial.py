@@ -1,7 +1,7 @@
 """What a gain is due to: each architecture with induction and without, by two optimizers, each with settings of its own. Needs no torch.
 
-Induction looks back 2,048 characters in every cell, however few the architecture itself reads. Shapes and rates were chosen by
-searches of the same size for every cell, on the play that recipes are chosen on; their records lie in docs/ledger/search.
+Induction searches the last 2,048 characters in every cell, however few the architecture itself reads. Shapes and rates were chosen on the
+play that recipes are chosen on, by twelve trials a cell and more where the best stood at an edge; their records lie in docs/ledger/search.
 """
 
 import itertools
@@ -15,8 +15,8 @@ from tinylm.config.shown import short
 from tinylm.study import recipes
 from tinylm.study.planned import Planned
 
-LOOK_BACK = 2_048
-INDUCTION: dict[str, Any] = {"context_length": LOOK_BACK, "induction": (2, 3, 4, 6), "induction_times": 2}
+REACH = 2_048
+INDUCTION: dict[str, Any] = {"context_length": REACH, "induction": (2, 3, 4, 6), "induction_times": 2}
 MORE_AT = 5e12  # FLOPs from which a step of an MLP has more predictions, as its recipes do
 ROLE = "factorial"
 
@@ -36,7 +36,7 @@ class Cell:
 ARCHITECTURES = ("Transformer", "LSTM", "MLP")
 OPTIMIZERS = {"muon": "Muon", "adamw": "AdamW"}
 CELLS = [Cell(*levels) for levels in itertools.product(ARCHITECTURES, (True, False), OPTIMIZERS)]
-RATES = {"adamw": recipes.ADAMW, "muon": recipes.MUON}
+SETTINGS = {"adamw": recipes.ADAMW, "muon": recipes.MUON}
 # By FLOPs: the arguments of `mlp`, `lstm` or `transformer`, and the learning rate.
 CHOSEN: dict[float, dict[Cell, tuple[tuple[int, ...], float]]] = {
     1e12: {
@@ -80,7 +80,7 @@ MAKERS = {"MLP": mlp, "LSTM": lstm, "Transformer": transformer}
 def spec(cell: Cell, corpus: str, flops: float, shape: Sequence[int], lr: float) -> RunSpec:
     """A run of a cell with a shape, the arguments of its maker, and a learning rate."""
     model = MAKERS[cell.architecture](cell.induction, *shape)
-    settings = RATES[cell.optimizer] | {"precision": "bf16" if cell.architecture == "Transformer" else "fp32", "lr": lr}
+    settings = SETTINGS[cell.optimizer] | {"precision": "bf16" if cell.architecture == "Transformer" else "fp32", "lr": lr}
     settings |= _batch(cell, model.context_length, flops) | {"n_evals": recipes.N_EVALS}
     return recipes.scored(RunSpec(corpus=corpus, model=model, train=TrainConfig(**settings, flops=int(flops))))
 
@@ -108,7 +108,7 @@ def cell_of(run: Planned) -> Cell:
 def _batch(cell: Cell, length: int, flops: float) -> dict[str, Any]:
     """The windows of a step and where their loss is taken: 2,048 predictions. An MLP has 128 or 256, with Muon 1,024."""
     if cell.architecture != "MLP":
-        return {"loss_at": "all", "batch_size": LOOK_BACK // length}
+        return {"loss_at": "all", "batch_size": REACH // length}
     n_predictions = {"adamw": 128 if flops < MORE_AT else 256, "muon": 1_024}[cell.optimizer]
     if not cell.induction:
         return {"loss_at": "last", "batch_size": n_predictions}

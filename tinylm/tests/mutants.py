@@ -210,7 +210,7 @@ def survivors(mutants: Sequence[Mutant]) -> list[Mutant]:
     with copy() as root:
         for killers in _baseline(mutants):
             if fails(killers, root):
-                raise MutantError(f"without any mutant this fails already; mend it first: {', '.join(killers)}")
+                raise MutantError(f"without any mutant this fails already; correct it first: {', '.join(killers)}")
         for number, mutant in enumerate(mutants, start=1):
             started, text = time.perf_counter(), apply(mutant, root / "tinylm")
             killed = fails([mutant.killer], root)

@@ -1,5 +1,6 @@
 """Gains and frontiers -> figures."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,8 +68,8 @@ def frontier(
     _lines(axes[0], frame, "flops")
     levels = count_lines(axes[0], counts, "valid")
     compressed = [one for corpus in dict.fromkeys(r.record.spec.corpus for r in results) if (one := COMPRESSION.best(corpus))]
-    for one in compressed:
-        axes[0].axhline(one.valid, color="#222222", linestyle=(0, (3, 1, 1, 1)), linewidth=1, label=f"{one.name}, a compressor")
+    for ax, one in itertools.product(axes, compressed):
+        ax.axhline(one.valid, color="#222222", linestyle=(0, (3, 1, 1, 1)), linewidth=1, label=f"{one.name}, a compressor")
     if budget is not None:
         axes[0].axvline(budget, color="black", linewidth=1, label="chosen budget")
     axes[0].set_ylabel("valid NLL (nats per token)")

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from synthetic import planned, record
@@ -58,6 +60,15 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
     assert f"Of {len(frame)} effects" in text and isinstance(frame, pd.DataFrame)
     assert "lowers the NLL of Transformers, LSTMs and MLPs by +0.133" in sentences.abstract([], found(), [], "grammar-char")
+
+
+def test_a_second_budget_is_not_mixed_with_the_first():
+    small = found(2)
+    large = [
+        Result(replace(r.run, spec=replace(r.run.spec, train=replace(r.run.spec.train, steps=0, flops=10**13))), r.record)
+        for r in small[:4]
+    ]
+    assert len(factorial.cells([*small, *large])) == 2
 
 
 def test_a_cell_is_its_seeds():

@@ -35,6 +35,13 @@ def test_measurements_are_printed_and_saved(call, home, monkeypatch):
 def test_the_runs_of_the_study_are_timed_and_saved(call, home, monkeypatch):
     run = study.plan("full")[0]
     facts = {"machine": {"cpu": "a"}, "runs": {run.spec.key: 90.0}}
+    monkeypatch.setattr("os.getloadavg", lambda: (0.1, 0.1, 0.1))
     monkeypatch.setattr(bench, "run_seconds", lambda device, said: said(run, 90.0) or facts)
     code, out, _ = call(f"bench --runs --json {home / 'r.json'}")
     assert (code, out) == (0, f"{run.title}: 1.5 min\ncpu a\n") and json.loads((home / "r.json").read_text()) == facts
+
+
+def test_a_busy_machine_times_no_runs(refused, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (2.5, 0.1, 0.1))
+    monkeypatch.setattr(bench, "run_seconds", lambda *_: pytest.fail("measured"))
+    assert "this machine is busy (load 2.5 over the last minute)" in refused("bench --runs")

@@ -15,11 +15,11 @@ def test_every_cell_is_searched_at_every_budget_and_known_by_its_run():
         assert run.spec.train.lr == CHOSEN[1e12][cell][1]
 
 
-def test_induction_looks_as_far_back_in_every_architecture():
+def test_induction_reaches_as_far_in_every_architecture():
     for run in factorial.rows("copying", "tiny_shakespeare", 1e12):
         model = run.spec.model
         if factorial.cell_of(run).induction:
-            assert model.context_length == factorial.LOOK_BACK and model.induction and run.spec.train.loss_at == "all"
+            assert model.context_length == factorial.REACH and model.induction and run.spec.train.loss_at == "all"
         else:
             assert model.context_length <= 128 and not model.induction
         assert run.spec.train.eval_start == recipes.EVAL_START, "all cells are scored on the same tokens"
