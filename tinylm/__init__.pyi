@@ -12,6 +12,7 @@ import tinylm.data as data
 import tinylm.explore as explore
 import tinylm.flops as flops
 import tinylm.ledger as ledger
+import tinylm.report.answers as answers
 import tinylm.report.display as display
 import tinylm.report.plots as plots
 import tinylm.report.sentences as sentences

@@ -6,7 +6,7 @@ from synthetic import planned, record
 
 from tinylm.analysis import factorial
 from tinylm.analysis.summaries import Result
-from tinylm.report import sentences, tables
+from tinylm.report import answers, sentences, tables
 from tinylm.study.factorial import CELLS, Cell, rows
 
 NLL = {"Transformer": 1.6, "LSTM": 1.7, "MLP": 1.8}
@@ -59,7 +59,7 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     text = sentences.factorial_effects(frame)
     assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
     assert f"Of {len(frame)} effects" in text and isinstance(frame, pd.DataFrame)
-    assert "lowers the NLL of Transformers, LSTMs and MLPs by +0.133" in sentences.abstract([], found(), [], "grammar-char")
+    assert "lowers the NLL of Transformers, LSTMs and MLPs by +0.133" in answers.abstract([], found(), [], "grammar-char")
 
 
 def test_a_second_budget_is_not_mixed_with_the_first():

@@ -4,9 +4,8 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from synthetic import record, result, results, rungs, seeds
+from synthetic import record, reproduced, result, results, rungs, seeds
 
-from tinylm import study
 from tinylm.analysis import budgets, folds
 from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, TransformerConfig
@@ -122,10 +121,6 @@ def test_rows_of_the_same_name_are_still_two_rows():
 def test_where_only_counts_are_recorded_nothing_is_said_of_costs():
     counts = [result("KN-6", record(1.7, model=NgramConfig(order=6)))]
     assert sentences.cost(counts) == ""
-    text = sentences.abstract(counts, [], counts, "grammar-char")
-    assert (
-        text.endswith("scarce? NLL is in nats per token; all numbers are computed from run records by one command.") and "nan" not in text
-    )
 
 
 def priced(name, nll, flops_2nd, flops_textbook):
@@ -139,44 +134,12 @@ def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking(
     assert "$2ND$ ranks B, A; textbook FLOPs rank A, B" in text
 
 
-def reproduced(*shifts):
-    """Baselines of three seeds each, which lie around the study's values and a shift."""
-    nlls = {"Linear": 3.0549, "MLP": 2.3222, "Self-Attention": 2.1335, "Transformer": 2.0058}
-    runs = [run for run in study.section_plan("architectures", "full") if run.name in nlls and run.spec.seed < 3]
-    shifted = dict(zip(nlls, shifts, strict=True))
-    return [
-        Result(run, dataclasses.replace(record(nlls[run.name] + shifted[run.name] + 0.01 * (run.spec.seed - 1)), spec=run.spec))
-        for run in runs
-    ]
-
-
 def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     alike, other = (sentences.reproduction(reproduced(*shifts)) for shifts in ((0.003, -0.006, 0.01, -0.015), (0.04, 0.05, 0.04, -0.05)))
     assert alike.startswith("Over 4 rows the study's runs lie where other seeds of ours would (Fisher p = 0.")
     assert "do not lie where" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
     assert "0.037 nats in the most exact row, 0.042 in the median one and 0.049 in the least exact." in alike
-
-
-def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence(monkeypatch):
-    monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
-    study_rows = reproduced(0.003, -0.006, 0.01, -0.015)
-    runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7])]
-    counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
-    text = sentences.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
-    assert text.startswith("Which small language model should you train when compute is scarce? On grammar-char, with $1.00 ")
-    assert (
-        "none: Kneser-Ney counts with a cache of the text just read reach a test NLL of 1.900, and PPMd, a text compressor, 1.850." in text
-    )
-    assert "A small MLP reaches that of the counts at $1.00 \\times 10^{5}$ FLOPs" in text and "has 1.800 (n = 2)" in text
-    assert "its losses are within the spread of seeds" in text and "On words" not in text and len(text.split()) < 150
-
-
-def test_without_a_bracket_the_answer_is_told_at_length(monkeypatch):
-    monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
-    runs, counts = seeds("MLP", 1_000, [2.1]), [result("KN-9", record(0.5, model=NgramConfig(order=4)))]
-    assert sentences.answer([*runs, *counts], "grammar-char") == sentences.worth_training([*runs, *counts], "grammar-char") != ""
-    assert sentences.answer(runs, "grammar-char") == sentences.answer(counts, "grammar-char") == ""
 
 
 def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
