@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from tinylm import study
-from tinylm.analysis import significance, summaries
+from tinylm.analysis import families, significance, summaries
 from tinylm.analysis.numbers import amount
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
@@ -27,6 +27,7 @@ NBSP = "\N{NO-BREAK SPACE}"  # a bound stays on the line of its sign
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 DECIDED = (SUPPORTED, REFUTED)
 VERDICTS = (*DECIDED, UNDECIDED)
+LACKS = "open for want of seeds or runs"
 
 Records = Sequence[RunRecord]
 
@@ -177,12 +178,16 @@ def _row(claim: Claim, found: Evidence, p_holm: float) -> dict[str, Any]:
     verdict = UNDECIDED
     if found.is_testable and p_holm <= LEVEL:
         verdict = SUPPORTED if found.p_for < found.p_against else REFUTED
+    grade = families.verdict(found.p, p_holm) if found.is_testable else families.OPEN
+    if grade == families.OPEN and found.n < families.ENOUGH:
+        grade = LACKS
     row = {name: getattr(claim, name) for name in ("text", "source", "contrast", "statement", "above", "below", "follows")}
     row |= {name: getattr(found, name) for name in ("n", "effect", "low", "high", "text_se", "reported", "test", "note")}
     if claim.follows:  # one case can refute what is said in general, and not support it
         verdict = REFUTED if verdict == REFUTED else UNDECIDED
         row["note"] = _sentences(f"follows from {claim.follows}", claim.remark)
-    return row | {"p": found.p if found.is_testable else math.nan, "p_holm": p_holm if found.is_testable else math.nan, "verdict": verdict}
+    p_values = {"p": found.p, "p_holm": p_holm} if found.is_testable else dict.fromkeys(("p", "p_holm"), math.nan)
+    return row | p_values | {"verdict": verdict, "grade": grade}
 
 
 def claim_verdict(verdicts: Iterable[str]) -> str:
@@ -191,6 +196,12 @@ def claim_verdict(verdicts: Iterable[str]) -> str:
     if REFUTED in found:
         return REFUTED
     return SUPPORTED if found == {SUPPORTED} else UNDECIDED
+
+
+def claim_grade(grades: Iterable[str]) -> str:
+    """How well a claim is known: as well as the least known of its statements."""
+    found = set(grades)
+    return next(grade for grade in (LACKS, families.OPEN, families.BEFORE, families.CLEAR) if grade in found)
 
 
 def test_difference(first: Records, second: Records) -> Finding:

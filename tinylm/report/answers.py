@@ -4,15 +4,17 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, factorial, summaries
-from tinylm.analysis.numbers import amount, interval, p_value, perplexity
+from tinylm.analysis import agreement, factorial, folds, significance, summaries
+from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, claim_verdict
+from tinylm.analysis.families import CLEAR
+from tinylm.analysis.numbers import amount, interval, perplexity, signed
 from tinylm.analysis.summaries import Result
-from tinylm.evaluation.probes import COMPRESSION
+from tinylm.ledger import RunRecord
 from tinylm.report import sentences, timings
-from tinylm.study import Planned, select
-from tinylm.study.factorial import REACH
+from tinylm.study import Planned, reported, select, titles
 
 
 def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> str:
@@ -20,37 +22,150 @@ def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequ
 
     `found` are the study's baselines, `bought` the recipes with their rivals, `everything` all rows that the study has too.
     """
-    sentences = [
-        "Which small language model should you train when compute is scarce?",
-        answer(bought, corpus),
-        _lookup(bought),
-        _retrained(found, everything),
-        _words(bought),
-        "NLL is in nats per token; all numbers are computed from run records by one command.",
-    ]
-    return " ".join(filter(None, sentences))
+    return " ".join(findings(found, bought, everything, corpus))
+
+
+def findings(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> list[str]:
+    """The findings of `abstract`, one by one."""
+    return list(filter(None, [answer(bought, corpus), _lookup(bought), _retrained(found, everything), _words(bought)]))
 
 
 def answer(bought: Sequence[Result], corpus: str) -> str:
-    """The title's question answered for a corpus: up to which budget none, from which one which, and what more buys."""
-    networks, counts = (select(bought, role=role, corpus=corpus) for role in (["frontier", "purchase"], ["counts", "tuned"]))
-    if not networks or not counts:
+    """The title's question answered for a corpus: up to which budget none, from which one which, and what more buys.
+
+    Networks may read a text made from the corpus; all are scored on the same tokens.
+    """
+    counts = select(bought, role=["counts", "tuned"], corpus=corpus)
+    rival = min(counts, key=lambda result: result.record.valid.nll, default=None)
+    networks = [r for r in select(bought, role=["frontier", "purchase"]) if rival and summaries.same_tokens(r.record, rival.record)]
+    if not networks:
         return ""
-    rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, _ = sentences.brackets(networks, rival.record.valid.nll, rival.record.test.nll)
     if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
         return sentences.worth_training(bought, corpus)
-    first, compressed = frames[1].iloc[0], COMPRESSION.best(corpus)
+    first = frames[1].iloc[0]
     reaching = next(r.run for r in networks if r.run.architecture == first["architecture"] and r.run.budget == first["reaches"])
     how = "Kneser-Ney counts" + (" with a cache of the text just read" if rival.run.spec.model.cache else "")
-    beside = f", and {compressed.name}, a text compressor, {compressed.test:.3f}" if compressed else ""
     records = min(summaries.by_row(networks).values(), key=lambda records: np.mean([record.valid.nll for record in records]))
     return (
-        f"On {corpus}, with {amount(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less, none: {how} reach a test NLL of "
-        f"{rival.record.test.nll:.3f}{_in_time(rival.run, ' in {}')}{beside}. A small {first['architecture']} reaches that of the counts "
-        f"at {amount(first['reaches'])} FLOPs{_in_time(reaching, ', {} on two cores')}; at {amount(records[0].flops)} the best recipe has "
-        f"{np.mean([record.test.nll for record in records]):.3f} (n = {len(records)})."
+        f"On {titles.corpus(corpus)}, with {amount(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less, none: {how} reach a "
+        f"test NLL of {rival.record.test.nll:.3f} nats per token{_in_time(rival.run, ' in {}')}. A small {first['architecture']} reaches "
+        f"that at {amount(first['reaches'])} FLOPs{_in_time(reaching, ' ({} on two cores)')}, and {_nll(records):.3f} (n = {len(records)}) "
+        f"at {amount(records[0].flops)}."
     )
+
+
+def architectures(found: Sequence[Result]) -> str:
+    """The study's losses and ours, its costs and the true ones, and what counts say of its best network."""
+    lines, rows = summaries.summary(summaries.networks(found)), agreement.rows(found)
+    if lines.empty or rows.empty:
+        return ""
+    costs = "; ".join(_charged(line["name"], line["flops_2nd"] / line["flops_textbook"]) for _, line in lines.iterrows())
+    return _told(
+        f"the study's losses come back, at most {rows['deviation'].abs().max():.3f} nats from the mean of {_seeds(rows['n'])}",
+        f"its costs do not: against its own computation, counted exactly, they are {costs}",
+        _beaten(found),
+    )
+
+
+def _charged(name: str, ratio: float) -> str:
+    return f"{ratio:.2g} times too high for {name}" if ratio > 1 else f"{1 / ratio:.2g} times too low for {name}"
+
+
+def _beaten(found: Sequence[Result]) -> str:
+    """What counts have on the study's slice, beside its best network; nothing where no counts are recorded."""
+    lines = summaries.summary(summaries.networks(found))
+    best = lines.loc[lines["valid_nll"].idxmin()]
+    counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
+    return f"counts have {counts.test.nll:.3f} where its best network, {best['name']}, has {best['test_nll']:.3f}" if counts else ""
+
+
+def sweeps(found: Sequence[Result]) -> str:
+    """How the test NLL changes from the smallest size of each architecture to the largest."""
+    told, families = [], {}
+    for run, records in summaries.by_row(summaries.networks(found)).items():
+        families.setdefault(run.architecture, []).append((run, records))
+    for rows in families.values():
+        (first, a), (last, b) = rows[0], rows[-1]
+        gap = significance.difference(b, a)
+        told.append(f"{interval(gap.mean, *gap.interval())} from {first.name} to {last.name} (n = {gap.n})")
+    return _told(f"the test NLL changes by {'; '.join(told)}") if told else ""
+
+
+def rope(found: Sequence[Result]) -> str:
+    """How far rotary positions are from learned ones, in our runs and in the study's."""
+    (first, a), (second, b) = (*summaries.by_row(found).items(), *[(None, [])] * 2)[:2]
+    if not b:
+        return ""
+    gap = significance.difference(b, a)
+    rows = [reported.paper_row(run.spec) for run in (first, second)]
+    theirs = f"; in the study's single runs by {signed(rows[1].test_nll - rows[0].test_nll)}" if all(rows) else ""
+    where = "behind" if gap.interval()[0] > 0 else "ahead of" if gap.interval()[1] < 0 else "level with"
+    return _told(
+        f"{second.name} is {where} {first.name}, by {interval(gap.mean, *gap.interval())} nats on the same text and seeds (n = {gap.n})"
+        f"{theirs}"
+    )
+
+
+def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
+    """When the study's networks over-fit, what counts of the same words have, and what recipes reach on whole texts."""
+    epochs, beaten = [], []
+    for run, records in summaries.by_row(summaries.networks(select(found, role="baseline"))).items():
+        valid = [point["valid_nll"] for point in records[0].curve]
+        epochs.append(f"{valid.index(min(valid)) + 1} of {len(valid)} on {titles.corpus(run.spec.corpus)}")
+        counts = summaries.best_counts([result.record for result in found], records[0])
+        if counts:
+            gap = significance.difference(records, [counts])
+            beaten.append(f"{interval(gap.mean, *gap.interval())} on {titles.corpus(run.spec.corpus)}")
+    return _told(
+        f"the study's Transformer is at its best after epoch {' and '.join(epochs)}; then it over-fits" if epochs else "",
+        f"counts of the same words are better, by nats: {', '.join(beaten)}" if beaten else "",
+        _words(bought).removesuffix(".").replace("On words, Transformers", "trained on the whole texts, Transformers"),
+    )
+
+
+def budget(found: Sequence[Result], ladder: pd.DataFrame, corpus: str) -> str:
+    """The title's answer for a corpus, and the largest steps of the ladder."""
+    climbed = ladder[(ladder["verdict"] == CLEAR) & ladder["climbed"]].nlargest(3, "gain")
+    steps = "; ".join(f"{row.rung}, {row.gain:+.3f}" for row in climbed.itertuples())
+    return _told(answer(found, corpus).removesuffix("."), f"the largest clear steps of the ladder, in nats: {steps}" if steps else "")
+
+
+def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
+    """What induction is worth, and on how many parts that were left out it helps."""
+    names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
+    plays = ""
+    if set(names) <= set(folds.architectures(by_fold)):
+        gap = folds.over_folds(by_fold, *names)
+        wins = sum(value > 0 for value in gap.gaps)
+        plays = f"on {wins} of {gap.n} parts of the text that were left out, {names[1]} is ahead of {names[0]}"
+    lookup = sentences.factorial_effects(effects).partition(" The ")[0].removesuffix(".")
+    return _told(lookup, plays)
+
+
+def claims(judged: pd.DataFrame) -> str:
+    """How many claims have which verdict, and what those that are open lack."""
+    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    grades = judged.groupby("text", sort=False)["grade"].agg(claim_grade)
+    tally = ", ".join(f"{(whole == verdict).sum()} are {verdict}" for verdict in VERDICTS)
+    unsettled = grades[whole == UNDECIDED].value_counts()
+    return _told(f"of {len(whole)} claims {tally}", f"of the undecided, {', '.join(f'{n} are {grade}' for grade, n in unsettled.items())}")
+
+
+def _told(*findings: str) -> str:
+    """Findings as the Answer of a section; nothing where there are none."""
+    told = [f"{one[:1].upper()}{one[1:]}." for one in findings if one]
+    return f"**Answer.** {' '.join(told)}" if told else ""
+
+
+def _seeds(n: pd.Series) -> str:
+    few, many = n.min(), n.max()
+    return f"{few} seeds" if few == many else f"{few} to {many} seeds"
+
+
+def _nll(records: Sequence[RunRecord]) -> float:
+    """Mean test NLL over seeds."""
+    return float(np.mean([record.test.nll for record in records]))
 
 
 def _lookup(bought: Sequence[Result]) -> str:
@@ -59,11 +174,10 @@ def _lookup(bought: Sequence[Result]) -> str:
     if effects.empty:
         return ""
     by_name = effects.set_index("contrast")
-    told = {name: interval(*by_name.loc[name, ["effect", "low", "high"]]) for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True])}
-    lookup, apart = told.values()
+    shown = [interval(*by_name.loc[name, ["effect", "low", "high"]]) for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True])]
     return (
-        f"What helps is the lookup: induction, which finds what followed the same characters in the last {REACH:,}, lowers the NLL of "
-        f"Transformers, LSTMs and MLPs by {lookup} in the mean, and with it an LSTM is {apart} behind a Transformer."
+        "Most of its lead is a lookup: induction, which finds what followed the same characters before, lowers the test NLL of "
+        f"Transformers, LSTMs and MLPs by {shown[0]}; with it an LSTM is {shown[1]} behind a Transformer."
     )
 
 
@@ -78,24 +192,20 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     if lines.empty or joint is None:
         return ""
     ratios = lines["flops_2nd"] / lines["flops_textbook"]
-    best = lines.loc[lines["valid_nll"].idxmin()]
-    counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
-    beaten = f", and its best network, {best['name']}, ends at {best['test_nll']:.3f} on its slice of the test" + (
-        f" where counts have {counts.test.nll:.3f}" if counts else ""
-    )
     return (
-        f"We retrain a published study [@bhatti2025]: its losses are {'within' if joint.is_alike else 'outside'} the spread of seeds (p = "
-        f"{p_value(joint.fisher)} over {joint.n_rows} rows), its stated costs are {ratios.min():.2g} to {ratios.max():.2g} times the true "
-        f"ones{beaten}."
+        f"A published study [@bhatti2025], retrained: its losses are {'within' if joint.is_alike else 'outside'} the spread of seeds ("
+        f"{joint.n_rows} rows), its costs {ratios.min():.2g} to {ratios.max():.2g} times the true ones, and on "
+        f"its slice of the test {_beaten(found)}."
     )
 
 
 def _words(bought: Sequence[Result]) -> str:
-    """The best recipe on words of each text, in perplexity, beside counts with a cache."""
-    told = []
+    """The best recipe on words of each text, in perplexity, and counts with a cache of its window."""
+    ours, theirs = [], []
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
             _, cached = summaries.rivals([r.record for r in bought], records[0])
-            beside = f" (counts with a cache {perplexity(cached.test.nll)})" if cached else ""
-            told.append(f"{perplexity(float(np.mean([r.test.nll for r in records])))} on {records[0].spec.corpus}{beside}")
-    return f"On words, Transformers with a pointer reach a perplexity of {' and '.join(told)}." if told else ""
+            ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
+            theirs += [perplexity(cached.test.nll)] if cached else []
+    beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""
+    return f"On words, Transformers with a pointer reach a perplexity of {' and '.join(ours)}{beside}." if ours else ""

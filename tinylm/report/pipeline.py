@@ -159,7 +159,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
     staging.rmdir()
     if request.is_full:
         execution.publish([path for path in executed if path.parent == request.folder / "notebooks"])
-        readme.update(files.ROOT / "README.md")
+        readme.update(files.ROOT)
     print(f"  {target / 'report.pdf'} and report.html")
     return target
 

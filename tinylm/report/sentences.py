@@ -42,7 +42,7 @@ def cost(found: Sequence[Result]) -> str:
     )
     return (
         f"In the study's convention $2ND$ a run is charged: {ratios}. From cheapest to most expensive, $2ND$ ranks {ranked['flops_2nd']}; "
-        f"textbook FLOPs rank {ranked['flops_textbook']}; executed FLOPs rank {ranked['flops']}. {_equal_cost(found)} {_best_counts(found)}"
+        f"textbook FLOPs rank {ranked['flops_textbook']}; executed FLOPs rank {ranked['flops']}. {equal_cost(found)} {_best_counts(found)}"
     )
 
 
@@ -180,6 +180,45 @@ def _family(record: RunRecord) -> str:
     return titles.architecture(record.spec.model) + (" with induction" if getattr(record.spec.model, "induction", ()) else "")
 
 
+def buried(found: Sequence[Result]) -> str:
+    """How the study's MLP compares once it is trained on, and the sister project's best model with the study's."""
+    baselines = summaries.by_row(select(found, section="architectures", role="baseline"))
+    longer = _records(select(found, role="long", architecture="MLP"))
+    transformer = [record for run, records in baselines.items() if run.architecture == "Transformer" for record in records]
+    told = [_trained_on(longer, transformer)] if longer and transformer else []
+    sister = summaries.by_row(select(found, section="claims", role="sister"))
+    if sister and baselines:
+        run, records = min(sister.items(), key=lambda item: _mean(item[1], "valid"))
+        best, of_study = min(((run.name, _mean(records, "test")) for run, records in baselines.items()), key=lambda item: item[1])
+        order = "below" if _mean(records, "test") < of_study else "above"
+        told.append(
+            f"{run.name}, the sister project's best model on valid, has a test NLL of {_mean(records, 'test'):.3f} (n = {len(records)}) "
+            f"for {amount(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best ({of_study:.3f})."
+        )
+    return " ".join(told)
+
+
+def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> str:
+    """The valid NLL of the two at each validation of the second that both have paid for, and their test NLL."""
+    first, last = summaries.spent(mlp[0], "flops")[[0, -1]]
+    shared = [cost for cost in summaries.spent(transformer[0], "flops") if first <= cost <= last]
+    gaps = [
+        np.mean([summaries.best_valid_at(r, c, "flops") for r in mlp])
+        - np.mean([summaries.best_valid_at(r, c, "flops") for r in transformer])
+        for c in shared
+    ]
+    below = sum(gap < 0 for gap in gaps)
+    return (
+        f"The study's MLP, trained on, is below its Transformer on valid at {below} of {len(gaps)} executed costs that both have; on test "
+        f"it ends at {_mean(mlp, 'test'):.3f}, the Transformer at {_mean(transformer, 'test'):.3f}."
+    )
+
+
+def _mean(records: Sequence[RunRecord], split: str) -> float:
+    """Mean NLL over seeds on a split."""
+    return float(np.mean([getattr(record, split).nll for record in records]))
+
+
 def claims(judged: pd.DataFrame) -> str:
     """How many effects of each source have which verdict, which claims are decided, and which single effects of undecided ones."""
     tested = judged[judged["follows"] == ""]
@@ -238,7 +277,7 @@ def _first_below(first: np.ndarray, second: np.ndarray) -> int | None:
     return epoch if epoch <= len(first) else None
 
 
-def _equal_cost(found: Sequence[Result]) -> str:
+def equal_cost(found: Sequence[Result]) -> str:
     """Self-Attention's valid NLL where it has spent what the whole MLP run spends, in executed and in textbook FLOPs."""
     mlp, attention = (_records(select(found, role="baseline", architecture=name)) for name in ("MLP", "Self-Attention"))
     if not mlp or not attention:

@@ -14,6 +14,13 @@ TITLES = {  # by the name of a recipe or a kind of model
     "transformer-no-pointer": "Transformer-no-pointer",
     "lstm": "LSTM",
 }
+CORPORA = {  # in sentences; elsewhere a corpus is called as it is
+    "tiny_shakespeare": "Tiny Shakespeare",
+    "ptb": "the Penn Treebank",
+    "ptb-eos": "the Penn Treebank",
+    "wikitext-2": "WikiText-2",
+    "wikitext-2-eos": "WikiText-2",
+}
 MOST_FIELDS = 3  # of a model that a name shows
 NAMES = {title: name for name, title in TITLES.items()}
 
@@ -21,6 +28,11 @@ NAMES = {title: name for name, title in TITLES.items()}
 def title(name: str) -> str:
     """The title of a recipe's architecture or of a kind of model; one without a title is called as it is."""
     return TITLES.get(name, name)
+
+
+def corpus(name: str) -> str:
+    """What a sentence calls a corpus."""
+    return CORPORA.get(name, name)
 
 
 def recipe_name(title: str) -> str:

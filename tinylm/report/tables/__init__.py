@@ -1,14 +1,28 @@
 """Records and plans -> the tables of the report: numbers as text, ready for tl.display.table."""
 
-from tinylm.report.tables.budget import at_test_time, block_lengths, bought, by_fold, cells, changes, copying, effects, ladder, targets
+from tinylm.report.tables.budget import (
+    advice,
+    at_test_time,
+    block_lengths,
+    bought,
+    by_fold,
+    cells,
+    changes,
+    copying,
+    effects,
+    ladder,
+    purchased,
+    targets,
+)
 from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
-from tinylm.report.tables.losses import counted, decomposition, excess, floors, margin, neighbours, overfitting, results, sister
+from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
 from tinylm.report.tables.speed import timed
 from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
+    "advice",
     "at_test_time",
     "block_lengths",
     "bought",
@@ -29,11 +43,12 @@ __all__ = [
     "flop_parts",
     "headings",
     "ladder",
-    "margin",
     "neighbours",
     "overfitting",
     "planned",
     "published",
+    "purchased",
+    "reproduced",
     "results",
     "sister",
     "targets",

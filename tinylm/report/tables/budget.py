@@ -14,7 +14,8 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
 from tinylm.report import timings
-from tinylm.study import Planned
+from tinylm.report.tables.losses import mean
+from tinylm.study import Planned, select
 from tinylm.study.factorial import OPTIMIZERS
 from tinylm.study.ladder import RUNGS
 
@@ -84,6 +85,48 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
             row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}
         rows.append(row)
     return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
+
+
+def purchased(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per purchase: size, time, test NLL with its spread, of words perplexity, and the best counts of the same tokens in its unit.
+
+    The first counts are plain, the second have a cache of at most the network's window.
+    """
+    rows, groups = [], summaries.by_row(purchases := select(found, role="purchase"))
+    counted = [result.record for result in summaries.counts(found)]
+    for _, line in summaries.summary(purchases).iterrows():
+        run, by_word = line["run"], data.info(line["run"].spec.corpus).level == "word"
+        row = {"text, recipe, FLOPs": run.name, "parameters": f"{line['n_params']:,}", "time": timings.shown(run)}
+        row |= {"test NLL ± seed SD (n)": mean(line), "perplexity": perplexity(line["test_nll"]) if by_word else NONE}
+        for title, rival in zip(("counts", "with cache"), summaries.rivals(counted, groups[run][0]), strict=True):
+            row[title] = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
+        rows.append(row)
+    columns = ["text, recipe, FLOPs", "parameters", "time", "test NLL ± seed SD (n)", "perplexity", "counts", "with cache"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def advice(found: Sequence[Result], budgets: Sequence[int]) -> pd.DataFrame:
+    """One row per budget in FLOPs: what has the lowest mean valid NLL of all that costs no more, its test NLL and its time.
+
+    `found` are counts and networks that are scored on the same tokens.
+    """
+    lines = summaries.summary(found)
+    rows = []
+    for budget in budgets:
+        affordable = lines[[run.spec.is_counts or run.budget <= budget for run in lines["run"]]]
+        if len(affordable):
+            best = affordable.loc[affordable["valid_nll"].idxmin()]
+            row = {"FLOPs to spend": amount(budget), "do this": _told(best["run"]), "test NLL ± seed SD (n)": mean(best)}
+            rows.append(row | {"time": timings.shown(best["run"])})
+    return pd.DataFrame(rows or [{"FLOPs to spend": "none is recorded"}])
+
+
+def _told(run: Planned) -> str:
+    """What to do for a run, in words."""
+    if run.spec.is_counts:
+        return f"count: {run.spec.model.title}"
+    text = "" if data.source(run.spec.corpus) == run.spec.corpus else f" on {run.spec.corpus}"
+    return f"train: {run.architecture}, {short(run.budget)}{text}"
 
 
 def block_lengths(found: Sequence[Result]) -> pd.DataFrame:

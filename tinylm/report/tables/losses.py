@@ -12,6 +12,7 @@ from tinylm import data
 from tinylm.analysis import agreement, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, perplexity, signed, spread
 from tinylm.analysis.summaries import Result
+from tinylm.config.shown import short
 from tinylm.data import grammar
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.report import timings
@@ -47,6 +48,31 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
         )
     frame = pd.DataFrame(rows)
     return frame if len(theirs) else frame.drop(columns=["study", "ours − study", "margin"], errors="ignore")
+
+
+def reproduced(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per row of the study: its NLL and ours on its slice, the margin, three costs and the time; best counts of the same tokens."""
+    margins = agreement.rows(found).set_index("run")["margin"]
+    counted, rows = summaries.counts(found), []
+    groups = summaries.by_row(found)
+    for _, line in summaries.summary(found).iterrows():
+        first = groups[line["run"]][0]
+        study = reported.paper_row(first.spec)
+        if not study and first is not summaries.best_counts((result.record for result in counted), first):
+            continue
+        costs = (study.flops_2nd, line["flops_textbook"], line["flops"]) if study else (0, 0, 0)
+        row = {"run": line["name"], "study": f"{study.test_nll:.3f}" if study else NONE, "ours ± seed SD (n)": mean(line)}
+        row |= {"margin": margin(margins[line["run"]]) if study else NONE}
+        names = ("FLOPs stated", "textbook", "executed")
+        row |= {name: short(cost) if cost else NONE for name, cost in zip(names, costs, strict=True)}
+        rows.append(row | {"time": timings.shown(line["run"])})
+    return pd.DataFrame(rows, columns=["run", "study", "ours ± seed SD (n)", "margin", "FLOPs stated", "textbook", "executed", "time"])
+
+
+def mean(line: pd.Series) -> str:
+    """Mean test NLL ± seed SD (n) of a line of a summary."""
+    spread = f" ± {line['seed_sd']:.3f}" if line["n"] > 1 else ""
+    return f"{line['test_nll']:.3f}{spread} ({line['n']})"
 
 
 def margin(value: float) -> str:

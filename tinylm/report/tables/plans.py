@@ -34,14 +34,21 @@ def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
     return pd.DataFrame(rows.values())
 
 
-def continuations(runs: Sequence[Planned], start: int) -> pd.DataFrame:
-    """The end of the window at `start`, then one row per sampled network and temperature: how it goes on; line ends as a slash."""
+def continuations(runs: Sequence[Planned], start: int, temperatures: Sequence[float] = ()) -> pd.DataFrame:
+    """The end of the window at `start`, then one row per sampled network and temperature: how it goes on; line ends as a slash.
+
+    Of no `temperatures` all are shown.
+    """
     rows = []
     for run in SAMPLES.subjects(runs):
         found = SAMPLES.read(run, files.ledgers()) or {"samples": []}
-        chosen = [sample for sample in found["samples"] if sample["start"] == start]
+        chosen = [
+            sample
+            for sample in found["samples"]
+            if sample["start"] == start and (not temperatures or sample["temperature"] in temperatures)
+        ]
         if chosen and not rows:
-            rows = [{"model": "the prompt", "temperature": NONE, "continuation": verbatim("…" + chosen[0]["prompt"][-samples.N_TOKENS :])}]
+            rows = [{"model": "the prompt", "temperature": NONE, "continuation": verbatim("…" + chosen[0]["prompt"][-samples.SHOWN :])}]
         rows += [{"model": run.name, "temperature": f"{s['temperature']:g}", "continuation": verbatim(s["text"])} for s in chosen]
     return pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])
 

@@ -2,17 +2,20 @@
 
 import pandas as pd
 
-from tinylm.analysis.claims import VERDICTS, claim_verdict
+from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, claim_verdict
+from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per claim in words: the verdict on the whole of it, and how many of its statements have each verdict."""
-    return pd.DataFrame(
-        {"claim": text, "source": group["source"].iloc[0], "verdict": claim_verdict(group["verdict"])}
-        | {verdict: int((group["verdict"] == verdict).sum()) for verdict in VERDICTS}
+    """One row per claim in words: the verdict on the whole of it, how well it is known, and the verdicts on its statements."""
+    rows = [
+        {"claim": text, "source": group["source"].iloc[0], "verdict": (whole := claim_verdict(group["verdict"]))}
+        | {"known": claim_grade(group["grade"]) if whole == UNDECIDED else CLEAR}
+        | {"statements": ", ".join(f"{n} {verdict}" for verdict in VERDICTS if (n := int((group["verdict"] == verdict).sum())))}
         for text, group in judged.groupby("text", sort=False)
-    )
+    ]
+    return pd.DataFrame(sorted(rows, key=lambda row: VERDICTS.index(row["verdict"])))
 
 
 def claims(judged: pd.DataFrame) -> pd.DataFrame:

@@ -153,10 +153,29 @@ def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_th
     assert claims.claim_verdict(["supported", "undecided", "refuted"]) == "refuted"
     frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=(ROPE,)), CLOSE], results(**CLEAR))
     shown = tables.verdicts(frame)
-    assert shown[["claim", "verdict", "supported", "undecided"]].values.tolist() == [
-        ["a beats b", "undecided", 1, 1],
-        ["a is close to b", "refuted", 0, 0],
+    assert shown[["claim", "verdict", "known", "statements"]].values.tolist() == [
+        ["a is close to b", "refuted", "clear", "1 refuted"],
+        ["a beats b", "undecided", claims.LACKS, "1 supported, 1 undecided"],
     ]
+
+
+def test_what_is_undecided_is_clear_before_correction_or_open_or_lacks_seeds():
+    nlls = {"a": [2.0, 2.04, 2.02, 1.98, 2.06], "b": [2.1, 2.12, 2.13, 2.05, 2.11]}
+    few = {name: values[:3] for name, values in nlls.items()}
+    waiting = [dataclasses.replace(BETTER, contrast=f"c{i}", runs=(ROPE,)) for i in range(400)]
+
+    def grade(found, claims_too=()):
+        return claims.judge([BETTER, *claims_too], results(**found))["grade"][0]
+
+    assert grade(nlls) == "clear" and grade(nlls, waiting) == "clear before correction"
+    level = {"a": nlls["a"], "b": [2.03, 2.0, 2.05, 1.97, 2.05]}
+    assert grade(level) == "open" and grade({name: values[:3] for name, values in level.items()}) == claims.LACKS
+    assert grade({name: values[:2] for name, values in few.items()}) == claims.LACKS
+    assert claims.claim_grade(["clear", "open"]) == "open" and claims.claim_grade(["open", claims.LACKS]) == claims.LACKS
+
+
+def test_claims_are_named_once():
+    frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=(ROPE,)), CLOSE], results(**CLEAR))
     assert list(tables.claims(frame)["claim"]) == ["a beats b", "", "a is close to b"]
 
 

@@ -1,32 +1,31 @@
+import dataclasses
+import math
 from types import SimpleNamespace
 
-from synthetic import record, reproduced, result, seeds
+import pandas as pd
+from synthetic import record, reproduced, result, rungs, seeds
 
+from tinylm.analysis import budgets, factorial
+from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
-from tinylm.evaluation.probes.compression import Compressed
 from tinylm.report import answers, sentences
+from tinylm.study.ladder import RUNGS
 
 
 def test_where_only_counts_are_recorded_the_abstract_says_nothing_of_a_study():
     counts = [result("KN-6", record(1.7, model=NgramConfig(order=6)))]
     text = answers.abstract(counts, [], counts, "grammar-char")
-    assert (
-        text.endswith("scarce? NLL is in nats per token; all numbers are computed from run records by one command.") and "nan" not in text
-    )
+    assert text == ""
 
 
-def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence(monkeypatch):
-    monkeypatch.setattr(answers, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
+def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
     study_rows = reproduced(0.003, -0.006, 0.01, -0.015)
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7])]
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
     text = answers.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
-    assert text.startswith("Which small language model should you train when compute is scarce? On grammar-char, with $1.00 ")
-    assert (
-        "none: Kneser-Ney counts with a cache of the text just read reach a test NLL of 1.900, and PPMd, a text compressor, 1.850." in text
-    )
-    assert "A small MLP reaches that of the counts at $1.00 \\times 10^{5}$ FLOPs" in text and "has 1.800 (n = 2)" in text
-    assert "its losses are within the spread of seeds" in text and "On words" not in text and len(text.split()) < 150
+    assert text.startswith("On grammar-char, with $1.00 \\times 10^{3}$ FLOPs or less, none: Kneser-Ney counts with a cache of the text")
+    assert "reach a test NLL of 1.900 nats per token. A small MLP reaches that at $1.00 \\times 10^{5}$ FLOPs, and 1.800 (n = 2) at" in text
+    assert "its losses are within the spread of seeds (4 rows)" in text and "On words" not in text and len(text.split()) < 150
 
 
 def test_without_a_bracket_the_answer_is_told_at_length(monkeypatch):
@@ -34,3 +33,83 @@ def test_without_a_bracket_the_answer_is_told_at_length(monkeypatch):
     runs, counts = seeds("MLP", 1_000, [2.1]), [result("KN-9", record(0.5, model=NgramConfig(order=4)))]
     assert answers.answer([*runs, *counts], "grammar-char") == sentences.worth_training([*runs, *counts], "grammar-char") != ""
     assert answers.answer(runs, "grammar-char") == answers.answer(counts, "grammar-char") == ""
+
+
+def test_a_recipe_on_a_text_made_from_the_corpus_counts_where_it_is_scored_on_the_same_tokens():
+    runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7], "purchase")]
+    counts = result("KN-4", record(1.9, model=NgramConfig(order=4)), role="tuned")
+    better = seeds("MLP", 200_000, [1.5, 1.5], "purchase")
+    assert "and 1.500 (n = 2)" in answers.answer([*runs, counts, *better], "grammar-char")
+    moved = [dataclasses.replace(r.record, test=dataclasses.replace(r.record.test, start=16)) for r in better]
+    elsewhere = [Result(one.run, found) for one, found in zip(better, moved, strict=True)]
+    assert "and 1.800 (n = 2)" in answers.answer([*runs, counts, *elsewhere], "grammar-char")
+
+
+def test_the_studys_losses_costs_and_counts_are_one_answer():
+    found = [*reproduced(0.003, -0.006, 0.01, -0.015), result("KN-6", record(1.5, corpus="tiny_shakespeare", model=NgramConfig(order=6)))]
+    found = [Result(one.run, dataclasses.replace(one.record, flops_2nd=500 if one.run.name == "MLP" else 4_000)) for one in found]
+    text = answers.architectures(found)
+    assert text.startswith("**Answer.** The study's losses come back, at most 0.015 nats from the mean of 3 seeds.")
+    assert "2 times too high for Linear; 4 times too low for MLP" in text
+    assert text.endswith("Counts have 1.500 where its best network, Transformer, has 1.991.") and answers.architectures([]) == ""
+
+
+def test_sweeps_compare_the_smallest_size_with_the_largest():
+    nlls = {"small": [2.5, 2.6], "middle": [9.0, 9.0], "large": [2.4, 2.5]}
+    found = [result(name, record(nll, seed=s), architecture="MLP") for name, values in nlls.items() for s, nll in enumerate(values)]
+    assert "−0.100 [" in answers.sweeps(found) and "from small to large (n = 2)." in answers.sweeps(found) and answers.sweeps([]) == ""
+
+
+def test_a_pair_of_positions_is_ahead_behind_or_level():
+    def pair(second):
+        rows = {"Learned": [2.0, 2.01, 2.02], "RoPE": second}
+        return [result(name, record(nll, seed=s)) for name, values in rows.items() for s, nll in enumerate(values)]
+
+    assert "RoPE is behind Learned, by +0.100" in answers.rope(pair([2.1, 2.111, 2.12]))
+    assert "RoPE is ahead of Learned, by −0.100" in answers.rope(pair([1.9, 1.911, 1.92]))
+    assert "RoPE is level with Learned" in answers.rope(pair([2.1, 1.9, 2.03]))
+    assert answers.rope(pair([])) == answers.rope([]) == ""
+
+
+def test_words_over_fit_and_lose_to_counts_of_the_same_words():
+    curve = [{"step": i, "tokens_seen": i, "flops": i, "train_nll": 6.0, "valid_nll": v} for i, v in enumerate((6.5, 6.2, 6.4), 1)]
+    network = dataclasses.replace(record(6.3, corpus="ptb"), curve=curve)
+    counts = result("KN-5", record(6.0, corpus="ptb", model=NgramConfig(order=5)))
+    text = answers.words([result("PTB Transformer", network), counts], [])
+    assert "at its best after epoch 2 of 3 on the Penn Treebank; then it over-fits." in text and "+0.300" in text
+    bought = [*seeds("Transformer", 1_000, [4.0], "purchase")]
+    assert answers.words([], [Result(r.run, r.record) for r in bought]) == "", "grammar-char is no text of words"
+
+
+def test_the_largest_clear_steps_are_those_that_were_kept():
+    names = [rung.name for rung in RUNGS if rung.climbed][:5]
+    frame = budgets.ladder(rungs({name: [2.0 + 0.01 * s for s in range(3)] for name in names}))
+    frame = frame.assign(gain=[math.nan, 0.1, 0.4, 0.3, 0.2], verdict=[None, "clear", "open", "clear", "clear"])
+    text = answers.budget([], frame, "grammar-char")
+    assert (
+        text == f"**Answer.** The largest clear steps of the ladder, in nats: {names[3]}, +0.300; {names[4]}, +0.200; {names[1]}, +0.100."
+    )
+
+
+def test_copying_counts_the_parts_on_which_induction_is_ahead():
+    rows = {"Transformer": [1.5, 1.6, 1.7], "Transformer-no-induction": [1.6, 1.7, 1.65]}
+    frame = pd.DataFrame(rows, index=["a", "b", "c"]).assign(n_tokens=100, searched=False)
+    text = answers.copying(factorial.effects([]), frame)
+    assert text == "**Answer.** On 2 of 3 parts of the text that were left out, Transformer is ahead of Transformer-no-induction."
+    assert answers.copying(factorial.effects([]), frame[["Transformer", "n_tokens", "searched"]]) == ""
+
+
+def test_claims_are_tallied_by_verdict_and_the_undecided_by_what_they_lack():
+    judged = pd.DataFrame(
+        [
+            ("a", "supported", "clear"),
+            ("b", "undecided", "open"),
+            ("b", "supported", "clear"),
+            ("c", "undecided", "clear before correction"),
+        ],
+        columns=["text", "verdict", "grade"],
+    )
+    assert answers.claims(judged) == (
+        "**Answer.** Of 3 claims 1 are supported, 0 are refuted, 2 are undecided. "
+        "Of the undecided, 1 are open, 1 are clear before correction."
+    )

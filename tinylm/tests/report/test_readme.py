@@ -10,26 +10,39 @@ from tinylm.report import readme
 
 def test_the_readme_table_is_that_of_the_ledger():
     text = (files.ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.results_table() in text and readme.bought_table() in text, "run python run_me.py and commit the README"
+    parts = (readme.findings(), readme.results_table(), readme.bought_table())
+    assert all(part in text for part in parts), "run python run_me.py and commit the README"
+
+
+def test_the_findings_are_those_of_the_abstract_without_citations():
+    lines = readme.findings().splitlines()
+    assert len(lines) == 4 and all(line.startswith("- ") for line in lines) and "[@" not in readme.findings()
+
+
+MARKED = {"README.md": ("findings", "results", "bought"), "docs/speed.md": ("bench",)}
+
+
+def write_marked(folder, between="old\n", names=MARKED):
+    (folder / "docs").mkdir()
+    for file, parts in names.items():
+        (folder / file).write_text("before\n" + "".join(f"<!-- {n}: begin -->\n{between}<!-- {n}: end -->\nafter {n}\n" for n in parts))
 
 
 def test_a_readme_without_markers_is_refused(tmp_path):
     path = tmp_path / "README.md"
     path.write_text("no markers")
-    with pytest.raises(readme.ReadmeError, match="results: begin"):
-        readme.update(path)
+    with pytest.raises(readme.ReadmeError, match="findings: begin"):
+        readme.update(tmp_path)
     assert path.read_text() == "no markers"
 
 
 def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
-    path = tmp_path / "README.md"
-    path.write_text("".join(f"a\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nb\n" for name in ("results", "bought", "bench")))
-    readme.update(path)
-    assert "WikiText-2" in path.read_text()
-    assert "nanoGPT" in path.read_text()
-    assert "old" not in path.read_text()
+    write_marked(tmp_path)
+    readme.update(tmp_path)
+    text, speed = ((tmp_path / file).read_text() for file in MARKED)
+    assert "WikiText-2" in text and "nanoGPT" in speed and "old" not in text + speed
     monkeypatch.setattr(ledger, "write_text", lambda *args: pytest.fail("written again"))
-    readme.update(path)
+    readme.update(tmp_path)
 
 
 def store(start, *found):
@@ -55,9 +68,9 @@ def test_a_row_of_the_study_is_the_mean_of_its_seeds_beside_the_best_counts_of_t
     facts = {"machine": TIMINGS["machine"], "runs": {row("architectures", architecture="MLP").spec.key: 120.0}}
     ledger.write_facts(files.LEDGER / "bench" / "runs.json", facts)
     kn, mlp = cells(readme.results_table())
-    assert kn == ["KN-4", "–", "1.7000 (1)", "–", "–", "–", "0", "–"]
+    assert kn == ["KN-4", "–", "1.700 (1)", "–", "–", "–", "–", "–"]
     # 0.0022, and SD 0.01 times t(0.95, 2) = 2.92 and sqrt(1 + 1 / 3)
-    assert mlp == ["MLP", "2.3222", "2.3200 ± 0.0100 (3)", "±0.036", "1.65e+14", "3.85e+12", "3.85e+12", "2.0 min"]
+    assert mlp == ["MLP", "2.322", "2.320 ± 0.010 (3)", "±0.036", "1.65e14", "3.85e12", "3.85e12", "2.0 min"]
     store(64, (row("control", architecture="MLP"), 1.0))
     assert cells(readme.results_table()) == [kn, mlp], "runs of other sections are no rows of the study"
 
@@ -65,7 +78,7 @@ def test_a_row_of_the_study_is_the_mean_of_its_seeds_beside_the_best_counts_of_t
 def test_a_row_of_one_seed_has_no_spread_and_counts_need_a_row_of_the_study_on_their_text(home):
     store(64, (row("words", role="baseline", corpus="ptb"), 6.2), (row("words", role="counts", corpus="wikitext-2"), 6.4))
     (ptb,) = cells(readme.results_table())
-    assert ptb[:4] == ["PTB Transformer", "6.1896", "6.2000 (1)", "–"]
+    assert ptb[:4] == ["PTB Transformer", "6.190", "6.200 (1)", "–"]
 
 
 def test_purchases_stand_beside_counts_whose_cache_is_no_longer_than_their_window(home):
@@ -76,8 +89,8 @@ def test_purchases_stand_beside_counts_whose_cache_is_no_longer_than_their_windo
     store(256, (words, 4.0), (bought, 1.3, 1.4), *counts, (row("words", corpus="ptb-eos", order=5, cache=0), 5.0))
     first, second = cells(readme.bought_table())
     assert first[0] == "tiny_shakespeare-respelled, Transformer, 2.2e13", "characters come first"
-    assert first[2:] == ["–", "1.3500 ± 0.0707 (2)", "–", "1.7000", "1.4952"]
-    assert second[2:] == ["–", "4.0000 (1)", "54.60", "148.4", "148.4"]
+    assert first[2:] == ["–", "1.350 ± 0.071 (2)", "–", "1.700", "1.495"]
+    assert second[2:] == ["–", "4.000 (1)", "54.60", "148.4", "148.4"]
 
 
 def test_an_empty_ledger_gives_tables_without_rows(home):
@@ -85,17 +98,16 @@ def test_an_empty_ledger_gives_tables_without_rows(home):
 
 
 def test_what_stands_outside_the_markers_stays(tmp_path):
-    path = tmp_path / "README.md"
-    marked = "".join(f"<!-- {name}: begin -->\n<!-- {name}: end -->\nafter {name}\n" for name in ("bench", "bought", "results"))
-    path.write_text(f"before\n{marked}")
-    readme.update(path)
-    kept = [line for line in path.read_text().splitlines() if line.startswith(("before", "after", "<!--"))]
-    assert kept == f"before\n{marked}".splitlines()
+    write_marked(tmp_path, between="")
+    marked = {file: (tmp_path / file).read_text().splitlines() for file in MARKED}
+    readme.update(tmp_path)
+    for file, lines in marked.items():
+        kept = [line for line in (tmp_path / file).read_text().splitlines() if line.startswith(("before", "after", "<!--"))]
+        assert kept == lines
 
 
 @pytest.mark.parametrize("order", [("end", "begin"), ("begin", "begin", "end"), ("begin",)])
 def test_markers_stand_once_and_in_order(order, tmp_path):
-    path = tmp_path / "README.md"
-    path.write_text("\n".join(f"<!-- results: {marker} -->" for marker in order))
+    (tmp_path / "README.md").write_text("\n".join(f"<!-- findings: {marker} -->" for marker in order))
     with pytest.raises(readme.ReadmeError, match="once each and in this order; put them back"):
-        readme.update(path)
+        readme.update(tmp_path)

@@ -85,6 +85,20 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     assert sentences.climb(budgets.ladder([])) == ""
 
 
+def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_buried():
+    study_rows = [
+        result("Transformer", record(2.0, flops=1_000, curve=4), section="architectures"),
+        result("MLP", record(2.3, flops=100), section="architectures"),
+    ]
+    longer = result("MLP, long", record(2.1, flops=2_000), section="claims", role="long", architecture="MLP")
+    sister = result("GELU MLP", record(1.9, flops=300), section="claims", role="sister")
+    text = sentences.buried([*study_rows, longer, sister])
+    # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
+    assert "is below its Transformer on valid at 0 of 1 executed costs that both have; on test it ends at 2.100" in text
+    assert "GELU MLP, the sister project's best model on valid, has a test NLL of 1.900 (n = 1)" in text and "below every network" in text
+    assert sentences.buried(study_rows) == ""
+
+
 def test_the_search_is_summed_by_text():
     records = [record(flops=100), dataclasses.replace(record(flops=50, model=LinearConfig(context_length=8)), flops=50)]
     text = sentences.searched(records)

@@ -26,7 +26,21 @@ def test_samples_are_recorded_once_and_read_without_weights(tmp_path, monkeypatc
     assert all(len(s["text"]) == samples.N_TOKENS and len(s["prompt"]) == 4 for s in found["samples"])
 
 
-def test_seed_0_of_the_baselines_on_characters_is_sampled():
+def test_seed_0_of_the_baselines_on_characters_and_of_the_purchases_is_sampled():
     found = SAMPLES.subjects(study.plan("full"))
-    assert [run.architecture for run in found] == ["Linear", "MLP", "Self-Attention", "Transformer"]
-    assert {(run.section, run.spec.seed) for run in found} == {("architectures", 0)}
+    assert [run.architecture for run in found if run.role == "baseline"] == ["Linear", "MLP", "Self-Attention", "Transformer"]
+    assert {(run.section, run.role, run.spec.seed) for run in found} == {
+        ("architectures", "baseline", 0),
+        ("budget", "purchase", 0),
+        ("words", "purchase", 0),
+    }
+
+
+def test_a_longer_window_ends_where_that_of_a_baseline_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(samples, "STARTS", (5_000,))
+    long = planned("long", RunSpec(corpus="grammar-char", model=LinearConfig(context_length=300, d_model=2), train=TrainConfig(steps=1)))
+    checkpoint.save(tmp_path / f"{long.spec.key}.safetensors", build(long.spec.model, data.vocab_size("grammar-char")).state_dict(), {})
+    corpus = data.load("grammar-char")
+    prompt = SAMPLES.measure(long, None)["samples"][0]["prompt"]
+    assert prompt == corpus.decode(corpus.valid[5_128 - 300 : 5_128])

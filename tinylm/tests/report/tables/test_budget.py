@@ -119,3 +119,12 @@ def test_methods_at_test_time_stand_beside_static_scoring(home):
     assert list(frame["gain"]) == ["–", "+0.1000 ± 0.0100", "+0.1000 ± 0.0100"]
     assert list(frame["perplexity"].fillna("")) == ["", "", "6.686"], "of words only"
     assert frame.loc[0, "FLOPs to choose"] == "–" and frame.loc[0, "FLOPs a token"] == r"$1.00 \times 10^{6}$"
+
+
+def test_advice_is_the_best_on_valid_that_a_budget_pays_for_counts_included():
+    counts = result("KN-6", record(1.9, model=NgramConfig(order=6)))
+    found = [counts, *seeds("MLP", 1_000, [2.1, 2.2]), *seeds("LSTM", 10_000, [1.7, 1.8])]
+    frame = tables.advice(found, [500, 1_000, 20_000])
+    assert frame["do this"].tolist() == ["count: KN-6", "count: KN-6", "train: LSTM, 1e4"]
+    assert frame["test NLL ± seed SD (n)"].tolist() == ["1.900 (1)", "1.900 (1)", "1.750 ± 0.071 (2)"]
+    assert tables.advice([], [1]).values.tolist() == [["none is recorded"]]

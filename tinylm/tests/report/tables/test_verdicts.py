@@ -32,10 +32,13 @@ def test_evidence_is_told_once_though_two_claims_follow_from_it():
     assert list(tables.claims(frame)["statement"]) == [f"a − b <{claims.NBSP}0", "as for a − b"]
 
 
-def test_a_claim_keeps_the_order_of_the_list_and_says_its_source_once():
+def test_decided_claims_come_first_and_each_says_its_source_once():
     waiting = [dataclasses.replace(BETTER, text="z", contrast=name, runs=(NOWHERE,), source="ours") for name in ("d", "c")]
     frame = claims.judge([*waiting, BETTER], results(**CLEAR))
-    assert tables.verdicts(frame)[["claim", "undecided"]].values.tolist() == [["z", 2], ["a beats b", 0]]
+    assert tables.verdicts(frame)[["claim", "verdict", "known", "statements"]].values.tolist() == [
+        ["a beats b", "supported", "clear", "1 supported"],
+        ["z", "undecided", "open for want of seeds or runs", "2 undecided"],
+    ]
     assert tables.claims(frame)[["claim", "source"]].values.tolist() == [["z", "ours"], ["", ""], ["a beats b", "paper"]]
     evidence = tables.claim_evidence(frame).set_index("evidence")
     assert list(evidence.loc["d", ["paper", "text SE", "p", "p, Holm"]]) == ["–"] * 4
