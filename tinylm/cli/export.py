@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
     parser.add_argument("name", choices=pretrained.MODELS, metavar="NAME", help=f"one of {', '.join(pretrained.MODELS)}")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--from", dest="source", metavar="KEY|FILE", help="the trained weights (the run's in out/weights)")
-    what.add_argument("--card", action="store_true", help="write the card only")
+    what.add_argument("--card", action="store_true", help=f"write the card only, and of {pretrained.DEFAULT} the page docs/live")
     add_data_dir(parser, "scoring on the run's corpus")
 
 
@@ -45,10 +45,12 @@ def run(request: ExportRequest) -> int:
     with needing_packages("a trained model"):
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute
         from tinylm.evaluation.pretrained import export
-        from tinylm.report import cards
+        from tinylm.report import cards, live_page
     records = Ledger([files.LEDGER]).records  # the published ones: the package's models are of the study
     if not request.card:
         source = weights.find(request.source or pretrained.MODELS[request.name], pretrained.trained_here(), records)
         print(relative(export.export(request.name, source, records, request.data_dir)))
     print(relative(cards.write_card(request.name, records)))
+    if request.name == live_page.MODEL:
+        print(relative(live_page.update()))
     return 0

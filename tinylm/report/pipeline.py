@@ -10,7 +10,7 @@ from tinylm.config import TinylmError
 from tinylm.config.shown import amount
 from tinylm.data import grammar
 from tinylm.evaluation.probes import PROBES
-from tinylm.report import execution, readme
+from tinylm.report import execution, live_page, readme
 from tinylm.study import Planned
 
 
@@ -160,6 +160,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
     if request.is_full:
         execution.publish([path for path in executed if path.parent == request.folder / "notebooks"])
         readme.update(files.ROOT)
+        live_page.update()
     print(f"  {target / 'report.pdf'} and report.html")
     return target
 

@@ -1,6 +1,10 @@
 """`export`: what it refuses; that its files are right is tested beside the package's models."""
 
+from pathlib import Path
+
 import pytest
+
+from tinylm.report import cards, live_page
 
 MISTAKES = {
     "export": "the following arguments are required: NAME",
@@ -16,3 +20,11 @@ MISTAKES = {
 def test_a_mistake_is_one_clear_message(refused, home, line):
     (home / "README.md").touch()
     assert MISTAKES[line] in refused(line)
+
+
+@pytest.mark.parametrize(("name", "written"), [("shakespeare", ["card", "page"]), ("transformer", ["card"])])
+def test_the_model_of_the_live_page_is_written_into_it_too(call, monkeypatch, name, written):
+    monkeypatch.setattr(cards, "write_card", lambda name, records: Path("card"))
+    monkeypatch.setattr(live_page, "update", lambda: Path("page"))
+    code, out, _ = call(f"export {name} --card")
+    assert code == 0 and out.split() == written
