@@ -1,4 +1,4 @@
-"""From the paper's Transformer to ours at a fixed budget, one change at a time. Needs no torch.
+"""From the study's Transformer to ours at a fixed budget, one change at a time. Needs no torch.
 
 Each rung differs from the one it is compared with in one thing. Which rungs are climbed and which are only tried was decided on plays
 held out of the training text, with seeds that the report does not use; a rung that is tried stays in the report, whatever it brings.
@@ -35,7 +35,7 @@ def _tried(name: str, about: str, **changes: Any) -> Rung:
     return Rung(name=name, about=about, climbed=False, **changes)
 
 
-PAPER, ALL_POSITIONS = "the paper's Transformer", "loss at every position"
+PAPER, ALL_POSITIONS = "the study's Transformer", "loss at every position"
 RUNGS = (
     Rung(
         name=PAPER,

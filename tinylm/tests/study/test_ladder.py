@@ -37,7 +37,7 @@ def test_a_small_ladder_comes_closer_to_the_exact_floor():
     first = RunSpec(corpus="grammar-char", model=small, train=TrainConfig(flops=2 * 10**10))
     specs = climb(first, [rung for rung in RUNGS if rung.name != "four narrower layers"])
     corpus, floor = data.load("grammar-char"), grammar.floor("grammar-char", "test", recipes.EVAL_START, 2_000)
-    names = ["the paper's Transformer", "warm-up, a higher rate, linear decay", "batches of 16"]
+    names = ["the study's Transformer", "warm-up, a higher rate, linear decay", "batches of 16"]
     excess = [train(recipes.scored(specs[name], 2_000), corpus).test.nll - floor for name in names]
     assert excess == sorted(excess, reverse=True) and excess[-1] > 0
     assert excess[-1] < 0.5 * excess[0]
