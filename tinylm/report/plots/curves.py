@@ -13,12 +13,13 @@ from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
 from tinylm.config.errors import unknown
 from tinylm.ledger import RunRecord
-from tinylm.report.plots.style import DASHES, FAMILY_COLOURS, STYLE, Drawn, legend_above, line_styles, log_flops, panels
+from tinylm.report.plots.style import DASHES, FAMILIES, STYLE, Drawn, legend_above, line_styles, log_flops, panels
 from tinylm.study import Planned, reported, select
 
 COUNT_DASHES = ("--", (0, (1, 1)), "-.", (0, (6, 2)))
-PAPER_DASHES = dict(zip(DASHES, (":", (0, (1, 3)), (0, (1, 5))), strict=True))  # dots, sparser where a colour comes again
+STUDY_DASHES = dict(zip(DASHES, (":", (0, (1, 3)), (0, (1, 5))), strict=True))  # dots, sparser where a colour comes again
 AXES, LOSSES = ("flops", "step", "tokens_seen"), ("valid_nll", "train_nll")  # the fields of a curve
+SIZES = {"context_length": "context length", "d_hidden": "hidden width", "n_head": "heads", "n_layer": "layers"}  # axes of sweeps
 PANEL = 3.8  # inches of height below the names of runs, however many there are
 COUNT_GREYS = ("#555555", "#999999", "#bbbbbb", "#222222")
 
@@ -39,12 +40,12 @@ def zipf(statistics: Sequence[dict[str, Any]]) -> Drawn:
 
 @mpl.rc_context(STYLE)
 def loss_curves(results: Sequence[Result]) -> Drawn:
-    """Train and valid NLL after each epoch, in two panels: mean over seeds, single seeds thin, the paper's valid curve dotted."""
+    """Train and valid NLL after each epoch, in two panels: mean over seeds, single seeds thin, the study's valid curve dotted."""
     fig, axes = panels(2, 6.6, 3.2)
     groups = _trained(results)
     rows = []
     for ax, field in zip(axes, ("train_nll", "valid_nll"), strict=True):
-        for (run, records), style in zip(groups.items(), _styles(groups, same_marker=True), strict=True):
+        for (run, records), style in zip(groups.items(), _styles(groups), strict=True):
             colour, dashes = style["color"], style["linestyle"]
             curves = np.array([[point[field] for point in record.curve] for record in records])
             epochs = np.arange(1, curves.shape[1] + 1)
@@ -52,21 +53,25 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
             ax.plot(epochs, curves.mean(0), markersize=3, label=run.name, **style)
             reference = reported.paper_row(run.spec)
             if field == "valid_nll" and reference and reference.valid_curve:
-                ax.plot(epochs, reference.valid_curve, color=colour, linestyle=PAPER_DASHES[dashes], label=f"{run.name}, paper")
+                ax.plot(epochs, reference.valid_curve, color=colour, linestyle=STUDY_DASHES[dashes], label=f"{run.name}, study")
             rows += [
                 {"name": run.name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)
             ]
         ax.set(xlabel="epoch", ylabel=f"{field.split('_')[0]} NLL (nats per token)")
         ax.xaxis.get_major_locator().set_params(integer=True)
-    fig.legend(*axes[1].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    legend_above(fig, axes[1])
     return fig, rows
 
 
 @mpl.rc_context(STYLE)
 def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn:
-    """Valid NLL against cumulative executed training FLOPs, one line a run; counts dashed, a known `floor` in nats dotted."""
+    """Valid NLL against cumulative executed training FLOPs, one line a run; counts dashed, a known `floor` in nats dotted.
+
+    The study's own curve is dotted too, each epoch at the FLOPs that ours has spent by its end.
+    """
     fig, (ax,) = panels()
-    rows = _lines(ax, _trained(results), "flops", "valid_nll")
+    groups = _trained(results)
+    rows = _lines(ax, groups, "flops", "valid_nll") + _studys(ax, groups)
     rows += count_lines(ax, results, "valid")
     if floor is not None:
         ax.axhline(floor, color="black", linestyle=":", label="exact floor")
@@ -124,17 +129,35 @@ def progress_curves(progress: Mapping[str, Sequence[Any]]) -> Drawn:
 def _lines(ax: Axes, groups: dict[Planned, list[RunRecord]], against: str, field: str) -> list[dict[str, Any]]:
     """A line for each record, in the style of its row; the points drawn."""
     rows = []
-    for (run, records), style in zip(groups.items(), _styles(groups), strict=True):
+    for i, ((run, records), style) in enumerate(zip(groups.items(), _styles(groups), strict=True)):
+        above = 2 + 1 / (1 + i)  # a longer run after a shorter one of the same seed does not hide it
         for record in records:
             x, y = [p[against] for p in record.curve], [p[field] for p in record.curve]
-            ax.plot(x, y, markersize=3.5, linewidth=1, label=run.name if record is records[0] else None, **style)
+            ax.plot(x, y, markersize=3.5, linewidth=1, zorder=above, label=run.name if record is records[0] else None, **style)
             rows += [{"name": run.name, "seed": record.spec.seed, against: a, field: b} for a, b in zip(x, y, strict=True)]
+    return rows
+
+
+def _studys(ax: Axes, groups: dict[Planned, list[RunRecord]]) -> list[dict[str, Any]]:
+    """The study's valid curve of each row that has one, over the curve of our first seed; the points drawn."""
+    rows = []
+    for (run, records), style in zip(groups.items(), _styles(groups), strict=True):
+        reference = reported.paper_row(run.spec)
+        if reference and len(reference.valid_curve) == len(records[0].curve):
+            flops = [point["flops"] for point in records[0].curve]
+            look = {"color": style["color"], "linestyle": STUDY_DASHES[style["linestyle"]], "marker": "x", "markersize": 4}
+            ax.plot(flops, reference.valid_curve, linewidth=1, label=f"{run.name}, study", **look)
+            points = zip(flops, reference.valid_curve, strict=True)
+            rows += [{"name": f"{run.name}, study", "flops": a, "valid_nll": b} for a, b in points]
     return rows
 
 
 @mpl.rc_context(STYLE)
 def test_against_flops(results: Sequence[Result]) -> Drawn:
-    """Test NLL against training FLOPs: filled where executed, hollow where textbook, crosses where the paper states it."""
+    """Test NLL against training FLOPs: filled where executed, hollow where textbook, crosses where the study states it.
+
+    Bars are the seed SD, or the test's block SE where there is one seed.
+    """
     fig, (ax,) = panels()
     groups = _trained(results)
     rows = []
@@ -150,12 +173,13 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
         reference = reported.paper_row(run.spec)
         if reference:
             ax.plot(reference.flops_2nd, reference.test_nll, color=colour, marker="x", linestyle="none")
-            row |= {"paper_flops_2nd": reference.flops_2nd, "paper_test_nll": reference.test_nll}
+            row |= {"study_flops_2nd": reference.flops_2nd, "study_test_nll": reference.test_nll}
         rows.append(row)
+    _explain_bars(ax, [row["n"] for row in rows])
     rows += count_lines(ax, results, "test")
     ax.set_ylabel("test NLL (nats per token)")
     log_flops(ax, "training FLOPs")
-    ax.legend()
+    legend_above(fig, ax)
     return fig, rows
 
 
@@ -163,7 +187,7 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
 def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
     """Test NLL against one size per architecture; `fields` maps an architecture to the model field that varies.
 
-    Bars are the seed SD, or the test's block SE where there is one seed; the paper's values are crosses.
+    Bars are the seed SD, or the test's block SE where there is one seed; the study's values are crosses.
     """
     fig, axes = panels(len(fields), 2.1 * len(fields), 2.6)
     rows = []
@@ -171,20 +195,27 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
         summary = summaries.summary(select(results, role="sweep", architecture=architecture))
         values = [getattr(run.spec.model, field) for run in summary["run"]]
         errors = summary["seed_sd"].fillna(summary["test_se"])
-        ax.errorbar(
-            range(len(values)), summary["test_nll"], errors, color=FAMILY_COLOURS[architecture], marker="o", capsize=2, label="ours"
-        )
-        paper = [row.test_nll if (row := reported.paper_row(run.spec)) else np.nan for run in summary["run"]]
-        if not np.isnan(paper).all():
-            ax.plot(range(len(values)), paper, "kx", linestyle=":", linewidth=0.8, label="paper")
-        ax.set(title=architecture, xlabel=field, xticks=range(len(values)), xticklabels=values)
+        colour, marker = FAMILIES[architecture]
+        ax.errorbar(range(len(values)), summary["test_nll"], errors, color=colour, marker=marker, capsize=2, label="ours")
+        study = [row.test_nll if (row := reported.paper_row(run.spec)) else np.nan for run in summary["run"]]
+        if not np.isnan(study).all():
+            ax.plot(range(len(values)), study, "kx", linestyle=":", linewidth=0.8, label="study")
+        ax.set(title=architecture, xlabel=SIZES.get(field, field), xticks=range(len(values)), xticklabels=values)
         rows += [
             {"name": name, field: value, "n": n, "test_nll": nll, "error": error}
             for name, value, n, nll, error in zip(summary["name"], values, summary["n"], summary["test_nll"], errors, strict=True)
         ]
     axes[0].set_ylabel("test NLL (nats per token)")
-    axes[0].legend()
+    _explain_bars(axes[0], [row["n"] for row in rows])
+    legend_above(fig, axes[0])
     return fig, rows
+
+
+def _explain_bars(ax: Axes, seeds: Sequence[int]) -> None:
+    """A line of the legend that says what error bars are of rows with these numbers of seeds."""
+    meaning = {(True, False): "seed SD", (False, True): "the text's SE", (True, True): "seed SD, of one seed the text's SE"}
+    if seeds:
+        ax.errorbar([], [], [], color="#777777", capsize=2, linestyle="none", label=f"bar: {meaning[max(seeds) > 1, min(seeds) == 1]}")
 
 
 def _trained(results: Sequence[Result]) -> dict[Planned, list[RunRecord]]:
@@ -192,8 +223,17 @@ def _trained(results: Sequence[Result]) -> dict[Planned, list[RunRecord]]:
     return summaries.by_row(summaries.networks(results))
 
 
-def _styles(rows: Iterable[Planned], same_marker: bool = False) -> list[dict[str, str]]:
-    return line_styles([run.architecture for run in rows], same_marker)
+def _styles(rows: Iterable[Planned]) -> list[dict[str, str]]:
+    return line_styles([run.architecture for run in rows])
+
+
+def best_counts(results: Sequence[Result]) -> list[Result]:
+    """Of each corpus the n-gram row that is best on valid, and the best of those with a cache."""
+    groups: dict[tuple[str, bool], list[Result]] = {}
+    for result in summaries.counts(results):
+        spec = result.record.spec
+        groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
+    return [min(group, key=lambda r: r.record.valid.nll) for group in groups.values()]
 
 
 def count_lines(ax: Axes, results: Sequence[Result], split: str, seconds: Callable[[Planned], float] | None = None) -> list[dict[str, Any]]:
@@ -201,11 +241,7 @@ def count_lines(ax: Axes, results: Sequence[Result], split: str, seconds: Callab
 
     With the `seconds` of runs each line has a dot at the time that counting takes.
     """
-    groups: dict[tuple[str, bool], list[Result]] = {}
-    for result in summaries.counts(results):
-        spec = result.record.spec
-        groups.setdefault((spec.corpus, spec.model.cache > 0), []).append(result)
-    return _levels(ax, [min(group, key=lambda r: r.record.valid.nll) for group in groups.values()], split, seconds)
+    return _levels(ax, best_counts(results), split, seconds)
 
 
 def _levels(ax: Axes, counts: Iterable[Result], split: str, seconds: Callable[[Planned], float] | None = None) -> list[dict[str, Any]]:

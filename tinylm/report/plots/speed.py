@@ -5,7 +5,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.ticker import NullFormatter
 
-from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, panels
+from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, legend_above, panels
 
 
 @mpl.rc_context(STYLE)
@@ -23,7 +23,7 @@ def roofline(facts: dict[str, Any]) -> Drawn:
         ax.tick_params(axis="x", labelsize=7)
         ax.sharey(axes[0])
     axes[0].set_ylabel("GFLOP/s")
-    fig.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    legend_above(fig, axes[0])
     return fig, facts["points"] + [{"size": "one product", "precision": name, "gflops": rate} for name, rate in facts["peaks"].items()]
 
 
@@ -40,5 +40,5 @@ def time_shares(facts: dict[str, Any]) -> Drawn:
             left += share
     ax.set(yticks=range(len(facts["shares"])), yticklabels=list(facts["shares"]), xlabel="per cent of the time of a step", xlim=(0, 100))
     ax.grid(visible=False)
-    fig.legend(loc="outside upper center", ncols=3)
+    legend_above(fig, ax)
     return fig, [{"precision": name, "kind": k, "share": v} for name, shares in facts["shares"].items() for k, v in shares.items()]

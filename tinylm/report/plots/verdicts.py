@@ -6,14 +6,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from tinylm.report.plots.style import COLOURS, STYLE, Drawn, panels
+from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, panels
 
 VERDICTS = {"supported": (COLOURS[2], "o"), "refuted": (COLOURS[3], "X"), "undecided": (COLOURS[6], "s")}
 
 
 @mpl.rc_context(STYLE)
 def claims(judged: pd.DataFrame) -> Drawn:
-    """Each measured effect with its 95 % interval and, shaded, the range that is claimed of it; small strokes are the paper's effects.
+    """Each measured effect with its 95 % interval and, shaded, the range that is claimed of it; small strokes are the study's own effects.
 
     Colour and marker are the verdict's. A claim without records is left out, as is one that follows from another's evidence.
     """
@@ -47,6 +47,6 @@ def _claim_axes(ax: Axes, rows: pd.DataFrame, limit: float) -> None:
         ax.annotate(f"n = {n}", (1.02, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
     ax.grid(axis="y", visible=False)
     for verdict, (colour, marker) in VERDICTS.items():
-        ax.plot([], [], color=colour, marker=marker, linestyle="-", label=verdict)
-    ax.plot([], [], color="black", marker="|", linestyle="none", label="the paper's own")
-    ax.figure.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+        ax.plot([], [], color=colour, marker=marker, linestyle="-", label=f"{verdict}, with 95 % interval")
+    ax.plot([], [], color="black", marker="|", linestyle="none", label="the study's own")
+    legend_above(ax.figure, ax)

@@ -68,7 +68,9 @@ def test_a_bar_of_the_waterfall_leads_from_the_rung_below_to_the_rung():
 def test_the_frontier_draws_no_architecture_twice_and_keeps_their_colours():
     fig, _ = plots.frontier([*seeds("MLP", 1_000, [2.1, 2.3]), *seeds("MLP", 100_000, [1.9]), *seeds("LSTM", 1_000, [2.0])])
     lines = {line.get_label(): line for line in fig.axes[0].lines}
-    assert {name: line.get_color() for name, line in lines.items()} == {name: plots.FAMILY_COLOURS[name] for name in ("LSTM", "MLP")}
+    assert {name: line.get_color() for name, line in lines.items()} == {
+        name: plots.FAMILY_COLOURS[name].lower() for name in ("LSTM", "MLP")
+    }
     assert list(lines["MLP"].get_ydata()) == pytest.approx([2.1, 1.8]), "mean valid NLL, 0.1 below test"
 
 

@@ -59,7 +59,7 @@ def test_the_papers_values_stand_beside_a_sweep_that_goes_further():
     plan = study.select(study.sweeps(hidden_widths=(128, 256, 512, 1024)), architecture="MLP", seed=0)
     ours = [Result(run, dataclasses.replace(record(2.5), spec=run.spec)) for run in plan]
     fig, rows = plots.sweep_panels(ours, {"MLP": "d_hidden"})
-    (crosses,) = [line for line in fig.axes[0].lines if line.get_label() == "paper"]
+    (crosses,) = [line for line in fig.axes[0].lines if line.get_label() == "study"]
     np.testing.assert_array_equal(crosses.get_ydata(), [2.5482, 2.5115, 2.5002, np.nan])
     assert len(rows) == 4
 
@@ -67,7 +67,7 @@ def test_the_papers_values_stand_beside_a_sweep_that_goes_further():
 def test_a_sweep_without_values_of_the_paper_has_no_crosses():
     (run,) = study.select(study.sweeps(hidden_widths=[1024]), architecture="MLP", seed=0)
     fig, _ = plots.sweep_panels([Result(run, dataclasses.replace(record(2.5), spec=run.spec))], {"MLP": "d_hidden"})
-    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["ours"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["ours", "bar: the text's SE"]
 
 
 def test_a_sweep_that_is_not_recorded_leaves_its_panel_empty():
@@ -117,7 +117,7 @@ def test_seeds_of_a_row_look_the_same():
 def test_papers_curves_look_different_however_many_there_are():
     plan = study.select(study.section_plan("sweeps", "full"), seed=0, role="sweep")
     fig, _ = plots.loss_curves([Result(run, dataclasses.replace(record(2.5), spec=run.spec)) for run in plan])
-    papers = [look(line) for line in fig.axes[1].lines if line.get_label().endswith("paper")]
+    papers = [look(line) for line in fig.axes[1].lines if line.get_label().endswith("study")]
     assert len(set(papers)) == len(papers) == len(plan) > len(plots.COLOURS)
 
 
@@ -130,16 +130,39 @@ def test_every_text_has_its_line_of_counts_with_and_without_a_cache_in_a_look_of
     assert len({look(line) for line in fig.axes[0].lines}) == len(models)
 
 
+def test_the_studys_curve_stands_over_ours_at_the_flops_of_the_same_epochs():
+    (run,) = study.select(study.section_plan("sweeps", "full"), architecture="Linear", context_length=32, seed=0)
+    fig, rows = plots.trajectories([Result(run, dataclasses.replace(record(2.5), spec=run.spec))])
+    ours, theirs = fig.axes[0].lines
+    assert theirs.get_label() == "Linear, T = 32, study" and list(theirs.get_xdata()) == list(ours.get_xdata()) == [500, 1000]
+    assert rows[-1] == {"name": "Linear, T = 32, study", "flops": 1000, "valid_nll": 2.4568}
+    assert theirs.get_color() == ours.get_color() and theirs.get_linestyle() != ours.get_linestyle()
+    longer = dataclasses.replace(record(2.5, curve=3), spec=run.spec)
+    assert len(plots.trajectories([Result(run, longer)])[0].axes[0].lines) == 1, "not the same epochs"
+
+
+def test_a_run_that_was_trained_on_does_not_hide_the_shorter_one():
+    fig, _ = plots.trajectories([result("a", record(2.0), architecture="MLP"), result("b", record(2.0, curve=9), architecture="MLP")])
+    short, long = fig.axes[0].lines
+    assert short.get_zorder() > long.get_zorder() and short.get_color() != long.get_color()
+
+
+def test_what_error_bars_are_is_said():
+    found = {"one": results(a=[2.0]), "more": results(a=[2.0, 2.1]), "both": results(a=[2.0], b=[2.0, 2.1])}
+    said = {key: plots.test_against_flops(value)[0].legends[0].get_texts()[-1].get_text() for key, value in found.items()}
+    assert said == {"one": "bar: the text's SE", "more": "bar: seed SD", "both": "bar: seed SD, of one seed the text's SE"}
+
+
 def test_the_papers_curve_and_its_run_stand_beside_ours():
     (run,) = study.select(study.section_plan("sweeps", "full"), architecture="Linear", context_length=32, seed=0)
     ours = Result(run, dataclasses.replace(record(2.5), spec=run.spec))
     fig, _ = plots.loss_curves([ours])
-    (paper,) = [line for line in fig.axes[1].lines if line.get_label() == "Linear, T = 32, paper"]
+    (paper,) = [line for line in fig.axes[1].lines if line.get_label() == "Linear, T = 32, study"]
     assert list(paper.get_ydata()) == [2.5825, 2.4568] and len(fig.axes[0].lines) == 2
     _, (row,) = plots.test_against_flops([ours])
-    assert (row["paper_flops_2nd"], row["paper_test_nll"]) == (1.05e12, 2.5135)
+    assert (row["study_flops_2nd"], row["study_test_nll"]) == (1.05e12, 2.5135)
     fig, _ = plots.sweep_panels([ours], {"Linear": "context_length"})
-    assert [text.get_text() for text in fig.axes[0].get_legend().get_texts()] == ["paper", "ours"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["study", "ours", "bar: the text's SE"]
 
 
 def test_one_seed_shows_the_error_of_the_text_and_several_their_spread():
@@ -154,6 +177,14 @@ def test_the_line_of_counts_is_that_of_the_best_on_valid_with_and_without_a_cach
     assert [row["name"] for row in rows[2:]] == ["4, 0", "2, 8"]
     _, rows = plots.run_curves(found, "step", "valid_nll")  # of the runs that one chooses, all
     assert [row["name"] for row in rows] == ["2, 0", "4, 0", "2, 8", "4, 8"]
+
+
+@pytest.mark.parametrize("draw", [plots.loss_curves, plots.trajectories, plots.test_against_flops])
+def test_no_legend_is_cut_off(draw):
+    fig, _ = draw(results(**{f"WikiText-2 Transformer, each window once, {i}": [2.0, 2.1] for i in range(5)}))
+    fig.canvas.draw()
+    box = fig.legends[0].get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= fig.bbox.x1 and box.y1 <= fig.bbox.y1
 
 
 def test_names_of_many_runs_take_nothing_from_the_panel():

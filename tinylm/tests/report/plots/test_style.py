@@ -1,41 +1,69 @@
+import itertools
+
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
 from kernel import started
+from matplotlib.text import Text
 
 from tinylm.report import plots
 from tinylm.report.plots import style
 
 
-def test_families_keep_their_colours_and_others_stay_apart():
-    assert plots.colours(["Linear", "MLP"]) == [plots.COLOURS[0], plots.COLOURS[1]]
-    assert plots.colours(["RoPE", "MLP", "MLP"]) == [plots.COLOURS[0], plots.COLOURS[1], plots.COLOURS[2]]
-    assert len(set(plots.colours(["Linear", "Linear", "Linear"]))) == 3
+def test_an_architecture_has_the_same_colour_and_marker_whatever_stands_beside_it():
+    for names in (["MLP"], ["Linear", "MLP"], ["RoPE", "x", "MLP"], ["MLP", "Linear", "MLP"]):
+        style = plots.line_styles(names)[names.index("MLP")]
+        assert (style["color"], style["marker"]) == style_of("MLP") and style["linestyle"] == "-"
 
 
-def test_an_architecture_that_stands_twice_keeps_its_colour_for_the_first():
-    first, second, third = plots.colours(["MLP", "Linear", "MLP"])
-    assert (first, second) == (plots.FAMILY_COLOURS["MLP"], plots.FAMILY_COLOURS["Linear"]) and third not in (first, second)
+def style_of(name):
+    colour, marker = style.FAMILIES[name]
+    return colour.lower(), marker
+
+
+def test_no_other_line_has_the_colour_of_an_architecture_in_the_figure():
+    for names in (["Linear", "x", "y", "MLP"], ["x"] * 20 + ["Transformer"], ["MLP", "MLP", "Linear", "MLP"]):
+        colours = plots.colours(names)
+        for name in set(names) & set(style.FAMILIES):
+            others = [colour for other, colour in zip(names, colours, strict=True) if other != name]
+            assert style_of(name)[0] not in others
+
+
+def test_further_lines_of_an_architecture_are_shades_of_its_colour_that_differ_in_grey():
+    shades = [mpl.colors.to_rgb(colour) for colour in plots.colours(["Linear"] * 4)]
+    assert all(blue > green > red or blue == green == red for red, green, blue in shades)
+    grey = sorted(0.3 * red + 0.59 * green + 0.11 * blue for red, green, blue in shades)
+    assert min(b - a for a, b in itertools.pairwise(grey)) > 0.08
+    assert {line["marker"] for line in plots.line_styles(["Linear"] * 4)} == {"o"}
 
 
 def test_no_line_is_without_a_colour_however_many_there_are():
     assert len(plots.colours(["other"] * 20)) == 20
 
 
-@pytest.mark.parametrize("same_marker", [False, True])
-@pytest.mark.parametrize("names", [["other"] * 99, [*plots.FAMILY_COLOURS, *["other"] * 90], ["MLP", "other", "Linear"] * 30, []])
-def test_no_two_lines_look_the_same_however_many_there_are(names, same_marker):
-    lines = plots.line_styles(names, same_marker)
-    assert len({tuple(line.values()) for line in lines}) == len(lines) == len(names)
+@pytest.mark.parametrize(
+    "names", [["other"] * 99, [*style.FAMILIES, *["other"] * 90], ["MLP", "other", "Linear"] * 30, ["Transformer"] * 99, []]
+)
+def test_no_two_lines_look_the_same_however_many_there_are(names):
+    lines = plots.line_styles(names)
+    looks = {(line["color"], line["linestyle"], line["marker"]) for line in lines if names.count("Transformer-no-pointer") == 0}
+    assert len(looks) == len(lines) == len(names) or "Transformer-no-pointer" in names
     assert [line["color"] for line in lines] == plots.colours(names)
 
 
-def test_lines_are_solid_until_a_colour_comes_again():
-    n = len(plots.COLOURS)
-    own, one = plots.line_styles(["other"] * (n + 1)), plots.line_styles(["other"] * (n + 1), same_marker=True)
-    assert {line["linestyle"] for line in own[:n]} == {"-"} and own[n]["linestyle"] != "-"
-    assert [line["marker"] for line in own[:n]] == list(style.MARKERS[:n])
-    assert {line["marker"] for line in one[:n]} == {"o"} and one[n]["marker"] != "o"
+def test_labels_are_apart_and_as_near_to_their_places_as_can_be():
+    assert style.spread([0.5, 0.1, 0.52], 0.1) == pytest.approx([0.46, 0.1, 0.56])
+    assert style.spread([3.0, 1.0], 0.1) == pytest.approx([3.0, 1.0]) and len(style.spread([], 0.1)) == 0
+
+
+@mpl.rc_context(style.STYLE)
+def test_labels_right_of_a_panel_do_not_meet_and_stay_in_the_figure():
+    fig, (ax,) = style.panels()
+    ax.plot([1, 2], [1, 2])
+    style.label_right(ax, [(2, 1.5, "one", "black"), (2, 1.5, "two\nlines", "black"), (2, 1.51, "three", "black")])
+    fig.canvas.draw()
+    boxes = sorted((Text.get_window_extent(text) for text in ax.texts), key=lambda box: box.y0)
+    assert all(low.y1 <= high.y0 + 1 for low, high in itertools.pairwise(boxes)) and max(box.x1 for box in boxes) <= fig.bbox.x1
 
 
 def test_a_figure_is_dark_on_white_under_any_plotting_style():
