@@ -64,6 +64,20 @@ def by_reach(nll_N: np.ndarray, start: int, found: Sequence[Heading]) -> list[di
     return rows
 
 
+def example(text: str, nll_N: np.ndarray, start: int, found: Sequence[Heading]) -> dict[str, Any] | None:
+    """The first stretch of scored text from a heading to where it stands for the second time, near: its characters and their NLLs.
+
+    It is the same for every run that is scored from the same token on; None where the text has none.
+    """
+    firsts = {heading.start for heading in found if not heading.distance}
+    for heading in found:
+        first = heading.start - heading.distance
+        if heading.distance and first in firsts and first >= start and heading.distance <= EDGES[0]:
+            nlls = nll_N[first - start : heading.stop - start]
+            return {"text": text[first : heading.stop], "nll": [float(nll) for nll in nlls]}
+    return None
+
+
 class Headings(RunProbe):
     """What the headings of the test split cost a trained run, or counts, by how far back the same heading last stood."""
 
@@ -72,21 +86,27 @@ class Headings(RunProbe):
     is_costly = True
 
     def subjects(self, plan: Sequence[Planned], corpora: Sequence[str] = ()) -> list[Planned]:
-        """Seed 0 of the recipes bought for a text of plays, and the counts that stand beside them."""
+        """Seed 0 of the recipes bought for a text of plays and of the counts beside them, and of the factorial's Transformers by Muon."""
         plays = [run for run in select(plan, seed=0) if data.source(run.spec.corpus) == PLAYS]
         sections = list({run.section for run in select(plays, role="purchase")})
-        return select(plays, role=["purchase", "counts"], section=sections)
+        factorial = select(plays, role="factorial", architecture="Transformer", optimizer="muon")
+        return [*select(plays, role=["purchase", "counts"], section=sections), *factorial]
 
     def measure(self, subject: Planned, data_dir: Path | None) -> dict[str, Any]:
         spec, corpus = subject.spec, data.load(subject.spec.corpus, data_dir)
         text = "".join(corpus.vocab[i] for i in corpus.test)
         start = scores.scored_range(spec, len(corpus.test)).start
-        return {"key": spec.key, "rows": by_reach(_nlls(subject, corpus, data_dir), start, headings(text))}
+        nll_N, found = _nlls(subject, corpus, data_dir), headings(text)
+        return {"key": spec.key, "rows": by_reach(nll_N, start, found), "example": example(text, nll_N, start, found)}
 
     def frame(self, plan: Sequence[Planned], folders: Sequence[Path]) -> pd.DataFrame:
         """One line per recorded run and reach, in the order of the plan: COLUMNS."""
         found = [(run, facts) for run in self.subjects(plan) if (facts := self.read(run, folders))]
         return pd.DataFrame([{"run": run} | row for run, facts in found for row in facts["rows"]], columns=COLUMNS)
+
+    def example(self, subject: Planned, folders: Sequence[Path]) -> dict[str, Any] | None:
+        """A run's NLLs of one stretch of text, as `example` gives them; None where none is recorded, as in older records."""
+        return (self.read(subject, folders) or {}).get("example")
 
 
 def _nlls(run: Planned, corpus: Corpus, data_dir: Path | None) -> np.ndarray:

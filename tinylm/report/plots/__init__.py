@@ -1,10 +1,14 @@
 """Records -> figures, in one style. Each function returns the figure and the rows it was drawn from."""
 
 from tinylm.report.plots.attention import attention_map
-from tinylm.report.plots.budget import copying, frontier, waterfall
+from tinylm.report.plots.budget import frontier, waterfall
+from tinylm.report.plots.conventions import costs
+from tinylm.report.plots.counting import answer
 from tinylm.report.plots.curves import loss_curves, progress_curves, run_curves, sweep_panels, test_against_flops, trajectories, zipf
 from tinylm.report.plots.diagrams import architectures
 from tinylm.report.plots.folds import by_fold
+from tinylm.report.plots.headings import copying
+from tinylm.report.plots.published import literature
 from tinylm.report.plots.speed import roofline, time_shares
 from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours, line_styles
 from tinylm.report.plots.verdicts import VERDICTS, claims
@@ -13,14 +17,17 @@ __all__ = [
     "COLOURS",
     "FAMILY_COLOURS",
     "VERDICTS",
+    "answer",
     "architectures",
     "attention_map",
     "by_fold",
     "claims",
     "colours",
     "copying",
+    "costs",
     "frontier",
     "line_styles",
+    "literature",
     "loss_curves",
     "progress_curves",
     "roofline",

@@ -1,6 +1,7 @@
 """Gains and frontiers -> figures."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,43 +10,83 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from tinylm import files
 from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
-from tinylm.evaluation.probes import COMPRESSION, HEADINGS, headings
+from tinylm.evaluation.probes import COMPRESSION
 from tinylm.report.plots.curves import count_lines
 from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, line_styles, log_flops, panels
-from tinylm.study import Planned, select
+from tinylm.study import Planned
 
-BETTER, WORSE = COLOURS[0], COLOURS[3]
+BETTER, WORSE, REST = COLOURS[0], COLOURS[3], "#9a9a9a"
+LABELLED = 5  # steps of a short ladder whose gains are written beside them
 
 
 @mpl.rc_context(STYLE)
-def waterfall(frame: pd.DataFrame) -> Drawn:
-    """Test NLL down the rungs of a ladder: a bar from the rung below to this one, with the 95 % interval of the gain.
+def waterfall(frame: pd.DataFrame, most: int = 0) -> Drawn:
+    """Test NLL down the rungs of a ladder: a bar from the rung that this one stands on, with the 95 % interval of the gain.
 
-    Climbed rungs are solid and lead on to the next; rungs that were only tried are hollow. The dot is where the rung ends.
+    Climbed rungs are solid and lead on to the next; rungs that were only tried are hollow. The dot is where the rung ends. With `most`,
+    only climbed rungs are shown: the largest steps in `most` rows at most, the largest with their gain beside them, and what is between
+    them as one grey bar each.
     """
-    fig, (ax,) = panels(1, 6.8, 1.0 + 0.24 * len(frame))
-    below = frame.set_index("rung")["test_nll"]
-    for y, row in enumerate(frame.itertuples()):
-        start = below.get(row.below, row.test_nll)
-        colour = WORSE if row.test_nll > start else BETTER
-        face = colour if row.climbed else "white"
-        ax.barh(y, row.test_nll - start, 0.62, start, facecolor=face, edgecolor=colour, linewidth=0.9)
-        if pd.notna(row.low):
-            ax.plot([start - row.high, start - row.low], [y, y], color="black", linewidth=1)
-        ax.plot(row.test_nll, y, color=colour, marker="o", markerfacecolor=face, markersize=3.5)
-        ax.annotate(f"{row.test_nll:.3f}", (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
-    ax.set(yticks=range(len(frame)), yticklabels=frame["rung"], ylim=(len(frame) - 0.4, -0.6), xlabel="test NLL (nats per token)")
+    steps = _steps(frame, most) if most else _steps(frame, len(frame), tried=True)
+    fig, (ax,) = panels(1, 6.8, 1.0 + 0.24 * len(steps))
+    for y, step in enumerate(steps):
+        _draw_step(ax, y, step)
+    single = [step for step in steps if step["steps"] == 1]
+    for step in sorted(single, key=lambda step: -abs(step["change"]))[: LABELLED if most else 0]:
+        side = max(step["start"], step["test_nll"], step["start"] - step["low"])
+        text = f"{step['change']:+.2f}".replace("-", "−")
+        ax.annotate(text, (side, steps.index(step)), (5, 0), textcoords="offset points", va="center", fontsize=8, fontweight="bold")
+    ax.set(yticks=range(len(steps)), yticklabels=[step["rung"] for step in steps], ylim=(len(steps) - 0.4, -0.6))
+    ax.set_xlabel("test NLL (nats per token)")
     ax.grid(axis="y", visible=False)
-    ax.margins(x=0.04)
+    ax.margins(x=0.13 if most else 0.04)
     ax.use_sticky_edges = False
-    for label, colour in (("better than the rung below", BETTER), ("worse", WORSE)):
+    for label, colour in (
+        ("better than the rung it stands on", BETTER),
+        ("worse", WORSE),
+        *[("smaller changes together", REST)][: bool(most)],
+    ):
         ax.plot([], [], color=colour, linewidth=6, label=label)
-    ax.plot([], [], color="black", linewidth=1, label="95 % of the gain")
-    fig.legend(loc="outside upper center", ncols=3)
-    return fig, frame.to_dict("records")
+    ax.plot([], [], color="black", linewidth=1, label="95 % interval of the gain")
+    legend_above(fig, ax)
+    return fig, steps if most else frame.to_dict("records")
+
+
+def _steps(frame: pd.DataFrame, most: int, tried: bool = False) -> list[dict[str, Any]]:
+    """The rungs, climbed ones only unless `tried`, with where they start and how far they move; the smallest merged to `most` rows."""
+    ends = frame.set_index("rung")["test_nll"]
+    steps = [row | {"start": ends.get(row["below"], row["test_nll"])} for row in frame.to_dict("records") if row["climbed"] or tried]
+    steps = [step | {"change": step["test_nll"] - step["start"], "steps": 1} for step in steps]
+    kept = sorted(range(1, len(steps)), key=lambda i: -abs(steps[i]["change"]))  # the first rung is where the ladder begins
+    while len(merged := _merged(steps, {0, *kept})) > most and kept:
+        kept.pop()
+    return merged
+
+
+def _merged(steps: Sequence[dict[str, Any]], kept: set[int]) -> list[dict[str, Any]]:
+    """The steps that are kept, and each stretch of others as one step without an interval."""
+    merged = []
+    for is_kept, group in itertools.groupby(enumerate(steps), key=lambda pair: pair[0] in kept):
+        members = [step for _, step in group]
+        if is_kept or len(members) == 1:
+            merged += members
+        else:
+            name, start, end = f"{len(members)} smaller changes", members[0]["start"], members[-1]["test_nll"]
+            whole = {"rung": name, "climbed": True, "start": start, "test_nll": end, "change": end - start, "steps": len(members)}
+            merged.append(members[0] | whole | {"low": math.nan, "high": math.nan})
+    return merged
+
+
+def _draw_step(ax: Axes, y: int, step: dict[str, Any]) -> None:
+    colour = REST if step["steps"] > 1 else WORSE if step["change"] > 0 else BETTER
+    face = colour if step["climbed"] else "white"
+    ax.barh(y, step["change"], 0.62, step["start"], facecolor=face, edgecolor=colour, linewidth=0.9)
+    if pd.notna(step["low"]):
+        ax.plot([step["start"] - step["high"], step["start"] - step["low"]], [y, y], color="black", linewidth=1)
+    ax.plot(step["test_nll"], y, color=colour, marker="o", markerfacecolor=face, markersize=3.5)
+    ax.annotate(f"{step['test_nll']:.3f}", (1.01, y), xycoords=("axes fraction", "data"), va="center", fontsize=7)
 
 
 @mpl.rc_context(STYLE)
@@ -92,37 +133,3 @@ def _lines(ax: Axes, frame: pd.DataFrame, against: str) -> None:
     for name, style in zip(names, line_styles(names), strict=True):
         rows = frame[frame["architecture"] == name]
         ax.plot(rows[against], rows["valid_nll"], label=name, **style)
-
-
-@mpl.rc_context(STYLE)
-def copying(runs: Sequence[Planned]) -> Drawn:
-    """What a heading's characters cost each run, by how far back the same heading last stood; a model that copies has a low left end.
-
-    Counts are grey, dashed or, with a cache, dotted, as everywhere; the longer they look, the darker.
-    """
-    fig, (ax,) = panels(1, 6.8, 3.8)
-    frame = HEADINGS.frame(runs, files.ledgers())
-    found = list(dict.fromkeys(frame["run"]))
-    networks = [run for run in found if not run.spec.is_counts]
-    styles = dict(zip(networks, line_styles([run.architecture for run in networks]), strict=True))
-    styles |= _grey([run for run in found if run.spec.is_counts])
-    for run, style in styles.items():
-        rows = frame[frame["run"] == run].set_index("reach")["nll"]
-        ax.plot(range(len(headings.REACHES)), [rows[reach] for reach in headings.REACHES], label=run.name, **style)
-    ax.set(
-        xticks=range(len(headings.REACHES)), ylabel="NLL of headings (nats per character)", xlabel="characters since the heading last stood"
-    )
-    ax.set_xticklabels(headings.REACHES, fontsize=7)
-    fig.legend(*ax.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=7, handlelength=3)
-    return fig, frame.assign(run=[run.name for run in frame["run"]]).to_dict("records") or [{"run": "none is recorded"}]
-
-
-def _grey(counts: Sequence[Planned]) -> dict[Planned, dict[str, Any]]:
-    """Line styles of counts: without a cache dashed, with one dotted, each kind the darker the more text it sees."""
-    styles = {}
-    plain, cached = select(counts, cache=0), [run for run in counts if run.spec.model.cache]
-    for dashes, kind in (("--", plain), (":", cached)):
-        ordered = sorted(kind, key=lambda run: (run.spec.model.cache, run.spec.model.order))
-        shades = np.linspace(0.65, 0.0, len(ordered)) if len(ordered) > 1 else [0.3] * len(ordered)
-        styles |= {run: {"color": str(shade), "linestyle": dashes} for run, shade in zip(ordered, shades, strict=True)}
-    return styles

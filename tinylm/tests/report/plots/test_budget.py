@@ -2,13 +2,11 @@ import math
 
 import pytest
 from matplotlib.colors import to_rgba
-from synthetic import planned, record, result, rungs, seeds
+from synthetic import record, result, rungs, seeds
 
 from tinylm.analysis import budgets
 from tinylm.config import NgramConfig
-from tinylm.evaluation.probes import headings
 from tinylm.evaluation.probes.compression import Compressed
-from tinylm.ledger import write_facts
 from tinylm.report import plots
 from tinylm.report.plots import budget
 from tinylm.report.plots.budget import WORSE
@@ -74,26 +72,19 @@ def test_the_frontier_draws_no_architecture_twice_and_keeps_their_colours():
     assert list(lines["MLP"].get_ydata()) == pytest.approx([2.1, 1.8]), "mean valid NLL, 0.1 below test"
 
 
-def test_copying_draws_networks_in_colour_and_counts_in_grey_the_darker_the_longer_they_look(home):
-    corpus, rows = "tiny_shakespeare", [{"reach": reach, "headings": 1, "characters": 9, "nll": 1.0} for reach in headings.REACHES]
-    network = planned("network", record(corpus=corpus).spec, role="purchase")
-    models = [NgramConfig(order=4, cache=64), NgramConfig(order=4), NgramConfig(order=4, cache=8), NgramConfig(order=2)]
-    counts = [planned(model.title, record(corpus=corpus, model=model).spec) for model in models]
-    for run in (network, *counts):
-        write_facts(home / "out" / "ledger" / "headings" / f"{run.spec.key}.json", {"key": run.spec.key, "rows": rows})
-    fig, drawn = plots.copying([network, *counts])
-    lines = {line.get_label(): line for line in fig.axes[0].lines}
-    assert {name: line.get_linestyle() for name, line in lines.items()} == {
-        "network": "-",
-        "KN-2": "--",
-        "KN-4": "--",
-        "KN-4 + cache 8": ":",
-        "KN-4 + cache 64": ":",
-    }
-    grey = {name: float(line.get_color()) for name, line in lines.items() if name != "network"}
-    assert grey["KN-2"] > grey["KN-4"] and grey["KN-4 + cache 8"] > grey["KN-4 + cache 64"]
-    assert {row["run"] for row in drawn} == set(lines) and len(drawn) == 5 * len(headings.REACHES)
-
-
-def test_copying_without_a_measurement_says_so(home):
-    assert plots.copying([planned("a", record(corpus="tiny_shakespeare").spec, role="purchase")])[1] == [{"run": "none is recorded"}]
+def test_a_short_ladder_has_the_largest_climbed_steps_and_the_rest_of_it_merged():
+    losses = dict(
+        zip([rung.name for rung in RUNGS[:8]], (2.0, 1.99, 1.98, 1.5, 1.0, 1.49, 1.48, 1.2), strict=True)
+    )  # the fifth is only tried
+    frame = budgets.ladder(rungs({name: [nll, nll + 0.02] for name, nll in losses.items()}))
+    fig, drawn = plots.waterfall(frame, most=5)
+    names = [RUNGS[0].name, "2 smaller changes", RUNGS[3].name, "2 smaller changes", RUNGS[7].name]
+    assert [label.get_text() for label in fig.axes[0].get_yticklabels()] == [row["rung"] for row in drawn] == names
+    assert [row["change"] for row in drawn] == pytest.approx([0.0, -0.02, -0.48, -0.02, -0.28])
+    assert drawn[1]["start"] == drawn[0]["test_nll"] and drawn[2]["start"] == drawn[1]["test_nll"], (
+        "each bar begins where the last one ends"
+    )
+    assert [math.isnan(row["low"]) for row in drawn] == [True, True, False, True, False], "a sum has no interval"
+    assert {"−0.48", "−0.28"} < {text.get_text() for text in fig.axes[0].texts}
+    _, whole = plots.waterfall(frame, most=20)
+    assert [row["rung"] for row in whole] == [rung.name for rung in RUNGS[:8] if rung.climbed]

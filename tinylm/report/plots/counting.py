@@ -1,0 +1,148 @@
+"""Count or train? Recipes, the study's networks and counts on the same text -> a figure."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
+
+from tinylm.analysis import budgets, summaries
+from tinylm.analysis.summaries import DifferentTokens, Result
+from tinylm.config.shown import duration
+from tinylm.evaluation.probes import COMPRESSION
+from tinylm.report.plots.curves import best_counts
+from tinylm.report.plots.style import COUNT_COLOUR, FAMILIES, SMALL, STYLE, Drawn, ink, label_right, log_flops, panels
+from tinylm.study import Planned
+
+ROOM = 0.5  # decades between two times on the upper axis, at least
+HIGHEST = 1.4  # times the largest loss of a best recipe; the study's networks above it are marked at the edge
+COUNTS_WIN, BETWEEN = "#e4e4e4", "#f3f3f3"
+
+
+@mpl.rc_context(STYLE)
+def answer(
+    results: Sequence[Result],
+    counts: Sequence[Result],
+    study: Sequence[Result] = (),
+    seconds: Callable[[Planned], float] | None = None,
+) -> Drawn:
+    """Test NLL against training FLOPs: at each budget the recipe that is best on valid, the study's networks, and counts as lines.
+
+    Bars are 95 % intervals of the mean over seeds, whose number stands below. Dark is shaded to the largest budget whose mean is above
+    the lowest of the lines, light to the smallest that is below from there on. The counts are the best on valid, with and without a
+    cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each best recipe. All must be scored on the
+    same tokens: else DifferentTokens.
+    """
+    _require_same_tokens([*results, *counts, *study])
+    best = _best(results)
+    levels = _levels(results, counts)
+    fig, (ax,) = panels(1, 6.3, 3.3)
+    rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
+    top = HIGHEST * best["test_nll"].max()
+    rows += _draw_study(ax, study, top)
+    low, high = ax.get_ylim()
+    ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.06 * (high - low), high))  # room for the numbers below
+    log_flops(ax, "training FLOPs (executed)")
+    if levels:
+        _shade(ax, best, min(nll for *_, nll in levels))
+    for *_, nll in levels:
+        ax.axhline(nll, color=COUNT_COLOUR, linestyle="--", linewidth=1, zorder=1)
+    if seconds is not None:
+        _time_axis(ax, [(row.flops, seconds(row.run)) for row in best.itertuples()])
+    label_right(ax, [(ax.get_xlim()[1], nll, kind, COUNT_COLOUR) for kind, _, nll in levels])
+    return fig, rows
+
+
+def _require_same_tokens(results: Sequence[Result]) -> None:
+    for result in results[1:]:
+        if not summaries.same_tokens(results[0].record, result.record):
+            raise DifferentTokens(f"{result.run.title} is not scored on the tokens of {results[0].run.title}; leave it out")
+
+
+def _best(results: Sequence[Result]) -> pd.DataFrame:
+    """Of the rows of each budget the one that is best on valid, by budget, with half its 95 % interval over seeds."""
+    frame = budgets.frontier(results)
+    best = frame.loc[
+        frame.groupby([run.budget or flops for run, flops in zip(frame["run"], frame["flops"], strict=True)])["valid_nll"].idxmin()
+    ]
+    groups = summaries.by_row(results)
+    return best.assign(half=[summaries.half_width([record.test.nll for record in groups[run]]) for run in best["run"]])
+
+
+def _levels(results: Sequence[Result], counts: Sequence[Result]) -> list[tuple[str, str, float]]:
+    """What it is, the name and the test NLL of the best counts without and with a cache, and of the best compressor recorded."""
+    kinds = {False: "counts,\nno cache", True: "counts\nwith a cache"}
+    levels = [(kinds[one.record.spec.model.cache > 0], one.run.name, one.record.test.nll) for one in best_counts(counts)]
+    compressed = (COMPRESSION.best(corpus) for corpus in dict.fromkeys(result.record.spec.corpus for result in results))
+    return levels + [(f"{one.name},\na compressor", one.name, one.test) for one in compressed if one]
+
+
+def _draw_best(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
+    ax.plot(best["flops"], best["test_nll"], color="#888888", linewidth=1, zorder=2)
+    for name, rows in best.groupby("architecture", sort=False):
+        colour, marker = FAMILIES.get(name, ("black", "o"))
+        ax.errorbar(rows["flops"], rows["test_nll"], rows["half"], color=colour, marker=marker, capsize=2.5, linestyle="none", zorder=3)
+        first = rows.iloc[0]
+        ax.annotate(
+            f"best recipe: {name}", (first["flops"], first["test_nll"]), (8, 4), textcoords="offset points", color=ink(colour), fontsize=9
+        )
+    for row in best.itertuples():
+        ax.annotate(
+            f"{row.n}", (row.flops, row.test_nll), (0, -7), textcoords="offset points", ha="center", va="top", fontsize=7, color="#555555"
+        )
+    columns = ["name", "architecture", "flops", "n", "n_params", "valid_nll", "test_nll", "half"]
+    return best[columns].to_dict("records")
+
+
+def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str, Any]]:
+    """The study's networks, each with its name; those above the top are at the edge, with their loss."""
+    rows = []
+    for run, records in summaries.by_row(study).items():
+        nll, flops = float(np.mean([record.test.nll for record in records])), records[0].flops
+        half = summaries.half_width([record.test.nll for record in records])
+        colour, marker = FAMILIES.get(run.architecture, ("black", "o"))
+        look = {"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": "none", "zorder": 3}
+        ax.errorbar(flops, min(nll, top), half if nll <= top else math.nan, capsize=2.5, **look)
+        text = f"study's {run.architecture}" + ("" if nll <= top else f", {nll:.2f} ↑")
+        ax.annotate(text, (flops, min(nll, top)), (6, 0), textcoords="offset points", va="center", color=ink(colour), fontsize=SMALL)
+        rows.append({"name": run.name, "architecture": run.architecture, "flops": flops, "n": len(records), "test_nll": nll, "half": half})
+    return rows
+
+
+def _shade(ax: Axes, best: pd.DataFrame, level: float) -> None:
+    """Where the best recipe is above this loss, and, lighter, to the next budget."""
+    above, below = best["flops"][best["test_nll"] > level], best["flops"][best["test_nll"] <= level]
+    low, high = ax.get_xlim()
+    turn = above.max() if len(above) else low
+    beyond = below[below > turn]
+    if len(above):
+        ax.axvspan(low, turn, color=COUNTS_WIN, linewidth=0, zorder=0)
+        _at_top(ax, low, 4, "counting wins", "left")
+    if len(beyond):
+        _at_top(ax, high, -4, "training wins", "right")
+    if len(above) and len(beyond):
+        ax.axvspan(turn, beyond.min(), color=BETWEEN, linewidth=0, zorder=0)
+    ax.set_xlim(low, high)
+
+
+def _at_top(ax: Axes, x: float, offset: float, text: str, side: str) -> None:
+    place = {"xycoords": ax.get_xaxis_transform(), "textcoords": "offset points", "va": "top", "ha": side}
+    ax.annotate(text, (x, 1), (offset, -5), fontsize=9, fontweight="bold", color="#444444", **place)
+
+
+def _time_axis(ax: Axes, times: Sequence[tuple[float, float]]) -> None:
+    """The time that each of these budgets takes, on an axis above; where two would meet the later one is left out."""
+    shown: list[tuple[float, float]] = []
+    for flops, taken in times:
+        if math.isfinite(taken) and (not shown or math.log10(flops / shown[-1][0]) >= ROOM):
+            shown.append((flops, taken))
+    if not shown:
+        return
+    upper = ax.secondary_xaxis("top")
+    upper.set_xticks([flops for flops, _ in shown], [duration(taken) for _, taken in shown])
+    upper.xaxis.set_minor_locator(NullLocator())
+    upper.set_xlabel("training time of the best recipe")

@@ -1,0 +1,95 @@
+import math
+
+import pytest
+from matplotlib.colors import to_rgba
+from synthetic import record, result, seeds
+
+from tinylm.analysis import summaries
+from tinylm.config import NgramConfig
+from tinylm.evaluation.probes.compression import Compressed
+from tinylm.report import plots
+from tinylm.report.plots import counting
+from tinylm.report.plots.counting import BETWEEN, COUNTS_WIN
+
+RUNS = [
+    *seeds("LSTM", 10**11, [2.0, 2.2]),
+    *seeds("MLP", 10**11, [2.5, 2.5]),
+    *seeds("LSTM", 10**12, [1.9]),
+    *seeds("Transformer", 10**12, [1.7, 1.8, 1.6]),
+    *seeds("Transformer", 10**13, [1.4, 1.5]),
+]
+
+
+@pytest.fixture(autouse=True)
+def no_compressor(monkeypatch):
+    monkeypatch.setattr(counting.COMPRESSION, "best", lambda corpus: None)
+
+
+def counted(nll, cache=0):
+    model = NgramConfig(order=4, cache=cache)
+    return result(model.title, record(nll, model=model))
+
+
+def spans(fig):
+    """The shaded stretches by their colours."""
+    return {patch.get_facecolor()[0]: (patch.get_x(), patch.get_x() + patch.get_width()) for patch in fig.axes[0].patches}
+
+
+def test_at_each_budget_the_recipe_that_is_best_on_valid_stands_with_its_interval_and_its_seeds():
+    fig, rows = plots.answer(RUNS, [])
+    assert [(row["architecture"], row["n"]) for row in rows] == [("LSTM", 2), ("Transformer", 3), ("Transformer", 2)]
+    assert [row["test_nll"] for row in rows] == pytest.approx([2.1, 1.7, 1.45])
+    assert rows[1]["half"] == pytest.approx(summaries.half_width([1.7, 1.8, 1.6]))
+    texts = [text.get_text() for text in fig.axes[0].texts]
+    assert [text for text in texts if text.isdigit()] == ["2", "3", "2"]
+    assert [text for text in texts if "recipe" in text] == ["best recipe: LSTM", "best recipe: Transformer"]
+
+
+def test_counting_wins_up_to_the_largest_budget_that_is_above_the_lowest_line():
+    fig, rows = plots.answer(RUNS, [counted(1.9), counted(1.6, cache=8), counted(1.5, cache=2)])
+    assert [row["name"] for row in rows[-2:]] == ["KN-4", "KN-4 + cache 2"], "the best of each kind"
+    dark, light = fig.axes[0].patches
+    assert dark.get_x() + dark.get_width() == light.get_x() == 10**12 and light.get_x() + light.get_width() == 10**13
+    assert [patch.get_facecolor() for patch in (dark, light)] == [to_rgba(COUNTS_WIN), to_rgba(BETWEEN)]
+    texts = [text.get_text() for text in fig.axes[0].texts]
+    assert {"counting wins", "training wins", "counts,\nno cache", "counts\nwith a cache"} < set(texts)
+
+
+@pytest.mark.parametrize(("nll", "said"), [(0.5, ["counting wins"]), (3.0, ["training wins"])])
+def test_only_what_is_the_case_is_said(nll, said):
+    fig, _ = plots.answer(RUNS, [counted(nll)])
+    assert [text.get_text() for text in fig.axes[0].texts if "wins" in text.get_text()] == said
+    assert len(fig.axes[0].patches) == (nll < 1)
+
+
+def test_the_compressor_counts_too(monkeypatch):
+    monkeypatch.setattr(counting.COMPRESSION, "best", lambda corpus: Compressed("PPMd", 1.3, 1.45))
+    fig, rows = plots.answer(seeds("MLP", 10**11, [1.5]), [counted(1.6)])
+    assert rows[-1] == {"name": "PPMd", "test_nll": 1.45} and len(fig.axes[0].patches) == 1
+
+
+def test_the_studys_networks_stand_at_their_cost_and_those_far_above_at_the_edge():
+    study = [
+        result("MLP", record(2.2, flops=4 * 10**12), architecture="MLP"),
+        result("Linear", record(5.0, flops=10**12), architecture="Linear"),
+    ]
+    fig, rows = plots.answer(RUNS, [], study)
+    assert [(row["flops"], row["test_nll"]) for row in rows[-2:]] == [(4 * 10**12, 2.2), (10**12, 5.0)]
+    assert [text.get_text() for text in fig.axes[0].texts if "study" in text.get_text()] == ["study's MLP", "study's Linear, 5.00 ↑"]
+    assert fig.axes[0].get_ylim()[1] < 4
+
+
+def test_the_time_of_each_best_recipe_is_on_an_upper_axis_where_there_is_room():
+    times = {10**11: 30.0, 10**12: 90.0, 10**13: math.nan}
+    fig, _ = plots.answer(RUNS, [], seconds=lambda run: times[run.budget])
+    (upper,) = fig.axes[0].child_axes
+    assert [label.get_text() for label in upper.get_xticklabels()] == ["30 s", "1.5 min"] and list(upper.get_xticks()) == [1e11, 1e12]
+    near = [*seeds("MLP", 10**12, [2.0]), *seeds("MLP", 2 * 10**12, [1.9])]
+    (upper,) = plots.answer(near, [], seconds=lambda run: 5.0)[0].axes[0].child_axes
+    assert list(upper.get_xticks()) == [1e12]
+    assert not plots.answer(RUNS, [], seconds=lambda run: math.nan)[0].axes[0].child_axes
+
+
+def test_losses_of_other_tokens_are_refused():
+    with pytest.raises(summaries.DifferentTokens, match="toy/other@0"):
+        plots.answer(RUNS, [], [result("other", record(2.0, start=9))])
