@@ -149,9 +149,9 @@ def test_scoring_costs_a_window_for_each_stride_begun():
 
 
 @pytest.mark.parametrize("sampling", ["random", "shuffled"])
-@pytest.mark.parametrize(("wanted", "tokens", "windows"), [(0, 0, 3992), (30, 0, 30), (30, 20, 30), (0, 20, 12), (0, 9, 1)])
-def test_windows_per_epoch(sampling, wanted, tokens, windows):
-    planned = spec(windows_per_epoch=wanted, train_tokens=tokens, sampling=sampling)
+@pytest.mark.parametrize(("asked", "tokens", "windows"), [(0, 0, 3992), (30, 0, 30), (30, 20, 30), (0, 20, 12), (0, 9, 1)])
+def test_windows_per_epoch(sampling, asked, tokens, windows):
+    planned = spec(windows_per_epoch=asked, train_tokens=tokens, sampling=sampling)
     # Windows that are visited once each cannot be more than there are.
     assert windows_per_epoch(planned, 4000) == (min(windows, 12) if sampling == "shuffled" and tokens == 20 else windows)
 

@@ -1,4 +1,4 @@
-"""Context at test time: what longer windows, a neural cache and dynamic evaluation take off a static test NLL."""
+"""Context at test time: how far longer windows, a neural cache and dynamic evaluation lower a static test NLL."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -112,12 +112,12 @@ def line_styles(architectures: Sequence[str]) -> list[dict[str, str]]:
     return styles
 
 
-def spread(wanted: Sequence[float], gap: float) -> np.ndarray:
-    """Places as near to the wanted ones as can be, in their order and at least a gap apart."""
-    order = np.argsort(wanted, kind="stable")
+def spread(asked: Sequence[float], gap: float) -> np.ndarray:
+    """Places as near to those asked for as can be, in their order and at least a gap apart."""
+    order = np.argsort(asked, kind="stable")
     steps = gap * np.arange(len(order))
     places = np.empty(len(order))
-    places[order] = optimize.isotonic_regression(np.asarray(wanted, float)[order] - steps).x + steps if len(order) else []
+    places[order] = optimize.isotonic_regression(np.asarray(asked, float)[order] - steps).x + steps if len(order) else []
     return places
 
 

@@ -83,7 +83,7 @@ def test_names_and_keys_find_files(tmp_path):
     files = {one.key: tmp_path / f"{one.key}.safetensors" for one in kept}
     real, rope, control = files.values()
     control.touch()
-    for wanted, path in {
+    for asked, path in {
         "Transformer": real,
         "transformer@1": real,
         "Transformer@0": control,
@@ -93,7 +93,7 @@ def test_names_and_keys_find_files(tmp_path):
         str(control): control,
         "elsewhere.safetensors": "elsewhere.safetensors",
     }.items():
-        assert str(weights.find(wanted, files, {})) == str(path)
+        assert str(weights.find(asked, files, {})) == str(path)
     assert [key for key, _, _ in weights.listing({"0123456789abcdef": control} | files, {})] == [*files, "0123456789abcdef"]
 
 

@@ -17,9 +17,9 @@ def test_the_scored_range_lies_in_the_split_after_its_start(context, start, toke
         with pytest.raises(ConfigError):
             scored_range(planned, n_split)
         return
-    wanted = scored_range(planned, n_split)
-    assert wanted.start == first
-    assert wanted.stop == (min(first + tokens, n_split) if tokens else n_split)
+    expected = scored_range(planned, n_split)
+    assert expected.start == first
+    assert expected.stop == (min(first + tokens, n_split) if tokens else n_split)
 
 
 def test_errors_name_the_mend():

@@ -77,9 +77,9 @@ LONG = ids_of(2060)
 
 def furthest(rows, model, ids):
     """How far logits lie from the model's own."""
-    wanted = np.concatenate(list(model.predictions(np.array(ids))))
-    assert np.shape(rows) == wanted.shape and np.abs(wanted).max() > 5
-    return np.abs(np.array(rows) - wanted).max()
+    expected = np.concatenate(list(model.predictions(np.array(ids))))
+    assert np.shape(rows) == expected.shape and np.abs(expected).max() > 5
+    return np.abs(np.array(rows) - expected).max()
 
 
 def test_the_weights_of_the_page_are_those_of_the_package():

@@ -30,8 +30,8 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
     text = sentences.cost(found)
     assert "in executed FLOPs it is at 1.7500; in textbook FLOPs it is at" in text
-    dearer = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
-    assert "in executed FLOPs that budget does not pay for its first validation" in sentences.cost(dearer)
+    costlier = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
+    assert "in executed FLOPs that budget does not pay for its first validation" in sentences.cost(costlier)
 
 
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():

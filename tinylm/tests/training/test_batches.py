@@ -11,14 +11,14 @@ samplings = st.sampled_from(["random", "shuffled"])
 
 
 @given(
-    sampling=samplings, n_train=st.integers(LENGTH + 1, 90), tokens=st.integers(0, 90), wanted=st.integers(0, 99), seed=st.integers(0, 9)
+    sampling=samplings, n_train=st.integers(LENGTH + 1, 90), tokens=st.integers(0, 90), asked=st.integers(0, 99), seed=st.integers(0, 9)
 )
-def test_every_window_with_its_target_lies_in_the_training_text(sampling, n_train, tokens, wanted, seed):
+def test_every_window_with_its_target_lies_in_the_training_text(sampling, n_train, tokens, asked, seed):
     tokens = max(tokens, LENGTH + 1) if tokens else 0
-    starts = WindowStarts(spec(sampling=sampling, train_tokens=tokens, windows_per_epoch=wanted, seed=seed), n_train)
+    starts = WindowStarts(spec(sampling=sampling, train_tokens=tokens, windows_per_epoch=asked, seed=seed), n_train)
     drawn = starts.epoch(0)
     assert drawn.dtype == np.int64
-    assert len(drawn) == starts.per_epoch == wanted or sampling == "shuffled" or wanted == 0
+    assert len(drawn) == starts.per_epoch == asked or sampling == "shuffled" or asked == 0
     assert drawn.min() >= 0
     assert drawn.max() + LENGTH < min(n_train, tokens or n_train)
 

@@ -49,8 +49,8 @@ def test_wide_products_are_those_of_bf16_numbers_rounded_once(product):
         found = products[product](a, b, c)
         assert (a.float()[0] @ b.float()[0]).dtype == torch.float32
     assert found.dtype == torch.bfloat16
-    wanted = exact if found.dim() == 3 else exact[0]
-    torch.testing.assert_close(found.double(), wanted, rtol=2.0**-7, atol=0.05)
+    expected = exact if found.dim() == 3 else exact[0]
+    torch.testing.assert_close(found.double(), expected, rtol=2.0**-7, atol=0.05)
 
 
 def test_wide_products_reach_the_backward_pass():

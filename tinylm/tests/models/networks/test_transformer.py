@@ -97,9 +97,9 @@ def test_the_papers_models_with_the_same_weights(config, n_out):
     for logits_BNV in (ours, theirs):
         F.cross_entropy(logits_BNV.flatten(0, 1), y_BN.flatten()).backward()
     gradients = translated({name: p.grad for name, p in model.named_parameters()}, config)
-    wanted = {name: p.grad for name, p in reference.named_parameters()}
-    assert gradients.keys() == wanted.keys()
-    for name, gradient in wanted.items():
+    expected = {name: p.grad for name, p in reference.named_parameters()}
+    assert gradients.keys() == expected.keys()
+    for name, gradient in expected.items():
         torch.testing.assert_close(gradients[name], gradient)
 
 
