@@ -91,11 +91,6 @@ class Expected:
     is_outside: bool
 
 
-def expected(architecture: str, corpus: str, flops: float, records: Iterable[RunRecord]) -> Expected | None:
-    """What records of the same recipe on the same corpus let expect of a budget; None without any."""
-    return read_off(recipe_runs(architecture, corpus, records), flops)
-
-
 def recipe_runs(architecture: str, corpus: str, records: Iterable[RunRecord]) -> dict[int, list[RunRecord]]:
     """The finished records of an architecture's recipe on a corpus, whatever their seeds, by budget from small to large."""
     found: dict[int, list[RunRecord]] = {}

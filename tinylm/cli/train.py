@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, redi
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files, ledger, study
 from tinylm.cli import specs
@@ -37,6 +37,9 @@ from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
 from tinylm.study import Planned, distinct
 
+if TYPE_CHECKING:
+    from tinylm.analysis.advice import Offer
+
 EXAMPLES = """
   python -m tinylm train --missing                                all missing runs of the published study
   python -m tinylm train --missing --minutes 9 --out runs.tar     for nine minutes; repeat until it exits with 0
@@ -45,6 +48,7 @@ EXAMPLES = """
   python -m tinylm train --corpus tiny_shakespeare --model transformer --layers 2 4 --budget 1e13
   python -m tinylm train --corpus tiny_shakespeare --recipe transformer --budget 1e12
   python -m tinylm train --quick                                   a first try: short for the line above
+  python -m tinylm train --corpus tiny_shakespeare --recipe counts    counts of n-grams, which take seconds and no budget
   python -m tinylm train --quick --corpus my.txt                   a first try on your own text
   python -m tinylm train --corpus my.txt --level word --model transformer --loss-at all --budget 1e12 --json
   python -m tinylm train --corpus grammar-char --model mlp --steps 500 --set model.dropout=0 train.schedule=cosine
@@ -212,12 +216,12 @@ def _checked_flops(run: Planned) -> int:
 
 
 def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> None:
-    """Print how each of certain runs stands in the ledger, and what a recipe is expected to reach."""
+    """Print how each of certain runs stands in the ledger, what a recipe is expected to reach, and what is recommended instead."""
     if not request.is_study:
         print("\n".join(f"{request.label(run)} (seed {run.spec.seed}): {_standing(run, found)}" for run in planned), flush=True)
-    if isinstance(request.runs, specs.SingleRuns) and request.runs.recipe:
-        budgets = distinct(planned, lambda run: run.spec.train.flops)
-        print("\n".join(_expected(request.runs.recipe, run, found) for run in budgets), flush=True)
+    if isinstance(request.runs, specs.SingleRuns) and request.runs.budgets and request.runs.recipe:
+        budgets = list(dict.fromkeys(run.spec.train.flops for run in planned))
+        print("\n".join(_advice(request.runs.recipe, planned[0].spec.corpus, budgets)), flush=True)
 
 
 def _standing(run: Planned, found: Ledger) -> str:
@@ -305,23 +309,32 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
             print(f"failed: {error}", file=sys.stderr)
 
 
-def _expected(recipe: str, run: Planned, found: Ledger) -> str:
-    """The loss to expect of a recipe at a run's budget, from the recorded runs."""
-    from tinylm.analysis import budgets  # pandas and scipy are loaded only where they are asked for
+def _advice(recipe: str, corpus: str, budgets: Sequence[int]) -> list[str]:
+    """The loss to expect of a recipe at each budget, and what the records recommend instead of it."""
+    from tinylm.analysis import advice, frames  # pandas and scipy are loaded only where they are asked for
 
-    corpus, flops = run.spec.corpus, run.spec.train.flops
-    seen = budgets.expected(recipe, corpus, flops, found.records.values())
+    known, lines = advice.known(corpus, frames.recorded()), []
+    for budget in budgets:
+        found = advice.offers(known, budget)
+        lines.append(f"{short(budget)} FLOPs: {_expected(next(offer for offer in found if offer.recipe == recipe))}")
+        best = found[0]
+        if best.is_known and best.recipe != recipe:
+            instead = f"the records recommend {best.title} instead, with a valid NLL of {best.loss}; train it with: {best.command}"
+            lines.append(f"{short(budget)} FLOPs: {instead}")
+    return lines
+
+
+def _expected(offer: "Offer") -> str:
+    """The loss to expect of a recipe at a budget, and from which records."""
+    seen = offer.seen
     if seen is None:
-        return f"{short(flops)} FLOPs: no run of this recipe on {corpus} is recorded, so its loss cannot be predicted"
+        return f"no run of this recipe on {offer.corpus} is recorded, so its loss cannot be predicted"
     if seen.is_outside:
-        bound = "more" if flops < seen.known[0] else "less"
-        reached = f"{short(seen.known[0])} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}"
-        return f"{short(flops)} FLOPs: {reached}; expect {bound}"
+        bound = "more" if offer.budget < seen.known[0] else "less"
+        return f"{short(seen.known[0])} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}; expect {bound}"
     between = "" if len(seen.known) == 1 else f" with {short(seen.known[0])} and {short(seen.known[1])} FLOPs"
-    source = f"from {seen.n} recorded run{'s' if seen.n > 1 else ''} of this recipe{between}"
-    if math.isnan(seen.low):
-        return f"{short(flops)} FLOPs: valid NLL of about {seen.nll:.2f}, {source}"
-    return f"{short(flops)} FLOPs: valid NLL of {seen.low:.2f} to {seen.high:.2f} (95 %), {source}"
+    interval = "" if math.isnan(seen.low) else " (95 %)"
+    return f"valid NLL of {offer.loss}{interval}, from {amount(seen.n, 'recorded run')} of this recipe{between}"
 
 
 def _watcher(pool: ModuleType, folder: Path | None) -> AbstractContextManager[Any]:

@@ -1,26 +1,24 @@
-"""What a budget of FLOPs buys: each architecture's recorded recipes, the one they recommend, and what trains it."""
+"""What a budget of FLOPs buys: each architecture's recorded recipes, the model that the records recommend, and what trains it."""
 
 import html
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any
 
 import ipywidgets as widgets
 
 from tinylm import data, flops
-from tinylm.analysis import budgets, frames, summaries
+from tinylm.analysis import advice, frames, summaries
+from tinylm.analysis.advice import Known, Offer
 from tinylm.analysis.summaries import Result
 from tinylm.config.errors import instead
 from tinylm.config.shown import short
 from tinylm.data import Corpus
 from tinylm.explore.panel import ExplorerError, PicturePanel, control, corpus_name, notice, table
-from tinylm.ledger import RunRecord
 from tinylm.report import plots
 from tinylm.study import Planned, recipes, titles
 
 LEAST, MOST, FIRST = 10, 15, 12  # powers of ten
-Runs = dict[int, list[RunRecord]]
 
 
 class Budget(PicturePanel):
@@ -44,87 +42,94 @@ class Budget(PicturePanel):
         self._turn()
 
     def _turn(self, change: Any = None) -> None:
-        """Look up the recorded recipes of the corpus."""
-        records = [result.record for result in self._results]
-        names = recipes.architectures(data.info(self.corpus.value).level)
-        self._runs = {name: budgets.recipe_runs(name, self.corpus.value, records) for name in names}
+        """Look up what is recorded of the corpus."""
+        self._known = advice.known(self.corpus.value, self._results)
         self._draw()
 
     def _draw(self, change: Any = None) -> None:
         """Show the budget among what is recorded."""
         budget = float(f"{self.flops.value:.3g}")
-        self.advice.value = advice(self.corpus.value, budget, self._runs)
-        self.table.value = offers(self.corpus.value, budget, self._runs)
-        results = frontier(self._runs)
+        found = advice.offers(self._known, budget)
+        self.advice.value = advised(found)
+        self.table.value = offered(found)
+        results = frontier(self._known)
         self.draw_nothing()
         if results:
+            counts = [summaries.called(result.record.spec.model.title, result) for result in self._known.counts]
             alt = f"valid NLL of each architecture's recipe on {self.corpus.value} against training FLOPs"
-            self.draw(plots.frontier(results, self._counts(results[0]), budget), alt)
-
-    def _counts(self, like: Result) -> list[Result]:
-        """The recorded counts that are scored on the same tokens."""
-        counts = [result for result in summaries.counts(self._results) if summaries.same_tokens(result.record, like.record)]
-        return [summaries.called(result.record.spec.model.title, result) for result in counts]
+            self.draw(plots.frontier(results, counts, budget), alt)
 
 
-def frontier(runs: dict[str, Runs]) -> list[Result]:
+def frontier(known: Known) -> list[Result]:
     """The recorded recipes as runs of a frontier."""
     row = partial(Planned, section="local", role="frontier")
     return [
         Result(row(architecture=title, name=f"{title}, {short(budget)}", spec=record.spec), record)
-        for title, by_budget in ((titles.title(name), by_budget) for name, by_budget in runs.items())
+        for title, by_budget in ((titles.title(name), by_budget) for name, by_budget in known.networks.items())
         for budget, records in by_budget.items()
         for record in records
     ]
 
 
-def ranked(budget: float, runs: dict[str, Runs]) -> tuple[float, dict[str, float]]:
-    """The nearest budget that the records of every recorded architecture reach, and what each lets expect there, the best first.
-
-    Elsewhere an architecture with larger recorded budgets would look better for these alone.
-    """
-    recorded = {name: found for name, found in runs.items() if found}
-    low, high = max(map(min, recorded.values()), default=budget), min(map(max, recorded.values()), default=budget)
-    at = min(max(budget, low), high)
-    nlls = {name: budgets.read_off(found, at).nll for name, found in recorded.items()}
-    return at, {name: nlls[name] for name in sorted(nlls, key=nlls.__getitem__)}
+def offered(offers: Sequence[Offer]) -> str:
+    """One row per offer, in their order: what is trained for the budget, and what the records let expect of it."""
+    corpus, budget = offers[0].corpus, offers[0].budget
+    note = "Valid NLL: expected, in nats per token; beyond the recorded budgets it is that of the nearest one. Counts take no budget."
+    return table([_row(offer) for offer in offers], f"The recipe of each architecture for {short(budget)} FLOPs on {corpus}.", note)
 
 
-def offers(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
-    """One row per architecture, the best first: what its recipe trains for the budget, and what the records let expect of it."""
-    about, rows = data.info(corpus), []
-    for name in dict.fromkeys([*ranked(budget, runs)[1], *runs]):
-        spec, seen = recipes.recipe(name, corpus, budget), budgets.read_off(runs[name], budget)
-        row: dict[str, Any] = {"architecture": titles.title(name), "parameters": flops.n_params(spec.model, about.vocab_size)}
-        row |= {"context": spec.model.context_length, "steps": flops.run_cost(spec, about).steps}
-        row |= {"valid NLL": seen and seen.nll, "records": seen.n if seen else 0}
-        rows.append(row | {"recorded budgets": ", ".join(map(short, runs[name])) or None})
-    note = "Valid NLL: expected, in nats per token; beyond the recorded budgets it is that of the nearest one."
-    return table(rows, f"The recipe of each architecture for {short(budget)} FLOPs on {corpus}.", note)
+def _row(offer: Offer) -> dict[str, Any]:
+    spec, about, seen = offer.spec, data.info(offer.corpus), offer.seen
+    row: dict[str, Any] = {"architecture": offer.title}
+    if offer.is_counts:
+        row |= {"parameters": offer.counts and offer.counts.n_params, "context": None, "steps": None}
+    else:
+        row |= {"parameters": flops.n_params(spec.model, about.vocab_size), "context": spec.model.context_length}
+        row["steps"] = flops.run_cost(spec, about).steps
+    row |= {"valid NLL": seen and seen.nll, "records": seen.n if seen else 0}
+    return row | {"recorded budgets": ", ".join(map(short, offer.recorded)) or None}
 
 
-def advice(corpus: str, budget: float, runs: dict[str, Runs]) -> str:
-    """Which architecture the records recommend, with its expected loss and what trains it; all recipes where nothing is recorded."""
-    at, nlls = ranked(budget, runs)
-    if not nlls:
-        unknown = notice(f"No run of a recipe on {corpus} is recorded yet: nothing is known of its loss. These train one:")
-        return unknown + training(runs, corpus, budget)
-    best, *others = nlls
-    seen = budgets.read_off(runs[best], budget)
-    loss = f"about {seen.nll:.2f}" if math.isnan(seen.low) or seen.is_outside else f"{seen.low:.2f} to {seen.high:.2f}"
-    text = f"The records recommend <b>{titles.title(best)}</b>: expect a valid NLL of {loss} nats per token"
-    if seen.is_outside:
-        text += f", which is what its nearest recorded budget, {short(seen.known[0])} FLOPs, gives"
-    if others:
-        where = "" if at == budget else f" at {short(at)} FLOPs, the nearest budget that the records of all of them reach"
-        text += f". It is {nlls[others[0]] - nlls[best]:.2f} below {titles.title(others[0])}{where}"
-    return f"<p>{text}. Train it with:</p>{training([best], corpus, budget)}"
+def advised(offers: Sequence[Offer]) -> str:
+    """Which offer the records recommend, the first, with its expected loss and what trains it; all where nothing is recorded."""
+    best, *others = offers
+    if best.seen is None:
+        unknown = notice(f"No run of a recipe on {best.corpus} is recorded yet: nothing is known of its loss. These train one:")
+        return unknown + training(offers)
+    text = f"The records recommend <b>{html.escape(best.title)}</b>: expect a valid NLL of {best.loss} nats per token"
+    if best.is_counts:
+        text += ", without any training FLOPs"
+    elif best.seen.is_outside:
+        text += f", which is what its nearest recorded budget, {short(best.seen.known[0])} FLOPs, gives"
+    return f"<p>{text}. {_beside(best, others)}Train it with:</p>{training([best])}"
 
 
-def training(architectures: Iterable[str], corpus: str, budget: float) -> str:
-    """What trains recipes, in a terminal or in a notebook."""
-    commands = [f"python -m tinylm train --recipe {name} --corpus {corpus} --budget {short(budget)}" for name in architectures]
-    calls = [f'tl.train("{corpus}", recipe="{name}", flops={short(budget)})' for name in architectures]
+def _beside(best: Offer, others: Sequence[Offer]) -> str:
+    """How far the best is below the next that is known at the budget, and which one might be better, since its budgets are all larger."""
+    text, known = "", [other for other in others if other.is_known]
+    if known:
+        text = f"{_gap(best, known[0])}. "
+    larger = [other for other in others if best.is_known and not other.is_known and other.seen and other.seen.nll < best.seen.nll]
+    if larger:
+        least = larger[0]
+        text += f"Of {least.title} no run below {short(least.recorded[0])} FLOPs is recorded; there it reaches {least.seen.nll:.2f}. "
+    return text
+
+
+def _gap(best: Offer, other: Offer) -> str:
+    """How far the best is below another, and at which budget where that one's is not recorded."""
+    gap, title, at = other.seen.nll - best.seen.nll, html.escape(other.title), short(other.seen.known[0]) if other.seen.known else ""
+    text = f"This is {gap:.2f} below {title}" if gap >= 0.005 else f"{title} is as good"
+    if not other.seen.is_outside:
+        return text
+    if other.recorded[0] > other.budget:
+        return f"{text} at {at} FLOPs, its nearest recorded budget"
+    return f"{text} at {at} FLOPs, its largest recorded budget; what more would give is not recorded"
+
+
+def training(offers: Iterable[Offer]) -> str:
+    """What trains offers, in a terminal or in a notebook."""
+    commands, calls = zip(*((offer.command, offer.call) for offer in offers), strict=True)
     return f"{_code(commands)}<p>or, in Python:</p>{_code(calls)}"
 
 

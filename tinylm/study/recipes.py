@@ -215,7 +215,7 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     `counts` are n-gram counts, which spend none.
     """
     if architecture == "counts":
-        return scored(RunSpec(corpus=corpus, model=tuned_counts(corpus), train=TrainConfig(epochs=1)))
+        return counted(corpus, tuned_counts(corpus))
     text, about = nearest_text(architecture, corpus), data.info(corpus)
     remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or give a model with a short context"
     if not is_long_enough(corpus):
@@ -234,6 +234,11 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     dense = nearest.model.predicts_every_position
     train = TrainConfig(**nearest.train, flops=int(flops), n_evals=N_EVALS, loss_at="all" if dense else "last")
     return scored(RunSpec(corpus=corpus, model=nearest.model, train=train))
+
+
+def counted(corpus: str, model: NgramConfig) -> RunSpec:
+    """The spec of counts of a whole corpus, scored on the same tokens as its recipes."""
+    return scored(RunSpec(corpus=corpus, model=model, train=TrainConfig(epochs=1)))
 
 
 def scored(spec: RunSpec, eval_tokens: int = 0) -> RunSpec:

@@ -55,13 +55,13 @@ def test_what_a_recipe_is_expected_to_reach_is_read_between_its_recorded_budgets
     records = [made(10**12, 1.6, 0), made(10**10, 2.0, 0), made(10**10, 2.2, 1), made(10**11, 0.5, 0, lr=1e-5)]
     runs = budgets.recipe_runs("mlp", "grammar-char", records)
     assert {budget: len(group) for budget, group in runs.items()} == {10**10: 2, 10**12: 1}  # not the one with another rate
-    between = budgets.expected("mlp", "grammar-char", 10**11, records)
+    between = budgets.read_off(runs, 10**11)
     assert (between.nll, between.n, between.known) == (pytest.approx(1.75), 3, (10**10, 10**12))  # valid is 0.1 below: 2.0 and 1.5
     assert not between.is_outside
     for flops, nll, n, nearest in ((10**9, 2.0, 2, 10**10), (10**15, 1.5, 1, 10**12)):
         seen = budgets.read_off(runs, flops)
         assert (seen.nll, seen.n, seen.known, seen.is_outside) == (pytest.approx(nll), n, (nearest,), True)
-    assert budgets.expected("mlp", "tiny_shakespeare", 10**11, records) is None
+    assert budgets.recipe_runs("mlp", "tiny_shakespeare", records) == {} and budgets.read_off({}, 10**11) is None
 
 
 def test_an_expectation_carries_the_interval_of_one_more_run():

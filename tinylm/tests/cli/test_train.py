@@ -1,6 +1,9 @@
 """`train` from the command line: with a stand-in for the sweep, and once for real."""
 
+import dataclasses
+import html
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -10,11 +13,12 @@ import commandline
 import pytest
 from records import made
 
-from tinylm import files, ledger, study
+from tinylm import explore, files, ledger, study
 from tinylm.__main__ import main
 from tinylm.config import LSTMConfig
 from tinylm.flops import run_cost
 from tinylm.ledger import bundle
+from tinylm.study import recipes
 from tinylm.training import forecast, pool
 
 SMOKE = "train --missing --profile smoke"
@@ -219,6 +223,41 @@ def test_a_recipe_says_what_to_expect_of_a_budget(call, trained):
     nll = made(spec=planned[0].spec).valid.nll
     between = "from 4 recorded runs of this recipe with 1e9 and 1e11 FLOPs"
     assert f"1e10 FLOPs: valid NLL of {nll:.2f} to {nll:.2f} (95 %), {between}" in out
+
+
+def recorded(spec, nll):
+    """A record of a spec on the tokens that recipes are scored on."""
+    score = dataclasses.replace(made().valid, nll=nll, start=recipes.EVAL_START)
+    ledger.write(made(spec=spec, n_params=9, valid=score, test=score), files.LOCAL_LEDGER / "local")
+
+
+@pytest.mark.parametrize("given", ["--recipe transformer --budget 1e12", "--quick"])
+def test_a_recipe_is_trained_though_counts_are_recommended_in_one_line(call, trained, given):
+    for flops, nll in {10**11: 2.0, 10**13: 1.4}.items():
+        recorded(recipes.recipe("transformer", "grammar-char", flops), nll)
+    recorded(recipes.recipe("counts", "grammar-char", 0), 1.6)
+    code, out, _ = call(f"train --corpus grammar-char {given}")
+    (said,) = [line for line in out.splitlines() if "recommend" in line]
+    assert said == (
+        "1e12 FLOPs: the records recommend Counts (KN-8 x 1.15 + unbounded cache) instead, with a valid NLL of 1.60; "
+        "train it with: python -m tinylm train --recipe counts --corpus grammar-char"
+    )
+    assert code == 0 and [run.architecture for run in trained.calls[0][0]] == ["Transformer"]
+    assert said.endswith(html.unescape(re.findall("<pre>(.*?)</pre>", explore.Budget("grammar-char").advice.value)[0])), (
+        "as the explorer says"
+    )
+    code, out, err = call(f"train --corpus grammar-char {given} --seed 1 --json")
+    assert code == 0 and said in err and len(json.loads(out)["runs"]) == 1
+    assert "recommend" not in call("train --corpus grammar-char --recipe transformer --budget 1e13")[1]
+    assert "the records recommend Transformer instead" in call("train --corpus grammar-char --recipe mlp --budget 1e13")[1]
+
+
+def test_the_recipe_of_counts_needs_no_budget_and_says_nothing_of_one(call, home):
+    code, out, err = call("train --recipe counts --corpus grammar-char")
+    assert code == 0 and not err and "KN-8 x 1.15 + unbounded cache" in out
+    assert "recommend" not in out and "recorded, so its loss" not in out
+    assert "generate text with: python -m tinylm generate --model" in out
+    assert call("train --recipe counts --corpus grammar-char")[1].startswith("1 run, 1 recorded, 0 to train")
 
 
 def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch):

@@ -1,0 +1,139 @@
+"""Which model for this text and budget: what the records let expect of each recipe and of counts, the best first. Needs no torch.
+
+A compressor, which no command trains, is left out.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from tinylm import data
+from tinylm.analysis import budgets, summaries
+from tinylm.analysis.budgets import Expected
+from tinylm.analysis.summaries import Result
+from tinylm.config import RunSpec
+from tinylm.config.shown import short
+from tinylm.ledger import RunRecord
+from tinylm.study import COUNTS, recipes, single, titles
+
+NEAR = 2  # a budget this many times smaller than the least recorded one is as good as recorded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """What is recorded of a corpus: the runs of each recipe by budget, and the counts that are scored on the same tokens."""
+
+    corpus: str
+    networks: Mapping[str, dict[int, list[RunRecord]]]
+    counts: Sequence[Result]
+
+    @cached_property
+    def best_counts(self) -> RunRecord | None:
+        """The counts with the lowest valid NLL."""
+        return min((result.record for result in self.counts), key=lambda record: record.valid.nll, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """A model to have for a budget: a recipe's, or counts; `seen` is what the records let expect of it, None where there are none.
+
+    `recorded` are its budgets. `is_known` says whether they reach down to this one: below them the NLL is a bound, which the model will
+    not reach.
+    """
+
+    recipe: str
+    corpus: str
+    budget: float
+    seen: Expected | None
+    is_known: bool
+    recorded: tuple[int, ...] = ()
+    counts: RunRecord | None = None
+
+    @property
+    def spec(self) -> RunSpec:
+        """The run that is offered; RecipeError where the corpus is too short for it."""
+        return self.counts.spec if self.counts else recipes.recipe(self.recipe, self.corpus, self.budget)
+
+    @property
+    def is_counts(self) -> bool:
+        return self.recipe == single.COUNTS
+
+    @property
+    def title(self) -> str:
+        """What the model is called, e.g. Transformer, or Counts (KN-6 + cache 2,048)."""
+        if not self.is_counts:
+            return titles.title(self.recipe)
+        text = "" if self.spec.corpus == self.corpus else f" of {self.spec.corpus}"
+        return f"{COUNTS}{text} ({self.spec.model.title})"
+
+    @property
+    def loss(self) -> str:
+        """The expected valid NLL in words; only for an offer that has one. Counting again gives the same NLL."""
+        if self.is_counts:
+            return f"{self.seen.nll:.2f}"
+        is_rough = math.isnan(self.seen.low) or self.seen.is_outside
+        return f"about {self.seen.nll:.2f}" if is_rough else f"{self.seen.low:.2f} to {self.seen.high:.2f}"
+
+    @property
+    def command(self) -> str:
+        """What trains just this, in a terminal."""
+        if self._is_own:
+            fields = " ".join(f"model.{name}={value}" for name, value in self.spec.model.changed().items())
+            return f"python -m tinylm train --model counts --corpus {self.spec.corpus}" + (f" --set {fields}" if fields else "")
+        budget = "" if self.is_counts else f" --budget {self._budget}"
+        return f"python -m tinylm train --recipe {self.recipe} --corpus {self.spec.corpus}{budget}"
+
+    @property
+    def call(self) -> str:
+        """What trains just this, in Python."""
+        if self._is_own:
+            return f'tl.train("{self.spec.corpus}", tl.{self.spec.model!r})'
+        budget = "" if self.is_counts else f", flops={self._budget}"
+        return f'tl.train("{self.spec.corpus}", recipe="{self.recipe}"{budget})'
+
+    @property
+    def _is_own(self) -> bool:
+        """Whether these are counts that are no recipe."""
+        return self.is_counts and self.spec.model != recipes.tuned_counts(self.spec.corpus)
+
+    @property
+    def _budget(self) -> str:
+        """The budget with all its digits."""
+        return short(self.budget) if float(short(self.budget)) == self.budget else f"{self.budget:.0f}"
+
+
+def known(corpus: str, results: Sequence[Result]) -> Known:
+    """What the results say of a corpus."""
+    records = [result.record for result in results]
+    networks = {name: budgets.recipe_runs(name, corpus, records) for name in recipes.architectures(data.info(corpus).level)}
+    counts = [result for result in summaries.counts(results) if _is_scored_like_recipes(result.record)]
+    own = (result.record for result in counts if result.record.spec.corpus == corpus)
+    like = next((group[0] for runs in networks.values() for group in runs.values()), next(own, None))
+    return Known(corpus=corpus, networks=networks, counts=[c for c in counts if like and summaries.same_tokens(c.record, like)])
+
+
+def _is_scored_like_recipes(record: RunRecord) -> bool:
+    """Whether counts are of the whole training text, and scored as those of a recipe are: `train` makes them again."""
+    spec = replace(record.spec, seed=0)
+    return record.valid is not None and spec == recipes.counted(spec.corpus, spec.model)
+
+
+def offers(known: Known, budget: float) -> list[Offer]:
+    """Every recipe and the best counts, those first that the records let expect the lowest valid NLL of; counts take no budget.
+
+    A recipe whose records do not reach down to the budget comes after those whose records do, and one without records last. Beyond its
+    largest recorded budget a recipe is taken for as good as there.
+    """
+    found = [_counts(known, budget)]
+    for name, runs in known.networks.items():
+        is_known = bool(runs) and min(runs) <= NEAR * budget
+        seen = budgets.read_off(runs, budget)
+        found.append(Offer(recipe=name, corpus=known.corpus, budget=budget, seen=seen, is_known=is_known, recorded=tuple(runs)))
+    return sorted(found, key=lambda offer: (not offer.is_known, offer.seen is None, offer.seen.nll if offer.seen else 0.0))
+
+
+def _counts(known: Known, budget: float) -> Offer:
+    best = known.best_counts
+    seen = best and Expected(best.valid.nll, math.nan, math.nan, n=1, known=(), is_outside=False)
+    return Offer(recipe=single.COUNTS, corpus=known.corpus, budget=budget, seen=seen, is_known=best is not None, counts=best)
