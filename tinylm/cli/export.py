@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files
-from tinylm.cli.common import Request, command, relative, require_clone
+from tinylm.cli.common import Request, UsageError, command, relative, require_clone
 from tinylm.cli.trained_models import add_data_dir
 from tinylm.config.errors import needing_packages
 from tinylm.evaluation import pretrained
@@ -15,6 +15,7 @@ EXAMPLES = """
   python -m tinylm export shakespeare                   from out/weights, where `train --run shakespeare` leaves them
   python -m tinylm export transformer --from 91e131682342ec8a.safetensors
   python -m tinylm export transformer --card            only the card, from the record and the 16-bit weights
+  python -m tinylm export counts                        counts of n-grams, made anew from their corpus
 a new model needs its name and the key of its run in tinylm/evaluation/pretrained/__init__.py, and its record in docs/ledger"""
 
 
@@ -30,7 +31,7 @@ class ExportRequest(Request):
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
-    summary = "write 16-bit weights and a model card into the package"
+    summary = "write 16-bit weights, or what counts are made of, and a model card into the package"
     parser = command(commands, "export", ExportRequest, run, summary, EXAMPLES)
     parser.add_argument("name", choices=pretrained.MODELS, metavar="NAME", help=f"one of {', '.join(pretrained.MODELS)}")
     what = parser.add_mutually_exclusive_group()
@@ -48,8 +49,15 @@ def run(request: ExportRequest) -> int:
         from tinylm.report import cards, live_page
     records = Ledger([files.LEDGER]).records  # the published ones: the package's models are of the study
     if not request.card:
-        source = weights.find(request.source or pretrained.MODELS[request.name], pretrained.trained_here(), records)
-        print(relative(export.export(request.name, source, records, request.data_dir)))
+        record = records.get(pretrained.MODELS[request.name])
+        if record and record.spec.is_counts:
+            if request.source:
+                raise UsageError(f"{request.name} is counted from its corpus; leave out --from")
+            path = export.export_counts(request.name, records, request.data_dir)
+        else:
+            source = weights.find(request.source or pretrained.MODELS[request.name], pretrained.trained_here(), records)
+            path = export.export(request.name, source, records, request.data_dir)
+        print(relative(path))
     print(relative(cards.write_card(request.name, records)))
     if request.name == live_page.MODEL:
         print(relative(live_page.update()))

@@ -3,7 +3,7 @@
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,6 +12,7 @@ import numpy as np
 from tinylm import data
 from tinylm.config import ConfigError, RunSpec
 from tinylm.data import Corpus, statistics
+from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation.model import Model, ModelError
 from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import scored_range, summarise
@@ -62,20 +63,30 @@ def fit(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = None) -> Co
     That is valid up to its last scored token, or what `weights_corpus`, perhaps in `data_dir`, holds out, predicted by counts of that
     corpus's train.
     """
-    model, size = spec.model, corpus.info.vocab_size
-    counted = ngram.fit(_counted_tokens(spec, corpus), model.order, size, model.discount_scale)
+    model, tokens = spec.model, counted_tokens(spec, corpus)
     if model.weights_corpus:
         other = data.load(model.weights_corpus, data_dir)
         if other.info.held_out == corpus.info.held_out:
             raise ConfigError(f"weights_corpus={model.weights_corpus!r} holds out what {spec.corpus} is scored on; take another")
         if other.vocab != corpus.vocab:
             raise ConfigError(f"weights_corpus={model.weights_corpus!r} has other tokens than {spec.corpus}; choose a part of its text")
-        apart = ngram.fit(other.train, model.order, size, model.discount_scale)
-        weights = recency.fit(apart, np.concatenate([other.valid, other.test]), model.cache).weights
+        apart = of_tokens(spec, corpus.vocabulary, other.train).counts
+        mixed = recency.fit(apart, np.concatenate([other.valid, other.test]), model.cache)
+        return of_tokens(spec, corpus.vocabulary, tokens, mixed.weights)
+    counted = of_tokens(spec, corpus.vocabulary, tokens)
+    if not model.cache:
+        return counted
+    held_out = corpus.valid[: scored_range(spec, len(corpus.valid)).stop]
+    return replace(counted, counts=recency.fit(counted.counts, held_out, model.cache))
+
+
+def of_tokens(spec: RunSpec, vocabulary: Vocabulary, tokens: np.ndarray, weights: np.ndarray | None = None) -> CountsModel:
+    """Counts of tokens (n,), mixed with the spec's cache where its weights (kinds, 1 + order) are given."""
+    model = spec.model
+    counted: ngram.NgramModel | recency.RecencyModel = ngram.fit(tokens, model.order, len(vocabulary.tokens), model.discount_scale)
+    if weights is not None:
         counted = recency.RecencyModel(counted, model.cache, weights)
-    elif model.cache:
-        counted = recency.fit(counted, corpus.valid[: scored_range(spec, len(corpus.valid)).stop], model.cache)
-    return CountsModel(spec=spec, vocabulary=corpus.vocabulary, counts=counted)
+    return CountsModel(spec=spec, vocabulary=vocabulary, counts=counted)
 
 
 def count_record(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = None) -> RunRecord:
@@ -95,7 +106,7 @@ def count_record(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = No
         n_params=model.n_params,
         steps=0,
         windows=0,
-        tokens_seen=len(_counted_tokens(spec, corpus)),
+        tokens_seen=len(counted_tokens(spec, corpus)),
         flops=0,
         flops_textbook=0,
         flops_2nd=0,
@@ -114,7 +125,8 @@ def token_nlls(spec: RunSpec, corpus: Corpus, split: str, data_dir: str | Path |
     return fit(spec, corpus, data_dir).token_nlls(corpus.split(split), spec)
 
 
-def _counted_tokens(spec: RunSpec, corpus: Corpus) -> np.ndarray:
+def counted_tokens(spec: RunSpec, corpus: Corpus) -> np.ndarray:
+    """The training tokens (n,) that the spec counts."""
     return corpus.train[: spec.train.train_tokens or None]
 
 

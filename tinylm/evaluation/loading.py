@@ -20,7 +20,7 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
 
     A name is one that `list_models` has, a run of the study as [SECTION/]NAME[@SEED], a key or four of its first digits or more, or a
     file's path. Weights trained here come before those of the package. Counts are counted anew, for which their corpus, perhaps in
-    `data_dir`, is needed.
+    `data_dir`, is needed; those of the package bring their text.
     WeightsError for what is not here says how to train it, ModelError for what is no name.
 
     >>> load("shakespeare").generate("HAMLET:", length=5, temperature=0)
@@ -30,13 +30,14 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
         raise ModelError("a run has its model already: run.model")
     if not isinstance(name, str | Path) or not str(name).strip():
         raise ModelError(f"give the name of a model, a run's key or a weights file, got {name!r}; tl.list_models() has the names")
-    records = ledger.known().records
+    records, here = ledger.known().records, pretrained.at_hand()
     text = pretrained.key(str(name))
-    if spec := _counts_of(text, records):
-        return counts.fit(spec, data.load(spec.corpus, data_dir), data_dir)
-    from tinylm.evaluation import weights  # torch is loaded only for networks
+    counted = _counts_of(text, records)
+    if counted and counted.key not in here:
+        return counts.fit(counted, data.load(counted.corpus, data_dir), data_dir)
+    from tinylm.evaluation import weights  # torch is loaded only for files
 
-    return weights.open_file(weights.find(text, pretrained.at_hand(), records), records, data_dir)
+    return weights.open_file(weights.find(counted.key if counted else text, here, records), records, data_dir)
 
 
 def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
@@ -55,9 +56,9 @@ def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
 
 
 def list_models() -> pd.DataFrame:
-    """The trained networks that are here, those of the package first: name, key, model, corpus, parameters, test NLL per token, file.
+    """The trained models that are here as files, those of the package first, with what is known of them; the NLL is per token.
 
-    A model without a name is listed by its key.
+    A model without a name is listed by its key. The parameters of counts are their n-grams.
 
     >>> list_models()["name"].head(2).tolist()
     ['shakespeare', 'transformer']

@@ -13,7 +13,8 @@ from tinylm.config.errors import ambiguous, instead
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
-from tinylm.evaluation import generate, pretrained
+from tinylm.evaluation import counts, generate, pretrained
+from tinylm.evaluation.model import Model
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
@@ -27,24 +28,25 @@ class WeightsError(TinylmError):
 
 def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
     """What a weights file says beside the tensors, so that it can be used without ledger and corpus."""
-    lead = generate.lead_ids(corpus, generate.lead_length(spec))
-    return {
-        "key": spec.key,
-        "spec": to_dict(spec),
-        "level": corpus.info.level,
-        "vocab": list(corpus.vocab),
-        "lead": [int(i) for i in lead],
-    }
+    said = {"key": spec.key, "spec": to_dict(spec), "level": corpus.info.level, "vocab": list(corpus.vocab)}
+    if spec.is_counts:
+        return said
+    return said | {"lead": [int(i) for i in generate.lead_ids(corpus, generate.lead_length(spec))]}
 
 
-def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | None = None) -> NetworkModel:
-    """The model in a weights file; a file from before vocabularies came with weights needs its record or plan, and its corpus."""
+def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | None = None) -> Model:
+    """The model in a weights file; a file from before vocabularies came with weights needs its record or plan, and its corpus.
+
+    Counts of the package are made from the tokens that their file holds.
+    """
     if not path.is_file():
         raise WeightsError(f"{path} is not a file; name a weights file, a run's key or a run's name")
     tensors, said = checkpoint.load(path)
     spec = spec_from_dict(said["spec"]) if "spec" in said else _spec_of(path, said.get("key"), records)
     if "vocab" in said:
         vocabulary = Vocabulary(corpus=spec.corpus, level=said["level"], tokens=tuple(said["vocab"]))
+        if spec.is_counts:
+            return counts.of_tokens(spec, vocabulary, tensors["tokens"].numpy(), tensors["weights"].numpy())
         lead = np.array(said["lead"], dtype=np.uint16)
     else:
         corpus = data.load(spec.corpus, data_dir)

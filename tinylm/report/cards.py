@@ -10,13 +10,11 @@ from typing import Any
 from tinylm import data, ledger, study
 from tinylm.analysis import layout
 from tinylm.config import RunSpec, changed
-from tinylm.data import download, grammar
+from tinylm.config.models import UNBOUNDED
 from tinylm.evaluation import pretrained
 from tinylm.evaluation.pretrained import export
 from tinylm.ledger import RunRecord, Score
 from tinylm.models import checkpoint
-
-LOSSES = ["split", "tokens", "32 bits", "this file", "difference"]
 
 
 def write_card(name: str, records: Mapping[str, RunRecord]) -> Path:
@@ -34,13 +32,15 @@ def card_text(name: str, records: Mapping[str, RunRecord]) -> str:
 
 def card(name: str, record: RunRecord, said: dict[str, Any], n_bytes: int) -> str:
     """The card of a model as Markdown; `said` are the facts of its weights file of `n_bytes`, with `nll` by split, in nats per token."""
+    recorded = "recorded" if record.spec.is_counts else "recorded in 32 bits"
+    losses = ["split", "tokens", recorded.removeprefix("recorded in "), "this file", "difference"]
     parts = [
         f"# {name}",
         _summary(record),
         layout.markdown(["", ""], _origin(name, record, n_bytes), ["left", "left"]),
         "## Losses",
-        "Mean NLL in nats per token on held-out text, with its block standard error: as recorded in 32 bits, and measured with this file.",
-        layout.markdown(LOSSES, [_losses(record, said, split) for split in ("valid", "test")], layout.beside(LOSSES)),
+        f"Mean NLL in nats per token on held-out text, with its block standard error: as {recorded}, and measured with this file.",
+        layout.markdown(losses, [_losses(record, said, split) for split in ("valid", "test")], layout.beside(losses)),
         "## Use",
         _use(name),
         "## Limits",
@@ -58,21 +58,40 @@ def _summary(record: RunRecord) -> str:
     spec, level = record.spec, data.info(record.spec.corpus).level
     run = study.by_key().get(spec.key)
     origin = f"the run {run.title} of the study" if run else "a run beside the study"
+    if spec.is_counts:
+        return f"{spec.model.title}: {record.n_params:,} n-grams of `{spec.corpus}`, which predict its next {level}; {origin}."
     kind = spec.model.kind.upper() if spec.model.kind in ("mlp", "lstm") else spec.model.kind.capitalize()
     return f"A {kind} of {record.n_params:,} parameters that predicts the next {level} of `{spec.corpus}`: {origin}."
 
 
 def _origin(name: str, record: RunRecord, n_bytes: int) -> list[list[str]]:
-    return [
-        ["weights", f"[{name}.safetensors]({name}.safetensors), float16, {n_bytes / 1e6:.2f} MB; they are widened to float32 when read"],
+    file, is_counts = f"[{name}.safetensors]({name}.safetensors)", record.spec.is_counts
+    counted = f"{file}, {n_bytes / 1e6:.2f} MB: the text, which is counted when it is read, in about two seconds, and the cache's weights"
+    weights = f"{file}, float16, {n_bytes / 1e6:.2f} MB; they are widened to float32 when read"
+    rows = [
+        ["file" if is_counts else "weights", counted if is_counts else weights],
         ["key", f"`{record.spec.key}`"],
         ["record", f"`{ledger.file_name(record.spec)}` in docs/ledger; `python -m tinylm ledger show {record.spec.key}` prints it"],
-        ["parameters", f"{record.n_params:,}"],
+        ["n-grams" if is_counts else "parameters", f"{record.n_params:,}"],
         ["vocabulary", f"{record.vocab_size:,} {data.info(record.spec.corpus).level}s"],
-        ["context", f"{record.spec.model.context_length} tokens"],
+        ["context", _context(record.spec)],
+    ]
+    if is_counts:
+        return [*rows, ["counted", f"{record.tokens_seen:,} tokens; no FLOPs are spent"]]
+    return [
+        *rows,
         ["training", f"{record.steps:,} steps, {record.tokens_seen:,} predicted tokens; seed {record.spec.seed}"],
         ["training FLOPs", f"{record.flops:.3e} executed, {record.flops_textbook:.3e} by the textbook"],
     ]
+
+
+def _context(spec: RunSpec) -> str:
+    """What the model reads."""
+    read = f"{spec.model.context_length} tokens"
+    if not spec.is_counts:
+        return read
+    before = "all tokens before" if spec.model.cache >= UNBOUNDED else f"the {spec.model.cache:,} tokens before"
+    return f"{read}, and what followed the same ones among {before}"
 
 
 def _losses(record: RunRecord, said: dict[str, Any], split: str) -> list[str]:
@@ -97,22 +116,21 @@ def _limits(spec: RunSpec, said: dict[str, Any]) -> list[str]:
         f"It reads the last {spec.model.context_length} tokens and nothing before. It knows {n:,} {level}s; {unknown}.",
         "It is one run with one seed; the report's tables say how far seeds lie apart.",
     ]
+    if spec.is_counts:
+        return [*limits[:2], f"It knows {n:,} {level}s; {unknown}."]
     if spec.train.loss_at == "last":
         limits.append("It was trained on full windows only, so text of its corpus is put before a shorter prompt.")
     return limits
 
 
 def _licence(spec: RunSpec, said: dict[str, Any]) -> str:
-    source = data.source(spec.corpus)
-    if source in grammar.SOURCES:
-        licence = "generated by tinylm/data/grammar.py, under this repository's licence"
-    else:
-        licence = download.manifest()["folders"][download.manifest()["corpora"][source]["folder"]]["licence"]
+    source, licence = data.source(spec.corpus), data.licence(spec.corpus)
     made = "" if source == spec.corpus else f", from which `{spec.corpus}` is made (tinylm/data/plays.py)"
+    holds = "the whole training text" if spec.is_counts else f"{_number(len(said['lead']), 'token')} of its validation split"
+    what, are = ("file", "It is") if spec.is_counts else ("weights file", "The weights are")
     return (
-        f"Text: `{source}`{made}; datasets/manifest.json has its address. Its licence: {licence}. The weights file holds the text's "
-        f"vocabulary and {_number(len(said['lead']), 'token')} of its validation split. The weights are under the repository's MIT "
-        "licence, as far as the text's allows."
+        f"Text: `{source}`{made}; datasets/manifest.json has its address. Its licence: {licence}. The {what} holds the text's "
+        f"vocabulary and {holds}. {are} under the repository's MIT licence, as far as the text's allows."
     )
 
 

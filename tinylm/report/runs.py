@@ -75,9 +75,9 @@ class Run(Result):
         spec = self.record.spec
         if self.record.status == "diverged":
             raise RunError(f"{self.run.title} has no model: {self.diverged}")
-        if spec.is_counts:
-            return counts.fit(spec, data.load(spec.corpus))
         path = pretrained.at_hand().get(spec.key)
+        if path is None and spec.is_counts:
+            return counts.fit(spec, data.load(spec.corpus))
         if path is None:
             again = f"the same tl.train trains it again, and so does: python -m tinylm train --run {spec.key}"
             raise RunError(f"the weights of {self.run.title} are not here; {again}")

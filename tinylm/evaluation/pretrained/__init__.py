@@ -13,6 +13,7 @@ MODELS = {
     "transformer": "91e131682342ec8a",
     "self-attention": "7a164cb9cd09a5ff",
     "ptb": "9d14c92889cac7f5",
+    "counts": "09d5ff05ed9810a3",
 }
 DEFAULT = "shakespeare"
 KEY = re.compile(r"[0-9a-f]{4,16}")  # a run's key or its first four digits or more
@@ -24,7 +25,7 @@ def key(name: str) -> str:
 
 
 def weights_file(name: str) -> Path:
-    """Where the weights of a model of the package are, in 16 bits."""
+    """Where the weights of a model of the package are, in 16 bits; of counts, the text that is counted."""
     return files.PRETRAINED / f"{name}.safetensors"
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from tinylm import data, explore, files
 from tinylm.data import DataError, download
-from tinylm.evaluation import pretrained, weights
+from tinylm.evaluation import loading, pretrained, weights
 from tinylm.evaluation.pretrained import export
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
+from tinylm.report.runs import Run
+from tinylm.study import single
 
 PACKAGE, PUBLISHED = files.PRETRAINED, files.LEDGER
 MOST_BYTES = 10_000_000
@@ -44,7 +46,36 @@ def test_the_folder_holds_each_model_with_its_card_and_is_small():
     assert pretrained.DEFAULT in pretrained.MODELS
 
 
-@pytest.mark.parametrize("name", pretrained.MODELS)
+COUNTS = "counts"
+NETWORKS = [name for name in pretrained.MODELS if name != COUNTS]
+
+
+def test_counts_are_their_record_without_a_corpus(bare, records):
+    record = records[pretrained.MODELS[COUNTS]]
+    model, (tensors, said) = loading.load(COUNTS), checkpoint.load(PACKAGE / f"{COUNTS}.safetensors")
+    assert model.spec == record.spec and not record.is_stale and model.n_params == record.n_params
+    assert len(tensors["tokens"]) == record.tokens_seen and model.vocabulary.decode(tensors["tokens"].numpy()[:14]) == "First Citizen:"
+    assert all(abs(said["nll"][split] - getattr(record, split).nll) < 1e-6 for split in ("valid", "test"))
+    assert Run(single.unplanned(record.spec), record).model.spec == record.spec, "a run's model needs no corpus either"
+    assert loading.load(record.spec.key[:8]).spec == loading.load(PACKAGE / f"{COUNTS}.safetensors").spec == record.spec
+
+
+def test_counts_reproduce_their_record_on_the_corpus(records):
+    record = records[pretrained.MODELS[COUNTS]]
+    if not data.available(record.spec.corpus):
+        pytest.skip(f"{record.spec.corpus} is neither in TINYLM_DATA nor in datasets/")
+    nlls = loading.load(COUNTS).token_nlls(data.load(record.spec.corpus).test, record.spec)
+    assert nlls.mean() == pytest.approx(record.test.nll, abs=1e-6)
+
+
+def test_a_text_is_given_away_only_where_its_licence_lets_it():
+    given = [checkpoint.load(PACKAGE / f"{name}.safetensors") for name in pretrained.MODELS]
+    whole = [said["spec"]["corpus"] for tensors, said in given if "tokens" in tensors]
+    assert whole == ["tiny_shakespeare"] and data.licence("tiny_shakespeare").startswith(export.FREE)
+    assert not any(data.licence(name).startswith(export.FREE) for name in ("ptb-eos", "wikitext-2-eos"))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
 def test_a_model_is_its_record_in_16_bits(name, records):
     tensors, said = checkpoint.load(PACKAGE / f"{name}.safetensors")
     record = records[pretrained.MODELS[name]]
@@ -55,7 +86,7 @@ def test_a_model_is_its_record_in_16_bits(name, records):
         assert abs(said["nll"][split] - getattr(record, split).nll) < export.TOLERANCE
 
 
-@pytest.mark.parametrize("name", pretrained.MODELS)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_weights_reproduce_their_record_on_the_corpus(name, records):
     """The first blocks of the record, scored by the record's own windows; rounding moves the mean less than the tolerance."""
     record = records[pretrained.MODELS[name]]
