@@ -290,10 +290,10 @@ def equal_cost(found: Sequence[Result]) -> str:
             parts.append(f"in {name} FLOPs that budget does not pay for its first validation")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
-        parts.append(f"in {name} FLOPs it is at {at_budget:.4f}")
+        parts.append(f"in {name} FLOPs it is at {at_budget:.3f}")
     return (
-        f"At the cost of the whole MLP run, which ends at a valid NLL of {nll:.4f} (n = {len(mlp)}), "
-        f"Self-Attention (n = {len(attention)}) compares so: {'; '.join(parts)}."
+        f"The whole MLP run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). Self-Attention (n = {len(attention)}) at the same cost: "
+        f"{'; '.join(parts)}."
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tinylm.config import ModelConfig, ModuleConfig, NgramConfig, RunSpec, TransformerConfig
+from tinylm.data import plays
 from tinylm.study.planned import COUNTS
 
 TITLES = {  # by the name of a recipe or a kind of model
@@ -14,13 +15,24 @@ TITLES = {  # by the name of a recipe or a kind of model
     "transformer-no-pointer": "Transformer-no-pointer",
     "lstm": "LSTM",
 }
-CORPORA = {  # in sentences; elsewhere a corpus is called as it is
+CORPORA = {  # in sentences, and what is left out of one for a play; elsewhere a corpus is called as it is
     "tiny_shakespeare": "Tiny Shakespeare",
     "ptb": "the Penn Treebank",
     "ptb-eos": "the Penn Treebank",
     "wikitext-2": "WikiText-2",
     "wikitext-2-eos": "WikiText-2",
 }
+LEFT_OUT = {  # by group of plays
+    "coriolanus": "Coriolanus",
+    "richard-iii": "Richard III, 3 Henry VI",
+    "richard-ii": "Richard II",
+    "romeo-and-juliet": "Romeo and Juliet",
+    "winters-tale": "The Winter's Tale",
+    "measure-for-measure": "Measure for Measure",
+    "taming-of-the-shrew": "The Taming of the Shrew",
+    "tempest": "The Tempest",
+}
+CORPORA |= {f"{plays.PLAYS}-without-{group}": title for group, title in LEFT_OUT.items()}
 MOST_FIELDS = 3  # of a model that a name shows
 NAMES = {title: name for name, title in TITLES.items()}
 
@@ -31,7 +43,7 @@ def title(name: str) -> str:
 
 
 def corpus(name: str) -> str:
-    """What a sentence calls a corpus."""
+    """What a sentence calls a corpus, or the play that is left out of it."""
     return CORPORA.get(name, name)
 
 

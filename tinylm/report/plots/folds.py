@@ -5,7 +5,7 @@ import pandas as pd
 
 from tinylm.analysis import folds
 from tinylm.report.plots.style import STYLE, Drawn, legend_above, line_styles, panels
-from tinylm.study import COUNTS
+from tinylm.study import COUNTS, titles
 
 
 @mpl.rc_context(STYLE)
@@ -18,7 +18,7 @@ def by_fold(frame: pd.DataFrame) -> Drawn:
     rows = range(len(frame))[::-1]
     for name, style in styles.items():
         ax.plot(frame[name], rows, label=name, **style)
-    ax.set_yticks(rows, frame.index)
+    ax.set_yticks(rows, map(titles.corpus, frame.index))
     ax.set(xlabel="test NLL of what was left out (nats per character)", ylim=(-0.6, len(frame) - 0.4))
     legend_above(fig, ax)
     return fig, frame.reset_index().to_dict("records")

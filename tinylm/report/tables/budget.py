@@ -15,7 +15,7 @@ from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
 from tinylm.report import timings
 from tinylm.report.tables.losses import mean
-from tinylm.study import Planned, select
+from tinylm.study import Planned, select, titles
 from tinylm.study.factorial import OPTIMIZERS
 from tinylm.study.ladder import RUNGS
 
@@ -102,7 +102,8 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
             row[title] = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
         rows.append(row)
     columns = ["text, recipe, FLOPs", "parameters", "time", "test NLL ± seed SD (n)", "perplexity", "counts", "with cache"]
-    return pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame if any(data.info(run.spec.corpus).level == "word" for run in groups) else frame.drop(columns="perplexity")
 
 
 def advice(found: Sequence[Result], budgets: Sequence[int]) -> pd.DataFrame:
@@ -194,7 +195,7 @@ def by_fold(frame: pd.DataFrame) -> pd.DataFrame:
     names = sorted(folds.architectures(frame), key=lambda name: folds.weighted_mean(frame, name))
     best, *others = names
     rows = [
-        {"left out": f"{corpus}{' *' if row[folds.SEARCHED] else ''}", "tokens": f"{row[folds.TOKENS]:,}"}
+        {"left out": f"{titles.corpus(corpus)}{' *' if row[folds.SEARCHED] else ''}", "tokens": f"{row[folds.TOKENS]:,}"}
         | {name: spread(row[name]) for name in names}
         for corpus, row in frame.iterrows()
     ]

@@ -96,6 +96,8 @@ def test_copying_counts_the_parts_on_which_induction_is_ahead():
     frame = pd.DataFrame(rows, index=["a", "b", "c"]).assign(n_tokens=100, searched=False)
     text = answers.copying(factorial.effects([]), frame)
     assert text == "**Answer.** On 2 of 3 parts of the text that were left out, Transformer is ahead of Transformer-no-induction."
+    effects = pd.DataFrame({"contrast": list(factorial.contrasts()), "effect": 0.1, "low": 0.05, "high": 0.15})
+    assert answers.copying(effects, frame).startswith("**Answer.** To the lookup: induction lowers the test NLL by +0.100 [+0.050, +0.150]")
     assert answers.copying(factorial.effects([]), frame[["Transformer", "n_tokens", "searched"]]) == ""
 
 

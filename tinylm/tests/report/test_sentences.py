@@ -29,7 +29,7 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     found = [*results(MLP=[2.0]), *results(**{"Self-Attention": [1.5]})]
     # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
     text = sentences.cost(found)
-    assert "in executed FLOPs it is at 1.7500; in textbook FLOPs it is at" in text
+    assert "in executed FLOPs it is at 1.750; in textbook FLOPs it is at" in text
     costlier = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
     assert "in executed FLOPs that budget does not pay for its first validation" in sentences.cost(costlier)
 

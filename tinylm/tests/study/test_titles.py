@@ -2,6 +2,7 @@ from dataclasses import dataclass, replace
 
 from tinylm.config import LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import model_kinds
+from tinylm.data import plays
 from tinylm.study import plan, recipes, titles
 
 
@@ -42,3 +43,8 @@ def test_an_architecture_of_ones_own_is_called_by_its_kind_whatever_its_class_sa
         width: int = 3
 
     assert titles.model(Own(n_layer=2)) == "own to this test(n_layer=2)"
+
+
+def test_every_group_of_plays_has_a_title():
+    assert titles.LEFT_OUT.keys() == plays.GROUPS.keys()
+    assert titles.corpus(f"{plays.PLAYS}-without-tempest") == "The Tempest" and titles.corpus("my-text") == "my-text"

@@ -10,9 +10,7 @@ LENGTH = TRANSFORMER.context_length
 samplings = st.sampled_from(["random", "shuffled"])
 
 
-@given(
-    sampling=samplings, n_train=st.integers(LENGTH + 1, 90), tokens=st.integers(0, 90), asked=st.integers(0, 99), seed=st.integers(0, 9)
-)
+@given(sampling=samplings, n_train=st.integers(LENGTH + 1, 90), tokens=st.integers(0, 90), asked=st.integers(0, 99), seed=st.integers(0, 9))
 def test_every_window_with_its_target_lies_in_the_training_text(sampling, n_train, tokens, asked, seed):
     tokens = max(tokens, LENGTH + 1) if tokens else 0
     starts = WindowStarts(spec(sampling=sampling, train_tokens=tokens, windows_per_epoch=asked, seed=seed), n_train)
