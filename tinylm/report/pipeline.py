@@ -1,5 +1,6 @@
 """The steps of run_me.py: plan, train, execute the notebooks, publish, check live, say where everything is."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from functools import partial
@@ -150,8 +151,8 @@ def publish(request: Request, executed: list[Path]) -> Path:
     shutil.rmtree(staging, ignore_errors=True)
     notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"
     command = partial(execution.command, profile=request.profile)
-    typesetting.build(executed, staging, files.NOTEBOOKS / "report.toml", command, notice)
     target, figures = (files.DOCS, files.FIGURES) if request.is_full else (request.folder, request.folder / "figures")
+    typesetting.build(executed, staging, files.NOTEBOOKS / "report.toml", command, notice, links=links(target))
     typesetting.publish_figures(executed, figures)
     target.mkdir(parents=True, exist_ok=True)
     for path in staging.iterdir():
@@ -163,6 +164,12 @@ def publish(request: Request, executed: list[Path]) -> Path:
         live_page.update()
     print(f"  {target / 'report.pdf'} and report.html")
     return target
+
+
+def links(target: Path) -> list[tuple[str, str]]:
+    """What a page in the folder `target` leads to: the explorer, and the model that runs in the browser where its page was built."""
+    pages = {"Explorer notebook": files.NOTEBOOKS / "00_explore.ipynb", "Live model": files.DOCS / "live" / "index.html"}
+    return [(name, Path(os.path.relpath(page, target)).as_posix()) for name, page in pages.items() if page.exists()]
 
 
 def check_live(request: Request) -> bool:

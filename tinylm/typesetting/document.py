@@ -1,5 +1,6 @@
 """Chapters -> one Typst source with numbered sections, figures and tables, every reference resolved."""
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import singledispatchmethod
@@ -14,10 +15,10 @@ from tinylm.typesetting.frontmatter import FrontMatter
 from tinylm.typesetting.labels import Labels, Scope, to_label
 from tinylm.typesetting.notebooks import Block, Chapter, Figure, Printed, Prose, Table
 from tinylm.typesetting.pandoc import Node
-from tinylm.typesetting.typstsyntax import booktabs, call, literal, raw_block
+from tinylm.typesetting.typstsyntax import booktabs, call, lines_of, literal, raw_block
 
-LONG_TABLE = 24
-APPENDIX = "Appendix: plans, full tables and evidence"
+APPENDIX = "Plans, full tables and evidence"
+REFERENCES = '#bibliography("references.bib", style: "ieee", title: "References")'
 CITATION_KEY = re.compile(r"^\s*@\w+\s*\{\s*([^,\s]+)", re.MULTILINE)
 POWER_OF_TEN = re.compile(r"([-−]?\d(?:\.\d+)?)e(-?\d+)")
 PLACE_MARK = "// "
@@ -33,20 +34,29 @@ def citation_keys(bibliography: Path) -> list[str]:
 class Document:
     """The report's Typst source, the pictures it shows, and where each of its lines came from.
 
-    `command` gives what a reader types to run a notebook, named without its suffix, again.
+    `command` gives what a reader types to run a notebook, named without its suffix, again; `links` are names and addresses of
+    what the page leads to beside the PDF.
     """
 
-    def __init__(self, chapters: Sequence[Chapter], front: FrontMatter, citations: Sequence[str], command: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        chapters: Sequence[Chapter],
+        front: FrontMatter,
+        citations: Sequence[str],
+        command: Callable[[str], str],
+        links: Sequence[tuple[str, str]] = (),
+    ) -> None:
         self.labels, self.command = Labels(citations), command
         self.pictures: dict[str, str] = {}
         self.lines = _parsed([block for chapter in chapters for block in [*chapter.shown, *chapter.abstract]])
         for chapter in chapters:
             self._define_labels(chapter)
-        start = [raw_block('#import "paper.typ": *'), *self._abstract(chapters), raw_block(_preamble(front))]
-        body = [node for chapter in chapters for node in self._chapter(chapter)]
-        self.source = self._written([*start, *body, *self._appendix(chapters)])
-        if "#cite(" in self.source:
-            self.source += '#bibliography("references.bib", style: "ieee", title: "References")\n'
+        start = [raw_block('#import "paper.typ": *'), *self._abstract(chapters), raw_block(_preamble(front, links))]
+        first, *others = [list(self._chapter(chapter)) for chapter in chapters]
+        body = [*first, raw_block("#contents"), *chain(*others)]  # the first chapter is the answer, which a reader came for
+        appendix = list(self._appendix(chapters))
+        references = [raw_block(REFERENCES)] if _has_citation([*start, *body, *appendix]) else []
+        self.source = self._written([*start, *body, *references, *appendix])
 
     def place_of(self, line: int) -> str:
         """The notebook and cell that wrote a line (from 1) of the source."""
@@ -57,7 +67,9 @@ class Document:
     # First pass: what can be referred to
 
     def _define_labels(self, chapter: Chapter) -> None:
-        first_prose = next((block for block in chapter.blocks if isinstance(block, Prose)), None)
+        first_prose = next((block for block in chapter.blocks or chapter.appendix if isinstance(block, Prose)), None)
+        if chapter.blocks and chapter.appendix:
+            self.labels.define_heading(chapter.name, "Appendix", chapter.appendix[0].place)
         for block in chapter.shown:
             with block.place.blamed():
                 if isinstance(block, Figure | Table):
@@ -98,19 +110,24 @@ class Document:
         return [raw_block("#let abstract = ["), *nodes, raw_block("]")] if nodes else [raw_block("#let abstract = none")]
 
     def _chapter(self, chapter: Chapter) -> Iterator[Node]:
-        _set_levels(_headings(chapter.blocks))
-        yield from self._blocks(chapter, chapter.blocks)
+        if chapter.blocks:
+            _set_levels(_headings(chapter.blocks))
+            yield from self._blocks(chapter, chapter.blocks)
 
     def _appendix(self, chapters: Sequence[Chapter]) -> Iterator[Node]:
-        """What chapters have for the appendix, each under its own title."""
+        """What chapters have for the appendix, each under its own title; some are there as a whole."""
         having = [chapter for chapter in chapters if chapter.appendix]
         if having:
-            yield raw_block(f"#heading(level: 1, {literal(APPENDIX)})")
+            yield raw_block(f"#show: appendix.with({literal(APPENDIX)})")
         for chapter in having:
-            title = markdown.words(_headings(chapter.blocks)[0])
-            yield raw_block(f"#heading(level: 2, {literal(title)})")
-            for heading in _headings(chapter.appendix):
-                heading["c"][0] = 3
+            headings = _headings(chapter.appendix)
+            if chapter.blocks:
+                title, label = markdown.words(_headings(chapter.blocks)[0]), to_label(f"sec:{chapter.name}/appendix")
+                yield raw_block(f"#heading(level: 2, {literal(title)}) <{label}>")
+                for heading in headings:
+                    heading["c"][0] = 3
+            else:
+                _set_levels(headings, top=2)
             yield from self._blocks(chapter, chapter.appendix)
 
     def _blocks(self, chapter: Chapter, blocks: Sequence[Block]) -> Iterator[Node]:
@@ -143,11 +160,12 @@ class Document:
     def _(self, block: Table, scope: Scope) -> list[Node]:
         cells = [[self._line(cell, scope) for cell in block.header]]
         cells += [[_stressed(self._line(cell, scope), i in block.bold) for cell in row] for i, row in enumerate(block.rows)]
-        body = booktabs(f"{block.name} ({block.place})", block.align, [block.header, *block.rows], cells)
+        plain = [block.header, *block.rows]
+        body = booktabs(f"{block.name} ({block.place})", block.align, plain, cells, block.wide)
         note = [", note: ", self._line(block.note, scope)] if block.note else []
-        options = f", wide: {literal(block.wide)}, long: {literal(len(block.rows) > LONG_TABLE)}, caption: "
         caption = self._line(block.caption, scope)
-        return [call("#report-table(", *body, *note, options, caption, f") <{to_label(_key(block))}>")]
+        end = f", lines: {lines_of(plain)}) <{to_label(_key(block))}>"
+        return [call("#report-table(", *body, *note, ", caption: ", caption, end)]
 
     def _line(self, text: str, scope: Scope) -> list[Node]:
         return markdown.line(self.lines[text], scope)
@@ -203,11 +221,15 @@ def _place(node: Node) -> str | None:
     return node["c"][1].removeprefix(PLACE_MARK) if node["t"] == "RawBlock" and node["c"][1].startswith(PLACE_MARK) else None
 
 
-def _set_levels(headings: list[Node]) -> None:
-    """Put a notebook's headings below its title, without the jumps that a PDF for screen readers must not have."""
+def _has_citation(nodes: list[Node]) -> bool:
+    return "#cite(" in json.dumps(nodes)
+
+
+def _set_levels(headings: list[Node], top: int = 1) -> None:
+    """Put a notebook's headings below its title at level `top`, without the jumps that a PDF for screen readers must not have."""
     title, *rest = headings
-    shift = 1 if any(heading["c"][0] == 1 for heading in rest) else 0
-    previous = title["c"][0]
+    shift = top - 1 + any(heading["c"][0] == 1 for heading in rest)
+    previous = title["c"][0] = top
     for heading in rest:
         previous = heading["c"][0] = min(heading["c"][0] + shift, previous + 1)
 
@@ -216,6 +238,6 @@ def _stressed(cell: list[Node], stressed: bool) -> list[Node]:
     return [Strong(cell)] if stressed else cell
 
 
-def _preamble(front: FrontMatter) -> str:
-    options = {"title": front.title, "authors": front.authors, "date": front.written_date, "keywords": front.keywords}
+def _preamble(front: FrontMatter, links: Sequence[tuple[str, str]]) -> str:
+    options = {"title": front.title, "authors": front.authors, "date": front.written_date, "keywords": front.keywords, "links": list(links)}
     return f"#show: paper.with({''.join(f'{name}: {literal(value)}, ' for name, value in options.items())}abstract: abstract)"

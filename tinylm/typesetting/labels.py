@@ -1,7 +1,8 @@
 """What can be referred to, and what a reference means in the chapter that makes it.
 
 `@fig:name`, `@tbl:name` and `@eq:name` hold for the whole document. `@sec:name` is a notebook (its file name without the number);
-`@sec:name/heading` a heading inside it, for which the same notebook may say `@sec:heading`, and so may others as long as only one has it.
+`@sec:name/appendix` is what of it stands in the appendix, `@sec:name/heading` a heading inside it, for which the same notebook may say
+`@sec:heading`, and so may others as long as only one has it.
 """
 
 import difflib

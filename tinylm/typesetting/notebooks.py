@@ -2,6 +2,7 @@
 
 Shown are text cells and what code cells display through `tinylm.report.display`; of printed text only that of cells tagged
 `show-output`. A cell tagged `abstract` gives the abstract, one tagged `appendix` a part of the appendix, one tagged `remove-cell` nothing.
+A notebook whose title is tagged `appendix` is one as a whole.
 """
 
 import base64
@@ -74,7 +75,10 @@ Block = Prose | Printed | Figure | Table
 
 @dataclass
 class Chapter:
-    """What one notebook contributes; `name` is its file name without number and suffix, so that titles may change."""
+    """What one notebook contributes; `name` is its file name without number and suffix, so that titles may change.
+
+    Where all of it is for the appendix, there are no `blocks`.
+    """
 
     name: str
     file: str
@@ -97,6 +101,8 @@ def read(path: Path) -> Chapter:
     if code and not any(cell.outputs for cell in code):
         raise ReportError(f"{path.stem} has no outputs: execute it first")
     chapter = Chapter(name=re.sub(r"^\d+[_-]*", "", path.stem) or path.stem, file=path.name)
+    title = next((cell for cell in notebook.cells if cell.cell_type == "markdown"), None)
+    whole = title is not None and "appendix" in _tags(title)
     for number, cell in enumerate(notebook.cells, 1):
         place = Place(path.stem, number, _beginning(cell.source))
         with place.blamed():
@@ -104,7 +110,7 @@ def read(path: Path) -> Chapter:
         if "abstract" in _tags(cell):
             chapter.abstract += [block for block in blocks if isinstance(block, Prose)]
         else:
-            (chapter.appendix if "appendix" in _tags(cell) else chapter.blocks).extend(blocks)
+            (chapter.appendix if whole or "appendix" in _tags(cell) else chapter.blocks).extend(blocks)
     return chapter
 
 

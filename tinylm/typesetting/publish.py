@@ -22,16 +22,18 @@ def build(
     command: Callable[[str], str],
     notice: str = "",
     references: Path = REFERENCES,
+    links: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Turn executed notebooks, in order, into `report.pdf` and `report.html` in the folder `target`.
 
     The same notebooks give the same bytes. `front_matter` is a TOML file (title, authors, date, keywords), `command` gives what a
     reader types to run a notebook of that name again, `notice` is a remark behind the title, `references` a BibTeX file of which
-    the cited works are printed. Raises ReportError, naming notebook and cell, before anything is written.
+    the cited works are printed, `links` the names and addresses that the head of the page leads to beside the PDF. Raises
+    ReportError, naming notebook and cell, before anything is written.
     """
     front = read_front_matter(front_matter)
     front = replace(front, title=f"{front.title} {notice}".strip())
-    document = Document([read(Path(path)) for path in notebooks], front, citation_keys(references), command)
+    document = Document([read(Path(path)) for path in notebooks], front, citation_keys(references), command, links)
     pdf, page = typeset(document, references, front.timestamp)
     target.mkdir(parents=True, exist_ok=True)
     _write(target / "report.pdf", pdf)

@@ -4,11 +4,13 @@ import json
 import re
 from collections.abc import Sequence
 
-from pandocfilters import Plain, RawBlock, RawInline
+from pandocfilters import Plain, RawBlock, RawInline, stringify
 
 from tinylm.typesetting.pandoc import Node
 
-LONG_CELL = 30
+LONG_CELL = 30  # characters; a column with a longer cell may break into lines
+SHORT_LINE = 22  # characters of a column's name and its longest cell that share half a line of a phone
+INTERVAL = re.compile(r"(\S.*?)\s([\[(][−+\d.,–%\s]+[\])])")  # a number, and behind it what paper.typ keeps in one piece
 
 
 def literal(value: str | bool | float | Sequence) -> str:
@@ -33,19 +35,39 @@ def raw_inline(source: str) -> Node:
     return RawInline("typst", source)
 
 
-def booktabs(name: str, align: list[str], plain: list[list[str]], cells: list[list[list[Node]]]) -> list[str | list[Node]]:
+def booktabs(
+    name: str, align: list[str], plain: list[list[str]], cells: list[list[list[Node]]], wide: bool = False
+) -> list[str | list[Node]]:
     """The parts of a `call` of paper.typ's booktabs for a table whose first line is its header, each cell as plain text and as inlines.
 
-    `name` stands in the error of a table that is too wide. Columns with a cell of more than LONG_CELL characters may break into
-    lines, and so may every header, but only between its words.
+    `name` stands in the error of a table that is too wide, `wide` lets it reach into the margins. Columns with a cell of more than
+    LONG_CELL characters may break into lines, numbers with an interval before it, and every header between its words.
     """
     columns = list(zip(*plain, strict=True))
-    wraps = [max(map(len, column[1:]), default=0) > LONG_CELL for column in columns]
+    wraps = [_breaks(column[1:]) for column in columns]
+    short = [len(column[0]) + max(map(len, column[1:]), default=0) <= SHORT_LINE for column in columns]
     words = [max(re.split(r"\s+", column[0]), key=len) for column in columns]
+    parts = [max((piece for cell in column[1:] for piece in _pieces(cell)), key=len, default="") for column in columns]
     lines = [["(", *(part for cell in line for part in (cell, ", ")), "), "] for line in cells]
     header, rows = lines[0], [part for line in lines[1:] for part in line]
-    options = f"name: {literal(name)}, align: {literal(align)}, wraps: {literal(wraps)}, words: {literal(words)}"
-    return [f"booktabs({options}, header: ", *header, "rows: (", *rows, "))"]
+    labels = [stringify(cell) for cell in cells[0]]
+    options = {"name": name, "wide": wide, "align": align, "wraps": wraps, "short": short, "labels": labels, "words": words, "parts": parts}
+    written = ", ".join(f"{key}: {literal(value)}" for key, value in options.items())
+    return [f"booktabs({written}, header: ", *header, "rows: (", *rows, "))"]
+
+
+def lines_of(plain: list[list[str]]) -> int:
+    """About how many lines of type a table has, its long cells broken at LONG_CELL characters."""
+    return sum(max(1, *(-(-len(cell) // LONG_CELL) for cell in line)) for line in plain)
+
+
+def _breaks(column: Sequence[str]) -> bool:
+    return any(len(cell) > LONG_CELL and not INTERVAL.fullmatch(cell) for cell in column)
+
+
+def _pieces(cell: str) -> tuple[str, ...]:
+    found = INTERVAL.fullmatch(cell)
+    return found.groups() if found else (cell,)
 
 
 def _content(inlines: list[Node]) -> list[Node]:

@@ -117,17 +117,17 @@ def advice(found: Sequence[Result], budgets: Sequence[int]) -> pd.DataFrame:
         affordable = lines[[run.spec.is_counts or run.budget <= budget for run in lines["run"]]]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"FLOPs to spend": amount(budget), "do this": _told(best["run"]), "test NLL ± seed SD (n)": mean(best)}
+            row = {"FLOPs": amount(budget), "do this": _told(best["run"]), "test NLL ± SD (n)": mean(best)}
             rows.append(row | {"time": timings.shown(best["run"])})
-    return pd.DataFrame(rows or [{"FLOPs to spend": "none is recorded"}])
+    return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 
 def _told(run: Planned) -> str:
     """What to do for a run, in words."""
     if run.spec.is_counts:
         return f"count: {run.spec.model.title}"
-    text = "" if data.source(run.spec.corpus) == run.spec.corpus else f" on {run.spec.corpus}"
-    return f"train: {run.architecture}, {short(run.budget)}{text}"
+    text = "" if data.source(run.spec.corpus) == run.spec.corpus else f", on {run.spec.corpus}"
+    return f"train: {run.architecture}{text}"
 
 
 def block_lengths(found: Sequence[Result]) -> pd.DataFrame:

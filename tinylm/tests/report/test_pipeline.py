@@ -77,6 +77,15 @@ def test_a_notebook_alone_gives_its_figures_and_says_what_the_report_lacks(tmp_p
     assert "no PDF or HTML yet: 01_data, 02_architectures" in said and "`python run_me.py --profile smoke`" in said
 
 
+def test_the_page_leads_to_the_explorer_and_to_the_live_model_where_it_was_built(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "DOCS", tmp_path / "docs")
+    target = files.NOTEBOOKS.parent / "out" / "smoke"
+    assert pipeline.links(target) == [("Explorer notebook", "../../notebooks/00_explore.ipynb")]
+    (tmp_path / "docs" / "live").mkdir(parents=True)
+    (tmp_path / "docs" / "live" / "index.html").touch()
+    assert pipeline.links(files.DOCS)[1] == ("Live model", "live/index.html")
+
+
 @pytest.mark.parametrize(("apart", "code"), [(0.004, 0), (0.006, 1)])
 def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, capsys, tmp_path, apart, code):
     request = pipeline.Request("full", ("rope",), "cpu", None, False, verify_minutes=3)

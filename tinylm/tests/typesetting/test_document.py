@@ -40,24 +40,41 @@ def test_every_construct_reaches_the_page(report, shown, figure):
     assert len(re.findall("<li id=", page.partition("doc-bibliography")[2])) == 3, "the cited works and no other"
 
 
-def test_a_figure_says_how_to_rebuild_it_and_a_wide_one_scrolls_in_its_own_box(report, figure, shown):
+def test_a_figure_says_how_to_rebuild_it_and_opens_at_full_size(report, figure, shown):
     page = report(
         ["# A", code(figure("loss"))], ["# B", code([*figure("wide", wide=True), *shown(display.table, [{"n": 1}], "sizes", "S.")])]
     )
     captions = words(page, "figcaption")
     assert [caption.partition("Rebuild it: ")[2] for caption in captions] == ["make 01_part1", "make 02_part2", ""]
-    assert re.findall('<div class="(picture[^"]*)"', page) == ["picture", "picture scroll"]
+    frames = re.findall(r'<div class="picture" style="width: ([\d.]+)pt; aspect-ratio: ([\d.]+)"><label><input type="checkbox"', page)
+    assert frames == [("201.6", "2")] * 2, "1.4 times the 2 inches, and as high as half of it"
 
 
 def test_what_is_tagged_stands_in_an_appendix_under_the_title_of_its_section(report, shown):
     table = code(shown(display.table, [{"n": 1}], "sizes", "Sizes."), "appendix")
     page = report(["# First", table, text("### Detail", "appendix"), "See @tbl:sizes."], ["# Second", "The end."])
     sections = [title for title in words(page, "h2") if title != "Contents"]
-    assert sections == ["1 First", "2 Second", "3 Appendix: plans, full tables and evidence"]
-    assert words(page, "h3")[-1].endswith(" First") and words(page, "h4")[-1].endswith(" Detail")
+    assert sections == ["1 First", "2 Second", "A Plans, full tables and evidence"]
+    assert words(page, "h3")[-1] == "A.1 First" and words(page, "h4")[-1] == "A.1.1 Detail"
     seen = words_of(page)
     assert seen.index("The end.") < seen.index("Table 1. Sizes.") and "See Table 1." in seen
-    assert "Appendix: plans" not in words_of(report(["# First", "Text."], folder="other"))
+    assert "Plans, full tables" not in words_of(report(["# First", "Text."], folder="other"))
+
+
+def test_a_notebook_whose_title_is_tagged_is_a_section_of_the_appendix(report, shown):
+    table = code(shown(display.table, [{"n": 1}], "sizes", "Sizes by [@kaplan2020]."))
+    page = report(
+        ["# First\n\nSee @sec:part2, @sec:roofline, @sec:part3/appendix and @tbl:sizes.", text("## Late", "appendix")],
+        [text("# Speed", "appendix"), "## Roofline", table, "### Peak"],
+        ["# Third", "## Appendix", text("More of @sec:appendix, in @sec:part3/appendix-2.", "appendix")],
+    )
+    titles = [title for title in words(page, "h2") if title != "Contents"]
+    assert titles == ["1 First", "2 Third", "References", "A Plans, full tables and evidence"]
+    assert words(page, "h3") == ["2.1 Appendix", "A.1 First", "A.2 Speed", "A.3 Third"]
+    assert words(page, "h4") == ["A.1.1 Late", "A.2.1 Roofline"] and words(page, "h5") == ["Peak"]
+    seen = words_of(page)
+    assert "See Appendix A.2, Appendix A.2.1, Appendix A.3 and Table 1." in seen
+    assert "More of Appendix A.3, in Section 2.1." in seen
 
 
 def test_every_work_of_the_bibliography_can_be_cited(report):
@@ -107,7 +124,7 @@ def test_errors_name_the_cell_and_the_mend(report, tmp_path, cells, message):
 def test_errors_between_outputs(report, shown, figure):
     with pytest.raises(ReportError, match=r"cell 3 .*: label fig:loss is used twice, first in 01_part1, cell 2"):
         report(["# A", code(figure("loss")), code(figure("loss"))])
-    with pytest.raises(ReportError, match=r"table many \(01_part1, cell 2 .*\) is [\d.]+ mm too wide; pass wide=True"):
+    with pytest.raises(ReportError, match=r"table many \(01_part1, cell 2 .*\) is too wide; pass wide=True, drop columns"):
         report(["# A", code(shown(display.table, [{f"column {i}": "1.2345" for i in range(20)}], "many", "Caption."))])
     bare = figure("loss")
     bare[0].metadata["report"]["alt"] = " "

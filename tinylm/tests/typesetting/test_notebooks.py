@@ -39,6 +39,12 @@ def test_tags_say_what_else_is_shown_and_what_is_not(chapter):
     assert found.blocks[-1].source == "Long."
 
 
+def test_a_tagged_title_takes_the_whole_notebook_to_the_appendix(chapter):
+    whole = chapter(code(printed("first"), "show-output"), text("# Speed", "appendix"), "Text.", text("Short.", "abstract"))
+    assert not whole.blocks and len(whole.appendix) == 3 and len(whole.abstract) == 1
+    assert chapter("# Speed", text("Text.", "appendix")).blocks
+
+
 @pytest.mark.parametrize(
     ("file", "name"), [("01_data.ipynb", "data"), ("12-the-end.ipynb", "the-end"), ("2.ipynb", "2"), ("a1.ipynb", "a1")]
 )

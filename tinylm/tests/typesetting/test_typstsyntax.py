@@ -5,7 +5,7 @@ from chapters import code
 from pandocfilters import Str
 
 from tinylm.report import display
-from tinylm.typesetting.typstsyntax import booktabs, literal
+from tinylm.typesetting.typstsyntax import booktabs, lines_of, literal
 
 
 def test_tables_break_headers_and_sentences_before_they_are_refused(report, shown):
@@ -26,5 +26,18 @@ def test_values_are_written_as_typst_reads_them():
 def test_only_columns_with_a_long_cell_break_and_headers_break_between_words():
     plain = [["name", "a long header", ""], ["x" * 30, "y" * 31, "1"], ["x", "y", "2"]]
     parts = booktabs("sizes", ["left", "left", "right"], plain, [[[Str(cell)] for cell in line] for line in plain])
-    assert 'wraps: (false, true, false, ), words: ("name", "header", "", )' in parts[0]
+    assert 'wraps: (false, true, false, ), short: (false, false, true, ), labels: ("name", "a long header", "", )' in parts[0]
+    assert 'words: ("name", "header", "", )' in parts[0]
     assert [part[0]["c"] for part in parts if isinstance(part, list)] == [cell for line in plain for cell in line]
+
+
+def test_an_interval_may_stand_below_its_number_and_a_sentence_breaks_anywhere():
+    interval = "−12.3456 [−0.3631, +0.2802, 95 %]"
+    plain = [["gain", "share", "remark"], [interval, "1.25 (14 %)", "A sentence of words (and a remark)"], ["+0.1", "–", ""]]
+    (first, *_) = booktabs("gains", ["right"] * 3, plain, [[[Str(cell)] for cell in line] for line in plain])
+    assert len(interval) > 30 and "wraps: (false, false, true, )" in first
+    assert 'parts: ("[−0.3631, +0.2802, 95 %]", "(14 %)", "A sentence of words (and a remark)", )' in first
+
+
+def test_the_lines_of_a_table_are_counted_with_those_of_its_long_cells():
+    assert lines_of([["a", "b"], ["x" * 30, ""], ["x" * 31, "y" * 91], ["", ""]]) == 1 + 1 + 4 + 1
