@@ -3,8 +3,26 @@
 Vector drawings are left out: their coordinates may differ in a last digit between machines while the numbers drawn do not.
 """
 
+import tempfile
+
+import pytest
+
+HOME = pytest.StashKey[str]()
+
 
 def pytest_itemcollected(item):
     """Leave SVG out of the comparison of every notebook cell."""
     if hasattr(item.parent, "skip_compare") and "image/svg+xml" not in item.parent.skip_compare:
         item.parent.skip_compare += ("image/svg+xml",)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item):
+    """Start kernels with an empty folder for results: what a notebook trains is trained anew, and the user's runs stay as they are."""
+    if HOME not in item.config.stash:
+        folder = tempfile.TemporaryDirectory()
+        item.config.add_cleanup(folder.cleanup)
+        item.config.stash[HOME] = folder.name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TINYLM_HOME", item.config.stash[HOME])
+        return (yield)

@@ -15,6 +15,7 @@ WITHOUT_MODULE = {
     "test_guide",  # the guide to a new architecture
     "test_installed",  # a wheel, and a clone used from elsewhere
     "test_imports",  # the library's own structure
+    "test_learn",  # the teaching notebooks
     "test_library",  # the interface as a user meets it, in a kernel
     "test_mirror",
     "test_mutants",  # a tool among the tests
