@@ -81,14 +81,16 @@ def margin(value: float) -> str:
 
 
 def sister(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per model of the sister project: our test NLL under its protocol and what it states on splits of its own."""
+    """One row per model of the sister project: our test NLL under its protocol and what it states on its own splits; not trained: n = 0."""
     rows = []
     for _, line in summaries.summary(found).iterrows():
         row = reported.sister_row(line["run"].spec)
         if row is not None:
             ours = {"n": line["n"], "test": f"{line['test_nll']:.4f}", "seed SD": spread(line["seed_sd"])}
             rows.append({"model": line["name"]} | ours | {"it states": f"{row.test_nll:.2f}", "remark": row.remark})
-    return pd.DataFrame(rows or [dict.fromkeys(("model", "n", "test", "seed SD", "it states", "remark"), NONE)])
+    for model, row in reported.sister_untrained({line["run"].spec for _, line in summaries.summary(found).iterrows()}):
+        rows.append({"model": model, "n": 0, "test": NONE, "seed SD": NONE, "it states": f"{row.test_nll:.2f}", "remark": row.remark})
+    return pd.DataFrame(rows)
 
 
 def counted(found: Sequence[Result]) -> pd.DataFrame:

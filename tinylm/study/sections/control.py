@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from tinylm.config import LinearConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.study import recipes
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, counts, with_seeds
 
@@ -27,8 +28,8 @@ def control(
 ) -> list[Planned]:
     """A control experiment on generated text, whose least possible loss is known: each architecture and counts against that floor.
 
-    `corpora` are the texts whose statistics the notebook shows; they need no run. The whole of `count_corpora` is counted, and
-    all of their valid and test splits is scored: the literature's protocol on the `-eos` ones.
+    `corpora` are the texts whose statistics the notebook shows; they need no run. The whole of `count_corpora` is counted and
+    scored on the tokens that recipes are scored on: the literature's protocol on the `-eos` ones.
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens, lr=1e-3)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
@@ -43,7 +44,7 @@ def control(
     rows = [row(architecture=name, name=name, spec=RunSpec(corpus=control_corpus, model=m, train=train)) for name, m in models.items()]
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     whole = counts(
-        "control", {name: f"{name} " for name in count_corpora}, count_orders, TrainConfig(epochs=1, eval_start=max(count_orders))
+        "control", {name: f"{name} " for name in count_corpora}, count_orders, TrainConfig(epochs=1, eval_start=recipes.EVAL_START)
     )
     return counts("control", {control_corpus: ""}, orders, counting) + whole + with_seeds(rows, seeds)
 

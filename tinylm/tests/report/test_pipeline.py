@@ -36,7 +36,7 @@ def test_the_smoke_study_trains_runs_every_notebook_and_typesets_the_report():
     ("arguments", "message"),
     [
         (["--profile", "huge"], "unknown value 'huge'; there are: full, quick, smoke"),
-        (["--only", "03_sweep"], "unknown section or notebook '03_sweep'; did you mean '03_sweeps'? There are: 01_data"),
+        (["--only", "03_sweep"], "unknown section or notebook '03_sweep'; did you mean '03_sweeps'? There are: 00_answer"),
         (["--verify", "-1"], "is not a number of minutes, zero or above"),
         (["--verify", "soon"], "a number of minutes"),
         (["--device", "abacus"], "unknown value 'abacus'"),

@@ -61,13 +61,13 @@ def test_keys_lead_back_to_their_runs():
 
 def test_sections_are_found_by_name_notebook_or_number():
     assert {study.section_of(name) for name in ("sweeps", "03_sweeps", "03_sweeps.ipynb", "03")} == {"sweeps"}
-    with pytest.raises(study.StudyError, match=r"unknown section or notebook 'sweep'; did you mean '03_sweeps'\? There are: 01_data"):
+    with pytest.raises(study.StudyError, match=r"unknown section or notebook 'sweep'; did you mean '03_sweeps'\? There are: 00_answer"):
         study.section_of("sweep")
 
 
 def test_a_section_plans_by_its_name_and_no_other_name_is_known():
     assert study.rope(seeds=[1]) == [run for run in section_plan("rope", "full") if run.spec.seed == 1]
-    with pytest.raises(MissingName, match=r"unknown section 'sweep'; did you mean 'sweeps'\? There are: control, architectures"):
+    with pytest.raises(MissingName, match=r"unknown section 'sweep'; did you mean 'sweeps'\? There are: answer, control"):
         study.sweep  # noqa: B018
     assert not hasattr(study, "rnn")
 

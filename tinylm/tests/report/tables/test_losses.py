@@ -82,8 +82,10 @@ def test_the_sisters_models_stand_beside_what_it_states():
     runs = study.select(study.section_plan("claims", "full"), architecture=["GELU MLP", "One-hot Linear"], seed=[0, 1])
     frame = tables.sister([Result(run, dataclasses.replace(record(2.0 + run.spec.seed / 10), spec=run.spec)) for run in runs])
     own = [2, "2.0500", "0.0707"]
-    assert frame.values.tolist() == [["One-hot Linear, T = 128", *own, "2.33", ""], ["GELU MLP", *own, "1.94", ""]]
-    assert set(tables.sister(results(a=[2.0])).iloc[0]) == {numbers.NONE}
+    assert frame.values.tolist()[:2] == [["One-hot Linear, T = 128", *own, "2.33", ""], ["GELU MLP", *own, "1.94", ""]]
+    untrained = frame[frame["n"] == 0]
+    assert untrained["it states"].tolist() == ["1.82"] * 4 + ["1.77", "4.70", "4.21"] and set(untrained["test"]) == {numbers.NONE}
+    assert tables.sister(results(a=[2.0]))["n"].tolist() == [0] * 9
 
 
 def test_counts_of_several_texts_share_a_row_and_words_have_a_perplexity():
