@@ -39,7 +39,7 @@ class Section:
             raise StudyError(unknown("profile", profile, PROFILES))
         defaults = {name: parameter.default for name, parameter in inspect.signature(self.plan).parameters.items()}
         values = defaults | {"full": {}, "quick": self.quick, "smoke": self.smoke}[profile]
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {name: _lists(value) for name, value in values.items()}
 
     def planned(self, profile: str) -> list[Planned]:
         """The planned runs under a profile, made once."""
@@ -50,6 +50,11 @@ class Section:
     @cached_property
     def _made(self) -> dict[str, list[Planned]]:
         return {}
+
+
+def _lists(value: Any) -> Any:
+    """Tuples as lists, as a notebook's cell has them."""
+    return [_lists(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def checked(section: Callable[..., Plan]) -> Callable[..., Plan]:
@@ -75,5 +80,10 @@ def _check_parameter(name: str, hint: Any, value: Any) -> None:
             raise StudyError(f"{name}: needs a list in square brackets with at least one entry, got {value!r}")
         for entry in value:
             _check_parameter(name, get_args(hint)[0], entry)
+    elif get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple) or len(value) != len(get_args(hint)):
+            raise StudyError(f"{name}: needs rows of {len(get_args(hint))} entries in square brackets, got {value!r}")
+        for entry_hint, entry in zip(get_args(hint), value, strict=True):
+            _check_parameter(name, entry_hint, entry)
     elif isinstance(value, str) != (hint is str) or isinstance(value, bool) or not isinstance(value, str | int | float):
         raise StudyError(f"{name}: needs {'a name in quotes' if hint is str else 'a number without quotes'}, got {value!r}")

@@ -7,24 +7,16 @@ from tinylm import data
 from tinylm.config import RunSpec, TrainConfig
 from tinylm.config.shown import short
 from tinylm.study import recipes, titles
-from tinylm.study.parameters import StudyError
 from tinylm.study.planned import COUNTS, Planned, counts, with_seeds
 
+Purchase = tuple[str, str, int]  # text, architecture by its title, FLOPs
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
 SEEDS_ON_GPU = 3  # of runs beyond LARGEST_ON_CPU
 
 
-def bought(
-    section: str,
-    corpora: Sequence[str],
-    budgets: Sequence[int],
-    architectures: Sequence[str],
-    orders: Sequence[int],
-    caches: Sequence[int],
-    seeds: Sequence[int],
-) -> list[Planned]:
-    """Counts of the corpora's texts, and the networks bought, both scored to the end of each split."""
-    return rivals(section, corpora, orders, caches, 0) + affordable(purchases(section, corpora, budgets, architectures), seeds)
+def bought(section: str, rows: Sequence[Purchase], orders: Sequence[int], caches: Sequence[int], seeds: Sequence[int]) -> list[Planned]:
+    """Counts of the texts, and the networks bought, both scored to the end of each split."""
+    return rivals(section, [text for text, _, _ in rows], orders, caches, 0) + affordable(purchases(section, rows), seeds)
 
 
 def affordable(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:
@@ -32,11 +24,8 @@ def affordable(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:
     return [run for run in with_seeds(rows, seeds) if run.spec.seed in seeds[:SEEDS_ON_GPU] or run.budget <= LARGEST_ON_CPU]
 
 
-def purchases(section: str, corpora: Sequence[str], budgets: Sequence[int], architectures: Sequence[str]) -> list[Planned]:
-    """The recipe for each corpus with its budget and architecture."""
-    for name, values in (("bought_budgets", budgets), ("bought_architectures", architectures)):
-        if len(corpora) != len(values):
-            raise StudyError(f"{name}: needs one for each of the {len(corpora)} corpora, got {values!r}")
+def purchases(section: str, rows: Sequence[Purchase]) -> list[Planned]:
+    """The recipe of each row."""
     row = partial(Planned, section=section, role="purchase")
     return [
         row(
@@ -44,7 +33,7 @@ def purchases(section: str, corpora: Sequence[str], budgets: Sequence[int], arch
             name=f"{corpus}, {architecture}, {short(flops)}",
             spec=recipes.recipe(titles.recipe_name(architecture), corpus, flops),
         )
-        for corpus, architecture, flops in zip(corpora, architectures, budgets, strict=True)
+        for corpus, architecture, flops in rows
     ]
 
 

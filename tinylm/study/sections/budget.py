@@ -11,7 +11,7 @@ from tinylm.study import recipes, titles
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
-from tinylm.study.purchases import affordable, purchases, rivals
+from tinylm.study.purchases import Purchase, affordable, purchases, rivals
 
 CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
 
@@ -27,12 +27,14 @@ def budget(
     architectures: Sequence[str] = ("Linear", "MLP", "Self-Attention", "Transformer-no-induction", "Transformer", "LSTM"),
     frontier_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 10_000_000_000_000),
     closer_budgets: Sequence[int] = (3_000_000_000_000, 5_000_000_000_000, 7_000_000_000_000, 15_000_000_000_000),
-    bought_corpora: Sequence[str] = ("tiny_shakespeare",) * 2 + ("tiny_shakespeare-recast",) * 2 + ("tiny_shakespeare-respelled",) * 3,
-    bought_budgets: Sequence[int] = (75_500_000_000_000,) * 2 + (22_000_000_000_000, 75_500_000_000_000) * 2 + (2_000_000_000_000_000,),
-    bought_architectures: Sequence[str] = (
-        *("Transformer-no-induction", "Transformer"),
-        *("Transformer-no-induction",) * 2,
-        *("Transformer",) * 3,
+    bought: Sequence[Purchase] = (
+        ("tiny_shakespeare", "Transformer-no-induction", 75_500_000_000_000),
+        ("tiny_shakespeare", "Transformer", 75_500_000_000_000),
+        ("tiny_shakespeare-recast", "Transformer-no-induction", 22_000_000_000_000),
+        ("tiny_shakespeare-recast", "Transformer-no-induction", 75_500_000_000_000),
+        ("tiny_shakespeare-respelled", "Transformer", 22_000_000_000_000),
+        ("tiny_shakespeare-respelled", "Transformer", 75_500_000_000_000),
+        ("tiny_shakespeare-respelled", "Transformer", 2_000_000_000_000_000),
     ),
     orders: Sequence[int] = (4, 6),
     caches: Sequence[int] = (256, 2_048),
@@ -41,17 +43,18 @@ def budget(
 ) -> list[Planned]:
     """The ladder at its first budget and two of its rungs at the others, architectures' recipes over budgets, and larger purchases.
 
-    A rung that reads an augmented text is there where that text is among the `bought_corpora`. All runs of a text are scored on the same
+    A rung that reads an augmented text is there where that text is among those `bought`. All runs of a text are scored on the same
     tokens.
     """
     paper = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     first = RunSpec(corpus=corpus, model=paper, train=TrainConfig(flops=ladder_budgets[0]))
-    rows = _ladder(first, bought_corpora, ladder_budgets[1:])
+    texts = [text for text, _, _ in bought]
+    rows = _ladder(first, texts, ladder_budgets[1:])
     for name in architectures:
         rows += _frontier(corpus, name, sorted({*frontier_budgets, *(closer_budgets if name == CLOSER else ())}))
-    rows += purchases("budget", bought_corpora, bought_budgets, bought_architectures)
+    rows += purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
-    return rivals("budget", [corpus, *bought_corpora], orders, caches, eval_tokens) + affordable(rows, seeds)
+    return rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + affordable(rows, seeds)
 
 
 def _ladder(first: RunSpec, corpora: Sequence[str], larger: Sequence[int]) -> list[Planned]:
@@ -74,9 +77,7 @@ QUICK = {
     "ladder_budgets": [200_000_000_000, 400_000_000_000],
     "frontier_budgets": [20_000_000_000, 100_000_000_000],
     "closer_budgets": [50_000_000_000],
-    "bought_corpora": ["tiny_shakespeare-respelled"],
-    "bought_budgets": [1_000_000_000_000],
-    "bought_architectures": ["Transformer"],
+    "bought": [["tiny_shakespeare-respelled", "Transformer", 1_000_000_000_000]],
     "eval_tokens": 2_000,
     "seeds": [0],
 }
@@ -89,9 +90,7 @@ SMOKE = {
     "architectures": ["Linear", "Transformer"],
     "frontier_budgets": [1_000_000_000, 2_000_000_000],
     "closer_budgets": [1_500_000_000],
-    "bought_corpora": ["grammar-char"],
-    "bought_budgets": [4_000_000_000],
-    "bought_architectures": ["Transformer"],
+    "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "orders": [3],
     "caches": [64],
     "eval_tokens": 500,

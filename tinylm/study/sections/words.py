@@ -5,9 +5,10 @@ from dataclasses import replace
 from functools import partial
 
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.study import purchases
 from tinylm.study.parameters import Section, StudyError, checked
 from tinylm.study.planned import Planned, counts, with_seeds
-from tinylm.study.purchases import bought
+from tinylm.study.purchases import Purchase
 
 
 @checked
@@ -24,9 +25,14 @@ def words(
     eval_tokens: int = 19_935,
     orders: Sequence[int] = (0, 1, 2, 3, 5),
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
-    bought_corpora: Sequence[str] = ("ptb-eos",) * 3 + ("wikitext-2-eos",) * 3,
-    bought_budgets: Sequence[int] = (114 * 10**12, 114 * 10**12, 1_200 * 10**12, 125 * 10**12, 125 * 10**12, 1_200 * 10**12),
-    bought_architectures: Sequence[str] = ("Transformer-no-pointer", "Transformer", "Transformer") * 2,
+    bought: Sequence[Purchase] = (
+        ("ptb-eos", "Transformer-no-pointer", 114_000_000_000_000),
+        ("ptb-eos", "Transformer", 114_000_000_000_000),
+        ("ptb-eos", "Transformer", 1_200_000_000_000_000),
+        ("wikitext-2-eos", "Transformer-no-pointer", 125_000_000_000_000),
+        ("wikitext-2-eos", "Transformer", 125_000_000_000_000),
+        ("wikitext-2-eos", "Transformer", 1_200_000_000_000_000),
+    ),
     caches: Sequence[int] = (128, 512),
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
@@ -47,7 +53,7 @@ def words(
     model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
     reproduced = counts("words", prefixes, orders, counting) + _transformers(prefixes, model, train, seeds)
-    return reproduced + bought("words", bought_corpora, bought_budgets, bought_architectures, [max(orders)], caches, seeds)
+    return reproduced + purchases.bought("words", bought, [max(orders)], caches, seeds)
 
 
 def _transformers(prefixes: dict[str, str], model: TransformerConfig, train: TrainConfig, seeds: Sequence[int]) -> list[Planned]:
@@ -69,9 +75,7 @@ QUICK = {
     "train_tokens": 8_000,
     "eval_tokens": 2_000,
     "seeds": [0],
-    "bought_corpora": ["ptb-eos"],
-    "bought_budgets": [1_000_000_000_000],
-    "bought_architectures": ["Transformer"],
+    "bought": [["ptb-eos", "Transformer", 1_000_000_000_000]],
 }
 SMOKE = {
     "corpora": ["grammar-word"],
@@ -84,9 +88,7 @@ SMOKE = {
     "eval_tokens": 500,
     "orders": [0, 1, 3],
     "seeds": [0],
-    "bought_corpora": ["grammar-char"],
-    "bought_budgets": [4_000_000_000],
-    "bought_architectures": ["Transformer"],
+    "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "caches": [64],
 }
 SECTION = Section(notebook="05_word_level", plan=words, quick=QUICK, smoke=SMOKE)

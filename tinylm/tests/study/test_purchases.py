@@ -1,7 +1,5 @@
-import pytest
-
 from tinylm import study
-from tinylm.study import StudyError, purchases, recipes, select
+from tinylm.study import purchases, recipes
 from tinylm.study.recipes import recipe
 
 
@@ -12,7 +10,7 @@ def test_a_budget_for_a_gpu_is_planned_with_three_seeds():
 
 
 def row(budget):
-    return purchases.purchases("toy", ["tiny_shakespeare"], [budget], ["Transformer"])[0]
+    return purchases.purchases("toy", [("tiny_shakespeare", "Transformer", budget)])[0]
 
 
 def test_seeds_beyond_a_cpus_budget_are_the_first_few_of_those_asked_for():
@@ -23,7 +21,7 @@ def test_seeds_beyond_a_cpus_budget_are_the_first_few_of_those_asked_for():
 
 
 def test_a_purchase_is_the_recipe_of_its_corpus_and_budget():
-    linear, lstm = purchases.purchases("toy", ["grammar-char", "tiny_shakespeare"], [10**9, 7 * 10**13], ["Linear", "LSTM"])
+    linear, lstm = purchases.purchases("toy", [("grammar-char", "Linear", 10**9), ("tiny_shakespeare", "LSTM", 7 * 10**13)])
     assert linear.spec == recipe("linear", "grammar-char", 10**9) and lstm.spec == recipe("lstm", "tiny_shakespeare", 7 * 10**13)
     assert (lstm.section, lstm.role, lstm.architecture, lstm.budget) == ("toy", "purchase", "LSTM", 7 * 10**13)
     assert lstm.name == "tiny_shakespeare, LSTM, 7e13"
@@ -33,14 +31,6 @@ def test_tuned_counts_stand_beside_those_of_the_section_on_the_same_tokens():
     planned = purchases.rivals("toy", ["tiny_shakespeare", "tiny_shakespeare-recast"], [4], [64], 500)
     assert [run.role for run in planned] == ["counts", "counts", "tuned"] and len({run.spec.train for run in planned}) == 1
     assert planned[-1].spec.model == recipes.tuned_counts("tiny_shakespeare") and planned[-1].architecture == "Counts"
-
-
-@pytest.mark.parametrize(
-    ("budgets", "architectures", "name"), [([1], ["a", "b"], "bought_budgets"), ([1, 2], ["a"], "bought_architectures")]
-)
-def test_a_purchase_needs_a_budget_and_an_architecture_for_each_corpus(budgets, architectures, name):
-    with pytest.raises(StudyError, match=f"{name}: needs one for each of the 2 corpora, got"):
-        purchases.purchases("toy", ["ptb-eos"] * 2, budgets, architectures)
 
 
 def test_rivals_count_each_plain_text_once_and_are_scored_where_recipes_are():
@@ -53,7 +43,7 @@ def test_rivals_count_each_plain_text_once_and_are_scored_where_recipes_are():
 
 
 def test_counts_come_before_the_networks_that_were_bought_and_all_are_scored_to_the_end():
-    runs = purchases.bought("toy", ["grammar-char"], [10**9], ["Linear"], [2], [], [0, 1])
+    runs = purchases.bought("toy", [("grammar-char", "Linear", 10**9)], [2], [], [0, 1])
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
     assert [run.role for run in runs] == ["counts", "tuned", "purchase", "purchase"]
     assert [run.title for run in select(runs, role="purchase")] == [f"toy/grammar-char, Linear, 1e9@{seed}" for seed in (0, 1)]

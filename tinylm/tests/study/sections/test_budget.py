@@ -12,8 +12,7 @@ def plan(**changes):
 
 
 def buying(*corpora):
-    columns = {"bought_budgets": [10**12] * len(corpora), "bought_architectures": ["Transformer"] * len(corpora)}
-    return plan(corpus="tiny_shakespeare", bought_corpora=corpora, **columns)
+    return plan(corpus="tiny_shakespeare", bought=[(text, "Transformer", 10**12) for text in corpora])
 
 
 def test_each_run_plays_one_part():
@@ -64,5 +63,7 @@ def test_every_run_is_scored_alike():
 
 
 def test_purchases_that_do_not_fit_together_are_named():
-    with pytest.raises(StudyError, match="bought_budgets: needs one for each of the 1 corpora, got"):
-        plan(bought_budgets=[1, 2])
+    with pytest.raises(StudyError, match=r"bought: needs rows of 3 entries in square brackets, got \['tiny_shakespeare', 1\]"):
+        plan(bought=[["tiny_shakespeare", 1]])
+    with pytest.raises(StudyError, match="bought: needs a number without quotes, got '1e12'"):
+        plan(bought=[["tiny_shakespeare", "Transformer", "1e12"]])
