@@ -1,5 +1,5 @@
 from tinylm import study
-from tinylm.study import purchases, recipes
+from tinylm.study import purchases, recipes, select
 from tinylm.study.recipes import recipe
 
 
