@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tinylm import files
+from tinylm import files, study
 from tinylm.typesetting import ReportError, markdown, pandoc
 from tinylm.typesetting.document import Document
 from tinylm.typesetting.frontmatter import read_front_matter
@@ -30,7 +30,7 @@ def typeset(tex):
 
 
 def test_the_formulas_of_the_notebooks_look_as_they_did(tmp_path):
-    chapters = [read(path) for path in sorted(files.NOTEBOOKS.glob("0[1-9]*.ipynb"))]  # the explorer is no chapter
+    chapters = [read(files.NOTEBOOKS / f"{section.notebook}.ipynb") for section in study.SECTIONS.values()]
     source = Document(chapters, read_front_matter(files.NOTEBOOKS / "report.toml"), citation_keys(REFERENCES), str).source
     found = {tex: formula for tex, formula in FORMULA.findall(source) if not POWER_OF_TEN.fullmatch(formula)}
     assert any(formula.startswith("$ ") for formula in found.values()) and len(found) > 20

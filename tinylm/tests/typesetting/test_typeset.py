@@ -22,16 +22,16 @@ def test_page_needs_neither_script_nor_network_and_fits_phones_and_dark_rooms(re
 
 
 def test_tables_move_to_where_the_page_has_room_and_break_in_the_appendix(report, shown, tmp_path):
-    prose = text("\n\n".join([SENTENCE * 6] * 8))  # about three quarters of a page
+    words = "\n\n".join([SENTENCE * 6] * 5)  # more than half a page
     table = shown(display.table, [{"row": row} for row in range(24)], "rows", "Rows.")
 
     def pages(*cells):
         report(["# A", *cells])
         return len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "report" / "report.pdf").read_bytes()))
 
-    assert pages(prose) == 1 and pages(prose, prose) == 2
-    assert pages(prose, code(table), prose) == 2, "the second text begins below the first, the table stands above or below it"
-    assert pages(prose, code(table, "appendix")) == 2, "the table begins on the page of the text"
+    assert pages(text(words)) == 1 and pages(text(words), text(words)) == 2
+    assert pages(text(words), code(table), text(words)) == 2, "the second text begins below the first, the table stands above or below it"
+    assert pages(text(words), code(table, "appendix")) == 2, "the table begins on the page of the text"
 
 
 @pytest.fixture
