@@ -39,8 +39,9 @@ def opened(report, shown, figure, tmp_path):
     """A report's page with all that may be too wide, in Chromium."""
     if MISSING:
         pytest.skip(f"needs {' and '.join(MISSING)} (pip install playwright; a Chromium of the system)")
-    row = {"model": "a Transformer", **{f"a long header {i}": "−0.123 [−0.456, −0.789]" for i in range(7)}, "remark": SENTENCE * 2}
-    cells = [code(figure("loss")), code(figure("wide", wide=True)), code(shown(display.table, [row, row], "many", "Many columns."))]
+    row = {"model": "a Transformer", **{f"a long header {i}": "−0.123 [−0.456, −0.789]" for i in range(5)}, "remark": SENTENCE * 2}
+    many = shown(display.table, [row, row], "many", "Many columns.", wide=True)
+    cells = [code(figure("loss")), code(figure("wide", wide=True)), code(many)]
     narrow = shown(display.table, [{"model": "LSTM", "n": 3, "loss": 1.5}, {"model": "counts", "n": 1, "loss": None}], "few", "Few.")
     report(["# A", *cells, code(narrow), "`" + "a_long_name" * 9 + "`\n\n```\n" + "x" * 200 + "\n```"])
     with lab.opened((tmp_path / "report" / "report.html").as_uri()) as page:
