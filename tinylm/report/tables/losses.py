@@ -51,16 +51,16 @@ def results(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def reproduced(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per row of the study: its NLL and ours on its slice, the margin, three costs and the time; best counts of the same tokens."""
+    """One row per network: the study's NLL and ours on its slice, the margin, three costs, the time; and the best counts of the tokens."""
     margins = agreement.rows(found).set_index("run")["margin"]
     counted, rows = summaries.counts(found), []
     groups = summaries.by_row(found)
     for _, line in summaries.summary(found).iterrows():
         first = groups[line["run"]][0]
         study = reported.paper_row(first.spec)
-        if not study and first is not summaries.best_counts((result.record for result in counted), first):
+        if first.spec.is_counts and first is not summaries.best_counts((result.record for result in counted), first):
             continue
-        costs = (study.flops_2nd, line["flops_textbook"], line["flops"]) if study else (0, 0, 0)
+        costs = (study.flops_2nd if study else 0, line["flops_textbook"], line["flops"])
         row = {"run": line["name"], "study": f"{study.test_nll:.3f}" if study else NONE, "ours ± seed SD (n)": mean(line)}
         row |= {"margin": margin(margins[line["run"]]) if study else NONE}
         names = ("FLOPs stated", "textbook", "executed")

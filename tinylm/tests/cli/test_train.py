@@ -26,7 +26,7 @@ ONE = "--corpus grammar-char --model transformer"
 MISTAKES = {
     "train": "say what to train: --quick for a first try, --missing",
     "train --missing --profile fast": "unknown profile 'fast'; there are: full",
-    "train --missing --section ropes": "unknown section 'ropes'; did you mean 'rope'? There are: control",
+    "train --missing --section ropes": "unknown section 'ropes'; did you mean 'rope'? There are: answer",
     "train --missing --section rope --seeds 9": "no planned run has seed 9; choose from 0 1 2 3 4",
     "train --missing --seeds -1": "'-1' is not a whole number from 0 up",
     "train --missing --seeds x": "'x' is not a whole number from 0 up",

@@ -74,7 +74,7 @@ def test_a_notebook_alone_gives_its_figures_and_says_what_the_report_lacks(tmp_p
     target = pipeline.publish(pipeline.Request("smoke", ("speed",), "cpu", None, False), [files.NOTEBOOKS / "09_speed.ipynb"])
     assert list((target / "figures").glob("*.csv")) and not (target / "report.pdf").exists()
     said = capsys.readouterr().out
-    assert "no PDF or HTML yet: 01_data, 02_architectures" in said and "`python run_me.py --profile smoke`" in said
+    assert "no PDF or HTML yet: 00_answer, 01_data" in said and "`python run_me.py --profile smoke`" in said
 
 
 def test_the_page_leads_to_the_explorer_and_to_the_live_model_where_it_was_built(tmp_path, monkeypatch):
