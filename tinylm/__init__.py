@@ -43,9 +43,12 @@ __all__, _PLACES = _read(Path(__file__).with_suffix(".pyi"))
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PLACES:
-        return pkgutil.resolve_name(_PLACES[name])
     from tinylm.config.errors import MissingName, nearest
+    from tinylm.config.interrupts import uninterrupted
+
+    if name in _PLACES:
+        with uninterrupted():
+            return pkgutil.resolve_name(_PLACES[name])
 
     near = nearest(name, _PLACES)
     raise MissingName(f"module 'tinylm' has no attribute {name!r}" + (f"; did you mean {near!r}?" if near else ""))

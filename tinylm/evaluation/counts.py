@@ -11,6 +11,7 @@ import numpy as np
 
 from tinylm import data
 from tinylm.config import ConfigError, RunSpec
+from tinylm.config.interrupts import uninterrupted
 from tinylm.data import Corpus, statistics
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation.model import Model, ModelError
@@ -50,9 +51,10 @@ class CountsModel(Model):
         return -self.counts.log_probs(ids[: scored.stop])[scored.start :]
 
     def continued(self, ids: np.ndarray, sampling: "Sampling") -> Iterator[int]:
-        import torch  # loaded only where text is written
+        with uninterrupted():
+            import torch  # loaded only where text is written
 
-        from tinylm.evaluation import generate
+            from tinylm.evaluation import generate
 
         return generate.stream(lambda text: torch.from_numpy(np.log(self.counts.distribution(text.numpy()))), ids, sampling)
 

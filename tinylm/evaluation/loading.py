@@ -8,6 +8,7 @@ import pandas as pd
 from tinylm import data, ledger, study
 from tinylm.config import RunSpec
 from tinylm.config.errors import ambiguous
+from tinylm.config.interrupts import in_one_line, uninterrupted
 from tinylm.evaluation import counts, pretrained
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.model import Model
@@ -15,6 +16,7 @@ from tinylm.ledger import RunRecord
 from tinylm.study import titles
 
 
+@in_one_line("stopped before the model was loaded; repeat to go on")
 def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
     """The trained model that a name means: one of the package, one trained here, a weights file, or counts.
 
@@ -35,7 +37,8 @@ def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = No
     counted = _counts_of(text, records)
     if counted and counted.key not in here:
         return counts.fit(counted, data.load(counted.corpus, data_dir), data_dir)
-    from tinylm.evaluation import weights  # torch is loaded only for files
+    with uninterrupted():
+        from tinylm.evaluation import weights  # torch is loaded only for files
 
     return weights.open_file(weights.find(counted.key if counted else text, here, records), records, data_dir)
 
@@ -63,7 +66,8 @@ def list_models() -> pd.DataFrame:
     >>> list_models()["name"].head(2).tolist()
     ['shakespeare', 'transformer']
     """
-    from tinylm.evaluation import weights
+    with uninterrupted():
+        from tinylm.evaluation import weights
 
     here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
     rows = []

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm.config import RunSpec, shown
+from tinylm.config.interrupts import Stopped, uninterrupted
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import arguments, scoring
@@ -28,10 +29,6 @@ if TYPE_CHECKING:
 
 
 HELPERS = {"continued", "next_logits", "parts", "predictions", "surprises", "token_nlls"}  # of the library, not its users
-
-
-class Stopped(ModelError, KeyboardInterrupt):
-    """Ctrl-C or a notebook's *Interrupt* while text is written; the message ends with what there is of it."""
 
 
 class UnknownTokens(UserWarning):
@@ -75,7 +72,8 @@ class Model(ABC):
         Each is drawn from softmax(logits / temperature) of the `top_k` likeliest tokens (0: of all); temperature 0 takes the likeliest.
         ConfigError for settings out of range, DataError for characters that the vocabulary lacks.
         """
-        from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
+        with uninterrupted():
+            from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
 
         sampling = Sampling(temperature=temperature, top_k=top_k, seed=seed)
         return _stoppable(map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling)))

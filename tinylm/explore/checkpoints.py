@@ -8,6 +8,7 @@ from tinylm import ledger, study
 from tinylm.analysis import frames
 from tinylm.config import ModelConfig
 from tinylm.config.errors import needing_packages
+from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation import pretrained
 from tinylm.explore import labels
 
@@ -47,7 +48,7 @@ class Checkpoints:
     def open(self, path: Path) -> "Model":
         """The model in a file; PackageError or WeightsError says why it cannot be used."""
         if path not in self._opened:
-            with needing_packages("a trained model"):
+            with needing_packages("a trained model"), uninterrupted():
                 from tinylm.evaluation import weights  # torch is loaded only where a model computes
             self._opened[path] = weights.open_file(path, self._records)
         return self._opened[path]

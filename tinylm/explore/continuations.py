@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm.config import TinylmError
+from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation.colouring import coloured, legend
 from tinylm.explore.checkpoints import NONE_HERE, Checkpoints
 from tinylm.explore.panel import WIDE, ExplorerError, Panel, button, control, given_text, notice
@@ -66,7 +67,8 @@ class Continuations(Panel):
     def _written(self, label: str, path: Path) -> str:
         """Prompt and continuation as HTML, and the mean surprise of each; both are handed out."""
         trained = self._checkpoints.open(path)
-        from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
+        with uninterrupted():
+            from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
 
         given = trained.vocabulary.encode(self.prompt.value)
         if not len(given):

@@ -6,6 +6,7 @@ from typing import Any
 
 from tinylm import data, files, ledger, study
 from tinylm.config import TinylmError
+from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation.probes import STATISTICS
 from tinylm.ledger import RunRecord
 from tinylm.report.runs import Run
@@ -56,7 +57,8 @@ def companions(planned: Sequence[Planned]) -> list[Planned]:
 
 def _train(planned: Sequence[Planned], minutes: float) -> None:
     try:
-        from tinylm.training import machine, pool  # torch is loaded only where a run is missing
+        with uninterrupted():
+            from tinylm.training import machine, pool  # torch is loaded only where a run is missing
 
         settings = machine.Settings(minutes=minutes)
         print(pool.require_allowed(planned, settings, "tl.run(plan, minutes={minutes})"), flush=True)

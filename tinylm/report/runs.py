@@ -15,6 +15,7 @@ from tinylm.analysis import frames, significance, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError, serialise, shown
 from tinylm.config.errors import MissingName, nearest
+from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation import counts, pretrained
 from tinylm.ledger import RunRecord
 from tinylm.report import display, plots
@@ -81,7 +82,8 @@ class Run(Result):
         if path is None:
             again = f"the same tl.train trains it again, and so does: python -m tinylm train --run {spec.key}"
             raise RunError(f"the weights of {self.run.title} are not here; {again}")
-        from tinylm.evaluation import weights  # torch is loaded only where a model computes
+        with uninterrupted():
+            from tinylm.evaluation import weights  # torch is loaded only where a model computes
 
         return weights.open_file(path, {spec.key: self.record})
 

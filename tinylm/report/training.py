@@ -3,8 +3,7 @@
 import inspect
 import math
 import numbers
-from collections.abc import Container, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, TrainConfig
 from tinylm.config.errors import unknown
+from tinylm.config.interrupts import in_one_line, uninterrupted
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
 from tinylm.ledger import RunRecord
@@ -115,7 +115,8 @@ class RunRequest:
             return self.model
         if inspect.isclass(self.model) and issubclass(self.model, ModelConfig):
             return self.model()
-        from tinylm.models.networks import own_module  # torch is loaded only for a module of one's own
+        with uninterrupted():
+            from tinylm.models.networks import own_module  # torch is loaded only for a module of one's own
 
         return own_module(self.model, self._length, data.vocab_size(self.corpus))
 
@@ -125,6 +126,7 @@ def _is_shape(model: Any) -> bool:
     return isinstance(model, ModelConfig) or (inspect.isclass(model) and issubclass(model, ModelConfig))
 
 
+@in_one_line("stopped before the first step; repeat to begin")
 def train(
     text: Text,
     model: Any = None,
@@ -161,21 +163,9 @@ def train(
     chosen, on = _seeds(seed, seeds), _settings(device, minutes, live)
     settings |= {} if flops is None else {"flops": flops}
     request = RunRequest(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
-    with _stopped_in_one_line():
-        request = request if seconds is None else _within(request, seconds, on)
-        runs = _finished([request.planned(one) for one in chosen], on, live)
+    request = request if seconds is None else _within(request, seconds, on)
+    runs = _finished([request.planned(one) for one in chosen], on, live)
     return Seeds(runs) if seeds is not None else runs[0]
-
-
-@contextmanager
-def _stopped_in_one_line() -> Iterator[None]:
-    """Say an interrupt that comes before the training, of which nothing is saved, as one that comes within it."""
-    from tinylm.training import pool
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise pool.Stopped("stopped before the first step; repeat to begin") from None
 
 
 def _corpus(text: Text, level: str | None, swapped: str) -> str:
@@ -221,7 +211,8 @@ def cost(model: Any, text: Text, *, level: str | None = None, context_length: in
 
 def _settings(device: str, minutes: float, live: bool) -> "machine.Settings":
     """Where and for how long is trained; ConfigError for arguments that say neither, `live` included."""
-    from tinylm.training import machine  # torch is loaded only where something is trained
+    with uninterrupted():
+        from tinylm.training import machine  # torch is loaded only where something is trained
 
     if not isinstance(live, bool):
         raise ConfigError(f"live must be True or False, got {live!r}")
@@ -238,7 +229,8 @@ def _is_number(value: Any) -> bool:
 
 def _within(request: RunRequest, seconds: float, on: "machine.Settings") -> RunRequest:
     """The request with the FLOPs that `seconds` buy here, to two digits, which it prints; its other fields are checked first."""
-    from tinylm.training import forecast
+    with uninterrupted():
+        from tinylm.training import forecast
 
     if "flops" in request.settings:
         raise ConfigError("give flops or seconds, not both")
@@ -259,7 +251,8 @@ def _within(request: RunRequest, seconds: float, on: "machine.Settings") -> RunR
 
 def _finished(planned: Sequence[Planned], on: "machine.Settings", live: bool) -> list[Run]:
     """The runs, those without record or weights trained first."""
-    from tinylm.training import pool
+    with uninterrupted():
+        from tinylm.training import pool
 
     known, here = ledger.known(), pretrained.at_hand()
     missing = [run for run in planned if not _is_finished(run, known.find(run.spec), here)]

@@ -59,6 +59,35 @@ def test_records_become_figures_without_torch():
     assert loaded_by(free, ["torch", "safetensors"]) == []
 
 
+def unguarded(path):
+    """The lines within functions that may be the first to load torch, and which an interrupt would break for the whole session."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    guarded, found = set(), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.With) and any("uninterrupted()" in ast.unparse(item) for item in node.items):
+            guarded |= {id(inner) for inner in ast.walk(node)}
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.Import | ast.ImportFrom) and id(node) not in guarded and loads_torch(node):
+                found.append(ast.unparse(node))
+    return found
+
+
+def loads_torch(node):
+    """Whether an import is of torch or of a module that loads it."""
+    whole = getattr(node, "module", None)
+    names = [f"{whole}.{alias.name}" if whole else alias.name for alias in node.names]
+    return any(name == "torch" or f"{name.removeprefix('tinylm.')}.".startswith(WITH_TORCH) for name in names)
+
+
+def test_an_interrupt_waits_until_torch_is_loaded():
+    lazy = {
+        name: path for name, path in MODULES.items() if not name.removeprefix("tinylm.").startswith((*WITH_TORCH, "cli", "report.pipeline"))
+    }
+    assert {name: lines for name, path in lazy.items() if (lines := unguarded(path))} == {}
+    assert unguarded(MODULES["tinylm.cli.bench"])  # a command's process ends with its interrupt
+
+
 def test_a_plan_needs_no_plotting_libraries():
     planning = [name for name in MODULES if room(name) in PLANNING]
     assert loaded_by(planning, ["torch", "matplotlib", "pandas", "scipy", "IPython"]) == []

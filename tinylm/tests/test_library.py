@@ -17,6 +17,23 @@ import tinylm as tl
 from tinylm import files
 
 MOST_LINES = 3
+# Interrupt, pressed when a third of torch is imported.
+INTERRUPTED_IMPORT = """
+import os, signal, sys
+import tinylm as tl
+
+class Presses:
+    def find_spec(name, path=None, target=None):
+        if name == "torch.functional":
+            sys.meta_path.remove(Presses)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Presses)
+"""
+FIRST = [
+    'tl.train("grammar-char", tl.Linear(context_length=4, d_model=2), steps=1).test_nll',
+    'tl.load("shakespeare").generate("HAM", length=1)',
+]
 BEFORE = """
 import tinylm as tl
 text = tl.corpus("grammar-char")
@@ -187,6 +204,16 @@ def test_an_interrupted_cell_goes_on_when_it_is_run_again_to_the_result_of_an_un
     assert not kernel.error
     kernel.run(UNINTERRUPTED)
     assert not kernel.error
+
+
+@pytest.mark.parametrize("call", FIRST)
+def test_an_interrupt_while_torch_is_imported_costs_one_line_and_not_the_session(tmp_path, call):
+    with started(tmp_path, "") as kernel:  # which has no torch yet
+        kernel.run(INTERRUPTED_IMPORT)
+        kernel.run(call)
+        assert re.fullmatch(r"Stopped: stopped [^\n]*; repeat to (go on|begin)", kernel.traceback)
+        kernel.run(f"assert {call}")
+        assert not kernel.error
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

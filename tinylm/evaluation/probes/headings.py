@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
+from tinylm.config.interrupts import uninterrupted
 from tinylm.data import Corpus
 from tinylm.data.plays import HEADING, PLAYS
 from tinylm.evaluation import counts
@@ -112,9 +113,10 @@ class Headings(RunProbe):
 def _nlls(run: Planned, corpus: Corpus, data_dir: Path | None) -> np.ndarray:
     if run.spec.is_counts:
         return counts.token_nlls(run.spec, corpus, "test", data_dir)
-    import torch  # loaded only where a network is scored
+    with uninterrupted():
+        import torch  # loaded only where a network is scored
 
-    from tinylm.evaluation import generate, nlls
+        from tinylm.evaluation import generate, nlls
 
     model = generate.load_model(run.spec, corpus, weights_file(run))
     return nlls.token_nlls(model, torch.from_numpy(corpus.test.astype(np.int32)), run.spec)

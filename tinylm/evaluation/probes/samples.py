@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import data
+from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation import pretrained
 from tinylm.evaluation.probes.probe import RunProbe
 from tinylm.study import Planned, select
@@ -31,7 +32,8 @@ class Samples(RunProbe):
         return subject.spec.key in pretrained.at_hand() and data.available(subject.spec.corpus, data_dir)
 
     def measure(self, subject: Planned, data_dir: Path | None) -> dict[str, Any]:
-        from tinylm.evaluation import generate  # torch is loaded only where something is sampled
+        with uninterrupted():
+            from tinylm.evaluation import generate  # torch is loaded only where something is sampled
 
         spec, corpus = subject.spec, data.load(subject.spec.corpus, data_dir)
         model = generate.load_model(spec, corpus, pretrained.at_hand()[spec.key])

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import data
+from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation.probes.probe import RunProbe, weights_file
 from tinylm.study import Planned, select
 
@@ -25,7 +26,8 @@ class AtTestTime(RunProbe):
         return super().missing(largest(possible), folders, data_dir)
 
     def measure(self, subject: Planned, data_dir: Path | None) -> dict[str, Any]:
-        from tinylm.evaluation.probes import trials  # torch is loaded only where something is scored
+        with uninterrupted():
+            from tinylm.evaluation.probes import trials  # torch is loaded only where something is scored
 
         spec = subject.spec
         return {"key": spec.key} | trials.facts(trials.Subject(spec, data.load(spec.corpus, data_dir), weights_file(subject)))

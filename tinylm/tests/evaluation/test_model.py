@@ -6,7 +6,7 @@ import pytest
 import torch
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
-from tinylm.config import ConfigError, NgramConfig
+from tinylm.config import ConfigError, NgramConfig, TinylmError
 from tinylm.data import DataError
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import counts, generate
@@ -55,7 +55,7 @@ def test_an_interrupt_keeps_what_is_written(model, text, monkeypatch):
     monkeypatch.setattr(type(model), "stream", interrupted)
     with pytest.raises(KeyboardInterrupt, match="^stopped after 2 of 9 tokens; so far: ") as stopped:
         model.generate(text, length=9)
-    assert isinstance(stopped.value, ModelError) and text in str(stopped.value)
+    assert isinstance(stopped.value, TinylmError) and text in str(stopped.value)
 
 
 def test_a_stopped_stream_says_so_in_one_line(model, text, monkeypatch):
@@ -66,7 +66,7 @@ def test_a_stopped_stream_says_so_in_one_line(model, text, monkeypatch):
     monkeypatch.setattr(type(model), "continued", interrupted)
     pieces = model.stream(text)
     assert next(pieces) == model.vocabulary.next_text(0)
-    with pytest.raises(ModelError, match="^stopped; "):
+    with pytest.raises(TinylmError, match="^stopped; "):
         next(pieces)
 
 

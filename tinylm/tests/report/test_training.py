@@ -5,6 +5,7 @@ from modules import Bigram
 from tinylm import data, files, ledger
 from tinylm.analysis import frames
 from tinylm.config import ConfigError, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.config.interrupts import Stopped
 from tinylm.flops import scoring_flops
 from tinylm.report import runs as reported
 from tinylm.report import training
@@ -69,13 +70,13 @@ def test_seconds_become_a_budget(home, monkeypatch, capsys):
 
 
 def test_an_interrupt_before_the_training_is_one_line(home, monkeypatch):
-    from tinylm.training import forecast, pool
+    from tinylm.training import forecast
 
     def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(forecast, "affordable_flops", interrupted)
-    with pytest.raises(pool.Stopped, match="^stopped before the first step; repeat to begin$"):
+    with pytest.raises(Stopped, match="^stopped before the first step; repeat to begin$"):
         training.train(TEXT, SMALL, seconds=33)
 
 
