@@ -27,6 +27,7 @@ from tinylm.config import (
     TransformerConfig,
 )
 from tinylm.config.attention_spans import n_pairs
+from tinylm.config.errors import too_long
 
 Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
@@ -257,10 +258,8 @@ def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
     """Training windows in an epoch of a text of `n_train` tokens; ConfigError when the text holds no window."""
     n_starts = min(n_train, spec.train.train_tokens or n_train) - spec.model.context_length
     if n_starts < 1:
-        raise ConfigError(
-            f"context_length={spec.model.context_length} is longer than the {min(n_train, spec.train.train_tokens or n_train):,} "
-            f"training tokens of {spec.corpus}; shorten it or take a longer text"
-        )
+        length, n_used = spec.model.context_length, min(n_train, spec.train.train_tokens or n_train)
+        raise too_long("context_length", length, f"is too long: {spec.corpus} has {n_used:,} training tokens", n_used)
     if spec.train.sampling == "shuffled":
         return min(spec.train.windows_per_epoch or n_starts, n_starts)
     return spec.train.windows_per_epoch or n_starts

@@ -29,12 +29,12 @@ from tinylm.cli.common import (
     table,
     whole,
 )
-from tinylm.config import RunSpec
+from tinylm.config import RunSpec, scored
 from tinylm.config.errors import needing_packages
 from tinylm.config.shown import amount, duration, short
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
-from tinylm.ledger import Ledger, RunRecord, bundle, scores
+from tinylm.ledger import Ledger, RunRecord, bundle
 from tinylm.study import Planned, distinct
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def _checked_flops(run: Planned) -> int:
     """What a run will spend; TinylmError for one that cannot be trained, or could not be scored in the end."""
     flops = run.cost.flops
     if not run.spec.is_counts:
-        scores.check_scoring(run.spec, data.info(run.spec.corpus).n_tokens)
+        scored.check_scoring(run.spec, data.info(run.spec.corpus).n_tokens)
     return flops
 
 

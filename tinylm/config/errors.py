@@ -37,6 +37,12 @@ class ArgumentError(ConfigError):
         return sentence.format(*arguments)
 
 
+def too_long(name: str, length: int, why: str, n_tokens: int) -> ArgumentError:
+    """The error of a length for which a text of `n_tokens` is too short: why, and the largest one that it is long enough for, if any."""
+    remedy = "take a longer text" if n_tokens < 2 else "give {} or less, or take a longer text"
+    return ArgumentError(f"{{}} {why}; {remedy}", f"{name}={length}", *([f"{name}={n_tokens - 1}"] if n_tokens > 1 else []))
+
+
 class MissingName(TinylmError, AttributeError):
     """A name that something does not have; a look-up of an attribute gets an AttributeError."""
 

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from tinylm.config import RunSpec
 from tinylm.config.fields import Checked
+from tinylm.config.scored import eval_context, scored_range, short_window
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import BACKWARD_PER_FORWARD, forward_parts
-from tinylm.ledger.scores import eval_context, scored_range, short_window
 from tinylm.models.networks import LanguageModel
 
 QUERIES_PER_BATCH = 256  # rows of similarities that are held at once

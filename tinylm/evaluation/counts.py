@@ -12,11 +12,12 @@ import numpy as np
 from tinylm import data
 from tinylm.config import ConfigError, RunSpec
 from tinylm.config.interrupts import uninterrupted
+from tinylm.config.scored import scored_range
 from tinylm.data import Corpus, statistics
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation.model import Model, ModelError
 from tinylm.ledger import RunRecord, Score, versions
-from tinylm.ledger.scores import scored_range, summarise
+from tinylm.ledger.scores import summarise
 from tinylm.models import ngram, recency
 
 if TYPE_CHECKING:

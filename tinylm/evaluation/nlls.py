@@ -6,7 +6,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from tinylm.config import RunSpec
-from tinylm.ledger.scores import eval_context, scored_range, short_window
+from tinylm.config.scored import eval_context, scored_range, short_window
 from tinylm.models.networks import LanguageModel
 
 POSITIONS_PER_BATCH = {"cpu": 16_384, "cuda": 262_144}  # keeps a batch's activations in the cache of a CPU core, and a GPU busy

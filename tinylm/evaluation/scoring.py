@@ -12,6 +12,7 @@ import numpy as np
 from tinylm import data
 from tinylm.config import RunSpec, TinylmError, shown
 from tinylm.config.errors import unknown
+from tinylm.config.scored import check_scoring, eval_context, least_context, scored_range
 from tinylm.data import Corpus, corpora, own_texts
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import arguments
@@ -123,29 +124,29 @@ def scored_as(spec: RunSpec, stride: int | None, context: int | None, n_tokens: 
     most = None if spec.is_counts else spec.model.context_length
     windows = {} if context is None else {"eval_context": arguments.whole("context", context, 1, most)}
     if stride is not None:
-        windows["eval_stride"] = arguments.whole("stride", stride, 1, most and windows.get("eval_context", scores.eval_context(spec)))
+        windows["eval_stride"] = arguments.whole("stride", stride, 1, most and windows.get("eval_context", eval_context(spec)))
     if text and n_tokens < 2:
         raise ScoringError(f"{text} has {'1 token' if n_tokens else 'no tokens'}; a score needs two or more")
-    length = windows.get("eval_context") or scores.eval_context(spec)
+    length = windows.get("eval_context") or eval_context(spec)
     start = min(length, n_tokens // 2, EVAL_START) if spec.train.loss_at == "all" else 0  # 0: after a full window
     tokens = {"eval_start": start, "eval_tokens": 0} if text else {}
     if windows and not text and not spec.train.eval_start:  # score the record's tokens, whatever the windows
-        tokens = {"eval_start": max(scores.eval_context(spec), windows.get("eval_context", 0))}
+        tokens = {"eval_start": max(eval_context(spec), windows.get("eval_context", 0))}
     shortened = {"eval_stride": min(spec.train.eval_stride, length or 1)}  # of a shorter window no more than all of it
     scored = replace(spec, train=replace(spec.train, **(shortened | windows | tokens)))
     needed = scored.train.eval_start or length
     if text and n_tokens <= needed:
         raise ScoringError(f"{text} has {n_tokens:,} tokens, and the first {needed} are context only; take a longer text")
     if not spec.is_counts:
-        scores.check_scoring(scored, {split: n_tokens for split in ("valid", "test")})
+        check_scoring(scored, {split: n_tokens for split in ("valid", "test")})
     return scored
 
 
 def _score(model: Scored, spec: RunSpec, ids: np.ndarray, name: str) -> TextScore:
     """<unk> counts as the characters it is written with."""
-    context, stride = scores.eval_context(spec), spec.train.eval_stride
-    found = scores.summarise(spec, "", model.token_nlls(ids, spec), scores.least_context(spec), stride)
-    span = scores.scored_range(spec, len(ids))
+    context, stride = eval_context(spec), spec.train.eval_stride
+    found = scores.summarise(spec, "", model.token_nlls(ids, spec), least_context(spec), stride)
+    span = scored_range(spec, len(ids))
     scored = ids[span.start : span.stop]
     characters = model.vocabulary.n_characters(scored)
     unknown = model.vocabulary.index.get(data.UNK)

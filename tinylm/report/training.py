@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, TrainConfig
-from tinylm.config.errors import unknown
+from tinylm.config.errors import too_long, unknown
 from tinylm.config.interrupts import in_one_line, uninterrupted
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
@@ -86,9 +86,8 @@ class RunRequest:
         split = min(n_tokens, key=n_tokens.__getitem__)
         if self._length < n_tokens[split]:
             return
-        default = "" if self.context_length is not None else " (the default)"
-        change = f"give context_length={n_tokens[split] - 1} or less, or a longer text" if n_tokens[split] > 1 else "take a longer text"
-        raise ConfigError(f"context_length={self._length}{default} is too long: {split} has {n_tokens[split]:,} tokens; {change}")
+        default = "" if self.context_length is not None else "(the default) "
+        raise too_long("context_length", self._length, f"{default}is too long: {split} has {n_tokens[split]:,} tokens", n_tokens[split])
 
     @property
     def _length(self) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 from tinylm import data, flops
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.config.errors import ArgumentError, unknown
+from tinylm.config.scored import check_scoring
 from tinylm.study import titles
 from tinylm.study.planned import BOUNDS, Planned
 from tinylm.study.recipes import ADAMW, EVAL_START, nearest_text, recipe
@@ -46,7 +47,13 @@ def spec(corpus: str, model: ModelConfig, protocol: str = DENSE, seed: int = 0, 
     if protocol == DENSE:
         return _dense(corpus, model, seed, train)
     settings = {"n_evals": train.get("epochs", N_EVALS)} | PROTOCOLS["paper"] | train
-    return RunSpec(corpus=corpus, model=model, train=TrainConfig(**settings), seed=seed)
+    return _scorable(RunSpec(corpus=corpus, model=model, train=TrainConfig(**settings), seed=seed))
+
+
+def _scorable(made: RunSpec) -> RunSpec:
+    """The run as it is; ConfigError where nothing could be scored when it is trained."""
+    check_scoring(made, data.info(made.corpus).n_tokens)
+    return made
 
 
 def check_untrained(settings: Iterable[str]) -> None:
@@ -89,7 +96,7 @@ def _dense(corpus: str, model: ModelConfig, seed: int, train: dict[str, Any]) ->
         "eval_stride": max(1, window // 2) if dense else 1,
         "eval_start": max(_first_scored(corpus), 0 if dense else window),
     }
-    made = RunSpec(corpus=corpus, model=model, train=replace(said, **(own | train)), seed=seed)
+    made = _scorable(RunSpec(corpus=corpus, model=model, train=replace(said, **(own | train)), seed=seed))
     return _scored_in_proportion(made, {"n_evals", "eval_tokens"} - train.keys())
 
 

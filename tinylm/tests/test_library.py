@@ -105,7 +105,10 @@ MISTAKES = {  # what a user writes -> the one line that it shows
     'tl.corpus("grammar-chr")': "DataError: 'grammar-chr' is neither a text file nor a corpus; did you mean 'grammar-char'?",
     "tl.Transformer(n_layers=2)": "FieldError: Transformer.n_layers: transformer has no such field; did you mean 'n_layer'?",
     "tl.train(text, small, flops=-1e9)": "FieldError: TrainConfig.flops: must not be negative, got -1000000000.0",
-    "tl.train(text, tl.Transformer(context_length=300_000), flops=1e9)": "ConfigError: context_length=300000 is longer than the 200,000",
+    "tl.train(text, tl.Transformer(context_length=300_000), flops=1e9)": "ArgumentError: context_length=300000 is too long: ",
+    "tl.train(text, tl.Linear(context_length=30_000, d_model=2), flops=5e10, batch_size=1)": (
+        "ArgumentError: context_length=30000 leaves nothing to score: valid or test of grammar-char has 20,000 tokens"
+    ),
     'tl.load("shakespear")': "WeightsError: no run is called 'shakespear'; did you mean 'shakespeare'?",
     """
     from torch import nn

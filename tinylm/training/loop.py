@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from tinylm.config import RunSpec, TinylmError
+from tinylm.config.scored import check_scoring, least_context
 from tinylm.data import Corpus, statistics
 from tinylm.evaluation import weights
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import RunCost, cost_after, run_cost
 from tinylm.ledger import RunRecord, Score, versions
-from tinylm.ledger.scores import check_scoring, least_context, summarise
+from tinylm.ledger.scores import summarise
 from tinylm.models import checkpoint
 from tinylm.models.networks import build, n_params
 from tinylm.training import cpu

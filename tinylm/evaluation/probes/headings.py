@@ -13,11 +13,11 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.config.interrupts import uninterrupted
+from tinylm.config.scored import scored_range
 from tinylm.data import Corpus
 from tinylm.data.plays import HEADING, PLAYS
 from tinylm.evaluation import counts
 from tinylm.evaluation.probes.probe import RunProbe, weights_file
-from tinylm.ledger import scores
 from tinylm.study import Planned, select
 
 EDGES = (128, 256, 512, 1024, 2048)  # characters back; then what lies further, and what is new
@@ -96,7 +96,7 @@ class Headings(RunProbe):
     def measure(self, subject: Planned, data_dir: Path | None) -> dict[str, Any]:
         spec, corpus = subject.spec, data.load(subject.spec.corpus, data_dir)
         text = "".join(corpus.vocab[i] for i in corpus.test)
-        start = scores.scored_range(spec, len(corpus.test)).start
+        start = scored_range(spec, len(corpus.test)).start
         nll_N, found = _nlls(subject, corpus, data_dir), headings(text)
         return {"key": spec.key, "rows": by_reach(nll_N, start, found), "example": example(text, nll_N, start, found)}
 

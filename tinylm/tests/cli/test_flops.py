@@ -55,6 +55,12 @@ def test_parts_add_up_to_the_run(call, flags):
     assert f"{found['n_params']:,} parameters" in text and "executed: head" in text and "textbook: total" in text
 
 
+@pytest.mark.parametrize("command", ["flops", "train"])
+def test_a_context_too_long_to_be_scored_is_said_in_flags(call, command):
+    code, _, said = call(f"{command} --corpus grammar-char --model linear --context-length 30000 --steps 9")
+    assert code == 2 and "--context-length 30000 leaves nothing to score" in said and "give --context-length 19999 or less" in said
+
+
 def test_a_section(call):
     assert len(call("flops --section sweeps")[1].splitlines()) == 16
     assert "PTB KN-5" in call("flops --section words --profile full")[1]

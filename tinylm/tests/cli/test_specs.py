@@ -41,7 +41,7 @@ MISTAKES = {
     f"train {ONE} --layers 1.5": "needs a whole number, got 1.5",
     f"train {ONE} --layers -1": "must not be negative",
     f"train {ONE} --context-length 0": "error: --context-length must be at least 1",
-    f"train {ONE} --context-length 200000": "longer than the 200,000 training tokens",
+    f"train {ONE} --context-length 200000": "--context-length 200000 is too long: grammar-char has 200,000 ",
     f"train {ONE} --steps 0": "argument --steps: '0' is not a whole number from 1 up",
     f"train {ONE} --set train.steps=0": "error: set exactly one of --steps, --epochs and --budget above zero, got none",
     "train --budget 0.5": "argument --budget: '0.5' is not a whole number from 1 up",
@@ -170,7 +170,7 @@ FILES = {
     "--corpus empty.txt": "empty.txt is empty; take a text with words in it",
     "--corpus short.txt": "short.txt is too short",
     "--corpus brief.txt": "is too short for a recipe: its least split has 18 tokens, 256 are context only; take a longer text",
-    "--corpus brief.txt --model mlp": "has 19 tokens and scoring starts at token 128; take a longer text, or lower",
+    "--corpus brief.txt --model mlp": "--context-length 128 leaves nothing to score: valid or test of text-",
     "--corpus brief.txt --level words": "unknown value 'words'; did you mean 'word'?",
 }
 

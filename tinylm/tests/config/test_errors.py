@@ -60,7 +60,7 @@ def test_a_package_that_fails_for_another_reason_is_no_missing_one():
 MISTAKES = {  # a cell -> the one line that it shows
     'tl.data.info("tiny_shakespear")': "DataError: unknown corpus 'tiny_shakespear'; did you mean 'tiny_shakespeare'? There are: ",
     "tl.config.TrainConfig(flops=-1e9)": "FieldError: TrainConfig.flops: must not be negative, got -1000000000.0",
-    "tl.flops.run_cost(long, tl.data.info(long.corpus))": "ConfigError: context_length=300000 is longer than the 200,000 training tokens",
+    "tl.flops.run_cost(long, tl.data.info(long.corpus))": "ArgumentError: context_length=300000 is too long: grammar-char has 200,000 ",
     "tl.config.LSTMConfig(n_layers=2)": "FieldError: LSTM.n_layers: lstm has no such field; did you mean 'n_layer'? Its fields are",
     'weights.candidates("shakespear", {}, {})': "WeightsError: no run is called 'shakespear'; did you mean 'shakespeare'?",
     "chained()": "ConfigError: what the user can change",

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.config import ConfigError, NgramConfig
+from tinylm.config.scored import least_context
 from tinylm.evaluation import nlls
 from tinylm.evaluation.counts import count_record
 from tinylm.evaluation.nlls import token_nlls
-from tinylm.ledger.scores import least_context
 from tinylm.models.networks import LanguageModel, build
 
 

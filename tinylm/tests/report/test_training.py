@@ -4,7 +4,7 @@ from modules import Bigram
 
 from tinylm import data, files, ledger
 from tinylm.analysis import frames
-from tinylm.config import ConfigError, MLPConfig, NgramConfig, TransformerConfig
+from tinylm.config import ConfigError, LinearConfig, MLPConfig, NgramConfig, TransformerConfig
 from tinylm.config.interrupts import Stopped
 from tinylm.flops import scoring_flops
 from tinylm.report import runs as reported
@@ -118,7 +118,7 @@ def test_a_text_without_a_window_is_said_for_the_default_too(home):
     ):
         training.train(short, Bigram, steps=1)
     with pytest.raises(
-        ConfigError, match="context_length=20 is too long: valid has 20 tokens; give context_length=19 or less, or a longer"
+        ConfigError, match="context_length=20 is too long: valid has 20 tokens; give context_length=19 or less, or take a longer"
     ):
         training.train(short, Bigram, steps=1, context_length=20)
     with pytest.raises(ConfigError, match=r"context_length=128 \(the default\) is too long"):
@@ -164,8 +164,13 @@ def test_long_training_waits_for_a_word(home):
 def test_a_cost_is_that_of_the_run(home):
     found = training.cost(SMALL, TEXT, steps=5)
     assert found.facts["key"] == training.train(TEXT, SMALL, steps=5).record.spec.key
-    assert training.cost(SMALL, TEXT).steps == 1 and training.cost(MLPConfig(), TEXT, flops=1e10).flops <= 1e10
+    assert training.cost(SMALL, TEXT).steps == 1 and training.cost(MLPConfig(context_length=8), TEXT, flops=1e10).flops <= 1e10
     assert training.cost("counts", TEXT).flops == training.cost(NgramConfig(order=3), TEXT).flops == 0
+
+
+def test_a_cost_needs_a_run_that_can_be_scored():
+    with pytest.raises(ConfigError, match="give context_length=19999 or less"):
+        training.cost(LinearConfig(context_length=30_000, d_model=2), "grammar-char", flops=5e10, batch_size=1)
 
 
 @pytest.mark.parametrize("name", training.NOT_OF_COST)

@@ -86,3 +86,10 @@ def test_a_recipe_is_the_studys_own_run():
 def test_what_does_not_go_with_a_recipe_is_named(recipe, settings, says):
     with pytest.raises(ConfigError, match=says):
         single.of_recipe(recipe, "grammar-char", **settings)
+
+
+@pytest.mark.parametrize("protocol", ["dense", "paper"])
+def test_a_context_that_leaves_nothing_to_score_is_said_when_the_run_is_made(protocol):
+    assert single.spec("grammar-char", LinearConfig(context_length=19_999), protocol=protocol, steps=1)
+    with pytest.raises(ConfigError, match="^context_length=20000 leaves nothing to score: .*; give context_length=19999 or less"):
+        single.spec("grammar-char", LinearConfig(context_length=20_000), protocol=protocol, steps=1)
