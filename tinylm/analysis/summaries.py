@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from tinylm import data
+from tinylm import data, study
 from tinylm.analysis import text_noise
 from tinylm.analysis.text_noise import Part
-from tinylm.config import RunSpec, TinylmError
+from tinylm.config import RunSpec, TinylmError, scored
 from tinylm.ledger import RunRecord, Score
-from tinylm.study import Planned
+from tinylm.study import Planned, titles
 
 COLUMNS = ["run", "name", "n", "n_params", "test_nll", "seed_sd", "test_se", "valid_nll", "flops", "flops_textbook", "flops_2nd", "seconds"]
 
@@ -129,10 +129,8 @@ def on_common_tokens(first: Sequence[RunRecord], second: Sequence[RunRecord]) ->
         corpora = " and ".join(dict.fromkeys(record.spec.corpus for record in records))
         raise DifferentTokens(f"the runs are scored on different texts, of {corpora}; compare runs of one corpus")
     if len({(score.start, score.block_size) for record in records for score in (record.valid, record.test)}) > 1:
-        starts = sorted({record.test.start for record in records})
-        raise DifferentTokens(
-            f"the runs are scored from different tokens on, {' and '.join(f'{s:,}' for s in starts)}; train with eval_start={starts[-1]}"
-        )
+        starts = " and ".join(f"{start:,}" for start in sorted({record.test.start for record in records}))
+        raise DifferentTokens(f"the runs are scored from different tokens on, {starts}; {_rescored(records)}")
     if min(score.n_tokens for record in records for score in (record.valid, record.test)) < records[0].test.block_size and (
         len({(record.valid.n_tokens, record.test.n_tokens) for record in records}) > 1
     ):
@@ -141,6 +139,24 @@ def on_common_tokens(first: Sequence[RunRecord], second: Sequence[RunRecord]) ->
     shortest = {split: min(found) for split, found in lengths.items() if len(found) > 1}
     cut = [replace(r, **{split: _cut(getattr(r, split), n) for split, n in shortest.items()}) for r in records]
     return cut[: len(first)], cut[len(first) :]
+
+
+def _rescored(records: Sequence[RunRecord]) -> str:
+    """Which run to train again so that all are scored from one token on: none of the study, whose records stay as they are.
+
+    Their blocks of text cannot be cut to common tokens, since they do not begin together.
+    """
+    published = study.by_key()
+    own = [record for record in records if record.spec.key not in published]
+    fixed = [record.test.start for record in records if record.spec.key in published]
+    start = max(fixed or [record.test.start for record in own])
+    elsewhere = [record.spec for record in own if record.test.start != start]
+    if not elsewhere or len(set(fixed)) > 1:
+        return "compare runs whose records begin with the same token"
+    spec = elsewhere[0]
+    shorter = spec.train.loss_at == "last" and scored.eval_context(spec) > start and not spec.is_counts
+    context = f"context_length={start} and " if shorter else ""
+    return f"train {titles.run(spec)} again with {context}eval_start={start}"
 
 
 def _cut(score: Score, n_tokens: int) -> Score:

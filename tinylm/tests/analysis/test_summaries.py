@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -6,9 +7,10 @@ import synthetic
 from scipy import stats
 from synthetic import record, result, results
 
-from tinylm import data
+from tinylm import data, study
 from tinylm.analysis import summaries
-from tinylm.config import NgramConfig
+from tinylm.config import MLPConfig, NgramConfig
+from tinylm.study import titles
 
 
 def test_summary_gives_mean_and_seed_spread_and_leaves_one_seed_without_one():
@@ -147,9 +149,9 @@ def test_a_result_is_called_otherwise_and_stays_what_it_is():
     assert other.run == dataclasses.replace(found.run, name="another") and other.record is found.record
 
 
-def scored(n_blocks, start=256, corpus="ptb"):
+def scored(n_blocks, start=256, corpus="ptb", model=None):
     """A record of blocks of 250 tokens with NLLs 1, 2, 3, ..."""
-    return record(blocks=[float(i + 1) for i in range(n_blocks)], start=start, corpus=corpus)
+    return record(blocks=[float(i + 1) for i in range(n_blocks)], start=start, corpus=corpus, model=model)
 
 
 def test_scores_of_other_lengths_are_cut_to_the_blocks_that_all_have():
@@ -161,10 +163,27 @@ def test_scores_of_other_lengths_are_cut_to_the_blocks_that_all_have():
 
 
 def test_scores_that_do_not_begin_alike_are_not_cut():
-    with pytest.raises(summaries.DifferentTokens, match="from different tokens on, 128 and 256; train with eval_start=256"):
-        summaries.on_common_tokens([scored(4, start=128)], [scored(4)])
+    early, late = scored(4, start=128), scored(4, model=MLPConfig(context_length=8))
+    name = titles.run(early.spec)
+    with pytest.raises(
+        summaries.DifferentTokens, match=f"from different tokens on, 128 and 256; train {re.escape(name)} again with eval_start=256$"
+    ):
+        summaries.on_common_tokens([early], [late])
     with pytest.raises(summaries.DifferentTokens, match="different texts, of ptb and grammar-char"):
         summaries.on_common_tokens([scored(4)], [scored(4, corpus="grammar-char")])
+
+
+def test_a_run_of_the_study_is_not_the_one_to_train_again():
+    (fixed, *_), others = (study.section_plan("architectures", "full"), [{}, {"context_length": 200}])
+    published = dataclasses.replace(scored(4, start=128), spec=fixed.spec)
+    for model, remedy in zip(others, ("eval_start=128", "context_length=128 and eval_start=128"), strict=True):
+        own = scored(4, corpus=fixed.spec.corpus, model=MLPConfig(**model))
+        for rows in ([[own], [published]], [[published], [own]]):
+            with pytest.raises(summaries.DifferentTokens, match=f"; train {re.escape(titles.run(own.spec))} again with {remedy}$"):
+                summaries.on_common_tokens(*rows)
+    later = dataclasses.replace(published, test=scored(4).test)
+    with pytest.raises(summaries.DifferentTokens, match="compare runs whose records begin with the same token"):
+        summaries.on_common_tokens([published], [later])
 
 
 def test_runs_of_a_text_that_is_elsewhere_are_compared():
