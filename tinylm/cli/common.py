@@ -11,7 +11,7 @@ from typing import Any, NoReturn, Self, TypeVar
 from tinylm import files, ledger, study
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
-from tinylm.config.errors import unknown
+from tinylm.config.errors import nearest, unknown
 from tinylm.config.shown import short
 from tinylm.ledger import LedgerError, RunRecord
 from tinylm.study import Planned
@@ -42,7 +42,9 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
         found, foreign = super().parse_known_args(args, namespace)
         if foreign:  # told by the command's own parser, which can name the command's help
-            self.error(f"unrecognized arguments: {' '.join(foreign)}")
+            flags = [flag.removeprefix("--") for flag in self._option_string_actions if flag.startswith("--")]
+            near = nearest(foreign[0].partition("=")[0].removeprefix("--"), flags) if foreign[0].startswith("--") else None
+            self.error(f"unrecognized arguments: {' '.join(foreign)}" + (f" (did you mean --{near}?)" if near else ""))
         return found, foreign
 
 

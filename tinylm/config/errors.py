@@ -3,6 +3,7 @@
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 
 MOST_NAMES = 10
 RED, PLAIN = "\x1b[31m", "\x1b[39m"
@@ -85,6 +86,16 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     spelt = {other.lower(): other for other in known}
     found = difflib.get_close_matches(name.lower(), spelt, n=1)
     return spelt[found[0]] if found else None
+
+
+def no_file(path: Path, remedy: str) -> str:
+    """What to say of a file that is not there: the file beside it that is spelt most like it, else a remedy."""
+    beside: dict[str, Path] = {}  # by their names without suffixes, which would make all texts alike
+    with contextlib.suppress(OSError):
+        found = sorted(path.expanduser().parent.iterdir(), key=lambda other: (other.suffix == path.suffix, other))
+        beside = {other.stem: other for other in found if other.is_file()}
+    near = nearest(path.stem, beside)
+    return f"there is no file {path}; " + (f"did you mean {str(path.with_name(beside[near].name))!r}?" if near else remedy)
 
 
 def listed(names: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 
 from tinylm import files
 from tinylm.config import ModelConfig, shown
-from tinylm.config.errors import instead, unknown
+from tinylm.config.errors import instead, no_file, unknown
 from tinylm.data import download, grammar, own_texts, plays
 from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
@@ -122,7 +122,9 @@ def corpus_name(text: str | Path, level: str | None = None) -> str:
     path = Path(text).expanduser()
     if not path.exists():
         others = instead(str(text), names(), "name a file, or one of:") + (SHORT if " " in str(text) else "")
-        raise DataError(f"{str(text)!r} is neither a text file nor a corpus; {others}")
+        if own_texts.is_file_name(text):
+            raise DataError(no_file(path, others))
+        raise DataError(f"{text!r} is neither a text file nor a corpus; {others}")
     return own_texts.add(path, level or "character")
 
 

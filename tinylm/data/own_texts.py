@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files
-from tinylm.config.errors import unknown
+from tinylm.config.errors import no_file, unknown
 from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import EOS, UNK, collected, tokenise
 
@@ -17,6 +17,7 @@ NAME = re.compile(r"text-(words-)?[0-9a-f]{12}")
 PREFIXES = {"character": "text-", "word": "text-words-"}  # a new way to cut or to replace words needs new ones
 HELD_OUT_PART, HELD_OUT_MOST = 20, 100_000  # valid and test: a twentieth of the characters each; more than that many only cost time
 NO_TEXT = re.compile(r"[\0\ud800-\udfff]")  # NUL, and halves of characters, which UTF-8 cannot write
+FILE = re.compile(r"\S*[^\s.]\.\w+")
 LONGEST_WORD = 100  # characters within which a cut looks for the end of the word it falls in
 MOST_TOKENS = 65_535  # distinct ones: ids are uint16
 LEAST_COUNT = 2  # a word that train has once says what an unknown one is like
@@ -46,10 +47,17 @@ def remedy(name: str) -> str:
     return f"remove {files.TEXTS / name} if it is there, and give the file of that text again, at the level {level}"
 
 
+def is_file_name(text: str | Path) -> bool:
+    """Whether it is a path, or a text that looks like a file's name: without blanks, and with a suffix."""
+    return isinstance(text, Path) or FILE.fullmatch(text) is not None
+
+
 def read(path: Path) -> str:
     """The text of a UTF-8 file, without byte order mark and with line ends as one newline; DataError for anything else."""
     try:
         text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(no_file(path, "name a text file")) from None
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}; name a text file") from error
     except UnicodeDecodeError as error:

@@ -96,6 +96,10 @@ def _in_memory(text: str) -> str:
         raise ScoringError(f"{text!r} is a corpus's name, of which only the letters would be scored; write tl.corpus({text!r})")
     if os.path.isfile(text):
         raise ScoringError(f"{text!r} is a file's name, of which only the letters would be scored; write Path({text!r})")
+    if own_texts.is_file_name(text):
+        raise ScoringError(
+            f"{text!r} looks like a file's name, of which only the letters would be scored; write Path({text!r}), or end the text with \\n"
+        )
     return text
 
 

@@ -9,7 +9,7 @@ import torch
 
 from tinylm import data, study
 from tinylm.config import RunSpec, TinylmError
-from tinylm.config.errors import ambiguous, instead
+from tinylm.config.errors import ambiguous, instead, no_file
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
@@ -39,6 +39,8 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
 
     Counts of the package are made from the tokens that their file holds.
     """
+    if not path.exists():
+        raise WeightsError(no_file(path, "name a weights file, a run's key or a run's name"))
     if not path.is_file():
         raise WeightsError(f"{path} is not a file; name a weights file, a run's key or a run's name")
     tensors, said = checkpoint.load(path)

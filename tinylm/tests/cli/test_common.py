@@ -17,6 +17,9 @@ MISTAKES = {
     "train --budget": "argument --budget: expected at least one argument; see python -m tinylm train --help",
     "train extra": "unrecognized arguments: extra; see python -m tinylm train --help",
     "ledger check --extra": "unrecognized arguments: --extra; see python -m tinylm ledger check --help",
+    "train --layer 2": "unrecognized arguments: --layer 2 (did you mean --layers?); see python -m tinylm train --help",
+    "train --n-layers=2": "unrecognized arguments: --n-layers=2 (did you mean --layers?); see",
+    "generate --promt x": "(did you mean --prompt?)",
     "--extra status": "unrecognized arguments: --extra; see python -m tinylm --help",
 }
 

@@ -12,7 +12,7 @@ from tinylm.cli import evaluate
 MISTAKES = {
     "evaluate --model {last} --split tset": "unknown value 'tset'; did you mean 'test'? There are: train, valid, test",
     "evaluate --model {last} --split valid --file a.txt": "not allowed with argument",
-    "evaluate --model {last} --file absent.txt": "cannot read absent.txt: No such file",
+    "evaluate --model {last} --file absent.txt": "there is no file absent.txt; name a text file",
     "evaluate --model {last} --file foreign.txt": "foreign.txt has 3 characters ('é' 2 times, '€' once) outside grammar-char's",
     "evaluate --model {last} --file latin.txt": "latin.txt is not UTF-8 (byte 1)",
     "evaluate --model {last} --file short.txt": "short.txt has 3 tokens, and the first 16 are context only",

@@ -1,6 +1,7 @@
 """Own texts as corpora: how they are cut, named, kept, and refused."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,6 +53,26 @@ def test_a_corpus_is_named_after_what_the_file_holds(write):
     assert own_texts.add(write(b"\xef\xbb\xbf" + TEXT.replace("\n", "\r\n").encode()), "character") == name
     assert own_texts.add(write(TEXT + "x"), "character") != name
     assert own_texts.NAME.fullmatch(name) and name in data.names() and own_texts.about(name)["title"] == "my.txt"
+
+
+def test_a_file_that_is_not_there_is_answered_with_the_nearest(write):
+    path = write(TEXT, "story.txt")
+    missing = path.with_name("stroy.txt")
+    for ask in (own_texts.read, data.corpus, lambda one: data.corpus(str(one))):
+        with pytest.raises(DataError, match=f"^there is no file {missing}; did you mean '{path}'\\?$"):
+            ask(missing)
+    with pytest.raises(DataError, match="; name a text file$"):
+        own_texts.read(path.with_name("xyzzy.txt"))
+
+
+@pytest.mark.parametrize("text", ["a.txt", "../a-b.md", "C:\\x.y", Path("a b")])
+def test_what_looks_like_a_files_name(text):
+    assert own_texts.is_file_name(text)
+
+
+@pytest.mark.parametrize("text", ["To be.", "Hello...", "wait...what", "a b.txt", "grammar-char", "", ".txt"])
+def test_what_is_a_text_or_a_corpus(text):
+    assert not own_texts.is_file_name(text)
 
 
 def test_characters_come_back_as_they_were(write):

@@ -1,10 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from specs import TRANSFORMER, spec
 
 from tinylm.config import NgramConfig
+from tinylm.data import DataError
 from tinylm.evaluation import counts, loading, scoring
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.scoring import ScoringError
@@ -49,6 +51,12 @@ def test_a_name_is_not_scored_by_its_letters(model, tmp_path, monkeypatch):
     (tmp_path / "story.txt").write_text("abc", encoding="utf-8")
     with pytest.raises(ScoringError, match=r"write Path\('story.txt'\)"):
         scoring.score(model, "story.txt")
+    with pytest.raises(
+        ScoringError, match=r"^'nofile.txt' looks like a file's name, .*; write Path\('nofile.txt'\), or end the text with "
+    ):
+        scoring.score(model, "nofile.txt")
+    with pytest.raises(DataError, match="^there is no file stroy.txt; did you mean 'story.txt'"):
+        scoring.score(model, Path("stroy.txt"))
     with pytest.raises(ScoringError, match=r"write tl.corpus\('grammar-char'\)"):
         scoring.score(model, "grammar-char")
 

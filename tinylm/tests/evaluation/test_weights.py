@@ -41,6 +41,8 @@ def test_an_older_file_takes_spec_and_vocabulary_from_record_and_corpus(tmp_path
     assert opened.spec == SPEC and opened.vocabulary.tokens == data.load("grammar-char").vocab
     with pytest.raises(WeightsError, match=f"its key {SPEC.key} has no record"):
         weights.open_file(path, {})
+    with pytest.raises(WeightsError, match=f"^there is no file {tmp_path}/ww.safetensors; did you mean '{path}'"):
+        weights.open_file(tmp_path / "ww.safetensors", {})
 
 
 def test_a_lead_ends_a_line():
@@ -52,7 +54,7 @@ def test_a_lead_ends_a_line():
 @pytest.mark.parametrize("content", [b"", b"text"])
 def test_a_file_that_holds_no_weights(tmp_path, content):
     path = tmp_path / "w.safetensors"
-    with pytest.raises(WeightsError, match="is not a file"):
+    with pytest.raises(WeightsError, match="there is no file .*; name a weights file, a run's key or a run's name"):
         weights.open_file(path, {})
     path.write_bytes(content)
     with pytest.raises(checkpoint.CheckpointError, match="not a readable checkpoint"):
