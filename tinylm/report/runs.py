@@ -4,7 +4,7 @@ import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -120,8 +120,29 @@ def _effort(record: RunRecord) -> dict[str, str]:
     return size if record.spec.is_counts else size | {"cost": f"{shown.short(record.flops)} FLOPs, {shown.amount(record.steps, 'step')}"}
 
 
-class Seeds(list[Run]):
-    """Runs that differ in their seed alone."""
+class Seeds(Sequence[Run]):
+    """Runs that differ in their seed alone; in means over them, those that diverged are left out."""
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._runs = tuple(runs)
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    @overload
+    def __getitem__(self, index: int) -> Run: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Seeds": ...
+
+    def __getitem__(self, index: int | slice) -> "Run | Seeds":
+        return Seeds(self._runs[index]) if isinstance(index, slice) else self._runs[index]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Seeds) and self._runs == other._runs
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if name not in ("count", "index")]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -130,8 +151,18 @@ class Seeds(list[Run]):
 
     @property
     def test_nll(self) -> float:
-        """Mean test NLL over the seeds that did not diverge."""
+        """Mean test NLL over the seeds."""
         return float(self.frame["test_nll"].mean())
+
+    @property
+    def valid_nll(self) -> float:
+        """Mean valid NLL over the seeds."""
+        return float(self.frame["valid_nll"].mean())
+
+    @property
+    def seed_sd(self) -> float:
+        """Standard deviation of the test NLL over the seeds, NaN below two."""
+        return float(self.frame["test_nll"].std())
 
     def plot(self, against: str = "flops") -> Figure:
         """The valid NLL of each validation, one line for each seed."""
@@ -153,7 +184,7 @@ class Seeds(list[Run]):
         return shown.card(self._called(), facts, by_seed, *_small_curve(self))
 
     def __getattr__(self, name: str) -> Any:
-        """What a run has and a list has not is asked of one of them."""
+        """What a run has and several have not is asked of one of them."""
         of_one = f"these are {shown.amount(len(self), 'run')}; ask one of them: runs[0].{name}" if hasattr(Run, name) else ""
         raise MissingName(of_one or f"{type(self).__name__!r} object has no attribute {name!r}")
 

@@ -114,9 +114,14 @@ def test_one_block_of_text_gives_no_interval():
     assert "+0.5000 nats per token, no interval, which needs two blocks of scored text (" in shown and "nan" not in shown
 
 
-def test_seeds_are_a_list_with_a_table():
+def test_seeds_are_a_sequence_with_a_table_that_stays_as_it_is():
     found = Seeds(Run(r.run, r.record) for r in synthetic.results(a=[2.0, 2.2]))
     assert found.test_nll == pytest.approx(2.1) and found.frame["seed"].tolist() == [0, 1]
+    assert found.valid_nll == pytest.approx(2.0) and found.seed_sd == pytest.approx(0.2 / 2**0.5)
+    assert found[:1] == Seeds([found[0]]) != found and [*found] == [found[0], found[-1]]
+    assert {name for name in dir(found) if not name.startswith("_")} == {"frame", "plot", "seed_sd", "test_nll", "valid_nll"}
+    with pytest.raises(TypeError):
+        found[0] = found[1]
     assert repr(found) == f"Seeds(2 runs of a on {found[0].record.spec.corpus}: test NLL 2.1000, seed SD 0.1414)"
 
 
