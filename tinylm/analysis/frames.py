@@ -100,13 +100,15 @@ def frame(found: Iterable[Result]) -> pd.DataFrame:
     rows = [_row(result) for result in found]
     columns = ["key", *COLUMNS, *COSTS, *SCORES, *SHAPE, *TRAINED, "status"]
     table = pd.DataFrame(rows, columns=columns).set_index("key")
-    return table.astype({name: "Int64" for name in ("test_tokens", "batch_size", *SHAPE)} | {name: float for name in (*SCORES[:3], "lr")})
+    return table.astype(
+        {name: "Int64" for name in ("budget", "test_tokens", "batch_size", *SHAPE)} | {name: float for name in (*SCORES[:3], "lr")}
+    )
 
 
 def _row(result: Result) -> dict[str, Any]:
     run, record, spec = result.run, result.record, result.record.spec
     row: dict[str, Any] = {"key": spec.key, "corpus": spec.corpus, "seed": spec.seed, "status": record.status}
-    row |= {name: getattr(run, name) for name in ("section", "role", "architecture", "name", "budget")}
+    row |= {name: getattr(run, name) for name in ("section", "role", "architecture", "name")} | {"budget": run.budget or None}
     row |= {name: getattr(record, name) for name in ("n_params", "steps", "tokens_seen", *COSTS)}
     row |= {name: getattr(spec.model, name, None) for name in SHAPE}
     row |= {name: None if spec.is_counts else getattr(spec.train, name) for name in TRAINED}

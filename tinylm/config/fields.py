@@ -23,8 +23,8 @@ ROUND = 10**6  # from here on numbers are hard to read digit by digit
 class Checked:
     """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15).
 
-    FieldError for a field that there is not, one without a value, and a value that has no name. `public` is the class's name for those
-    who use it, where that is another one.
+    FieldError for a field that there is not, one without a value, and a value without its field's name. `public` is the class's name for
+    those who use it, where that is another one.
     """
 
     public: ClassVar[str] = ""
@@ -84,7 +84,9 @@ def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> 
     """Raise FieldError unless the given fields are those of a class, and all that have no default are among them."""
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
     if unnamed:
-        raise FieldError(cls.called(), "", f"{unnamed[0]!r} has no name; write each field as {next(iter(fields))}=...")
+        example = ", ".join(f"{name}=..." for name in [*fields][:2])
+        given_so = ", ".join(map(repr, unnamed))
+        raise FieldError(cls.called(), "", f"a field is given by its name, as in {cls.called()}({example}); got {given_so}")
     for name in given:
         if name not in fields:
             near = f"did you mean {ALSO_CALLED[name]!r}?" if ALSO_CALLED.get(name) in fields else instead(name, fields, "its fields are")

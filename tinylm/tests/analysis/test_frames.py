@@ -71,11 +71,15 @@ def test_what_a_notebook_trains_beside_the_study_is_ones_own(home):
 
 
 def test_the_table_says_how_a_network_was_trained(home):
-    stored(made(0)), stored(made(spec=COUNTS))
-    found = frames.runs().set_index("architecture")
+    spec = made().spec
+    stored(made(0)), stored(made(spec=COUNTS)), stored(made(spec=replace(spec, train=TrainConfig(flops=10**9))), "search")
+    bounded = frames.runs(section="search")
+    assert bounded["budget"].tolist() == [10**9] and len(frames.runs(budget=10**9)) == 1
+    found = frames.runs(section="local").set_index("architecture")
     assert found.loc["MLP", ["optimizer", "lr", "batch_size"]].tolist() == ["adam", 3e-4, 64]
     assert found.loc["Counts", ["optimizer", "lr", "batch_size"]].isna().all()
-    assert len(frames.runs(optimizer="adam", lr=3e-4)) == 1 and frames.runs(lr=1.0).empty
+    assert found["budget"].isna().all()
+    assert len(frames.runs(section="local", optimizer="adam", lr=3e-4)) == 1 and frames.runs(lr=1.0).empty
 
 
 @pytest.mark.parametrize("seeds", [[0, 1], (0, 1), {0, 1}, range(2), np.arange(2), pd.Series([0, 1])], ids=lambda one: type(one).__name__)
