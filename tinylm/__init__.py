@@ -25,6 +25,8 @@ import pkgutil
 from pathlib import Path
 from typing import Any
 
+__version__ = "0.1.0"  # pyproject.toml takes it from here
+
 
 def _read(stub: Path) -> tuple[list[str], dict[str, str]]:
     """What a stub has in `__all__`, and each name that it imports with its place: module:name, or a module and a colon."""

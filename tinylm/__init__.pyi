@@ -33,6 +33,8 @@ from tinylm.report.runs import compare, plot
 from tinylm.report.training import cost, train
 from tinylm.study import select
 
+__version__: str
+
 __all__ = [
     "LSTM",
     "MLP",

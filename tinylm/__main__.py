@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Sequence
 
+from tinylm import __version__
 from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, models, status, train
 from tinylm.config import TinylmError
 from tinylm.ledger import LedgerWarning
@@ -26,6 +27,7 @@ def build_parser() -> common.Parser:
     """The parser of all subcommands; each sets `run`: arguments -> frozen request -> exit code."""
     about = "Train small language models under a counted compute budget."
     parser = common.Parser(EXAMPLES, description=about, prog="python -m tinylm")
+    parser.add_argument("--version", action="version", version=f"tinylm {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for module in (train, generate, chat, evaluate, models, status, flops, bench, ledger, download, export):
         module.add(commands)

@@ -3,10 +3,10 @@
 import inspect
 import math
 import numbers
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, TrainConfig
@@ -34,7 +34,8 @@ NOT_OF_COST = {  # arguments of train, and what to give to cost instead
     "device": "FLOPs are the same on every device",
 }
 
-Text = str | Path | Corpus
+Text: TypeAlias = str | Path | Corpus
+Trainable: TypeAlias = ModelConfig | type[ModelConfig] | Callable[..., Any]  # the last makes an nn.Module from a vocabulary size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +121,14 @@ class RunRequest:
         return own_module(self.model, self._length, data.vocab_size(self.corpus))
 
 
+@overload
+def train(text: Text, model: Trainable | None = None, *, seeds: None = None, **settings: Any) -> Run: ...
+
+
+@overload
+def train(text: Text, model: Trainable | None = None, *, seeds: Iterable[int], **settings: Any) -> Seeds: ...
+
+
 def _is_shape(model: Any) -> bool:
     """Whether it is the shape of one of the library's models, or its class."""
     return isinstance(model, ModelConfig) or (inspect.isclass(model) and issubclass(model, ModelConfig))
@@ -128,7 +137,7 @@ def _is_shape(model: Any) -> bool:
 @in_one_line("stopped before the first step; repeat to begin")
 def train(
     text: Text,
-    model: Any = None,
+    model: Trainable | None = None,
     *,
     recipe: str | None = None,
     flops: float | None = None,
@@ -188,7 +197,15 @@ def _seeds(seed: int | None, seeds: Iterable[int] | None) -> list[int]:
     return chosen
 
 
-def cost(model: Any, text: Text, *, level: str | None = None, context_length: int | None = None, seed: int = 0, **settings: Any) -> Cost:
+def cost(
+    model: Trainable | str,
+    text: Text,
+    *,
+    level: str | None = None,
+    context_length: int | None = None,
+    seed: int = 0,
+    **settings: Any,
+) -> Cost:
     """What training a model on a text would cost, part by part, beside 2ND and 6ND; nothing is trained.
 
     The `settings` are bounds and fields of TrainConfig, as in `train`; a recipe is given by its name in place of the model. Without

@@ -6,9 +6,14 @@ import sys
 
 import pytest
 
+import tinylm
 from tinylm import study
 
 pytestmark = pytest.mark.usefixtures("home")
+
+
+def test_the_version_is_said(call):
+    assert call("--version") == (0, f"tinylm {tinylm.__version__}\n", "")
 
 
 COMMANDS = [

@@ -8,6 +8,7 @@ import pydoc
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kernel import started
 
 import tinylm as tl
 from tinylm import files
+from tinylm.report.runs import Run, Seeds
 
 MOST_LINES = 3
 # Interrupt, pressed when a third of torch is imported.
@@ -245,6 +247,16 @@ def test_type_checkers_read_the_names_that_python_has():
     assert names["__all__"] == tl.__all__
     imported = {name for name in names if not name.startswith("__")} - {"tinylm"}
     assert imported > {*tl.__all__} and all(getattr(tl, name) is names[name] for name in imported)
+
+
+def test_there_is_one_version():
+    assert f"\nversion: {tl.__version__}\n" in (files.ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_several_seeds_are_of_another_type_than_one_run():
+    one, several = typing.get_overloads(tl.train.__wrapped__)
+    assert (one.__annotations__["return"], several.__annotations__["return"]) == (Run, Seeds)
+    assert typing.get_type_hints(one)["seeds"] is type(None)
 
 
 def test_no_name_is_that_of_a_module_which_would_replace_it_once_imported():
