@@ -5,13 +5,21 @@ from chapters import code
 from pandocfilters import Str
 
 from tinylm.report import display
+from tinylm.typesetting import ReportError
 from tinylm.typesetting.typstsyntax import booktabs, lines_of, literal
 
 
 def test_tables_break_headers_and_sentences_before_they_are_refused(report, shown):
     sentence = "A sentence that is far too long to stand in one line of the table, and goes on. " * 2
     wide = [{"model": "x", **{f"a long header {i}": 1.234 for i in range(9)}, "remark": sentence}]
-    report(["# A", code(shown(display.table, wide, "fits", "Caption.", wide=True))])
+    report(["# A", code(shown(display.table, wide, "fits", "Caption."))])
+
+
+def test_only_a_wide_table_may_reach_into_the_margins(report, shown):
+    intervals = [{"model": "a Transformer", **{f"gain {i}": "−0.123 [−0.456, −0.789]" for i in range(7)}}]
+    with pytest.raises(ReportError, match=r"table many .* is too wide; pass wide=True, drop columns or shorten their headers"):
+        report(["# A", code(shown(display.table, intervals, "many", "Caption."))])
+    report(["# A", code(shown(display.table, intervals, "many", "Caption.", wide=True))])
 
 
 def test_values_are_written_as_typst_reads_them():
