@@ -214,5 +214,5 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(place):
 
 def test_what_writes_into_the_repository_says_that_it_needs_a_clone(place):
     done = place.python("-m", "tinylm", "export", "transformer", "--from", "nothing.safetensors")
-    said = "nothing.safetensors is not a file" if place.library == files.ROOT else "export needs a clone of the repository"
+    said = "there is no file nothing.safetensors" if place.library == files.ROOT else "export needs a clone of the repository"
     assert done.returncode == 2 and done.stderr.startswith(f"error: {said}")

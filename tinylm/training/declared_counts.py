@@ -1,8 +1,8 @@
-"""The counts that an architecture of one's own declares, compared with PyTorch's before anything is trained."""
+"""The counts that an architecture of one's own declares, compared with PyTorch's before its training, and a module's after it too."""
 
 from tinylm import flops
-from tinylm.config import ConfigError, ModelConfig, RunSpec
-from tinylm.models.networks import build, n_params
+from tinylm.config import ConfigError, ModelConfig, ModuleConfig, RunSpec
+from tinylm.models.networks import LanguageModel, build, n_params
 from tinylm.models.networks.flop_count import count, own_random_numbers
 
 
@@ -30,3 +30,19 @@ def check_counts(spec: RunSpec, vocab_size: int) -> None:
         shapes = [sorted(found) for found in (flops.hidden_shapes(spec.model), [tuple(p.shape) for p in model.hidden_matrices()])]
         if shapes[0] != shapes[1]:
             raise ConfigError(f"hidden_shapes of {kind} says {shapes[0]}, the built model has {shapes[1]}; correct hidden_shapes")
+
+
+def check_unchanged(spec: RunSpec, model: LanguageModel, vocab_size: int) -> None:
+    """Raise ConfigError where a module of one's own does not cost after its training what was counted before it.
+
+    Before it few calls are tried, and a module may know how often it was called. It is left on the CPU.
+    """
+    if not isinstance(spec.model, ModuleConfig):
+        return
+    counted = spec.model.forward_flops
+    found = count(model.cpu(), spec.model.context_length, vocab_size, spec.model.context_length)
+    if not found.agrees(counted):
+        raise ConfigError(
+            f"{spec.model.name} cost {counted:,} FLOPs for a window before its training, but {found} after it, so that no budget was kept;"
+            " each call must do the same work"
+        )

@@ -24,7 +24,7 @@ from tinylm.models.networks import build, n_params
 from tinylm.training import cpu
 from tinylm.training.averaging import AVERAGES
 from tinylm.training.batches import WindowStarts
-from tinylm.training.declared_counts import check_counts
+from tinylm.training.declared_counts import check_counts, check_unchanged
 from tinylm.training.step import make_update
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
@@ -83,8 +83,9 @@ class _History:
 def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | None = None) -> RunRecord:
     """Train, validate and test one spec; continues from `hooks.checkpoint` where that file exists.
 
-    Raises ConfigError before any work for a spec that its corpus cannot run, Interrupted when `hooks.stop()` says so. A loss that is
-    not finite ends the run with status `diverged` and no scores. Writes the kept weights to `hooks.weights`.
+    Raises ConfigError before any work for a spec that its corpus cannot run, and in the end for a module whose cost has changed;
+    Interrupted when `hooks.stop()` says so. A loss that is not finite ends the run with status `diverged` and no scores. Writes the
+    kept weights to `hooks.weights`.
     """
     try:
         run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
@@ -239,7 +240,8 @@ class _Run:
         started = time.perf_counter()
         scores: dict[str, Score | None] = {"valid": None, "test": None}
         if finite:
-            checkpoint.restore_weights(self.model, self.best)
+            check_unchanged(self.spec, self.model, self.corpus.info.vocab_size)
+            checkpoint.restore_weights(self.model.to(self.device), self.best)
             scores = {split: self._score(split) for split in scores}
             if self.hooks.weights is not None:
                 checkpoint.save(self.hooks.weights, self.best, weights.facts(self.spec, self.corpus))

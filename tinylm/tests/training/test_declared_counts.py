@@ -4,12 +4,14 @@ from typing import ClassVar
 
 import pytest
 import torch
+from modules import Bigram, Later
 from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
 from torch import nn
 
 from tinylm import flops
 from tinylm.config import ConfigError, ModelConfig, TransformerConfig
 from tinylm.models import networks
+from tinylm.models.networks import own_module
 from tinylm.training import declared_counts, loop
 from tinylm.training.declared_counts import check_counts
 from tinylm.training.loop import Hooks
@@ -115,3 +117,18 @@ def test_looking_changes_no_random_numbers():
     torch.manual_seed(1)
     check_counts(spec(DeclaredConfig()), VOCAB_SIZE)
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_module_that_costs_more_after_many_calls_leaves_no_record(corpus, tmp_path):
+    made, path = own_module(Later, 8, VOCAB_SIZE), tmp_path / "weights"
+    assert loop.train(spec(made, loss_at="all", steps=300), corpus).status == "done"
+    with pytest.raises(ConfigError, match="^Later cost ([0-9,]+) FLOPs for a window before its training, but PyTorch counts .* after it"):
+        loop.train(spec(made, loss_at="all", steps=650), corpus, hooks=Hooks(weights=path))
+    assert not path.exists()
+
+
+def test_looking_again_leaves_the_run_as_it_is(corpus, monkeypatch):
+    made = spec(own_module(Bigram, 8, VOCAB_SIZE), loss_at="all", steps=5)
+    looked = loop.train(made, corpus)
+    monkeypatch.setattr(loop, "check_unchanged", lambda *_: None)
+    assert loop.train(made, corpus).test == looked.test
