@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from tinylm.config import shown
-from tinylm.config.errors import FieldError, instead, unknown
+from tinylm.config.errors import FieldError, instead, listed, unknown
 
 # What other libraries call a field.
 ALSO_CALLED = {
@@ -84,9 +84,8 @@ def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> 
     """Raise FieldError unless the given fields are those of a class, and all that have no default are among them."""
     fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
     if unnamed:
-        example = ", ".join(f"{name}=..." for name in [*fields][:2])
-        given_so = ", ".join(map(repr, unnamed))
-        raise FieldError(cls.called(), "", f"a field is given by its name, as in {cls.called()}({example}); got {given_so}")
+        instead_of = ", ".join(map(repr, unnamed))
+        raise FieldError(cls.called(), "", f"write FIELD=VALUE instead of {instead_of}; its fields are {listed(fields)}")
     for name in given:
         if name not in fields:
             near = f"did you mean {ALSO_CALLED[name]!r}?" if ALSO_CALLED.get(name) in fields else instead(name, fields, "its fields are")

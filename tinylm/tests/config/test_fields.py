@@ -68,7 +68,7 @@ class Needy(Checked):
             lambda: NgramConfig(context_length=3),
             "Counts.context_length: ngram has no such field; its fields are order, cache, discount_scale, weights_corpus",
         ),
-        (lambda: Toy(2.0, 3), "Toy: a field is given by its name, as in Toy(rate=..., form=...); got 2.0, 3"),
+        (lambda: Toy(2.0, 3), "Toy: write FIELD=VALUE instead of 2.0, 3; its fields are rate, form, sizes"),
         (lambda: Needy(rate=2.0), "Needy.size: must be given"),
         (lambda: Needy(), "Needy.size: must be given"),
     ],
