@@ -15,6 +15,14 @@ def amount(value: float) -> str:
     return rf"${digits} \times 10^{{{int(exponent)}}}$"
 
 
+def power(value: float) -> str:
+    """A count with up to three digits, as $10^b$ or $a \\times 10^b$, for sentences."""
+    digits, exponent = f"{value:.2e}".split("e")
+    digits = digits.rstrip("0").rstrip(".")
+    times = "" if digits == "1" else rf"{digits} \times "
+    return rf"${times}10^{{{int(exponent)}}}$"
+
+
 def perplexity(nll: float) -> str:
     """exp of an NLL, with four digits or, from a thousand up, as a whole number."""
     value = math.exp(nll)

@@ -13,7 +13,8 @@ from tinylm.report import answers, sentences, tables, timings
 from tinylm.study import reported, select
 
 CORPUS = "tiny_shakespeare"  # that the title's question is answered for
-CITATION = re.compile(r" \[@[^\]]*\]")
+CITATION = re.compile(r"\[@[^\]]*\]")
+STUDY = "([Bhatti 2025](https://arxiv.org/abs/2512.20877))"
 
 
 class ReadmeError(TinylmError):
@@ -42,10 +43,10 @@ def _filled(text: str, name: str, table: str, path: Path) -> str:
 
 
 def findings() -> str:
-    """The findings of the report's abstract as a list, without its citations."""
+    """The findings of the report's abstract as a list; the study that they cite is linked."""
     everything = _recorded()
     baselines, bought = select(everything, section="architectures"), select(everything, section=["words", "budget", "copying"])
-    return "\n".join(f"- {CITATION.sub('', finding)}" for finding in answers.findings(baselines, bought, everything, CORPUS))
+    return "\n".join(f"- {CITATION.sub(STUDY, finding)}" for finding in answers.findings(baselines, bought, everything, CORPUS))
 
 
 def results_table() -> str:
@@ -54,9 +55,9 @@ def results_table() -> str:
     reproduced = [result.run for result in select(everything, role="baseline") if reported.paper_row(result.run.spec)]
     where = {"section": [run.section for run in reproduced], "corpus": [run.spec.corpus for run in reproduced]}
     caption = (
-        "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs: as "
-        "stated, of the study's computation counted exactly (textbook), and without the work that its loss never uses (executed). Margin: "
-        "a shift between the study's protocol and ours that is larger is ruled out with 95 %."
+        "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs, three "
+        "ways: stated by the study; textbook, our exact count of its code; executed, without the work that its loss never uses. Margin: "
+        "larger differences between the two protocols are ruled out with 95 %."
     )
     told = " ".join(filter(None, [caption, sentences.reproduction(everything), timings.of_runs()]))
     return _table(told, tables.reproduced(select(everything, role=["baseline", "counts"], **where)))
@@ -66,8 +67,9 @@ def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text, characters first: size, cost, test NLL, the best counts of the same tokens."""
     caption = (
         "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; with "
-        "cache: of at most the network's window of recent text, mixed in by weights that were fitted to valid. `-recast` is twenty copies "
-        "of the text with the speakers' names invented anew every thirty speeches, `-respelled` in random letters."
+        "cache: with recent text, at most as much as the network's window, by weights fitted to valid; the counts above have all of it. "
+        "`-recast` is twenty copies of the text with the speakers' names invented anew every thirty speeches, `-respelled` the same with "
+        "names of random letters."
     )
     results = sorted(_recorded(), key=lambda result: data.info(result.record.spec.corpus).level == "word")
     return _table(caption, tables.purchased(results))

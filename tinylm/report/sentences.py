@@ -56,8 +56,8 @@ def reproduction(found: Sequence[Result]) -> str:
     alike = "lie where other seeds of ours would" if joint.is_alike else "do not lie where other seeds of ours would"
     return (
         f"Over {joint.n_rows} rows the study's runs {alike} (Fisher p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = "
-        f"{p_value(joint.ks)}). The smallest shift that a row would show is {margins.min():.3f} nats in the most exact row, "
-        f"{margins.median():.3f} in the median one and {margins.max():.3f} in the least exact."
+        f"{p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to {margins.max():.3f}, with a median of "
+        f"{margins.median():.3f}."
     )
 
 

@@ -25,7 +25,7 @@ def seconds(run: Planned) -> float:
 def of_runs() -> str:
     """What the times of runs are; empty where none are recorded."""
     facts = _runs()
-    return f"Time: of training or counting alone, on {describe(facts)}, which did nothing else." if facts["runs"] else ""
+    return f"Time: of training or counting alone, on an otherwise idle machine ({describe(facts)})." if facts["runs"] else ""
 
 
 def _runs() -> dict[str, Any]:

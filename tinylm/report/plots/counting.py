@@ -40,20 +40,20 @@ def answer(
     _require_same_tokens([*results, *counts, *study])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 2.65)
+    fig, (ax,) = panels(1, 6.3, 2.5)
     rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
     low, high = ax.get_ylim()
     ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.06 * (high - low), high))  # room for the numbers below
     log_flops(ax, "training FLOPs (executed)")
-    if levels:
-        _shade(ax, best, min(nll for *_, nll in levels))
+    if counts:
+        _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)
     for *_, nll in levels:
         ax.axhline(nll, color=COUNT_COLOUR, linestyle="--", linewidth=1, zorder=1)
     if seconds is not None:
         _time_axis(ax, [(row.flops, seconds(row.run)) for row in best.itertuples()])
-    label_right(ax, [(ax.get_xlim()[1], nll, kind, COUNT_COLOUR) for kind, _, nll in levels])
+    label_right(ax, [(ax.get_xlim()[1], nll, f"{kind}, {nll:.3f}", COUNT_COLOUR) for kind, _, nll in levels])
     return fig, rows
 
 
@@ -75,10 +75,10 @@ def _best(results: Sequence[Result]) -> pd.DataFrame:
 
 def _levels(results: Sequence[Result], counts: Sequence[Result]) -> list[tuple[str, str, float]]:
     """What it is, the name and the test NLL of the best counts without and with a cache, and of the best compressor recorded."""
-    kinds = {False: "counts,\nno cache", True: "counts\nwith a cache"}
+    kinds = {False: "counts", True: "with a cache"}
     levels = [(kinds[one.record.spec.model.cache > 0], one.run.name, one.record.test.nll) for one in best_counts(counts)]
     compressed = (COMPRESSION.best(corpus) for corpus in dict.fromkeys(result.record.spec.corpus for result in results))
-    return levels + [(f"{one.name},\na compressor", one.name, one.test) for one in compressed if one]
+    return levels + [(one.name, one.name, one.test) for one in compressed if one]
 
 
 def _draw_best(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str,
 
 
 def _shade(ax: Axes, best: pd.DataFrame, level: float) -> None:
-    """Where the best recipe is above this loss, and, lighter, to the next budget."""
+    """Where the best recipe is above the loss of counts, and, lighter, to the next budget."""
     above, below = best["flops"][best["test_nll"] > level], best["flops"][best["test_nll"] <= level]
     low, high = ax.get_xlim()
     turn = above.max() if len(above) else low

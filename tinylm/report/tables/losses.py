@@ -70,7 +70,9 @@ def reproduced(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def mean(line: pd.Series) -> str:
-    """Mean test NLL ± seed SD (n) of a line of a summary."""
+    """Mean test NLL ± seed SD (n) of a line of a summary; counts have no seeds."""
+    if line["run"].spec.is_counts:
+        return f"{line['test_nll']:.3f}"
     spread = f" ± {line['seed_sd']:.3f}" if line["n"] > 1 else ""
     return f"{line['test_nll']:.3f}{spread} ({line['n']})"
 

@@ -10,6 +10,15 @@ from tinylm.study.parameters import Section, StudyError, checked
 from tinylm.study.planned import Planned, counts, with_seeds
 from tinylm.study.purchases import Purchase
 
+BOUGHT: tuple[Purchase, ...] = (
+    ("ptb-eos", "Transformer-no-pointer", 114_000_000_000_000),
+    ("ptb-eos", "Transformer", 114_000_000_000_000),
+    ("ptb-eos", "Transformer", 1_200_000_000_000_000),
+    ("wikitext-2-eos", "Transformer-no-pointer", 125_000_000_000_000),
+    ("wikitext-2-eos", "Transformer", 125_000_000_000_000),
+    ("wikitext-2-eos", "Transformer", 1_200_000_000_000_000),
+)
+
 
 @checked
 def words(
@@ -25,14 +34,7 @@ def words(
     eval_tokens: int = 19_935,
     orders: Sequence[int] = (0, 1, 2, 3, 5),
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
-    bought: Sequence[Purchase] = (
-        ("ptb-eos", "Transformer-no-pointer", 114_000_000_000_000),
-        ("ptb-eos", "Transformer", 114_000_000_000_000),
-        ("ptb-eos", "Transformer", 1_200_000_000_000_000),
-        ("wikitext-2-eos", "Transformer-no-pointer", 125_000_000_000_000),
-        ("wikitext-2-eos", "Transformer", 125_000_000_000_000),
-        ("wikitext-2-eos", "Transformer", 1_200_000_000_000_000),
-    ),
+    bought: Sequence[Purchase] = BOUGHT,
     caches: Sequence[int] = (128, 512),
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from records import made
 
-from tinylm import data
+from tinylm import data, files, ledger
 from tinylm.__main__ import build_parser
 from tinylm.analysis import advice, frames
 from tinylm.analysis.summaries import Result
@@ -116,7 +116,9 @@ def test_the_command_and_the_line_of_python_train_just_the_recipe_of_the_budget(
 
 @pytest.fixture(scope="module")
 def recorded():
-    return frames.recorded()
+    """The published records: what was trained beside the study may be better or worse."""
+    published = ledger.Ledger([files.LEDGER])
+    return [result for result in frames.recorded() if published.find(result.record.spec)]
 
 
 def test_the_recipe_of_counts_is_the_best_that_is_recorded_of_its_corpus(recorded):

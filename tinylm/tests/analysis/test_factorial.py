@@ -59,7 +59,7 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     text = sentences.factorial_effects(frame)
     assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
     assert f"Of {len(frame)} effects" in text and isinstance(frame, pd.DataFrame)
-    assert "lowers the test NLL of Transformers, LSTMs and MLPs by +0.133" in answers.abstract([], found(), [], "grammar-char")
+    assert "lowers the test NLL of Transformers, LSTMs and MLPs by 0.133" in answers.abstract([], found(), [], "grammar-char")
 
 
 def test_a_second_budget_is_not_mixed_with_the_first():

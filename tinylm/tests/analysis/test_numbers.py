@@ -29,3 +29,12 @@ def test_a_p_value_is_not_shown_below_a_thousandth():
 
 def test_generated_text_is_one_line_of_code_in_which_nothing_is_markup():
     assert numbers.verbatim("`a` | *b*\nc") == "`` 'a' | *b* / c ``"
+
+
+def test_powers_of_ten_are_short_in_sentences():
+    assert [numbers.power(value) for value in (1e13, 7.55e13, 5e12, 2.2e13)] == [
+        "$10^{13}$",
+        r"$7.55 \times 10^{13}$",
+        r"$5 \times 10^{12}$",
+        r"$2.2 \times 10^{13}$",
+    ]

@@ -14,9 +14,14 @@ def test_the_readme_table_is_that_of_the_ledger():
     assert all(part in text for part in parts), "run python run_me.py and commit the README"
 
 
-def test_the_findings_are_those_of_the_abstract_without_citations():
+def test_the_findings_are_those_of_the_abstract_with_a_link_to_the_study():
     lines = readme.findings().splitlines()
-    assert len(lines) == 4 and all(line.startswith("- ") for line in lines) and "[@" not in readme.findings()
+    assert (
+        len(lines) == 4
+        and all(line.startswith("- ") for line in lines)
+        and "[@" not in readme.findings()
+        and readme.STUDY in readme.findings()
+    )
 
 
 MARKED = {"README.md": ("findings", "results", "bought"), "docs/speed.md": ("bench",)}
@@ -68,7 +73,7 @@ def test_a_row_of_the_study_is_the_mean_of_its_seeds_beside_the_best_counts_of_t
     facts = {"machine": TIMINGS["machine"], "runs": {row("architectures", architecture="MLP").spec.key: 120.0}}
     ledger.write_facts(files.LEDGER / "bench" / "runs.json", facts)
     kn, mlp = cells(readme.results_table())
-    assert kn == ["KN-4", "–", "1.700 (1)", "–", "–", "–", "–", "–"]
+    assert kn == ["KN-4", "–", "1.700", "–", "–", "–", "–", "–"]
     # 0.0022, and SD 0.01 times t(0.95, 2) = 2.92 and sqrt(1 + 1 / 3)
     assert mlp == ["MLP", "2.322", "2.320 ± 0.010 (3)", "±0.036", "1.65e14", "3.85e12", "3.85e12", "2.0 min"]
     store(64, (row("control", architecture="MLP"), 1.0))

@@ -27,7 +27,7 @@ def test_times_of_runs_are_known_by_their_row(home):
     write_facts(files.LEDGER / "bench" / "runs.json", {"machine": TIMINGS["machine"], "runs": {run.spec.key: 90.0}})
     third = planned("MLP", replace(run.spec, seed=3))
     assert timings.seconds(third) == 90.0 and timings.shown(third) == "1.5 min"
-    assert timings.of_runs().startswith("Time: of training or counting alone, on some processor, 2 threads")
+    assert timings.of_runs().startswith("Time: of training or counting alone, on an otherwise idle machine (some processor, 2 threads")
 
 
 def test_the_readmes_table_names_the_machine_or_the_command_that_makes_it():

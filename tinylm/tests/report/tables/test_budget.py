@@ -126,5 +126,5 @@ def test_advice_is_the_best_on_valid_that_a_budget_pays_for_counts_included():
     found = [counts, *seeds("MLP", 1_000, [2.1, 2.2]), *seeds("LSTM", 10_000, [1.7, 1.8])]
     frame = tables.advice(found, [500, 1_000, 20_000])
     assert frame["do this"].tolist() == ["count: KN-6", "count: KN-6", "train: LSTM"]
-    assert frame["test NLL ± SD (n)"].tolist() == ["1.900 (1)", "1.900 (1)", "1.750 ± 0.071 (2)"]
+    assert frame["test NLL ± SD (n)"].tolist() == ["1.900", "1.900", "1.750 ± 0.071 (2)"]
     assert tables.advice([], [1]).values.tolist() == [["none is recorded"]]
