@@ -10,7 +10,7 @@ from tinylm import data
 MISTAKES = {
     "generate": "are not here; train it with: python -m tinylm train --run",
     "generate --model RoPE@7": "no run is called 'RoPE@7'",
-    "generate --model no.safetensors": "no.safetensors is not a file",
+    "generate --model no.safetensors": "there is no file no.safetensors",
     "generate --model {last} --prompt é": "grammar-char has no 'é'; leave it out",
     "generate --model {last} --length 0": "'0' is not a whole number from 1 up",
     "generate --model {last} --temperature -1": "'-1' is not a temperature from 0 up",
