@@ -12,10 +12,11 @@ from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, claim_verdi
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, perplexity, power, signed
 from tinylm.analysis.summaries import Result
+from tinylm.config.models import UNBOUNDED
 from tinylm.ledger import RunRecord
 from tinylm.report import sentences, timings
 from tinylm.study import Planned, reported, select, titles
-from tinylm.study.factorial import ROLE
+from tinylm.study.factorial import REACH, ROLE
 
 
 def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> str:
@@ -51,7 +52,8 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     return (
         f"On {titles.corpus(corpus)}, do not train with {power(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less: {how} "
         f"reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time(rival.run, ' in {}')}. A small "
-        f"{first['architecture']} reaches that at {power(first['reaches'])} FLOPs{_in_time(reaching, ' ({} on two cores)')}; the best "
+        f"{first['architecture']} reaches that at {power(first['reaches'])} FLOPs ({first['n_reach']:.0f} of "
+        f"{first['n']:.0f} seeds{_in_time(reaching, '; {} on two cores')}); the best "
         f"recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time(best, '{}, ')}n = {len(records)})."
     )
 
@@ -112,14 +114,16 @@ def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
     """When the study's networks over-fit, what counts of the same words have, and what recipes reach on whole texts."""
     epochs, beaten = [], []
     for run, records in summaries.by_row(summaries.networks(select(found, role="baseline"))).items():
-        valid = [point["valid_nll"] for point in records[0].curve]
-        epochs.append(f"{valid.index(min(valid)) + 1} of {len(valid)} on {titles.corpus(run.spec.corpus)}")
+        valid = np.mean([[point["valid_nll"] for point in record.curve] for record in records], axis=0)
+        epochs.append(f"{int(valid.argmin()) + 1} of {len(valid)} on {titles.corpus(run.spec.corpus)}")
         counts = summaries.best_counts([result.record for result in found], records[0])
         if counts:
             gap = significance.difference(records, [counts])
             beaten.append(f"{interval(gap.mean, *gap.interval())} on {titles.corpus(run.spec.corpus)}")
     return _told(
-        f"the study's Transformer is at its best after epoch {' and '.join(epochs)}; then it over-fits" if epochs else "",
+        f"the study's Transformer is at its best after epoch {' and '.join(epochs)}, in the mean of its seeds; then it over-fits"
+        if epochs
+        else "",
         f"counts of the same words are better, by nats: {', '.join(beaten)}" if beaten else "",
         _words(bought).removesuffix(".").replace("On words, Transformers", "trained on the whole texts, Transformers"),
     )
@@ -188,8 +192,9 @@ def _lookup(bought: Sequence[Result]) -> str:
     shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True])
     budget = max(result.run.budget for result in select(bought, role=ROLE))
     return (
-        "It owes that to a lookup: induction, which finds what followed the same characters before, lowers the test NLL of "
-        f"Transformers, LSTMs and MLPs by {shown[0]} (95 %, at {power(budget)} FLOPs); with it an LSTM is {shown[1]} behind a Transformer."
+        f"It owes that to a lookup: induction, which finds what followed the same characters among the last {REACH:,}, lowers the test NLL "
+        f"of Transformers, LSTMs and MLPs by {shown[0]} (95 %, at {power(budget)} FLOPs, its long window included); with it an LSTM is "
+        f"{shown[1]} behind a Transformer."
     ).replace("+", "")
 
 
@@ -212,11 +217,11 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
 
 
 def _words(bought: Sequence[Result]) -> str:
-    """The best recipe on words of each text, in perplexity, and counts with a cache of its window."""
+    """The best recipe on words of each text, in perplexity, and the best counts of the same tokens, whatever their cache."""
     ours, theirs = [], []
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
-            _, cached = summaries.rivals([r.record for r in bought], records[0])
+            cached = summaries.best_counts([r.record for r in bought], records[0], UNBOUNDED)
             ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
     beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""

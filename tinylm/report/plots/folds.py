@@ -18,7 +18,8 @@ def by_fold(frame: pd.DataFrame) -> Drawn:
     rows = range(len(frame))[::-1]
     for name, style in styles.items():
         ax.plot(frame[name], rows, label=name, **style)
-    ax.set_yticks(rows, map(titles.corpus, frame.index))
+    names = [titles.corpus(corpus) + (" *" if searched else "") for corpus, searched in frame[folds.SEARCHED].items()]
+    ax.set_yticks(rows, names)
     ax.set(xlabel="test NLL of what was left out (nats per character)", ylim=(-0.6, len(frame) - 0.4))
     legend_above(fig, ax)
     return fig, frame.reset_index().to_dict("records")
