@@ -178,14 +178,16 @@ def _row(claim: Claim, found: Evidence, p_holm: float) -> dict[str, Any]:
     verdict = UNDECIDED
     if found.is_testable and p_holm <= LEVEL:
         verdict = SUPPORTED if found.p_for < found.p_against else REFUTED
-    grade = families.verdict(found.p, p_holm) if found.is_testable else families.OPEN
-    if grade == families.OPEN and found.n < families.ENOUGH:
-        grade = LACKS
     row = {name: getattr(claim, name) for name in ("text", "source", "contrast", "statement", "above", "below", "follows")}
     row |= {name: getattr(found, name) for name in ("n", "effect", "low", "high", "text_se", "reported", "test", "note")}
     if claim.follows:  # one case can refute what is said in general, and not support it
         verdict = REFUTED if verdict == REFUTED else UNDECIDED
         row["note"] = _sentences(f"follows from {claim.follows}", claim.remark)
+    grade = families.verdict(found.p, p_holm) if found.is_testable else families.OPEN
+    if grade == families.OPEN and found.n < families.ENOUGH:
+        grade = LACKS
+    elif verdict == UNDECIDED and grade == families.CLEAR:  # one case is clear, and what is said in general is not
+        grade = families.OPEN
     p_values = {"p": found.p, "p_holm": p_holm} if found.is_testable else dict.fromkeys(("p", "p_holm"), math.nan)
     return row | p_values | {"verdict": verdict, "grade": grade}
 

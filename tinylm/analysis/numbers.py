@@ -16,7 +16,9 @@ def amount(value: float) -> str:
 
 
 def power(value: float) -> str:
-    """A count with up to three digits, as $10^b$ or $a \\times 10^b$, for sentences."""
+    """A count with up to three digits, as $10^b$ or $a \\times 10^b$, for sentences; a dash for none."""
+    if not value:
+        return NONE
     digits, exponent = f"{value:.2e}".split("e")
     digits = digits.rstrip("0").rstrip(".")
     times = "" if digits == "1" else rf"{digits} \times "
@@ -34,14 +36,17 @@ def spread(value: float) -> str:
     return NONE if pd.isna(value) else f"{value:.4f}"
 
 
-def interval(effect: float, low: float, high: float) -> str:
-    """A difference in nats with three decimals and its interval; a lower bound where it has no upper end; a dash where there is none."""
+def interval(effect: float, low: float, high: float, plus: str = "+") -> str:
+    """A difference in nats with three decimals and its interval; a lower bound where it has no upper end; a dash where there is none.
+
+    `plus` stands before what is above zero; "" where words say the direction.
+    """
     if pd.isna(effect):
         return NONE
     if math.isinf(high):
-        return f"at least {effect:+.3f} (from {low:+.3f})".replace("-", "−")
+        return f"at least {effect:+.3f} (from {low:+.3f})".replace("-", "−").replace("+", plus)
     ends = [f"{value:+.3f}" for value in (low, high)]
-    return f"{effect:+.3f}{'' if pd.isna(low) else f' [{ends[0]}, {ends[1]}]'}".replace("-", "−")
+    return f"{effect:+.3f}{'' if pd.isna(low) else f' [{ends[0]}, {ends[1]}]'}".replace("-", "−").replace("+", plus)
 
 
 def p_value(p: float) -> str:

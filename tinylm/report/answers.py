@@ -29,7 +29,9 @@ def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequ
 
 def findings(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> list[str]:
     """The findings of `abstract`, one by one."""
-    return list(filter(None, [answer(bought, corpus), _lookup(bought), _retrained(found, everything), _words(bought)]))
+    pointed = _pointed(bought)
+    words = f"On words, {pointed}." if pointed else ""
+    return list(filter(None, [answer(bought, corpus), _lookup(bought), _retrained(found, everything), words]))
 
 
 def answer(bought: Sequence[Result], corpus: str) -> str:
@@ -85,24 +87,28 @@ def _beaten(found: Sequence[Result]) -> str:
 
 def sweeps(found: Sequence[Result]) -> str:
     """How the test NLL changes from the smallest size of each architecture to the largest."""
-    told, families = [], {}
+    told = []
+    families: dict[str, list[tuple[Planned, list[RunRecord]]]] = {}
     for run, records in summaries.by_row(summaries.networks(found)).items():
         families.setdefault(run.architecture, []).append((run, records))
     for rows in families.values():
         (first, a), (last, b) = rows[0], rows[-1]
         gap = significance.difference(b, a)
-        told.append(f"{interval(gap.mean, *gap.interval())} from {first.name} to {last.name} (n = {gap.n})")
-    return _told(f"the test NLL changes by {'; '.join(told)}") if told else ""
+        low, high = gap.interval()
+        verdict = "higher" if low > 0 else "lower" if high < 0 else "open"
+        told.append(f"{last.name} against {first.name}, {verdict}: {interval(gap.mean, low, high)} (n = {gap.n})")
+    return _told(f"the test NLL of the largest size against the smallest: {'; '.join(told)}") if told else ""
 
 
 def rope(found: Sequence[Result]) -> str:
     """How far rotary positions are from learned ones, in our runs and in the study's."""
-    (first, a), (second, b) = (*summaries.by_row(found).items(), *[(None, [])] * 2)[:2]
-    if not b:
+    rows = list(summaries.by_row(found).items())
+    if len(rows) < 2:
         return ""
+    (first, a), (second, b) = rows[:2]
     gap = significance.difference(b, a)
-    rows = [reported.paper_row(run.spec) for run in (first, second)]
-    theirs = f"; in the study's single runs by {signed(rows[1].test_nll - rows[0].test_nll)}" if all(rows) else ""
+    stated = [reported.paper_row(run.spec) for run in (first, second)]
+    theirs = f"; in the study's single runs by {signed(stated[1].test_nll - stated[0].test_nll)}" if all(stated) else ""
     where = "behind" if gap.interval()[0] > 0 else "ahead of" if gap.interval()[1] < 0 else "level with"
     return _told(
         f"{second.name} is {where} {first.name}, by {interval(gap.mean, *gap.interval())} nats on the same text and seeds (n = {gap.n})"
@@ -112,7 +118,7 @@ def rope(found: Sequence[Result]) -> str:
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
     """When the study's networks over-fit, what counts of the same words have, and what recipes reach on whole texts."""
-    epochs, beaten = [], []
+    epochs, beaten, pointed = [], [], _pointed(bought)
     for run, records in summaries.by_row(summaries.networks(select(found, role="baseline"))).items():
         valid = np.mean([[point["valid_nll"] for point in record.curve] for record in records], axis=0)
         epochs.append(f"{int(valid.argmin()) + 1} of {len(valid)} on {titles.corpus(run.spec.corpus)}")
@@ -125,7 +131,7 @@ def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
         if epochs
         else "",
         f"counts of the same words are better, by nats: {', '.join(beaten)}" if beaten else "",
-        _words(bought).removesuffix(".").replace("On words, Transformers", "trained on the whole texts, Transformers"),
+        f"trained on the whole texts, {pointed}" if pointed else "",
     )
 
 
@@ -142,9 +148,9 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
     if len(effects):
         shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])
         lookup = (
-            f"to the lookup: induction lowers the test NLL by {shown[0]} nats, a Transformer that of an LSTM by {shown[1]} with induction"
+            f"induction and its window lower the test NLL by {shown[0]} nats; a Transformer is ahead of an LSTM by {shown[1]} with "
+            f"induction and by {shown[2]} without"
         )
-        lookup += f" and by {shown[2]} without"
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
     if set(names) <= set(folds.architectures(by_fold)):
         gap = folds.over_folds(by_fold, *names)
@@ -156,7 +162,7 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
 def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
     """Effects of a factorial with their intervals."""
     by_name = effects.set_index("contrast")
-    return [interval(*by_name.loc[name, ["effect", "low", "high"]]) for name in names]
+    return [interval(*by_name.loc[name, ["effect", "low", "high"]], plus="") for name in names]
 
 
 def claims(judged: pd.DataFrame) -> str:
@@ -195,7 +201,7 @@ def _lookup(bought: Sequence[Result]) -> str:
         f"It owes that to a lookup: induction, which finds what followed the same characters among the last {REACH:,}, lowers the test NLL "
         f"of Transformers, LSTMs and MLPs by {shown[0]} (95 %, at {power(budget)} FLOPs, its long window included); with it an LSTM is "
         f"{shown[1]} behind a Transformer."
-    ).replace("+", "")
+    )
 
 
 def _in_time(run: Planned, told: str) -> str:
@@ -208,15 +214,15 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     lines, joint = summaries.summary(summaries.networks(found)), agreement.joint(agreement.rows(everything))
     if lines.empty or joint is None:
         return ""
-    ratios = lines["flops_2nd"] / lines["flops_textbook"]
+    ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
     return (
         f"We retrained a published study [@bhatti2025]: its losses are {'within' if joint.is_alike else 'outside'} the spread of seeds ("
         f"{joint.n_rows} rows), its costs up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times "
-        f"too low; on its slice of the test {_beaten(found)}."
+        f"too low{f'; on its slice of the test {beaten}' if beaten else ''}."
     )
 
 
-def _words(bought: Sequence[Result]) -> str:
+def _pointed(bought: Sequence[Result]) -> str:
     """The best recipe on words of each text, in perplexity, and the best counts of the same tokens, whatever their cache."""
     ours, theirs = [], []
     for records in sentences.best_purchases(bought).values():
@@ -225,4 +231,4 @@ def _words(bought: Sequence[Result]) -> str:
             ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
     beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""
-    return f"On words, Transformers with a pointer reach a perplexity of {' and '.join(ours)}{beside}." if ours else ""
+    return f"Transformers with a pointer reach a perplexity of {' and '.join(ours)}{beside}" if ours else ""

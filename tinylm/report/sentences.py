@@ -11,7 +11,7 @@ from tinylm import data
 from tinylm.analysis import agreement, budgets, factorial, folds, significance, summaries
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
-from tinylm.analysis.numbers import amount, interval, p_value, perplexity, signed
+from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
 from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
@@ -23,10 +23,14 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
     lines = summaries.summary(found).sort_values("test_nll")
     best = lines.iloc[0]
     below = lines[lines["test_nll"] < floor["test"] - 2 * lines["test_se"]]
-    verdict = "no model is below it" if below.empty else f"**below it, which must be an error: {', '.join(below['name'])}**"
+    verdict = (
+        "no model is below it by more than two standard errors of the test text"
+        if below.empty
+        else f"**below it, which must be an error: {', '.join(below['name'])}**"
+    )
     return (
         f"The closest to the floor of {floor['test']:.4f} nats is {best['name']} at {best['test_nll']:.4f} (n = {best['n']}), an excess of "
-        f"{best['test_nll'] - floor['test']:.4f}; by two standard errors of the test text {verdict}."
+        f"{best['test_nll'] - floor['test']:.4f}; {verdict}."
     )
 
 
@@ -75,7 +79,7 @@ def purchases(found: Sequence[Result]) -> str:
     for text, best in best_purchases(found).items():
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
         plain, cached = summaries.rivals([r.record for r in found], best[0])
-        size = f"{amount(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
+        size = f"{power(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
         beside = f", counts {_score(plain.test.nll, by_word)}" if plain else ""
         beside += f", with a cache of its window {_score(cached.test.nll, by_word)}" if cached is not plain else ""
         sentences.append(f"{best[0].spec.corpus}, {size}: {_score(nll, by_word)} (n = {len(best)}){beside}")
@@ -97,7 +101,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
     elif not any(map(math.isnan, misses)):
-        text = f"{text} With {amount(min(misses))} FLOPs or less to spend, count."
+        text = f"{text} With {power(min(misses))} FLOPs or less to spend, count."
     compressed = COMPRESSION.best(corpus)
     if compressed is None:
         return text
@@ -121,8 +125,8 @@ def _reaching(frame: pd.DataFrame) -> str:
         return "by no network here"
     first = frame.iloc[0]
     seeds = f"{first['n_reach']:.0f} of {first['n']:.0f} seeds do"
-    below = "its smallest budget" if math.isnan(first["misses"]) else f"not at {amount(first['misses'])}"
-    return f"by {first['architecture']} at {amount(first['reaches'])} FLOPs ({seeds}), {below}"
+    below = "its smallest budget" if math.isnan(first["misses"]) else f"not at {power(first['misses'])}"
+    return f"by {first['architecture']} at {power(first['reaches'])} FLOPs ({seeds}), {below}"
 
 
 def improvement(found: Sequence[Result], without: str, whole: str) -> str:
@@ -132,7 +136,7 @@ def improvement(found: Sequence[Result], without: str, whole: str) -> str:
         records = groups[run]
         for partner in select(groups, architecture=whole, corpus=run.spec.corpus, budget=run.budget):
             gap = significance.difference(records, groups[partner])
-            cost = amount(records[0].spec.train.flops)
+            cost = power(records[0].spec.train.flops)
             sentences.append(f"{records[0].spec.corpus}, {cost} FLOPs: {interval(gap.mean, *gap.interval())} (n = {gap.n})")
     return f"{whole} lowers the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
 
@@ -169,8 +173,8 @@ def searched(records: Sequence[RunRecord]) -> str:
     families: dict[str, list[int]] = {}
     for record in records:
         families.setdefault(_family(record), []).append(record.flops)
-    parts = [f"{name} {len(flops)} ({amount(sum(flops))})" for name, flops in sorted(families.items())]
-    total = amount(sum(record.flops for record in records))
+    parts = [f"{name} {len(flops)} ({power(sum(flops))})" for name, flops in sorted(families.items())]
+    total = power(sum(record.flops for record in records))
     by_family = f"; by architecture, runs (FLOPs): {', '.join(parts)}" if len(parts) > 1 else ""
     return f"The search took {len(records)} runs of one seed each and {total} FLOPs{by_family}."
 
@@ -193,7 +197,7 @@ def buried(found: Sequence[Result]) -> str:
         order = "below" if _mean(records, "test") < of_study else "above"
         told.append(
             f"{run.name}, the sister project's best model on valid, has a test NLL of {_mean(records, 'test'):.3f} (n = {len(records)}) "
-            f"for {amount(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best ({of_study:.3f})."
+            f"for {power(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best ({of_study:.3f})."
         )
     return " ".join(told)
 
@@ -209,8 +213,8 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     ]
     below = sum(gap < 0 for gap in gaps)
     return (
-        f"The study's MLP, trained on, is below its Transformer on valid at {below} of {len(gaps)} executed costs that both have; on test "
-        f"it ends at {_mean(mlp, 'test'):.3f}, the Transformer at {_mean(transformer, 'test'):.3f}."
+        f"Trained longer, the study's MLP has a lower valid NLL than its Transformer at {below} of {len(gaps)} executed costs that both "
+        f"have; on the test slice it ends at {_mean(mlp, 'test'):.3f}, the Transformer at {_mean(transformer, 'test'):.3f}."
     )
 
 
@@ -262,7 +266,7 @@ def turning(found: Sequence[Result]) -> str:
     if not epochs:
         return f"{text}; at the end it is at {signed(float(best[longest][-1] - best[shortest][-1]))} from it."
     epoch = int(np.median(epochs))
-    costs = " and ".join(amount(group[0].curve[epoch - 1]["flops"]) for group in (long, short))
+    costs = " and ".join(power(group[0].curve[epoch - 1]["flops"]) for group in (long, short))
     return f"{text}, first after epoch {epoch} (median), when the two have cost {costs} executed FLOPs."
 
 
@@ -354,4 +358,4 @@ def over_folds(frame: pd.DataFrame) -> str:
             f"the loss of {better} is below that of {worse} on {wins} of {gap.n}, in the mean by {interval(gap.mean, *gap.interval())} nats"
         )
     text = "; ".join(told)
-    return f"{text[:1].upper()}{text[1:]} (95 %, parts as the unit)." if told else ""
+    return f"{text[:1].upper()}{text[1:]} (95 %, over parts drawn at random)." if told else ""

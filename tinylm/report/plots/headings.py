@@ -20,6 +20,7 @@ NETWORKS = ("Transformer,\nno induction", "Transformer\nwith induction")  # thei
 STYLES = (FAMILIES["Transformer-no-induction"], FAMILIES["Transformer"])
 FARTHEST_FIRST = headings.REACHES[::-1]  # the nearest stand at the right, where lines lie apart and have their names
 DARKEST = 6.0  # nats: a character that costs more is no darker
+DARKEST_GREY = 0.5  # on which black letters are still read in print
 
 
 @mpl.rc_context(STYLE)
@@ -108,11 +109,10 @@ def _draw_text(ax: Axes, title: str, example: dict[str, Any]) -> None:
     lines = example["text"].split("\n")
     colours, row, column = plt.get_cmap("Greys"), 0, 0
     for character, nll in zip(example["text"], example["nll"], strict=True):
-        dark = min(nll / DARKEST, 1.0) * 0.85
+        dark = min(nll / DARKEST, 1.0) * DARKEST_GREY
         ax.add_patch(Rectangle((column, row), 1, 0.92, facecolor=colours(dark), linewidth=0))
         if character != "\n":
-            ink = "white" if dark > 0.5 else "black"
-            ax.text(column + 0.5, row + 0.48, character, ha="center", va="center", family="monospace", fontsize=6.3, color=ink)
+            ax.text(column + 0.5, row + 0.48, character, ha="center", va="center", family="monospace", fontsize=7)
         row, column = (row + 1, 0) if character == "\n" else (row, column + 1)
     heading = np.mean(example["nll"][-len(lines[-1]) :])
     ax.text(len(lines[-1]) + 0.8, row + 0.48, f"{heading:.1f} nats per character", va="center", fontsize=SMALL, fontweight="bold")
@@ -121,6 +121,6 @@ def _draw_text(ax: Axes, title: str, example: dict[str, Any]) -> None:
 
 
 def _scale(fig: Figure, axes: Sequence[Axes]) -> None:
-    colours = mpl.colors.ListedColormap(plt.get_cmap("Greys")(np.linspace(0, 0.85, 256)))
+    colours = mpl.colors.ListedColormap(plt.get_cmap("Greys")(np.linspace(0, DARKEST_GREY, 256)))
     shown = mpl.cm.ScalarMappable(mpl.colors.Normalize(0, DARKEST), colours)
     fig.colorbar(shown, ax=list(axes), location="bottom", label="nats per character", shrink=0.35, aspect=25)

@@ -8,11 +8,10 @@ from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per claim in words: the verdict on the whole of it, how well it is known, and the verdicts on its statements."""
+    """One row per claim in words: the verdict on the whole of it, and how well that is known."""
     rows = [
         {"claim": text, "source": group["source"].iloc[0], "verdict": (whole := claim_verdict(group["verdict"]))}
         | {"known": claim_grade(group["grade"]) if whole == UNDECIDED else CLEAR}
-        | {"statements": ", ".join(f"{n} {verdict}" for verdict in VERDICTS if (n := int((group["verdict"] == verdict).sum())))}
         for text, group in judged.groupby("text", sort=False)
     ]
     return pd.DataFrame(sorted(rows, key=lambda row: VERDICTS.index(row["verdict"])))
