@@ -1,7 +1,8 @@
 """Cells -> a table, one writer a medium: plain text, Markdown, HTML. `align` holds `left` or `right` for each column."""
 
-import html as markup
 from collections.abc import Sequence
+
+from tinylm.config.links import anchored
 
 Cells = Sequence[str]
 
@@ -25,12 +26,12 @@ def markdown(header: Cells, rows: Sequence[Cells], align: Cells) -> str:
 
 
 def html(caption: str, header: Cells, rows: Sequence[Cells], align: Cells, note: str | None = None) -> str:
-    """A table element with its caption, and the note below it."""
+    """A table element with its caption, and the note below it; links of Markdown are links."""
 
     def line(tag: str, cells: Cells) -> str:
-        parts = [f'<{tag} style="text-align:{side}">{markup.escape(cell)}</{tag}>' for cell, side in zip(cells, align, strict=True)]
+        parts = [f'<{tag} style="text-align:{side}">{anchored(cell)}</{tag}>' for cell, side in zip(cells, align, strict=True)]
         return f"<tr>{''.join(parts)}</tr>"
 
     head, body = line("th", header), "\n".join(line("td", row) for row in rows)
-    below = f"\n<p><small>{markup.escape(note)}</small></p>" if note else ""
-    return f"<table>\n<caption>{markup.escape(caption)}</caption>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{below}"
+    below = f"\n<p><small>{anchored(note)}</small></p>" if note else ""
+    return f"<table>\n<caption>{anchored(caption)}</caption>\n<thead>{head}</thead>\n<tbody>\n{body}\n</tbody>\n</table>{below}"

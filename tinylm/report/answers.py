@@ -18,6 +18,8 @@ from tinylm.report import sentences, timings
 from tinylm.study import Planned, reported, select, titles
 from tinylm.study.factorial import REACH, ROLE
 
+STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
+
 
 def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> str:
     """The report's abstract, one finding a sentence: what to train on a corpus, what the study's rows and costs are, and words.
@@ -216,7 +218,7 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
         return ""
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
     return (
-        f"We retrained a published study [@bhatti2025]: its losses are {'within' if joint.is_alike else 'outside'} the spread of seeds ("
+        f"We retrained a published study {STUDY}: its losses are {'within' if joint.is_alike else 'outside'} the spread of seeds ("
         f"{joint.n_rows} rows), its costs up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times "
         f"too low{f'; on its slice of the test {beaten}' if beaten else ''}."
     )

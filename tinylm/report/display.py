@@ -21,6 +21,7 @@ from matplotlib.figure import Figure
 
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
+from tinylm.config.links import unlinked
 
 PNG_DPI = 110
 # The salt fixes the ids inside an SVG; text as paths needs no font at the reader's; "standard" keeps the width that was asked for.
@@ -42,14 +43,14 @@ class CheckError(TinylmError):
 def figure(fig: Figure, name: str, caption: str, alt: str, data: Data | None = None, wide: bool = False) -> None:
     """Display a figure as PNG and SVG with its caption, its alternative text and, as CSV, the `data` it was drawn from; close it.
 
-    `name` is the file name in figures/ and the label: prose refers to it as @fig:name. Caption: Markdown with $math$. Alt:
-    plain text, what a reader who cannot see the figure must know. `wide` lets the report use the full width. Raises ShowError
+    `name` is the file name in figures/: prose refers to it as [Figure name](../figures/name.svg). Caption: Markdown with $math$.
+    Alt: plain text, what a reader who cannot see the figure must know. `wide` lets the report use the full width. Raises ShowError
     on a bad name, an empty caption or alt.
     """
     _require_name("figure", name)
     _require(caption.strip() and alt.strip(), f"figure {name}: write a caption and an alt text; the report refuses figures without them")
     bundle = {
-        "text/plain": f"Figure {name}: {caption}",
+        "text/plain": f"Figure {name}: {unlinked(caption)}",
         "image/svg+xml": svg(fig),
         "image/png": base64.b64encode(_save(fig, "png", dpi=PNG_DPI, metadata={"Software": None})).decode(),
     }
@@ -61,12 +62,12 @@ def figure(fig: Figure, name: str, caption: str, alt: str, data: Data | None = N
 
 
 def table(data: Data, name: str, caption: str, note: str | None = None, wide: bool = False, bold: Iterable[int] = ()) -> None:
-    """Display a table as aligned text, as HTML and, as CSV, the numbers behind it; @tbl:name refers to it.
+    """Display a table as aligned text, as HTML and, as CSV, the numbers behind it.
 
-    Strings stay as they are (Markdown with $math$ in the report); whole numbers get thousands separators, the floats of a
-    column one number of decimals (about four digits); both turn scientific from 1e9. A named index becomes the first columns,
-    an unnamed one is dropped. `bold` holds the positions of the rows to stress. Raises ShowError on a bad name, an empty
-    caption or table, or a bold row that does not exist.
+    Prose refers to it as [Table name](../figures/name.csv). Strings stay as they are (Markdown with $math$ in the report); whole
+    numbers get thousands separators, the floats of a column one number of decimals (about four digits); both turn scientific from
+    1e9. A named index becomes the first columns, an unnamed one is dropped. `bold` holds the positions of the rows to stress. Raises
+    ShowError on a bad name, an empty caption or table, or a bold row that does not exist.
     """
     _require_name("table", name)
     _require(caption.strip(), f"table {name}: write a caption")
@@ -75,7 +76,7 @@ def table(data: Data, name: str, caption: str, note: str | None = None, wide: bo
     stressed = sorted(set(bold))
     _require(all(0 <= row < len(rows) for row in stressed), f"table {name}: bold={stressed}, but its rows are 0 to {len(rows) - 1}")
     bundle = {
-        "text/plain": "\n".join([f"Table {name}: {caption}", "", layout.plain([header, *rows], align), *(["", note] if note else [])]),
+        "text/plain": _plain_table(f"Table {name}: {caption}", [header, *rows], align, note),
         "text/html": layout.html(caption, header, rows, align, note),
         "text/csv": _csv(frame),
     }
@@ -103,7 +104,7 @@ def table_html(data: Data, caption: str, note: str | None = None) -> str:
 
 def text(markdown: str) -> None:
     """Display a paragraph whose numbers the caller has computed (an f-string); Markdown, as in a text cell."""
-    _display({"text/plain": markdown, "text/markdown": markdown}, kind="text")
+    _display({"text/plain": unlinked(markdown), "text/markdown": markdown}, kind="text")
 
 
 def check(name: str, value: float, reference: float, rtol: float) -> None:
@@ -114,6 +115,11 @@ def check(name: str, value: float, reference: float, rtol: float) -> None:
     if not distance <= rtol:
         raise CheckError(f"{name}: {value:.6g} is {100 * distance:.3g} % away from {reference:.10g}, outside the band of {band}")
     print(f"{name}: within {band} of {reference:.10g}")
+
+
+def _plain_table(caption: str, lines: list[list[str]], align: list[str], note: str | None) -> str:
+    cells = [[unlinked(cell) for cell in line] for line in lines]
+    return "\n".join([unlinked(caption), "", layout.plain(cells, align), *(["", unlinked(note)] if note else [])])
 
 
 def _display(bundle: dict[str, str], **report: Any) -> None:

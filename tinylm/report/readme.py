@@ -1,6 +1,5 @@
 """What the README and docs/speed.md say in numbers, generated from the ledger between markers."""
 
-import re
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +12,6 @@ from tinylm.report import answers, sentences, tables, timings
 from tinylm.study import reported, select
 
 CORPUS = "tiny_shakespeare"  # that the title's question is answered for
-CITATION = re.compile(r"\[@[^\]]*\]")
-STUDY = "([Bhatti 2025](https://arxiv.org/abs/2512.20877))"
 
 
 class ReadmeError(TinylmError):
@@ -43,10 +40,10 @@ def _filled(text: str, name: str, table: str, path: Path) -> str:
 
 
 def findings() -> str:
-    """The findings of the report's abstract as a list; the study that they cite is linked."""
+    """The findings of the report's abstract as a list."""
     everything = _recorded()
     baselines, bought = select(everything, section="architectures"), select(everything, section=["words", "budget", "copying"])
-    return "\n".join(f"- {CITATION.sub(STUDY, finding)}" for finding in answers.findings(baselines, bought, everything, CORPUS))
+    return "\n".join(f"- {finding}" for finding in answers.findings(baselines, bought, everything, CORPUS))
 
 
 def results_table() -> str:

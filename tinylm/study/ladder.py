@@ -57,7 +57,7 @@ RUNGS = (
     _tried("cosine decay", "the rate falls along half a cosine instead", train={"schedule": "cosine"}),
     Rung(
         name="pre-norm",
-        about="the normalisation stands before attention and FFN, off the residual path [@xiong2020]",
+        about="the normalisation stands before attention and FFN, off the residual path [(Xiong et al. 2020)](https://arxiv.org/abs/2002.04745)",
         model={"norm_place": "pre"},
     ),
     Rung(name="no dropout", about="no activation is zeroed in training", model={"attention_dropout": 0.0, "ffn_dropout": 0.0}),
@@ -68,19 +68,29 @@ RUNGS = (
     ),
     Rung(
         name="Muon",
-        about="hidden matrices get orthogonalised updates [@jordan2024] at a rate of their own, all others AdamW's [@loshchilov2019]",
+        about="hidden matrices get orthogonalised updates [(Jordan et al. 2024)](https://kellerjordan.github.io/posts/muon/) at a rate of "
+        "their own, all others AdamW's [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)",
         train={"optimizer": "muon", "lr": 5e-3, "adam_lr": 3e-3, "beta2": 0.95},
     ),
     Rung(
         name="rotary positions",
-        about="queries and keys are turned by their position [@su2024]; no learned vectors",
+        about="queries and keys are turned by their position [(Su et al. 2024)](https://arxiv.org/abs/2104.09864); no learned vectors",
         model={"position": "rope"},
     ),
-    Rung(name="normalised queries and keys", about="an RMSNorm on each head's queries and keys [@henry2020]", model={"qk_norm": True}),
-    Rung(name="ReLU squared", about="the FFN squares what its ReLU lets pass [@so2021]", model={"ffn": "relu2"}),
+    Rung(
+        name="normalised queries and keys",
+        about="an RMSNorm on each head's queries and keys [(Henry et al. 2020)](https://arxiv.org/abs/2010.04245)",
+        model={"qk_norm": True},
+    ),
+    Rung(
+        name="ReLU squared",
+        about="the FFN squares what its ReLU lets pass [(So et al. 2021)](https://arxiv.org/abs/2109.08668)",
+        model={"ffn": "relu2"},
+    ),
     Rung(
         name="RMSNorm, no biases",
-        about="normalisation without a mean or a bias [@zhang2019], and no biases elsewhere",
+        about="normalisation without a mean or a bias [(Zhang and Sennrich 2019)](https://arxiv.org/abs/1910.07467), and no biases "
+        "elsewhere",
         model={"norm": "rms", "bias": False},
     ),
     Rung(name="batches of 16", about="a quarter of the windows in a step, and four times the steps", train={"batch_size": 16}),
@@ -89,11 +99,19 @@ RUNGS = (
         about="one layer more, at the same number of parameters",
         model={"n_layer": 4, "d_model": 112, "d_ff": 224},
     ),
-    _tried("tied vocabulary head", "embedding and head share their matrix [@press2017]", model={"tied": True}),
+    _tried(
+        "tied vocabulary head",
+        "embedding and head share their matrix [(Press and Wolf 2017)](https://arxiv.org/abs/1608.05859)",
+        model={"tied": True},
+    ),
     _tried("context of 64, batches of 32", "windows half as long, twice as many", model={"context_length": 64}, train={"batch_size": 32}),
     _tried("context of 256, batches of 8", "windows twice as long, half as many", model={"context_length": 256}, train={"batch_size": 8}),
     _tried("averaged weights", "a running mean of the weights is scored", train={"average": "ema", "ema_decay": 0.99}),
-    _tried("weight decay 0.1", "each step shrinks the weights by a tenth of the rate [@loshchilov2019]", train={"weight_decay": 0.1}),
+    _tried(
+        "weight decay 0.1",
+        "each step shrinks the weights by a tenth of the rate [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)",
+        train={"weight_decay": 0.1},
+    ),
     _tried("logits capped at 15", "a tanh bounds the logits", model={"softcap": 15.0}),
     _tried("embedding dropout 0.1", "single elements of the embeddings are zeroed in training", model={"embedding_dropout": 0.1}),
     _tried(
@@ -102,7 +120,11 @@ RUNGS = (
         model={"projection_dropout": 0.1, "ffn_dropout": 0.1, "dropout_kind": "variational"},
     ),
     _tried("attention dropout 0.1", "dropout of the attention weights", model={"attention_dropout": 0.1}),
-    _tried("weight dropout 0.1", "dropout of the elements of the blocks' matrices [@merity2018]", model={"weight_dropout": 0.1}),
+    _tried(
+        "weight dropout 0.1",
+        "dropout of the elements of the blocks' matrices [(Merity et al. 2018)](https://arxiv.org/abs/1708.02182)",
+        model={"weight_dropout": 0.1},
+    ),
     _tried("short convolution of 4", "attention reads each position mixed with the three before it", model={"convolution": 4}),
     _tried("speakers recast", "trained on the recast text", augmentation="recast"),
     Rung(

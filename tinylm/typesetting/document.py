@@ -5,30 +5,22 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import singledispatchmethod
 from itertools import chain
-from pathlib import Path
 
 from pandocfilters import Strong
 
 from tinylm.typesetting import markdown, pandoc
+from tinylm.typesetting.bibliography import Work
 from tinylm.typesetting.errors import Place, ReportError
 from tinylm.typesetting.frontmatter import FrontMatter
 from tinylm.typesetting.labels import Labels, Scope, to_label
 from tinylm.typesetting.notebooks import Block, Chapter, Figure, Printed, Prose, Table
 from tinylm.typesetting.pandoc import Node
-from tinylm.typesetting.typstsyntax import booktabs, call, lines_of, literal, raw_block
+from tinylm.typesetting.typstsyntax import booktabs, call, lines_of, literal, plain_text, raw_block
 
 APPENDIX = "Plans, full tables and evidence"
 REFERENCES = '#bibliography("references.bib", style: "ieee", title: "References")'
-CITATION_KEY = re.compile(r"^\s*@\w+\s*\{\s*([^,\s]+)", re.MULTILINE)
 POWER_OF_TEN = re.compile(r"([-−]?\d(?:\.\d+)?)e(-?\d+)")
 PLACE_MARK = "// "
-
-
-def citation_keys(bibliography: Path) -> list[str]:
-    """The keys of a BibTeX file."""
-    if not bibliography.is_file():
-        raise ReportError(f"bibliography {bibliography} not found")
-    return CITATION_KEY.findall(bibliography.read_text(encoding="utf-8"))
 
 
 class Document:
@@ -42,11 +34,11 @@ class Document:
         self,
         chapters: Sequence[Chapter],
         front: FrontMatter,
-        citations: Sequence[str],
+        works: Sequence[Work],
         command: Callable[[str], str],
         links: Sequence[tuple[str, str]] = (),
     ) -> None:
-        self.labels, self.command = Labels(citations), command
+        self.labels, self.command = Labels(works), command
         self.pictures: dict[str, str] = {}
         self.lines = _parsed([block for chapter in chapters for block in [*chapter.shown, *chapter.abstract]])
         for chapter in chapters:
@@ -89,12 +81,6 @@ class Document:
         for heading in headings:
             key = self.labels.define_heading(chapter.name, markdown.words(heading), prose.place)
             markdown.set_label(heading, to_label(key))
-        for tex in markdown.formulas(prose.tree):
-            key = markdown.split_label(tex)[1]
-            if key is not None and not key.startswith("eq:"):
-                raise ReportError(f"formula label {key!r}: write \\label{{eq:name}}")
-            if key is not None:
-                self.labels.define(key, prose.place)
 
     # Second pass: the source
 
@@ -160,7 +146,7 @@ class Document:
     def _(self, block: Table, scope: Scope) -> list[Node]:
         cells = [[self._line(cell, scope) for cell in block.header]]
         cells += [[_stressed(self._line(cell, scope), i in block.bold) for cell in row] for i, row in enumerate(block.rows)]
-        plain = [block.header, *block.rows]
+        plain = [[plain_text(cell) for cell in line] for line in (block.header, *block.rows)]
         body = booktabs(f"{block.name} ({block.place})", block.align, plain, cells, block.wide)
         note = [", note: ", self._line(block.note, scope)] if block.note else []
         caption = self._line(block.caption, scope)

@@ -1,16 +1,21 @@
-"""What can be referred to, and what a reference means in the chapter that makes it.
+"""What can be referred to and cited, both by links that Jupyter shows and follows, and that the report turns into numbers.
 
-`@fig:name`, `@tbl:name` and `@eq:name` hold for the whole document. `@sec:name` is a notebook (its file name without the number);
-`@sec:name/appendix` is what of it stands in the appendix, `@sec:name/heading` a heading inside it, for which the same notebook may say
-`@sec:heading`, and so may others as long as only one has it.
+`../figures/NAME.svg` is the figure of that name, `../figures/NAME.csv` a table, `02_models.ipynb` a notebook's section,
+`02_models.ipynb#The-method` a heading inside it, `#The-method` one of the same notebook. `#appendix` is what of it stands in the appendix.
+The address of a work of the bibliography cites it.
 """
 
 import difflib
 import re
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import PurePosixPath
+from urllib.parse import unquote
 
+from tinylm.config.links import SCHEME
+from tinylm.typesetting.bibliography import Work
 from tinylm.typesetting.errors import Place, ReportError
+
+PUBLISHED = re.compile(r"(?:.*/)?figures/([^/]+)\.(?:svg|png|csv)")
 
 
 def slug(text: str) -> str:
@@ -24,10 +29,10 @@ def to_label(key: str) -> str:
 
 
 class Labels:
-    """Every label of the document and every citation key of its bibliography."""
+    """Every label of the document and every work of its bibliography."""
 
-    def __init__(self, citations: Iterable[str] = ()) -> None:
-        self.citations = frozenset(citations)
+    def __init__(self, works: Iterable[Work] = ()) -> None:
+        self.works = {work.address: work for work in works}
         self.places: dict[str, Place] = {}
         self.chapters: dict[str, str] = {}
 
@@ -42,7 +47,7 @@ class Labels:
     def define_chapter(self, name: str, file: str, place: Place) -> None:
         """Reserve a notebook's own key and let links to its file lead to its section."""
         self.define(f"sec:{name}", place)
-        self.chapters[file] = f"sec:{name}"
+        self.chapters[file] = name
 
     def define_heading(self, chapter: str, text: str, place: Place) -> str:
         """Reserve a heading's key; a second heading of the same words gets -2 behind it, a third -3. Returns the key."""
@@ -60,35 +65,35 @@ class Labels:
 
 
 class Scope:
-    """Resolves references, citations and links made in one chapter."""
+    """Says what the links of one chapter lead to."""
 
     def __init__(self, labels: Labels, chapter: str) -> None:
         self.labels, self.chapter = labels, chapter
 
-    def reference(self, key: str) -> str:
-        """The label that a key means here; raises ReportError where none or several fit."""
-        known = self.labels.places
-        kind, _, name = key.partition(":")
-        for candidate in (f"{kind}:{self.chapter}/{name}", key):
-            if candidate in known:
-                return to_label(candidate)
-        elsewhere = [k for k in known if kind == "sec" and k.endswith(f"/{name}")]
-        if len(elsewhere) > 1:
-            raise ReportError(f"@{key} could mean {' or '.join('@' + k for k in elsewhere)}; write one of them")
-        if elsewhere:
-            return to_label(elsewhere[0])
-        raise ReportError(f"nothing is labelled @{key}{_nearest(key, known)}")
+    def work(self, address: str) -> Work | None:
+        """The work that is cited by a link to an address."""
+        return self.labels.works.get(address)
 
-    def citation(self, key: str) -> str:
-        """The key itself; raises ReportError where the bibliography lacks it."""
-        if key not in self.labels.citations:
-            raise ReportError(f"no work [@{key}] in the bibliography{_nearest(key, self.labels.citations)}; add it to references.bib")
-        return key
+    def label(self, address: str) -> str | None:
+        """The label of what an address leads to in this document, None where that is elsewhere.
 
-    def link(self, url: str) -> str | None:
-        """The label of the notebook a relative address leads to, or None."""
-        key = self.labels.chapters.get(Path(url.partition("#")[0]).name)
-        return None if key is None or ":" in url else to_label(key)
+        Raises ReportError for a figure, a table or a heading that there is not.
+        """
+        if SCHEME.match(address):
+            return None
+        path, _, heading = unquote(address).partition("#")
+        if found := PUBLISHED.fullmatch(path):
+            return self._known(address, f"fig:{found[1]}", f"tbl:{found[1]}")
+        chapter = self.labels.chapters.get(PurePosixPath(path).name) if path else self.chapter
+        if chapter is None:
+            return None
+        return self._known(address, f"sec:{chapter}/{slug(heading)}" if heading else f"sec:{chapter}")
+
+    def _known(self, address: str, *keys: str) -> str:
+        found = [key for key in keys if key in self.labels.places]
+        if not found:
+            raise ReportError(f"nothing is at {address}{_nearest(keys[0], self.labels.places)}")
+        return to_label(found[0])
 
 
 def _nearest(key: str, known: Iterable[str]) -> str:

@@ -1,33 +1,31 @@
-"""Pandoc's tree of a piece of Markdown -> one that it writes as our Typst: formulas, @references, [@citations] and links resolved."""
+"""Pandoc's tree of a piece of Markdown -> one that it writes as our Typst: formulas set, links resolved to references and citations."""
 
 import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Protocol
 
-from pandocfilters import Link, Str, stringify, walk
+from pandocfilters import Link, Space, Str, stringify, walk
 
+from tinylm.config.links import SCHEME, is_safe
+from tinylm.typesetting.bibliography import Work
 from tinylm.typesetting.errors import ReportError
 from tinylm.typesetting.pandoc import Node, corrected
 from tinylm.typesetting.typstsyntax import literal, raw_inline
 
-REFERENCE = re.compile(r"(fig|tbl|eq|sec):")
-LABEL = re.compile(r"\\label\{([^}]*)\}")
+CITATION = re.compile(r"\(.+ \d{4}\)")
 PUNCTUATION = re.compile(r"[.,;:)]*")
 MINUS = re.compile(r"(?<![\w.)\]])-(?=[\d.])")
 
 
 class Links(Protocol):
-    """Where references lead; each method raises ReportError for what does not exist."""
+    """Where links lead; each method gives None where that is elsewhere."""
 
-    def reference(self, key: str) -> str:
-        """The Typst label of @key."""
+    def work(self, address: str) -> Work | None:
+        """The work of the bibliography that has the address."""
 
-    def citation(self, key: str) -> str:
-        """The bibliography's name of [@key]."""
-
-    def link(self, url: str) -> str | None:
-        """The label of a section, where the address is that of its notebook."""
+    def label(self, address: str) -> str | None:
+        """The Typst label of a section, a figure or a table; ReportError where there is none."""
 
 
 def headings(blocks: list[Node]) -> list[Node]:
@@ -60,12 +58,6 @@ def tie(tree: list) -> None:
                 text["c"] = text["c"].removeprefix(mark)
 
 
-def split_label(tex: str) -> tuple[str, str | None]:
-    """The formula without its label, and the label (`eq:name`) or None."""
-    found = LABEL.search(tex)
-    return (tex.strip(), None) if found is None else ((tex[: found.start()] + tex[found.end() :]).strip(), found[1])
-
-
 def as_line(text: str) -> str:
     """Markdown whose beginning cannot make a heading, a list or a quotation; for captions and cells."""
     return f"x {text.strip()}"
@@ -81,6 +73,10 @@ def line(blocks: list[Node], links: Links) -> list[Node]:
 def resolved(tree: list[Node], links: Links) -> list[Node]:
     """The tree as Pandoc shall write it; raises ReportError for what the report cannot show."""
     return walk(tree, _Filter(links), "typst", {})
+
+
+def _plain(inlines: list[Node]) -> str:
+    return " ".join(stringify(inlines).split())
 
 
 def _is(node: Any, kind: str) -> bool:
@@ -114,31 +110,39 @@ class _Filter:
 
     def _on_math(self, value: list) -> list[Node]:
         kind, source, tail = value if len(value) == 3 else (*value, "")
-        tex, label = split_label(source)
-        display = kind["t"] == "DisplayMath"
-        options = f"block: {literal(display)}, alt: {literal(' '.join(tex.split()))}" + (', numbering: "(1)"' if label else "")
-        end = f") <{self.links.reference(label)}>" if label else ");"
-        formula = [raw_inline(f"#math.equation({options}, "), {"t": "Math", "c": [kind, corrected(tex)]}, raw_inline(end)]
+        tex = source.strip()
+        if r"\label" in tex:
+            raise ReportError(f"a label in the formula {tex[:60]!r}: Jupyter shows no number; refer to formulas in words")
+        options = f"block: {literal(kind['t'] == 'DisplayMath')}, alt: {literal(' '.join(tex.split()))}"
+        formula = [raw_inline(f"#math.equation({options}, "), {"t": "Math", "c": [kind, corrected(tex)]}, raw_inline(");")]
         return [raw_inline("#tied["), *formula, Str(tail), raw_inline("];")] if tail else formula
 
-    def _on_cite(self, value: list) -> list[Node]:
-        citations, source = value
-        if any(citation["citationPrefix"] or citation["citationSuffix"] for citation in citations):
-            raise ReportError(f"{stringify(source)!r}: put nothing but keys into a citation's brackets, and no brackets behind a reference")
-        return [self._cited(citation["citationId"]) for citation in citations]
-
-    def _cited(self, key: str) -> Node:
-        if REFERENCE.match(key):
-            return raw_inline(f"#ref(label({literal(self.links.reference(key))}));")
-        return raw_inline(f"#cite(label({literal(self.links.citation(key))}));")
+    def _on_cite(self, value: list) -> None:
+        forms = "[(Bhatti 2025)](address in references.bib), [Figure loss](../figures/loss.svg), [02_models](02_models.ipynb)"
+        raise ReportError(f"{stringify(value[1])!r} shows as it is in Jupyter; write a link, as {forms}")
 
     def _on_link(self, value: list) -> list[Node]:
-        attributes, inside, (url, title) = value
-        if label := self.links.link(url):
-            url = f"#{label}"
-        elif not re.match(r"[a-z]+:", url):  # relative to the notebook, so it leads nowhere from the report
+        attributes, inside, (address, title) = value
+        if not is_safe(address):
+            raise ReportError(f"a link to {address[:60]!r}: an address begins with https://, http:// or mailto:, or is a file's")
+        if work := self.links.work(address):
+            return self._cited(work, inside)
+        if CITATION.fullmatch(words := _plain(inside)):
+            raise ReportError(f"no work in references.bib has the address {address} of {words}; correct it or add the work")
+        if label := self.links.label(address):
+            return [raw_inline(f"#ref(label({literal(label)}));")]
+        if not SCHEME.match(address):  # relative to the notebook, so it leads nowhere from the report
             return resolved(inside, self.links)
-        return [Link(attributes, inside, [url, title]), raw_inline(";")]
+        return [Link(attributes, resolved(inside, self.links), [address, title]), raw_inline(";")]
+
+    def _cited(self, work: Work, inside: list[Node]) -> list[Node]:
+        """The work's number in the place of a citation, behind other words."""
+        number, words = raw_inline(f"#cite(label({literal(work.key)}));"), _plain(inside)
+        if words == f"({work.name})":
+            return [number]
+        if CITATION.fullmatch(words):
+            raise ReportError(f"{words} is cited by the address of another work; write {work.citation}")
+        return [*resolved(inside, self.links), Space(), number]
 
     def _on_image(self, value: list) -> None:
         raise ReportError(f"the Markdown image {value[2][0]!r}: display it with tl.display.figure from a code cell")

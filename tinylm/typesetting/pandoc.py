@@ -12,7 +12,7 @@ from tinylm.typesetting.errors import ReportError
 
 PYPANDOC_VERSION = "1.17"
 TREE_VERSION = [1, 23, 1]  # of the syntax tree as JSON
-# A notebook's Markdown as Jupyter shows it, with citations. TeX outside of formulas is parsed so that it can be refused.
+# A notebook's Markdown as Jupyter shows it. TeX outside of formulas and citations as Pandoc has them are parsed to be refused.
 MARKDOWN = "ipynb-superscript+citations+escaped_line_breaks+raw_tex+smart"
 REFUSED_TEX = re.compile(r"Could not convert TeX math\s+(.*?)\s*, rendering as TeX:.*?\n *\^\n *([^\n]*)", re.DOTALL)
 # TeX that Pandoc garbles in silence (it rounds spaces to a whole em), and what Typst calls it.
@@ -54,6 +54,11 @@ def _replaced(text: str, by: dict[str, str]) -> str:
     for old, new in by.items():
         text = text.replace(old, new)
     return text
+
+
+def convert(text: str, source: str, target: str) -> str:
+    """A text of one of Pandoc's formats as another one."""
+    return _run(text, "--from", source, "--to", target)
 
 
 def _run(source: str, *options: str) -> str:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tinylm.files import written
-from tinylm.typesetting.document import Document, citation_keys
+from tinylm.typesetting.bibliography import read_works
+from tinylm.typesetting.document import Document
 from tinylm.typesetting.errors import ReportError
 from tinylm.typesetting.frontmatter import read_front_matter
 from tinylm.typesetting.notebooks import Figure, Table, read
@@ -33,7 +34,7 @@ def build(
     """
     front = read_front_matter(front_matter)
     front = replace(front, title=f"{front.title} {notice}".strip())
-    document = Document([read(Path(path)) for path in notebooks], front, citation_keys(references), command, links)
+    document = Document([read(Path(path)) for path in notebooks], front, read_works(references), command, links)
     pdf, page = typeset(document, references, front.timestamp)
     target.mkdir(parents=True, exist_ok=True)
     _write(target / "report.pdf", pdf)

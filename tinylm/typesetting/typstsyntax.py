@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pandocfilters import Plain, RawBlock, RawInline, stringify
 
+from tinylm.config.links import LINK
 from tinylm.typesetting.pandoc import Node
 
 LONG_CELL = 30  # characters; a column with a longer cell may break into lines
@@ -54,6 +55,11 @@ def booktabs(
     options = {"name": name, "wide": wide, "align": align, "wraps": wraps, "short": short, "labels": labels, "words": words, "parts": parts}
     written = ", ".join(f"{key}: {literal(value)}" for key, value in options.items())
     return [f"booktabs({written}, header: ", *header, "rows: (", *rows, "))"]
+
+
+def plain_text(cell: str) -> str:
+    """About what a cell shows: the words of its links, a number for a citation."""
+    return LINK.sub(lambda link: "[00]" if link[1].startswith("(") else link[1], cell)
 
 
 def lines_of(plain: list[list[str]]) -> int:

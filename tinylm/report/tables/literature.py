@@ -20,7 +20,7 @@ from tinylm.ledger import RunRecord
 
 @dataclass(frozen=True, kw_only=True)
 class Reported:
-    """One model as its authors, or `source`, report it; NaN-free: 0 stands for what is not stated.
+    """One model as its authors, or `source` (a citation), report it; NaN-free: 0 stands for what is not stated.
 
     `applied` counts the millions of parameters that every token passes: all but the looked-up embedding.
     """
@@ -42,21 +42,31 @@ class Reported:
 
 
 CORPORA = PTB, WIKITEXT = ("ptb-eos", "wikitext-2-eos")
+# A link cites a work of typesetting/references.bib by its address.
+MIKOLOV_2011 = "[(Mikolov et al. 2011)](https://doi.org/10.21437/Interspeech.2011-242)"
+ZAREMBA_2014 = "[(Zaremba et al. 2014)](https://arxiv.org/abs/1409.2329)"
+PRESS_2017 = "[(Press and Wolf 2017)](https://arxiv.org/abs/1608.05859)"
+INAN_2017 = "[(Inan et al. 2017)](https://arxiv.org/abs/1611.01462)"
+MELIS_2018 = "[(Melis et al. 2018)](https://arxiv.org/abs/1707.05589)"
+MERITY_2018 = "[(Merity et al. 2018)](https://arxiv.org/abs/1708.02182)"
+DAI_2019 = "[(Dai et al. 2019)](https://arxiv.org/abs/1901.02860)"
+YANG_2018 = "[(Yang et al. 2018)](https://arxiv.org/abs/1711.03953)"
+MELIS_2020 = "[(Melis et al. 2020)](https://arxiv.org/abs/1909.01792)"
 ROWS = (
-    Reported(corpus=PTB, model="Kneser-Ney 5-gram", source="mikolov2011", perplexity=141.0),
-    Reported(corpus=PTB, model="LSTM, small", source="zaremba2014", perplexity=114.5, params=4.65, applied=2.65, epochs=13),
-    Reported(corpus=PTB, model="LSTM, medium", source="zaremba2014", perplexity=82.7, params=20, applied=13.3, epochs=39),
-    Reported(corpus=PTB, model="LSTM, large", source="zaremba2014", perplexity=78.4, params=66, applied=51, epochs=55),
-    Reported(corpus=PTB, model="LSTM, small, tied head", source="press2017", perplexity=100.9, params=2.7),
-    Reported(corpus=PTB, model="LSTM, variational dropout, tied", source="inan2017", perplexity=82.7, params=2.65),
-    Reported(corpus=PTB, model="LSTM, one layer, tuned by black box", source="melis2018", perplexity=59.6, params=10),
-    Reported(corpus=PTB, model="AWD-LSTM", source="merity2018", perplexity=57.3, params=24),
-    Reported(corpus=PTB, model="AWD-LSTM with a cache", source="merity2018", perplexity=52.8, params=24, recent="cache"),
-    Reported(corpus=PTB, model="Transformer-XL", source="dai2019", perplexity=54.5, params=24, remark="recipe not released"),
-    Reported(corpus=PTB, model="AWD-LSTM, mixture of softmaxes", source="yang2018", perplexity=54.4, params=22),
-    Reported(corpus=PTB, model="Mogrifier LSTM", source="melis2020", perplexity=50.1, params=24),
-    Reported(corpus=WIKITEXT, model="AWD-LSTM", source="merity2018", perplexity=65.8, params=33),
-    Reported(corpus=WIKITEXT, model="AWD-LSTM, mixture of softmaxes", source="yang2018", perplexity=61.5, params=35),
+    Reported(corpus=PTB, model="Kneser-Ney 5-gram", source=MIKOLOV_2011, perplexity=141.0),
+    Reported(corpus=PTB, model="LSTM, small", source=ZAREMBA_2014, perplexity=114.5, params=4.65, applied=2.65, epochs=13),
+    Reported(corpus=PTB, model="LSTM, medium", source=ZAREMBA_2014, perplexity=82.7, params=20, applied=13.3, epochs=39),
+    Reported(corpus=PTB, model="LSTM, large", source=ZAREMBA_2014, perplexity=78.4, params=66, applied=51, epochs=55),
+    Reported(corpus=PTB, model="LSTM, small, tied head", source=PRESS_2017, perplexity=100.9, params=2.7),
+    Reported(corpus=PTB, model="LSTM, variational dropout, tied", source=INAN_2017, perplexity=82.7, params=2.65),
+    Reported(corpus=PTB, model="LSTM, one layer, tuned by black box", source=MELIS_2018, perplexity=59.6, params=10),
+    Reported(corpus=PTB, model="AWD-LSTM", source=MERITY_2018, perplexity=57.3, params=24),
+    Reported(corpus=PTB, model="AWD-LSTM with a cache", source=MERITY_2018, perplexity=52.8, params=24, recent="cache"),
+    Reported(corpus=PTB, model="Transformer-XL", source=DAI_2019, perplexity=54.5, params=24, remark="recipe not released"),
+    Reported(corpus=PTB, model="AWD-LSTM, mixture of softmaxes", source=YANG_2018, perplexity=54.4, params=22),
+    Reported(corpus=PTB, model="Mogrifier LSTM", source=MELIS_2020, perplexity=50.1, params=24),
+    Reported(corpus=WIKITEXT, model="AWD-LSTM", source=MERITY_2018, perplexity=65.8, params=33),
+    Reported(corpus=WIKITEXT, model="AWD-LSTM, mixture of softmaxes", source=YANG_2018, perplexity=61.5, params=35),
 )
 
 
@@ -65,7 +75,7 @@ def published(ours: Sequence[Result] = ()) -> pd.DataFrame:
     theirs = [
         {
             "corpus": row.corpus,
-            "model": f"{row.model} [@{row.source}]",
+            "model": f"{row.model} {row.source}",
             "parameters": f"{row.params:g} M" if row.params else NONE,
             "FLOPs": amount(row.flops),
             "test perplexity": f"{row.perplexity:.1f}",

@@ -58,10 +58,10 @@ def words_of(page):
 PROSE = r"""# What the models read
 
 **Bold**, *italic*, ~~struck~~, `d_model`, [a page](https://example.org/a?b=c&d=e#f), [the next](02_part2.ipynb), [a file](../docs/LOG.md),
-a price of $5 to $10, \$6 and $x_i$; "quoted" -- it's --- fine ... at -0.5 nats, KN-5, 2014-2015 &amp; C:\\path. @eq:nll scores $\ln V$.
+a price of $5 to $10, \$6 and $x_i$; "quoted" -- it's --- fine ... at -0.5 nats, KN-5, 2014-2015 &amp; C:\\path. It scores $\ln V$.
 
 $$
-\mathcal{L} = -\frac{1}{N}\sum_i \log p(x_i \mid x_{<i}) \label{eq:nll}
+\mathcal{L} = -\frac{1}{N}\sum_i \log p(x_i \mid x_{<i})
 $$
 
 - one
@@ -72,10 +72,11 @@ $$
 > Quoted.
 
 ```python
-specs = [1]  # not @fig:code
+specs = [1]  # not [a](b)
 ```
 
-RoPE [@su2024; @vaswani2017] loses $-0.1$.
+RoPE [(Su et al. 2024)](https://arxiv.org/abs/2104.09864) [(Vaswani et al. 2017)](https://arxiv.org/abs/1706.03762) loses $-0.1$
+as [Merity et al. 2018](https://arxiv.org/abs/1708.02182) say.
 
 ---
 

@@ -2,6 +2,7 @@ import pytest
 from chapters import words, words_of
 
 from tinylm.typesetting import ReportError
+from tinylm.typesetting.bibliography import Work
 from tinylm.typesetting.errors import Place
 from tinylm.typesetting.labels import Labels
 
@@ -9,8 +10,9 @@ PLACE = Place("01_data", 2)
 
 
 def test_headings_of_the_same_words_are_distinguished(report):
-    part = "\n\n## Method\n\n## Limits\n\n## Limits\n\n#### Deep\n\nSee @sec:method"
-    page = report([f"# A{part} and @sec:limits-2."], [f"# B{part} and @sec:part1/method."], ["# C\n\n# Main\n\n## Sub"])
+    part = "\n\n## Method\n\n## Limits\n\n## Limits\n\n#### Deep\n\nSee [this](#Method)"
+    other = "[that](01_part1.ipynb#Method)"
+    page = report([f"# A{part} and [it](#Limits-2)."], [f"# B{part} and {other}."], ["# C\n\n# Main\n\n## Sub"])
     assert "See Section 1.1 and Section 1.3." in words_of(page) and "See Section 2.1 and Section 1.1." in words_of(page)
     assert words(page, "h3")[-1] == "3.1 Main" and words(page, "h4") == ["1.3.1 Deep", "2.3.1 Deep", "3.1.1 Sub"]
 
@@ -18,39 +20,43 @@ def test_headings_of_the_same_words_are_distinguished(report):
 @pytest.fixture
 def labels():
     """Two chapters, `data` with two headings of the same words, and `models`; a figure; a work."""
-    found = Labels(["vaswani2017"])
+    found = Labels([Work(key="vaswani2017", name="Vaswani et al. 2017", address="https://arxiv.org/abs/1706.03762")])
     for name in ("data", "models"):
         found.define_chapter(name, f"0_{name}.ipynb", PLACE)
         found.define_heading(name, "The Method!", PLACE)
     assert found.define_heading("data", "The method", PLACE) == "sec:data/the-method-2"
     found.define_heading("models", "Limits", PLACE)
     found.define("fig:loss", PLACE)
+    found.define("tbl:sizes", PLACE)
     return found
 
 
-def test_a_heading_of_the_same_chapter_comes_first(labels):
-    assert labels.within("data").reference("sec:the-method") == "sec-data--the-method"
-    assert labels.within("models").reference("sec:the-method") == "sec-models--the-method"
-    assert labels.within("models").reference("sec:data/the-method-2") == "sec-data--the-method-2"
+def test_a_link_leads_to_a_notebook_a_heading_a_figure_and_a_table_of_the_report(labels):
+    scope = labels.within("data")
+    assert scope.label("0_models.ipynb") == scope.label("../notebooks/0_models.ipynb") == "sec-models"
+    assert scope.label("#The-Method!") == scope.label("0_data.ipynb#The-Method%21") == "sec-data--the-method"
+    assert scope.label("#The-method-2") == "sec-data--the-method-2"
+    assert scope.label("0_models.ipynb#Limits") == "sec-models--limits"
+    for suffix in ("svg", "png", "csv"):
+        assert scope.label(f"../figures/loss.{suffix}") == "fig-loss" and scope.label(f"../figures/sizes.{suffix}") == "tbl-sizes"
 
 
-def test_a_heading_that_one_other_chapter_has_needs_no_chapter(labels):
-    assert labels.within("data").reference("sec:limits") == "sec-models--limits"
-    with pytest.raises(ReportError, match="@sec:the-method could mean @sec:data/the-method or @sec:models/the-method; write one"):
-        labels.within("elsewhere").reference("sec:the-method")
+def test_what_is_elsewhere_has_no_label(labels):
+    scope = labels.within("data")
+    for address in ("https://example.org/0_models.ipynb", "0_other.ipynb", "../docs/LOG.md", "https://example.org/figures/loss.svg"):
+        assert scope.label(address) is None
+
+
+def test_a_work_is_found_by_its_address(labels):
+    assert labels.within("data").work("https://arxiv.org/abs/1706.03762").key == "vaswani2017"
+    assert labels.within("data").work("https://arxiv.org/abs/1706.0376") is None
 
 
 def test_what_is_not_there_names_what_is_near_it(labels):
-    with pytest.raises(ReportError, match="nothing is labelled @fig:lose; near it: fig:loss"):
-        labels.within("data").reference("fig:lose")
-    with pytest.raises(ReportError, match=r"no work \[@vaswani2018\] in the bibliography; near it: vaswani2017"):
-        labels.within("data").citation("vaswani2018")
-
-
-def test_a_link_to_a_notebook_leads_to_its_section_and_no_other_link_does(labels):
-    scope = labels.within("data")
-    assert scope.link("0_models.ipynb") == scope.link("../notebooks/0_models.ipynb#Limits") == "sec-models"
-    assert scope.link("https://example.org/0_models.ipynb") is None and scope.link("0_other.ipynb") is None
+    with pytest.raises(ReportError, match="nothing is at ../figures/lose.svg; near it: fig:loss"):
+        labels.within("data").label("../figures/lose.svg")
+    with pytest.raises(ReportError, match="nothing is at #Limits; near it: sec:models/limits"):
+        labels.within("data").label("#Limits")
 
 
 def test_a_label_is_of_one_thing_and_of_plain_signs(labels):

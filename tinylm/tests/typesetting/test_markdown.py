@@ -31,11 +31,6 @@ def test_cells_of_a_table_stay_one_line_of_text(report, shown):
     assert words(page, "td") == ["# not a heading", "- not a list", "1. not an item", "> 3", "bold", "<eos>", "±1", "a_b_c", "−0.1", "–"]
 
 
-def test_label_is_split_off():
-    assert markdown.split_label(r"x = 1 \label{eq:one} .") == ("x = 1  .", "eq:one")
-    assert markdown.split_label("x") == ("x", None)
-
-
 NOWHERE = Labels().within("a")
 
 
@@ -73,3 +68,20 @@ def test_a_caption_is_a_line_whatever_it_begins_with(text):
 def test_a_caption_of_two_paragraphs_is_refused():
     with pytest.raises(ReportError, match="'Onetwo' is more than a line of text"):
         markdown.line(parsed(markdown.as_line("One\n\ntwo")), NOWHERE)
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "JavaScript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd"])
+@pytest.mark.parametrize("form", ["[a]({})", "[**a**]({} 'title')", "[a][b]\n\n[b]: {}"])
+def test_a_link_that_could_run_something_or_read_a_file_is_refused(address, form):
+    with pytest.raises(ReportError, match=r"an address begins with https://, http:// or mailto:"):
+        markdown.resolved(parsed(form.format(address)), NOWHERE)
+
+
+def test_an_address_with_a_hidden_line_end_is_no_link():
+    assert "#link" not in pandoc.write(markdown.resolved(parsed("[a](java&#10;script:x)"), NOWHERE))
+
+
+@pytest.mark.parametrize("address", ["https://example.org", "http://example.org", "mailto:a@example.org", "<a@example.org>"])
+def test_pages_and_mail_are_linked(address):
+    text = address if address.startswith("<") else f"[a]({address})"
+    assert "#link(" in pandoc.write(markdown.resolved(parsed(text), NOWHERE))

@@ -1,7 +1,12 @@
+import re
+
+import nbformat
 import pytest
 from chapters import code, printed, text, write
 from nbformat.v4 import new_output
 
+from tinylm import files
+from tinylm.config.links import LINK, SCHEME
 from tinylm.report import display
 from tinylm.typesetting import ReportError
 from tinylm.typesetting.notebooks import Figure, Printed, Prose, Table, read
@@ -78,3 +83,40 @@ def test_a_display_of_an_older_version_is_to_be_run_again(chapter, figure):
 def test_a_missing_notebook_is_named(tmp_path):
     with pytest.raises(ReportError, match=r"01_none.ipynb not found; execute"):
         read(tmp_path / "01_none.ipynb")
+
+
+RAW = re.compile(r"\[-?@[a-z]|(?<![\w`])@(fig|tbl|eq|sec):|\\label\b")
+NOTEBOOKS = sorted(files.NOTEBOOKS.glob("**/*.ipynb"))
+
+
+def pieces(path):
+    """The source of each cell, and what its outputs show as text, Markdown or HTML."""
+    for cell in nbformat.read(path, as_version=4).cells:
+        yield cell.cell_type, cell.source
+        for output in cell.get("outputs", []):
+            yield from (("output", str(text)) for kind, text in output.get("data", {}).items() if kind.startswith("text/"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_shows_no_markup_that_only_the_report_understands(path):
+    assert not [found[0] for _, text in pieces(path) if (found := RAW.search(text))]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_link_of_a_notebook_leads_to_a_file_that_is_there_and_names_it(path):
+    links = [link for kind, text in pieces(path) if kind in ("markdown", "code") for link in LINK.findall(text)]
+    for words, address in links:
+        if SCHEME.match(address) or address.startswith("#"):
+            continue
+        target = path.parent / address.partition("#")[0]
+        assert target.is_file(), address
+        if target.parent.name == "figures":
+            assert words == f"{'Table' if target.suffix == '.csv' else 'Figure'} {target.stem}"
+        elif target.suffix == ".ipynb":
+            assert words == target.stem
+
+
+def test_markup_that_jupyter_does_not_show_would_be_found():
+    for raw in ("see [@su2024; @so2021]", "(@fig:loss)", "of @eq:nll", r"x \label{eq:a}"):
+        assert RAW.search(raw), raw
+    assert not RAW.search("mail a@b.org, `@fig:a`, NAME[@SEED]")

@@ -10,11 +10,12 @@ from PIL import Image
 
 from tinylm import files, study
 from tinylm.typesetting import ReportError, markdown, pandoc
+from tinylm.typesetting.bibliography import read_works
 from tinylm.typesetting.document import Document
 from tinylm.typesetting.frontmatter import read_front_matter
 from tinylm.typesetting.labels import Labels
 from tinylm.typesetting.notebooks import read
-from tinylm.typesetting.publish import REFERENCES, citation_keys
+from tinylm.typesetting.publish import REFERENCES
 
 typst = pytest.importorskip("typst", reason="pip install typst")
 
@@ -31,7 +32,7 @@ def typeset(tex):
 
 def test_the_formulas_of_the_notebooks_look_as_they_did(tmp_path):
     chapters = [read(files.NOTEBOOKS / f"{section.notebook}.ipynb") for section in study.SECTIONS.values()]
-    source = Document(chapters, read_front_matter(files.NOTEBOOKS / "report.toml"), citation_keys(REFERENCES), str).source
+    source = Document(chapters, read_front_matter(files.NOTEBOOKS / "report.toml"), read_works(REFERENCES), str).source
     found = {tex: formula for tex, formula in FORMULA.findall(source) if not POWER_OF_TEN.fullmatch(formula)}
     assert any(formula.startswith("$ ") for formula in found.values()) and len(found) > 20
     found["9.58 \\\\times 10^{11}"] = "$9.58 times 10^11$"  # for the results, which every training changes
