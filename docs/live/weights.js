@@ -2,10 +2,9 @@
 const LIVE = {
  "facts": {
   "name": "shakespeare",
-  "key": "a6bbc1519dcba23b",
   "corpus": "tiny_shakespeare",
   "parameters": "430,640",
-  "flops": "7.55e13",
+  "flops": "7.55 \u00d7 10\u00b9\u00b3",
   "context": "2,048",
   "vocabulary": "65",
   "orders": "2, 3, 4 or 6",

@@ -170,7 +170,7 @@ def _words() -> list[Claim]:
         )
         for words, epoch in ((WORDS["PTB"], 2), (WORDS["WikiText-2"], 1))
     ]
-    vocabulary = "The larger vocabulary costs"
+    vocabulary = "A larger vocabulary raises the loss"
     excess = Claim(
         text=f"{vocabulary} more than its text's own difficulty, taken from counts",
         source=OURS,
@@ -188,7 +188,7 @@ def _sister_models() -> list[Claim]:
     close = f"Attention without FFN is close to the Transformer, within {CLOSE:g} nats"
     wins = [
         Claim(
-            text="For many times the MLP's compute, stated as a hundred, the Transformer wins",
+            text="With about a hundred times the MLP's compute, as stated, the Transformer wins",
             source=SISTER,
             contrast=f"{transformer.label} − {mlp.label}",
             runs=(transformer, mlp),

@@ -27,7 +27,7 @@ NBSP = "\N{NO-BREAK SPACE}"  # a bound stays on the line of its sign
 SUPPORTED, REFUTED, UNDECIDED = "supported", "refuted", "undecided"
 DECIDED = (SUPPORTED, REFUTED)
 VERDICTS = (*DECIDED, UNDECIDED)
-LACKS = "open for want of seeds or runs"
+LACKS = "lacks seeds or runs"
 
 Records = Sequence[RunRecord]
 

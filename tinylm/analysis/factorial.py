@@ -8,11 +8,13 @@ from tinylm.analysis import families, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 from tinylm.study import factorial, select
-from tinylm.study.factorial import ARCHITECTURES, CELLS, Cell
+from tinylm.study.factorial import ARCHITECTURES, CELLS, CONTROLS, Cell
 
 Contrast = dict[Cell, float]
 FIRST, *RIVALS = ARCHITECTURES
 LOOKUP = "no induction − induction"
+EQUAL_WINDOW = "its window alone − induction"
+WINDOW = "no induction − its window alone"
 WITHIN = {name: f"no induction − induction in the {name}" for name in ARCHITECTURES}
 AGAINST = {
     name: {induction: f"{name} − {FIRST}, {'with' if induction else 'without'} induction" for induction in (True, False)} for name in RIVALS
@@ -21,7 +23,7 @@ AGAINST = {
 
 def cells(results: Sequence[Result]) -> dict[Cell, list[RunRecord]]:
     """The finished records of every recorded cell, at the largest budget that results hold."""
-    found = select(results, role=factorial.ROLE)
+    found = select(results, role=[factorial.ROLE, factorial.CONTROL_ROLE])
     budget = max((result.run.budget for result in found), default=0)
     return {factorial.cell_of(run): records for run, records in summaries.by_row(select(found, budget=budget)).items()}
 
@@ -35,12 +37,22 @@ def _minus(first: Sequence[Cell], second: Sequence[Cell]) -> Contrast:
     return _mean(first) | _mean(second, -1.0)
 
 
-def _of(**levels: object) -> list[Cell]:
-    return [cell for cell in CELLS if all(getattr(cell, name) == level for name, level in levels.items())]
+def _of(among: Sequence[Cell] = CELLS, **levels: object) -> list[Cell]:
+    return [cell for cell in among if all(getattr(cell, name) == level for name, level in levels.items())]
 
 
 def _difference(first: Contrast, second: Contrast) -> Contrast:
     return {cell: first.get(cell, 0.0) - second.get(cell, 0.0) for cell in CELLS if cell in first or cell in second}
+
+
+def controls() -> dict[str, Contrast]:
+    """What the window of induction is worth alone, and induction at equal windows: in the mean, and in each architecture."""
+    found = {WINDOW: _minus(_of(induction=False), CONTROLS), EQUAL_WINDOW: _minus(CONTROLS, _of(induction=True))}
+    for name in ARCHITECTURES:
+        alone = _of(CONTROLS, architecture=name)
+        found[f"{WINDOW} in the {name}"] = _minus(_of(architecture=name, induction=False), alone)
+        found[f"{EQUAL_WINDOW} in the {name}"] = _minus(alone, _of(architecture=name, induction=True))
+    return found
 
 
 def contrasts() -> dict[str, Contrast]:
@@ -60,6 +72,7 @@ def contrasts() -> dict[str, Contrast]:
 
 
 def effects(results: Sequence[Result]) -> pd.DataFrame:
-    """One row per effect on test NLL, as `families.family`; of no rows where a cell is not recorded."""
+    """One row per effect on test NLL, as `families.family`; of no rows where a cell is not recorded, and without unrecorded controls."""
     found = cells(results)
-    return families.family(found, contrasts() if len(found) == len(CELLS) else {})
+    asked = (contrasts() if found.keys() >= set(CELLS) else {}) | (controls() if found.keys() >= {*CELLS, *CONTROLS} else {})
+    return families.family(found, asked)

@@ -4,6 +4,7 @@ import html
 import re
 
 LINK = re.compile(r"\[([^][]+)\]\(([^\s()]+)\)")
+CODE = re.compile(r"(`+) ?(.+?) ?\1")
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 SAFE_SCHEMES = ("http:", "https:", "mailto:")
 
@@ -20,5 +21,6 @@ def unlinked(text: str) -> str:
 
 
 def anchored(text: str) -> str:
-    """The text as HTML, its links as anchors; an address that is not safe is left out."""
-    return LINK.sub(lambda link: f'<a href="{link[2]}">{link[1]}</a>' if is_safe(html.unescape(link[2])) else link[1], html.escape(text))
+    """The text as HTML, its links as anchors and its code as code; an address that is not safe is left out."""
+    linked = LINK.sub(lambda link: f'<a href="{link[2]}">{link[1]}</a>' if is_safe(html.unescape(link[2])) else link[1], html.escape(text))
+    return CODE.sub(r"<code>\2</code>", linked)

@@ -74,9 +74,14 @@ def share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %"
 
 
+SHORTEST = 0.1  # seconds that are told
+
+
 def duration(seconds: float) -> str:
     """Seconds as text, in the unit that suits their number."""
     for unit, length in (("days", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length or (unit != "days" and seconds >= length):
             return f"{seconds / length:.1f} {unit}"
+    if 0 < seconds < SHORTEST / 2:
+        return f"< {SHORTEST} s"
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"

@@ -1,7 +1,7 @@
 """Records -> the Answer of each section, and the abstract made of them: findings in short sentences, each with its numbers."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -67,16 +67,20 @@ def architectures(found: Sequence[Result]) -> str:
     lines, rows = summaries.summary(summaries.networks(found)), agreement.rows(found)
     if lines.empty or rows.empty:
         return ""
-    costs = "; ".join(_charged(line["name"], line["flops_2nd"] / line["flops_textbook"]) for _, line in lines.iterrows())
+    costs = _charged(dict(zip(lines["name"], lines["flops_2nd"] / lines["flops_textbook"], strict=True)))
     return _told(
         f"the study's losses come back, at most {rows['deviation'].abs().max():.3f} nats from the mean of {_seeds(rows['n'])}",
-        f"its costs do not: against its own computation, counted exactly, they are {costs}",
+        f"its stated costs are not those of its own computation, counted exactly: they are {costs}",
         _beaten(found),
     )
 
 
-def _charged(name: str, ratio: float) -> str:
-    return f"{ratio:.2g} times too high for {name}" if ratio > 1 else f"{1 / ratio:.2g} times too low for {name}"
+def _charged(ratios: Mapping[str, float]) -> str:
+    """By how many times each is charged too much or too little; those that are charged alike are told together."""
+    alike: dict[str, list[str]] = {}
+    for name, ratio in ratios.items():
+        alike.setdefault(f"{ratio:.2g} times too high for" if ratio > 1 else f"{1 / ratio:.2g} times too low for", []).append(name)
+    return ", ".join(f"{how} {' and '.join(names)}" for how, names in alike.items())
 
 
 def _beaten(found: Sequence[Result]) -> str:
@@ -84,7 +88,7 @@ def _beaten(found: Sequence[Result]) -> str:
     lines = summaries.summary(summaries.networks(found))
     best = lines.loc[lines["valid_nll"].idxmin()]
     counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
-    return f"counts have {counts.test.nll:.3f} where its best network, {best['name']}, has {best['test_nll']:.3f}" if counts else ""
+    return f"counts reach {counts.test.nll:.3f}; its best network, {best['name']}, reaches {best['test_nll']:.3f}" if counts else ""
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -94,12 +98,12 @@ def sweeps(found: Sequence[Result]) -> str:
     for run, records in summaries.by_row(summaries.networks(found)).items():
         families.setdefault(run.architecture, []).append((run, records))
     for rows in families.values():
-        (first, a), (last, b) = rows[0], rows[-1]
+        (_, a), (last, b) = rows[0], rows[-1]
         gap = significance.difference(b, a)
         low, high = gap.interval()
-        verdict = "higher" if low > 0 else "lower" if high < 0 else "open"
-        told.append(f"{last.name} against {first.name}, {verdict}: {interval(gap.mean, low, high)} (n = {gap.n})")
-    return _told(f"the test NLL of the largest size against the smallest: {'; '.join(told)}") if told else ""
+        verdict = "worse" if low > 0 else "better" if high < 0 else "open"
+        told.append(f"{last.architecture} {interval(gap.mean, low, high)}, {verdict} (n = {gap.n})")
+    return _told(f"the largest size minus the smallest, in test NLL: {'; '.join(told)}") if told else ""
 
 
 def rope(found: Sequence[Result]) -> str:
@@ -123,25 +127,30 @@ def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
     epochs, beaten, pointed = [], [], _pointed(bought)
     for run, records in summaries.by_row(summaries.networks(select(found, role="baseline"))).items():
         valid = np.mean([[point["valid_nll"] for point in record.curve] for record in records], axis=0)
-        epochs.append(f"{int(valid.argmin()) + 1} of {len(valid)} on {titles.corpus(run.spec.corpus)}")
+        epochs.append((f"{int(valid.argmin()) + 1} of {len(valid)}", titles.corpus(run.spec.corpus)))
         counts = summaries.best_counts([result.record for result in found], records[0])
         if counts:
             gap = significance.difference(records, [counts])
-            beaten.append(f"{interval(gap.mean, *gap.interval())} on {titles.corpus(run.spec.corpus)}")
+            beaten.append(f"{interval(gap.mean, *gap.interval(), plus='')} on {titles.corpus(run.spec.corpus)}")
     return _told(
-        f"the study's Transformer is at its best after epoch {' and '.join(epochs)}, in the mean of its seeds; then it over-fits"
-        if epochs
-        else "",
-        f"counts of the same words are better, by nats: {', '.join(beaten)}" if beaten else "",
+        f"in the mean of its seeds the study's Transformer is best after epoch {_on_each(epochs)}; then it overfits" if epochs else "",
+        f"counts of the same words are better, in nats by {' and by '.join(beaten)}" if beaten else "",
         f"trained on the whole texts, {pointed}" if pointed else "",
     )
+
+
+def _on_each(told: Sequence[tuple[str, str]]) -> str:
+    """What is told of each text, once where it is the same."""
+    if len(told) > 1 and len({what for what, _ in told}) == 1:
+        return f"{told[0][0]} on {' and on '.join(text for _, text in told)}"
+    return " and ".join(f"{what} on {text}" for what, text in told)
 
 
 def budget(found: Sequence[Result], ladder: pd.DataFrame, corpus: str) -> str:
     """The title's answer for a corpus, and the largest steps of the ladder."""
     climbed = ladder[(ladder["verdict"] == CLEAR) & ladder["climbed"]].nlargest(3, "gain")
-    steps = "; ".join(f"{row.rung}, {row.gain:+.3f}" for row in climbed.itertuples())
-    return _told(answer(found, corpus).removesuffix("."), f"the largest clear steps of the ladder, in nats: {steps}" if steps else "")
+    steps = "; ".join(f"{row.rung}, {row.gain:.3f}" for row in climbed.itertuples())
+    return _told(answer(found, corpus).removesuffix("."), f"the largest clear gains on the ladder, in nats: {steps}" if steps else "")
 
 
 def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
@@ -157,7 +166,7 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
     if set(names) <= set(folds.architectures(by_fold)):
         gap = folds.over_folds(by_fold, *names)
         wins = sum(value > 0 for value in gap.gaps)
-        plays = f"on {wins} of {gap.n} parts of the text that were left out, {names[1]} is ahead of {names[0]}"
+        plays = f"on {wins} of {gap.n} parts of the text that were left out, {names[1]} is better than {names[0]}"
     return _told(lookup, plays)
 
 
@@ -200,9 +209,9 @@ def _lookup(bought: Sequence[Result]) -> str:
     shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True])
     budget = max(result.run.budget for result in select(bought, role=ROLE))
     return (
-        f"It owes that to a lookup: induction, which finds what followed the same characters among the last {REACH:,}, lowers the test NLL "
-        f"of Transformers, LSTMs and MLPs by {shown[0]} (95 %, at {power(budget)} FLOPs, its long window included); with it an LSTM is "
-        f"{shown[1]} behind a Transformer."
+        f"A lookup matters more than attention: induction, which finds what followed the same characters among the last {REACH:,}, lowers "
+        f"the test NLL of Transformers, LSTMs and MLPs by {shown[0]} at {power(budget)} FLOPs (95 %, its long window included); with it an "
+        f"LSTM is only {shown[1]} worse than a Transformer."
     )
 
 
@@ -217,10 +226,11 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     if lines.empty or joint is None:
         return ""
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
+    where = "within" if joint.is_alike else "outside"
     return (
-        f"We retrained a published study {STUDY}: its losses are {'within' if joint.is_alike else 'outside'} the spread of seeds ("
-        f"{joint.n_rows} rows), its costs up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times "
-        f"too low{f'; on its slice of the test {beaten}' if beaten else ''}."
+        f"We retrained a published study {STUDY}: its losses are {where} the spread of our seeds ({joint.n_rows} "
+        f"rows), its stated costs up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low."
+        f"{f' On its slice of the test text, {beaten}.' if beaten else ''}"
     )
 
 
@@ -233,4 +243,4 @@ def _pointed(bought: Sequence[Result]) -> str:
             ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
     beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""
-    return f"Transformers with a pointer reach a perplexity of {' and '.join(ours)}{beside}" if ours else ""
+    return f"Transformers with a pointer to recent words reach a perplexity of {' and '.join(ours)}{beside}" if ours else ""

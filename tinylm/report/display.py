@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
-from tinylm.config.links import unlinked
+from tinylm.config.links import anchored, unlinked
 
 PNG_DPI = 110
 # The salt fixes the ids inside an SVG; text as paths needs no font at the reader's; "standard" keeps the width that was asked for.
@@ -59,6 +59,9 @@ def figure(fig: Figure, name: str, caption: str, alt: str, data: Data | None = N
     plt.close(fig)
     inches = round(float(fig.get_size_inches()[0]), 4)
     _display(bundle, kind="figure", name=name, caption=caption, alt=alt, wide=wide, inches=inches)
+    # What Jupyter shows below the picture; the report sets the caption itself.
+    shown = f"<p><small><b>Figure {name}.</b> {anchored(caption)}</small></p>"
+    _display({"text/plain": "", "text/html": shown}, kind="caption")
 
 
 def table(data: Data, name: str, caption: str, note: str | None = None, wide: bool = False, bold: Iterable[int] = ()) -> None:

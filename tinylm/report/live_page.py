@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tinylm import files, ledger
-from tinylm.config import ModelConfig, TinylmError, shown
+from tinylm.config import ModelConfig, TinylmError
 from tinylm.evaluation import colouring, pretrained
 from tinylm.ledger import RunRecord
 
 MODEL = pretrained.DEFAULT
+SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 # What docs/live/model.js computes, with induction and windows of attention, and nothing else.
 COMPUTED = {
     "kind": "transformer",
@@ -71,14 +72,19 @@ def _check(name: str, model: ModelConfig) -> None:
         raise LivePageError(f"docs/live/model.js does not compute {name}: {settings}; extend it, or choose another model as MODEL")
 
 
+def _raised(value: float) -> str:
+    """A count as a × 10ᵇ, in plain text."""
+    digits, exponent = f"{value:.3g}".split("e")
+    return f"{digits} × 10{str(int(exponent)).translate(SUPERSCRIPT)}"
+
+
 def _facts(name: str, record: RunRecord) -> dict[str, str]:
     """What the page says of its model, in words and numbers as they are shown."""
     return {
         "name": name,
-        "key": record.spec.key,
         "corpus": record.spec.corpus,
         "parameters": f"{record.n_params:,}",
-        "flops": shown.short(record.flops),
+        "flops": _raised(record.flops),
         "context": f"{record.spec.model.context_length:,}",
         "vocabulary": f"{record.vocab_size}",
         "orders": " or ".join(", ".join(map(str, record.spec.model.induction)).rsplit(", ", 1)),

@@ -1,6 +1,5 @@
 """Planned runs -> their records, for a notebook: found in the ledger, or trained when the parameters were edited."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,9 +73,8 @@ def _command(planned: Sequence[Planned]) -> str:
 
 def _report_missing(planned: Sequence[Planned]) -> None:
     if planned:
-        seeds = Counter(run.name for run in planned)
-        names = ", ".join(f"{name} ({n} seed{'s' if n > 1 else ''})" for name, n in seeds.items())
-        print(f"Not yet in the ledger: {names}.\nTrain them with: {_command(planned)}")
+        rows = len({run.name for run in planned})
+        print(f"{len(planned)} planned runs of {rows} row{'s' if rows > 1 else ''} are not recorded; {_command(planned)} trains them.")
 
 
 def corpus_statistics(names: Sequence[str]) -> list[dict[str, Any]]:

@@ -24,13 +24,13 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
     best = lines.iloc[0]
     below = lines[lines["test_nll"] < floor["test"] - 2 * lines["test_se"]]
     verdict = (
-        "no model is below it by more than two standard errors of the test text"
+        "No model is below it by more than two standard errors of the test text."
         if below.empty
-        else f"**below it, which must be an error: {', '.join(below['name'])}**"
+        else f"**Below it, which must be an error: {', '.join(below['name'])}.**"
     )
     return (
-        f"The closest to the floor of {floor['test']:.4f} nats is {best['name']} at {best['test_nll']:.4f} (n = {best['n']}), an excess of "
-        f"{best['test_nll'] - floor['test']:.4f}; {verdict}."
+        f"The least possible test NLL is {floor['test']:.3f} nats. {verdict} The closest is {best['name']}, at {best['test_nll']:.3f} "
+        f"(n = {best['n']})."
     )
 
 
@@ -57,11 +57,11 @@ def reproduction(found: Sequence[Result]) -> str:
     if joint is None:
         return ""
     margins = rows["margin"].dropna()
-    alike = "lie where other seeds of ours would" if joint.is_alike else "do not lie where other seeds of ours would"
+    alike = "cannot be told from" if joint.is_alike else "differ from"
     return (
-        f"Over {joint.n_rows} rows the study's runs {alike} (Fisher p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = "
-        f"{p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to {margins.max():.3f}, with a median of "
-        f"{margins.median():.3f}."
+        f"Over {joint.n_rows} rows the study's losses {alike} those of more seeds of ours (Fisher p = {p_value(joint.fisher)}, "
+        f"Kolmogorov-Smirnov p = {p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to {margins.max():.3f}, with a "
+        f"median of {margins.median():.3f}."
     )
 
 
@@ -96,7 +96,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
-    text = f"The best counts by valid are {rival.run.name}, which cost no training. Their loss is reached {told}."
+    text = f"The best counts by valid, {rival.run.spec.model.title}, cost no training. Their loss is first reached {told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
@@ -108,7 +108,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     reached = brackets(networks, compressed.valid, compressed.test)[1]
     return (
         f"{text} {compressed.name}, a compressor that learns while it reads, costs {compressed.valid:.3f} nats per token on valid and "
-        f"{compressed.test:.3f} on test; that is reached {reached}."
+        f"{compressed.test:.3f} on test; that is first reached {reached}."
     )
 
 
@@ -120,13 +120,12 @@ def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[lis
 
 
 def _reaching(frame: pd.DataFrame) -> str:
-    """The cheapest architecture that reaches a loss, its bracket and its seeds."""
+    """The cheapest architecture that reaches a loss, and how many of its seeds do."""
     if frame.empty:
         return "by no network here"
     first = frame.iloc[0]
-    seeds = f"{first['n_reach']:.0f} of {first['n']:.0f} seeds do"
-    below = "its smallest budget" if math.isnan(first["misses"]) else f"not at {power(first['misses'])}"
-    return f"by {first['architecture']} at {power(first['reaches'])} FLOPs ({seeds}), {below}"
+    smallest = ", its smallest budget" if math.isnan(first["misses"]) else ""
+    return f"by {first['architecture']} at {power(first['reaches'])} FLOPs{smallest} ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
 
 
 def improvement(found: Sequence[Result], without: str, whole: str) -> str:
@@ -151,8 +150,8 @@ def climb(frame: pd.DataFrame) -> str:
     if tested.empty:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
-    parts = [f"Of {len(tested)} steps {len(clear)} are clear after Holm's correction{_gains(clear)}."]
-    parts += [f"Clear only before it{_gains(before)}."] if len(before) else []
+    parts = [f"Of {len(tested)} steps {len(clear)} are clear after Holm's correction.", *_changes(clear)]
+    parts += [f"Clear only before it are {len(before)}.", *_changes(before)] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
     which = (
         f"all with fewer than {ENOUGH} seeds"
@@ -163,9 +162,13 @@ def climb(frame: pd.DataFrame) -> str:
     return " ".join(parts)
 
 
-def _gains(rows: pd.DataFrame) -> str:
-    """What each rung gains, from the largest gain to the largest loss, after a colon; nothing of none."""
-    return f": {'; '.join(f'{row.rung}, {row.gain:+.3f}' for row in rows.itertuples())}".replace(", -", ", −") if len(rows) else ""
+def _changes(rows: pd.DataFrame) -> list[str]:
+    """Which rungs lower the loss, and which raise it, the largest first; nothing of none."""
+    lower, higher = rows[rows["gain"] > 0], rows[rows["gain"] <= 0].sort_values("gain")
+    told = []
+    for how, part in (("Lower test NLL", lower), ("Higher test NLL", higher)):
+        told += [f"{how}: {'; '.join(f'{row.rung}, {abs(row.gain):.3f}' for row in part.itertuples())}."] if len(part) else []
+    return told
 
 
 def searched(records: Sequence[RunRecord]) -> str:
@@ -213,8 +216,8 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     ]
     below = sum(gap < 0 for gap in gaps)
     return (
-        f"Trained longer, the study's MLP has a lower valid NLL than its Transformer at {below} of {len(gaps)} executed costs that both "
-        f"have; on the test slice it ends at {_mean(mlp, 'test'):.3f}, the Transformer at {_mean(transformer, 'test'):.3f}."
+        f"Trained longer, the study's MLP has a lower valid NLL than its Transformer at {below} of the {len(gaps)} executed costs at which "
+        f"both were validated. On the test slice it ends at {_mean(mlp, 'test'):.3f}, the Transformer at {_mean(transformer, 'test'):.3f}."
     )
 
 
@@ -291,14 +294,11 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"in {name} FLOPs that budget does not pay for its first validation")
+            parts.append(f"For the same {name} FLOPs it would not reach its first validation.")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
-        parts.append(f"in {name} FLOPs it is at {at_budget:.3f}")
-    return (
-        f"The whole MLP run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). Self-Attention (n = {len(attention)}) at the same cost: "
-        f"{'; '.join(parts)}."
-    )
+        parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")
+    return f"The whole MLP run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). {' '.join(parts)}"
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:
@@ -333,7 +333,7 @@ def factorial_effects(frame: pd.DataFrame) -> str:
     by_name = frame.set_index("contrast")
 
     def told(name: str) -> str:
-        return interval(*by_name.loc[name, ["effect", "low", "high"]])
+        return interval(*by_name.loc[name, ["effect", "low", "high"]], plus="")
 
     each = ", ".join(f"{by_name.loc[title, 'effect']:.3f} in the {name}" for name, title in factorial.WITHIN.items())
     rivals = "; ".join(
@@ -341,9 +341,16 @@ def factorial_effects(frame: pd.DataFrame) -> str:
         for name, titles in factorial.AGAINST.items()
     )
     clear = int((frame["verdict"] == CLEAR).sum())
+    controls = ""
+    if factorial.EQUAL_WINDOW in by_name.index:
+        controls = (
+            f"The long window alone lowers it by {told(factorial.WINDOW)}; at equal windows induction lowers it by "
+            f"{told(factorial.EQUAL_WINDOW)}. "
+        )
     return (
-        f"Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}). The "
-        f"{factorial.FIRST} is better by {rivals}. Of {len(frame)} effects {clear} are clear after Holm's correction."
+        f"Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), its long "
+        f"window included. {controls}The {factorial.FIRST} is better by {rivals}. Of {len(frame)} effects {clear} are clear after Holm's "
+        "correction."
     )
 
 
@@ -354,8 +361,7 @@ def over_folds(frame: pd.DataFrame) -> str:
     for better, worse in itertools.pairwise(names):
         gap = folds.over_folds(frame, worse, better)
         wins = sum(value > 0 for value in gap.gaps)
-        told.append(
-            f"the loss of {better} is below that of {worse} on {wins} of {gap.n}, in the mean by {interval(gap.mean, *gap.interval())} nats"
-        )
+        gain = interval(gap.mean, *gap.interval(), plus="")
+        told.append(f"the loss of {better} is lower than that of {worse} on {wins} of {gap.n}, in the mean by {gain} nats")
     text = "; ".join(told)
-    return f"{text[:1].upper()}{text[1:]} (95 %, over parts drawn at random)." if told else ""
+    return f"{text[:1].upper()}{text[1:]} (95 %, with the left-out parts drawn at random)." if told else ""

@@ -11,8 +11,8 @@ TITLES = {  # by the name of a recipe or a kind of model
     "mlp": "MLP",
     "self-attention": "Self-Attention",
     "transformer": "Transformer",
-    "transformer-no-induction": "Transformer-no-induction",
-    "transformer-no-pointer": "Transformer-no-pointer",
+    "transformer-no-induction": "Transformer without induction",
+    "transformer-no-pointer": "Transformer without pointer",
     "lstm": "LSTM",
 }
 CORPORA = {  # in sentences, and what is left out of one for a play; elsewhere a corpus is called as it is

@@ -45,7 +45,7 @@ def answer(
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
     low, high = ax.get_ylim()
-    ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.06 * (high - low), high))  # room for the numbers below
+    ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.1 * (high - low), high))  # room for the numbers below
     log_flops(ax, "training FLOPs (executed)")
     if counts:
         _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)

@@ -246,11 +246,12 @@ def count_lines(ax: Axes, results: Sequence[Result], split: str, seconds: Callab
 
 def _levels(ax: Axes, counts: Iterable[Result], split: str, seconds: Callable[[Planned], float] | None = None) -> list[dict[str, Any]]:
     """A dashed line at the NLL of each of these counts, with a dot at the time that counting takes."""
-    rows = []
+    rows, counts = [], list(counts)
+    several = len({result.run.spec.corpus for result in counts}) > 1
     styles = itertools.cycle(itertools.product(COUNT_GREYS, COUNT_DASHES))
     for result, (grey, dashes) in zip(counts, styles, strict=False):
-        nll = getattr(result.record, split).nll
-        ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=f"{result.run.name} counts")
+        nll, name = getattr(result.record, split).nll, result.run.name if several else result.run.spec.model.title
+        ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=f"counts: {name}")
         row = {"name": result.run.name, f"{split}_nll": nll}
         if seconds is not None:
             row["seconds"] = seconds(result.run)

@@ -17,7 +17,7 @@ from tinylm.report.plots.style import COUNT_COLOUR, FAMILIES, SMALL, STYLE, Draw
 from tinylm.study import Planned
 
 NETWORKS = ("Transformer,\nno induction", "Transformer\nwith induction")  # their names
-STYLES = (FAMILIES["Transformer-no-induction"], FAMILIES["Transformer"])
+STYLES = (FAMILIES["Transformer without induction"], FAMILIES["Transformer"])
 FARTHEST_FIRST = headings.REACHES[::-1]  # the nearest stand at the right, where lines lie apart and have their names
 DARKEST = 6.0  # nats: a character that costs more is no darker
 DARKEST_GREY = 0.5  # on which black letters are still read in print

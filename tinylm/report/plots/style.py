@@ -32,8 +32,8 @@ FAMILIES = {  # the colour and the marker of an architecture, the same in every 
     "Self-Attention": (COLOURS[2], "^"),
     "Transformer": (COLOURS[3], "D"),
     "LSTM": (COLOURS[4], "v"),
-    "Transformer-no-induction": (INDIGO, "P"),
-    "Transformer-no-pointer": (INDIGO, "P"),  # the recipe without the part that copies, on words
+    "Transformer without induction": (INDIGO, "P"),
+    "Transformer without pointer": (INDIGO, "P"),  # the recipe without the part that copies, on words
 }
 FAMILY_COLOURS = {name: colour for name, (colour, _) in FAMILIES.items()}
 SHADES = (0.0, -0.45, 0.45, -0.75)  # of an architecture's colour, for its lines in turn: towards black below zero, towards white above

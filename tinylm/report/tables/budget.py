@@ -11,6 +11,7 @@ from tinylm.analysis import budgets, factorial, folds, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
+from tinylm.config.models import UNBOUNDED
 from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
 from tinylm.report import timings
@@ -90,7 +91,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
 def purchased(found: Sequence[Result]) -> pd.DataFrame:
     """One row per purchase: size, time, test NLL with its spread, of words perplexity, and the best counts of the same tokens in its unit.
 
-    The first counts are plain, the second have a cache of at most the network's window.
+    The first counts are plain, the second have a cache of at most the network's window, the third any cache.
     """
     rows, groups = [], summaries.by_row(purchases := select(found, role="purchase"))
     counted = [result.record for result in summaries.counts(found)]
@@ -98,10 +99,11 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
         run, by_word = line["run"], data.info(line["run"].spec.corpus).level == "word"
         row = {"text, recipe, FLOPs": run.name, "parameters": f"{line['n_params']:,}", "time": timings.shown(run)}
         row |= {"test NLL ± seed SD (n)": mean(line), "perplexity": perplexity(line["test_nll"]) if by_word else NONE}
-        for title, rival in zip(("counts", "with cache"), summaries.rivals(counted, groups[run][0]), strict=True):
+        rivals = [*summaries.rivals(counted, groups[run][0]), summaries.best_counts(counted, groups[run][0], UNBOUNDED)]
+        for title, rival in zip(("counts", "window", "tuned"), rivals, strict=True):
             row[title] = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
         rows.append(row)
-    columns = ["text, recipe, FLOPs", "parameters", "time", "test NLL ± seed SD (n)", "perplexity", "counts", "with cache"]
+    columns = ["text, recipe, FLOPs", "parameters", "time", "test NLL ± seed SD (n)", "perplexity", "counts", "window", "tuned"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame if any(data.info(run.spec.corpus).level == "word" for run in groups) else frame.drop(columns="perplexity")
 
@@ -167,7 +169,7 @@ def cells(found: Sequence[Result]) -> pd.DataFrame:
     rows = []
     for cell, records in factorial.cells(found).items():
         spec, tests = records[0].spec, [record.test.nll for record in records]
-        row = {"architecture": cell.architecture, "induction": "yes" if cell.induction else "no", "optimizer": OPTIMIZERS[cell.optimizer]}
+        row = {"architecture": cell.architecture, "lookup": cell.lookup, "optimizer": OPTIMIZERS[cell.optimizer]}
         row |= {"width": spec.model.d_model, "lr": f"{spec.train.lr:g}", "parameters": f"{records[0].n_params:,}", "n": len(records)}
         row |= {"valid": f"{np.mean([record.valid.nll for record in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
         rows.append(row | {"seed SD": spread(float(np.std(tests, ddof=1)) if len(tests) > 1 else math.nan)})

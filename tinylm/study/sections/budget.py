@@ -15,10 +15,10 @@ from tinylm.study.purchases import Purchase, affordable, purchases, rivals
 
 CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
 BOUGHT: tuple[Purchase, ...] = (
-    ("tiny_shakespeare", "Transformer-no-induction", 75_500_000_000_000),
+    ("tiny_shakespeare", "Transformer without induction", 75_500_000_000_000),
     ("tiny_shakespeare", "Transformer", 75_500_000_000_000),
-    ("tiny_shakespeare-recast", "Transformer-no-induction", 22_000_000_000_000),
-    ("tiny_shakespeare-recast", "Transformer-no-induction", 75_500_000_000_000),
+    ("tiny_shakespeare-recast", "Transformer without induction", 22_000_000_000_000),
+    ("tiny_shakespeare-recast", "Transformer without induction", 75_500_000_000_000),
     ("tiny_shakespeare-respelled", "Transformer", 22_000_000_000_000),
     ("tiny_shakespeare-respelled", "Transformer", 75_500_000_000_000),
     ("tiny_shakespeare-respelled", "Transformer", 2_000_000_000_000_000),
@@ -33,7 +33,7 @@ def budget(
     d_model: int = 128,
     n_layer: int = 3,
     ladder_budgets: Sequence[int] = (10_000_000_000_000, 75_500_000_000_000),
-    architectures: Sequence[str] = ("Linear", "MLP", "Self-Attention", "Transformer-no-induction", "Transformer", "LSTM"),
+    architectures: Sequence[str] = ("Linear", "MLP", "Self-Attention", "Transformer without induction", "Transformer", "LSTM"),
     frontier_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 10_000_000_000_000),
     closer_budgets: Sequence[int] = (3_000_000_000_000, 5_000_000_000_000, 7_000_000_000_000, 15_000_000_000_000),
     bought: Sequence[Purchase] = BOUGHT,

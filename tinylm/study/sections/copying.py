@@ -19,7 +19,7 @@ def copying(
     *,
     folds: Sequence[str] = tuple(f"{plays.PLAYS}-without-{group}" for group in plays.GROUPS),
     fold_budget: int = 1_000_000_000_000,
-    fold_architectures: Sequence[str] = ("Transformer", "Transformer-no-induction", "LSTM"),
+    fold_architectures: Sequence[str] = ("Transformer", "Transformer without induction", "LSTM"),
     eval_tokens: int = 0,
     fold_seeds: Sequence[int] = (0,),
     corpus: str = "tiny_shakespeare",

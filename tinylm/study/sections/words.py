@@ -11,10 +11,10 @@ from tinylm.study.planned import Planned, counts, with_seeds
 from tinylm.study.purchases import Purchase
 
 BOUGHT: tuple[Purchase, ...] = (
-    ("ptb-eos", "Transformer-no-pointer", 114_000_000_000_000),
+    ("ptb-eos", "Transformer without pointer", 114_000_000_000_000),
     ("ptb-eos", "Transformer", 114_000_000_000_000),
     ("ptb-eos", "Transformer", 1_200_000_000_000_000),
-    ("wikitext-2-eos", "Transformer-no-pointer", 125_000_000_000_000),
+    ("wikitext-2-eos", "Transformer without pointer", 125_000_000_000_000),
     ("wikitext-2-eos", "Transformer", 125_000_000_000_000),
     ("wikitext-2-eos", "Transformer", 1_200_000_000_000_000),
 )

@@ -7,20 +7,22 @@ from synthetic import planned, record
 from tinylm.analysis import factorial
 from tinylm.analysis.summaries import Result
 from tinylm.report import answers, sentences, tables
-from tinylm.study.factorial import CELLS, Cell, rows
+from tinylm.study.factorial import CELLS, CHOSEN, CONTROLS, Cell, rows
 
 NLL = {"Transformer": 1.6, "LSTM": 1.7, "MLP": 1.8}
 
 
-def found(seeds=3):
-    """A factorial in which induction is worth 0.1, in the MLP 0.2, and Muon 0.05."""
+def found(seeds=3, cells=CELLS):
+    """A factorial in which induction is worth 0.1, of which its window is 0.03, in the MLP 0.2, and Muon 0.05."""
     results = []
-    for run, cell in zip(rows("copying", "grammar-char", 1e12), CELLS, strict=True):
-        lost = 0.0 if cell.induction else 0.2 if cell.architecture == "MLP" else 0.1
+    for run, cell in zip(rows("copying", "grammar-char", 1e12), CHOSEN[1e12], strict=True):
+        if cell not in cells:
+            continue
+        lost = 0.0 if cell.induction else (0.2 if cell.architecture == "MLP" else 0.1) - 0.03 * cell.window
         for seed in range(seeds):
             nll = NLL[cell.architecture] + lost + 0.05 * (cell.optimizer == "adamw") + 0.001 * seed
             made = record(blocks=[nll - 0.2, nll + 0.1, nll + 0.1], seed=seed, model=run.spec.model, **_train(run))
-            results.append(Result(planned(run.name, made.spec, role="factorial", architecture=cell.architecture), made))
+            results.append(Result(planned(run.name, made.spec, role=run.role, architecture=cell.architecture), made))
     return results
 
 
@@ -37,8 +39,18 @@ def test_effects_are_recovered():
     assert effects["induction in the MLP − in the Transformer"] == pytest.approx(0.1)
 
 
+def test_controls_divide_what_induction_is_worth(monkeypatch):
+    searched = CHOSEN[1e12]
+    monkeypatch.setitem(CHOSEN, 1e12, searched | {one: searched[Cell(one.architecture, True, one.optimizer)] for one in CONTROLS})
+    effects = factorial.effects(found(cells=[*CELLS, *CONTROLS])).set_index("contrast")["effect"]
+    assert effects[factorial.WINDOW] == pytest.approx(0.03)
+    assert effects[factorial.EQUAL_WINDOW] == pytest.approx(0.4 / 3 - 0.03)
+    assert effects[f"{factorial.EQUAL_WINDOW} in the MLP"] == pytest.approx(0.17)
+    assert factorial.WINDOW not in factorial.effects(found(cells=[*CELLS, CONTROLS[0]]))["contrast"].tolist()
+
+
 def test_every_contrast_is_a_difference_of_means():
-    for contrast in factorial.contrasts().values():
+    for contrast in (factorial.contrasts() | factorial.controls()).values():
         assert sum(contrast.values()) == pytest.approx(0)
         if len([w for w in contrast.values() if w > 0]) == 1:
             assert max(contrast.values()) == 1

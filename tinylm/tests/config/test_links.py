@@ -13,6 +13,7 @@ def test_html_has_anchors_and_escapes_the_rest():
     assert links.anchored(TEXT) == (
         'LSTM <a href="https://arxiv.org/abs/1409.2329">(Zaremba 2014)</a>, <a href="../figures/a.csv">Table a</a> [x] (y) a &lt; b'
     )
+    assert links.anchored("`` 'a' <b> `` and `c`") == "<code>&#x27;a&#x27; &lt;b&gt;</code> and <code>c</code>"
     assert links.anchored('[a](https://example.org/"onclick=x)') == '<a href="https://example.org/&quot;onclick=x">a</a>'
 
 

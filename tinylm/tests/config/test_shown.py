@@ -30,8 +30,8 @@ def test_flops_are_short(flops, text):
 
 
 def test_durations_are_in_the_readers_unit_and_shares_in_per_cent():
-    found = [shown.duration(seconds) for seconds in (0.44, 59, 90, 7200, 4 * 86400)]
-    assert found == ["0.4 s", "59 s", "1.5 min", "2.0 h", "4.0 days"]
+    found = [shown.duration(seconds) for seconds in (0.03, 0.44, 59, 90, 7200, 4 * 86400)]
+    assert found == ["< 0.1 s", "0.4 s", "59 s", "1.5 min", "2.0 h", "4.0 days"]
     assert shown.share(1, 3) == "33.3 %"
 
 

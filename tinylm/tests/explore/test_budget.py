@@ -116,7 +116,7 @@ def test_architectures_are_called_by_the_titles_of_the_report(home):
     panel = explore.Budget("grammar-char")
     counts, *networks = (row[0] for row in cells(panel.table.value))
     assert counts.startswith("Counts (") and set(networks) == {titles.title(name) for name in recipes.architectures("character")}
-    assert "Transformer-no-induction" in panel.table.value and "transformer-no-induction" not in panel.table.value
+    assert "Transformer without induction" in panel.table.value and "transformer-no-induction" not in panel.table.value
 
 
 def test_no_corpus_is_shown_in_the_place_of_another(home):

@@ -30,7 +30,11 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
         "NLL of 1.900 nats per character. A small MLP reaches that at $10^{5}$ FLOPs (2 of 2 seeds); the best recipe has 1.800 at" in text
     )
     assert "times too low. " not in text and text.endswith("times too low."), "no counts are recorded on its slice"
-    assert "its losses are within the spread of seeds (4 rows)" in text and "On words" not in text and len(text.split()) < 150
+    assert (
+        "its losses are within the spread of our seeds (4 rows), its stated" in text
+        and "On words" not in text
+        and len(text.split()) < 150
+    )
 
 
 def test_without_a_bracket_the_answer_is_told_at_length(monkeypatch):
@@ -55,14 +59,14 @@ def test_the_studys_losses_costs_and_counts_are_one_answer():
     found = [Result(one.run, dataclasses.replace(one.record, flops_2nd=500 if one.run.name == "MLP" else 4_000)) for one in found]
     text = answers.architectures(found)
     assert text.startswith("**Answer.** The study's losses come back, at most 0.015 nats from the mean of 3 seeds.")
-    assert "2 times too high for Linear; 4 times too low for MLP" in text
-    assert text.endswith("Counts have 1.500 where its best network, Transformer, has 1.991.") and answers.architectures([]) == ""
+    assert "they are 2 times too high for Linear and Self-Attention and Transformer, 4 times too low for MLP" in text
+    assert text.endswith("Counts reach 1.500; its best network, Transformer, reaches 1.991.") and answers.architectures([]) == ""
 
 
 def test_sweeps_compare_the_smallest_size_with_the_largest():
     nlls = {"small": [2.5, 2.6], "middle": [9.0, 9.0], "large": [2.4, 2.5]}
     found = [result(name, record(nll, seed=s), architecture="MLP") for name, values in nlls.items() for s, nll in enumerate(values)]
-    assert "large against small, lower: −0.100 [" in answers.sweeps(found) and answers.sweeps([]) == ""
+    assert "smallest, in test NLL: MLP −0.100 [" in answers.sweeps(found) and answers.sweeps([]) == ""
 
 
 def test_a_pair_of_positions_is_ahead_behind_or_level():
@@ -81,7 +85,7 @@ def test_words_over_fit_and_lose_to_counts_of_the_same_words():
     network = dataclasses.replace(record(6.3, corpus="ptb"), curve=curve)
     counts = result("KN-5", record(6.0, corpus="ptb", model=NgramConfig(order=5)))
     text = answers.words([result("PTB Transformer", network), counts], [])
-    assert "best after epoch 2 of 3 on the Penn Treebank, in the mean of its seeds; then it over-fits." in text and "+0.300" in text
+    assert "is best after epoch 2 of 3 on the Penn Treebank; then it overfits." in text and "in nats by 0.300 on" in text
     bought = [*seeds("Transformer", 1_000, [4.0], "purchase")]
     assert answers.words([], [Result(r.run, r.record) for r in bought]) == "", "grammar-char is no text of words"
 
@@ -91,16 +95,14 @@ def test_the_largest_clear_steps_are_those_that_were_kept():
     frame = budgets.ladder(rungs({name: [2.0 + 0.01 * s for s in range(3)] for name in names}))
     frame = frame.assign(gain=[math.nan, 0.1, 0.4, 0.3, 0.2], verdict=[None, "clear", "open", "clear", "clear"])
     text = answers.budget([], frame, "grammar-char")
-    assert (
-        text == f"**Answer.** The largest clear steps of the ladder, in nats: {names[3]}, +0.300; {names[4]}, +0.200; {names[1]}, +0.100."
-    )
+    assert text == f"**Answer.** The largest clear gains on the ladder, in nats: {names[3]}, 0.300; {names[4]}, 0.200; {names[1]}, 0.100."
 
 
 def test_copying_counts_the_parts_on_which_induction_is_ahead():
-    rows = {"Transformer": [1.5, 1.6, 1.7], "Transformer-no-induction": [1.6, 1.7, 1.65]}
+    rows = {"Transformer": [1.5, 1.6, 1.7], "Transformer without induction": [1.6, 1.7, 1.65]}
     frame = pd.DataFrame(rows, index=["a", "b", "c"]).assign(n_tokens=100, searched=False)
     text = answers.copying(factorial.effects([]), frame)
-    assert text == "**Answer.** On 2 of 3 parts of the text that were left out, Transformer is ahead of Transformer-no-induction."
+    assert text == "**Answer.** On 2 of 3 parts of the text that were left out, Transformer is better than Transformer without induction."
     effects = pd.DataFrame({"contrast": list(factorial.contrasts()), "effect": 0.1, "low": 0.05, "high": 0.15})
     assert answers.copying(effects, frame).startswith("**Answer.** Induction and its window lower the test NLL by 0.100 [0.050, 0.150]")
     assert answers.copying(factorial.effects([]), frame[["Transformer", "n_tokens", "searched"]]) == ""

@@ -27,8 +27,8 @@ def drawn(width=3.0):
 def test_figure_is_one_output_with_both_formats_the_numbers_and_its_words(shown):
     plt.close("all")
     display.figure(drawn(), "loss", "Loss, $\\mathcal{L}$.", "A rising line.", [{"t": 1, "loss": 1 / 3}, {"t": 2, "loss": math.nan}])
-    (bundle, report), *others = shown
-    assert not others
+    (bundle, report), (caption, _) = shown
+    assert "<b>Figure loss.</b> Loss" in caption["text/html"], "a notebook shows the caption below the picture"
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert bundle["text/plain"] == "Figure loss: Loss, $\\mathcal{L}$."
     assert bundle["text/csv"] == "t,loss\n1,0.333333\n2,\n"
@@ -47,7 +47,7 @@ def test_pictures_do_not_depend_on_the_clock_or_the_style(shown):
     for rc in ({}, {"svg.fonttype": "none", "svg.hashsalt": None, "savefig.bbox": "tight"}):
         with plt.rc_context(rc):
             display.figure(drawn(), "loss", "Loss.", "A line.")
-    first, second = (bundle for bundle, _ in shown)
+    first, second = (bundle for bundle, about in shown if about["kind"] == "figure")
     assert first == second
     assert "<text" not in first["image/svg+xml"] and "dc:date" not in first["image/svg+xml"]
 

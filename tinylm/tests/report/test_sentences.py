@@ -15,7 +15,7 @@ from tinylm.study.ladder import RUNGS
 
 
 def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
-    assert "no model is below it" in sentences.control(results(a=[2.0]), {"test": 1.9})
+    assert "No model is below it" in sentences.control(results(a=[2.0]), {"test": 1.9})
     assert "must be an error: a" in sentences.control(results(a=[2.0]), {"test": 2.5})
 
 
@@ -29,9 +29,9 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     found = [*results(MLP=[2.0]), *results(**{"Self-Attention": [1.5]})]
     # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
     text = sentences.cost(found)
-    assert "in executed FLOPs it is at 1.750; in textbook FLOPs it is at" in text
+    assert "For the same executed FLOPs Self-Attention has 1.750 (n = 1). For the same textbook FLOPs Self-Attention has" in text
     costlier = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
-    assert "in executed FLOPs that budget does not pay for its first validation" in sentences.cost(costlier)
+    assert "For the same executed FLOPs it would not reach its first validation." in sentences.cost(costlier)
 
 
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
@@ -47,19 +47,20 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training([*runs, *counts], "grammar-char")
-    assert "reached on valid by MLP at $10^{5}$ FLOPs (2 of 2 seeds do), not at $10^{3}$" in text
+    assert "first reached on valid by MLP at $10^{5}$ FLOPs (2 of 2 seeds) and on test by" in text
     assert "on test by MLP at" in text and text.endswith("With $10^{3}$ FLOPs or less to spend, count.")
     easy = sentences.worth_training([*runs, result("KN-1", record(2.9, model=NgramConfig(order=1)))], "grammar-char")
-    assert "(2 of 2 seeds do), its smallest budget" in easy and "count." not in easy
+    assert "FLOPs, its smallest budget (2 of 2 seeds)" in easy and "count." not in easy
     hard = sentences.worth_training([*runs, result("KN-9", record(0.5, model=NgramConfig(order=4)))], "grammar-char")
     assert "on valid by no network here" in hard and hard.endswith("Where no network reaches it, count.")
     assert sentences.worth_training(counts, "grammar-char") == sentences.worth_training(runs, "grammar-char") == ""
     tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
-    assert "The best counts by valid are tuned," in sentences.worth_training([*runs, *counts, tuned], "grammar-char")
+    assert "The best counts by valid, KN-8, cost no training." in sentences.worth_training([*runs, *counts, tuned], "grammar-char")
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
     monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
-    assert "PPMd, a compressor that learns while it reads, costs 1.750 nats per token on valid and 1.850 on test; that is reached on" in (
-        sentences.worth_training([*runs, *counts], "grammar-char")
+    assert (
+        "PPMd, a compressor that learns while it reads, costs 1.750 nats per token on valid and 1.850 on test; that is first reached on"
+        in (sentences.worth_training([*runs, *counts], "grammar-char"))
     )
 
 
@@ -77,8 +78,10 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     verdicts = [None, "clear", "clear", "clear before correction", "open", "open", "open"]
     frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
     said = sentences.climb(frame)
-    assert said.startswith(f"Of 6 steps 2 are clear after Holm's correction: {names[1]}, +0.500; {names[2]}, −0.300. Clear only before")
-    assert said.endswith(f"before it: {names[3]}, +0.020. The other 3 are open, with fewer than 5 seeds: {names[5]}.")
+    assert said.startswith(
+        f"Of 6 steps 2 are clear after Holm's correction. Lower test NLL: {names[1]}, 0.500. Higher test NLL: {names[2]}, 0.300."
+    )
+    assert said.endswith(f"before it are 1. Lower test NLL: {names[3]}, 0.020. The other 3 are open, with fewer than 5 seeds: {names[5]}.")
     few = sentences.climb(frame.assign(n=3, verdict="open"))
     assert few == "Of 6 steps 0 are clear after Holm's correction. The other 6 are open, all with fewer than 5 seeds."
     assert sentences.climb(frame.assign(n=5)).endswith("The other 3 are open.")
@@ -94,7 +97,7 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     sister = result("GELU MLP", record(1.9, flops=300), section="claims", role="sister")
     text = sentences.buried([*study_rows, longer, sister])
     # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
-    assert "has a lower valid NLL than its Transformer at 0 of 1 executed costs that both have; on the test slice it ends at 2.100" in text
+    assert "has a lower valid NLL than its Transformer at 0 of the 1 executed costs at which both were validated. On the test" in text
     assert "GELU MLP, the sister project's best model on valid, has a test NLL of 1.900 (n = 1)" in text and "below every network" in text
     assert sentences.buried(study_rows) == ""
 
@@ -150,8 +153,8 @@ def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking(
 
 def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     alike, other = (sentences.reproduction(reproduced(*shifts)) for shifts in ((0.003, -0.006, 0.01, -0.015), (0.04, 0.05, 0.04, -0.05)))
-    assert alike.startswith("Over 4 rows the study's runs lie where other seeds of ours would (Fisher p = 0.")
-    assert "do not lie where" in other and sentences.reproduction(results(a=[2.0])) == ""
+    assert alike.startswith("Over 4 rows the study's losses cannot be told from those of more seeds of ours (Fisher p = 0.")
+    assert "differ from those" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
     assert alike.endswith("The margins reach from 0.037 nats to 0.049, with a median of 0.042.")
 
@@ -166,7 +169,7 @@ def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
 
 def test_the_control_reading_names_the_model_nearest_to_the_floor():
     text = sentences.control(results(a=[2.0, 2.2], b=[2.05]), {"test": 1.9})
-    assert "The closest to the floor of 1.9000 nats is b at 2.0500 (n = 1), an excess of 0.1500" in text
+    assert text.startswith("The least possible test NLL is 1.900 nats.") and text.endswith("The closest is b, at 2.050 (n = 1).")
 
 
 def test_single_effects_of_an_undecided_claim_are_told_apart_from_decided_claims():
@@ -185,8 +188,8 @@ def test_architectures_are_compared_over_the_plays_left_out():
     nlls = {"A": (2.0, 2.1, 2.2), "B": (1.9, 2.3, 1.9)}
     found = [result("", record(nll, corpus=c), architecture=a) for a, row in nlls.items() for c, nll in zip(plays, row, strict=True)]
     text = sentences.over_folds(folds.by_fold(found))
-    assert text.startswith("The loss of B is below that of A on 2 of 3, in the mean by +0.067 [") and text.endswith(
-        " nats (95 %, over parts drawn at random)."
+    assert text.startswith("The loss of B is lower than that of A on 2 of 3, in the mean by 0.067 [") and text.endswith(
+        " nats (95 %, with the left-out parts drawn at random)."
     )
     assert sentences.over_folds(folds.by_fold(found[:3])) == ""
 

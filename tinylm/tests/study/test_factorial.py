@@ -5,32 +5,42 @@ import pytest
 from tinylm import data, files, ledger
 from tinylm.flops import n_params
 from tinylm.study import factorial, recipes
-from tinylm.study.factorial import CELLS, CHOSEN, Cell
+from tinylm.study.factorial import CELLS, CHOSEN, CONTROLS, Cell
 
 
 def test_every_cell_is_searched_at_every_budget_and_known_by_its_run():
-    assert len(CELLS) == 12 and all(chosen.keys() == set(CELLS) for chosen in CHOSEN.values())
-    for run, cell in zip(factorial.rows("copying", "tiny_shakespeare", 1e12), CELLS, strict=True):
+    assert len(CELLS) == 12 and all(chosen.keys() in ({*CELLS}, {*CELLS, *CONTROLS}) for chosen in CHOSEN.values())
+    for run, cell in zip(factorial.rows("copying", "tiny_shakespeare", 1e12), CHOSEN[1e12], strict=True):
         assert factorial.cell_of(run) == cell and run.name.startswith(f"{cell}, ") and run.budget == 10**12
         assert run.spec.train.lr == CHOSEN[1e12][cell][1]
 
 
 def test_induction_reaches_as_far_in_every_architecture():
     for run in factorial.rows("copying", "tiny_shakespeare", 1e12):
-        model = run.spec.model
-        if factorial.cell_of(run).induction:
-            assert model.context_length == factorial.REACH and model.induction and run.spec.train.loss_at == "all"
+        model, cell = run.spec.model, factorial.cell_of(run)
+        assert bool(model.induction) == cell.induction
+        if cell.added:
+            assert model.context_length == factorial.REACH and run.spec.train.loss_at == "all"
         else:
-            assert model.context_length <= 128 and not model.induction
+            assert model.context_length <= 128
         assert run.spec.train.eval_start == recipes.EVAL_START, "all cells are scored on the same tokens"
 
 
 @pytest.mark.parametrize("architecture", factorial.ARCHITECTURES)
 def test_induction_adds_next_to_no_parameters(architecture):
     shape = {"Transformer": (48, 64), "LSTM": (96,), "MLP": (16, 256)}[architecture]
-    made = [factorial.spec(Cell(architecture, induction, "adamw"), "tiny_shakespeare", 1e12, shape, 1e-3).model for induction in (0, 1)]
+    cells = [Cell(architecture, induction, "adamw") for induction in (False, True)]
+    made = [factorial.spec(cell, "tiny_shakespeare", 1e12, shape, 1e-3).model for cell in cells]
     without, with_it = (n_params(model, data.vocab_size("tiny_shakespeare")) for model in made)
     assert without < with_it < 1.2 * without
+
+
+@pytest.mark.parametrize("architecture", factorial.ARCHITECTURES)
+def test_a_control_differs_from_its_cell_in_induction_alone(architecture):
+    shape = {"Transformer": (48, 64), "LSTM": (96,), "MLP": (16, 256)}[architecture]
+    cells = [Cell(architecture, True, "muon"), Cell(architecture, False, "muon", window=True)]
+    cell, control = (factorial.spec(one, "tiny_shakespeare", 1e12, shape, 1e-3) for one in cells)
+    assert control.train == cell.train and control.model == replace(cell.model, induction=(), induction_times=1)
 
 
 def test_another_budget_takes_the_settings_of_the_nearest():

@@ -29,7 +29,7 @@ def test_trajectories_hold_every_seed_the_counts_and_the_floor():
     fig, rows = plots.trajectories([*results(Linear=[2.0, 3.0]), COUNTS], floor=1.0)
     assert {row["name"] for row in rows} == {"Linear", "KN-6", "exact floor"}
     assert {row.get("seed") for row in rows if row["name"] == "Linear"} == {0, 1}
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["Linear", "KN-6 counts", "exact floor"]
+    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["Linear", "counts: KN-6", "exact floor"]
 
 
 @pytest.mark.parametrize("against", ["step", "flops"])

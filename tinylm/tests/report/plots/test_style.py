@@ -46,8 +46,8 @@ def test_no_line_is_without_a_colour_however_many_there_are():
 )
 def test_no_two_lines_look_the_same_however_many_there_are(names):
     lines = plots.line_styles(names)
-    looks = {(line["color"], line["linestyle"], line["marker"]) for line in lines if names.count("Transformer-no-pointer") == 0}
-    assert len(looks) == len(lines) == len(names) or "Transformer-no-pointer" in names
+    looks = {(line["color"], line["linestyle"], line["marker"]) for line in lines if names.count("Transformer without pointer") == 0}
+    assert len(looks) == len(lines) == len(names) or "Transformer without pointer" in names
     assert [line["color"] for line in lines] == plots.colours(names)
 
 

@@ -37,7 +37,7 @@ def test_decided_claims_come_first_and_each_says_its_source_once():
     frame = claims.judge([*waiting, BETTER], results(**CLEAR))
     assert tables.verdicts(frame)[["claim", "verdict", "known"]].values.tolist() == [
         ["a beats b", "supported", "clear"],
-        ["z", "undecided", "open for want of seeds or runs"],
+        ["z", "undecided", "lacks seeds or runs"],
     ]
     assert tables.claims(frame)[["claim", "source"]].values.tolist() == [["z", "ours"], ["", ""], ["a beats b", "paper"]]
     evidence = tables.claim_evidence(frame).set_index("evidence")
