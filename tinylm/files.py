@@ -5,8 +5,13 @@ folder of the user's.
 """
 
 import contextlib
+import itertools
 import os
-import tempfile
+import platform
+import re
+import secrets
+import shutil
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,20 +58,41 @@ def study_ledger() -> Path:
     return LEDGER if IS_CLONE else LOCAL_LEDGER
 
 
+MACHINE, PROCESS, _count = f"{zlib.crc32(platform.node().encode()):08x}", secrets.token_hex(4), itertools.count()
+UNFINISHED = re.compile(r"\..*\.([0-9a-f]{8})-([0-9]+)-([0-9a-f]{8})-[0-9]+\.tmp")
+
+
+def _unfinished(target: Path) -> Path:
+    """A name beside `target` that no other process or thread takes, and that says whose it is."""
+    return target.with_name(f".{target.name}.{MACHINE}-{os.getpid()}-{PROCESS}-{next(_count)}.tmp")
+
+
 @contextlib.contextmanager
 def written(target: Path) -> Iterator[Path]:
     """A path beside `target` to write a file to, renamed to it at the end: a reader sees the old file or the new one, whole.
 
-    It is removed where that fails. OSError where it cannot be renamed, as where there is no such folder.
+    Both are on the disk by then. It is removed where that fails. OSError where it cannot be renamed, as where there is no such folder.
     """
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary = _unfinished(target)
     try:
         yield temporary
+        _flush(temporary)
         temporary.replace(target)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
+    with contextlib.suppress(OSError):  # the file is in its place, and not every system opens a folder
+        _flush(target.parent)
+
+
+def _flush(path: Path) -> None:
+    """Have a file or folder on the disk before anything that counts on it: a power cut must not leave a name without its content."""
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() or os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -76,8 +102,45 @@ def fresh(target: Path) -> Iterator[Path]:
     OSError where it cannot be written, or where `target` holds something by then.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-", ignore_cleanup_errors=True) as new:
-        folder = Path(new) / target.name
-        folder.mkdir()
+    remove_unfinished(target.parent)
+    folder = _unfinished(target)
+    folder.mkdir()
+    try:
         yield folder
         folder.rename(target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove, in a folder and below, what processes of this machine were writing when they were killed."""
+    for path in folder.glob("**/.*.tmp"):
+        found = UNFINISHED.fullmatch(path.name)
+        if not found or found[1] != MACHINE or _is_running(int(found[2]), found[3]):
+            continue
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_running(number: int, process: str) -> bool:
+    """Whether the process that took a name may still be there: its number may be another's by now, this one's among them."""
+    if number == os.getpid():
+        return process == PROCESS
+    if os.name == "nt":  # where this question would end the process
+        return True
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file or folder that cannot be used, so that another can take its place, and return its new name."""
+    names = (path.with_name(f"{path.name}.bad{number or ''}") for number in itertools.count())
+    return path.rename(next(name for name in names if not name.exists()))

@@ -289,7 +289,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
     settings = machine.Settings(
         device=device,
-        workers=min(request.workers or 0, len(missing)),  # 0 leaves a run alone its one thread; --workers 1 gives it every core
+        workers=request.workers or 0,  # however many runs are left: each has the threads that it would have among all
         data_dir=request.data_dir,
         folder=request.folder,
         minutes=request.minutes_left,

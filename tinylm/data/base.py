@@ -6,5 +6,9 @@ SPLITS = ("train", "valid", "test")
 HELD_OUT = SPLITS[1:]
 
 
+class DataWarning(UserWarning):
+    """A cache that is not used."""
+
+
 class DataError(TinylmError):
     """A corpus that is missing, damaged or unknown."""

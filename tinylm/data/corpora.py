@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,7 @@ from tinylm import files
 from tinylm.config import ModelConfig, shown
 from tinylm.config.errors import instead, no_file, unknown
 from tinylm.data import download, grammar, own_texts, plays
-from tinylm.data.base import SPLITS, DataError
+from tinylm.data.base import SPLITS, DataError, DataWarning
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
 
 MOST_SHOWN = {"character": 200, "word": 20}  # distinct tokens
@@ -25,6 +26,7 @@ LONGEST_PATH = 250  # characters; a longer line is a text
 SHORT = f"; a text in memory has several lines, or more than {LONGEST_PATH} characters"
 FIRST_TOKENS = {"character": 500, "word": 100}
 MOST_LINES = 10
+CONTENT = "content.json"  # of a cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +203,8 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
 
     Each folder is searched for <corpus folder>/train.txt, valid.txt and test.txt, whose sha256 must equal the manifest's. A derived
     corpus is built from its source's files, an own text lies in out/texts. The ids are kept in out/cache and memory-mapped, or held
-    in memory where out/ cannot be written. Raises a DataError that says what to do.
+    in memory where out/ cannot be written; where they are no longer what was kept, the files are read again. Raises a DataError that says
+    what to do.
     """
     about = info(name)
     if name in grammar.SOURCES:
@@ -327,21 +330,37 @@ def _derive(name: str, contents: dict[str, str]) -> dict[str, str]:
 
 
 def _read_cache(cache: Path, about: CorpusInfo) -> Corpus | None:
-    """The corpus as cached, memory-mapped, or None where the cache is absent or not whole."""
+    """The corpus as cached, memory-mapped, or None where there is no cache; a damaged one is set aside, with a warning."""
+    if not (cache / CONTENT).exists():
+        return None
     try:
+        content = json.loads((cache / CONTENT).read_text(encoding="utf-8"))
         vocab = tuple(json.loads((cache / "vocab.json").read_text(encoding="utf-8")))
         arrays = {split: np.load(cache / f"{split}.npy", mmap_mode="r", allow_pickle=False) for split in SPLITS}
-    except (OSError, ValueError, EOFError):
-        return None
-    sizes = {split: array.size for split, array in arrays.items() if array.dtype == np.uint16}
-    return Corpus(info=about, vocab=vocab, **arrays) if sizes == about.n_tokens and len(vocab) == about.vocab_size else None
+        if content == _content(about, vocab, arrays):
+            return Corpus(info=about, vocab=vocab, **arrays)
+    except (OSError, ValueError, EOFError, TypeError):
+        pass
+    with contextlib.suppress(OSError):  # it cannot be renamed, or another process was faster
+        aside = files.set_aside(cache)
+        warnings.warn(f"{cache} was damaged; it is set aside as {aside.name}, and the corpus read anew", DataWarning, stacklevel=3)
+    return None
+
+
+def _content(about: CorpusInfo, vocab: tuple[str, ...], arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """What a cache must hold: the corpus that it is made of, and the sha256 of its vocabulary and ids."""
+    digests = {split: hashlib.sha256(f"{array.dtype} {array.shape}".encode()) for split, array in arrays.items()}
+    for split, digest in digests.items():
+        digest.update(np.ascontiguousarray(arrays[split]))
+    return {"corpus": about.sha256, "vocab": _digest(json.dumps(vocab))} | {split: d.hexdigest() for split, d in digests.items()}
 
 
 def _write_cache(cache: Path, about: CorpusInfo, vocab: tuple[str, ...], arrays: dict[str, np.ndarray]) -> None:
     """Write vocabulary and ids into a new folder and rename it, so that a reader or a second writer sees a whole cache or none."""
-    if cache.exists() and _read_cache(cache, about) is None:
+    if cache.exists() and not (cache / CONTENT).exists():  # of a time when caches did not say what they hold
         shutil.rmtree(cache)
     with files.fresh(cache) as fresh:
         for split, array in arrays.items():
             np.save(fresh / f"{split}.npy", array, allow_pickle=False)
         (fresh / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+        (fresh / CONTENT).write_text(json.dumps(_content(about, vocab, arrays)), encoding="utf-8")

@@ -1,5 +1,6 @@
 """A training state in one safetensors file: weights, optimizer, best weights, random states and the curve so far."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,25 +23,45 @@ class CheckpointError(TinylmError):
 
 
 def save(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and JSON-able facts to a file, which is never half there; CheckpointError when it cannot be written."""
+    """Write tensors, JSON-able facts and the sha256 of both to a file, which is never half there.
+
+    CheckpointError when it cannot be written.
+    """
+    held, said = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, json.dumps(facts)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.written(path) as new:
-            save_file({name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}, new, {"facts": json.dumps(facts)})
+            save_file(held, new, {"facts": said, "sha256": _digest(held, said)})
     except (OSError, SafetensorError) as error:
         raise CheckpointError(f"cannot write {path}: {error}; make the folder writable or free some space") from error
 
 
 def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors and facts of a file; CheckpointError when it is not one."""
+    """The tensors and facts of a file; CheckpointError when it is not one, or its content is not what was written.
+
+    Files that were written before they had a sha256 are taken as they are.
+    """
     with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, _facts(file)  # noqa: SIM118
+        tensors, said = {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+        if "sha256" in said and said["sha256"] != _digest(tensors, said["facts"]):
+            raise ValueError("its content is not what was written")
+        return tensors, _facts(file)
 
 
 def facts(path: Path) -> dict[str, Any]:
     """The facts of a file, without its tensors; CheckpointError when it is not one."""
     with _opened(path) as file:
         return _facts(file)
+
+
+def _digest(tensors: Mapping[str, Tensor], said: str) -> str:
+    """The sha256, in hexadecimal, of a text and of tensors on the CPU: their names, types, shapes and bytes."""
+    found = hashlib.sha256(said.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def _facts(file: Any) -> dict[str, Any]:

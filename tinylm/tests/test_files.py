@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import platformdirs
 import pytest
 
@@ -91,3 +96,61 @@ def test_the_second_writer_of_a_folder_is_told_and_the_first_ones_stays(tmp_path
             (early / "a").write_text("early")
     assert (target / "a").read_text() == "early"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def test_threads_of_a_process_do_not_share_a_name(target):
+    def write(text):
+        with files.written(target) as new:
+            new.write_text(text)
+
+    texts = [str(i) * 1000 for i in range(8)]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(write, texts)) == [None] * 8
+    assert target.read_text() in texts and names(target) == ["target"]
+
+
+def test_a_file_is_on_the_disk_before_it_is_renamed_and_its_folder_after(target, monkeypatch):
+    happened, fsync = [], os.fsync
+
+    def noted(descriptor):
+        happened.append((os.path.basename(os.readlink(f"/proc/self/fd/{descriptor}")), target.read_text()))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    with files.written(target) as new:
+        new.write_text("new")
+    assert happened == [(new.name, "old"), (target.parent.name, "new")]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from tinylm import files
+target = Path(sys.argv[1])
+with files.written(target / "deep" / "file") as new, files.fresh(target / "deep" / "folder") as folder:
+    new.touch()
+    (folder / "a").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_killed_processes_were_writing_is_removed_and_nothing_else(tmp_path):
+    deep = tmp_path / "deep"
+    deep.mkdir()
+    assert subprocess.run([sys.executable, "-c", KILLED, tmp_path]).returncode < 0
+    left = sorted(path.name for path in deep.iterdir())
+    assert len(left) == 2
+    own = left[0].replace(files.UNFINISHED.fullmatch(left[0])[2], str(os.getpid()))  # this process's number, of a process before it
+    for name in (own, ".hidden.tmp", left[0].replace(files.MACHINE, "0" * 8)):
+        (deep / name).touch()
+    with files.written(deep / "mine") as mine:
+        mine.touch()
+        files.remove_unfinished(tmp_path)
+        assert sorted(path.name for path in deep.iterdir()) == sorted([".hidden.tmp", left[0].replace(files.MACHINE, "0" * 8), mine.name])
+
+
+def test_what_is_set_aside_is_kept_under_a_name_of_its_own(target):
+    for number, name in enumerate(("target.bad", "target.bad1")):
+        target.write_text(str(number))
+        assert files.set_aside(target) == target.with_name(name)
+    assert [(target.with_name(name)).read_text() for name in ("target.bad", "target.bad1")] == ["0", "1"] and not target.exists()

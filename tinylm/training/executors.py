@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
 from typing import Any, Protocol
@@ -24,6 +24,7 @@ from tinylm.config import RunSpec, TinylmError
 from tinylm.evaluation.counts import count_record
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
+from tinylm.training import states
 from tinylm.training.loop import Hooks, Progress, train
 from tinylm.training.machine import Settings
 from tinylm.training.own_torch import own_torch
@@ -40,20 +41,27 @@ class WorkerDied(PoolError):
 LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
 
 
-def run_one(spec: RunSpec, settings: Settings, progress: Callable[[Progress], None], stop: Callable[[], bool]) -> RunRecord:
-    """Run one spec in this process; its checkpoint is removed once the record exists."""
+def run_one(
+    spec: RunSpec,
+    settings: Settings,
+    progress: Callable[[Progress], None],
+    stop: Callable[[], bool],
+    warn: Callable[[str], None] = warnings.warn,
+) -> RunRecord:
+    """Run one spec in this process; its checkpoint stays, to be removed once the record is written. Busy where another process runs it."""
     corpus = data.load(spec.corpus, settings.data_dir)
     if spec.is_counts:
         return count_record(spec, corpus, settings.data_dir)
-    state = settings.checkpoint(spec)
-    hooks = Hooks(progress=progress, stop=stop, checkpoint=state, weights=settings.weights / f"{spec.key}.safetensors")
-    return train(spec, corpus, settings.device, hooks)
+    state, weights = settings.checkpoint(spec), settings.weights / f"{spec.key}.safetensors"
+    with states.locked(state, stop):
+        return train(spec, corpus, settings.device, Hooks(progress, stop, warn, checkpoint=state, weights=weights))
 
 
 class RunExecutor(AbstractContextManager, Protocol):
     """Where runs are trained: `submit` hands one over, and its future gives the record or raises what `run_one` does.
 
-    The runs put (index, Progress) into the queue `reports`; once the event `stopping` is set, they stop at their next checkpoint.
+    The runs put (index, Progress), or (index, a warning), into the queue `reports`; once the event `stopping` is set, they stop at their
+    next checkpoint.
     """
 
     reports: Any
@@ -63,16 +71,16 @@ class RunExecutor(AbstractContextManager, Protocol):
 
 
 class Processes(RunExecutor):
-    """New processes on this machine, as many as the settings say, which end when the context does or the driver dies.
+    """New processes on this machine, `number` of them, which end when the context does or the driver dies.
 
     They load this library and never the user's script or notebook: it needs no `__main__` guard, and what it defines is unknown to them.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, number: int) -> None:
         self._context = _Context()
         self.reports, self.stopping, self._begun = _Reports(self._context), _Flag(self._context), _Flag(self._context)
         worker = (self.reports, self.stopping, settings.n_threads, self._begun)
-        self._pool = ProcessPoolExecutor(settings.n_workers, self._context, _start_worker, worker)
+        self._pool = ProcessPoolExecutor(number, self._context, _start_worker, worker)
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
         # A spec that cannot be read there is then an error of its run, which says why, and not the death of its process.
@@ -183,7 +191,7 @@ def executor_for(planned: Sequence[Planned], settings: Settings) -> RunExecutor:
     alone = len(planned) == 1 or all(run.spec.is_counts for run in planned)
     if alone or multiprocessing.current_process().daemon or not all(_travels(run.spec) for run in planned):
         return ThisProcess()
-    return Processes(replace(settings, workers=min(settings.n_workers, len(planned))))
+    return Processes(settings, min(settings.n_workers, len(planned)))
 
 
 def _travels(spec: RunSpec) -> bool:
@@ -273,5 +281,11 @@ def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping:
         if reports is not None:
             reports.put((index, found))
 
+    def warn(text: str) -> None:
+        if reports is None:
+            warnings.warn(text, stacklevel=2)
+        else:
+            reports.put((index, text))
+
     with _busy, own_torch(settings.device, threads):
-        return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set())
+        return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set(), warn)

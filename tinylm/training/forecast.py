@@ -11,11 +11,9 @@ import torch
 from tinylm import data
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.flops import scoring_flops
-from tinylm.ledger import versions
-from tinylm.models import checkpoint
 from tinylm.models.networks import build
 from tinylm.study import Planned
-from tinylm.training import machine
+from tinylm.training import machine, states
 from tinylm.training.machine import Settings
 from tinylm.training.own_torch import own_torch
 from tinylm.training.step import make_update
@@ -58,11 +56,8 @@ def step_seconds(optimizer: str, precision: str) -> float:
 
 def share_done(run: Planned, settings: Settings) -> float:
     """How much of a run's training its checkpoint holds, from 0 to 1."""
-    path = settings.checkpoint(run.spec)
-    if not path.exists():
-        return 0.0
-    facts = checkpoint.facts(path)
-    return facts["step"] / run.cost.steps if facts["version"] == versions.current(run.spec) else 0.0
+    steps = states.steps_done(settings.checkpoint(run.spec), run.spec)
+    return min(steps / run.cost.steps, 1.0) if steps else 0.0
 
 
 def run_seconds(run: Planned, speed: float) -> float:

@@ -1,16 +1,23 @@
-"""Spec -> record: the one training loop, FLOP-counted, the same on CPU and CUDA, resumable to the same bits."""
+"""Spec -> record: the one training loop, FLOP-counted, the same on CPU and CUDA, resumable to the same bits.
+
+The bits are those of one machine, one release of PyTorch and one number of threads: a sum over parts that several threads made rounds
+otherwise, which shows in attention models. A checkpoint says how many it was made with, and the run goes on with as many.
+"""
 
 import math
 import platform
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from tinylm import files
 from tinylm.config import RunSpec, TinylmError
 from tinylm.config.scored import check_scoring, least_context
 from tinylm.data import Corpus, statistics
@@ -21,7 +28,8 @@ from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import summarise
 from tinylm.models import checkpoint
 from tinylm.models.networks import build, n_params
-from tinylm.training import cpu
+from tinylm.models.networks.threads import threads
+from tinylm.training import cpu, states
 from tinylm.training.averaging import AVERAGES
 from tinylm.training.batches import WindowStarts
 from tinylm.training.declared_counts import check_counts, check_unchanged
@@ -30,6 +38,8 @@ from tinylm.training.step import make_update
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
 LOOK_AFTER = 2.0  # seconds after which it looks all the same, so that a stop is soon noticed
 SAVE_EVERY = 60.0  # seconds between checkpoints
+DECIDES_BITS = ("device", "threads", "torch")  # of a run's environment
+UNUSABLE = (TinylmError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)  # what a bad checkpoint may raise
 
 
 class MemoryShort(TinylmError):
@@ -58,10 +68,13 @@ class Progress:
 
 @dataclass
 class Hooks:
-    """What a caller may watch and steer: `progress(...)` is told every few steps, `stop()` asked as often."""
+    """What a caller may watch and steer: `progress(...)` is told every few steps, `stop()` asked as often; `warn` hears of a checkpoint
+    that is not taken up.
+    """
 
     progress: Callable[[Progress], None] = lambda progress: None
     stop: Callable[[], bool] = lambda: False
+    warn: Callable[[str], None] = warnings.warn
     checkpoint: Path | None = None
     weights: Path | None = None
 
@@ -81,16 +94,19 @@ class _History:
 
 
 def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | None = None) -> RunRecord:
-    """Train, validate and test one spec; continues from `hooks.checkpoint` where that file exists.
+    """Train, validate and test one spec; continues from `hooks.checkpoint` where that file exists, with as many threads as it began with.
 
+    A checkpoint that is damaged or of another run is set aside, which `hooks.warn` is told, and the run starts anew.
     Raises ConfigError before any work for a spec that its corpus cannot run, and in the end for a module whose cost has changed;
     Interrupted when `hooks.stop()` says so. A loss that is not finite ends the run with status `diverged` and no scores. Writes the
     kept weights to `hooks.weights`.
     """
     try:
-        run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
-        run.resume()
-        return run.record(run.fit())
+        with threads(0):  # a checkpoint may change them
+            run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
+            if not run.resume():  # without what it has taken of a bad one
+                run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
+            return run.record(run.fit())
     except torch.OutOfMemoryError as error:
         raise MemoryShort(_memory_advice(spec, device)) from error
 
@@ -218,21 +234,38 @@ class _Run:
         }
         groups["optimizer"] = checkpoint.optimizer_tensors(self.update.optimizer)
         tensors = {name: t for prefix, group in groups.items() for name, t in checkpoint.with_prefix(prefix, group).items()}
-        checkpoint.save(self.hooks.checkpoint, tensors, asdict(self.history) | {"version": versions.current(self.spec)})
+        states.save(self.hooks.checkpoint, self.spec, tensors, asdict(self.history), environment(self.device))
 
-    def resume(self) -> None:
-        """Continue from the caller's checkpoint; one of another code version is ignored."""
-        if self.hooks.checkpoint is None or not self.hooks.checkpoint.exists():
-            return
-        tensors, facts = checkpoint.load(self.hooks.checkpoint)
-        if facts.pop("version") != versions.current(self.spec):
-            return
+    def resume(self) -> bool:
+        """Continue from the caller's checkpoint; False where there is one that cannot be used, which is set aside."""
+        path = self.hooks.checkpoint
+        if path is None or not path.exists():
+            return True
+        before = torch.get_num_threads()
+        try:
+            self._restore(*states.load(path, self.spec))
+        except torch.OutOfMemoryError:  # of which the checkpoint is not the cause
+            raise
+        except UNUSABLE as error:
+            torch.set_num_threads(before)
+            why = str(error) if isinstance(error, TinylmError) else f"{path} does not fit the run ({type(error).__name__}: {error})"
+            self.hooks.warn(f"{why}; it is set aside as {files.set_aside(path).name}, and the run starts anew")
+            return False
+        return True
+
+    def _restore(self, tensors: dict[str, Tensor], history: dict[str, Any], made_by: dict[str, str]) -> None:
+        """Take up a state; says where what decides the last bits is not as it was."""
+        torch.set_num_threads(int(made_by["threads"]))
+        now = environment(self.device)
+        others = [f"{name} {made_by[name]}, now {now[name]}" for name in DECIDES_BITS if made_by[name] != now[name]]
+        if others:
+            self.hooks.warn(f"goes on from a checkpoint of {'; '.join(others)}: last digits may differ from those of a run in one piece")
         checkpoint.restore_weights(self.model, checkpoint.under_prefix("model", tensors))
         self.average.restore(checkpoint.under_prefix("average", tensors))
         self.best = {name: t.to(self.device) for name, t in checkpoint.under_prefix("best", tensors).items()}
         checkpoint.restore_optimizer(self.update.optimizer, checkpoint.under_prefix("optimizer", tensors))
         checkpoint.restore_random_states(checkpoint.under_prefix("random", tensors))
-        self.history = _History(**facts)
+        self.history = _History(**history)
         self.reported = (self.history.loss_sum, self.history.loss_windows)
 
     def record(self, finite: bool) -> RunRecord:

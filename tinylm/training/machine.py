@@ -43,7 +43,10 @@ class Settings:
 
     @property
     def n_threads(self) -> int:
-        """Threads of the CPU for each run, wherever it is: on a busy machine, two of them wait for each other at every product."""
+        """Threads of the CPU for each run, however many are left: on a busy machine, two of them wait for each other at every product.
+
+        They decide the last bits of a result, so nothing but what is asked for may change them.
+        """
         return max(1, n_cores() // self.n_workers)
 
 

@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tinylm import ledger
+from tinylm import files, ledger
 from tinylm.config import TinylmError, shown
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, distinct
-from tinylm.training import forecast
+from tinylm.training import forecast, states
 from tinylm.training.executors import PoolError, RunExecutor, WorkerDied, executor_for
 from tinylm.training.loop import Interrupted, Progress
 from tinylm.training.machine import Settings
-from tinylm.training.progress_bar import Watch, in_notebook, progress_bar, tqdm, unwatched
+from tinylm.training.progress_bar import Watch, called, in_notebook, progress_bar, tqdm, unwatched
 
 
 class Stopped(PoolError):
@@ -66,7 +66,7 @@ def train_all(
             ledger.write(record, settings.folder / planned[i].section)
             settings.checkpoint(record.spec).unlink(missing_ok=True)
             del left[i]
-            bar.write(f"{planned[i].name} (seed {record.spec.seed}): {_outcome(record)}")
+            bar.write(f"{called(planned[i])}: {_outcome(record)}")
             done(planned[i], record)
     return list(left.values())
 
@@ -109,11 +109,15 @@ def _stopped(planned: Sequence[Planned], left: Sequence[Planned], reached: dict[
 
 
 def require_writable(*folders: Path) -> None:
-    """Make the folders; PoolError, before any training, for one that files cannot be written into."""
+    """Make the folders, without what killed processes were writing there.
+
+    PoolError, before any training, for one that files cannot be written into.
+    """
     for folder in folders:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             tempfile.TemporaryFile(dir=folder).close()
+            files.remove_unfinished(folder)
         except OSError as error:
             message = f"cannot write into {folder}: {error.strerror}; make it writable, or set TINYLM_HOME to another folder"
             raise PoolError(message) from error
@@ -126,8 +130,10 @@ def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
         raise WorkerDied("a training process ended, perhaps out of memory; repeat to go on, with fewer processes") from error
     if error is None or isinstance(error, TinylmError):
         return ledger.kept(future.result(), run.section)
-    if not isinstance(error, Interrupted):
-        bar.write(f"{run.name} (seed {run.spec.seed}): failed: {type(error).__name__}: {error}")
+    if isinstance(error, states.Busy):
+        bar.write(f"{called(run)}: {error}")
+    elif not isinstance(error, Interrupted):
+        bar.write(f"{called(run)}: failed: {type(error).__name__}: {error}")
     return None
 
 

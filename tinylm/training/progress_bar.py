@@ -22,6 +22,11 @@ def unwatched(run: Planned, progress: Progress) -> None:
     """The watcher of runs that nobody watches."""
 
 
+def called(run: Planned) -> str:
+    """What a run is called in a message about it."""
+    return f"{run.name} (seed {run.spec.seed})"
+
+
 def in_notebook() -> bool:
     """Whether what is printed lands below a notebook's cell."""
     return type(sys.stdout).__module__.startswith("ipykernel")
@@ -31,7 +36,8 @@ def in_notebook() -> bool:
 def progress_bar(planned: Sequence[Planned], reports: Any, watch: Watch) -> Iterator[tqdm]:
     """A bar over the runs, fed by the (index, Progress) that come out of the queue `reports`; throughput and time left come with it.
 
-    A run alone shows its losses too. None is drawn for counts, which spend no FLOPs.
+    A text in the place of a Progress is a warning about the run, which is shown. A run alone shows its losses too. No bar is drawn for
+    counts, which spend no FLOPs.
     """
     total = sum(run.cost.flops for run in planned)
     bar = tqdm(
@@ -60,6 +66,9 @@ def _listen(reports: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -
     losses: dict[str, float] = {}
     while (message := reports.get()) is not None:
         run, progress = message
+        if isinstance(progress, str):
+            bar.write(f"{called(planned[run])}: {progress}")
+            continue
         losses |= {"train": progress.train_nll} | ({} if progress.valid_nll is None else {"valid": progress.valid_nll})
         if len(planned) == 1:
             bar.set_postfix_str(", ".join(f"{name} NLL {nll:.4f}" for name, nll in losses.items()), refresh=False)

@@ -100,7 +100,7 @@ def test_the_full_profile_goes_to_the_published_ledger_in_a_clone(call, trained,
     assert call(f"train --missing --section rope --seeds 1 3 --data-dir {home} --device cpu --workers 7")[0] == 0
     planned, settings = trained.calls[0]
     assert [(run.name, run.spec.seed) for run in planned] == [(n, s) for s in (1, 3) for n in ("Learned positions", "RoPE")]
-    assert (settings.folder, settings.workers, settings.data_dir, settings.minutes) == (files.LEDGER, 4, home, 0.0)
+    assert (settings.folder, settings.workers, settings.data_dir, settings.minutes) == (files.LEDGER, 7, home, 0.0)
     assert len(list((files.LEDGER / "rope").iterdir())) == 4
     monkeypatch.setattr(files, "IS_CLONE", False)
     assert call("train --missing --section rope --seeds 2 --device cpu")[0] == 0
@@ -192,6 +192,14 @@ def test_a_run_alone_has_one_thread_unless_told(call, trained, monkeypatch, flag
     monkeypatch.setattr("tinylm.training.machine.n_cores", lambda: 4)
     code, out, _ = call(f"train --corpus grammar-char --model linear --context-length 4 --steps 3 --device cpu{flag}")
     assert code == 0 and trained.calls[0][1].n_threads == threads and "1 process on cpu" in out
+
+
+def test_what_is_left_of_a_training_has_the_threads_that_all_of_it_had(call, trained, monkeypatch):
+    monkeypatch.setattr("tinylm.training.machine.n_cores", lambda: 4)
+    trained.limit = 1
+    for _ in range(2):
+        call("train --corpus grammar-char --model linear --context-length 4 --steps 3 --seeds 0 1 --device cpu --workers 2")
+    assert [(len(planned), settings.n_threads) for planned, settings in trained.calls] == [(2, 2), (1, 2)]
 
 
 def test_a_device_that_is_not_there(call, trained, monkeypatch):

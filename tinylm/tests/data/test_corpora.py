@@ -8,6 +8,7 @@ import pytest
 from tinylm import data, files
 from tinylm.config import MLPConfig
 from tinylm.data import SPLITS, DataError, corpora, download, plays
+from tinylm.data.base import DataWarning
 
 TEXTS = {"train": "b a <unk> a\n\na b\n", "valid": "a c\n", "test": "b\n"}
 DERIVED = {
@@ -169,15 +170,49 @@ def test_a_damaged_file_is_named_with_the_mend(place, content, says):
         data.load("small", install(place / "mine", valid=content))
 
 
-def test_the_cache_is_memory_mapped_and_a_broken_one_is_replaced(place):
+def cached(place):
+    """A published corpus and the folder of its cache."""
     folder = install(place / "mine")
     assert isinstance(data.load("small", folder).train, np.memmap)
     (cache,) = (place / "out" / "cache").iterdir()
     assert cache.name == f"small-{data.info('small').sha256[:12]}"
-    (cache / "train.npy").write_bytes(b"half a header")
-    assert data.load("small", folder).decode(data.load("small", folder).train) == "b a <unk> a a b"
-    assert np.load(cache / "train.npy").size == 6
-    assert os.listdir(cache.parent) == [cache.name]
+    return folder, cache
+
+
+def ones(cache):
+    np.save(cache / "test.npy", np.ones_like(np.load(cache / "test.npy")))
+
+
+def other_words(cache):
+    (cache / "vocab.json").write_text('["<unk>", "b", "a"]')
+
+
+DAMAGES = {
+    "ones": ones,
+    "words": other_words,
+    "header": lambda cache: (cache / "train.npy").write_bytes(b"half a header"),
+    "lost": lambda cache: (cache / "train.npy").unlink(),
+    "digests": lambda cache: (cache / corpora.CONTENT).write_text("[]"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_cache_that_is_not_what_was_written_is_set_aside_and_the_text_read_again(place, damage):
+    folder, cache = cached(place)
+    damage(cache)
+    with pytest.warns(DataWarning, match=rf"small-\w+ was damaged; it is set aside as {cache.name}\.bad, and the corpus read anew"):
+        corpus = data.load("small", folder)
+    assert corpus.decode(corpus.train) == "b a <unk> a a b" and corpus.test.tolist() == [2]
+    assert isinstance(data.load("small", folder).train, np.memmap)
+    assert sorted(os.listdir(cache.parent)) == [cache.name, f"{cache.name}.bad"]
+
+
+def test_a_cache_of_before_is_made_anew(place):
+    folder, cache = cached(place)
+    (cache / corpora.CONTENT).unlink()
+    ones(cache)
+    assert data.load("small", folder).test.tolist() == [2]
+    assert (cache / corpora.CONTENT).exists() and os.listdir(cache.parent) == [cache.name]
 
 
 def test_a_damaged_text_is_found_behind_a_whole_cache(place):

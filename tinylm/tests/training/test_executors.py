@@ -112,6 +112,16 @@ def test_a_run_in_this_process_takes_no_more_threads_than_in_one_of_its_own(sett
     assert found == [threads] and torch.get_num_threads() == before
 
 
+def test_the_threads_follow_from_the_processes_asked_for_and_not_from_the_runs_left(settings, monkeypatch):
+    monkeypatch.setattr(machine, "n_cores", lambda: 4)
+    started = []
+    monkeypatch.setattr(executors, "ProcessPoolExecutor", lambda number, context, start, worker: started.append((number, worker[2])))
+    seeds = [planned("Linear", dataclasses.replace(LINEAR, seed=seed)) for seed in range(5)]
+    for workers, left in ((4, 5), (4, 2), (2, 5)):
+        executors.executor_for(seeds[:left], dataclasses.replace(settings, workers=workers))
+    assert started == [(4, 1), (2, 1), (2, 2)]
+
+
 def test_what_another_process_cannot_read_is_run_here(settings, monkeypatch):
     class Local(LinearConfig):
         kind = "local to this test"
@@ -217,7 +227,7 @@ def test_a_worker_that_ends_at_its_start_gives_its_exit_code(settings, monkeypat
 
 
 def test_a_worker_killed_in_the_middle_is_distinguished(settings):
-    executor = executors.Processes(dataclasses.replace(settings, workers=1))
+    executor = executors.Processes(settings, 1)
 
     def kill(run, now):
         executor._context.workers[0].kill()

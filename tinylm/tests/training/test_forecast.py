@@ -7,9 +7,7 @@ from specs import TRANSFORMER
 from synthetic import planned
 
 from tinylm.config import shown
-from tinylm.ledger import versions
-from tinylm.models import checkpoint
-from tinylm.training import forecast, machine, pool
+from tinylm.training import forecast, machine, pool, states
 
 
 def test_the_expected_speed_is_a_rate_and_leaves_the_threads():
@@ -33,14 +31,14 @@ def test_expected_seconds_count_scoring_and_share_the_cores(speed, settings):
 def test_what_a_checkpoint_holds_is_left_out(speed, settings):
     run = PLANNED[0]
     whole, call = forecast.expected_seconds([run], settings), "minutes={minutes}"
-    facts = {"step": run.cost.steps // 4, "version": versions.current(run.spec)}
-    checkpoint.save(settings.checkpoint(run.spec), {"weight": torch.zeros(1)}, facts)
+    path = settings.checkpoint(run.spec)
+    states.save(path, run.spec, {"weight": torch.zeros(1)}, {"step": run.cost.steps // 4}, {})
     share = forecast.share_done(run, settings)
     assert share == run.cost.steps // 4 / run.cost.steps > 0
     assert forecast.expected_seconds([run], settings) == pytest.approx((1 - share) * whole)
     assert f"1 run to train, {shown.short((1 - share) * run.cost.flops)} FLOPs left" in pool.require_allowed([run], settings, call)
-    checkpoint.save(settings.checkpoint(run.spec), {"weight": torch.zeros(1)}, facts | {"version": -1})
-    assert forecast.share_done(run, settings) == 0, "of other code: training begins anew"
+    path.write_bytes(b"half of it")
+    assert forecast.share_done(run, settings) == 0, "it cannot be used: training begins anew"
     assert "left" not in pool.require_allowed([run], settings, call)
 
 

@@ -16,8 +16,8 @@ from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import run_cost, window_flops
 from tinylm.ledger import versions
 from tinylm.models import checkpoint
-from tinylm.models.checkpoint import CheckpointError
 from tinylm.models.networks import build
+from tinylm.models.networks.threads import threads
 from tinylm.training import loop
 from tinylm.training.loop import Hooks, Interrupted
 
@@ -114,7 +114,7 @@ def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step
         with pytest.raises(Interrupted, match="of 16"):
             loop.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(n_steps)))
         torch.manual_seed(12345)  # a new process's random state is another
-    assert checkpoint.load(state)[1]["step"] == sum(stops)
+    assert checkpoint.facts(state)["history"]["step"] == sum(stops)
     resumed = loop.train(planned, corpus, hooks=Hooks(checkpoint=state, weights=tmp_path / "resumed"))
     timeless = {"seconds": 0.0, "curve_seconds": []}
     assert dataclasses.replace(resumed, **timeless) == dataclasses.replace(whole, **timeless)
@@ -145,7 +145,7 @@ def test_a_checkpoint_is_saved_as_time_passes(corpus, tmp_path, every_step, monk
     steps, state = [], tmp_path / "state"
 
     def progress(now):
-        steps.append((now.step, now.num_steps, now.flops, checkpoint.load(state)[1]["step"] if state.exists() else 0))
+        steps.append((now.step, now.num_steps, now.flops, checkpoint.facts(state)["history"]["step"] if state.exists() else 0))
 
     loop.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, progress=progress))
     per_window = window_flops(spec(), VOCAB_SIZE)[0]
@@ -175,24 +175,80 @@ def test_without_a_checkpoint_an_interrupted_run_starts_again(corpus, every_step
     assert loop.train(planned, corpus).curve == loop.train(planned, corpus).curve
 
 
-def test_a_checkpoint_of_another_version_is_ignored(corpus, tmp_path, every_step, monkeypatch):
-    planned, state = spec(**RUN), tmp_path / "state"
+def anew(planned, corpus, state):
+    """The steps that a run reports beside an unusable checkpoint, and its one warning; it ends like a run in one piece."""
+    steps, said = [], []
+    hooks = Hooks(checkpoint=state, progress=lambda now: steps.append(now.step), warn=said.append)
+    assert loop.train(planned, corpus, hooks=hooks).curve == loop.train(planned, corpus).curve
+    (warning,) = said
+    assert state.with_name("state.bad").exists() and "it is set aside as state.bad, and the run starts anew" in warning
+    return steps, warning
+
+
+def interrupted(planned, corpus, state):
     with pytest.raises(Interrupted):
         loop.train(planned, corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
+
+
+def test_a_checkpoint_of_another_version_is_set_aside(corpus, tmp_path, every_step, monkeypatch):
+    planned, state = spec(**RUN), tmp_path / "state"
+    interrupted(planned, corpus, state)
     monkeypatch.setitem(versions.PROTOCOLS, "last", 9)
-    steps = []
-    loop.train(planned, corpus, hooks=Hooks(checkpoint=state, progress=lambda now: steps.append(now.step)))
-    assert steps[0] == 1
+    steps, warning = anew(planned, corpus, state)
+    assert steps[0] == 1 and "state is of another version" in warning
 
 
-@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b"\xff" * len(b)])
-def test_a_damaged_checkpoint_is_a_clear_error(corpus, tmp_path, every_step, damage):
+def test_a_checkpoint_of_another_seed_is_set_aside(corpus, tmp_path, every_step):
     state = tmp_path / "state"
-    with pytest.raises(Interrupted):
-        loop.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state, stop=stop_at(5)))
+    interrupted(spec(**RUN, seed=1), corpus, state)
+    steps, warning = anew(spec(**RUN), corpus, state)
+    assert steps[0] == 1 and "state is of another key" in warning
+
+
+def flipped(content):
+    """One bit of the last tensor is another."""
+    return content[:-9] + bytes([content[-9] ^ 1]) + content[-8:]
+
+
+@pytest.mark.parametrize("damage", [lambda b: b"", lambda b: b[: len(b) // 2], lambda b: b"\xff" * len(b), flipped])
+def test_a_damaged_checkpoint_is_set_aside(corpus, tmp_path, every_step, damage):
+    state = tmp_path / "state"
+    interrupted(spec(**RUN), corpus, state)
     state.write_bytes(damage(state.read_bytes()))
-    with pytest.raises(CheckpointError, match="state is not a readable checkpoint .* delete it and train again"):
-        loop.train(spec(**RUN), corpus, hooks=Hooks(checkpoint=state))
+    steps, warning = anew(spec(**RUN), corpus, state)
+    assert steps[0] == 1 and "state is not a readable checkpoint" in warning
+
+
+def test_a_checkpoint_that_fits_only_in_part_leaves_nothing_behind(corpus, tmp_path, every_step):
+    planned, state = spec(DROPOUT, **RUN), tmp_path / "state"
+    interrupted(planned, corpus, state)
+    tensors, facts = checkpoint.load(state)
+    checkpoint.save(state, {name: t for name, t in tensors.items() if name != "random.cpu"}, facts)
+    steps, warning = anew(planned, corpus, state)
+    assert steps[0] == 1 and "state does not fit the run (KeyError" in warning
+
+
+def test_a_run_goes_on_with_the_threads_of_its_checkpoint(corpus, tmp_path, every_step):
+    planned, state = spec(**RUN), tmp_path / "state"
+    with threads(2):
+        interrupted(planned, corpus, state)
+    with threads(1):
+        found, said = [], []
+        hooks = Hooks(checkpoint=state, progress=lambda now: found.append(torch.get_num_threads()), warn=said.append)
+        assert loop.train(planned, corpus, hooks=hooks).environment["threads"] == "2"
+        assert set(found) == {2} and said == [] and torch.get_num_threads() == 1
+
+
+def test_a_run_that_cannot_go_on_as_it_began_says_so(corpus, tmp_path, every_step, monkeypatch):
+    planned, state, said = spec(**RUN), tmp_path / "state", []
+    interrupted(planned, corpus, state)
+    monkeypatch.setattr(torch, "set_num_threads", lambda number: None)  # as where PyTorch's own pool of threads has begun to work
+    made_by = loop.environment(torch.device("cpu")) | {"threads": "3", "torch": "1.0"}
+    tensors, facts = checkpoint.load(state)
+    checkpoint.save(state, tensors, facts | {"environment": made_by})
+    loop.train(planned, corpus, hooks=Hooks(checkpoint=state, warn=said.append))
+    (warning,) = said
+    assert f"threads 3, now {torch.get_num_threads()}; torch 1.0, now {torch.__version__}: last digits may differ" in warning
 
 
 def test_a_record_states_what_was_planned(corpus, tmp_path):

@@ -8,12 +8,12 @@ import pytest
 from pooled import LINEAR, LONG, MODELS, PLANNED, interrupted
 from synthetic import planned
 
-from tinylm import data
+from tinylm import data, files
 from tinylm.config import shown
 from tinylm.ledger import Ledger
 from tinylm.models import checkpoint
 from tinylm.models.checkpoint import CheckpointError
-from tinylm.training import executors, forecast, loop, pool
+from tinylm.training import executors, forecast, loop, pool, states
 
 
 def test_a_deadline_leaves_runs_that_a_second_call_continues(settings):
@@ -23,7 +23,7 @@ def test_a_deadline_leaves_runs_that_a_second_call_continues(settings):
     # A mark in the saved curve shows that the run was continued, not started again.
     state = interrupted(LINEAR, settings)
     tensors, facts = checkpoint.load(state)
-    facts["curve"][0]["train_nll"] = 123.0
+    facts["history"]["curve"][0]["train_nll"] = 123.0
     checkpoint.save(state, tensors, facts)
 
     done = []
@@ -145,3 +145,23 @@ def test_long_training_waits_for_a_word(speed, settings):
 def test_short_training_is_told_no_more_exactly_than_it_is_known(settings, monkeypatch, seconds, said):
     monkeypatch.setattr(forecast, "expected_seconds", lambda planned, settings: seconds)
     assert pool.require_allowed(PLANNED, settings, "").endswith(f" FLOPs, {said} on this machine")
+
+
+def test_a_broken_checkpoint_costs_its_own_run_a_new_start_and_the_others_nothing(settings, capsys):
+    state = interrupted(LINEAR, settings)
+    state.write_bytes(state.read_bytes()[:-100])
+    (settings.checkpoints / f".{state.name}.{files.MACHINE}-{2**22 + 1}-{files.PROCESS}-0.tmp").touch()  # no process has this number
+    done = []
+    assert pool.train_all(PLANNED, settings, lambda run, record: done.append(run.name)) == []
+    assert sorted(done) == sorted(MODELS)
+    said = capsys.readouterr().out
+    assert said.count("set aside") == 1 and "Linear (seed 0): " in said and f"set aside as {state.name}.bad" in said
+    assert [path.name for path in settings.checkpoints.iterdir()] == [f"{state.name}.bad"]
+
+
+def test_a_run_that_another_training_is_at_is_named_and_left(settings, monkeypatch, capsys):
+    monkeypatch.setattr(states, "WAIT", 0.1)
+    with states.locked(settings.checkpoint(LINEAR), lambda: False):
+        assert pool.train_all(PLANNED[:1], settings, lambda run, record: pytest.fail("both trained it")) == PLANNED[:1]
+    assert "Linear (seed 0): another process is training it; repeat when that has ended" in capsys.readouterr().out
+    assert pool.train_all(PLANNED[:1], settings, lambda run, record: None) == []
