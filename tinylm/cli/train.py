@@ -4,11 +4,10 @@ import argparse
 import json
 import math
 import shlex
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stdout
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +30,7 @@ from tinylm.cli.common import (
 )
 from tinylm.config import RunSpec, scored
 from tinylm.config.errors import needing_packages
+from tinylm.config.interrupts import ended_like_interrupted
 from tinylm.config.shown import amount, duration, short
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
@@ -302,7 +302,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         records[run.spec.key] = record
         _pack(request.out, planned, records)
 
-    with _watcher(pool, request.tensorboard) as watch, _terminated_like_interrupted():
+    with _watcher(pool, request.tensorboard) as watch, ended_like_interrupted():
         try:
             pool.train_all(missing, settings, done, watch)
         except pool.PoolError as error:
@@ -366,13 +366,3 @@ def _forecast(settings: Any, missing: Sequence[Planned]) -> str:
         return place
     limit = f", stopping after {duration(60 * settings.minutes)}" if settings.minutes else ""
     return f"{place}, about {duration(seconds)}{limit}"
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM, as `timeout` and batch systems send it, lets the runs save their state as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

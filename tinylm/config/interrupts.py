@@ -8,6 +8,8 @@ from typing import Any
 
 from tinylm.config.errors import TinylmError
 
+ENDING = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # `timeout`, batch systems; a lost terminal
+
 
 class Stopped(TinylmError, KeyboardInterrupt):
     """An interrupt, whose message says how far it let things go."""
@@ -22,6 +24,23 @@ def in_one_line(message: str) -> Iterator[None]:
         raise
     except KeyboardInterrupt:
         raise Stopped(message) from None
+
+
+@contextlib.contextmanager
+def ended_like_interrupted() -> Iterator[None]:
+    """Hear the signals that end a process as Ctrl-C, so that what is within can save its state.
+
+    One that is ignored, as by `nohup`, or has a handler of the caller's stays so. Only the main thread hears any.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    heard = [number for number in ENDING if is_main and signal.getsignal(number) is signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager

@@ -132,7 +132,7 @@ class _Flag:
 
 class _Worker(SpawnProcess):
     def start(self) -> None:
-        with _sigint_ignored(), _without_main():
+        with _signals_ignored(), _without_main():
             super().start()
 
 
@@ -206,17 +206,22 @@ def _travels(spec: RunSpec) -> bool:
     return True
 
 
+# A terminal sends these to every process of a command; of a training the driver hears them and decides.
+OF_A_TERMINAL = [getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)]
+
+
 @contextmanager
-def _sigint_ignored() -> Iterator[None]:
-    """Processes started here are deaf to Ctrl-C from their first instruction, not only once they have loaded torch."""
+def _signals_ignored() -> Iterator[None]:
+    """Processes started here are deaf to a terminal's signals from their first instruction, not only once they have loaded torch."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in OF_A_TERMINAL}
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
@@ -244,7 +249,8 @@ _worker: dict[str, Any] = {}  # what a new process of `Processes` is given for a
 
 
 def _start_worker(reports: Any, stopping: Any, threads: int, begun: Any) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver decides; a terminal sends Ctrl-C to every process
+    for number in OF_A_TERMINAL:
+        signal.signal(number, signal.SIG_IGN)
     torch.set_num_threads(threads)
     _worker.update(reports=reports, stopping=stopping)
     # `timeout` sends SIGTERM to every process too.

@@ -12,13 +12,14 @@ from typing import Any
 
 from tinylm import files, ledger
 from tinylm.config import TinylmError, shown
+from tinylm.config.interrupts import ended_like_interrupted
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, distinct
 from tinylm.training import forecast, states
 from tinylm.training.executors import PoolError, RunExecutor, WorkerDied, executor_for
 from tinylm.training.loop import Interrupted, Progress
 from tinylm.training.machine import Settings
-from tinylm.training.progress_bar import Watch, called, in_notebook, progress_bar, tqdm, unwatched
+from tinylm.training.progress_bar import Watch, called, in_notebook, progress_bar, say, tqdm, unwatched
 
 
 class Stopped(PoolError):
@@ -40,8 +41,8 @@ def train_all(
 
     `watch` hears, in a thread of this process, how far each run is; when it fails, that is said and the runs go on.
 
-    Ctrl-C and the time limit stop the runs at their next checkpoint; calling again continues them. A run that fails is named
-    and left while the others go on; a user's mistake or a killed process is raised once the others have saved their states.
+    Ctrl-C, SIGTERM, SIGHUP and the time limit stop the runs at their next checkpoint; calling again continues them. A run that fails is
+    named and left while the others go on; a user's mistake or a killed process is raised once the others have saved their states.
     `executor` is where they run, `executor_for` them unless given.
     """
     planned = distinct(planned)
@@ -51,6 +52,7 @@ def train_all(
     executor, left = executor or executor_for(planned, settings), dict(enumerate(planned))
     futures: dict[Future, int] = {}
     with (
+        ended_like_interrupted(),
         progress_bar(planned, executor.reports, watch) as bar,
         executor,
         _deadline(settings.minutes, executor.stopping),
@@ -60,13 +62,12 @@ def train_all(
             futures[executor.submit(i, run.spec, settings)] = i
         for future in _as_completed(futures, executor.stopping):
             i = futures[future]
-            record = _finished(future, planned[i], bar)
-            if record is None:
+            if (record := _finished(future, planned[i], bar)) is None:
                 continue
             ledger.write(record, settings.folder / planned[i].section)
             settings.checkpoint(record.spec).unlink(missing_ok=True)
             del left[i]
-            bar.write(f"{called(planned[i])}: {_outcome(record)}")
+            say(bar, f"{called(planned[i])}: {_outcome(record)}")
             done(planned[i], record)
     return list(left.values())
 
@@ -131,9 +132,9 @@ def _finished(future: Future, run: Planned, bar: tqdm) -> RunRecord | None:
     if error is None or isinstance(error, TinylmError):
         return ledger.kept(future.result(), run.section)
     if isinstance(error, states.Busy):
-        bar.write(f"{called(run)}: {error}")
+        say(bar, f"{called(run)}: {error}")
     elif not isinstance(error, Interrupted):
-        bar.write(f"{called(run)}: failed: {type(error).__name__}: {error}")
+        say(bar, f"{called(run)}: failed: {type(error).__name__}: {error}")
     return None
 
 
@@ -147,7 +148,7 @@ def _outcome(record: RunRecord) -> str:
 
 
 def _as_completed(futures: dict[Future, int], stopping: Any) -> Iterator[Future]:
-    """Futures as they finish; Ctrl-C asks the runs to stop and goes on waiting for them to save."""
+    """Futures as they finish; an interrupt asks the runs to stop and goes on waiting for them to save."""
     pending = set(futures)
     while pending:
         try:

@@ -4,7 +4,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from tinylm.study import Planned
@@ -25,6 +25,12 @@ def unwatched(run: Planned, progress: Progress) -> None:
 def called(run: Planned) -> str:
     """What a run is called in a message about it."""
     return f"{run.name} (seed {run.spec.seed})"
+
+
+def say(bar: tqdm, text: str) -> None:
+    """A line beside the bar, where it can be written: a closed terminal or a full disk behind it stops no run."""
+    with suppress(OSError):
+        bar.write(text)
 
 
 def in_notebook() -> bool:
@@ -62,25 +68,27 @@ def progress_bar(planned: Sequence[Planned], reports: Any, watch: Watch) -> Iter
 
 
 def _listen(reports: Any, bar: tqdm, planned: Sequence[Planned], watch: Watch) -> None:
+    """Hear every report: a run waits once nobody takes them out of the queue. What cannot be shown is not."""
     spent: dict[int, int] = {}
     losses: dict[str, float] = {}
     while (message := reports.get()) is not None:
         run, progress = message
         if isinstance(progress, str):
-            bar.write(f"{called(planned[run])}: {progress}")
+            say(bar, f"{called(planned[run])}: {progress}")
             continue
         losses |= {"train": progress.train_nll} | ({} if progress.valid_nll is None else {"valid": progress.valid_nll})
-        if len(planned) == 1:
-            bar.set_postfix_str(", ".join(f"{name} NLL {nll:.4f}" for name, nll in losses.items()), refresh=False)
-        if run in spent:
-            bar.update(progress.flops - spent[run])
-        else:
-            _begin(bar, progress.flops)
+        with suppress(OSError):
+            if len(planned) == 1:
+                bar.set_postfix_str(", ".join(f"{name} NLL {nll:.4f}" for name, nll in losses.items()), refresh=False)
+            if run in spent:
+                bar.update(progress.flops - spent[run])
+            else:
+                _begin(bar, progress.flops)
         spent[run] = progress.flops
         try:
             watch(planned[run], progress)
         except Exception as error:  # a full disk, say: an observer must not stop the runs
-            bar.write(f"the progress of the runs is no longer written: {type(error).__name__}: {error}")
+            say(bar, f"the progress of the runs is no longer written: {type(error).__name__}: {error}")
             watch = unwatched
 
 

@@ -299,7 +299,7 @@ sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_single_run_saves_its_state_when_it_is_told_to_end(home, sent):
     code = MOVED.format(folders=commandline.FOLDERS, home=str(home))
     line = "train --corpus grammar-char --model linear --d-model 4 --context-length 4 --steps 100000000 --set train.n_evals=1 --device cpu"

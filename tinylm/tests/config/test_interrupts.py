@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from tinylm.config import TinylmError
-from tinylm.config.interrupts import Stopped, in_one_line, uninterrupted
+from tinylm.config.interrupts import ENDING, Stopped, ended_like_interrupted, in_one_line, uninterrupted
 
 
 def test_an_interrupt_waits_for_the_end_of_the_block_and_is_one_line():
@@ -63,3 +63,37 @@ def test_in_a_thread_of_its_own_nothing_is_held():
     thread.start()
     thread.join()
     assert inside == [signal.default_int_handler]
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_that_ends_the_process_is_an_interrupt_within_the_block_only(number):
+    with pytest.raises(KeyboardInterrupt), ended_like_interrupted(), ended_like_interrupted():
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is signal.SIG_DFL
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_a_signal_that_is_ignored_or_the_callers_stays_so(number):
+    heard = []
+    for handler in (signal.SIG_IGN, lambda *_: heard.append(number)):
+        signal.signal(number, handler)
+        try:
+            with ended_like_interrupted():
+                signal.raise_signal(number)
+            assert signal.getsignal(number) is handler
+        finally:
+            signal.signal(number, signal.SIG_DFL)
+    assert heard == [number]
+
+
+def test_in_another_thread_no_signal_is_heard():
+    found = []
+
+    def look():
+        with ended_like_interrupted():
+            found.append(signal.getsignal(ENDING[0]))
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [signal.SIG_DFL]

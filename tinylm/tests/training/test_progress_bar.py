@@ -8,7 +8,7 @@ from synthetic import planned
 
 from tinylm.config import LinearConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.training.loop import Progress
-from tinylm.training.progress_bar import in_notebook, progress_bar, unwatched
+from tinylm.training.progress_bar import in_notebook, progress_bar, say, unwatched
 
 LINEAR = LinearConfig(context_length=4, d_model=4)
 RUN = planned("Linear", RunSpec(corpus="grammar-char", model=LINEAR, train=TrainConfig(steps=100, batch_size=4, eval_tokens=20)))
@@ -86,3 +86,23 @@ def test_a_notebook_without_ipywidgets_shows_text_without_a_warning(notebook):
     notebook.run(CELL)
     assert not notebook.error and not notebook.text("stderr")
     assert notebook.widgets == 0 and "Linear: 100%" in notebook.text("stdout") and "a message\n" in notebook.text("stdout")
+
+
+def test_a_terminal_that_is_gone_stops_no_run(monkeypatch, capsys):
+    reports = queue.SimpleQueue()
+    with progress_bar([RUN, OTHER], reports, unwatched) as bar:
+
+        def gone(*_):
+            raise BrokenPipeError(32, "Broken pipe")
+
+        monkeypatch.setattr(bar, "update", gone)
+        monkeypatch.setattr(bar, "write", gone)
+        for message in ((0, HALF), (0, "a warning"), (0, END)):
+            reports.put(message)
+        say(bar, "a line")
+    assert reports.empty(), "every report is taken out"
+
+
+def test_a_warning_names_its_run(capsys):
+    out, _ = shown(capsys, [RUN, OTHER], (1, "set aside"))
+    assert out == "Linear (seed 1): set aside\n"
