@@ -19,6 +19,8 @@ WITHOUT_MODULE = {
     "test_library",  # the interface as a user meets it, in a kernel
     "test_mirror",
     "test_mutants",  # a tool among the tests
+    "training/test_faults",  # disks, limits and clocks
+    "training/test_kills",  # processes that are killed
 }
 
 

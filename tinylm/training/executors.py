@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import ModuleType
@@ -78,17 +79,19 @@ class Processes(RunExecutor):
 
     def __init__(self, settings: Settings, number: int) -> None:
         self._context = _Context()
-        self.reports, self.stopping, self._begun = _Reports(self._context), _Flag(self._context), _Flag(self._context)
-        worker = (self.reports, self.stopping, settings.n_threads, self._begun)
-        self._pool = ProcessPoolExecutor(number, self._context, _start_worker, worker)
+        with _startable():
+            self.reports, self.stopping, self._begun = _Reports(self._context), _Flag(self._context), _Flag(self._context)
+            worker = (self.reports, self.stopping, settings.n_threads, self._begun)
+            self._pool = ProcessPoolExecutor(number, self._context, _start_worker, worker)
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
         # A spec that cannot be read there is then an error of its run, which says why, and not the death of its process.
-        return self._pool.submit(_work_in_process, index, pickle.dumps(spec), settings)
+        with _startable():
+            return self._pool.submit(_work_in_process, index, pickle.dumps(spec), settings)
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         self._pool.shutdown()
-        if isinstance(error, WorkerDied):
+        if isinstance(error, WorkerDied) and isinstance(error.__cause__, BrokenProcessPool):
             raise WorkerDied(self._end()) from error.__cause__
 
     def _end(self) -> str:
@@ -102,6 +105,18 @@ class Processes(RunExecutor):
         if code > 0 and (problem := _import_problem()):
             return f"no training process started: {problem}; correct this and repeat"
         return f"no training process started, one {end}; repeat with fewer processes"
+
+
+@contextmanager
+def _startable() -> Iterator[None]:
+    """Raise WorkerDied where the system gives no process, file or memory for training processes."""
+    try:
+        yield
+    except (OSError, MemoryError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise WorkerDied(
+            f"no training process can be started: {reason}; raise the limit (`ulimit -a`) or use one process, and repeat"
+        ) from error
 
 
 class _Reports:
