@@ -39,6 +39,7 @@ from tinylm.study import Planned, distinct
 
 if TYPE_CHECKING:
     from tinylm.analysis.advice import Offer
+    from tinylm.training.cluster import Cluster
 
 EXAMPLES = """
   python -m tinylm train --missing                                all missing runs of the published study
@@ -81,10 +82,15 @@ class TrainRequest(Request):
     tensorboard: Path | None
     device: str
     workers: int | None
+    cluster: str | None
     data_dir: Path | None
     json: bool
     started: float
     command_line: str
+
+    def __post_init__(self) -> None:
+        if self.cluster and (self.workers or self.data_dir):
+            raise UsageError("--workers and --data-dir are of this machine; a cluster's workers are started with their own")
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "TrainRequest":
@@ -155,6 +161,7 @@ def add(commands: Any) -> None:
     )
     group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="device (cuda where there is one)")
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
+    group.add_argument("--cluster", metavar="tls://HOST:PORT", help="train on the workers of a Dask cluster (docs/cluster.md)")
     group.add_argument("--data-dir", type=folder, metavar="DIR", help="the folder above the corpora's folders")
     group.add_argument("--json", action="store_true", help="print the outcomes as JSON, and everything else on stderr")
 
@@ -284,8 +291,9 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
     pool = _load_pool()
     from tinylm.training import machine
 
-    device = machine.device(request.device)
-    for name in dict.fromkeys(run.spec.corpus for run in missing):
+    cluster = _cluster(request) if request.cluster else None
+    device = cluster.device if cluster else machine.device(request.device)
+    for name in dict.fromkeys(run.spec.corpus for run in missing if not cluster):
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
     settings = machine.Settings(
         device=device,
@@ -296,7 +304,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         checkpoints=files.CHECKPOINTS,
         weights=files.WEIGHTS,
     )
-    print(_forecast(settings, missing), flush=True)
+    print(_place(settings, cluster) if cluster else _forecast(settings, missing), flush=True)
 
     def done(run: Planned, record: RunRecord) -> None:
         records[run.spec.key] = record
@@ -304,9 +312,23 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
 
     with _watcher(pool, request.tensorboard) as watch, ended_like_interrupted():
         try:
-            pool.train_all(missing, settings, done, watch)
+            pool.train_all(missing, settings, done, watch, cluster)
         except pool.PoolError as error:
             print(f"failed: {error}", file=sys.stderr)
+
+
+def _cluster(request: TrainRequest) -> "Cluster":
+    """The executor of the cluster that is named."""
+    with needing_packages("--cluster", "tinylm[cluster]"):
+        from tinylm.training.cluster import Cluster
+    return Cluster(request.cluster, request.device)
+
+
+def _place(settings: Any, cluster: "Cluster") -> str:
+    """Where the records go, and who trains the runs."""
+    n = len(cluster.workers)
+    waiting = "" if n else ", which wait for the first"
+    return f"records go to {relative(settings.folder)}; {amount(n, 'worker')} at {cluster.address} train on {cluster.device}{waiting}"
 
 
 def _advice(recipe: str, corpus: str, budgets: Sequence[int]) -> list[str]:

@@ -177,7 +177,7 @@ class Borrowed(RunExecutor):
         self.stopping = threading.Event() if stopping is None else stopping
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
-        return self._executor.submit(_work, index, spec, settings, *self._channels)
+        return self._executor.submit(work, index, spec, settings, *self._channels)
 
     def __enter__(self) -> "Borrowed":
         self.stopping.clear()  # which a call before may have set
@@ -195,7 +195,7 @@ class ThisProcess(Borrowed):
         super().__init__(self._thread, queue.SimpleQueue(), threading.Event())
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
-        return self._thread.submit(_work, index, spec, settings, *self._channels, settings.n_threads)
+        return self._thread.submit(work, index, spec, settings, *self._channels, settings.n_threads)
 
     def __exit__(self, *error: Any) -> None:
         self._thread.shutdown()
@@ -204,12 +204,12 @@ class ThisProcess(Borrowed):
 def executor_for(planned: Sequence[Planned], settings: Settings) -> RunExecutor:
     """This process for one run, for counts, and for what only this process knows or may start; processes for several runs."""
     alone = len(planned) == 1 or all(run.spec.is_counts for run in planned)
-    if alone or multiprocessing.current_process().daemon or not all(_travels(run.spec) for run in planned):
+    if alone or multiprocessing.current_process().daemon or not all(travels(run.spec) for run in planned):
         return ThisProcess()
     return Processes(settings, min(settings.n_workers, len(planned)))
 
 
-def _travels(spec: RunSpec) -> bool:
+def travels(spec: RunSpec) -> bool:
     """Whether another process can run the spec: not where its code, or its class, is that of a notebook's cell or of a script."""
     if spec.model.is_local:
         return False
@@ -289,10 +289,10 @@ def _leave(after: float) -> None:
 
 
 def _work_in_process(index: int, spec: bytes, settings: Settings) -> RunRecord:
-    return _work(index, pickle.loads(spec), settings, **_worker)
+    return work(index, pickle.loads(spec), settings, **_worker)
 
 
-def _work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any, threads: int = 0) -> RunRecord:
+def work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any, threads: int = 0) -> RunRecord:
     """Run one spec where the executor has put it, on `n_threads` where that is given.
 
     `reports` and `stopping` are None where nothing is shared with the driver.

@@ -37,6 +37,7 @@ MISTAKES = {
     "train --missing --device tpu": "unknown value 'tpu'",
     "train --missing --data-dir nowhere": "argument --data-dir: nowhere is not a folder",
     "train --missing --out nowhere/a.tar": "cannot write nowhere/a.tar",
+    f"train {ONE} --cluster tls://a:1 --workers 2": "--workers and --data-dir are of this machine",
     "train --miss": "unrecognized arguments: --miss",
     f"train {ONE} --section rope": "--profile and --section go with --missing",
     "train --missing --quick": "--quick describes a single run and does not go with --missing",
@@ -58,8 +59,9 @@ def trained(monkeypatch):
     class Sweep:
         limit, calls, fields, after = 1000, [], {}, staticmethod(lambda run: None)
 
-    def train_all(planned, settings, done, watch):
+    def train_all(planned, settings, done, watch, executor):
         Sweep.calls.append((planned, settings))
+        Sweep.executors.append(executor)
         for run in planned[: Sweep.limit]:
             record = made(spec=run.spec, **Sweep.fields)
             ledger.write(record, settings.folder / run.section)
@@ -67,7 +69,7 @@ def trained(monkeypatch):
             Sweep.after(run)
         return list(planned[Sweep.limit :])
 
-    Sweep.calls = []
+    Sweep.calls, Sweep.executors = [], []
     monkeypatch.setattr(pool, "train_all", train_all)
     monkeypatch.setattr(forecast, "expected_speed", lambda settings, seconds: 1e9)
     return Sweep
@@ -202,6 +204,20 @@ def test_what_is_left_of_a_training_has_the_threads_that_all_of_it_had(call, tra
     assert [(len(planned), settings.n_threads) for planned, settings in trained.calls] == [(2, 2), (1, 2)]
 
 
+def test_a_cluster_is_the_executor_of_the_runs(call, trained, monkeypatch):
+    pytest.importorskip("distributed")
+    code, _, err = call(f"train {ONE} --steps 3 --cluster tcp://10.0.0.1:8786")
+    assert code == 2 and "error: tcp://10.0.0.1:8786 is not encrypted, and a scheduler runs whatever it is sent" in err
+
+    class Two:
+        device, address, workers = "cuda", "tls://head:1", ("a", "b")
+
+    monkeypatch.setattr("tinylm.training.cluster.Cluster", lambda address, device: Two)
+    code, out, err = call(f"train {ONE} --steps 3 --cluster tls://head:1")
+    assert code == 0 and "; 2 workers at tls://head:1 train on cuda" in out, err
+    assert trained.executors == [Two] and trained.calls[0][1].device == "cuda"
+
+
 def test_a_device_that_is_not_there(call, trained, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     code, _, err = call(f"{SMOKE} --device cuda")
@@ -272,7 +288,7 @@ def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch
     record = made()
     ledger.write(record, files.LEDGER / "local")
     asked = []
-    monkeypatch.setattr(pool, "train_all", lambda planned, settings, done, watch: asked.extend(planned) or done(planned[0], record) or [])
+    monkeypatch.setattr(pool, "train_all", lambda planned, _, done, *how: asked.extend(planned) or done(planned[0], record) or [])
     monkeypatch.setattr(forecast, "expected_speed", lambda settings, seconds: 1e9)
     code, out, _ = call(f"train --run {record.spec.key}")
     assert code == 0 and [run.spec for run in asked] == [record.spec] and "1 to train" in out
