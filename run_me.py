@@ -1,7 +1,7 @@
-"""Rebuild the whole study: plan, train what is asked for, run the notebooks, write figures and report, check a sample live.
+"""Rebuild the whole study: plan, train what is asked for, run the notebooks, write figures and report, retrain a sample.
 
 By default everything is rebuilt from the run records in docs/ledger, which needs neither network nor corpora. Exit codes: 0 all
-done, 1 a step failed, stopped or disagreed with its record, 2 a mistake on the command line.
+done, 1 a step failed, stopped or disagreed with its record, or a record was edited by hand, 2 a mistake on the command line.
 """
 
 import sys
@@ -13,13 +13,15 @@ from tinylm.config import TinylmError
 
 
 def main() -> int:
-    """Run the steps in order; 0 when all went well and the live check agrees."""
+    """Run the steps in order; 0 when all went well and the retraining check agrees."""
     started, request = time.perf_counter(), rebuild.request(__doc__)
     from tinylm.report import pipeline  # takes seconds to load, which a mistake in the flags need not wait for
 
     print(f"1. Plan: {pipeline.describe(request)}")
     if request.only_status:
         return 0
+    if request.is_full:
+        print(f"   Ledger: {pipeline.verify_ledger()}", flush=True)
     print(f"2. Train{'' if request.trains else ': not asked for, the records are read'}")
     if request.trains:
         pipeline.train_missing(request)
@@ -30,8 +32,8 @@ def main() -> int:
     target = pipeline.publish(request, executed)
     agrees = True
     if request.verifies:
-        print(f"5. Live check: retraining a sample of the ledger on this machine, about {request.verify_minutes:g} min")
-        agrees = pipeline.check_live(request)
+        print(f"5. Retraining check: a sample of the ledger is trained again on this machine, about {request.verify_minutes:g} min")
+        agrees = pipeline.check_by_retraining(request)
     print(f"Done in {time.perf_counter() - started:.0f} s. Results: {target}; notebooks: {executed[0].parent}")
     return 0 if agrees else 1
 

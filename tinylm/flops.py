@@ -73,14 +73,15 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
     width, length = config.d_model, config.context_length
     kv_width = 2 * config.kv_heads * config.d_head
     matrices = {"none": 0, "swiglu": 3}.get(config.ffn, 2)
-    positions = [length] * (config.n_layer - 1) + [length if config.pointer else n_out]
-    computed = sum(positions)
+    below, n_last = config.n_layer - 1, length if config.pointer else n_out  # the last block alone may leave positions out
+    computed = below * length + n_last
+    pairs = [n_pairs(length, n, config.attention_window) for n in (length, n_last)]
     return {
         "embedding": 0,
         "induction": _induction_flops(config, width, length),
         "convolutions": 2 * width * config.convolution * length * config.n_layer,
         "attention_projections": 2 * width * (2 * width * computed + kv_width * length * config.n_layer),
-        "attention_scores": 4 * width * sum(n_pairs(length, n, config.attention_window) for n in positions),
+        "attention_scores": 4 * width * (below * pairs[0] + pairs[1]),
         "ffn": 2 * matrices * width * config.d_ff * computed,
         "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
         "head": 2 * width * vocab_size * n_scored,

@@ -4,6 +4,8 @@ import math
 
 import pandas as pd
 
+from tinylm.config import shown
+
 NONE = "–"
 
 
@@ -27,7 +29,7 @@ def power(value: float) -> str:
 
 def perplexity(nll: float) -> str:
     """exp of an NLL, with four digits or, from a thousand up, as a whole number."""
-    value = math.exp(nll)
+    value = shown.perplexity(nll)
     return f"{value:,.0f}" if round(value, 1) >= 1000 else f"{value:#.4g}"
 
 

@@ -12,7 +12,7 @@ from tinylm import files, ledger, study
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
 from tinylm.config.errors import nearest, unknown
-from tinylm.config.shown import short
+from tinylm.config.shown import perplexity, short
 from tinylm.ledger import LedgerError, RunRecord
 from tinylm.study import Planned
 
@@ -166,7 +166,7 @@ def relative(path: Path) -> str:
 def outcome(name: str, record: RunRecord) -> list[str]:
     """A record as a row under OUTCOME."""
     valid, test = record.valid, record.test
-    scores = [f"{valid.nll:.4f}" if valid else "-", *([str(test), f"{math.exp(test.nll):.4g}"] if test else "--")]
+    scores = [f"{valid.nll:.4f}" if valid else "-", *([str(test), f"{perplexity(test.nll):.4g}"] if test else "--")]
     counts = [f"{record.n_params:,}", f"{record.steps:,}", short(record.flops)]
     return [name, str(record.spec.seed), *counts, *scores, f"{record.seconds:.0f}", record.status, record.spec.key]
 

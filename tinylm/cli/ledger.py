@@ -1,4 +1,4 @@
-"""`ledger`: merge, check and show run records."""
+"""`ledger`: merge, verify and show run records."""
 
 import json
 from collections import Counter
@@ -7,15 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files, ledger
-from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, subparser, survey, table
+from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, subparser, table
 from tinylm.config.serialise import to_dict
 from tinylm.config.shown import short
-from tinylm.ledger import RunRecord, bundle
+from tinylm.ledger import RunRecord, bundle, verify
 
 EXAMPLES = """
   python -m tinylm ledger import runs.tar     add the records that `train --out runs.tar` packed elsewhere
-  python -m tinylm ledger check               list records that are broken or stale; --json for scripts
+  python -m tinylm ledger verify              name every record and file that was edited, lost or added; --json for scripts
   python -m tinylm ledger show 7a164cb9       show a record, by its key, the beginning of its key, or its file"""
+
+KINDS = """edited: a number contradicts the spec, the corpus or the record's other numbers    broken: no record of a known corpus
+stale: made by code of another version    changed, missing, unlisted: not what SHA256SUMS says, which only the published ledger has"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,10 +30,11 @@ class ImportRequest(Request):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckRequest(Request):
-    """The folders whose records are read; none means the published ledger and the user's."""
+class VerifyRequest(Request):
+    """The ledgers to look at; none means the published one and the user's. `accept`: take the files without a fault of their own."""
 
     folders: tuple[Path, ...]
+    accept: bool
     json: bool
 
 
@@ -44,13 +48,15 @@ class ShowRequest(Request):
 
 def add(commands: Any) -> None:
     """Add the subcommands."""
-    parser = subparser(commands, "ledger", "import, check and show run records", EXAMPLES)
+    parser = subparser(commands, "ledger", "import, verify and show run records", EXAMPLES)
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     one = command(actions, "import", ImportRequest, _import, "merge the records of a tar file into the ledger", EXAMPLES.splitlines()[1])
     one.add_argument("file", type=Path, metavar="FILE.tar")
     one.add_argument("--into", type=Path, metavar="FOLDER", help="the ledger to add them to (docs/ledger in a clone, else yours)")
-    one = command(actions, "check", CheckRequest, _check, "read every record; 1 where one is broken or stale", EXAMPLES.splitlines()[2])
+    summary = "compare every record with the arithmetic of its spec, and files with their sums; 1 where one is at odds"
+    one = command(actions, "verify", VerifyRequest, _verify, summary, f"{EXAMPLES.splitlines()[2]}\n\n{KINDS}")
     one.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="(the published ledger and yours)")
+    one.add_argument("--accept", action="store_true", help="write the sums anew of files whose content holds, as after a merge")
     one.add_argument("--json", action="store_true", help="print JSON")
     one = command(actions, "show", ShowRequest, _show, "print one record", EXAMPLES.splitlines()[3])
     one.add_argument("record", metavar="KEY|FILE")
@@ -69,32 +75,24 @@ def _import(request: ImportRequest) -> int:
     return 1 if counts["refused"] else 0
 
 
-def _check(request: CheckRequest) -> int:
+def _verify(request: VerifyRequest) -> int:
     for folder in request.folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder")
-    found = survey(request.folders or files.ledgers())
-    problems = {relative(path): problem for path, record in found.items() if (problem := _problem(path, record))}
-    counts = Counter(problem.partition(":")[0] for problem in problems.values())
+    folders, problems = request.folders or files.ledgers(), {}
+    for folder in folders:
+        if request.accept:
+            for name in verify.accept(folder):
+                print(f"accepted: {relative(folder / name)}")
+        problems |= {relative(path): said for path, said in verify.survey(folder).items()}
+    counts = Counter(line.partition(":")[0] for said in problems.values() for line in said)
+    numbers = {"records": sum(map(verify.n_records, folders))} | {kind: counts[kind] for kind in verify.KINDS}
     if request.json:
-        numbers = {"records": len(found), "broken": counts["broken"], "stale": counts["stale"]}
         print(json.dumps(numbers | {"problems": problems}, indent=1))
     else:
-        lines = [f"{path}: {problem}" for path, problem in problems.items()]
-        print("\n".join([*lines, f"{len(found)} records, {counts['broken']} broken, {counts['stale']} stale"]))
+        lines = [f"{path}: {line}" for path, said in problems.items() for line in said]
+        print("\n".join([*lines, ", ".join(f"{number} {kind}" for kind, number in numbers.items())]))
     return 1 if problems else 0
-
-
-def _problem(path: Path, record: RunRecord | str) -> str:
-    if isinstance(record, str):
-        return f"broken: {record}"
-    try:
-        bundle.check(record)
-    except ledger.LedgerError as error:
-        return f"broken: {error}"
-    if path.name != ledger.file_name(record.spec):
-        return f"broken: its name should be {ledger.file_name(record.spec)}"
-    return f"stale: made by {record.version}; train it again" if record.is_stale else ""
 
 
 def _show(request: ShowRequest) -> int:

@@ -45,7 +45,7 @@ def request(description: str) -> "pipeline.Request":
     parser.add_argument("--train", action="store_true", help="first train the missing runs of the full study (days on a CPU)")
     parser.add_argument("--fresh", action="store_true", help="first train every run again")
     parser.add_argument(
-        "--verify", type=minutes(or_zero=True), metavar="MINUTES", default=3.0, help="minutes of the live check; 0: none (default 3)"
+        "--verify", type=minutes(or_zero=True), metavar="MINUTES", default=3.0, help="minutes of the retraining check; 0: none (default 3)"
     )
     parser.add_argument(
         "--only", type=section, metavar="SECTION", action="append", help="only this notebook, e.g. 03_sweeps; may be repeated"

@@ -25,5 +25,11 @@ def spans(n_positions: int, n_out: int, window: int) -> list[Span]:
 
 
 def n_pairs(n_positions: int, n_out: int, window: int) -> int:
-    """Pairs of a query and a key whose score is computed, later keys included."""
-    return sum(span.n_queries * span.n_keys for span in spans(n_positions, n_out, window))
+    """Pairs of a query and a key whose score is computed, later keys included: those of all `spans`, in time that no length changes.
+
+    A query meets two blocks, but for those of the first block, which has none before it, and of the last, which may be shorter.
+    """
+    size = window or n_positions
+    first, last = n_positions - n_out, (n_positions - 1) // size
+    in_first, in_last = max(0, min(size, n_positions) - first), n_positions - max(first, last * size)
+    return 2 * size * n_out - size * in_first - ((last + 1) * size - n_positions) * in_last

@@ -57,7 +57,8 @@ class InductionConfig(Checked):
     def check_vocab_size(self, vocab_size: int) -> None:
         """Raise ConfigError where a row of tokens of the longest order has no number of its own."""
         longest = max(self.induction, default=0)
-        self.require(vocab_size**longest < 2**63, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
+        has_numbers = longest < 64 and vocab_size**longest < 2**63
+        self.require(has_numbers, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -49,6 +49,10 @@ class TrainConfig(Checked):
     eval_start: int = 0  # the first scored token of a split; 0: eval_context
     eval_tokens: int = 0  # scored tokens of a split; 0: to its end
 
+    def validations(self, steps: int) -> list[int]:
+        """The steps of a run of so many that are followed by a validation, rising; the last one is among them."""
+        return sorted({round(steps * (i + 1) / self.n_evals) for i in range(self.n_evals)} - {0})
+
     def check(self) -> None:
         bounds = [name for name in ("steps", "epochs", "flops") if getattr(self, name)]
         self.require(len(bounds) == 1, f"set exactly one of steps, epochs and flops above zero, got {' and '.join(bounds) or 'none'}")

@@ -1,7 +1,9 @@
 """How objects show themselves: cards in a notebook, legible on a light and on a dark page, and numbers with as many digits as help."""
 
 import html
+import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 # Only shades of grey that suit both themes; text keeps the page's own colour.
@@ -51,6 +53,11 @@ def signs(token: str) -> str:
 def short(count: float) -> str:
     """A FLOP count or a budget with up to three digits, e.g. 7.55e13."""
     return re.sub(r"e\+0*", "e", f"{count:.3g}")
+
+
+def perplexity(nll: float) -> float:
+    """exp of an NLL in nats; infinite where no number is so large, as when training has all but diverged."""
+    return math.exp(nll) if nll < math.log(sys.float_info.max) else math.inf
 
 
 def size(n_params: int, is_counts: bool) -> str:

@@ -158,7 +158,7 @@ def _score(model: Scored, spec: RunSpec, ids: np.ndarray, name: str) -> TextScor
         text=name,
         nll=found.nll,
         se=found.se if found.n_tokens > scores.BLOCK_SIZE else math.nan,  # one block says nothing of its spread
-        perplexity=math.exp(found.nll),
+        perplexity=shown.perplexity(found.nll),
         bits_per_character=found.nll * len(scored) / math.log(2) / characters,
         tokens=len(scored),
         characters=characters,

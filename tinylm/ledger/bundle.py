@@ -8,16 +8,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tinylm import data, files, ledger
+from tinylm import files, ledger
 from tinylm.config import TinylmError
-from tinylm.ledger import LedgerError, RunRecord
+from tinylm.ledger import LedgerError, RunRecord, verify
+from tinylm.ledger.storage import MAX_BYTES
 
 RECORD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*-s[0-9]+-([0-9a-f]{16})\.json")
 SECTION_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
-MAX_BYTES = 8 << 20  # a thousand times a usual record
 END = bytes(2 * tarfile.BLOCKSIZE)  # two blocks of zeros end a tar
 
-DAMAGED = (tarfile.TarError, ValueError, OSError, EOFError, OverflowError, MemoryError)  # what tarfile raises on a bad header
+# What tarfile raises on a bad header.
+DAMAGED = (tarfile.TarError, ValueError, OSError, EOFError, OverflowError, MemoryError, RecursionError)
 
 
 class BundleError(TinylmError):
@@ -68,6 +69,8 @@ def entries(file: Path) -> Iterator[Entry]:
     BundleError when the file cannot be opened as a tar. Nothing is extracted: a member's path only gives its section.
     """
     try:
+        if file.exists() and not file.is_file():
+            raise BundleError(f"{file} is not a regular file; give a tar of records")
         stream = file.open("rb")
     except OSError as error:
         raise BundleError(f"cannot read {file}: {error.strerror}") from error
@@ -77,7 +80,7 @@ def entries(file: Path) -> Iterator[Entry]:
         except DAMAGED as error:
             raise BundleError(f"{file} is not a plain tar file ({error}); unpack a compressed one first") from error
         try:
-            yield from (_entry(tar, member) for member in tar if not member.isdir())
+            yield from (_entry(tar, member) for member in _members(tar) if not member.isdir())
             stream.seek(tar.offset)
             whole = stream.read(len(END)) == END
         except DAMAGED:
@@ -86,7 +89,18 @@ def entries(file: Path) -> Iterator[Entry]:
             yield Entry(file.name, problem="the file is cut or damaged here, members may be missing; copy it again")
 
 
+def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of a tar; TarError where one does not lie behind the one before, which a false size can make last for ever."""
+    last = -1
+    for member in tar:
+        if member.offset <= last or tar.offset <= member.offset:
+            raise tarfile.TarError("a member lies before the one before it")
+        last = member.offset
+        yield member
+
+
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+    shown = ledger.printable(member.name)
     try:
         section, name = _place(member)
         stream = tar.extractfile(member)
@@ -94,12 +108,10 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         if ledger.file_name(record.spec) != name:
             raise LedgerError(f"the record's own name is {ledger.file_name(record.spec)}")
         ledger.check_scores(record, section)
-        check(record)
+        verify.check(record)
     except (LedgerError, UnicodeDecodeError) as error:
-        return Entry(member.name, problem=str(error))
-    except RecursionError:
-        return Entry(member.name, problem="not a run record: nested too deeply")
-    return Entry(member.name, section, record)
+        return Entry(shown, problem=str(error))
+    return Entry(shown, section, record)
 
 
 def _place(member: tarfile.TarInfo) -> tuple[str, str]:
@@ -115,17 +127,6 @@ def _place(member: tarfile.TarInfo) -> tuple[str, str]:
     if member.size > MAX_BYTES:
         raise LedgerError(f"too large for a record: {member.size:,} bytes")
     return section, path.name
-
-
-def check(record: RunRecord) -> None:
-    """Raise LedgerError for a record that could not be written again, or whose corpus is unknown or was another text."""
-    try:
-        ledger.to_json(record)
-        info = data.info(record.spec.corpus)
-    except (ValueError, TypeError, TinylmError) as error:
-        raise LedgerError(str(error)) from error
-    if record.corpus_sha256 != info.sha256:
-        raise LedgerError(f"made on another text than the published {info.name}; train it again")
 
 
 def merge(file: Path, into: Path) -> list[Merged]:

@@ -3,23 +3,35 @@
 import dataclasses
 import functools
 import json
+import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
 from tinylm import files
-from tinylm.config import RunSpec, TinylmError
+from tinylm.config import MAX_EVALS, RunSpec, TinylmError
 from tinylm.config.serialise import spec_from_dict, to_dict
+from tinylm.config.shown import brief
 from tinylm.ledger import versions
+from tinylm.ledger.storage import LedgerError, store, text_of
 
 SEARCH = "search"  # the folder of runs that choose recipes, of which no test score is kept: a search cannot see the test
 REMEDY = "restore it with git checkout, or delete it"
+# What no field of a record passes: FLOPs nobody will spend, the largest number of float32, the validations or blocks of a run, a sentence.
+MOST, LARGEST, LONGEST, MOST_CHARACTERS = 10**30, 3.5e38, 10 * MAX_EVALS, 500
+LAYERS = {"n_layer": 10_000, "n_hidden": 10_000}  # a network of more could be planned for hours
 
 
-class LedgerError(TinylmError):
-    """A record that cannot be read or written."""
+class Point(TypedDict):
+    """A validation: the step after which it is made, the tokens and FLOPs so far, and the NLLs of train since the last one and of valid."""
+
+    step: int
+    tokens_seen: int
+    flops: int
+    train_nll: float
+    valid_nll: float
 
 
 class LedgerWarning(UserWarning):
@@ -44,7 +56,7 @@ class Score:
     min_context: int
     block_size: int
     blocks: list[float] = field(repr=False)
-    parts: dict[str, list] = field(default_factory=dict, repr=False)
+    parts: dict[str, list[float]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         """The mean with its standard error, which a single block does not give."""
@@ -53,7 +65,7 @@ class Score:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """The outcome of one spec. `curve` holds step, tokens_seen, flops, train_nll, valid_nll at each validation.
+    """The outcome of one spec. `curve` holds a point for each validation.
 
     `curve_seconds` are the seconds of training and validation before each, unknown in older records. `status` is `done` or `diverged`
     (then scores are None). `environment` holds device, threads and library versions.
@@ -71,7 +83,7 @@ class RunRecord:
     flops_textbook: int
     flops_2nd: int
     flops_6nd: int
-    curve: list[dict[str, float]] = field(repr=False)
+    curve: list[Point] = field(repr=False)
     best_step: int
     valid: Score | None
     test: Score | None
@@ -112,7 +124,7 @@ def to_json(record: RunRecord) -> str:
 
 def _score_fields(score: Score) -> dict[str, Any]:
     """The fields of a score, `parts` only where there are any, as in records made before they were known."""
-    return {name: value for name, value in dataclasses.asdict(score).items() if name != "parts" or value}
+    return {name: value for name, value in vars(score).items() if name != "parts" or value}
 
 
 def from_json(text: str) -> RunRecord:
@@ -124,26 +136,93 @@ def from_json(text: str) -> RunRecord:
         for name in ("valid", "test"):
             data[name] = None if data[name] is None else Score(**data[name])
         record = RunRecord(**data)
-        for part in filter(None, (record, record.valid, record.test)):
-            _check_types(part)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, TinylmError) as error:
-        raise LedgerError(f"not a run record: {type(error).__name__}: {error}") from error
+        _check_fields(record)
+    except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, TinylmError) as error:
+        raise LedgerError(printable(f"not a run record: {type(error).__name__}: {error}")) from error
     if key != record.spec.key:
-        raise LedgerError(f"its key {key} is not its spec's, {record.spec.key}: the file was edited; train the run again")
+        raise LedgerError(f"its key {brief(key)} is not its spec's, {record.spec.key}: the file was edited; train the run again")
     return record
+
+
+def printable(text: str) -> str:
+    """A text of which nothing is an order to the terminal: as it is, or with what cannot be printed spelt out."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} where a number must stand")
 
 
-def _check_types(part: RunRecord | Score) -> None:
-    """Raise ValueError for a number or text that is not of its field's type."""
-    for field_ in dataclasses.fields(part):
-        kinds = {int: int, float: (int, float), str: str}.get(field_.type)
-        value = getattr(part, field_.name)
-        if kinds and (not isinstance(value, kinds) or isinstance(value, bool)):
-            raise ValueError(f"{field_.name} must be of type {field_.type.__name__}, got {value!r}")
+def _check_fields(record: RunRecord) -> None:
+    """Raise ValueError, with the field's name, for a value of another type than its field's, out of range, or at odds with others.
+
+    What follows from the spec and the corpus is not looked at here: every command reads all records.
+    """
+    _check_spec("spec", to_dict(record.spec))
+    for name, hint in _hints(RunRecord).items():
+        if name not in ("spec", "valid", "test"):
+            _check(name, getattr(record, name), hint)
+    _require(record.status in ("done", "diverged"), "status", "done or diverged", record.status)
+    steps = [point["step"] for point in record.curve]
+    _require(steps == sorted(set(steps)), "curve", "in rising steps", steps)
+    for score in filter(None, (record.valid, record.test)):
+        name = "valid" if score is record.valid else "test"
+        for field_, hint in _hints(Score).items():
+            _check(f"{name}.{field_}", getattr(score, field_), hint)
+        _require(score.n_tokens > 0, f"{name}.n_tokens", "above zero", score.n_tokens)
+        _require(score.block_size > 0, f"{name}.block_size", "above zero", score.block_size)
+        n_blocks = math.ceil(score.n_tokens / score.block_size)
+        _require(len(score.blocks) == n_blocks, f"{name}.blocks", f"{n_blocks:,} numbers", len(score.blocks))
+        for label, part in score.parts.items():
+            _require(len(part) == 2 and isinstance(part[0], int), f"{name}.parts[{label!r}]", "a number of tokens and a mean", part)
+
+
+_hints = functools.cache(get_type_hints)
+
+
+def _require(holds: bool, name: str, what: str, value: Any) -> None:
+    if not holds:
+        raise ValueError(f"{name} must be {what}, got {brief(value)}")
+
+
+def _check_spec(name: str, value: Any) -> None:
+    """Raise ValueError for a setting that could only be a mistake: the configs themselves have checked types and signs."""
+    if isinstance(value, dict | list | tuple):
+        _require(len(value) <= LONGEST, name, f"at most {LONGEST:,} long", len(value))
+        for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
+            _check_spec(f"{name}.{key}", entry)
+    elif isinstance(value, str):
+        _check(name, value, str)
+    elif isinstance(value, int | float):
+        most = LAYERS.get(name.rpartition(".")[2], MOST)
+        _require(value <= most, name, f"at most {most:.0e}", value)
+
+
+def _check(name: str, value: Any, hint: Any) -> None:
+    """Raise ValueError for a value that is not of a type, or is longer or larger than any that a run gives."""
+    kind = get_origin(hint) or hint
+    if kind is list:
+        _require(isinstance(value, list), name, "a list", value)
+        _require(len(value) <= LONGEST, name, f"at most {LONGEST:,} long", len(value))
+        (of,) = get_args(hint)
+        if of is float and all(type(entry) is float and 0 <= entry <= LARGEST for entry in value):
+            return  # most lists, and so at once
+        for i, entry in enumerate(value):
+            _check(f"{name}[{i}]", entry, of)
+    elif kind is dict or is_typeddict(kind):
+        _require(isinstance(value, dict), name, "an object", value)
+        hints = _hints(kind) if is_typeddict(kind) else dict.fromkeys(value, get_args(hint)[-1])
+        _require(value.keys() == hints.keys(), name, f"an object of {', '.join(map(str, hints))}", value)
+        for key, of in hints.items():
+            _check(f"{name}.key", key, str)
+            _check(f"{name}.{key}", value[key], of)
+    elif kind is str:
+        _require(isinstance(value, str), name, "a text", value)
+        _require(value.isprintable() and len(value) <= MOST_CHARACTERS, name, f"{MOST_CHARACTERS} printable characters at most", value)
+    else:
+        is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+        _require(is_number, name, f"a {'whole ' if kind is int else ''}number", value)
+        _require(0 <= value <= (MOST if kind is int else LARGEST), name, f"from zero to {MOST if kind is int else LARGEST:.3g}", value)
 
 
 def file_name(spec: RunSpec) -> str:
@@ -154,38 +233,37 @@ def file_name(spec: RunSpec) -> str:
 def write(record: RunRecord, folder: Path) -> Path:
     """Write the record into the folder, as `kept` in the section of its name; LedgerError when it cannot be written."""
     path = folder / file_name(record.spec)
-    write_text(path, to_json(kept(record, folder.name)))
+    store(path, to_json(kept(record, folder.name)))
     return path
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file, which is never half there, and its folder; LedgerError when it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with files.written(path) as new:
-            new.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise LedgerError(f"cannot write {path}: {error.strerror}; make the folder writable or free some space") from error
 
 
 def write_facts(path: Path, facts: dict[str, Any]) -> None:
     """Write what was measured beside the records, to the digits of a record."""
-    write_text(path, json.dumps(rounded(facts), indent=1) + "\n")
+    store(path, json.dumps(rounded(facts), indent=1) + "\n")
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """The JSON object of a file beside the run records; LedgerError names a broken one, FileNotFoundError an absent one."""
+    try:
+        found = json.loads(text_of(path), parse_constant=_no_number)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, RecursionError, LedgerError) as error:
+        raise LedgerError(f"{path}: {printable(f'{type(error).__name__}: {error}')}") from error
+    if not isinstance(found, dict):
+        raise LedgerError(f"{path}: not a JSON object")
+    return found
 
 
 def read_facts(path: Path) -> dict[str, Any] | None:
-    """The JSON object of a file beside the run records; None where there is none, or, with a warning, where it is broken."""
+    """The `facts` of a file; None where there is none, or, with a warning, where it is broken."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(found, dict):
-            return found
-        problem = "not a JSON object"
+        return facts(path)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
-        problem = f"{type(error).__name__}: {error}"
-    warnings.warn(f"skipped a broken ledger file: {path}: {problem}; {REMEDY}", LedgerWarning, stacklevel=2)
-    return None
+    except LedgerError as error:
+        warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=2)
+        return None
 
 
 def kept(record: RunRecord, section: str) -> RunRecord:
@@ -206,7 +284,7 @@ def check_scores(record: RunRecord, section: str) -> None:
 def read(path: Path) -> RunRecord:
     """The record in a file; LedgerError names the file."""
     try:
-        record = from_json(path.read_text(encoding="utf-8"))
+        record = from_json(text_of(path))
         check_scores(record, path.parent.name)
         return record
     except OSError as error:

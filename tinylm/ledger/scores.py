@@ -1,5 +1,6 @@
 """How exact the mean of a split's scored tokens is, and what it is made of. Needs no torch."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,5 +51,12 @@ def class_means(nll_N: np.ndarray, labels_N: np.ndarray, names: Sequence[str]) -
 
 def block_bootstrap_se(sums: np.ndarray, sizes: np.ndarray) -> float:
     """Standard error of sum(sums) / sum(sizes) when whole blocks are resampled (Kunsch 1989), with a fixed generator."""
-    draws = np.random.default_rng(0).integers(len(sums), size=(RESAMPLES, len(sums)))
-    return float(np.std(sums[draws].sum(1) / sizes[draws].sum(1), ddof=1))
+    times = _times_drawn(len(sums)).astype(np.float64)
+    return float(np.std((times @ sums) / (times @ sizes), ddof=1))
+
+
+@functools.lru_cache(maxsize=8)  # the splits of a study are few, and its records many
+def _times_drawn(n_blocks: int) -> np.ndarray:
+    """How often each resample draws each block, (RESAMPLES, n_blocks) uint8."""
+    draws = np.random.default_rng(0).integers(n_blocks, size=(RESAMPLES, n_blocks))
+    return np.stack([np.bincount(row, minlength=n_blocks) for row in draws]).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""The steps of run_me.py: plan, train, execute the notebooks, publish, check live, say where everything is."""
+"""The steps of run_me.py: plan, train, execute the notebooks, publish, check by retraining, say where everything is."""
 
 import os
 import shutil
@@ -11,8 +11,15 @@ from tinylm.config import TinylmError
 from tinylm.config.shown import amount
 from tinylm.data import grammar
 from tinylm.evaluation.probes import PROBES
+from tinylm.ledger import storage, verify
 from tinylm.report import execution, live_page, readme
 from tinylm.study import Planned
+
+NAMED = 20  # edited files
+UNDO = (
+    "restore them with `git checkout -- docs/ledger figures`; what came by a merge, or was deleted on purpose, is taken by "
+    "`python -m tinylm ledger verify --accept`, which leaves edited records out"
+)
 
 
 class PipelineError(TinylmError):
@@ -90,6 +97,17 @@ def _forecast(request: Request, missing: list[Planned]) -> str:
     return "" if seconds is None else f", about {seconds / 60:.0f} min on {settings.n_workers} processes of this machine"
 
 
+def verify_ledger() -> str:
+    """How much of the published ledger was found to be as it was written; PipelineError names what was not."""
+    problems = [f"  {path.relative_to(files.ROOT)}: {line}" for path, said in verify.survey(files.LEDGER).items() for line in said]
+    if problems:
+        more = [f"  and {len(problems) - NAMED} more, which `python -m tinylm ledger verify` names"] if len(problems) > NAMED else []
+        lead = "what is published was edited or is incomplete, so that nothing is rebuilt from it:"
+        raise PipelineError("\n".join([lead, *problems[:NAMED], *more, UNDO]))
+    n_files, n_records = len(storage.listed(files.LEDGER)), verify.n_records(files.LEDGER)
+    return f"{n_records:,} records agree with their specs and with themselves, {n_files:,} files with {storage.SUMS}"
+
+
 def train_missing(request: Request) -> None:
     """Train what the ledger lacks; PipelineError when it was stopped before the end."""
     from tinylm.training import machine, pool
@@ -162,6 +180,7 @@ def publish(request: Request, executed: list[Path]) -> Path:
         execution.publish([path for path in executed if path.parent == request.folder / "notebooks"])
         readme.update(files.ROOT)
         live_page.update()
+        print("  `git status` says whether figures, report and README are what the records give: it lists what this rebuild has changed")
     print(f"  {target / 'report.pdf'} and report.html")
     return target
 
@@ -172,15 +191,15 @@ def links(target: Path) -> list[tuple[str, str]]:
     return [(name, Path(os.path.relpath(page, target)).as_posix()) for name, page in pages.items() if page.exists()]
 
 
-def check_live(request: Request) -> bool:
+def check_by_retraining(request: Request) -> bool:
     """Retrain a sample of the published ledger on this machine for the time asked for and print each comparison; whether all agree.
 
     Says how many runs the time was enough for, what to do where one disagrees, and when only generated text is at hand.
     """
-    from tinylm.report import verify
+    from tinylm.report import retraining
     from tinylm.training import machine
 
-    place = files.OUT / "verify"
+    place = files.OUT / "retraining"
     shutil.rmtree(place, ignore_errors=True)  # a run that the time stopped must not go on under other code
     settings = machine.Settings(
         device=machine.device(request.device),
@@ -190,14 +209,14 @@ def check_live(request: Request) -> bool:
         checkpoints=place / "checkpoints",
         weights=place / "weights",
     )
-    runs = verify.sample(request.verify_minutes, settings)
+    runs = retraining.sample(request.verify_minutes, settings)
     if not runs:
         print("  nothing was checked: no recorded run fits in this time; give --verify more minutes")
         return True
     if all(run.spec.corpus in grammar.SOURCES for run in runs):
-        print("  no other corpus is at hand (`python -m tinylm download`): the live check retrains runs on generated text")
-    comparisons = verify.compare(runs, settings)
+        print("  no other corpus is at hand (`python -m tinylm download`): the retraining check takes runs on generated text")
+    comparisons = retraining.compare(runs, settings)
     if len(comparisons) < len(runs):
         print(f"  in {request.verify_minutes:g} min {len(comparisons)} of {len(runs)} chosen runs were retrained; more minutes check more")
-    print("\n".join(f"  {line}" for line in [*comparisons, *verify.verdict(comparisons).splitlines()]))
+    print("\n".join(f"  {line}" for line in [*comparisons, *retraining.verdict(comparisons).splitlines()]))
     return all(comparison.agrees for comparison in comparisons)

@@ -1,7 +1,7 @@
 """Break the code on purpose and see who notices: `python -m tinylm.tests.mutants [NAME ...]`, in a clone with the corpora at hand.
 
-Each mutant changes one place in a temporary copy of the package and runs what should fail there: a test, or the live check of the first
-runs of its sample. The first run is without any mutant: nothing may fail then. Exit codes: 0 all killed, 1 one survived, 2 a mistake.
+Each mutant changes one place in a temporary copy of the package and runs what should fail there: a test, or the retraining check of the
+first runs of its sample. The first run is without any mutant: nothing may fail then. Exit codes: 0 all killed, 1 one survived, 2 a mistake.
 """
 
 import argparse
@@ -20,9 +20,9 @@ from pathlib import Path
 from tinylm import data, files
 from tinylm.config import TinylmError
 
-LIVE = "live check"
-N_LIVE = 5  # the cheapest runs of the live check, which are part of every sample that has as many
-DISAGREES = 3  # exit code of a live check that finds a run outside its band; an error has another one
+LIVE = "retraining check"
+N_LIVE = 5  # the cheapest runs of the retraining check, which are part of every sample that has as many
+DISAGREES = 3  # exit code of a retraining check that finds a run outside its band; an error has another one
 COPIED = ("tinylm", "docs/ledger", "datasets/manifest.json", "pyproject.toml")
 
 
@@ -157,7 +157,7 @@ MUTANTS = [
         "nll > history.best_nll or not self.best",
         "training/test_loop.py::test_the_best_or_the_last_weights_are_tested",
     ),
-    Mutant("a live check that always agrees", "report/verify.py", "self.apart <= self.band", "True", "report/test_verify.py"),
+    Mutant("a retraining check that always agrees", "report/retraining.py", "self.apart <= self.band", "True", "report/test_retraining.py"),
 ]
 
 
@@ -188,7 +188,7 @@ def copy() -> Iterator[Path]:
 
 
 def fails(killers: Sequence[str], root: Path) -> bool:
-    """Whether the live check or one of the tests fails in a copy; MutantError where it ends in another way."""
+    """Whether the retraining check or one of the tests fails in a copy; MutantError where it ends in another way."""
     if killers == [LIVE]:
         command, failure = ["-m", "tinylm.tests.mutants", "--live"], DISAGREES
     else:
@@ -222,20 +222,20 @@ def survivors(mutants: Sequence[Mutant]) -> list[Mutant]:
 
 
 def _baseline(mutants: Sequence[Mutant]) -> list[list[str]]:
-    """What is run without a mutant: the tests together, and the live check."""
+    """What is run without a mutant: the tests together, and the retraining check."""
     killers = dict.fromkeys(mutant.killer for mutant in mutants)
     tests = [killer for killer in killers if killer != LIVE]
     return [each for each in (tests, [LIVE] * (LIVE in killers)) if each]
 
 
 def live() -> int:
-    """The live check of the first runs of its sample, whatever this machine's speed: 0, or DISAGREES."""
-    from tinylm.report import verify  # with torch, which the mutants themselves need not wait for
+    """The retraining check of the first runs of its sample, whatever this machine's speed: 0, or DISAGREES."""
+    from tinylm.report import retraining  # with torch, which the mutants themselves need not wait for
     from tinylm.training import pool
 
     out = files.OUT / "verify"
     settings = pool.Settings(folder=out / "ledger", checkpoints=out / "checkpoints", weights=out / "weights")
-    comparisons = verify.compare(verify.sample(math.inf, settings)[:N_LIVE], settings)
+    comparisons = retraining.compare(retraining.sample(math.inf, settings)[:N_LIVE], settings)
     print("\n".join(map(str, comparisons)))
     return 0 if all(each.agrees for each in comparisons) else DISAGREES
 
@@ -244,7 +244,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the mutants that are named, or all."""
     parser = argparse.ArgumentParser(prog="python -m tinylm.tests.mutants", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these mutants")
-    parser.add_argument("--live", action="store_true", help="only the live check, of this package as it is")
+    parser.add_argument("--live", action="store_true", help="only the retraining check, of this package as it is")
     args = parser.parse_args(arguments)
     if args.live:
         return live()
@@ -252,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no mutant {sorted(unknown)[0]!r}; there are: {', '.join(mutant.name for mutant in MUTANTS)}")
     chosen = [mutant for mutant in MUTANTS if not args.names or mutant.name in args.names]
     if any(mutant.killer == LIVE for mutant in chosen) and not data.available("tiny_shakespeare", None):
-        parser.error("the live check needs tiny_shakespeare; fetch it with python -m tinylm download")
+        parser.error("the retraining check needs tiny_shakespeare; fetch it with python -m tinylm download")
     started, survived = time.perf_counter(), survivors(chosen)
     print(f"{len(chosen) - len(survived)} of {len(chosen)} mutants killed in {time.perf_counter() - started:.0f} s")
     return 1 if survived else 0

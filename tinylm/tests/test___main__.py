@@ -25,7 +25,7 @@ COMMANDS = [
     "flops",
     "ledger",
     "ledger import",
-    "ledger check",
+    "ledger verify",
     "ledger show",
     "bench",
     "status",
@@ -71,7 +71,7 @@ def test_help_and_tables_load_neither_torch_nor_anything_beyond_the_four_package
         "import sys\n"
         "for name in ('pandas', 'matplotlib', 'scipy', 'IPython', 'rich', 'nbformat', 'torch', 'safetensors'): sys.modules[name] = None\n"
         "from tinylm.__main__ import main\n"
-        "codes = [main(line.split()) for line in ('flops', 'status', 'ledger check', 'download --list')]\n"
+        "codes = [main(line.split()) for line in ('flops', 'status', 'ledger verify', 'download --list')]\n"
         "print(codes[0], codes[3], main(['train', '--corpus', 'grammar-char', '--model', 'mlp', '--steps', '999']))\n"
     )
     assert done.returncode == 0, done.stderr

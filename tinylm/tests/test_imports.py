@@ -22,7 +22,7 @@ WITH_TORCH = (  # beginnings of module names
     "models.checkpoint",
     "models.networks",
     "report.cards",
-    "report.verify",
+    "report.retraining",
     "training.",
 )
 PLANNING = ["config", "data", "flops", "ledger", "study"]

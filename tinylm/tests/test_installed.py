@@ -160,7 +160,10 @@ def test_a_wheel_is_small_and_holds_what_is_read_but_no_tests(wheel):
     code = {path.relative_to(files.ROOT).as_posix() for path in files.PACKAGE.rglob("*") if path.is_file()}
     code = {name for name in code if "__pycache__" not in name and not name.startswith("tinylm/tests/")}
     records = {f"tinylm/_data/{path.relative_to(files.DOCS).as_posix()}" for path in files.LEDGER.rglob("*.json")}
-    assert {name for name in names if ".dist-info/" not in name} == code | records | {"tinylm/_data/manifest.json"}
+    assert {name for name in names if ".dist-info/" not in name} == code | records | {
+        "tinylm/_data/manifest.json",
+        "tinylm/_data/ledger/SHA256SUMS",
+    }
     assert "tinylm/py.typed" in names and {f"tinylm/evaluation/pretrained/{name}.safetensors" for name in pretrained.MODELS} <= names
     assert wheel.stat().st_size < MOST_BYTES
 
@@ -200,6 +203,10 @@ def test_a_session_finds_records_corpora_and_every_name(place):
     assert found["written"] == "HAMLET:\nI ha" and found["compared"] and found["lines"] == 2
     assert (place.home / "weights" / f"{found['trained']}.safetensors").is_file() and len(list(place.home.glob("ledger/local/*.json"))) == 2
     assert found["ptb"] != is_clone  # a clone keeps its corpora in its own datasets/
+
+
+def test_the_published_records_arrive_with_their_sums(place):
+    assert place.call(["ledger", "verify"]).endswith(" records, 0 edited, 0 broken, 0 stale, 0 changed, 0 missing, 0 unlisted\n")
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(place):

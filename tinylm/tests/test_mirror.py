@@ -10,6 +10,7 @@ TESTS = ROOT / "tests"
 WITHOUT_MODULE = {
     "architectures/test_architectures",  # whatever files that room holds
     "explore/test_browser",  # the panels in a browser
+    "ledger/test_fuzz",  # records, bundles, facts and sums of other people
     "report/test_renaming",  # all notebooks
     "report/test_toy_section",  # from a section's file to the report
     "test_guide",  # the guide to a new architecture

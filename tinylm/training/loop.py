@@ -138,8 +138,7 @@ class _Run:
         self.best_nlls: np.ndarray | None = None  # of valid, by the best weights; unknown after a resumption
         self.history = _History()
         self.reported = (0.0, 0)  # loss_sum and loss_windows at the last report
-        last = self.cost.steps
-        self.eval_steps = {round(last * (i + 1) / spec.train.n_evals) for i in range(spec.train.n_evals)} - {0}
+        self.eval_steps = set(spec.train.validations(self.cost.steps))
 
     def _on_device(self, tokens: np.ndarray) -> Tensor:
         return torch.from_numpy(tokens.astype(np.int32)).to(self.device)

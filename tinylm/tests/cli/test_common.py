@@ -16,7 +16,7 @@ MISTAKES = {
     "flops --corpus grammar-char --model mlp --lr -.5": "--lr: must not be negative, got -0.5",
     "train --budget": "argument --budget: expected at least one argument; see python -m tinylm train --help",
     "train extra": "unrecognized arguments: extra; see python -m tinylm train --help",
-    "ledger check --extra": "unrecognized arguments: --extra; see python -m tinylm ledger check --help",
+    "ledger verify --extra": "unrecognized arguments: --extra; see python -m tinylm ledger verify --help",
     "train --layer 2": "unrecognized arguments: --layer 2 (did you mean --layers?); see python -m tinylm train --help",
     "train --n-layers=2": "unrecognized arguments: --n-layers=2 (did you mean --layers?); see",
     "generate --promt x": "(did you mean --prompt?)",

@@ -123,7 +123,7 @@ def test_single_runs_are_found_again(call, trained):
     assert code == 0 and "Transformer(n_layer=1, n_head=2, d_ff=512), " in out and " (n_head=2)" in out
     assert len(list((files.LOCAL_LEDGER / "local").iterdir())) == 2
     code, out, _ = call(line)
-    assert code == 0 and out.startswith("2 runs, 2 recorded, 0 to train") and "3.2500 +- 0.0500" in out
+    assert code == 0 and out.startswith("2 runs, 2 recorded, 0 to train") and "3.2500 +- 0.0348" in out
     assert len(trained.calls) == 1
 
 
@@ -158,7 +158,7 @@ def test_json_says_what_is_done_and_what_is_left(call, trained):
 
 def test_a_search_shows_no_test_score_of_a_run_that_is_recorded_elsewhere(call, home, trained):
     line = "train --corpus grammar-char --model mlp --steps 5"
-    assert "3.2500 +- 0.0500" in call(line)[1]
+    assert "3.2500 +- 0.0348" in call(line)[1]
     code, out, _ = call(f"{line} --search --seed 0 --out {home / 'a.tar'}")
     assert code == 0 and "hit, in local; it is not trained again, and a search does not show its test NLL" in out and "+-" not in out
     assert json.loads(call(f"{line} --search --seed 0 --json")[1])["runs"][0]["test_nll"] is None

@@ -25,3 +25,9 @@ def test_spans_hold_the_keys_that_each_query_may_see(n_positions, window, data):
 def test_without_a_window_every_query_meets_every_key():
     assert n_pairs(7, 3, 0) == n_pairs(7, 3, 7) == 21
     assert n_pairs(8, 8, 4) == 4 * 4 + 4 * 8
+
+
+@given(n_positions=st.integers(1, 40), window=st.integers(0, 45), data=st.data())
+def test_pairs_are_those_of_the_spans(n_positions, window, data):
+    n_out = data.draw(st.integers(1, n_positions))
+    assert n_pairs(n_positions, n_out, window) == sum(span.n_queries * span.n_keys for span in spans(n_positions, n_out, window))

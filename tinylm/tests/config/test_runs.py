@@ -121,3 +121,11 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
 def test_what_cannot_be_run_says_so(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@given(steps=st.integers(0, 10**30), n_evals=st.integers(1, 50))
+def test_validations_are_spread_over_the_run_and_end_it(steps, n_evals):
+    found = TrainConfig(steps=1, n_evals=n_evals).validations(steps)
+    assert found == sorted({*found}) and len(found) <= n_evals and 0 not in found
+    if steps and steps < 2**50:  # beyond, a division rounds
+        assert found[-1] == steps

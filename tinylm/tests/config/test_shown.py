@@ -46,3 +46,7 @@ def test_a_value_in_an_error_is_short_and_has_its_type():
 
 def test_an_amount_is_one_or_several():
     assert [shown.amount(n, "step") for n in (0, 1, 2000)] == ["0 steps", "1 step", "2,000 steps"]
+
+
+def test_a_perplexity_is_never_too_large_to_be_shown():
+    assert shown.perplexity(0.0) == 1.0 and shown.perplexity(709.0) < float("inf") == shown.perplexity(710.0) == shown.perplexity(1e38)

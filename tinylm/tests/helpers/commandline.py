@@ -5,6 +5,7 @@ from tinylm.__main__ import main
 
 FOLDERS = {
     "OUT": "out",
+    "FIGURES": "figures",
     "LEDGER": "docs/ledger",
     "LOCAL_LEDGER": "out/ledger",
     "CHECKPOINTS": "out/checkpoints",

@@ -1,6 +1,8 @@
 import io
+import os
 import tarfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -151,6 +153,34 @@ def test_another_file_is_not_a_tar(tmp_path, content):
     with pytest.raises(BundleError, match=r"a\.tar is not a plain tar file"):
         merge(tmp_path / "a.tar", tmp_path / "ledger")
     assert not (tmp_path / "ledger").exists()
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("size", [-512, -1024, 2**62])
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.GNUTYPE_SPARSE])
+def test_a_false_size_leads_neither_back_nor_beyond_the_end(tmp_path, kind, size):
+    headers = []
+    for info in (tarfile.TarInfo("rope/a"), tarfile.TarInfo("rope/b")):
+        headers.append(bytearray(info.tobuf(tarfile.GNU_FORMAT)))
+    headers[1][124:136], headers[1][156:157] = tarfile.itn(size, 12, tarfile.GNU_FORMAT), kind
+    headers[1][148:156] = b" " * 8
+    headers[1][148:156] = b"%06o\0 " % sum(headers[1])
+    (tmp_path / "a.tar").write_bytes(b"".join(headers) + bundle.END)
+    merged = merge(tmp_path / "a.tar", tmp_path / "ledger")
+    assert set(actions(merged)) == {"refused"} and "cut or damaged" in merged[-1].reason
+
+
+@pytest.mark.timeout(60)
+def test_what_is_no_regular_file_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "a.tar")
+    for place in (tmp_path / "a.tar", "/dev/zero", tmp_path):
+        with pytest.raises(BundleError, match="is not a regular file; give a tar of records"):
+            merge(Path(place), tmp_path / "ledger")
+
+
+def test_a_name_that_is_an_order_to_the_terminal_is_spelt_out(tar, tmp_path):
+    (line,) = merge(tar([("rope/\x1b[2J.json", b"{}")]), tmp_path / "ledger")
+    assert line.name == "rope/\\x1b[2J.json"
 
 
 def test_no_such_file(tmp_path):

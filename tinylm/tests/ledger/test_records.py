@@ -101,9 +101,29 @@ def edited(path, change):
         (lambda data: data.update(colour="red"), "colour"),
         (lambda data: data["test"].pop("nll"), "nll"),
         (lambda data: data["test"].update(nll=float("nan")), "NaN where a number must stand"),
-        (lambda data: data["valid"].update(se="small"), "se must be of type float, got 'small'"),
-        (lambda data: data.update(n_params="many"), "n_params must be of type int, got 'many'"),
-        (lambda data: data.update(flops=True), "flops must be of type int, got True"),
+        (lambda data: data["valid"].update(se="small"), "valid.se must be a number, got 'small'"),
+        (lambda data: data.update(n_params="many"), "n_params must be a whole number, got 'many'"),
+        (lambda data: data.update(flops=True), "flops must be a whole number, got True"),
+        (lambda data: data.update(curve=["a", "b"]), r"curve\[0\] must be an object, got 'a'"),
+        (lambda data: data.update(curve="rising"), "curve must be a list"),
+        (lambda data: data["curve"][0].update(valid_nll="low"), r"curve\[0\].valid_nll must be a number, got 'low'"),
+        (lambda data: data["curve"][0].update(step=2.5), r"curve\[0\].step must be a whole number, got 2.5"),
+        (lambda data: data["curve"][0].pop("flops"), r"curve\[0\] must be an object of step, tokens_seen, flops, train_nll, valid_nll"),
+        (lambda data: data.update(curve=data["curve"] * 2), "curve must be in rising steps"),
+        (lambda data: data["test"].update(nll=1e308), r"test.nll must be from zero to 3.5e\+38, got 1e\+308"),
+        (lambda data: data["test"].update(se=-1), "test.se must be from zero"),
+        (lambda data: data.update(steps=10**400), r"steps must be from zero to 1e\+30, got 10000"),
+        (lambda data: data.update(tokens_seen=-5), "tokens_seen must be from zero"),
+        (lambda data: data["test"].update(n_tokens=0), "test.n_tokens must be above zero"),
+        (lambda data: data["test"].update(blocks=["a", 2.0]), r"test.blocks\[0\] must be a number, got 'a'"),
+        (lambda data: data["test"].update(blocks=[2.0]), "test.blocks must be 2 numbers, got 1"),
+        (lambda data: data["test"].update(blocks=[2.0] * 1_000_001), "test.blocks must be at most 1,000,000 long"),
+        (lambda data: data["test"].update(parts={"new": [300]}), r"test.parts\['new'\] must be a number of tokens and a mean"),
+        (lambda data: data.update(environment={"device": 3}), "environment.device must be a text, got 3"),
+        (lambda data: data.update(environment={"device": "\x1b[2J"}), "environment.device must be 500 printable characters at most"),
+        (lambda data: data.update(status="lost"), "status must be done or diverged, got 'lost'"),
+        (lambda data: data["spec"]["model"].update(n_layer=10**18), r"spec.model.n_layer must be at most 1e\+04"),
+        (lambda data: data["spec"]["train"].update(steps=10**40), r"spec.train.steps must be at most 1e\+30"),
         (lambda data: data["spec"]["train"].update(lr="high"), r"TrainConfig\.lr"),
         (lambda data: data["spec"]["model"].update(kind="mamba"), "unknown model kind"),
     ],
@@ -143,7 +163,7 @@ def test_a_second_look_reads_only_what_has_changed_or_is_new(tmp_path, monkeypat
     assert Ledger([tmp_path]).find(spec(seed=1)).seconds == 9.0 and len(read) == 4
     edited(paths[0], lambda data: data.update(flops=True))
     for _ in range(2):  # a broken file is named each time
-        with pytest.warns(LedgerWarning, match="flops must be of type int"):
+        with pytest.warns(LedgerWarning, match="flops must be a whole number"):
             assert len(Ledger([tmp_path]).records) == 2
 
 

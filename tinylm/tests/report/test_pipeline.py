@@ -1,5 +1,6 @@
 """The whole line on generated text: training, every notebook through papermill, figures and report; and what can go wrong with it."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -7,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from records import EDITS, made
 
-from tinylm import files, study
+from tinylm import files, ledger, study
 from tinylm.cli import rebuild
-from tinylm.report import pipeline, verify
+from tinylm.report import pipeline, retraining
 
 ALL = tuple(study.SECTIONS)
 
@@ -89,22 +91,46 @@ def test_the_page_leads_to_the_explorer_and_to_the_live_model_where_it_was_built
 @pytest.mark.parametrize(("apart", "code"), [(0.004, 0), (0.006, 1)])
 def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, capsys, tmp_path, apart, code):
     request = pipeline.Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
-    steps = {"describe": "", "record_probes": None, "execute": [Path("out/a.ipynb")], "publish": Path("docs")}
+    steps = {"describe": "", "verify_ledger": "", "record_probes": None, "execute": [Path("out/a.ipynb")], "publish": Path("docs")}
     for name, value in steps.items():
         monkeypatch.setattr(pipeline, name, lambda *_, value=value: value)
-    found = [verify.Comparison(name, "grammar-char", 2.0, 2.0, gap, 0.005, "narrow") for name, gap in (("a@0", 0.0), ("b@1", apart))]
-    monkeypatch.setattr(verify, "sample", lambda minutes, settings: study.section_plan("control", "full")[-1:])
-    monkeypatch.setattr(verify, "compare", lambda runs, settings: found)
+    found = [retraining.Comparison(name, "grammar-char", 2.0, 2.0, gap, 0.005, "narrow") for name, gap in (("a@0", 0.0), ("b@1", apart))]
+    monkeypatch.setattr(retraining, "sample", lambda minutes, settings: study.section_plan("control", "full")[-1:])
+    monkeypatch.setattr(retraining, "compare", lambda runs, settings: found)
     monkeypatch.setattr(rebuild, "request", lambda description: request)
     monkeypatch.setattr(files, "OUT", tmp_path)
     assert runpy.run_path(str(files.ROOT / "run_me.py"))["main"]() == code
     said = capsys.readouterr().out
     assert "  a@0 on grammar-char: recorded 2.0000, retrained 2.0000; 0.0000 apart, inside the band of 0.0050 (narrow)" in said
-    assert ("  b@1: 0.0060 apart where 0.0050 is allowed" in said and verify.REMEDY in said) == bool(code)
+    assert ("  b@1: 0.0060 apart where 0.0050 is allowed" in said and retraining.REMEDY in said) == bool(code)
 
 
-def test_a_live_check_without_a_run_says_so(monkeypatch, capsys, tmp_path):
+def test_a_retraining_check_without_a_run_says_so(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(files, "OUT", tmp_path)
-    monkeypatch.setattr(verify, "sample", lambda minutes, settings: [])
-    assert pipeline.check_live(pipeline.Request("full", ("rope",), "cpu", None, False))
+    monkeypatch.setattr(retraining, "sample", lambda minutes, settings: [])
+    assert pipeline.check_by_retraining(pipeline.Request("full", ("rope",), "cpu", None, False))
     assert "nothing was checked" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edited_ledger_is_named_and_nothing_is_rebuilt(home, monkeypatch, name):
+    path = ledger.write(made(0), files.LEDGER / "rope")
+    root, request = files.PACKAGE.parent, pipeline.Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
+    for step in ("record_probes", "execute", "publish", "check_by_retraining"):
+        monkeypatch.setattr(pipeline, step, lambda *_: pytest.fail("something was rebuilt"))
+    monkeypatch.setattr(pipeline, "describe", lambda request: "")
+    monkeypatch.setattr(rebuild, "request", lambda description: request)
+    assert pipeline.verify_ledger() == "1 records agree with their specs and with themselves, 1 files with SHA256SUMS"
+    do, says = EDITS[name]
+    do(path)
+    with pytest.raises(pipeline.PipelineError, match="nothing is rebuilt from it") as error:
+        runpy.run_path(str(root / "run_me.py"))["main"]()
+    assert re.search(rf"^  docs/ledger/rope/[a-z0-9-]+\.json: {re.escape(says)}", str(error.value), re.MULTILINE)
+    assert str(error.value).endswith(pipeline.UNDO)
+
+
+def test_of_many_edited_files_some_are_named(home):
+    for seed in range(pipeline.NAMED + 3):
+        ledger.write(made(seed), files.LEDGER / "rope").unlink()
+    with pytest.raises(pipeline.PipelineError, match="and 3 more, which `python -m tinylm ledger verify` names"):
+        pipeline.verify_ledger()

@@ -30,8 +30,8 @@ REMEDY = (
 )
 
 
-class VerifyError(TinylmError):
-    """A live check that could not be finished."""
+class RetrainingError(TinylmError):
+    """A retraining check that could not be finished."""
 
 
 @dataclass(frozen=True)
@@ -112,17 +112,17 @@ class _Watched(executors.RunExecutor):
 def compare(runs: Sequence[Planned], settings: machine.Settings) -> list[Comparison]:
     """Retrain the runs into `settings.folder` and compare each with its record; those that `settings.minutes` leave no time for are left.
 
-    VerifyError where a run failed, somebody stopped the check, or no run was finished in the time.
+    RetrainingError where a run failed, somebody stopped the check, or no run was finished in the time.
     """
     retrained: dict[Planned, RunRecord] = {}
     executor, started = _Watched(executors.executor_for(runs, settings)), time.monotonic()
     left = pool.train_all(runs, settings, retrained.__setitem__, executor=executor)
     if executor.n_failed:
-        raise VerifyError(f"the live check is not finished: {executor.n_failed} of {len(runs)} runs failed, as said above")
+        raise RetrainingError(f"the retraining check is not finished: {executor.n_failed} of {len(runs)} runs failed, as said above")
     if left and not 0 < settings.minutes * 60 <= time.monotonic() - started:
-        raise VerifyError(f"the live check was stopped with {len(left)} of {len(runs)} runs left; repeat it")
+        raise RetrainingError(f"the retraining check was stopped with {len(left)} of {len(runs)} runs left; repeat it")
     if not retrained:
-        raise VerifyError(f"no run was finished in {settings.minutes:g} min; give --verify more minutes")
+        raise RetrainingError(f"no run was finished in {settings.minutes:g} min; give --verify more minutes")
     found = ledger.Ledger([files.LEDGER])
     everything = [Result(r, record) for r in study.plan("full") if (record := found.find(r.spec)) is not None]
     groups = summaries.by_row(summaries.networks(everything))

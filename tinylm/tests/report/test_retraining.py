@@ -11,7 +11,7 @@ from synthetic import planned, record
 
 from tinylm import files
 from tinylm.config import LinearConfig, LSTMConfig
-from tinylm.report import verify
+from tinylm.report import retraining
 from tinylm.training.loop import Interrupted
 
 CPU, GPU = {"device": "cpu"}, {"device": "some GPU"}
@@ -23,21 +23,21 @@ def compared(blocks=(2.0, 2.0, 2.0, 2.0), there=CPU, here=CPU, model=LINEAR, **t
     """A record with blocks of 2 nats beside a retrained run with the given ones."""
     old, new = (record(blocks=list(b), model=model, **train) for b in ([2.0] * 4, blocks))
     old, new = dataclasses.replace(old, environment=there), dataclasses.replace(new, environment=here)
-    return verify.comparison(planned("RoPE", old.spec), old, new, SEEDS)
+    return retraining.comparison(planned("RoPE", old.spec), old, new, SEEDS)
 
 
 def test_the_band_is_the_interval_of_one_more_run():
     values = [2.0, 2.1, 1.9, 2.05, 2.02]
     expected = stats.t.ppf(0.995, 4) * np.std(values, ddof=1) * math.sqrt(1 + 1 / 5)
-    assert verify.prediction_half_width(values) == pytest.approx(expected)
-    assert math.isnan(verify.prediction_half_width([2.0, 2.1]))
+    assert retraining.prediction_half_width(values) == pytest.approx(expected)
+    assert math.isnan(retraining.prediction_half_width([2.0, 2.1]))
 
 
 def test_the_same_seed_is_held_to_a_narrow_band():
-    same, near, far = (compared([2.0 + gap] * 4) for gap in (0.0, 0.9 * verify.SAME_SEED, 1.1 * verify.SAME_SEED))
+    same, near, far = (compared([2.0 + gap] * 4) for gap in (0.0, 0.9 * retraining.SAME_SEED, 1.1 * retraining.SAME_SEED))
     assert same.agrees and near.agrees and not far.agrees
-    assert {each.band for each in (same, near, far)} == {verify.SAME_SEED}
-    assert far.apart == pytest.approx(1.1 * verify.SAME_SEED)
+    assert {each.band for each in (same, near, far)} == {retraining.SAME_SEED}
+    assert far.apart == pytest.approx(1.1 * retraining.SAME_SEED)
     assert "inside the band of 0.0050 (narrow, block by block: same seed" in str(near) and "OUTSIDE the band of 0.0050" in str(far)
 
 
@@ -66,51 +66,51 @@ def test_other_arithmetic_has_the_band_of_seeds_and_says_why(settings, reason):
 
 @pytest.mark.parametrize("settings", [{"model": LSTM, "schedule": "linear"}, {"schedule": "constant"}])
 def test_a_falling_rate_and_a_linear_model_leave_rounding_small(settings):
-    assert compared(**settings).band == verify.SAME_SEED
+    assert compared(**settings).band == retraining.SAME_SEED
 
 
 @pytest.mark.parametrize("here", [CPU, GPU])
 def test_a_run_that_has_diverged_disagrees(here):
     old = dataclasses.replace(record(model=LINEAR), environment=CPU)
     new = dataclasses.replace(old, status="diverged", valid=None, test=None, environment=here)
-    found = verify.comparison(planned("Linear", old.spec), old, new, SEEDS)
+    found = retraining.comparison(planned("Linear", old.spec), old, new, SEEDS)
     assert not found.agrees and "retrained nan" in str(found)
 
 
 def test_the_verdict_names_what_fell_out_by_how_much_and_what_to_do():
     good, bad = compared(), compared([2.5] * 4)
-    assert verify.verdict([good, good]) == "all 2 runs agree with their records"
-    said = verify.verdict([good, bad])
+    assert retraining.verdict([good, good]) == "all 2 runs agree with their records"
+    said = retraining.verdict([good, bad])
     assert "1 of 2 runs do NOT agree" in said and "toy/RoPE@0: 0.5000 apart where 0.0050 is allowed" in said
-    assert said.endswith(verify.REMEDY)
+    assert said.endswith(retraining.REMEDY)
 
 
 @pytest.fixture
 def settings(monkeypatch):
-    monkeypatch.setattr(verify.forecast, "expected_speed", lambda settings: 8e10)
-    monkeypatch.setattr(verify.data, "available", lambda name, data_dir: name == "grammar-char")
-    return verify.machine.Settings()
+    monkeypatch.setattr(retraining.forecast, "expected_speed", lambda settings: 8e10)
+    monkeypatch.setattr(retraining.data, "available", lambda name, data_dir: name == "grammar-char")
+    return retraining.machine.Settings()
 
 
 def test_the_sample_is_the_cheapest_that_fits_and_needs_its_corpus(settings):
-    runs = verify.sample(1.0, settings)
+    runs = retraining.sample(1.0, settings)
     assert runs and {run.spec.corpus for run in runs} == {"grammar-char"}
     assert [run.cost.flops for run in runs] == sorted(run.cost.flops for run in runs)
     assert sum(run.cost.flops for run in runs) <= 60 * 8e10
-    assert verify.sample(0.0, settings) == []
+    assert retraining.sample(0.0, settings) == []
 
 
 def test_the_sample_takes_each_row_once_and_its_seeds_in_turn(settings, monkeypatch):
-    monkeypatch.setattr(verify.data, "available", lambda name, data_dir: True)
-    runs = verify.sample(math.inf, settings)
+    monkeypatch.setattr(retraining.data, "available", lambda name, data_dir: True)
+    runs = retraining.sample(math.inf, settings)
     assert len({run.row.spec.key for run in runs}) == len(runs)
     seeds = [run.spec.seed for run in runs]
     assert seeds[:2] == [1, 2] and {0, 1, 2, 3, 4} <= set(seeds)
-    assert len(verify.sample(1.5, settings)) < len(runs)
+    assert len(retraining.sample(1.5, settings)) < len(runs)
 
 
 def test_the_cheapest_run_of_the_sample_has_another_seed_than_0(settings):
-    assert verify.sample(1.0, settings)[0].spec.seed == 1
+    assert retraining.sample(1.0, settings)[0].spec.seed == 1
 
 
 class Ends:
@@ -125,7 +125,7 @@ class Ends:
         if isinstance(outcome, Exception):
             future.set_exception(outcome)
         elif outcome:
-            future.set_result(verify.ledger.Ledger([files.LEDGER]).find(spec))
+            future.set_result(retraining.ledger.Ledger([files.LEDGER]).find(spec))
         return future
 
     def __enter__(self):
@@ -140,9 +140,9 @@ def checked(monkeypatch, tmp_path, settings):
     """Compares the two cheapest runs of the sample, which end in the given outcomes."""
 
     def check(*outcomes, minutes=0.0):
-        monkeypatch.setattr(verify.executors, "executor_for", lambda runs, settings: Ends(outcomes))
+        monkeypatch.setattr(retraining.executors, "executor_for", lambda runs, settings: Ends(outcomes))
         places = {name: tmp_path / name for name in ("folder", "checkpoints", "weights")}
-        return verify.compare(verify.sample(math.inf, settings)[:2], dataclasses.replace(settings, minutes=minutes, **places))
+        return retraining.compare(retraining.sample(math.inf, settings)[:2], dataclasses.replace(settings, minutes=minutes, **places))
 
     return check
 
@@ -154,25 +154,25 @@ def test_every_run_is_compared_with_its_record(checked):
 
 
 def test_a_run_that_failed_is_an_error_also_where_the_time_is_up(checked):
-    with pytest.raises(verify.VerifyError, match="1 of 2 runs failed"):
+    with pytest.raises(retraining.RetrainingError, match="1 of 2 runs failed"):
         checked(True, ValueError("no"))
-    with pytest.raises(verify.VerifyError, match="1 of 2 runs failed"):
+    with pytest.raises(retraining.RetrainingError, match="1 of 2 runs failed"):
         checked(ValueError("no"), False, minutes=0.01)
 
 
 def test_what_the_time_leaves_is_not_compared_and_no_run_at_all_is_an_error(checked):
     assert len(checked(True, False, minutes=0.01)) == 1
-    with pytest.raises(verify.VerifyError, match="no run was finished in 0.01 min; give --verify more minutes"):
+    with pytest.raises(retraining.RetrainingError, match="no run was finished in 0.01 min; give --verify more minutes"):
         checked(False, False, minutes=0.01)
 
 
 def test_a_check_that_somebody_stopped_is_an_error(checked):
-    with pytest.raises(verify.VerifyError, match="stopped with 1 of 2 runs left; repeat it"):
+    with pytest.raises(retraining.RetrainingError, match="stopped with 1 of 2 runs left; repeat it"):
         checked(True, Interrupted())
 
 
 def test_a_row_of_too_few_seeds_has_the_widest_band_of_all(monkeypatch):
-    run = verify.study.section_plan("control", "full")[-1]
+    run = retraining.study.section_plan("control", "full")[-1]
     bands = {run.row: float("nan"), planned("a", record().spec): 0.1, planned("b", record().spec): 0.3}
-    assert verify._between_seeds(run, bands) == 0.3
-    assert verify._between_seeds(run, bands | {run.row: 0.2}) == 0.2
+    assert retraining._between_seeds(run, bands) == 0.3
+    assert retraining._between_seeds(run, bands | {run.row: 0.2}) == 0.2
