@@ -288,8 +288,8 @@ def run_cost(spec: RunSpec, corpus: Sizes) -> RunCost:
     """The exact cost of a spec on a corpus, before it is run; ConfigError for a spec that its corpus cannot run."""
     spec.model.check_vocab_size(corpus.vocab_size)
     if spec.is_counts:
-        n_tokens = spec.train.train_tokens or corpus.n_tokens["train"]
-        return RunCost(0, 0, n_tokens, 0, 0, 0, 0)
+        n_train = corpus.n_tokens["train"]
+        return RunCost(0, 0, min(spec.train.train_tokens or n_train, n_train), 0, 0, 0, 0)
     step_flops = spec.train.batch_size * window_flops(spec, corpus.vocab_size)[0] + optimizer_flops(spec)
     return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops))
 

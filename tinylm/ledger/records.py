@@ -193,7 +193,7 @@ def _check_spec(name: str, value: Any) -> None:
             _check_spec(f"{name}.{key}", entry)
     elif isinstance(value, str):
         _check(name, value, str)
-    elif isinstance(value, int | float):
+    elif isinstance(value, int):  # any finite float may be a setting that a run was tried with
         most = LAYERS.get(name.rpartition(".")[2], MOST)
         _require(value <= most, name, f"at most {most:.0e}", value)
 

@@ -20,6 +20,7 @@ from tinylm.ledger.storage import LedgerError
 
 ROUNDING = 1e-5  # nats: blocks have five decimals, means seven digits
 RESCORED = 1e-4  # nats: a training that went on after a stop scores valid again, perhaps with other threads
+MOST_BLOCKS = 10_000  # ten times those of the longest text here; a million, resampled, would fill the memory
 RECORDS = "*-s*-*.json"
 KINDS = ("edited", "broken", "stale", "changed", "missing", "unlisted")  # the first word of what is wrong with a file
 
@@ -54,8 +55,10 @@ def contradictions(record: RunRecord, info: CorpusInfo) -> Iterator[str]:
     """Each number of a record that is not what follows from its spec, its corpus and its other numbers, and what would follow."""
     yield from _differing("", vars(record), {"vocab_size": info.vocab_size} | _costs(record, info))
     yield from _curve(record, info)
-    for split, score in (("valid", record.valid), ("test", record.test)):  # a diverged run has none, a search no test
-        if score is not None:
+    for split, score in (("valid", record.valid), ("test", record.test)):  # a search has no test score
+        if score is not None and record.status == "diverged":
+            yield f"a run that diverged has a score of {split}"
+        elif score is not None:
             yield from _score(record.spec, split, score, info)
 
 
@@ -104,7 +107,7 @@ def _best(record: RunRecord) -> Iterator[str]:
     is_kept = record.best_step == max(nlls, default=0) if keep == "last" or not nlls else kept == min(nlls.values())
     if not is_kept:
         yield f"best_step is {record.best_step}, which is not the {keep} of the curve"
-    elif kept is not None and record.valid and abs(record.valid.nll - kept) > RESCORED:
+    elif kept is not None and record.valid and abs(record.valid.nll - kept) > RESCORED * max(1.0, kept):
         yield f"valid.nll is {record.valid.nll}, but the curve has {kept} at step {record.best_step}"
 
 
@@ -122,6 +125,9 @@ def _score(spec: RunSpec, split: str, score: Score, info: CorpusInfo) -> Iterato
         "min_context": spec.model.context_length if spec.is_counts else least_context(spec),  # counts read on from the first token
     }
     yield from _differing(f"{split}.", vars(score), expected)
+    if len(score.blocks) > MOST_BLOCKS:
+        yield f"{split}.blocks are {len(score.blocks):,}, more than any text has; their mean is not computed"
+        return
     sizes = np.full(len(score.blocks), float(score.block_size))
     sizes[-1] = score.n_tokens - score.block_size * (len(sizes) - 1)
     sums = sizes * score.blocks

@@ -80,11 +80,11 @@ def _change(draw: Any, holder: Any, place: Any) -> None:
     if kind == "removed":
         del holder[place]
     elif kind == "repeated":
-        holder[place] = [old] * draw(st.integers(0, 3))
+        holder[place] = [copy.deepcopy(old) for _ in range(draw(st.integers(0, 3)))]
     elif kind == "scaled" and isinstance(old, int | float):
         holder[place] = old * draw(st.sampled_from([-1, 0, 0.5, 2, 10**6, 1e300]))
     else:
-        holder[place] = draw(junk())
+        holder[place] = copy.deepcopy(draw(junk()))  # the sampled lists are the same objects in every case
 
 
 @st.composite

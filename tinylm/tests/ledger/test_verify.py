@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from records import EDITS, made
 from specs import run_specs
 
-from tinylm import files, flops, ledger
+from tinylm import data, files, flops, ledger
 from tinylm.config import ConfigError, LSTMConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.ledger import LedgerError, verify
 
@@ -39,7 +39,7 @@ def test_nothing_is_said_of_a_record_as_training_makes_it(spec):
 def diverged(step, n_points):
     """A run that was no number at a step, after so many validations."""
     whole = made(spec=SPEC)
-    cost = vars(flops.cost_after(SPEC, ledger.verify.data.info(SPEC.corpus), step))
+    cost = vars(flops.cost_after(SPEC, data.info(SPEC.corpus), step))
     curve = whole.curve[:n_points]
     return replace(
         whole, status="diverged", valid=None, test=None, curve=curve, best_step=curve[0]["step"] if curve else 0, seconds=1.0, **cost
@@ -51,6 +51,27 @@ def diverged(step, n_points):
 )
 def test_a_diverged_run_has_the_validations_before_its_end(step, n_points, right):
     assert (verify.problem(diverged(step, n_points)) == "") is right
+
+
+def test_a_diverged_run_has_no_score():
+    assert verify.problem(replace(diverged(3, 1), test=made(spec=SPEC).test)) == "edited: a run that diverged has a score of test"
+
+
+@pytest.mark.parametrize("changes", [{}, {"keep": "last", "average": "ema"}, {"lr": 1e30, "optimizer": "adamw", "n_evals": 9}])
+def test_nothing_is_said_of_what_training_has_just_recorded(changes):
+    from tinylm.training.loop import train
+
+    record = train(replace(SPEC, train=replace(TRAIN, **changes)), data.load(SPEC.corpus))
+    assert record.status == ("diverged" if "lr" in changes else "done")
+    assert verify.problem(ledger.from_json(ledger.to_json(record))) == ""
+
+
+def test_nothing_is_said_of_what_counting_has_just_recorded():
+    from tinylm.evaluation.counts import count_record
+
+    for n_tokens in (0, 500, 10**6):
+        spec = replace(SPECS[-1], model=NgramConfig(order=2), train=TrainConfig(epochs=1, eval_tokens=500, train_tokens=n_tokens))
+        assert verify.problem(ledger.from_json(ledger.to_json(count_record(spec, data.load(spec.corpus))))) == ""
 
 
 def leaves(value, path=()):
@@ -128,6 +149,11 @@ def test_whatever_the_spec_it_ends_and_raises_nothing(spec, step):
 def test_the_size_of_a_model_takes_no_time(size):
     spec = replace(SPEC, model=replace(MODEL, **size))
     assert verify.problem(replace(made(spec=SPEC), spec=spec))
+
+
+def test_more_blocks_than_a_text_has_take_no_memory():
+    score = replace(made(spec=SPEC).test, n_tokens=10**6, block_size=1, blocks=[3.25] * 10**6)
+    assert "test.blocks are 1,000,000, more than any text has" in verify.problem(made(spec=SPEC, test=score))
 
 
 def test_check_lets_a_stale_record_pass_and_names_what_is_wrong_with_another():
