@@ -8,7 +8,7 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.analysis import agreement, factorial, folds, significance, summaries
-from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, claim_verdict
+from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, claim_verdict
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, perplexity, power, signed
 from tinylm.analysis.summaries import Result
@@ -88,7 +88,7 @@ def _beaten(found: Sequence[Result]) -> str:
     lines = summaries.summary(summaries.networks(found))
     best = lines.loc[lines["valid_nll"].idxmin()]
     counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
-    return f"counts reach {counts.test.nll:.3f}; its best network, {best['name']}, reaches {best['test_nll']:.3f}" if counts else ""
+    return f"counts reach {counts.test.nll:.3f}; its best network, {best['name']}, {best['test_nll']:.3f}" if counts else ""
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -158,9 +158,10 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
     lookup = plays = ""
     if len(effects):
         shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])
+        alone = [f" and the window alone by {gain}" for gain in _effects(effects, factorial.WINDOW)]
         lookup = (
-            f"induction and its window lower the test NLL by {shown[0]} nats; a Transformer is ahead of an LSTM by {shown[1]} with "
-            f"induction and by {shown[2]} without"
+            f"induction and its window lower the test NLL by {shown[0]} nats{''.join(alone)}; a Transformer is ahead of an LSTM by "
+            f"{shown[1]} with induction and by {shown[2]} without"
         )
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
     if set(names) <= set(folds.architectures(by_fold)):
@@ -171,9 +172,9 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
 
 
 def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
-    """Effects of a factorial with their intervals."""
+    """Effects of a factorial with their intervals, those that are known."""
     by_name = effects.set_index("contrast")
-    return [interval(*by_name.loc[name, ["effect", "low", "high"]], plus="") for name in names]
+    return [interval(*by_name.loc[name, ["effect", "low", "high"]], plus="") for name in names if name in by_name.index]
 
 
 def claims(judged: pd.DataFrame) -> str:
@@ -182,7 +183,8 @@ def claims(judged: pd.DataFrame) -> str:
     grades = judged.groupby("text", sort=False)["grade"].agg(claim_grade)
     tally = ", ".join(f"{(whole == verdict).sum()} are {verdict}" for verdict in VERDICTS)
     unsettled = grades[whole == UNDECIDED].value_counts()
-    return _told(f"of {len(whole)} claims {tally}", f"of the undecided, {', '.join(f'{n} are {grade}' for grade, n in unsettled.items())}")
+    lacking = [f"{n} {'lack seeds or runs' if grade == LACKS else f'are {grade}'}" for grade, n in unsettled.items()]
+    return _told(f"of {len(whole)} claims {tally}", f"of the undecided, {', '.join(lacking)}")
 
 
 def _told(*findings: str) -> str:
@@ -208,9 +210,11 @@ def _lookup(bought: Sequence[Result]) -> str:
         return ""
     shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True])
     budget = max(result.run.budget for result in select(bought, role=ROLE))
+    alone = effects.loc[effects["contrast"] == factorial.WINDOW, "effect"]
+    window = f"its long window alone by {alone.item():.3f}" if len(alone) else "its long window included"
     return (
         f"A lookup matters more than attention: induction, which finds what followed the same characters among the last {REACH:,}, lowers "
-        f"the test NLL of Transformers, LSTMs and MLPs by {shown[0]} at {power(budget)} FLOPs (95 %, its long window included); with it an "
+        f"the test NLL of Transformers, LSTMs and MLPs by {shown[0]} at {power(budget)} FLOPs (95 %; {window}); with it an "
         f"LSTM is only {shown[1]} worse than a Transformer."
     )
 
@@ -226,11 +230,11 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     if lines.empty or joint is None:
         return ""
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
-    where = "within" if joint.is_alike else "outside"
+    where = "cannot be told from" if joint.is_alike else "differ from"
     return (
-        f"We retrained a published study {STUDY}: its losses are {where} the spread of our seeds ({joint.n_rows} "
-        f"rows), its stated costs up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low."
-        f"{f' On its slice of the test text, {beaten}.' if beaten else ''}"
+        f"We retrained a published study {STUDY}: its {joint.n_rows} losses {where} those of more seeds of ours; "
+        f"the costs stated for its four networks are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low."
+        f"{f' On its test slice {beaten}.' if beaten else ''}"
     )
 
 

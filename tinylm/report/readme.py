@@ -64,7 +64,7 @@ def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text, characters first: size, cost, test NLL, the best counts of the same tokens."""
     caption = (
         "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; window: "
-        "with a cache as long as the network's window; tuned: with order, discounts and cache chosen on held-out text. `-recast` is twenty "
+        "with a cache of at most the network's window; tuned: with order, discounts and cache chosen on held-out text. `-recast` is twenty "
         "copies of the text with the speakers' names invented anew every thirty speeches, `-respelled` the same with names of random "
         "letters."
     )

@@ -24,13 +24,13 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
     best = lines.iloc[0]
     below = lines[lines["test_nll"] < floor["test"] - 2 * lines["test_se"]]
     verdict = (
-        "No model is below it by more than two standard errors of the test text."
+        "no model is below that by more than two standard errors of the test text."
         if below.empty
-        else f"**Below it, which must be an error: {', '.join(below['name'])}.**"
+        else f"**below it, which must be an error: {', '.join(below['name'])}.**"
     )
     return (
-        f"The least possible test NLL is {floor['test']:.3f} nats. {verdict} The closest is {best['name']}, at {best['test_nll']:.3f} "
-        f"(n = {best['n']})."
+        f"On {found[0].record.spec.corpus} the least possible test NLL is {floor['test']:.3f} nats; {verdict} The best, {best['name']}, "
+        f"has {best['test_nll']:.3f} (n = {best['n']})."
     )
 
 
@@ -150,8 +150,8 @@ def climb(frame: pd.DataFrame) -> str:
     if tested.empty:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
-    parts = [f"Of {len(tested)} steps {len(clear)} are clear after Holm's correction.", *_changes(clear)]
-    parts += [f"Clear only before it are {len(before)}.", *_changes(before)] if len(before) else []
+    parts = [f"Of {len(tested)} changes, kept or only tried, {len(clear)} are clear after Holm's correction.", *_changes(clear)]
+    parts += [f"Clear only before the correction: {len(before)}.", *_changes(before)] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
     which = (
         f"all with fewer than {ENOUGH} seeds"
@@ -216,8 +216,9 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     ]
     below = sum(gap < 0 for gap in gaps)
     return (
-        f"Trained longer, the study's MLP has a lower valid NLL than its Transformer at {below} of the {len(gaps)} executed costs at which "
-        f"both were validated. On the test slice it ends at {_mean(mlp, 'test'):.3f}, the Transformer at {_mean(transformer, 'test'):.3f}."
+        f"On valid the study's MLP, trained longer, is ahead of its Transformer at {below} of the {len(gaps)} executed costs at which both "
+        f"were validated. On the test slice the MLP ends at {_mean(mlp, 'test'):.3f} and the Transformer at "
+        f"{_mean(transformer, 'test'):.3f}."
     )
 
 
@@ -362,6 +363,6 @@ def over_folds(frame: pd.DataFrame) -> str:
         gap = folds.over_folds(frame, worse, better)
         wins = sum(value > 0 for value in gap.gaps)
         gain = interval(gap.mean, *gap.interval(), plus="")
-        told.append(f"the loss of {better} is lower than that of {worse} on {wins} of {gap.n}, in the mean by {gain} nats")
+        told.append(f"the loss of {better} is lower than that of {worse} on {wins} of {gap.n} parts, by {gain} nats")
     text = "; ".join(told)
-    return f"{text[:1].upper()}{text[1:]} (95 %, with the left-out parts drawn at random)." if told else ""
+    return f"{text[:1].upper()}{text[1:]} (means weighted by length; 95 % over the parts)." if told else ""

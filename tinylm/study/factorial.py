@@ -66,6 +66,12 @@ CHOSEN: dict[float, dict[Cell, tuple[tuple[int, ...], float]]] = {
         Cell("MLP", True, "adamw"): ((16, 128), 2e-3),
         Cell("MLP", False, "muon"): ((16, 256), 1e-2),
         Cell("MLP", False, "adamw"): ((32, 256), 2e-3),
+        Cell("Transformer", False, "muon", window=True): ((32, 32), 5e-3),
+        Cell("Transformer", False, "adamw", window=True): ((32, 32), 4e-3),
+        Cell("LSTM", False, "muon", window=True): ((96,), 2e-2),
+        Cell("LSTM", False, "adamw", window=True): ((96,), 2e-2),
+        Cell("MLP", False, "muon", window=True): ((16, 128), 5e-3),
+        Cell("MLP", False, "adamw", window=True): ((32, 256), 1e-3),
     },
 }
 

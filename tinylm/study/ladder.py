@@ -132,7 +132,7 @@ RUNGS = (
         about="what followed the last time that the same 2, 3, 4 or 6 characters stood is added to the embedding",
         model={"induction": (2, 3, 4, 6)},
     ),
-    Rung(name="the last two times", about="induction looks up the last two places instead of one", model={"induction_times": 2}),
+    Rung(name="induction at two places", about="induction looks up the latest two places instead of one", model={"induction_times": 2}),
     Rung(
         name="windows of 2,048",
         about="one window of 2,048 characters a step instead of 16 of 128; attention reaches 64 to 128 back, induction all the way",

@@ -9,6 +9,7 @@ from matplotlib.ticker import NullLocator
 from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, panels
 
 VERDICTS = {"supported": (COLOURS[2], "o"), "refuted": (COLOURS[3], "X"), "undecided": (COLOURS[6], "s")}
+CLAIMED = "#e6edf3"  # behind the range that is claimed
 
 
 @mpl.rc_context(STYLE)
@@ -23,7 +24,7 @@ def claims(judged: pd.DataFrame) -> Drawn:
     ax.set_xscale("symlog", linthresh=0.03, linscale=0.5)
     for y, row in rows.iterrows():
         colour, marker = VERDICTS[row["verdict"]]
-        ax.barh(y, min(row["below"], limit) - max(row["above"], -limit), 0.82, max(row["above"], -limit), color="#eef3f7", zorder=0)
+        ax.barh(y, min(row["below"], limit) - max(row["above"], -limit), 0.82, max(row["above"], -limit), color=CLAIMED, zorder=0)
         ends = np.clip([row["low"], row["high"]], -limit, limit)
         ax.plot(ends, [y, y], color=colour, linewidth=1.2)
         if np.isinf(row["high"]):
@@ -37,7 +38,7 @@ def claims(judged: pd.DataFrame) -> Drawn:
 
 def _claim_axes(ax: Axes, rows: pd.DataFrame, limit: float) -> None:
     """Rows from the top down between their contrasts and n, ticks that read as nats, and a legend of verdicts."""
-    ticks = [tick for tick in (-1, -0.3, -0.1, 0, 0.1, 0.3, 1) if abs(tick) <= limit]
+    ticks = [tick for tick in (-1, -0.1, 0, 0.1, 1) if abs(tick) <= limit]
     ax.axvline(0, color="black", linewidth=0.7)
     ax.set(xlim=(-limit, limit), ylim=(len(rows) - 0.4, -0.6), xlabel="effect in nats per token")
     ax.set_xticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
@@ -49,4 +50,5 @@ def _claim_axes(ax: Axes, rows: pd.DataFrame, limit: float) -> None:
     for verdict, (colour, marker) in VERDICTS.items():
         ax.plot([], [], color=colour, marker=marker, linestyle="-", label=f"{verdict}, with 95 % interval")
     ax.plot([], [], color="black", marker="|", linestyle="none", label="the study's own")
+    ax.plot([], [], color=CLAIMED, marker="s", markersize=9, linestyle="none", label="what is claimed")
     legend_above(ax.figure, ax)

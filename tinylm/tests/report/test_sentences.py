@@ -15,7 +15,7 @@ from tinylm.study.ladder import RUNGS
 
 
 def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
-    assert "No model is below it" in sentences.control(results(a=[2.0]), {"test": 1.9})
+    assert "no model is below that" in sentences.control(results(a=[2.0]), {"test": 1.9})
     assert "must be an error: a" in sentences.control(results(a=[2.0]), {"test": 2.5})
 
 
@@ -79,11 +79,16 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
     said = sentences.climb(frame)
     assert said.startswith(
-        f"Of 6 steps 2 are clear after Holm's correction. Lower test NLL: {names[1]}, 0.500. Higher test NLL: {names[2]}, 0.300."
+        "Of 6 changes, kept or only tried, 2 are clear after Holm's correction. "
+        f"Lower test NLL: {names[1]}, 0.500. Higher test NLL: {names[2]}, 0.300."
     )
-    assert said.endswith(f"before it are 1. Lower test NLL: {names[3]}, 0.020. The other 3 are open, with fewer than 5 seeds: {names[5]}.")
+    assert said.endswith(
+        f"before the correction: 1. Lower test NLL: {names[3]}, 0.020. The other 3 are open, with fewer than 5 seeds: {names[5]}."
+    )
     few = sentences.climb(frame.assign(n=3, verdict="open"))
-    assert few == "Of 6 steps 0 are clear after Holm's correction. The other 6 are open, all with fewer than 5 seeds."
+    assert (
+        few == "Of 6 changes, kept or only tried, 0 are clear after Holm's correction. The other 6 are open, all with fewer than 5 seeds."
+    )
     assert sentences.climb(frame.assign(n=5)).endswith("The other 3 are open.")
     assert sentences.climb(budgets.ladder([])) == ""
 
@@ -97,7 +102,7 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     sister = result("GELU MLP", record(1.9, flops=300), section="claims", role="sister")
     text = sentences.buried([*study_rows, longer, sister])
     # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
-    assert "has a lower valid NLL than its Transformer at 0 of the 1 executed costs at which both were validated. On the test" in text
+    assert "trained longer, is ahead of its Transformer at 0 of the 1 executed costs at which both were validated. On the test" in text
     assert "GELU MLP, the sister project's best model on valid, has a test NLL of 1.900 (n = 1)" in text and "below every network" in text
     assert sentences.buried(study_rows) == ""
 
@@ -169,7 +174,9 @@ def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
 
 def test_the_control_reading_names_the_model_nearest_to_the_floor():
     text = sentences.control(results(a=[2.0, 2.2], b=[2.05]), {"test": 1.9})
-    assert text.startswith("The least possible test NLL is 1.900 nats.") and text.endswith("The closest is b, at 2.050 (n = 1).")
+    assert text.startswith("On grammar-char the least possible test NLL is 1.900 nats; no") and text.endswith(
+        "The best, b, has 2.050 (n = 1)."
+    )
 
 
 def test_single_effects_of_an_undecided_claim_are_told_apart_from_decided_claims():
@@ -188,8 +195,8 @@ def test_architectures_are_compared_over_the_plays_left_out():
     nlls = {"A": (2.0, 2.1, 2.2), "B": (1.9, 2.3, 1.9)}
     found = [result("", record(nll, corpus=c), architecture=a) for a, row in nlls.items() for c, nll in zip(plays, row, strict=True)]
     text = sentences.over_folds(folds.by_fold(found))
-    assert text.startswith("The loss of B is lower than that of A on 2 of 3, in the mean by 0.067 [") and text.endswith(
-        " nats (95 %, with the left-out parts drawn at random)."
+    assert text.startswith("The loss of B is lower than that of A on 2 of 3 parts, by 0.067 [") and text.endswith(
+        " nats (means weighted by length; 95 % over the parts)."
     )
     assert sentences.over_folds(folds.by_fold(found[:3])) == ""
 
