@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tinylm import __version__
 from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, models, status, train
-from tinylm.config import TinylmError
+from tinylm.config import TinylmError, shown
 from tinylm.ledger import LedgerWarning
 
 EXAMPLES = """
@@ -51,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print("interrupted", file=sys.stderr)
             return 130
         except TinylmError as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {shown.printable(str(error))}", file=sys.stderr)
             return 2
         except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough; keep Python from flushing into it at its exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -59,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print_warning(message: Warning | str, *_: object) -> None:
-    print(f"warning: {message}", file=sys.stderr)
+    print(f"warning: {shown.printable(str(message))}", file=sys.stderr)
 
 
 if __name__ == "__main__":

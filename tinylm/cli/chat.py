@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm.cli import sampling, trained_models
 from tinylm.cli.common import command, whole
-from tinylm.config import TinylmError
+from tinylm.config import TinylmError, shown
 
 if TYPE_CHECKING:
     from tinylm.evaluation.model import Model
@@ -69,7 +69,7 @@ def run(request: sampling.SamplingRequest) -> int:
         except KeyboardInterrupt:
             print()
         except (TinylmError, argparse.ArgumentTypeError) as error:
-            print(f"error: {error}", file=sys.stderr)
+            print(f"error: {shown.printable(str(error))}", file=sys.stderr)
 
 
 def answer(session: Session, line: str) -> None:
@@ -88,16 +88,13 @@ def _continue(session: Session, prompt: str) -> None:
     """Print the prompt and what follows; the next continuation has another seed, also when this one is stopped."""
     drawn = itertools.islice(sampling.pieces(session.model, prompt, session.sampling), session.length)
     session.sampling = session.sampling | {"seed": session.sampling["seed"] + 1}
-    print(prompt, end="", flush=True)
-    for piece in drawn:
-        print(piece, end="", flush=True)
-    print()
+    sampling.write_on(prompt, drawn)
 
 
 def _about(session: Session) -> str:
     spec, how = session.model.spec, session.sampling
     settings = f"temp {how['temperature']:g}, topk {how['top_k']}, length {session.length}, seed {how['seed']}"
-    return f"[{spec.corpus} {spec.model.kind} {spec.key}: {settings}]"
+    return shown.printable(f"[{spec.corpus} {spec.model.kind} {spec.key}: {settings}]")
 
 
 def _set(field: str, parse: Callable[[str], float]) -> Callable[[Session, str], None]:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self, TypeVar
 
 from tinylm import files, ledger, study
 from tinylm.analysis import layout
-from tinylm.config import TinylmError
+from tinylm.config import TinylmError, shown
 from tinylm.config.errors import nearest, unknown
 from tinylm.config.shown import perplexity, short
 from tinylm.ledger import LedgerError, RunRecord
@@ -154,7 +154,7 @@ class StudyRuns:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Aligned plain text: the first column to the left, the others to the right."""
-    return layout.plain([header, *rows], layout.beside(header))
+    return shown.printable(layout.plain([header, *rows], layout.beside(header)))
 
 
 def relative(path: Path) -> str:

@@ -1,6 +1,5 @@
 """`evaluate`: score a trained model on a split of its corpus, or on a text file."""
 
-import json
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tinylm import data, ledger
 from tinylm.cli import trained_models
 from tinylm.cli.common import UsageError, command, whole
+from tinylm.config import shown
 from tinylm.data import SPLITS, DataError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def run(request: EvaluateRequest) -> int:
     as_recorded = not (request.file or request.stride or request.context)
     recorded = getattr(ledger.known().find(model.spec), request.split, None) if as_recorded else None
     found["record_nll"] = recorded.nll if recorded else None
-    print(json.dumps(found, indent=1, ensure_ascii=False) if request.json else _text(found))
+    print(shown.json_text(found) if request.json else shown.printable(_text(found)))
     return 0
 
 

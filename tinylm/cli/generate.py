@@ -1,7 +1,6 @@
 """`generate`: continue a prompt with a trained model."""
 
 import itertools
-import json
 import sys
 import time
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import Any
 
 from tinylm.cli import sampling, trained_models
 from tinylm.cli.common import command
+from tinylm.config import shown
 
 EXAMPLES = """
   python -m tinylm generate --prompt "HAMLET:"
@@ -44,12 +44,9 @@ def run(request: GenerateRequest) -> int:
         started = time.perf_counter()
         text = "".join(drawn)
         found = {"model": model.spec.key, "corpus": model.spec.corpus, "prompt": request.prompt, "text": text, "tokens": request.length}
-        print(json.dumps(found | request.sampling | {"seconds": round(time.perf_counter() - started, 3)}, indent=1, ensure_ascii=False))
+        print(shown.json_text(found | request.sampling | {"seconds": round(time.perf_counter() - started, 3)}))
         return 0
     if note := sampling.lead_note(model):
         print(note, file=sys.stderr)
-    print(request.prompt, end="", flush=True)
-    for piece in drawn:
-        print(piece, end="", flush=True)
-    print()
+    sampling.write_on(request.prompt, drawn)
     return 0

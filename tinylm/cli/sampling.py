@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tinylm.cli.common import real, whole
 from tinylm.cli.trained_models import ModelRequest
+from tinylm.config import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,12 +50,15 @@ def temperature(text: str) -> float:
 
 
 def pieces(model: "Model", prompt: str, sampling: dict[str, float]) -> "Iterator[str]":
-    """An endless iterator over the texts of the tokens that continue a prompt; words outside the vocabulary are named on stderr."""
+    """An endless iterator over the texts of the tokens that continue a prompt; words outside the vocabulary are named on stderr.
+
+    A vocabulary may be anybody's, so what is printed goes through `shown.printable`.
+    """
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         found = model.stream(prompt, **sampling)
     for warning in told:
-        print(f"warning: {warning.message}", file=sys.stderr)
+        print(f"warning: {shown.printable(str(warning.message))}", file=sys.stderr)
     return found
 
 
@@ -63,4 +67,13 @@ def lead_note(model: "Model") -> str:
     if model.spec.is_counts or model.spec.train.loss_at == "all":
         return ""
     length, corpus = model.spec.model.context_length, model.spec.corpus
-    return f"note: the model was trained on full windows of {length} tokens; text of {corpus} fills the window before a shorter prompt"
+    note = f"note: the model was trained on full windows of {length} tokens; text of {corpus} fills the window before a shorter prompt"
+    return shown.printable(note)
+
+
+def write_on(prompt: str, pieces: "Iterator[str]") -> None:
+    """Print a prompt and then each piece as soon as it is drawn."""
+    print(shown.printable(prompt), end="", flush=True)
+    for piece in pieces:
+        print(shown.printable(piece), end="", flush=True)
+    print()

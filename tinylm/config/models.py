@@ -1,5 +1,6 @@
 """The models there are: frozen, keyword-only dataclasses that say everything about a shape. Needs no torch."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
@@ -7,6 +8,7 @@ from typing import ClassVar, Literal
 from tinylm.config.fields import Checked
 
 MAX_ORDER = 8  # of n-grams
+MAX_LAYERS = 1_000  # a list of layers is made before anything is counted
 UNBOUNDED = 10**9  # tokens of a cache that reaches back to the beginning of every text
 
 
@@ -34,6 +36,10 @@ class ModelConfig(Checked):
         for name in names:
             self.require(getattr(self, name) > 0, f"{name} must be at least 1")
 
+    def require_layers(self, name: str) -> None:
+        """Raise ConfigError unless a number of layers is at least 1 and at most MAX_LAYERS."""
+        self.require(0 < getattr(self, name) <= MAX_LAYERS, f"{name} must be at least 1 and at most {MAX_LAYERS:,}")
+
     def require_probability(self, *names: str) -> None:
         """Raise ConfigError unless each named dropout is below 1 by more than the masks can resolve."""
         for name in names:
@@ -57,8 +63,7 @@ class InductionConfig(Checked):
     def check_vocab_size(self, vocab_size: int) -> None:
         """Raise ConfigError where a row of tokens of the longest order has no number of its own."""
         longest = max(self.induction, default=0)
-        has_numbers = longest < 64 and vocab_size**longest < 2**63
-        self.require(has_numbers, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
+        self.require(longest * math.log2(vocab_size) < 63, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -118,7 +123,8 @@ class MLPConfig(InductionConfig, ModelConfig):
 
     def check(self) -> None:
         super().check()
-        self.require_positive("d_model", "d_hidden", "n_hidden")
+        self.require_positive("d_model", "d_hidden")
+        self.require_layers("n_hidden")
         self.require_probability("dropout")
         self.require(self.window <= self.context_length, f"window={self.window} is longer than the context; lower it")
         if self.hidden_widths:  # one model has one spelling, and so one key
@@ -178,7 +184,8 @@ class TransformerConfig(InductionConfig, ModelConfig):
 
     def check(self) -> None:
         super().check()
-        self.require_positive("n_layer", "n_head", "d_model", "rope_base")
+        self.require_layers("n_layer")
+        self.require_positive("n_head", "d_model", "rope_base")
         if self.ffn != "none":
             self.require_positive("d_ff")
         self.require(self.d_model % self.n_head == 0, f"n_head={self.n_head} does not divide d_model={self.d_model}; choose a divisor")
@@ -212,7 +219,8 @@ class LSTMConfig(InductionConfig, ModelConfig):
 
     def check(self) -> None:
         super().check()
-        self.require_positive("n_layer", "d_model")
+        self.require_positive("d_model")
+        self.require_layers("n_layer")
         self.require(self.d_embedding != self.d_model, "d_embedding=0 is the width of the layers; leave it out")  # one key a model
         self.require(not (self.tied and self.d_embedding), "a tied head has the embedding's width; leave d_embedding out")
         self.require_probability("embedding_dropout", "layer_dropout", "output_dropout")

@@ -90,7 +90,6 @@ class RunSpec(Checked):
         n_targets, length = self.train.n_targets, self.model.context_length
         fewer = n_targets < length or not n_targets
         self.require(fewer, f"n_targets={n_targets} must be below context_length={length}; 0 takes the loss at every position")
-        self.require(self.seed < 2**63, f"seed must be below 2**63, got {self.seed}")
 
     @property
     def is_counts(self) -> bool:

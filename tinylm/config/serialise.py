@@ -5,7 +5,7 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from tinylm.config import ConfigError, ModelConfig, RunSpec, TrainConfig
+from tinylm.config import ConfigError, ModelConfig, RunSpec, TrainConfig, shown
 from tinylm.config.errors import unknown
 
 ARCHITECTURES = "tinylm.architectures"  # found by name: the package lies above this room
@@ -22,16 +22,25 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def spec_from_dict(data: dict[str, Any]) -> RunSpec:
-    """The spec that `to_dict` wrote; absent fields take their defaults, unknown ones raise ConfigError."""
-    parts = dict(data)
-    model = dict(parts.pop("model", {}))
+    """The spec that `to_dict` wrote; absent fields take their defaults, unknown ones raise ConfigError, as does what is no spec."""
+    parts = _fields("spec", data)
+    model = _fields("model", parts.pop("model", {}))
     cls = model_class(model.pop("kind", ""))
-    train = TrainConfig(**parts.pop("train", {}))
+    train = TrainConfig(**_fields("train", parts.pop("train", {})))
     return RunSpec(**parts | {"model": cls(**model), "train": train})
+
+
+def _fields(what: str, data: Any) -> dict[str, Any]:
+    """The fields of a part of a spec; ConfigError where it has none."""
+    if not isinstance(data, dict):
+        raise ConfigError(f"{what} must have fields and their values, got {shown.brief(data)}")
+    return dict(data)
 
 
 def model_class(kind: str) -> type[ModelConfig]:
     """The config of a tag; ConfigError for an unknown one, and for an architecture's file that defines another."""
+    if not isinstance(kind, str):
+        raise ConfigError(f"model kind must be a name, got {shown.brief(kind)}")
     if kind not in model_kinds() and kind in own_files():
         importlib.invalidate_caches()  # the file may be newer than the last import
         module = importlib.import_module(f"{ARCHITECTURES}.{kind}")

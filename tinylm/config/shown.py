@@ -2,9 +2,11 @@
 
 import html
 import math
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 # Only shades of grey that suit both themes; text keeps the page's own colour.
 CARD = "border: 1px solid rgba(127, 127, 127, 0.4); border-radius: 4px; padding: 0.4em 0.8em; max-width: 60em; overflow-x: auto"
@@ -14,6 +16,7 @@ CELL = "text-align: left; padding: 0; overflow-wrap: anywhere"
 TABLE, ROW = "margin: 0.4em 0", "background: none"
 MOST = 60  # characters of a value in an error
 SIGNS = {" ": "␣", "\n": "↵"}
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # not tab, not line end
 TEXT = "white-space: pre-wrap; overflow-wrap: anywhere; margin: 0.3em 0; font-family: var(--jp-code-font-family, monospace)"
 
 
@@ -48,6 +51,17 @@ def _row(tag: str, cells: Sequence[str]) -> str:
 def signs(token: str) -> str:
     """A token as a label: blanks and line ends as signs."""
     return "".join(SIGNS.get(character, character) for character in token)
+
+
+def printable(value: str) -> str:
+    """A text that does nothing to a terminal but appear: control characters, as in escape sequences, are written out, e.g. \\x1b."""
+    return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+
+
+def json_text(value: Any) -> str:
+    """JSON of a value, whose letters stay legible and whose control characters are escaped."""
+    text = json.dumps(value, indent=1, ensure_ascii=False)
+    return CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def short(count: float) -> str:

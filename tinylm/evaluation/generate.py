@@ -28,9 +28,6 @@ class Sampling(Checked):
     top_k: int = 0
     seed: int = 0
 
-    def check(self) -> None:
-        self.require(self.seed < 2**63, f"seed must be below 2**63, got {self.seed}")
-
 
 @dataclass(frozen=True)
 class Prompt:

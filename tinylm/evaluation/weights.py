@@ -6,20 +6,24 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from tinylm import data, study
-from tinylm.config import RunSpec, TinylmError
-from tinylm.config.errors import ambiguous, instead, no_file
+from tinylm import data, flops, study
+from tinylm.config import ConfigError, ModelConfig, RunSpec, TinylmError, TransformerConfig
+from tinylm.config.errors import ambiguous, instead, no_file, unknown
 from tinylm.config.serialise import spec_from_dict, to_dict
-from tinylm.data import Corpus
+from tinylm.data import Corpus, own_texts
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import counts, generate, pretrained
 from tinylm.evaluation.model import Model
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.ledger import RunRecord
-from tinylm.models import checkpoint
+from tinylm.models import checkpoint, recency
 from tinylm.models.networks import build
+from tinylm.models.ngram import NgramError
 from tinylm.study import Planned, single
+
+MOST_BEYOND = 5 * 10**7  # numbers of a model that its file does not hold: tables that it computes, tensors whose absence is then named
 
 
 class WeightsError(TinylmError):
@@ -37,22 +41,80 @@ def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
 def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | None = None) -> Model:
     """The model in a weights file; a file from before vocabularies came with weights needs its record or plan, and its corpus.
 
-    Counts of the package are made from the tokens that their file holds.
+    Counts of the package are made from the tokens that their file holds. The file may be anybody's: WeightsError for one whose facts
+    and tensors do not fit each other, and nothing larger than it is built.
     """
     if not path.exists():
         raise WeightsError(no_file(path, "name a weights file, a run's key or a run's name"))
     if not path.is_file():
         raise WeightsError(f"{path} is not a file; name a weights file, a run's key or a run's name")
     tensors, said = checkpoint.load(path)
-    spec = spec_from_dict(said["spec"]) if "spec" in said else _spec_of(path, said.get("key"), records)
-    if "vocab" in said:
-        vocabulary = Vocabulary(corpus=spec.corpus, level=said["level"], tokens=tuple(said["vocab"]))
-        if spec.is_counts:
-            return counts.of_tokens(spec, vocabulary, tensors["tokens"].numpy(), tensors["weights"].numpy())
-        lead = np.array(said["lead"], dtype=np.uint16)
-    else:
+    spec = _spec(path, said, records)
+    if "vocab" not in said:
         corpus = data.load(spec.corpus, data_dir)
-        vocabulary, lead = corpus.vocabulary, generate.lead_ids(corpus, generate.lead_length(spec))
+        return _network(path, spec, corpus.vocabulary, generate.lead_ids(corpus, generate.lead_length(spec)), tensors)
+    vocabulary = _vocabulary(path, spec, said)
+    if spec.is_counts:
+        return _counts(path, spec, vocabulary, tensors)
+    return _network(path, spec, vocabulary, _lead(path, spec, said, len(vocabulary.tokens)), tensors)
+
+
+def _spec(path: Path, said: Mapping[str, Any], records: Mapping[str, RunRecord]) -> RunSpec:
+    """The spec of a file, which may be anybody's; WeightsError where it is none."""
+    if "spec" not in said:
+        return _spec_of(path, said.get("key"), records)
+    try:
+        return spec_from_dict(said["spec"])
+    except ConfigError as error:
+        raise _damaged(path, f"its spec cannot be read: {error}") from error
+
+
+def _vocabulary(path: Path, spec: RunSpec, said: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary of a file; WeightsError unless it is a list of different texts, of a level that there is."""
+    tokens, level = said["vocab"], said.get("level")
+    are_texts = isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens)
+    if not are_texts or not 0 < len(tokens) <= own_texts.MOST_TOKENS or len(set(tokens)) < len(tokens):
+        raise _damaged(path, f"vocab must be a list of 1 to {own_texts.MOST_TOKENS:,} different tokens")
+    if level not in tuple(own_texts.PREFIXES):
+        raise _damaged(path, unknown("level", level, own_texts.PREFIXES))
+    return Vocabulary(corpus=spec.corpus, level=level, tokens=tuple(tokens))
+
+
+def _lead(path: Path, spec: RunSpec, said: Mapping[str, Any], vocab_size: int) -> np.ndarray:
+    """The tokens that fill a window before a short prompt; WeightsError where they are missing, too few or foreign."""
+    ids, least = said.get("lead"), generate.lead_length(spec)
+    are_ids = isinstance(ids, list) and all(type(i) is int and 0 <= i < vocab_size for i in ids)
+    if not are_ids or len(ids) < least:
+        raise _damaged(path, f"lead must be a list of {least:,} or more of the ids from 0 to {vocab_size - 1:,}")
+    return np.array(ids, dtype=np.uint16)
+
+
+def _damaged(path: Path, what: str) -> WeightsError:
+    return WeightsError(f"{path} is damaged, {what}; {checkpoint.REMEDY}")
+
+
+def _counts(path: Path, spec: RunSpec, vocabulary: Vocabulary, tensors: Mapping[str, Tensor]) -> Model:
+    """The counts of a file's tokens, with the weights of its cache; WeightsError where they do not fit."""
+    try:
+        tokens, weights = (tensors[name].numpy() for name in ("tokens", "weights"))
+        shape = recency.weights_shape(spec.model.order)
+        if weights.shape != shape or not np.isfinite(weights).all():
+            raise _damaged(path, f"weights of counts of order {spec.model.order} are finite numbers of the shape {shape}")
+        return counts.of_tokens(spec, vocabulary, tokens, weights)
+    except (KeyError, TypeError, NgramError) as error:
+        raise _damaged(path, f"it does not hold the counts {spec.model.title}: {error}") from error
+
+
+def _network(path: Path, spec: RunSpec, vocabulary: Vocabulary, lead: np.ndarray, tensors: Mapping[str, Tensor]) -> Model:
+    """The network of a file; WeightsError where the tensors are not those of its spec, before a larger one is built."""
+    held = sum(tensor.numel() for tensor in tensors.values())
+    try:
+        spec.model.check_vocab_size(len(vocabulary.tokens))
+        needed = flops.n_params(spec.model, len(vocabulary.tokens)) + _table_size(spec.model)
+    except ConfigError as error:
+        raise _damaged(path, f"its model cannot be built: {error}") from error
+    if needed > held + MOST_BEYOND:
+        raise _damaged(path, f"{spec.model.kind} {spec.key} needs {needed:.3g} numbers, and the file holds {held:.3g}")
     with torch.random.fork_rng(devices=[]):  # the first weights are drawn and thrown away; the caller's random numbers stay
         network = build(spec.model, len(vocabulary.tokens))
     try:
@@ -60,12 +122,20 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
     except RuntimeError as error:
         raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
     if not all(parameter.isfinite().all() for parameter in network.parameters()):
-        raise WeightsError(f"{path} is damaged, it holds weights that are not finite; {checkpoint.REMEDY}")
+        raise _damaged(path, "it holds weights that are not finite")
     return NetworkModel(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, network=network.eval())
 
 
-def _spec_of(path: Path, key: str | None, records: Mapping[str, RunRecord]) -> RunSpec:
+def _table_size(config: ModelConfig) -> int:
+    """Numbers of the tables that a model computes when it is built, which no file holds: those of rotary positions."""
+    is_rotary = isinstance(config, TransformerConfig) and config.position == "rope"
+    return 2 * config.n_layer * config.context_length * config.d_head if is_rotary else 0
+
+
+def _spec_of(path: Path, key: Any, records: Mapping[str, RunRecord]) -> RunSpec:
     """The spec of a file that says its key only."""
+    if not isinstance(key, str):
+        raise _damaged(path, "it says neither its spec nor its key")
     if key in records:
         return records[key].spec
     for run in _networks():

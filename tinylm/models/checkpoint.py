@@ -65,7 +65,10 @@ def _digest(tensors: Mapping[str, Tensor], said: str) -> str:
 
 
 def _facts(file: Any) -> dict[str, Any]:
-    return json.loads((file.metadata() or {})["facts"])
+    found = json.loads((file.metadata() or {})["facts"])
+    if not isinstance(found, dict):
+        raise TypeError("its facts are not names and values")
+    return found
 
 
 @contextmanager
@@ -73,7 +76,7 @@ def _opened(path: Path) -> Iterator[Any]:
     try:
         with safe_open(path, framework="pt") as file:
             yield file
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not a readable checkpoint ({type(error).__name__}: {error}); {REMEDY}") from error
 
 

@@ -74,10 +74,15 @@ def _after(stream: np.ndarray, n: int, size: int) -> np.ndarray:
     return places
 
 
+def weights_shape(order: int) -> tuple[int, int]:
+    """The shape (kinds, 1 + order) of the weights beside counts of n-grams of up to `order` tokens."""
+    return OFTEN * order + 1, 1 + order
+
+
 def fit(counts: NgramModel, held_out: np.ndarray, size: int) -> RecencyModel:
     """The counts mixed with the last `size` tokens, by weights fitted to held-out tokens (n,), which must not have been counted."""
     kinds, probs = _components(counts, held_out, size)
-    weights = [_mixture(probs[kinds == kind]) for kind in range(OFTEN * counts.order + 1)]
+    weights = [_mixture(probs[kinds == kind]) for kind in range(weights_shape(counts.order)[0])]
     return RecencyModel(counts, size, np.stack(weights))
 
 

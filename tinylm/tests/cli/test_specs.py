@@ -46,7 +46,7 @@ MISTAKES = {
     f"train {ONE} --set train.steps=0": "error: set exactly one of --steps, --epochs and --budget above zero, got none",
     "train --budget 0.5": "argument --budget: '0.5' is not a whole number from 1 up",
     f"train {ONE} --budget 1e99 --quick": "argument --quick: not allowed with argument --budget",
-    f"train --quick --corpus grammar-char --seed {2**63}": "error: seed must be below 2**63",
+    f"train --quick --corpus grammar-char --seed {2**63}": "error: --seed: must be below 2**63",
     "train --quick --corpus grammar-char --level word": "grammar-char is a corpus of characters; a level is for a text of your own",
     "train --quick --corpus text-0123456789ab": "the text of text-0123456789ab is not in",
     f"train {ONE} --steps 5 --epochs 2": "not allowed with argument",

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from specs import run_specs
 
-from tinylm.config import ConfigError, LinearConfig, MLPConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import spec_from_dict, to_dict
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
@@ -111,9 +111,14 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
             lambda: dataclasses.replace(SPEC, train=TrainConfig(steps=1, loss_at="all", n_targets=128)),
             "n_targets=128 must be below context",
         ),
-        (lambda: TrainConfig(steps=1, lr=10**400), "lr: 1000000000.* is too large"),
+        (lambda: TrainConfig(steps=1, lr=10**400), "lr: must be below 1e308"),
         (lambda: TransformerConfig(ffn_dropout=0.99999), "ffn_dropout must be at most 0.999"),
-        (lambda: dataclasses.replace(SPEC, seed=2**64), "seed must be below"),
+        (lambda: dataclasses.replace(SPEC, seed=2**64), r"RunSpec.seed: must be below 2\*\*63"),
+        (lambda: TrainConfig(steps=10**5000), r"TrainConfig.steps: must be below 2\*\*63"),
+        (lambda: TransformerConfig(n_layer=10**9), "n_layer must be at least 1 and at most 1,000"),
+        (lambda: MLPConfig(n_hidden=10**9), "n_hidden must be at least 1 and at most 1,000"),
+        (lambda: LSTMConfig(n_layer=10**9), "n_layer must be at least 1 and at most 1,000"),
+        (lambda: TransformerConfig(induction=(2**62,)).check_vocab_size(2), "induction of order .* is too high for 2 tokens"),
         (lambda: dataclasses.replace(SPEC, model=LinearConfig(), train=TrainConfig(steps=1, loss_at="all")), "set loss_at='last'"),
         (lambda: spec_from_dict({"model": {"kind": "linear"}, "train": {"steps": 1}}), "RunSpec.corpus: must be given"),
     ],

@@ -47,6 +47,22 @@ def test_an_unknown_kind_lists_the_known_ones(model):
         spec_from_dict(to_dict(SPEC) | {"model": model})
 
 
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("a text", r"spec must have fields and their values, got 'a text' \(str\)"),
+        ([["model", 1]], "spec must have fields"),
+        (None, "spec must have fields"),
+        ({"model": "mlp"}, "model must have fields"),
+        ({"model": {"kind": ["mlp"]}}, "model kind must be a name, got"),
+        ({"model": {"kind": "mlp"}, "train": [1]}, "train must have fields"),
+    ],
+)
+def test_what_is_no_spec_is_refused(written, message):
+    with pytest.raises(ConfigError, match=message):
+        spec_from_dict(written)
+
+
 def test_every_kind_is_known_by_its_tag():
     kinds = model_kinds()
     assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "module", "ngram")} == set(KINDS)

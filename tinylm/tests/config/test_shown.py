@@ -1,3 +1,5 @@
+import json
+
 import pandas as pd
 import pytest
 
@@ -50,3 +52,11 @@ def test_an_amount_is_one_or_several():
 
 def test_a_perplexity_is_never_too_large_to_be_shown():
     assert shown.perplexity(0.0) == 1.0 and shown.perplexity(709.0) < float("inf") == shown.perplexity(710.0) == shown.perplexity(1e38)
+
+
+@pytest.mark.parametrize("odd", ["\x1b[31m", "\x9b2J", "\x07", "\r", "\x7f", "\x00", "\u202e", "\x08"])
+def test_control_characters_are_written_out_and_other_text_is_as_it_is(odd):
+    assert shown.printable(f"a{odd}b") == f"a{odd[0].encode('unicode_escape').decode()}{odd[1:]}b"
+    assert shown.printable("déjà\tvu\n雨 \\x1b") == "déjà\tvu\n雨 \\x1b"
+    text = shown.json_text({f"é{odd}": [odd]})
+    assert odd not in text and "é" in text and json.loads(text) == {f"é{odd}": [odd]}

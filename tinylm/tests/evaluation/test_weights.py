@@ -8,7 +8,7 @@ from records import made
 from specs import MLP, spec
 
 from tinylm import data, study
-from tinylm.config import LSTMConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import LSTMConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.evaluation import generate, weights
 from tinylm.evaluation.weights import WeightsError
 from tinylm.models import checkpoint
@@ -133,3 +133,69 @@ def test_a_missing_tensor_is_named(tmp_path):
     checkpoint.save(tmp_path / "w.safetensors", held, weights.facts(SPEC, data.load(SPEC.corpus)))
     with pytest.raises(WeightsError, match="head.weight"):
         weights.open_file(tmp_path / "w.safetensors", {})
+
+
+FACTS = weights.facts(SPEC, data.load(SPEC.corpus))
+ALL = {"loss_at": "all"}
+ODD = {  # what a file may say of itself, and what is said of it
+    "a billion layers": ({"model": {"n_layer": 10**9}}, "n_layer must be at least 1 and at most 1,000"),
+    "a hundred thousand channels": ({"model": {"d_model": 10**5}}, "needs .*e.* numbers, and the file holds"),
+    "a table of a terabyte": ({"model": {"position": "rope", "context_length": 10**11}, "train": ALL}, "needs .*e.12 numbers"),
+    "a spec that is a text": ({"spec": "transformer"}, "its spec cannot be read: spec must have fields"),
+    "a model that is a list": ({"spec": {"model": []}}, "its spec cannot be read: model must have fields"),
+    "an unknown architecture": ({"spec": {"model": {"kind": "mamba"}}}, "unknown model kind 'mamba'"),
+    "no lead": ({"train": ALL, "lead": None}, "lead must be a list of 1 or more of the ids from 0 to 34"),
+    "a lead of texts": ({"lead": ["a"]}, "lead must be"),
+    "a foreign lead": ({"lead": [35]}, "lead must be"),
+    "a lead below zero": ({"lead": [-1]}, "lead must be"),
+    "too short a lead": ({"lead": [1]}, "lead must be a list of 8 or more"),
+    "a vocabulary that is a text": ({"vocab": "abc"}, "vocab must be a list of"),
+    "one token twice": ({"vocab": ["a", "a"]}, "vocab must be a list of"),
+    "numbers for tokens": ({"vocab": [1, 2]}, "vocab must be a list of"),
+    "no token": ({"vocab": []}, "vocab must be a list of"),
+    "another level": ({"level": "sentence"}, "unknown level 'sentence'"),
+    "a level that is a list": ({"level": []}, "unknown level"),
+}
+
+
+@pytest.mark.parametrize(("odd", "message"), ODD.values(), ids=ODD)
+def test_a_file_that_says_odd_things_of_itself_is_refused_before_anything_is_built(tmp_path, monkeypatch, odd, message):
+    spec = FACTS["spec"] | {part: FACTS["spec"][part] | odd[part] for part in ("model", "train") if part in odd}
+    said = FACTS | {"spec": spec} | {name: value for name, value in odd.items() if name not in ("model", "train")}
+    path = written(tmp_path / "w.safetensors", said)
+    monkeypatch.setattr(weights, "build", lambda *_: pytest.fail("a network was built"))
+    with pytest.raises(WeightsError, match=f"w.safetensors is damaged, .*{message}.*train again"):
+        weights.open_file(path, {})
+
+
+def test_a_file_that_says_nothing_is_refused(tmp_path):
+    with pytest.raises(WeightsError, match="is damaged, it says neither its spec nor its key"):
+        weights.open_file(written(tmp_path / "w.safetensors", {}), {})
+    for said in ([1], "text", None):
+        with pytest.raises(checkpoint.CheckpointError, match="its facts are not names and values"):
+            weights.open_file(written(tmp_path / "w.safetensors", said), {})
+
+
+COUNTS = RunSpec(corpus="grammar-char", model=NgramConfig(order=1, cache=4), train=TrainConfig(epochs=1))
+HELD = {"tokens": torch.tensor([0, 1, 2], dtype=torch.uint8), "weights": torch.full((4, 2), 0.5, dtype=torch.float64)}
+
+
+@pytest.mark.parametrize(
+    ("odd", "message"),
+    [
+        ({"tokens": None}, "tokens"),
+        ({"tokens": torch.tensor([0, 99], dtype=torch.uint8)}, "token id 99 is outside the vocabulary of 35"),
+        ({"tokens": torch.tensor([0.5])}, "a flat array of integer ids"),
+        ({"tokens": torch.zeros(0, dtype=torch.uint8)}, "the training text is empty"),
+        ({"weights": torch.zeros(3, 2)}, r"finite numbers of the shape \(4, 2\)"),
+        ({"weights": torch.full((4, 2), torch.nan)}, r"finite numbers of the shape \(4, 2\)"),
+        ({"weights": torch.zeros(4, 2, dtype=torch.bfloat16)}, "does not hold the counts KN-1|does not hold the counts Unigram"),
+    ],
+)
+def test_counts_that_do_not_fit_their_spec_are_refused(tmp_path, odd, message):
+    path, said = tmp_path / "w.safetensors", weights.facts(COUNTS, data.load(COUNTS.corpus))
+    checkpoint.save(path, HELD, said)
+    assert len(weights.open_file(path, {}).distribution("a")) == 35
+    checkpoint.save(path, {name: value for name, value in (HELD | odd).items() if value is not None}, said)
+    with pytest.raises(WeightsError, match=message):
+        weights.open_file(path, {})
