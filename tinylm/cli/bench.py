@@ -1,6 +1,7 @@
 """`bench`: time training on this machine against straightforward code."""
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +79,17 @@ def _require_idle() -> None:
         )
 
 
+def _holds_facts(path: Path) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a file that is none, which is then said
+        return ledger.read_facts(path) is not None
+
+
 def _require_writable(path: Path) -> None:
     if path.is_dir():
         raise UsageError(f"--json {path} is a folder; name a file in it")
+    if path.exists() and not (path.is_file() and _holds_facts(path)):
+        raise UsageError(f"--json {path} is there and holds no measurements; name another file, or move this one away")
     probe = path.with_name(f".{path.name}.probe")
     ledger.write_text(probe, "")
     probe.unlink()

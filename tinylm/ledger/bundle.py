@@ -47,8 +47,10 @@ class Merged:
 def pack(records: Iterable[tuple[str, RunRecord]], file: Path) -> None:
     """Write (section, record) pairs as SECTION/FILE members, sorted, without times or owners.
 
-    BundleError when the file cannot be written; whatever happens, FILE is the old one or the new one, whole.
+    BundleError when the file cannot be written, and where something is there that is no such bundle: it is never replaced. Whatever
+    happens, FILE is the old one or the new one, whole.
     """
+    _require_replaceable(file)
     members = {f"{section}/{ledger.file_name(r.spec)}": ledger.to_json(ledger.kept(r, section)).encode() for section, r in records}
     try:
         with files.written(file) as new, new.open("wb") as stream:
@@ -61,6 +63,22 @@ def pack(records: Iterable[tuple[str, RunRecord]], file: Path) -> None:
             os.fsync(stream.fileno())
     except OSError as error:
         raise BundleError(f"cannot write {file}: {error.strerror}; choose a file in an existing, writable folder with space") from error
+
+
+def _require_replaceable(file: Path) -> None:
+    """BundleError unless nothing is there, or a plain file that holds nothing but records."""
+    try:
+        if not os.path.lexists(file):
+            return
+        if not file.is_file():
+            raise BundleError(f"{file} is not a plain file; name a new one, such as runs.tar")
+        with file.open("rb") as stream, tarfile.open(fileobj=stream, mode="r:") as tar:
+            for member in tar:
+                _place(member)
+    except OSError as error:
+        raise BundleError(f"cannot write {file}: {error.strerror}; choose a file in an existing, writable folder with space") from error
+    except (*DAMAGED, LedgerError) as error:
+        raise BundleError(f"{file} is there and is no bundle of run records ({error}); name another file, or move this one away") from error
 
 
 def entries(file: Path) -> Iterator[Entry]:

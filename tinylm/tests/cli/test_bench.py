@@ -12,6 +12,8 @@ MISTAKES = {
     "bench --device tpu": "unknown value 'tpu'; did you mean 'cpu'? There are: auto, cpu, cuda",
     "bench --json .": "--json . is a folder; name a file in it",
     "bench --json README.md/b.json": "README.md/",
+    "bench --json README.md": "README.md is there and holds no measurements; name another file, or move this one away",
+    "bench --json /dev/null": "/dev/null is there and holds no measurements",
 }
 
 

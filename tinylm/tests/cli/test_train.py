@@ -38,6 +38,9 @@ MISTAKES = {
     "train --missing --data-dir nowhere": "argument --data-dir: nowhere is not a folder",
     "train --missing --out nowhere/a.tar": "cannot write nowhere/a.tar",
     f"train {ONE} --cluster tls://a:1 --workers 2": "--workers and --data-dir are of this machine",
+    "train --missing --out .": ". is not a plain file; name a new one, such as runs.tar",
+    "train --missing --out /": "/ is not a plain file",
+    "train --missing --out /dev/null": "/dev/null is not a plain file",
     "train --miss": "unrecognized arguments: --miss",
     f"train {ONE} --section rope": "--profile and --section go with --missing",
     "train --missing --quick": "--quick describes a single run and does not go with --missing",
@@ -107,6 +110,14 @@ def test_the_full_profile_goes_to_the_published_ledger_in_a_clone(call, trained,
     monkeypatch.setattr(files, "IS_CLONE", False)
     assert call("train --missing --section rope --seeds 2 --device cpu")[0] == 0
     assert trained.calls[1][1].folder == files.LOCAL_LEDGER
+
+
+def test_a_bundle_does_not_replace_the_text_that_is_trained_on(call, refused, home):
+    (home / "my.txt").write_text("the cat sat on the mat\n" * 300)
+    code, _, err = call("train --quick --corpus my.txt --out my.txt")
+    assert code == 2 and err.startswith("error: my.txt is there and is no bundle of run records")
+    assert (home / "my.txt").read_text().startswith("the cat")
+    assert ". is not a plain file" in refused(["train", "--missing", "--out", ""])
 
 
 def test_the_bundle_is_whole_after_every_run(call, home, trained):

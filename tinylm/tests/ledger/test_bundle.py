@@ -52,6 +52,32 @@ def test_the_same_records_give_the_same_bytes_in_any_order(tmp_path):
     assert {(m.mtime, m.uid, m.gid, m.uname, m.gname) for m in members} == {(0, 0, 0, "", "")}
 
 
+def test_what_is_there_and_no_bundle_is_never_replaced(tmp_path, tar):
+    text_file, foreign = tmp_path / "my.txt", tar([("thesis.tex", b"words")])
+    text_file.write_text("to be trained on\n" * 999)
+    (tmp_path / "empty").touch()
+    pack([("rope", made(1))], tmp_path / "cut.tar")
+    (tmp_path / "cut.tar").write_bytes((tmp_path / "cut.tar").read_bytes()[:700])
+    for file in (text_file, foreign, tmp_path / "empty", tmp_path / "cut.tar"):
+        before = file.read_bytes()
+        with pytest.raises(BundleError, match="is there and is no bundle of run records .*; name another file, or move this one away"):
+            pack([("rope", made(1))], file)
+        assert file.read_bytes() == before
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "broken").symlink_to(tmp_path / "nothing")
+    for odd in (tmp_path, tmp_path / "fifo", tmp_path / "broken", Path("/dev/null"), Path("/"), Path("."), Path("")):
+        with pytest.raises(BundleError, match="is not a plain file; name a new one, such as runs.tar"):
+            pack([], odd)
+    with pytest.raises(BundleError, match="cannot write .*: File name too long"):
+        pack([], tmp_path / ("a" * 300))
+
+
+def test_a_bundle_is_replaced_by_a_newer_one(tmp_path):
+    for records in ([], [("rope", made(1))], [("rope", made(1)), ("words", made(2))]):
+        pack(records, tmp_path / "a.tar")
+        assert len(list(entries(tmp_path / "a.tar"))) == len(records)
+
+
 def test_records_arrive_as_they_were_packed(tmp_path):
     pack([("rope", made(1)), ("words", made(2))], tmp_path / "a.tar")
     found = list(entries(tmp_path / "a.tar"))
@@ -226,7 +252,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_old_one(tmp_path, monkeypatch
 def test_an_unwritable_place_is_named(tmp_path, place):
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    with pytest.raises(BundleError, match="cannot write .*; choose"):
+    with pytest.raises(BundleError, match="cannot write .*; choose|is not a plain file; name a new one"):
         pack([("local", made())], tmp_path / place)
     assert not list(tmp_path.glob("**/.*"))
 
