@@ -1,21 +1,23 @@
 """Rebuild the whole study: plan, train what is asked for, run the notebooks, write figures and report, retrain a sample.
 
 By default everything is rebuilt from the run records in docs/ledger, which needs neither network nor corpora. Exit codes: 0 all
-done, 1 a step failed, stopped or disagreed with its record, or a record was edited by hand, 2 a mistake on the command line.
+done, 1 a step failed or disagreed with its record, or a record was edited by hand, 2 a mistake on the command line, 130 interrupted.
 """
 
 import sys
 import time
-import warnings
 
-from tinylm.cli import rebuild
-from tinylm.config import TinylmError
+from tinylm.cli import terminal
 
 
 def main() -> int:
     """Run the steps in order; 0 when all went well and the retraining check agrees."""
-    started, request = time.perf_counter(), rebuild.request(__doc__)
-    from tinylm.report import pipeline  # takes seconds to load, which a mistake in the flags need not wait for
+    started = time.perf_counter()
+    with terminal.imports():
+        from tinylm.cli import rebuild
+    request = rebuild.request(__doc__)
+    with terminal.imports():  # they take seconds, which a mistake in the flags need not wait for
+        from tinylm.report import pipeline
 
     print(f"1. Plan: {pipeline.describe(request)}")
     if request.only_status:
@@ -39,10 +41,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    warnings.showwarning = lambda message, *_: print(f"warning: {message}", file=sys.stderr)
-    try:
-        sys.exit(main())
-    except TinylmError as error:
-        sys.exit(f"error: {error}")
-    except KeyboardInterrupt:
-        sys.exit("stopped; the same command continues")
+    sys.exit(terminal.carry_out(main, interrupted="stopped; the same command continues", failed=1))

@@ -1,17 +1,16 @@
 """The command line: `python -m tinylm COMMAND`, also installed as `tinylm`."""
 
-import argparse
-import os
-import shlex
-import sys
-import time
-import warnings
-from collections.abc import Sequence
+from tinylm.cli import terminal
 
-from tinylm import __version__
-from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, models, status, train
-from tinylm.config import TinylmError, shown
-from tinylm.ledger import LedgerWarning
+with terminal.imports():
+    import argparse
+    import shlex
+    import sys
+    import time
+    import warnings
+    from collections.abc import Sequence
+
+    from tinylm import __version__
 
 EXAMPLES = """
   python -m tinylm status                          which runs of the published study are recorded
@@ -23,8 +22,10 @@ EXAMPLES = """
 exit codes: 0 done, 1 runs left or failed, 2 bad input, 130 interrupted"""
 
 
-def build_parser() -> common.Parser:
+def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands; each sets `run`: arguments -> frozen request -> exit code."""
+    from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, models, status, train
+
     about = "Train small language models under a counted compute budget."
     parser = common.Parser(EXAMPLES, description=about, prog="python -m tinylm")
     parser.add_argument("--version", action="version", version=f"tinylm {__version__}")
@@ -39,27 +40,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     words = list(sys.argv[1:] if argv is None else argv)
     facts = argparse.Namespace(started=started, command_line=shlex.join(["python", "-m", "tinylm", *words]))
-    args = build_parser().parse_args(words, facts)
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", LedgerWarning)
-        warnings.showwarning = _print_warning
-        try:
-            code = args.run(args)
-            sys.stdout.flush()
-            return code
-        except KeyboardInterrupt:  # also that of a model, which is a TinylmError too
-            print("interrupted", file=sys.stderr)
-            return 130
-        except TinylmError as error:
-            print(f"error: {shown.printable(str(error))}", file=sys.stderr)
-            return 2
-        except BrokenPipeError:  # the reader of a pipe, such as `head`, has seen enough; keep Python from flushing into it at its exit
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
+    return terminal.carry_out(lambda: _run(words, facts))
 
 
-def _print_warning(message: Warning | str, *_: object) -> None:
-    print(f"warning: {shown.printable(str(message))}", file=sys.stderr)
+def _run(words: Sequence[str], facts: argparse.Namespace) -> int:
+    with terminal.imports():
+        from tinylm.ledger import LedgerWarning
+
+        parser = build_parser()
+    warnings.simplefilter("always", LedgerWarning)
+    args = parser.parse_args(words, facts)
+    return args.run(args)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import zlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,15 @@ UNFINISHED = re.compile(r"\..*\.([0-9a-f]{8})-([0-9]+)-([0-9a-f]{8})-[0-9]+\.tmp
 def _unfinished(target: Path) -> Path:
     """A name beside `target` that no other process or thread takes, and that says whose it is."""
     return target.with_name(f".{target.name}.{MACHINE}-{os.getpid()}-{PROCESS}-{next(_count)}.tmp")
+
+
+def is_special(path: Path) -> bool:
+    """Whether it is a pipe, a device or a socket: reading one may never end."""
+    try:
+        kind = stat.S_IFMT(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+    return kind not in (stat.S_IFREG, stat.S_IFDIR)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import argparse
 import math
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -35,6 +36,9 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:  # argparse's own suggests nothing before Python 3.14
         if action.choices is not None and value not in action.choices:
             raise argparse.ArgumentError(action, unknown("value", value, action.choices))
+
+    def _print_message(self, message: str, file: Any = None) -> None:  # argparse's own hides that it could not be written
+        (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"error: {message}; see {self.prog} --help\n")

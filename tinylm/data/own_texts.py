@@ -1,5 +1,6 @@
 """Texts of one's own: a file becomes a corpus of three splits in out/texts, named after what it holds and not after its path."""
 
+import contextlib
 import hashlib
 import json
 import re
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files
+from tinylm.config import memory
 from tinylm.config.errors import no_file, unknown
 from tinylm.data.base import SPLITS, DataError
 from tinylm.data.vocabulary import EOS, UNK, collected, tokenise
@@ -19,6 +21,7 @@ HELD_OUT_PART, HELD_OUT_MOST = 20, 100_000  # valid and test: a twentieth of the
 NO_TEXT = re.compile(r"[\0\ud800-\udfff]")  # NUL, and halves of characters, which UTF-8 cannot write
 FILE = re.compile(r"\S*[^\s.]\.\w+")
 LONGEST_WORD = 100  # characters within which a cut looks for the end of the word it falls in
+MEMORY = {"character": 15, "word": 25}  # bytes for each of a file, from reading it to training on it; measured: 3 and 14 to read it
 MOST_TOKENS = 65_535  # distinct ones: ids are uint16
 LEAST_COUNT = 2  # a word that train has once says what an unknown one is like
 
@@ -54,6 +57,8 @@ def is_file_name(text: str | Path) -> bool:
 
 def read(path: Path) -> str:
     """The text of a UTF-8 file, without byte order mark and with line ends as one newline; DataError for anything else."""
+    if files.is_special(path):
+        raise DataError(f"{path} is a pipe or a device, which may have no end; name a text file, or save it as one")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -68,7 +73,10 @@ def read(path: Path) -> str:
 
 
 def add(path: Path, level: str) -> str:
-    """Make a corpus of a text file, as `add_text`; DataError for a file that is no text."""
+    """Make a corpus of a text file, as `add_text`; DataError for a file that is no text, and for one that memory would not hold."""
+    with contextlib.suppress(OSError):  # which `read` explains
+        if lacking := memory.lacking(MEMORY.get(level, 0) * path.stat().st_size):
+            raise DataError(f"{path} {lacking}; take a part of it")
     return add_text(read(path), level, path.name)
 
 

@@ -112,6 +112,8 @@ def _draw(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> T
     if sampling.temperature == 0:
         return logits_V.argmax(keepdim=True)
     scaled_V = logits_V / sampling.temperature
+    if not scaled_V.max().isfinite():  # a temperature near zero; in double precision, and with the likeliest token at zero, it has a share
+        scaled_V = (logits_V.double() - logits_V.max()) / sampling.temperature
     if 0 < sampling.top_k < len(scaled_V):
         scaled_V = scaled_V.masked_fill(scaled_V < scaled_V.topk(sampling.top_k).values[-1], float("-inf"))
     return torch.multinomial(scaled_V.softmax(0), 1, generator=generator)

@@ -84,8 +84,10 @@ def _require_replaceable(file: Path) -> None:
 def entries(file: Path) -> Iterator[Entry]:
     """The members of a tar that are files, each a valid record or a problem; a tar that is cut or damaged ends in a problem.
 
-    BundleError when the file cannot be opened as a tar. Nothing is extracted: a member's path only gives its section.
+    BundleError when the file is none that can be opened as a tar. Nothing is extracted: a member's path only gives its section.
     """
+    if files.is_special(file):
+        raise BundleError(f"{file} is a pipe or a device; name a tar file")
     try:
         if file.exists() and not file.is_file():
             raise BundleError(f"{file} is not a regular file; give a tar of records")

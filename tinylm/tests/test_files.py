@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import platformdirs
 import pytest
@@ -154,3 +155,11 @@ def test_what_is_set_aside_is_kept_under_a_name_of_its_own(target):
         target.write_text(str(number))
         assert files.set_aside(target) == target.with_name(name)
     assert [(target.with_name(name)).read_text() for name in ("target.bad", "target.bad1")] == ["0", "1"] and not target.exists()
+
+
+def test_pipes_and_devices_are_special_and_what_is_not_there_is_not(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").touch()
+    assert files.is_special(tmp_path / "fifo") and files.is_special(Path("/dev/null"))
+    plain = (tmp_path, tmp_path / "file", tmp_path / "absent", tmp_path / ("a" * 300), Path("a\0"))
+    assert not any(map(files.is_special, plain))

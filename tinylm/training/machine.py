@@ -6,10 +6,12 @@ from pathlib import Path
 
 import torch
 
-from tinylm import files
-from tinylm.config import ConfigError, RunSpec
+from tinylm import data, files
+from tinylm.config import ConfigError, RunSpec, memory
 from tinylm.config.errors import unknown
+from tinylm.flops import n_params
 
+BYTES = 16  # of a parameter in training: the weight, its gradient and two averages of it
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -48,6 +50,12 @@ class Settings:
         They decide the last bits of a result, so nothing but what is asked for may change them.
         """
         return max(1, n_cores() // self.n_workers)
+
+
+def require_memory(spec: RunSpec) -> None:
+    """ConfigError for a network that this machine's memory does not hold in training: its weights, their gradients and an optimizer's."""
+    if lacking := memory.lacking(BYTES * n_params(spec.model, data.vocab_size(spec.corpus))):
+        raise ConfigError(f"{spec.model.kind} {lacking}; lower d_model, d_ff or the number of layers")
 
 
 def device(name: str) -> str:

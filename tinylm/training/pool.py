@@ -18,7 +18,7 @@ from tinylm.study import Planned, distinct
 from tinylm.training import forecast, states
 from tinylm.training.executors import PoolError, RunExecutor, WorkerDied, executor_for
 from tinylm.training.loop import Interrupted, Progress
-from tinylm.training.machine import Settings
+from tinylm.training.machine import Settings, require_memory
 from tinylm.training.progress_bar import Watch, called, in_notebook, progress_bar, say, tqdm, unwatched
 
 
@@ -48,7 +48,7 @@ def train_all(
     planned = distinct(planned)
     if not planned:
         return []
-    require_writable(settings.folder, settings.checkpoints, settings.weights)
+    _require_room(planned, settings)
     executor, left = executor or executor_for(planned, settings), dict(enumerate(planned))
     futures: dict[Future, int] = {}
     with (
@@ -107,6 +107,13 @@ def _stopped(planned: Sequence[Planned], left: Sequence[Planned], reached: dict[
         return f"stopped with {len(left)} of {len(planned)} runs left; {again}"
     now = reached.get(left[0].spec.key)
     return f"stopped {f'at step {now.step:,} of {now.num_steps:,}' if now else 'before the first step'}; {again}"
+
+
+def _require_room(planned: Sequence[Planned], settings: Settings) -> None:
+    """TinylmError, before any training, for a model that memory does not hold, and for a folder that cannot be written."""
+    for run in planned:
+        require_memory(run.spec)
+    require_writable(settings.folder, settings.checkpoints, settings.weights)
 
 
 def require_writable(*folders: Path) -> None:

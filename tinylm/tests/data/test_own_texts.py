@@ -1,12 +1,14 @@
 """Own texts as corpora: how they are cut, named, kept, and refused."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tinylm import data, files
+from tinylm.config import memory
 from tinylm.data import SPLITS, DataError, own_texts
 from tinylm.study import recipes
 from tinylm.study.recipes import RecipeError
@@ -125,6 +127,23 @@ def test_what_no_file_can_hold_is_refused_in_memory_too(write, odd):
     with pytest.raises(DataError, match="^the text has .* no character of a text; remove it"):
         own_texts.add_text(f"a line{odd}\n" * 99, "character", "the text")
     assert not own_texts.names()
+
+
+def test_a_pipe_or_a_device_is_refused_at_once(home):
+    os.mkfifo(home / "fifo")
+    for odd in (home / "fifo", Path("/dev/zero")):
+        with pytest.raises(DataError, match="is a pipe or a device, which may have no end"):
+            data.corpus(odd)
+
+
+@pytest.mark.parametrize(("level", "gigabytes"), [("character", 30), ("word", 50)])
+def test_a_text_that_memory_does_not_hold_is_refused_before_it_is_read(home, monkeypatch, level, gigabytes):
+    with (home / "big.txt").open("wb") as file:
+        file.truncate(2 * 10**9)  # holes, which take no space
+    monkeypatch.setattr(memory, "total", lambda: 24 * 10**9)
+    monkeypatch.setattr(own_texts, "read", lambda path: pytest.fail("it was read"))
+    with pytest.raises(DataError, match=f"needs about {gigabytes} GB of memory, and this machine has 24 GB; take a part of it"):
+        own_texts.add(home / "big.txt", level)
 
 
 def test_another_level_is_refused(write):

@@ -97,3 +97,11 @@ def test_a_text_is_written_on_one_thread_and_its_reader_keeps_their_own():
         assert found == [1] and torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("temperature", [1e-38, 1e-320, 5e-324])
+def test_a_temperature_near_zero_takes_the_likeliest(temperature):
+    logits = torch.tensor([1.0, 30.0, -2.0, 29.9])
+    for top_k in (0, 2):
+        sampling = generate.Sampling(temperature=temperature, top_k=top_k)
+        assert list(itertools.islice(generate.stream(lambda _: logits, np.array([0]), sampling), 5)) == [1] * 5
