@@ -1,15 +1,21 @@
 """Download the published corpora: resumed, checked and renamed into place only when whole."""
 
+import contextlib
 import functools
 import hashlib
 import http.client
 import json
 import ssl
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import filelock
 from tqdm import tqdm
 
 from tinylm import files
@@ -17,6 +23,8 @@ from tinylm.config.errors import instead
 from tinylm.data.base import DataError
 
 CHUNK = 1 << 16
+LEAST_RATE = 2_000  # bytes a second, on average: below it a server is given up
+LOCK = ".download.lock"
 NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError)
 WORTH_RETRYING = (408, 416, 425, 429, 500, 502, 503, 504)
 
@@ -37,8 +45,8 @@ def _read_manifest(path: Path) -> dict:
 def download(name: str, target_dir: str | Path | None = None, *, timeout: float = 30.0, attempts: int = 4, pause: float = 0.5) -> Path:
     """Fetch the files of a corpus that `target_dir` (datasets/ unless given) lacks, and return the corpus's folder.
 
-    A connection silent for `timeout` seconds is dropped; each file is asked for `attempts` times, after pauses of `pause`, 2 `pause`,
-    4 `pause` ... seconds, and resumes where it stopped, also in a later call. Progress goes to stderr. Raises DataError when the name
+    A connection that gives nothing for `timeout` seconds, or less than LEAST_RATE from then on, is dropped; each file is asked for
+    `attempts` times, after pauses of `pause`, 2 `pause`, 4 `pause` ... seconds, and resumes where it stopped, also in a later call. Progress goes to stderr. Raises DataError when the name
     has no files to download, a file there is not the published one, the server does not deliver, or the disk cannot be written.
     """
     entry = manifest()["corpora"].get(name)
@@ -47,17 +55,37 @@ def download(name: str, target_dir: str | Path | None = None, *, timeout: float 
     folder = Path(target_dir or files.DATASETS).expanduser() / entry["folder"]
     about = manifest()["folders"][entry["folder"]]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        missing = [split for split in about["splits"].values() if not _is_whole(folder / split["file"], split["sha256"])]
-        fetch = functools.partial(_fetch, timeout=timeout, attempts=attempts, pause=pause)
-        if missing and "source" in about:
-            _cut(folder, fetch(folder / "source.txt", about["source"]), missing)
-        else:
-            for split in missing:
-                fetch(folder / split["file"], split)
+        if _missing(folder, about):
+            with _alone_in(folder):
+                _complete(folder, about, functools.partial(_fetch, timeout=timeout, attempts=attempts, pause=pause))
     except OSError as error:
         raise DataError(f"cannot write {error.filename or folder} ({error.strerror}); free some space or choose another folder") from error
     return folder
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time downloads into a folder, which is made; others wait, and then find what is there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = folder / LOCK
+    with filelock.FileLock(lock):
+        yield
+        lock.unlink(missing_ok=True)  # all is there by now, so that who still waits for this one has nothing to do
+
+
+def _complete(folder: Path, about: dict, fetch: Callable[[Path, dict], Path]) -> None:
+    """Fetch what a folder lacks of a corpus."""
+    missing = _missing(folder, about)
+    if missing and "source" in about:
+        _cut(folder, fetch(folder / "source.txt", about["source"]), missing)
+    else:
+        for split in missing:
+            fetch(folder / split["file"], split)
+
+
+def _missing(folder: Path, about: dict) -> list[dict]:
+    """The splits of a corpus whose files are not in a folder."""
+    return [split for split in about["splits"].values() if not _is_whole(folder / split["file"], split["sha256"])]
 
 
 def _is_whole(path: Path, sha256: str) -> bool:
@@ -113,7 +141,43 @@ def _reason(error: Exception, part: Path, url: str) -> str:
     return f"HTTP {error.code} {error.reason}"
 
 
+@dataclass
+class _Reception:
+    """How far a reception is, which runs in a thread of its own; `given_up` ends it."""
+
+    received: int = 0
+    given_up: bool = False
+    error: BaseException | None = None
+
+
 def _receive(url: str, part: Path, size: int, timeout: float) -> None:
+    """Receive a file into `part`; TimeoutError for a server that gives less than LEAST_RATE, once `timeout` seconds are over.
+
+    A timeout of the socket alone begins anew with every byte, and headers may come a byte at a time too.
+    """
+    reception, started = _Reception(), time.monotonic()
+    thread = threading.Thread(target=_receive_all, args=(reception, url, part, size, timeout), daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            thread.join(min(1.0, timeout / 4))
+            seconds = time.monotonic() - started
+            if seconds > timeout and reception.received < LEAST_RATE * seconds and thread.is_alive():
+                raise TimeoutError(f"only {reception.received:,} bytes came in {seconds:.0f} s")
+    finally:
+        reception.given_up = True  # also after Ctrl-C
+    if reception.error:
+        raise reception.error
+
+
+def _receive_all(reception: _Reception, *request: Any) -> None:
+    try:
+        _append(reception, *request)
+    except BaseException as error:
+        reception.error = error
+
+
+def _append(reception: _Reception, url: str, part: Path, size: int, timeout: float) -> None:
     """Append what is missing of `size` bytes to `part`, or start anew where the server ignores the range asked for."""
     have = part.stat().st_size if part.exists() else 0
     if have == size:
@@ -122,9 +186,12 @@ def _receive(url: str, part: Path, size: int, timeout: float) -> None:
     with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=timeout) as response:
         resumed = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         start, mode = (have, "ab") if resumed else (0, "wb")
+        if reception.given_up:
+            return
         with part.open(mode) as file, tqdm(total=size, initial=start, unit="B", unit_scale=True, desc=part.stem, disable=None) as bar:
-            while file.tell() <= size and (chunk := response.read1(CHUNK)):
+            while file.tell() <= size and (chunk := response.read1(CHUNK)) and not reception.given_up:
                 file.write(chunk)
+                reception.received += len(chunk)
                 bar.update(len(chunk))
     if part.stat().st_size < size:
         raise ConnectionError(f"the connection closed after {part.stat().st_size:,} of {size:,} bytes")

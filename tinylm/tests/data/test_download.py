@@ -1,6 +1,8 @@
 import hashlib
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import time
 
@@ -22,6 +24,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         server = self.server
         server.ranges.append(self.headers.get("Range"))
         fault = server.faults.pop(0) if server.faults else ""
+        if fault.startswith("drip"):
+            return self.drip(fault)
         if fault.isdigit():
             return self.send_error(int(fault))
         body = BODY.replace(b"small", b"false") if fault == "lie" else BODY
@@ -40,6 +44,20 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(1.0)
 
+    def drip(self, fault):
+        """A byte at a time: of the headers, of a chunk's length, or of the body."""
+        head = b"HTTP/1.1 200 OK\r\n"
+        before = {"drip headers": b"", "drip chunks": head + b"Transfer-Encoding: chunked\r\n\r\n", "drip": head + b"\r\n"}[fault]
+        self.wfile.write(before)
+        for byte in head * 9 if fault == "drip headers" else b"0" * 400 if fault == "drip chunks" else BODY:
+            try:
+                self.wfile.write(bytes([byte]))
+            except OSError:
+                return
+            time.sleep(0.05)
+            if self.server.is_over.is_set():
+                return
+
     def log_message(self, *args):
         pass
 
@@ -47,9 +65,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Handler) as server:
-        server.faults, server.ranges = [], []
+        server.faults, server.ranges, server.is_over = [], [], threading.Event()
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
         yield server
+        server.is_over.set()
         server.shutdown()
 
 
@@ -67,7 +86,9 @@ def datasets(server, tmp_path, monkeypatch):
 
 def test_a_file_arrives_whole_and_a_second_call_asks_for_nothing(server, datasets):
     assert (download.download("plain") / "train.txt").read_bytes() == BODY
+    (datasets / "plain").chmod(0o555)
     download.download("plain")
+    (datasets / "plain").chmod(0o755)
     assert server.ranges == [None]
     assert [p.name for p in (datasets / "plain").iterdir()] == ["train.txt"]
 
@@ -83,6 +104,35 @@ def test_a_broken_connection_is_resumed(server, datasets, fault):
     server.faults = [fault]
     assert (download.download("plain", **FAST) / "train.txt").read_bytes() == BODY
     assert server.ranges == [None, f"bytes={len(BODY) // 2}-"]
+
+
+@pytest.mark.parametrize("fault", ["drip", "drip headers", "drip chunks"])
+def test_a_server_that_drips_is_given_up(server, datasets, fault):
+    server.faults, started = [fault] * 3, time.monotonic()
+    with pytest.raises(DataError, match=r"did not arrive in 3 attempts: only [0-9]* bytes came in 0 s; repeat the command"):
+        download.download("plain", **FAST)
+    assert time.monotonic() - started < 10 * FAST["timeout"]
+    server.faults = [fault]
+    assert (download.download("plain", **FAST) / "train.txt").read_bytes() == BODY
+
+
+DOWNLOADING = """
+import sys
+from pathlib import Path
+from tinylm import files
+from tinylm.data import download
+files.MANIFEST, folder = Path(sys.argv[1]), Path(sys.argv[2])
+download.download(sys.argv[3], folder, timeout=20)
+"""
+
+
+@pytest.mark.parametrize("name", ["plain", "cut"])
+def test_several_processes_may_download_into_one_folder(server, datasets, name):
+    server.faults = ["truncate"] * 2
+    call = [sys.executable, "-c", DOWNLOADING, str(datasets / "manifest.json"), str(datasets), name]
+    processes = [subprocess.Popen(call, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    assert [(process.communicate(timeout=60)[1], process.returncode) for process in processes] == [("", 0)] * 3
+    assert [path.name for path in (datasets / name).iterdir()] == ["train.txt"] and len(server.ranges) == 3
 
 
 def test_a_later_call_resumes_the_part_file(server, datasets):
@@ -109,7 +159,7 @@ def test_a_false_file_is_removed_and_named(server, datasets):
     server.faults = ["lie"]
     with pytest.raises(DataError, match=r"expected sha256 .* removed"):
         download.download("plain", **FAST)
-    assert not any((datasets / "plain").iterdir())
+    assert [path.name for path in (datasets / "plain").iterdir()] == [download.LOCK]
     assert (download.download("plain", **FAST) / "train.txt").read_bytes() == BODY
 
 
