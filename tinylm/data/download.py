@@ -46,8 +46,9 @@ def download(name: str, target_dir: str | Path | None = None, *, timeout: float 
     """Fetch the files of a corpus that `target_dir` (datasets/ unless given) lacks, and return the corpus's folder.
 
     A connection that gives nothing for `timeout` seconds, or less than LEAST_RATE from then on, is dropped; each file is asked for
-    `attempts` times, after pauses of `pause`, 2 `pause`, 4 `pause` ... seconds, and resumes where it stopped, also in a later call. Progress goes to stderr. Raises DataError when the name
-    has no files to download, a file there is not the published one, the server does not deliver, or the disk cannot be written.
+    `attempts` times, after pauses of `pause`, 2 `pause`, 4 `pause` ... seconds, and resumes where it stopped, also in a later call.
+    Progress goes to stderr. Raises DataError when the name has no files to download, a file there is not the published one, the server
+    does not deliver, or the disk cannot be written.
     """
     entry = manifest()["corpora"].get(name)
     if entry is None:
