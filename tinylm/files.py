@@ -11,8 +11,8 @@ import platform
 import re
 import secrets
 import shutil
-import zlib
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 

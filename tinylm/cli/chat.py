@@ -92,9 +92,9 @@ def _continue(session: Session, prompt: str) -> None:
 
 
 def _about(session: Session) -> str:
-    spec, how = session.model.spec, session.sampling
+    spec, how, text = session.model.spec, session.sampling, session.model.vocabulary.corpus
     settings = f"temp {how['temperature']:g}, topk {how['top_k']}, length {session.length}, seed {how['seed']}"
-    return shown.printable(f"[{spec.corpus} {spec.model.kind} {spec.key}: {settings}]")
+    return shown.printable(f"[{text} {spec.model.kind} {spec.key}: {settings}]")
 
 
 def _set(field: str, parse: Callable[[str], float]) -> Callable[[Session, str], None]:

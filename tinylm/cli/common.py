@@ -124,7 +124,7 @@ def survey(folders: Sequence[Path]) -> dict[Path, RunRecord | str]:
     found: dict[Path, RunRecord | str] = {}
     for path in sorted(path for folder in folders for path in folder.glob("**/*-s*-*.json")):
         try:
-            found[path] = ledger.read(path)
+            found[path] = ledger.read_once(path)
         except (LedgerError, RecursionError) as error:
             found[path] = str(error).removeprefix(f"{path}: ") or type(error).__name__
     return found

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinylm import files, ledger
+from tinylm import data, files, ledger
 from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, subparser, table
 from tinylm.config.serialise import to_dict
 from tinylm.config.shown import short
@@ -117,7 +117,7 @@ def _find(name: str) -> RunRecord:
 def _text(record: RunRecord) -> str:
     """The record as text: outcome, settings, costs, validations, machine."""
     spec, settings = record.spec, ledger.flatten(to_dict(record.spec))
-    name = f"{spec.corpus} {spec.model.kind}"
+    name = f"{data.called(spec.corpus)} {spec.model.kind}"
     costs = {"executed": record.flops, "textbook": record.flops_textbook, "2ND": record.flops_2nd, "6ND": record.flops_6nd}
     curve = [[f"{p['step']:.0f}", short(p["flops"]), f"{p['train_nll']:.4f}", f"{p['valid_nll']:.4f}"] for p in record.curve]
     parts = [

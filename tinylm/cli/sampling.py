@@ -66,7 +66,7 @@ def lead_note(model: "Model") -> str:
     """A note on what precedes a short prompt; empty for a model that can be asked about any context."""
     if model.spec.is_counts or model.spec.train.loss_at == "all":
         return ""
-    length, corpus = model.spec.model.context_length, model.spec.corpus
+    length, corpus = model.spec.model.context_length, model.vocabulary.corpus
     note = f"note: the model was trained on full windows of {length} tokens; text of {corpus} fills the window before a shorter prompt"
     return shown.printable(note)
 

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -44,6 +44,7 @@ class SingleRuns:
     """Runs described one by one: a recipe at each budget, or each model with each combination of the fields' values; with each seed.
 
     `corpus` is a corpus's name or a text file, which `level` says how to cut. `fields` are those of the configs, such as train.flops.
+    `is_quick` takes a model's recipe where no flag describes the model, and less than the budget on a short text.
     """
 
     corpus: str
@@ -52,6 +53,7 @@ class SingleRuns:
     recipe: str | None = None
     protocol: str | None = None
     is_search: bool = False
+    is_quick: bool = False
     seeds: tuple[int, ...] = (0,)
     fields: Mapping[str, tuple[Any, ...]]
 
@@ -71,8 +73,15 @@ class SingleRuns:
         with _in_users_words():
             corpus = data.corpus_name(self.corpus, self.level)
             if self.recipe:
-                return _of_recipe(self.recipe, self, corpus)
-            return [run for seed in self.seeds for model in self.models for run in _of_model(model, seed, self, corpus)]
+                return [run for seed in self.seeds for run in _of_recipe(self.recipe, seed, self, corpus)]
+            return [run for seed in self.seeds for model in self.models for run in self._of(model, seed, corpus)]
+
+    def _of(self, model: str, seed: int, corpus: str) -> Iterable[Planned]:
+        """A model's runs with a seed: by its recipe where it has one and all else is left out."""
+        is_plain = self.is_quick and self.fields.keys() == {BUDGET} and not self.protocol and not self.is_search
+        if is_plain and recipes.is_long_enough(corpus) and model in (*recipes.architectures(data.info(corpus).level), single.COUNTS):
+            return _of_recipe(model, seed, self, corpus)
+        return _of_model(model, seed, self, corpus)
 
 
 QUICK = SingleRuns(corpus="tiny_shakespeare", recipe="transformer", fields={BUDGET: (10**12,)})  # about a minute on two cores
@@ -192,7 +201,7 @@ def _add_bounds(group: Any) -> None:
         bounds.add_argument(
             flag, dest=field, nargs="+", action="extend", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text
         )
-    quick = f"about a minute: --budget {short(QUICK.budgets[0])}, --recipe {QUICK.recipe} unless --model is given, --corpus "
+    quick = f"about a minute: --budget {short(QUICK.budgets[0])} or less, --recipe {QUICK.recipe} or that of --model, --corpus "
     bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK.corpus} unless another is given")
 
 
@@ -222,6 +231,7 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
         recipe=recipe,
         protocol=args.protocol,
         is_search=args.search,
+        is_quick=args.quick,
         seeds=tuple(args.seeds or [SEARCH_SEED if args.search else 0]),
         fields=fields,
     )
@@ -250,12 +260,14 @@ def _flag(name: str) -> str:
     return FLAG_OF.get(name, f"--{name}")
 
 
-def _of_recipe(recipe: str, runs: SingleRuns, corpus: str) -> list[Planned]:
-    """The recipe's runs: one for each budget and seed."""
+def _of_recipe(recipe: str, seed: int, runs: SingleRuns, corpus: str) -> list[Planned]:
+    """The recipe's runs with a seed: one for each budget; counts take none."""
+    if runs.is_quick and recipe == single.COUNTS:
+        return [single.of_recipe(recipe, corpus, seed)]
     named = {"protocol": runs.protocol, "search": runs.is_search}
     single.check_recipe(recipe, corpus, ["flops" if name == BUDGET else name for name in runs.fields] + [n for n in named if named[n]])
-    budgets = [{"flops": flops} for flops in runs.budgets] or [{}]
-    return [single.of_recipe(recipe, corpus, seed, **budget) for seed in runs.seeds for budget in budgets]
+    budgets = [recipes.modest_budget(recipe, corpus, flops) if runs.is_quick else flops for flops in runs.budgets]
+    return [single.of_recipe(recipe, corpus, seed, **budget) for budget in [{"flops": flops} for flops in budgets] or [{}]]
 
 
 def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[Planned]:

@@ -1,6 +1,7 @@
 """`train`: train missing runs of the study, or single runs."""
 
 import argparse
+import contextlib
 import json
 import math
 import shlex
@@ -28,14 +29,14 @@ from tinylm.cli.common import (
     table,
     whole,
 )
-from tinylm.config import RunSpec, scored
+from tinylm.config import RunSpec, TinylmError, scored, shown
 from tinylm.config.errors import needing_packages
 from tinylm.config.interrupts import ended_like_interrupted
 from tinylm.config.shown import amount, duration, short
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
-from tinylm.ledger import Ledger, RunRecord, bundle
-from tinylm.study import Planned, distinct
+from tinylm.ledger import Ledger, RunRecord, bundle, scores
+from tinylm.study import Planned, distinct, recipes, single
 
 if TYPE_CHECKING:
     from tinylm.analysis.advice import Offer
@@ -59,6 +60,7 @@ Words are separated by spaces; those that occur once in train become <unk>. The 
 file may move, and a changed file is another corpus.
 exit code: 0 when no run is left, 1 when runs are left or failed, or when one that was named diverged"""
 SEVERAL = {"nargs": "+", "action": "extend"}  # values of a flag
+QUICKLY_COUNTED = 2_000_000  # tokens: in some seconds
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach their next checkpoint
 
 
@@ -205,7 +207,7 @@ def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> l
     if isinstance(runs, specs.SingleRuns) and own_texts.NAME.fullmatch(planned[0].spec.corpus):
         about = data.info(planned[0].spec.corpus)
         sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
-        print(f"corpus {about.name}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
+        print(f"{shown.printable(data.called(about.name))}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
     return planned
 
 
@@ -226,9 +228,36 @@ def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> No
     """Print how each of certain runs stands in the ledger, what a recipe is expected to reach, and what is recommended instead."""
     if not request.is_study:
         print("\n".join(f"{request.label(run)} (seed {run.spec.seed}): {_standing(run, found)}" for run in planned), flush=True)
+    if isinstance(request.runs, specs.SingleRuns):
+        for said in dict.fromkeys(said for run in planned if (said := _caution(request.runs, run))):
+            print(said, flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.budgets and request.runs.recipe:
-        budgets = list(dict.fromkeys(run.spec.train.flops for run in planned))
-        print("\n".join(_advice(request.runs.recipe, planned[0].spec.corpus, budgets)), flush=True)
+        corpus = planned[0].spec.corpus
+        _count_own(corpus)
+        print("\n".join(_advice(request.runs.recipe, corpus, list(dict.fromkeys(run.spec.train.flops for run in planned)))), flush=True)
+
+
+def _caution(runs: specs.SingleRuns, run: Planned) -> str:
+    """What to say of a run on a text that is short for its budget; empty where there is nothing."""
+    asked = runs.budgets[0] if runs.is_quick and runs.budgets else 0
+    if 0 < run.budget < asked:
+        return (
+            f"{short(run.budget)} FLOPs in place of {short(asked)}: more would read this short text more than {recipes.MANY_PASSES} times"
+        )
+    caution = recipes.over_fitting(run.spec)
+    return f"{runs.label(run)}: {caution}" if caution else ""
+
+
+def _count_own(corpus: str) -> None:
+    """Record what counts reach on a text of one's own that is quickly counted, so that a network's loss has something beside it."""
+    if not own_texts.NAME.fullmatch(corpus) or data.info(corpus).n_tokens["train"] > QUICKLY_COUNTED:
+        return
+    with contextlib.suppress(TinylmError):  # a text that is too short for a recipe, which is said next
+        planned = single.of_recipe(single.COUNTS, corpus)
+        if ledger.known().find(planned.spec) is None:
+            from tinylm.evaluation import counts
+
+            ledger.write(counts.count_record(planned.spec, data.load(corpus)), files.LOCAL_LEDGER / planned.section)
 
 
 def _standing(run: Planned, found: Ledger) -> str:
@@ -246,6 +275,8 @@ def _report(request: TrainRequest, planned: list[Planned], records: dict[str, Ru
     if not request.is_study:
         rows = [outcome(request.label(run), records[run.spec.key]) for run in planned if run.spec.key in records]
         print(table(OUTCOME, rows) if rows else "no run was finished")
+        if any(record.test and len(record.test.blocks) == 1 for record in records.values()):
+            print(f"a test NLL without an error is of {scores.BLOCK_SIZE} tokens or fewer, which says little; take a longer text")
     if left := _without(records, planned):
         print(f"{amount(len(left), 'run')} left; continue with: {request.command_line}")
     elif not request.is_study:
@@ -260,7 +291,10 @@ def _next_command(spec: RunSpec, record: RunRecord) -> str:
         return record.diverged
     if weights := _weights(spec):
         return f"generate text with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
-    return f"the record is here, the weights are not; train the run here with: python -m tinylm train --run {spec.key}"
+    return (
+        f"the run is recorded, and nothing was trained; the trained model is not on this machine. Train it here with: "
+        f"python -m tinylm train --run {spec.key}"
+    )
 
 
 def _facts(name: str, run: Planned, record: RunRecord | None) -> dict[str, Any]:
@@ -350,10 +384,15 @@ def _expected(offer: "Offer") -> str:
     """The loss to expect of a recipe at a budget, and from which records."""
     seen = offer.seen
     if seen is None:
-        return f"no run of this recipe on {offer.corpus} is recorded, so its loss cannot be predicted"
+        return f"no run of this recipe on {data.called(offer.corpus)} is recorded, so its loss cannot be predicted"
     if seen.is_outside:
-        bound = "more" if offer.budget < seen.known[0] else "less"
-        return f"{short(seen.known[0])} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}; expect {bound}"
+        if offer.budget < seen.known[0]:
+            bound = "a smaller budget should reach a higher one"
+        elif recipes.over_fitting(offer.spec):
+            bound = "a larger one may reach a higher one, since it reads the text too often"
+        else:
+            bound = "a larger one should reach a lower one"
+        return f"{short(seen.known[0])} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}; {bound}"
     between = "" if len(seen.known) == 1 else f" with {short(seen.known[0])} and {short(seen.known[1])} FLOPs"
     interval = "" if math.isnan(seen.low) else " (95 %)"
     return f"valid NLL of {offer.loss}{interval}, from {amount(seen.n, 'recorded run')} of this recipe{between}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinylm import data
 from tinylm.cli.common import Request, folder, relative, table
 from tinylm.config.errors import needing_packages
 from tinylm.evaluation import pretrained
@@ -61,7 +62,7 @@ def listing() -> str:
         return f"{empty}; train one with: python -m tinylm train --run Transformer@0"
     shown = here.assign(
         model=here["model"].fillna("-"),
-        corpus=here["corpus"].fillna("-"),
+        corpus=here["corpus"].map(data.called, na_action="ignore").fillna("-"),
         test_nll=["-" if math.isnan(nll) else f"{nll:.4f}" for nll in here["test_nll"]],
         file=[relative(Path(file)) for file in here["file"]],
     )

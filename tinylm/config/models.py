@@ -60,10 +60,15 @@ class InductionConfig(Checked):
         self.require(self.induction_times > 0, "induction_times must be at least 1")
         self.require(bool(self.induction) or self.induction_times == 1, "induction_times needs orders in induction")  # one key a model
 
+    @staticmethod
+    def has_room(order: int, vocab_size: int) -> bool:
+        """Whether each row of so many tokens has a number of its own."""
+        return order * math.log2(vocab_size) < 63
+
     def check_vocab_size(self, vocab_size: int) -> None:
         """Raise ConfigError where a row of tokens of the longest order has no number of its own."""
         longest = max(self.induction, default=0)
-        self.require(longest * math.log2(vocab_size) < 63, f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
+        self.require(self.has_room(longest, vocab_size), f"induction of order {longest} is too high for {vocab_size:,} tokens; lower it")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -1,8 +1,8 @@
 """How objects show themselves: cards in a notebook, legible on a light and on a dark page, and numbers with as many digits as help."""
 
 import html
-import math
 import json
+import math
 import re
 import sys
 from collections.abc import Mapping, Sequence

@@ -14,6 +14,7 @@ from tinylm.data.corpora import (
     source,
     vocab_size,
 )
+from tinylm.data.own_texts import called
 from tinylm.data.vocabulary import EOS, UNK
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "CorpusInfo",
     "DataError",
     "available",
+    "called",
     "corpus",
     "corpus_name",
     "info",

@@ -57,12 +57,14 @@ class Corpus:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The tokens with the means to encode and decode."""
-        return Vocabulary(corpus=self.info.name, level=self.info.level, tokens=self.vocab)
+        return Vocabulary(corpus=own_texts.called(self.info.name), level=self.info.level, tokens=self.vocab)
 
     def __repr__(self) -> str:
         about = self.info
         sizes = ", ".join(f"{split} {about.n_tokens[split]:,}" for split in SPLITS)
-        return f"Corpus({about.name!r}: {about.vocab_size:,} distinct {about.level}s; {sizes})"
+        own = own_texts.called(about.name)
+        title = "" if own == about.name else f" of {own.removesuffix(f' ({about.name})')}"
+        return f"Corpus({about.name!r}{title}: {about.vocab_size:,} distinct {about.level}s; {sizes})"
 
     def _repr_html_(self) -> str:
         about = self.info
@@ -70,7 +72,7 @@ class Corpus:
         most = MOST_SHOWN[about.level]
         tokens = " ".join(map(shown.signs, self.vocab[:most]))
         facts |= {f"distinct {about.level}s": f"{about.vocab_size:,}: {tokens}{' …' if about.vocab_size > most else ''}"}
-        return shown.card(f"Corpus {about.name}", facts, shown.text(self._first_lines()))
+        return shown.card(f"Corpus {own_texts.called(about.name)}", facts, shown.text(self._first_lines()))
 
     def _first_lines(self) -> str:
         """The first lines of train that are whole, or what it begins with where its first line is long."""
@@ -117,7 +119,7 @@ def corpus_name(text: str | Path, level: str | None = None) -> str:
     """The name of the corpus that is meant; a text of one's own becomes one. `level` is for such a text alone (character)."""
     _check_source(text)
     if isinstance(text, str) and ("\n" in text.strip() or len(text) > LONGEST_PATH):
-        return own_texts.add_text(text, level or "character", "the text")
+        return _told(own_texts.add_text(text, level or "character", "the text"))
     if str(text) in names() or own_texts.NAME.fullmatch(str(text)):
         _check_level(info(str(text)), level)
         return str(text)
@@ -127,7 +129,14 @@ def corpus_name(text: str | Path, level: str | None = None) -> str:
         if own_texts.is_file_name(text):
             raise DataError(no_file(path, others))
         raise DataError(f"{text!r} is neither a text file nor a corpus; {others}")
-    return own_texts.add(path, level or "character")
+    return _told(own_texts.add(path, level or "character"))
+
+
+def _told(name: str) -> str:
+    """The name of an own text; a warning where its words say little of it."""
+    if caution := own_texts.caution(name):
+        warnings.warn(caution, stacklevel=3)
+    return name
 
 
 def _check_source(text: Any) -> None:

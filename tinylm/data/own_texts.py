@@ -23,6 +23,7 @@ FILE = re.compile(r"\S*[^\s.]\.\w+")
 LONGEST_WORD = 100  # characters within which a cut looks for the end of the word it falls in
 MEMORY = {"character": 15, "word": 25}  # bytes for each of a file, from reading it to training on it; measured: 3 and 14 to read it
 MOST_TOKENS = 65_535  # distinct ones: ids are uint16
+MANY_UNKNOWN = 0.2  # of the held-out words
 LEAST_COUNT = 2  # a word that train has once says what an unknown one is like
 
 
@@ -42,6 +43,26 @@ def about(name: str) -> dict[str, Any] | None:
         return json.loads((files.TEXTS / name / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         raise DataError(f"the text of {name} is not in {files.TEXTS}; {remedy(name)}") from None
+
+
+def caution(name: str) -> str:
+    """What to say of an own text whose words say little of it; empty for any other corpus."""
+    entry = about(name) or {}
+    held_out = sum(entry.get("n_tokens", {}).get(split, 0) for split in SPLITS[1:])
+    if entry.get("unknown", 0) <= MANY_UNKNOWN * held_out:
+        return ""
+    return (
+        f"{entry['title']}: {entry['unknown'] / held_out:.0%} of the words in valid and test are {UNK}, since train has them less than "
+        "twice; that is easy to predict, and a loss says little. Read its characters instead (level character), or take a longer text"
+    )
+
+
+def called(name: str) -> str:
+    """What people call a corpus: an own text that is here by its file's name, with its own name, any other as it is."""
+    with contextlib.suppress(DataError):
+        if entry := about(name):
+            return f"{entry['title']} ({name})"
+    return name
 
 
 def remedy(name: str) -> str:
@@ -134,9 +155,10 @@ def _sizes(parts: dict[str, str], level: str, title: str) -> dict[str, Any]:
         raise DataError(f"{title} is too short: valid and test, a twentieth of it each, would be empty; take a longer text")
     if level == "word" and not set(vocab) - {UNK, EOS}:
         raise DataError(f"{title} has no word twice; take a longer text, or read its characters: level character")
+    unknown = sum(part.split().count(UNK) for part in (parts["valid"], parts["test"])) if level == "word" else 0
     if len(vocab) > MOST_TOKENS:
         raise DataError(f"{title} has {len(vocab):,} distinct characters, more than {MOST_TOKENS:,}; replace the rare ones")
-    return {"level": level, "line_end": EOS if eos else "", "vocab_size": len(vocab), "n_tokens": n_tokens}
+    return {"level": level, "line_end": EOS if eos else "", "vocab_size": len(vocab), "n_tokens": n_tokens, "unknown": unknown}
 
 
 def _write(folder: Path, parts: dict[str, str], facts: dict[str, Any]) -> None:

@@ -166,11 +166,11 @@ class Model(ABC):
         return [name for name in super().__dir__() if name not in HELPERS]
 
     def __repr__(self) -> str:
-        return f"Model({self.spec.model!r}: {self.spec.corpus}, {self.size}, run {self.spec.key})"
+        return f"Model({self.spec.model!r}: {self.vocabulary.corpus}, {self.size}, run {self.spec.key})"
 
     def _repr_html_(self) -> str:
         facts = {"model": repr(self.spec.model), "size": self.size, "run": self.spec.key}
-        return shown.card(f"{titles.architecture(self.spec.model)} trained on {self.spec.corpus}", facts, *self.parts())
+        return shown.card(f"{titles.architecture(self.spec.model)} trained on {self.vocabulary.corpus}", facts, *self.parts())
 
     def parts(self) -> list[str]:
         """HTML of what the model consists of; nothing unless a kind of model says so."""

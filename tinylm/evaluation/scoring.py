@@ -75,8 +75,9 @@ def score(
         raise ScoringError(unknown("split", split, data.SPLITS))
     if isinstance(text, Corpus):
         if text.vocab != model.vocabulary.tokens:
-            raise ScoringError(f"{text.info.name} has another vocabulary than {model.spec.corpus}, which the model was trained on")
-        name, ids = f"{text.info.name} {split}", text.split(split)
+            name = data.called(text.info.name)
+            raise ScoringError(f"{name} has another vocabulary than {model.vocabulary.corpus}, which the model was trained on")
+        name, ids = f"{data.called(text.info.name)} {split}", text.split(split)
     else:
         name = str(text) if isinstance(text, Path) else "the text"
         ids = known_ids(model.vocabulary, own_texts.read(text) if isinstance(text, Path) else _in_memory(text), name)

@@ -33,6 +33,8 @@ class WeightsError(TinylmError):
 def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
     """What a weights file says beside the tensors, so that it can be used without ledger and corpus."""
     said = {"key": spec.key, "spec": to_dict(spec), "level": corpus.info.level, "vocab": list(corpus.vocab)}
+    if corpus.vocabulary.corpus != spec.corpus:
+        said["text"] = corpus.vocabulary.corpus  # the name of a file that may be nowhere but here
     if spec.is_counts:
         return said
     return said | {"lead": [int(i) for i in generate.lead_ids(corpus, generate.lead_length(spec))]}
@@ -77,7 +79,8 @@ def _vocabulary(path: Path, spec: RunSpec, said: Mapping[str, Any]) -> Vocabular
         raise _damaged(path, f"vocab must be a list of 1 to {own_texts.MOST_TOKENS:,} different tokens")
     if level not in tuple(own_texts.PREFIXES):
         raise _damaged(path, unknown("level", level, own_texts.PREFIXES))
-    return Vocabulary(corpus=spec.corpus, level=level, tokens=tuple(tokens))
+    called = said.get("text", data.called(spec.corpus))
+    return Vocabulary(corpus=called if isinstance(called, str) else spec.corpus, level=level, tokens=tuple(tokens))
 
 
 def _lead(path: Path, spec: RunSpec, said: Mapping[str, Any], vocab_size: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.errors import instead
 from tinylm.config.shown import short
 from tinylm.data import Corpus
-from tinylm.explore.panel import ExplorerError, PicturePanel, control, corpus_name, notice, table
+from tinylm.explore.panel import ExplorerError, PicturePanel, called, control, corpus_name, notice, table
 from tinylm.report import plots
 from tinylm.study import Planned, recipes, titles
 
@@ -32,7 +32,7 @@ class Budget(PicturePanel):
         corpora = [name for name in data.names() if recipes.architectures(data.info(name).level) and recipes.is_long_enough(name)]
         if chosen and chosen not in corpora:
             raise ExplorerError(f"{chosen} is too short for a recipe; {instead(chosen, corpora, 'there are:')}")
-        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=chosen or corpora[0])
+        self.corpus = control(widgets.Dropdown, "corpus", options=called(corpora), value=chosen or corpora[0])
         slider: dict[str, Any] = {"min": LEAST, "max": MOST, "step": 0.1, "value": 10.0**FIRST, "readout_format": ".2e"}
         self.flops = control(widgets.FloatLogSlider, "training FLOPs", "34em", continuous_update=False, **slider)
         self.advice, self.table = widgets.HTML(), widgets.HTML()

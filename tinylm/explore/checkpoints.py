@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tinylm import ledger, study
+from tinylm import data, ledger, study
 from tinylm.analysis import frames
 from tinylm.config import ModelConfig
 from tinylm.config.errors import needing_packages
@@ -40,7 +40,8 @@ class Checkpoints:
                 found.append((len(packed) + 2, f"{key} · no record", path))
             elif self._accepts(record.spec.model):
                 score = f" · test NLL {record.test.nll:.3f}" if record.test else ""
-                label = f"{record.spec.corpus} · {labels.title(frames.run_of(record, planned))}, seed {record.spec.seed}{score}"
+                title = labels.title(frames.run_of(record, planned))
+                label = f"{data.called(record.spec.corpus)} · {title}, seed {record.spec.seed}{score}"
                 rank = packed.index(key) if key in packed else len(packed) + (key not in planned)
                 found.append((rank, label, path))
         return {label: path for _, label, path in sorted(found)}

@@ -82,7 +82,7 @@ class Continuations(Panel):
         text = f'<span class="tinylm-prompt">{coloured(pieces[:n], nats[:n])}</span>{coloured(pieces[n:], nats[n:])}'
         means = f"Mean surprise: {_mean(nats[1:n])} in the prompt, {_mean(nats[n:])} in what the model wrote."
         tokens = ", ".join(map(repr, trained.vocabulary.unknown(self.prompt.value)))
-        unknown = notice(f"{trained.spec.corpus} has no {tokens}; <unk> stands for it.") if tokens else ""
+        unknown = notice(f"{trained.vocabulary.corpus} has no {tokens}; <unk> stands for it.") if tokens else ""
         return f'{unknown}<pre class="tinylm-text">{text}</pre><p>{means}</p>'
 
     def _hand_out(self, label: str, pieces: list[str], nats: np.ndarray, n_given: int) -> None:

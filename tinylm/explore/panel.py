@@ -1,7 +1,7 @@
 """What the explorer's panels are made of: rows of controls that wrap, messages instead of tracebacks, pictures, the ledger's records."""
 
 import html
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,11 @@ class Panel(widgets.VBox):
             yield
         except TinylmError as error:
             self.tell(str(error))
+
+
+def called(corpora: Iterable[str]) -> list[tuple[str, str]]:
+    """Corpora as options: an own text by its file's name."""
+    return [(data.called(name), name) for name in corpora]
 
 
 class PicturePanel(Panel):

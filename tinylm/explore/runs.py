@@ -11,7 +11,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config import shown
 from tinylm.data import Corpus
 from tinylm.explore import labels
-from tinylm.explore.panel import WIDE, PicturePanel, control, corpus_name, table, toggle, unobserved
+from tinylm.explore.panel import WIDE, PicturePanel, called, control, corpus_name, table, toggle, unobserved
 from tinylm.report import plots
 
 ALL = "all"
@@ -34,7 +34,7 @@ class Runs(PicturePanel):
         name = corpus if isinstance(corpus, str) and corpus in recorded else corpus_name(corpus)  # its text may be elsewhere
         corpora = sorted(recorded | {name} if name else recorded)
         options = labels.sizes(result.record.n_params for result in self._results)
-        self.corpus = control(widgets.Dropdown, "corpus", options=corpora, value=name or next(iter(corpora), None))
+        self.corpus = control(widgets.Dropdown, "corpus", options=called(corpora), value=name or next(iter(corpora), None))
         self.architecture = control(widgets.Dropdown, "architecture", options=[ALL])
         self.size = control(widgets.SelectionRangeSlider, "parameters", "26em", options=options, index=(0, len(options) - 1))
         self.axis = toggle("against", AXES)

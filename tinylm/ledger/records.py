@@ -12,6 +12,7 @@ from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_type
 
 from tinylm import files
 from tinylm.config import MAX_EVALS, RunSpec, TinylmError
+from tinylm.config.errors import listed
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.config.shown import brief
 from tinylm.ledger import versions
@@ -295,7 +296,7 @@ def read(path: Path) -> RunRecord:
         raise LedgerError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> RunRecord:
+def read_once(path: Path) -> RunRecord:
     """The record in a file, as `read`; a file that has not changed is read once in a process."""
     try:
         about = path.stat()
@@ -306,7 +307,7 @@ def _read(path: Path) -> RunRecord:
 
 @functools.cache
 def _read_version(path: Path, *version: int) -> RunRecord:
-    """The record in a file of this time, size and inode, for `_read`; an error is not kept."""
+    """The record in a file of this time, size and inode, for `read_once`; an error is not kept."""
     return read(path)
 
 
@@ -319,7 +320,7 @@ class Ledger:
         self.sections: dict[str, str] = {}  # the folder that a record lies in, by its key
         for path in (p for folder in self.folders for p in sorted(folder.glob("**/*-s*-*.json"))):
             try:
-                record = _read(path)
+                record = read_once(path)
             except LedgerError as error:
                 warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=2)
                 continue
@@ -333,18 +334,19 @@ class Ledger:
         return None if record is None or record.is_stale else record
 
     def explain(self, spec: RunSpec) -> str:
-        """Why `find` gave what it gave: a hit, a stale record, or which inputs differ from the nearest record."""
+        """Why `find` gave what it gave: a record, a stale one, or none, and in what the nearest record differs."""
         record = self.records.get(spec.key)
         if record is not None:
             now = versions.current(spec)
-            return f"stale: made by {record.version}, the code is now {now}" if record.is_stale else "hit"
+            return f"recorded by older code, {record.version}, which is now {now}" if record.is_stale else "recorded"
         asked = flatten(to_dict(spec))
         others = [flatten(to_dict(r.spec)) for r in self.records.values() if r.spec.model.kind == spec.model.kind]
         if not others:
-            return f"miss: no record of any {spec.model.kind} run"
+            return f"not recorded, and no other {spec.model.kind} is"
         gaps = [{name: (other.get(name), value) for name, value in asked.items() if other.get(name) != value} for other in others]
         nearest = min(gaps, key=len)
-        return "miss: the nearest record has " + ", ".join(f"{name}={a!r} instead of {b!r}" for name, (a, b) in nearest.items())
+        there = [f"{name}={value!r} instead of {asked[name]!r}" for name, (value, _) in nearest.items()]
+        return f"not recorded; the nearest recorded run has {listed(there)}"
 
 
 def known() -> Ledger:

@@ -94,7 +94,7 @@ class Run(Result):
     def __repr__(self) -> str:
         record = self.record
         scores = f"test NLL {record.test}" if record.test else record.status
-        name, spent = f"{self.run.name} on {record.spec.corpus}, seed {record.spec.seed}", shown.duration(record.seconds)
+        name, spent = f"{self.run.name} on {data.called(record.spec.corpus)}, seed {record.spec.seed}", shown.duration(record.seconds)
         return f"Run({name}: {scores}, {', '.join(_effort(record).values())}, {spent}, {record.spec.key})"
 
     def _repr_html_(self) -> str:
@@ -105,7 +105,7 @@ class Run(Result):
             facts[f"{score.split} NLL"] = f"{error} (block standard error), on {score.n_tokens:,} tokens"
         facts |= _effort(record) | {"time": shown.duration(record.seconds)} | _settings(record)
         facts |= {"seed": f"{record.spec.seed}", "key": record.spec.key}
-        return shown.card(f"{self.run.name} on {record.spec.corpus}", facts, *_small_curve([self]))
+        return shown.card(f"{self.run.name} on {data.called(record.spec.corpus)}", facts, *_small_curve([self]))
 
 
 def _settings(record: RunRecord) -> dict[str, str]:
@@ -189,7 +189,7 @@ class Seeds(Sequence[Run]):
         raise MissingName(of_one or f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _called(self) -> str:
-        return f"{shown.amount(len(self), 'run')} of {self[0].run.name} on {self[0].record.spec.corpus}"
+        return f"{shown.amount(len(self), 'run')} of {self[0].run.name} on {data.called(self[0].record.spec.corpus)}"
 
     def _scores(self) -> str:
         """The mean over seeds and, of two or more, their spread."""

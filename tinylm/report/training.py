@@ -16,7 +16,7 @@ from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
 from tinylm.ledger import RunRecord
 from tinylm.report.runs import Run, Seeds
-from tinylm.study import Planned, costs, single
+from tinylm.study import Planned, costs, recipes, single
 from tinylm.study.costs import Cost
 
 if TYPE_CHECKING:
@@ -274,6 +274,8 @@ def _finished(planned: Sequence[Planned], on: "machine.Settings", live: bool) ->
     missing = [run for run in planned if not _is_finished(run, known.find(run.spec), here)]
     if missing:
         print(pool.require_allowed(missing, on, "tl.train(..., minutes={minutes})"))
+        for caution in dict.fromkeys(caution for run in missing if (caution := recipes.over_fitting(run.spec))):
+            print(caution)
         from tinylm.report.live import LiveCurve
 
         pool.finish_all(missing, on, watch=LiveCurve() if live else pool.unwatched)

@@ -1,5 +1,6 @@
 """The flags of single runs, and a text of one's own from file to continuation, through the command line."""
 
+import argparse
 import io
 import json
 import os
@@ -12,8 +13,9 @@ import pytest
 
 from tinylm import files, study
 from tinylm.cli import specs
-from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import LSTMConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import own_texts
+from tinylm.study import recipes, single
 from tinylm.training import executors, machine
 from tinylm.training.loop import Interrupted
 
@@ -120,7 +122,7 @@ def test_train_says_what_came_out(run, copy):
     assert (run["status"], run["steps"], run["model"], run["seed"]) == ("done", 12, "transformer", 0)
     assert run["weights"] == f"out/weights/{run['key']}.safetensors" and (files.ROOT / run["weights"]).is_file()
     assert all(isinstance(run[name], float) for name in ("valid_nll", "test_nll", "test_se", "seconds"))
-    assert f"corpus {run['corpus']}: 19 distinct characters; train " in copy[1].stderr
+    assert f"my.txt ({run['corpus']}): 19 distinct characters; train " in copy[1].stderr
     assert f"generate text with: python -m tinylm generate --model {run['key']}" in copy[1].stderr
 
 
@@ -196,8 +198,12 @@ def test_quick_is_a_recipe_at_a_budget(call, home, monkeypatch):
         return [row["key"] for row in json.loads(call(f"flops --json {line}")[1])]
 
     assert keys("--quick") == keys(f"--corpus tiny_shakespeare --recipe transformer --budget {budget}")
-    assert keys("--quick --corpus my.txt") == keys(f"--corpus my.txt --recipe transformer --budget {budget}")
-    assert keys("--quick --corpus my.txt --recipe mlp") == keys(f"--corpus my.txt --recipe mlp --budget {budget}")
+    assert keys("--quick --corpus my.txt") == keys("--corpus my.txt --recipe transformer --budget 2e10")
+    assert (
+        keys("--quick --corpus my.txt --recipe mlp")
+        == keys("--corpus my.txt --model mlp --quick")
+        == keys("--corpus my.txt --recipe mlp --budget 2e10")
+    )
     assert keys("--quick --corpus my.txt --model mlp --d-model 8") == keys(f"--corpus my.txt --model mlp --d-model 8 --budget {budget}")
     assert keys("--corpus my.txt --model mlp --context-lengths 4 8") == keys("--corpus my.txt --model mlp --context-length 4 8")
 
@@ -217,3 +223,26 @@ def test_the_widths_that_flags_and_python_set_by_themselves_are_told_apart_in_th
     assert widths == {"transformer": 32, "self-attention": 64} and TransformerConfig(n_layer=1, d_model=16).d_ff == 256
     said = " ".join(call("train --help")[1].split())
     assert "width of the FFN (self-attention 4, transformer 2 times the width; in Python 256)" in said
+
+
+def quick(line):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seeds", nargs="+", type=int)
+    specs.add_flags(parser)
+    return specs.single_runs(parser.parse_args(["--quick", *line.split()])).planned()
+
+
+def test_a_quick_model_has_its_recipe_unless_it_is_described():
+    lstm, mlp, counts = quick("--model lstm mlp counts")
+    assert lstm.spec == recipes.recipe("lstm", "tiny_shakespeare", 10**12) and mlp.spec == recipes.recipe("mlp", "tiny_shakespeare", 10**12)
+    assert counts.spec == recipes.recipe("counts", "tiny_shakespeare", 0)
+    (described,) = quick("--model lstm --layers 2")
+    assert described.spec == single.spec("tiny_shakespeare", LSTMConfig(n_layer=2), flops=10**12)
+    (words,) = quick("--model lstm --corpus grammar-word")  # which has no recipe
+    assert words.spec.model == LSTMConfig()
+
+
+def test_a_quick_run_reads_a_short_text_few_times(home):
+    (home / "my.txt").write_text("".join(f"the cat {i} sat on the mat\n" for i in range(1500)))
+    (run,) = quick(f"--corpus {home / 'my.txt'}")
+    assert run.spec.train.flops == 10**11 and 2 < recipes.passes(run.spec) <= recipes.MANY_PASSES

@@ -171,11 +171,11 @@ def test_a_search_shows_no_test_score_of_a_run_that_is_recorded_elsewhere(call, 
     line = "train --corpus grammar-char --model mlp --steps 5"
     assert "3.2500 +- 0.0348" in call(line)[1]
     code, out, _ = call(f"{line} --search --seed 0 --out {home / 'a.tar'}")
-    assert code == 0 and "hit, in local; it is not trained again, and a search does not show its test NLL" in out and "+-" not in out
+    assert code == 0 and "recorded, in local; it is not trained again, and a search does not show its test NLL" in out and "+-" not in out
     assert json.loads(call(f"{line} --search --seed 0 --json")[1])["runs"][0]["test_nll"] is None
     assert [entry.problem for entry in bundle.entries(home / "a.tar")] == [""] and len(trained.calls) == 1
     call(f"{line} --search")
-    assert "hit, in search, where no test NLL is kept; another seed has one" in call(f"{line} --seed 100")[1]
+    assert "recorded, in search, where no test NLL is kept; another seed has one" in call(f"{line} --seed 100")[1]
 
 
 def test_a_diverged_single_run_is_a_failure(call, trained):
@@ -285,6 +285,31 @@ def test_a_recipe_is_trained_though_counts_are_recommended_in_one_line(call, tra
     assert code == 0 and said in err and len(json.loads(out)["runs"]) == 1
     assert "recommend" not in call("train --corpus grammar-char --recipe transformer --budget 1e13")[1]
     assert "the records recommend Transformer instead" in call("train --corpus grammar-char --recipe mlp --budget 1e13")[1]
+
+
+def test_a_short_own_text_gets_a_smaller_budget_and_counts_to_compare_with(call, trained, home):
+    (home / "my.txt").write_text("".join(f"the cat {i} sat on the mat\n" for i in range(1500)))
+    code, out, _ = call("train --quick --corpus my.txt")
+    assert code == 0 and re.match(r"my.txt \(text-[0-9a-f]{12}\): 2[0-9] distinct characters; train ", out)
+    assert "1e11 FLOPs in place of 1e12: more would read this short text more than 20 times" in out
+    assert "1e11 FLOPs: the records recommend Counts (KN-8 x 1.15 + unbounded cache) instead, with a valid NLL of 0." in out
+    code, out, _ = call("train --recipe transformer --corpus my.txt --budget 1e12")
+    assert re.search(r"Transformer, .*: it reads its text 4[0-9] times; after more than 20 a network may know a text by heart", out)
+    assert "a larger one may reach a higher one, since it reads the text too often" in out
+
+
+def test_what_is_recorded_without_weights_says_what_is_there_and_what_to_do(call, trained):
+    line = "train --quick --corpus grammar-char"
+    for _ in range(2):
+        code, out, _ = call(line)
+    assert code == 0 and ": recorded\n" in out and "the run is recorded, and nothing was trained" in out.splitlines()[-1]
+    assert re.search("Train it here with: python -m tinylm train --run [0-9a-f]{16}$", out)
+
+
+def test_a_test_of_few_tokens_is_said_to_say_little(call, home):
+    (home / "my.txt").write_text("the cat sat on the mat\n" * 60)
+    code, out, _ = call("train --model counts --corpus my.txt")
+    assert code == 0 and "+-" not in out and "a test NLL without an error is of 250 tokens or fewer, which says little" in out
 
 
 def test_the_recipe_of_counts_needs_no_budget_and_says_nothing_of_one(call, home):

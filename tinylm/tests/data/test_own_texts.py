@@ -146,6 +146,28 @@ def test_a_text_that_memory_does_not_hold_is_refused_before_it_is_read(home, mon
         own_texts.add(home / "big.txt", level)
 
 
+def test_words_that_are_mostly_unknown_are_warned_of_each_time(home, write):
+    text = "".join(f"the cat {i} {'b' * (i % 7)}\n" for i in range(900))
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"^my.txt: 2[0-9]% of the words in valid and test are <unk>, .*[(]level character[)]"):
+            name = data.corpus_name(write(text), "word")
+    corpus = data.load(name)
+    held_out = np.concatenate([corpus.valid, corpus.test])
+    assert own_texts.about(name)["unknown"] == (held_out == corpus.vocabulary.index["<unk>"]).sum()
+    assert not own_texts.caution(own_texts.add(write(text), "character")) and not own_texts.caution("grammar-word")
+
+
+def test_a_text_keeps_the_name_of_its_file(home, write):
+    name = own_texts.add(write(TEXT, "german.txt"), "character")
+    assert data.called(name) == f"german.txt ({name})" and data.called("ptb") == "ptb"
+    corpus = data.load(name)
+    assert corpus.vocabulary.corpus == f"german.txt ({name})" and repr(corpus).startswith(f"Corpus('{name}' of german.txt: ")
+    assert f"Corpus german.txt ({name})" in corpus._repr_html_()
+    with pytest.raises(DataError, match=r"^german.txt \(text-.*\) has no 'X'"):
+        corpus.encode("X")
+    assert data.called("text-0123456789ab") == "text-0123456789ab"  # which is not here
+
+
 def test_another_level_is_refused(write):
     with pytest.raises(DataError, match=r"unknown level 'words'; did you mean 'word'\? There are: character, word"):
         own_texts.add(write(b"a cat"), "words")

@@ -35,6 +35,16 @@ def test_a_trained_file_needs_neither_ledger_nor_corpus(corpus, tmp_path, monkey
     assert not opened.network.training
 
 
+def test_a_model_of_an_own_text_keeps_the_name_of_its_file_wherever_it_goes(home, tmp_path):
+    (home / "german.txt").write_text("der Hund, die Katze\n" * 99, encoding="utf-8")
+    name = data.corpus_name("german.txt" if Path("german.txt").exists() else home / "german.txt")
+    path, own = tmp_path / "w.safetensors", replace(SPEC, corpus=name)
+    checkpoint.save(path, build(SPEC.model, data.vocab_size(name)).state_dict(), weights.facts(own, data.load(name)))
+    (home / "out" / "texts" / name / "about.json").unlink()
+    opened = weights.open_file(path, {})
+    assert opened.vocabulary.corpus == f"german.txt ({name})" and f"german.txt ({name})" in repr(opened)
+
+
 def test_an_older_file_takes_spec_and_vocabulary_from_record_and_corpus(tmp_path):
     path = written(tmp_path / "w.safetensors", {"key": SPEC.key})
     opened = weights.open_file(path, {SPEC.key: made(spec=SPEC)})

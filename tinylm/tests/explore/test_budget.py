@@ -131,7 +131,7 @@ def test_no_corpus_is_shown_in_the_place_of_another(home):
 @pytest.mark.parametrize("exponent", [budget.LEAST, budget.MOST])
 def test_every_recipe_exists_at_the_ends_of_the_slider(home, exponent):
     panel = explore.Budget()
-    for name in panel.corpus.options:
+    for _, name in panel.corpus.options:
         panel.corpus.value = name
         panel.flops.value = 10.0**exponent
         assert all(int(row[3].replace(",", "")) > 0 for row in cells(panel.table.value) if not row[0].startswith("Counts"))

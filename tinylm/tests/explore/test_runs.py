@@ -21,7 +21,12 @@ def test_runs_are_found_by_corpus_architecture_and_size(home):
     counts = record(2.0, corpus="grammar-word", model=NgramConfig(order=2))
     stored(dataclasses.replace(counts, version=versions.current(counts.spec)))
     panel = explore.Runs("grammar-char")
-    assert panel.corpus.options == ("grammar-char", "grammar-word") and panel.architecture.options == ("all", "Linear", "MLP")
+    assert [name for _, name in panel.corpus.options] == ["grammar-char", "grammar-word"]
+    assert panel.architecture.options == (
+        "all",
+        "Linear",
+        "MLP",
+    )
     assert all(" parameters · " in label for label, _ in panel.chosen.options)
     assert len(panel.chosen.value) == 2 and len(cells(panel.table.value)) == 2 and "<img" in panel.picture.value
     panel.architecture.value = "MLP"

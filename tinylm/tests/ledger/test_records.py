@@ -182,21 +182,21 @@ def test_a_stale_record_is_no_hit_and_says_why(tmp_path, monkeypatch):
     monkeypatch.setitem(versions.PROTOCOLS, "last", 9)
     found = Ledger([tmp_path])
     assert found.find(spec()) is None
-    assert found.explain(spec()) == "stale: made by last-1 adam-1, the code is now last-9 adam-1"
+    assert found.explain(spec()) == "recorded by older code, last-1 adam-1, which is now last-9 adam-1"
 
 
 def test_a_look_up_explains_itself(tmp_path):
     for planned in (spec(), spec(seed=1, lr=0.5), spec(dataclasses.replace(TRANSFORMER, n_layer=3))):
         ledger.write(record(planned), tmp_path)
     found = Ledger([tmp_path])
-    assert found.explain(spec()) == "hit"
-    assert found.explain(spec(LINEAR)) == "miss: no record of any linear run"
+    assert found.explain(spec()) == "recorded"
+    assert found.explain(spec(LINEAR)) == "not recorded, and no other linear is"
     assert found.explain(spec(seed=1)) in (
-        "miss: the nearest record has train.lr=0.5 instead of 0.0003",
-        "miss: the nearest record has seed=0 instead of 1",
+        "not recorded; the nearest recorded run has train.lr=0.5 instead of 0.0003",
+        "not recorded; the nearest recorded run has seed=0 instead of 1",
     )
-    assert found.explain(spec(seed=1, lr=0.25)) == "miss: the nearest record has train.lr=0.5 instead of 0.25"
-    assert Ledger([]).explain(spec()).startswith("miss")
+    assert found.explain(spec(seed=1, lr=0.25)) == "not recorded; the nearest recorded run has train.lr=0.5 instead of 0.25"
+    assert Ledger([]).explain(spec()).startswith("not recorded")
 
 
 def test_rows_are_flat():

@@ -23,6 +23,46 @@ def test_the_recipe_at_the_papers_cost_is_no_larger_than_the_papers_transformer(
         assert n_params(recipe("transformer", corpus, 7.55e13).model, size) <= n_params(TransformerConfig(context_length=128), size)
 
 
+def own(monkeypatch, n_train, vocab_size=60):
+    """A text of one's own of so many characters, of which so many are distinct."""
+    name = "text-0123456789ab"
+    sizes = {"train": n_train, "valid": n_train // 20, "test": n_train // 20}
+    about = data.CorpusInfo(name=name, level="character", vocab_size=vocab_size, n_tokens=sizes, sha256="", held_out="own")
+    known = data.info
+    monkeypatch.setattr(data, "info", lambda asked: about if asked == name else known(asked))
+    return name
+
+
+@pytest.mark.parametrize(
+    ("n_train", "budget", "times"), [(10**6, 10**12, 1.5), (300_000, 10**12, 5), (36_000, 10**11, 18), (9_000, 2 * 10**10, 14)]
+)
+def test_a_short_text_is_not_read_too_often(monkeypatch, n_train, budget, times):
+    name = own(monkeypatch, n_train)
+    assert recipes.modest_budget("transformer", name, 10**12) == budget
+    spec = recipe("transformer", name, budget)
+    assert recipes.passes(spec) == pytest.approx(times, rel=0.05) and not recipes.over_fitting(spec)
+    assert spec.train.n_evals == max(2, min(20, -int(-recipes.passes(spec) // 1)))
+    often = recipe("transformer", name, 30 * budget)
+    said = recipes.over_fitting(often)
+    assert ("a network may know a text by heart and do worse; the weights with the lowest valid NLL are kept" in said) == (times > 2)
+    assert often.train.n_evals <= 20 and often.train.keep == "best"
+
+
+def test_a_published_text_keeps_its_recipes_and_its_budget():
+    assert recipes.modest_budget("transformer", "tiny_shakespeare", 10**12) == 10**12
+    assert recipe("transformer", "tiny_shakespeare", 1e12).train.n_evals == recipes.N_EVALS
+    assert recipe("transformer", "tiny_shakespeare", 1e12).model.induction == (2, 3, 4, 6)
+
+
+def test_with_thousands_of_characters_the_highest_orders_of_induction_are_left_out(monkeypatch):
+    found = {}
+    for size in (60, 6_174, 65_000):
+        name = own(monkeypatch, 10**6, size)
+        found[size] = recipe("transformer", name, 1e12).model.induction
+        assert run_cost(recipe("transformer", name, 1e12), data.info(name)).steps
+    assert found == {60: (2, 3, 4, 6), 6_174: (2, 3, 4), 65_000: (2, 3)}
+
+
 def test_a_text_without_recipes_takes_those_of_the_text_nearest_in_length():
     nearest = {"grammar-char": "tiny_shakespeare", "tiny_shakespeare-plays-respelled": "tiny_shakespeare-respelled", "ptb": "ptb-eos"}
     assert {name: recipes.nearest_text("transformer", name) for name in nearest} == nearest
