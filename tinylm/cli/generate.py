@@ -1,6 +1,5 @@
 """`generate`: continue a prompt with a trained model."""
 
-import itertools
 import sys
 import time
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from tinylm.config import shown
 EXAMPLES = """
   python -m tinylm generate --prompt "HAMLET:"
   python -m tinylm generate --prompt "HAMLET:" --length 500 --temperature 0.5 --top-k 10 --seed 3 --model RoPE@1
+  python -m tinylm generate --prompt "HAMLET:" --top-p 0.9 --stop "\\n\\n"     one speech
   python -m tinylm generate --prompt "HAMLET:" --model transformer
   python -m tinylm generate --prompt "the company said" --model "PTB Transformer"
   python -m tinylm generate --prompt "To be" --model out/weights/91e131682342ec8a.safetensors --json
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
 def run(request: GenerateRequest) -> int:
     """Print the prompt and its continuation, token by token."""
     model = request.open()
-    drawn = itertools.islice(sampling.pieces(model, request.prompt, request.sampling), request.length)
+    drawn = sampling.pieces(model, request.prompt, request.sampling, request.length)
     if request.json:
         started = time.perf_counter()
         text = "".join(drawn)

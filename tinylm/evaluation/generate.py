@@ -22,11 +22,18 @@ Predictor = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling(Checked):
-    """How tokens are drawn: from softmax(logits / temperature) of the `top_k` likeliest (0: of all); temperature 0 takes the likeliest."""
+    """How tokens are drawn: from softmax(logits / temperature) of the `top_k` likeliest (0: of all); temperature 0 takes the likeliest.
+
+    Of these only the likeliest remain whose probabilities add up to `top_p` (Holtzman et al. 2020), the one that reaches it included.
+    """
 
     temperature: float = 0.8
     top_k: int = 0
     seed: int = 0
+    top_p: float = 1.0
+
+    def check(self) -> None:
+        self.require(0 < self.top_p <= 1, f"top_p must be above 0 and at most 1, got {self.top_p}")
 
 
 @dataclass(frozen=True)
@@ -116,7 +123,16 @@ def _draw(logits_V: Tensor, sampling: Sampling, generator: torch.Generator) -> T
         scaled_V = (logits_V.double() - logits_V.max()) / sampling.temperature
     if 0 < sampling.top_k < len(scaled_V):
         scaled_V = scaled_V.masked_fill(scaled_V < scaled_V.topk(sampling.top_k).values[-1], float("-inf"))
-    return torch.multinomial(scaled_V.softmax(0), 1, generator=generator)
+    return torch.multinomial(_nucleus(scaled_V.softmax(0), sampling.top_p), 1, generator=generator)
+
+
+def _nucleus(p_V: Tensor, top_p: float) -> Tensor:
+    """The probabilities of the likeliest tokens that reach `top_p` together, zero for the others."""
+    if top_p == 1:
+        return p_V
+    sorted_V, order_V = p_V.sort(descending=True, stable=True)
+    before_V = sorted_V.cumsum(0) - sorted_V
+    return p_V.masked_fill(torch.zeros_like(p_V, dtype=torch.bool).scatter(0, order_V, before_V >= top_p), 0.0)
 
 
 def continuation(model: LanguageModel, corpus: Corpus, context_length: int, prompt: Prompt) -> str:

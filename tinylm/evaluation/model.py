@@ -4,7 +4,7 @@ import itertools
 import sys
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -66,24 +66,45 @@ class Model(ABC):
     def continued(self, ids: np.ndarray, sampling: "Sampling") -> Iterator[int]:
         """Tokens that continue ids (n,), without end; the same seed gives the same tokens."""
 
-    def stream(self, prompt: str = "", temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Iterator[str]:
-        """The texts of the tokens that continue a prompt, without end, each drawn when it is asked for.
+    def stream(
+        self,
+        prompt: str = "",
+        temperature: float = 0.8,
+        top_k: int = 0,
+        seed: int = 0,
+        top_p: float = 1.0,
+        stop: str | Sequence[str] = (),
+        length: int | None = None,
+    ) -> Iterator[str]:
+        """The texts of the tokens that continue a prompt, each drawn when it is asked for: `length` of them, without end unless given.
 
-        Each is drawn from softmax(logits / temperature) of the `top_k` likeliest tokens (0: of all); temperature 0 takes the likeliest.
-        ConfigError for settings out of range, DataError for characters that the vocabulary lacks.
+        Each is drawn from softmax(logits / temperature) of the `top_k` likeliest tokens (0: of all), and of these from the likeliest whose
+        probabilities add up to `top_p`; temperature 0 takes the likeliest. The text ends before the first of the texts `stop` that it
+        comes to. TinylmError for settings out of range, and for characters that the vocabulary lacks.
         """
+        stops = arguments.texts("stop", stop)
         with uninterrupted():
             from tinylm.evaluation.generate import Sampling  # torch is loaded only where a model computes
 
-        sampling = Sampling(temperature=temperature, top_k=top_k, seed=seed)
-        return _stoppable(map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling)))
+        sampling = Sampling(temperature=temperature, top_k=top_k, seed=seed, top_p=top_p)
+        pieces = itertools.islice(map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling)), length)
+        return _stoppable(arguments.until(pieces, stops) if stops else pieces)
 
-    def generate(self, prompt: str = "", length: int = 200, temperature: float = 0.8, top_k: int = 0, seed: int = 0) -> Text:
+    def generate(
+        self,
+        prompt: str = "",
+        length: int = 200,
+        temperature: float = 0.8,
+        top_k: int = 0,
+        seed: int = 0,
+        top_p: float = 1.0,
+        stop: str | Sequence[str] = (),
+    ) -> Text:
         """The prompt and the `length` tokens that continue it, drawn as `stream` says; ModelError for a length that is not whole."""
         length = arguments.whole("length", length, 0)
         written: list[str] = []
         try:
-            written.extend(itertools.islice(self.stream(prompt, temperature, top_k, seed), length))
+            written.extend(self.stream(prompt, temperature, top_k, seed, top_p, stop, length))
         except KeyboardInterrupt:
             raise Stopped(f"stopped after {len(written)} of {length} tokens; so far: {prompt}{''.join(written)}") from None
         return Text(prompt + "".join(written))

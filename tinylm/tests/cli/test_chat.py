@@ -49,10 +49,10 @@ def test_each_continuation_has_its_own_seed(call, keys, monkeypatch):
 def test_ctrl_c_stops_the_continuation_and_not_the_chat(call, keys, monkeypatch):
     real = sampling.pieces
 
-    def interrupted(trained, prompt, sampling):
+    def interrupted(trained, prompt, sampling, length):
         if prompt == "a":
-            return real(trained, prompt, sampling)
-        return (piece if i < 3 else _raise() for i, piece in enumerate(real(trained, prompt, sampling)))
+            return real(trained, prompt, sampling, length)
+        return (piece if i < 3 else _raise() for i, piece in enumerate(real(trained, prompt, sampling, length)))
 
     def _raise():
         raise KeyboardInterrupt
@@ -60,3 +60,18 @@ def test_ctrl_c_stops_the_continuation_and_not_the_chat(call, keys, monkeypatch)
     monkeypatch.setattr(sampling, "pieces", interrupted)
     code, out, _ = chat(call, monkeypatch, keys["last"], "b", "length 4", "a")
     assert code == 0 and "length 4" in out and "\na" in out
+
+
+def test_a_chat_says_that_it_is_no_assistant(call, keys, monkeypatch):
+    assert "It is no assistant: it answers no question" in chat(call, monkeypatch, keys["all"], "help")[1]
+    assert "as no assistant would" in call("chat --help")[1]
+    monkeypatch.setattr("sys.stdin", type("Terminal", (io.StringIO,), {"isatty": lambda self: True})("quit\n"))
+    monkeypatch.setattr("builtins.input", lambda prompt: "quit")
+    assert "The model continues a text; it is no assistant." in call(f"chat --model {keys['all']}")[1]
+
+
+def test_stops_and_shares_are_settings_too(call, keys, monkeypatch):
+    code, out, err = chat(call, monkeypatch, keys["all"], "topp 0.5", "stop \\n", "stop", "topp 2")
+    first, second, third = out.splitlines()
+    assert code == 0 and first.endswith("topp 0.5]") and second.endswith("topp 0.5, stop '\\n']") and third == first
+    assert "is not a share above 0" in err

@@ -39,3 +39,13 @@ def test_a_prompt_is_continued_the_same_way_each_time(call, keys, name):
 def test_no_temperature_needs_no_seed(call, keys):
     line = f"generate --model {keys['all'][:9]} --temperature 0 --length 50"
     assert call(line)[1] == call(f"{line} --seed 9")[1]
+
+
+def test_a_text_ends_before_a_stop_and_keeps_its_length_without_one(call, keys):
+    line = ["generate", "--model", keys["all"], "--prompt", "a ", "--length", "60"]
+    whole = call(line)[1]
+    stop = whole[20:22]
+    assert call([*line, "--stop", stop.replace("\n", "\\n")])[1] == whole[: whole.index(stop, 2)] + "\n"
+    assert call([*line, "--stop", "QQ", whole[-3:-1] + "Q"])[1] == whole
+    assert call([*line, "--top-p", "1e-9"])[1] == call([*line, "--temperature", "0"])[1]
+    assert json.loads(call([*line, "--stop", "QQ", "--json"])[1])["stop"] == ["QQ"]

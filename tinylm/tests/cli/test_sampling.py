@@ -23,7 +23,7 @@ def test_a_request_says_how_its_model_is_sampled(keys):
     request = sampling.SamplingRequest(model=keys["last"], data_dir=None, length=5, temperature=0.0, top_k=0, seed=3)
     trained = request.open()
     assert sampling.lead_note(trained).startswith("note: the model was trained on full windows of 16")
-    assert request.sampling == {"temperature": 0.0, "top_k": 0, "seed": 3}
+    assert request.sampling == {"temperature": 0.0, "top_k": 0, "seed": 3, "top_p": 1.0, "stop": ()}
     assert len("".join(next(sampling.pieces(trained, "a", request.sampling)))) == 1
 
 
@@ -59,3 +59,13 @@ def test_a_chat_with_it_prints_none_either(call, evil, monkeypatch):
     monkeypatch.setattr("sys.stdin", io.StringIO(f"temp 1\n{EVIL}\né\nmodel {EVIL}\n"))
     code, out, err = call(f"chat {evil}")
     assert code == 0 and not {"\x1b", "\x07"} & {*out, *err} and "\\x1b]0;mine\\x07" in out
+
+
+def test_a_share_is_above_0_and_at_most_1_and_a_stop_has_a_character():
+    assert sampling.share("1") == 1 and sampling.share("1e-9") == 1e-9
+    for text in ("0", "1.01", "-1", "nan", "inf", "x"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a share above 0 and at most 1"):
+            sampling.share(text)
+    assert sampling.stop("a\\nb") == "a\nb"
+    with pytest.raises(argparse.ArgumentTypeError, match="the text to stop at is empty"):
+        sampling.stop("")

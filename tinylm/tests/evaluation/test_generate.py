@@ -105,3 +105,34 @@ def test_a_temperature_near_zero_takes_the_likeliest(temperature):
     for top_k in (0, 2):
         sampling = generate.Sampling(temperature=temperature, top_k=top_k)
         assert list(itertools.islice(generate.stream(lambda _: logits, np.array([0]), sampling), 5)) == [1] * 5
+
+
+def shares(sampling, p=(0.5, 0.25, 0.15, 0.1), n=400):
+    """How often each of the tokens of these probabilities is drawn."""
+    logits = torch.tensor(p).log()
+    tokens = list(itertools.islice(generate.stream(lambda _: logits, np.array([0]), sampling), n))
+    return [tokens.count(token) / n for token in range(len(p))]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),  # by hand
+    [
+        ({"top_p": 1.0}, (0.5, 0.25, 0.15, 0.1)),
+        ({"top_p": 0.8}, (5 / 9, 2.5 / 9, 1.5 / 9, 0)),  # 0.5 + 0.25 are less than 0.8, with 0.15 they reach it
+        ({"top_p": 0.74}, (2 / 3, 1 / 3, 0, 0)),
+        ({"top_p": 1e-9}, (1, 0, 0, 0)),
+        ({"top_p": 0.8, "top_k": 2}, (2 / 3, 1 / 3, 0, 0)),  # of two thirds and one third both are needed
+        ({"top_p": 0.6, "top_k": 2}, (1, 0, 0, 0)),
+        ({"top_p": 0.7, "temperature": 0.5}, (1, 0, 0, 0)),  # squares: 0.25 of 0.345 is 0.72
+    ],
+)
+def test_the_likeliest_tokens_that_reach_a_probability_share_it(settings, expected):
+    found = shares(Sampling(**({"temperature": 1.0, "seed": 1} | settings)))
+    assert found == pytest.approx(expected, abs=0.07) and [share > 0 for share in found] == [share > 0 for share in expected]
+
+
+def test_which_tokens_are_likeliest_does_not_depend_on_their_order():
+    assert shares(Sampling(temperature=1.0, top_p=0.6), p=(0.1, 0.5, 0.15, 0.25))[0::2] == [0, 0]
+    for top_p in (0, -0.1, 1.1):
+        with pytest.raises(ConfigError, match="must not be negative|top_p must be above 0 and at most 1"):
+            Sampling(top_p=top_p)
