@@ -86,8 +86,6 @@ def entries(file: Path) -> Iterator[Entry]:
 
     BundleError when the file is none that can be opened as a tar. Nothing is extracted: a member's path only gives its section.
     """
-    if files.is_special(file):
-        raise BundleError(f"{file} is a pipe or a device; name a tar file")
     try:
         if file.exists() and not file.is_file():
             raise BundleError(f"{file} is not a regular file; give a tar of records")

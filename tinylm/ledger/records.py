@@ -284,8 +284,6 @@ def check_scores(record: RunRecord, section: str) -> None:
 
 def read(path: Path) -> RunRecord:
     """The record in a file; LedgerError names the file."""
-    if files.is_special(path):
-        raise LedgerError(f"{path} is a pipe or a device; name a record's file")
     try:
         record = from_json(text_of(path))
         check_scores(record, path.parent.name)

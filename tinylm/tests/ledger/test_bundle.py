@@ -72,15 +72,6 @@ def test_what_is_there_and_no_bundle_is_never_replaced(tmp_path, tar):
         pack([], tmp_path / ("a" * 300))
 
 
-def test_a_pipe_or_a_device_is_no_bundle_to_read(tmp_path):
-    os.mkfifo(tmp_path / "fifo")
-    for odd in (tmp_path / "fifo", Path("/dev/zero")):
-        with pytest.raises(BundleError, match="is a pipe or a device; name a tar file"):
-            merge(odd, tmp_path / "ledger")
-        with pytest.raises(ledger.LedgerError, match="is a pipe or a device; name a record's file"):
-            ledger.read(odd)
-
-
 def test_a_bundle_is_replaced_by_a_newer_one(tmp_path):
     for records in ([], [("rope", made(1))], [("rope", made(1)), ("words", made(2))]):
         pack(records, tmp_path / "a.tar")
