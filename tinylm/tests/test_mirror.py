@@ -10,6 +10,9 @@ TESTS = ROOT / "tests"
 WITHOUT_MODULE = {
     "architectures/test_architectures",  # whatever files that room holds
     "explore/test_browser",  # the panels in a browser
+    "cli/test_fuzz",  # any arguments
+    "data/test_fuzz",  # own text files of any bytes
+    "evaluation/test_fuzz",  # weights files of other people
     "ledger/test_fuzz",  # records, bundles, facts and sums of other people
     "report/test_renaming",  # all notebooks
     "report/test_toy_section",  # from a section's file to the report
