@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import files, ledger
-from tinylm.cli.common import Request, UsageError, command, table, whole
+from tinylm.cli.common import DEVICES, Request, UsageError, command, table, whole
 from tinylm.config.shown import duration
 from tinylm.report import timings
 
@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--runs", action="store_true", help="instead time a step of each run of the study, and its counts")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also save the measurements as JSON")
     parser.add_argument("--rounds", type=whole(1), default=7, metavar="N", help="repetitions of each timed step, the two sides in turn (7)")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu", help="device to measure (cpu)")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="device to measure (cpu)")
 
 
 def run(request: BenchRequest) -> int:

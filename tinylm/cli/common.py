@@ -17,6 +17,7 @@ from tinylm.config.shown import perplexity, short
 from tinylm.ledger import LedgerError, RunRecord
 from tinylm.study import Planned
 
+DEVICES = ("auto", "cpu", "cuda", "mps")  # as training.machine has them, which loads torch
 AnyRequest = TypeVar("AnyRequest", bound="Request")
 
 
@@ -41,7 +42,7 @@ class Parser(argparse.ArgumentParser):
         (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+        self.exit(2, f"error: {shown.printable(message)}; see {self.prog} --help\n")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[argparse.Namespace, list[str]]:
         found, foreign = super().parse_known_args(args, namespace)

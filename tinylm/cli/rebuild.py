@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tinylm import study
-from tinylm.cli.common import Parser, folder, minutes, require_clone
+from tinylm.cli.common import DEVICES, Parser, folder, minutes, require_clone
 from tinylm.config import TinylmError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def request(description: str) -> "pipeline.Request":
         "--only", type=section, metavar="SECTION", action="append", help="only this notebook, e.g. 03_sweeps; may be repeated"
     )
     parser.add_argument("--status", action="store_true", help="print the plan and stop")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train (default cpu)")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where to train (default cpu)")
     parser.add_argument("--data-dir", type=folder, help="folder of the corpora (else TINYLM_DATA, datasets/, download)")
     args = parser.parse_args()
     if args.device != "cpu":

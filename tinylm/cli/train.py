@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tinylm import data, files, ledger, study
 from tinylm.cli import specs
 from tinylm.cli.common import (
+    DEVICES,
     OUTCOME,
     Request,
     StudyRuns,
@@ -161,7 +162,7 @@ def add(commands: Any) -> None:
     group.add_argument(
         "--tensorboard", type=Path, metavar="DIR", help="write losses and speed during training, for `tensorboard --logdir DIR`"
     )
-    group.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="device (cuda where there is one)")
+    group.add_argument("--device", choices=DEVICES, default="auto", help="device (cuda where there is one, else cpu)")
     group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
     group.add_argument("--cluster", metavar="tls://HOST:PORT", help="train on the workers of a Dask cluster (docs/cluster.md)")
     group.add_argument("--data-dir", type=folder, metavar="DIR", help="the folder above the corpora's folders")

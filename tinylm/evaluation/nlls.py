@@ -9,8 +9,12 @@ from tinylm.config import RunSpec
 from tinylm.config.scored import eval_context, scored_range, short_window
 from tinylm.models.networks import LanguageModel
 
-POSITIONS_PER_BATCH = {"cpu": 16_384, "cuda": 262_144}  # keeps a batch's activations in the cache of a CPU core, and a GPU busy
-LOGITS_PER_BATCH = {"cpu": 2**23, "cuda": 2**28}  # float32: what a large vocabulary allows
+POSITIONS_PER_BATCH = {
+    "cpu": 16_384,
+    "mps": 16_384,
+    "cuda": 262_144,
+}  # fits the cache of a CPU core, keeps a GPU busy
+LOGITS_PER_BATCH = {"cpu": 2**23, "mps": 2**23, "cuda": 2**28}  # float32: what a large vocabulary allows
 WAIT = 3.0  # seconds of scoring before a bar is drawn
 
 

@@ -106,15 +106,21 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
 
 def random_states() -> dict[str, Tensor]:
     """States of torch's global generators, which draw the dropout masks."""
-    states = {"cpu": torch.get_rng_state()}
-    return states | ({"cuda": torch.cuda.get_rng_state()} if torch.cuda.is_available() else {})
+    return {"cpu": torch.get_rng_state()} | {name: gpu.get_rng_state() for name, gpu in _gpus().items()}
 
 
 def restore_random_states(states: dict[str, Tensor]) -> None:
     """Put back what `random_states` took."""
     torch.set_rng_state(states["cpu"])
-    if "cuda" in states and torch.cuda.is_available():
-        torch.cuda.set_rng_state(states["cuda"])
+    for name, gpu in _gpus().items():
+        if name in states:
+            gpu.set_rng_state(states[name])
+
+
+def _gpus() -> dict[str, Any]:
+    """The modules of the kinds of GPU that are here."""
+    kinds = {"cuda": torch.cuda, "mps": torch.mps}
+    return {name: kinds[name] for name, is_here in (("cuda", torch.cuda), ("mps", torch.backends.mps)) if is_here.is_available()}
 
 
 def weights_of(model: nn.Module) -> dict[str, Tensor]:

@@ -150,6 +150,8 @@ def _security(address: str) -> distributed.Security:
 
 def _device(asked: str, workers: Mapping[str, Any]) -> str:
     """The device that runs are trained on; ClusterError for a GPU where no worker has one."""
+    if asked == "mps":
+        raise ClusterError("runs of a cluster are trained on cpu or cuda; leave out --device mps")
     has_gpu = any(worker["resources"].get(GPU) for worker in workers.values())
     if asked == "cuda" and not has_gpu:
         raise ClusterError(f"no worker of the cluster has a GPU; start one with --resources {GPU}=1, {PAGE}")

@@ -147,7 +147,8 @@ class _Run:
         """Train to the planned step; whether every loss was finite."""
         clock, saved = time.perf_counter() - self.history.seconds, time.perf_counter()
         looked = saved
-        loss_sum = torch.tensor(self.history.loss_sum, dtype=torch.float64, device=self.device)
+        precision = torch.float32 if self.device.type == "mps" else torch.float64  # which an Apple GPU lacks
+        loss_sum = torch.tensor(self.history.loss_sum, dtype=precision, device=self.device)
         self.model.train()
         epoch, starts = -1, torch.empty(0)
         while self.history.step < self.cost.steps:
@@ -303,6 +304,6 @@ class _Run:
 
 def environment(device: torch.device) -> dict[str, str]:
     """What a record says of the machine: device, threads, Python, torch and numpy versions."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
     found = {"device": name, "threads": str(torch.get_num_threads()), "python": platform.python_version()}
     return found | {"torch": torch.__version__, "numpy": np.__version__}

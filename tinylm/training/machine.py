@@ -12,7 +12,7 @@ from tinylm.config.errors import unknown
 from tinylm.flops import n_params
 
 BYTES = 16  # of a parameter in training: the weight, its gradient and two averages of it
-DEVICES = ("auto", "cpu", "cuda")
+DEVICES = ("auto", "cpu", "cuda", "mps")
 
 
 def n_cores() -> int:
@@ -59,9 +59,16 @@ def require_memory(spec: RunSpec) -> None:
 
 
 def device(name: str) -> str:
-    """The device that `cpu`, `cuda` or `auto` means here; ConfigError where there is no such one."""
+    """The device that a name means here; ConfigError where there is no such one. `auto` is CUDA where there is one, else the CPU.
+
+    An Apple GPU, `mps`, is taken only where it is named: the study's models are small, and nothing was timed or compared on one.
+    """
     if name not in DEVICES:
         raise ConfigError(unknown("device", name, DEVICES))
     if name == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device cuda: torch finds no CUDA device here; use cpu")
+    if name == "mps":
+        if not torch.backends.mps.is_available():
+            raise ConfigError("device mps: torch finds no Apple GPU here; use cpu")
+        return name
     return "cuda" if name != "cpu" and torch.cuda.is_available() else "cpu"

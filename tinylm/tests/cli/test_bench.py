@@ -9,7 +9,7 @@ from tinylm.training import bench
 
 MISTAKES = {
     "bench --rounds 0": "'0' is not a whole number from 1 up",
-    "bench --device tpu": "unknown value 'tpu'; did you mean 'cpu'? There are: auto, cpu, cuda",
+    "bench --device tpu": "unknown value 'tpu'; did you mean 'cpu'? There are: auto, cpu, cuda, mps",
     "bench --json .": "--json . is a folder; name a file in it",
     "bench --json README.md/b.json": "README.md/",
     "bench --json README.md": "README.md is there and holds no measurements; name another file, or move this one away",

@@ -150,11 +150,14 @@ def test_a_lack_of_memory_names_the_setting(corpus, monkeypatch):
         loop.train(spec(micro_batch=1), corpus)
 
 
-@needs_cuda
+needs_mps = pytest.mark.skipif(not torch.backends.mps.is_available(), reason="needs an Apple GPU")
+
+
+@pytest.mark.parametrize("gpu", [pytest.param("cuda", marks=needs_cuda), pytest.param("mps", marks=needs_mps)])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_ten_steps_are_the_same_on_a_gpu(corpus, precision):
+def test_ten_steps_are_the_same_on_a_gpu(corpus, precision, gpu):
     planned = spec(PLAIN, lr=1e-3, precision=precision, **DENSE)
-    (here, kept), (there, model) = (updated(planned, corpus, device=device) for device in ("cpu", "cuda"))
+    (here, kept), (there, model) = (updated(planned, corpus, device=device) for device in ("cpu", gpu))
     torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-3)
     if precision == "fp32":
         assert_same_weights(model, kept, rtol=1e-2, atol=1e-3)

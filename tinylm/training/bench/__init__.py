@@ -42,7 +42,7 @@ def run_seconds(device: str, said: Callable[[Planned, float], None]) -> dict[str
 
 def machine(device: str) -> dict[str, str]:
     """What the timings are of: processor, threads, versions."""
-    name = torch.cuda.get_device_name(device) if device != "cpu" else processor()
+    name = {"cpu": processor, "cuda": torch.cuda.get_device_name}.get(device, lambda: device)()
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
     return {
         "date": today,

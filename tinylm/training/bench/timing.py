@@ -65,7 +65,7 @@ def _mean_on_device(call: Callable[[], object], device: str, n_calls: int = 50) 
 
 def _wait(device: str) -> None:
     if device != "cpu":
-        torch.cuda.synchronize()
+        torch.accelerator.synchronize()
 
 
 def one_product(dtype: torch.dtype, device: str) -> tuple[Callable[[], object], int]:
