@@ -51,7 +51,7 @@ def request(description: str) -> "pipeline.Request":
         "--only", type=section, metavar="SECTION", action="append", help="only this notebook, e.g. 03_sweeps; may be repeated"
     )
     parser.add_argument("--status", action="store_true", help="print the plan and stop")
-    parser.add_argument("--device", choices=DEVICES, default="cpu", help="where to train (default cpu)")
+    parser.add_argument("--device", choices=DEVICES[1:], default="cpu", help="where to train (default cpu)")
     parser.add_argument("--data-dir", type=folder, help="folder of the corpora (else TINYLM_DATA, datasets/, download)")
     args = parser.parse_args()
     if args.device != "cpu":

@@ -22,6 +22,7 @@ WITHOUT_MODULE = {
     "test_learn",  # the teaching notebooks
     "test_library",  # the interface as a user meets it, in a kernel
     "test_mirror",
+    "test_platforms",  # paths and encodings of all rooms
     "test_mutants",  # a tool among the tests
     "training/test_faults",  # disks, limits and clocks
     "training/test_kills",  # processes that are killed
