@@ -71,9 +71,7 @@ def _unsaid(path: Path):
         if not isinstance(node, ast.Call) or any(word.arg == "encoding" for word in node.keywords):
             continue
         if isinstance(node.func, ast.Attribute):
-            is_file = (
-                node.func.attr in ("read_text", "write_text") and getattr(node.func.value, "id", "") != "ledger"
-            )  # which says it itself
+            is_file = node.func.attr in ("read_text", "write_text") and getattr(node.func.value, "id", "") != "ledger"  # its own
         else:
             is_file = getattr(node.func, "id", "") == "open"
         is_binary = any("b" in arg.value for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str))
