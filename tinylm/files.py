@@ -12,8 +12,9 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import platformdirs
@@ -36,6 +37,7 @@ ROOT = PACKAGE.parent
 NOTEBOOKS = ROOT / "notebooks"
 FIGURES = ROOT / "figures"
 DOCS = ROOT / "docs"
+FIGURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")  # of a figure or a table, which becomes a file's
 # What is published.
 LEDGER = (DOCS if IS_CLONE else DATA) / "ledger"
 MANIFEST = (ROOT / "datasets" if IS_CLONE else DATA) / "manifest.json"
@@ -124,7 +126,24 @@ def fresh(target: Path) -> Iterator[Path]:
 
 def remove_unfinished(folder: Path) -> None:
     """Remove, in a folder and below, what processes of this machine were writing when they were killed."""
-    for path in folder.glob("**/.*.tmp"):
+    _remove_left(folder.glob("**/.*.tmp"))
+
+
+@contextlib.contextmanager
+def scratch(purpose: str) -> Iterator[Path]:
+    """A private folder among the system's temporary ones, removed at the end; those that killed processes left are removed first."""
+    place = Path(tempfile.gettempdir())
+    _remove_left(place.glob(f".tinylm-{purpose}.*.tmp"))
+    folder = _unfinished(place / f"tinylm-{purpose}")
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_left(paths: Iterable[Path]) -> None:
+    for path in paths:
         found = UNFINISHED.fullmatch(path.name)
         if not found or found[1] != MACHINE or _is_running(int(found[2]), found[3]):
             continue

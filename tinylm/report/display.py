@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from tinylm.analysis import layout
 from tinylm.config import TinylmError
 from tinylm.config.links import anchored, unlinked
+from tinylm.files import FIGURE_NAME
 
 PNG_DPI = 110
 # The salt fixes the ids inside an SVG; text as paths needs no font at the reader's; "standard" keeps the width that was asked for.
@@ -135,7 +136,7 @@ def _require(condition: object, message: str) -> None:
 
 
 def _require_name(kind: str, name: str) -> None:
-    _require(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name), f"{kind} {name!r}: a name is a file name of letters, digits, - and _")
+    _require(FIGURE_NAME.fullmatch(name), f"{kind} {name!r}: a name is a file name of letters, digits, - and _")
 
 
 def _save(fig: Figure, form: str, **options: Any) -> bytes:

@@ -9,6 +9,7 @@ import nbformat
 import papermill
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 from traitlets.config import Config
 
@@ -20,6 +21,7 @@ KERNEL_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
+LONGEST_SOCKET = 100  # bytes of the name of a Unix socket; systems allow 103 to 107
 WIDGET = "application/vnd.jupyter.widget-view+json"  # which shows nothing without the kernel that made it
 
 
@@ -44,39 +46,64 @@ def _of_profile(profile: str) -> str:
 def execute(section: str, profile: str, folder: Path) -> Path:
     """Run a section's notebook under a profile into `folder`; the full profile runs its stored parameters as they are.
 
-    Raises NotebookError with the cell, the error and the command that runs only this notebook again.
+    What was there stays until all cells have run. Raises NotebookError with the cell, the error and the command that runs only this
+    notebook again.
     """
     name = study.SECTIONS[section].notebook
     source, target = files.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
     parameters = {} if profile == "full" else study.SECTIONS[section].parameters(profile)
-    rerun = command(name, profile)
     _check_parameters(source, parameters)
+    again = f"then repeat: {command(name, profile)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise NotebookError(f"cannot write to {folder}: {error.strerror}; make it writable") from error
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings of the Jupyter stack are no business of the reader's
-            papermill.execute_notebook(
-                source, target, parameters, kernel_name="python3", progress_bar=False, cwd=files.NOTEBOOKS, **_transport()
-            )
-    except (DeadKernelError, NoSuchKernel) as error:
-        remedy = "free some memory, or run `pip install -r requirements.txt`, then repeat"
-        raise NotebookError(f"{name}.ipynb was not finished: {type(error).__name__}: {error}; {remedy}: {rerun}") from error
+        with files.scratch("kernel") as place:
+            _run(source, target, parameters, place)
     except PapermillExecutionError as error:
         beginning = error.source.strip().partition("\n")[0]
         raise NotebookError(
             f"{name}.ipynb failed in the cell that begins `{beginning}`: {error.ename}: {error.evalue}\n"
-            f"  the notebook as far as it ran: {target}\n  after correcting it, run only this one again: {rerun}"
+            f"  the notebook as far as it ran: {_failed(target)}\n  correct it, {again}"
         ) from error
-    clean(target)
+    except (DeadKernelError, NoSuchKernel) as error:
+        remedy = "free some memory, or run `pip install -r requirements.txt`"
+        raise NotebookError(f"{name}.ipynb was not finished: {type(error).__name__}: {error}; {remedy}, {again}") from error
+    except OSError as error:
+        problem = f"cannot write {error.filename or target}: {error.strerror or error}"
+        raise NotebookError(f"{name}.ipynb was not finished: {problem}; make it writable or free some space, {again}") from error
     return target
 
 
-def _transport() -> dict[str, Any]:
-    """Unix sockets where there are any: no open ports, and no warning about them."""
-    return {"config": Config({"KernelManager": {"transport": "ipc"}})} if os.name == "posix" else {}
+def _failed(target: Path) -> Path:
+    """Where a notebook that failed is kept as far as it ran; what stands in its place may have run to its end."""
+    return target.with_suffix(".failed")
+
+
+def _run(source: Path, target: Path, parameters: dict[str, Any], place: Path) -> None:
+    """Execute a notebook in a private folder, then put it clean into its place; one that fails is kept beside it."""
+    new = place / target.name
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # warnings of the Jupyter stack are no business of the reader's
+            papermill.execute_notebook(
+                source, new, parameters, kernel_name="python3", progress_bar=False, cwd=files.NOTEBOOKS, config=_connection(place)
+            )
+    except PapermillExecutionError:
+        ledger.write_text(_failed(target), new.read_text(encoding="utf-8"))
+        raise
+    clean(new)
+    ledger.write_text(target, new.read_text(encoding="utf-8"))
+    _failed(target).unlink(missing_ok=True)
+
+
+def _connection(place: Path) -> Config:
+    """A kernel's connection file in a private folder, and Unix sockets there: no open ports, and no warning about them.
+
+    Ports of this machine where there are no Unix sockets, or the folder's name is too long for one.
+    """
+    sockets = place / "k"
+    has_sockets = os.name == "posix" and len(os.fsencode(sockets)) <= LONGEST_SOCKET - len("-1")
+    transport = {"transport": "ipc", "ip": str(sockets)} if has_sockets else {}
+    return Config({"KernelManager": {"connection_file": str(place / "kernel.json"), **transport}})
 
 
 def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:
@@ -99,8 +126,20 @@ def clean(path: Path) -> None:
     for cell in notebook.cells:
         cell.metadata = nbformat.from_dict({"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {})
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if output.get("name") != "stderr" and WIDGET not in output.get("data", {})]
+            kept = [output for output in cell.outputs if output.get("name") != "stderr" and WIDGET not in output.get("data", {})]
+            cell.outputs = _joined(kept)
     ledger.write_text(path, nbformat.writes(notebook) + "\n")
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """The outputs with neighbouring pieces of a stream as one: where it is cut is a matter of time."""
+    found: list[NotebookNode] = []
+    for output in outputs:
+        if found and output.output_type == found[-1].output_type == "stream":
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    return found
 
 
 def publish(executed: list[Path]) -> None:

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -148,6 +149,52 @@ def test_what_killed_processes_were_writing_is_removed_and_nothing_else(tmp_path
         mine.touch()
         files.remove_unfinished(tmp_path)
         assert sorted(path.name for path in deep.iterdir()) == sorted([".hidden.tmp", left[0].replace(files.MACHINE, "0" * 8), mine.name])
+
+
+SCRATCH = """
+import os, signal
+from tinylm import files
+with files.scratch("test") as folder:
+    (folder / "deep").mkdir()
+    print(folder, flush=True)
+    if os.environ.get("WAITS"):
+        input()
+    else:
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch):
+    """An empty place for temporary folders, of this process and of those it starts."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    return tmp_path
+
+
+def test_a_scratch_folder_is_private_and_gone_at_the_end(temporary):
+    with pytest.raises(KeyError), files.scratch("test") as one, files.scratch("test") as two:
+        assert one.parent == two.parent == temporary and one != two
+        assert one.stat().st_mode & 0o777 == 0o700
+        (one / "a").touch()
+        raise KeyError
+    assert list(temporary.iterdir()) == []
+
+
+def test_scratch_folders_of_killed_processes_are_removed_by_the_next_and_those_in_use_are_not(temporary):
+    assert subprocess.run([sys.executable, "-c", SCRATCH], capture_output=True).returncode < 0
+    (left,) = temporary.iterdir()
+    others = (temporary / "tinylm-test", temporary / ".tinylm-test.tmp", temporary / left.name.replace("test", "other"))
+    for other in others:
+        other.mkdir()
+    command, environment = [sys.executable, "-c", SCRATCH], os.environ | {"WAITS": "1"}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        used = Path(running.stdout.readline().strip())
+        assert not left.exists() and used.is_dir()
+        with files.scratch("test") as mine:
+            assert {*temporary.iterdir()} == {*others, used, mine}
+        running.communicate("\n")
+    assert {*temporary.iterdir()} == {*others}
 
 
 def test_what_is_set_aside_is_kept_under_a_name_of_its_own(target):

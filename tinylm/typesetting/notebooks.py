@@ -15,6 +15,7 @@ from typing import Any
 import nbformat
 from nbformat import NotebookNode
 
+from tinylm.files import FIGURE_NAME
 from tinylm.typesetting.errors import Place, ReportError
 from tinylm.typesetting.pandoc import Node
 
@@ -96,7 +97,7 @@ def read(path: Path) -> Chapter:
     """The chapter of one executed notebook; raises ReportError where it is missing, failed, has no outputs or holds an unfit picture."""
     if not path.is_file():
         raise ReportError(f"notebook {path} not found; execute the notebooks first")
-    notebook = nbformat.read(path, as_version=4)
+    notebook = _loaded(path)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     if code and not any(cell.outputs for cell in code):
         raise ReportError(f"{path.stem} has no outputs: execute it first")
@@ -112,6 +113,15 @@ def read(path: Path) -> Chapter:
         else:
             (chapter.appendix if whole or "appendix" in _tags(cell) else chapter.blocks).extend(blocks)
     return chapter
+
+
+def _loaded(path: Path) -> NotebookNode:
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except (ValueError, OSError, nbformat.ValidationError, AttributeError, TypeError) as error:  # the last two: JSON, but no notebook
+        raise ReportError(f"{path} is not a readable notebook ({str(error)[:80]!r}); execute it again") from error
+    return notebook
 
 
 def _beginning(source: str) -> str:
@@ -170,6 +180,8 @@ def _fields(output: NotebookNode, names: tuple[str, ...]) -> dict[str, Any]:
     kind, absent = report["kind"], [name for name in names if name not in report]
     if absent:
         raise ReportError(f"a {kind} without {', '.join(absent)}: display it with tl.display.{kind} and run the notebook again")
+    if not FIGURE_NAME.fullmatch(str(report["name"])):  # it becomes a file's
+        raise ReportError(f"a {kind} called {report['name']!r}: a name is a file name of letters, digits, - and _")
     return {name: report[name] for name in names}
 
 

@@ -2,11 +2,11 @@
 
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tinylm import files
 from tinylm.typesetting.document import Document
 from tinylm.typesetting.errors import ReportError
 
@@ -18,8 +18,7 @@ PDF_STANDARDS = ["ua-1"]  # refuses a picture without alternative text, a skippe
 def typeset(document: Document, bibliography: Path, timestamp: int) -> tuple[bytes, bytes]:
     """The PDF and the HTML page of a document; raises ReportError where Typst cannot set it or is not installed."""
     typst = _import_typst()
-    with tempfile.TemporaryDirectory(prefix="tinylm-report-") as folder:
-        root = Path(folder)
+    with files.scratch("report") as root:
         for name in ("paper.typ", "report.css"):
             shutil.copy(HERE / name, root)
         shutil.copy(bibliography, root / "references.bib")
@@ -31,7 +30,7 @@ def typeset(document: Document, bibliography: Path, timestamp: int) -> tuple[byt
         def made(**options: Any) -> bytes:
             target = {"target": options["format"]}
             try:
-                return typst.compile_with_warnings(str(main), root=folder, ignore_system_fonts=True, sys_inputs=target, **options)[0]
+                return typst.compile_with_warnings(str(main), root=str(root), ignore_system_fonts=True, sys_inputs=target, **options)[0]
             except typst.TypstError as error:
                 raise ReportError(_explained(document, error)) from None
 

@@ -1,7 +1,14 @@
 import ast
 import dataclasses
+import errno
+import os
 import re
+import subprocess
+import sys
+import tempfile
+import time
 import warnings
+from pathlib import Path
 
 import nbformat
 import papermill
@@ -114,6 +121,36 @@ def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
     assert [output.name for output in cleaned.cells[0].outputs] == ["stdout"]
 
 
+def test_clean_joins_the_pieces_of_a_stream_which_are_cut_as_time_has_it(tmp_path):
+    def cleaned(*texts):
+        shown = nbformat.v4.new_output("display_data", {"text/plain": "4"})
+        streams = [nbformat.v4.new_output("stream", text=text) for text in texts]
+        cell = nbformat.v4.new_code_cell("1", id="a", outputs=[*streams, shown, *streams])
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "n.ipynb")
+        execution.clean(tmp_path / "n.ipynb")
+        return nbformat.read(tmp_path / "n.ipynb", as_version=4).cells[0].outputs
+
+    assert cleaned("a", "b\n", "c") == cleaned("ab\n", "c") == cleaned("ab\nc")
+    assert [output.get("text") for output in cleaned("a", "b")] == ["ab", None, "ab"]
+
+
+@pytest.fixture
+def sweeps(tmp_path, monkeypatch):
+    """A notebook of one cell in the place of 03_sweeps; gives what executes it, and where it goes."""
+    monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(place))
+
+    def execute(cell):
+        notebook = nbformat.v4.new_notebook(metadata=execution.KERNEL_METADATA, cells=[nbformat.v4.new_code_cell(cell, id="a")])
+        nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
+        return execution.execute("sweeps", "full", tmp_path / "out")
+
+    yield execute, tmp_path / "out" / "03_sweeps.ipynb"
+    assert list(place.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("cell", "error"),
     [
@@ -121,14 +158,91 @@ def test_clean_keeps_only_what_two_equal_runs_share(tmp_path):
         ("from tinylm import data; data.info('ptp')", "DataError: unknown corpus 'ptp'; did you mean 'ptb'?"),
     ],
 )
-def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(tmp_path, monkeypatch, cell, error):
-    notebook = nbformat.v4.new_notebook(metadata=execution.KERNEL_METADATA)
-    notebook.cells = [nbformat.v4.new_code_cell(cell, id="a")]
-    nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
-    monkeypatch.setattr(files, "NOTEBOOKS", tmp_path)
+def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(sweeps, cell, error):
+    execute, target = sweeps
     message = rf"(?s)03_sweeps.*cell that begins `{re.escape(cell)}`: {re.escape(error)}.*run_me.py --only 03_sweeps"
     with pytest.raises(execution.NotebookError, match=message):
-        execution.execute("sweeps", "full", tmp_path / "out")
+        execute(cell)
+    failed = nbformat.read(target.with_suffix(".failed"), as_version=4)
+    assert failed.cells[-1].outputs[0].output_type == "error" and list(target.parent.iterdir()) == [target.with_suffix(".failed")]
+
+
+@pytest.mark.parametrize("before", ["the one before", "", "{"])
+def test_what_was_there_stays_until_a_notebook_has_run_to_its_end(sweeps, before):
+    execute, target = sweeps
+    target.parent.mkdir()
+    target.write_text(before)
+    with pytest.raises(execution.NotebookError):
+        execute("1 / 0")
+    assert target.read_text() == before
+    assert execute("print(7)") == target
+    assert nbformat.read(target, as_version=4).cells[0].outputs[0].text == "7\n"
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_what_was_there_stays_where_the_disk_is_full(sweeps, monkeypatch):
+    execute, target = sweeps
+    target.parent.mkdir()
+    target.write_text("the one before")
+    monkeypatch.setattr(papermill, "execute_notebook", full)
+    with pytest.raises(execution.NotebookError, match=r"cannot write .*03_sweeps.ipynb: No space left.*free some space.*--only 03_sweeps"):
+        execute("1")
+    assert target.read_text() == "the one before" and list(target.parent.iterdir()) == [target]
+
+
+def full(source, target, *_, **__):
+    target.write_text("half")
+    raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+
+def test_a_folder_that_is_a_file_is_a_clear_error(sweeps):
+    execute, target = sweeps
+    target.parent.write_text("")
+    with pytest.raises(execution.NotebookError, match="cannot write .*out: File exists"):
+        execute("1")
+
+
+STARTED = """
+import sys, tempfile
+from pathlib import Path
+from tinylm import files
+from tinylm.report import execution
+files.NOTEBOOKS = Path(sys.argv[1])
+execution.execute("sweeps", "full", files.NOTEBOOKS / "out")
+"""
+WAITING = "import pathlib, time\npathlib.Path('begun').touch()\nfor second in range(60):\n    time.sleep(1)"
+
+
+def test_a_killed_step_leaves_what_was_there_and_its_own_leftovers_go_at_the_next(sweeps, tmp_path):
+    execute, target = sweeps
+    execute("print(7)")
+    before, place = target.read_bytes(), tmp_path / "temporary"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(WAITING)]), tmp_path / "03_sweeps.ipynb")
+    step = subprocess.Popen([sys.executable, "-c", STARTED, tmp_path], env=os.environ | {"TMPDIR": str(place)})
+    while not (tmp_path / "begun").exists():
+        assert step.poll() is None, "it ended before its first cell"
+        time.sleep(0.1)
+    step.kill()
+    step.wait()
+    assert target.read_bytes() == before and len(list(place.iterdir())) == 1
+    execute("print(8)")
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_kernel_is_met_in_a_private_folder_or_on_ports_where_its_name_is_too_long(tmp_path):
+    short, long = Path("/tmp/x"), Path("/tmp") / ("x" * 100)
+    manager = execution._connection(short).KernelManager
+    assert (manager.transport, manager.ip, manager.connection_file) == ("ipc", "/tmp/x/k", "/tmp/x/kernel.json")
+    assert list(execution._connection(long).KernelManager) == ["connection_file"]
+
+
+def test_a_notebook_runs_where_the_place_for_temporary_folders_has_a_long_name(sweeps, monkeypatch):
+    execute, target = sweeps
+    with tempfile.TemporaryDirectory() as place:
+        deep = Path(place) / ("x" * 120)
+        deep.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(deep))
+        assert execute("print(7)") == target and list(deep.iterdir()) == []
 
 
 def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monkeypatch):

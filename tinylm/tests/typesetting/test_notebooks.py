@@ -120,3 +120,22 @@ def test_markup_that_jupyter_does_not_show_would_be_found():
     for raw in ("see [@su2024; @so2021]", "(@fig:loss)", "of @eq:nll", r"x \label{eq:a}"):
         assert RAW.search(raw), raw
     assert not RAW.search("mail a@b.org, `@fig:a`, NAME[@SEED]")
+
+
+BROKEN = ["", "{", "[]", "{}", "null", '{"nbformat": 99}', '{"nbformat": 4, "nbformat_minor": 5}', "\0" * 100, "\udcff", "cut"]
+
+
+@pytest.mark.parametrize("content", BROKEN)
+def test_a_broken_or_half_written_notebook_is_named(tmp_path, content):
+    path = write(tmp_path / "01_part.ipynb", ["# A"])
+    path.write_text(path.read_text()[:-20] if content == "cut" else content, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(ReportError, match=r"01_part\.ipynb is not a readable notebook \(.*execute it again"):
+        read(path)
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "", "/etc/x", "a.svg", None])
+def test_a_name_that_leads_to_another_folder_is_refused(chapter, figure, shown, name):
+    for outputs in (figure("loss"), shown(display.table, [{"n": 1}], "sizes", "S.")):
+        outputs[0].metadata["report"]["name"] = name
+        with pytest.raises(ReportError, match="a name is a file name of letters, digits, - and _"):
+            chapter("# A", code(outputs))
