@@ -22,22 +22,23 @@ def main() -> int:
     print(f"1. Plan: {pipeline.describe(request)}")
     if request.only_status:
         return 0
-    if request.is_full:
-        print(f"   Ledger: {pipeline.verify_ledger()}", flush=True)
-    print(f"2. Train{'' if request.trains else ': not asked for, the records are read'}")
-    if request.trains:
-        pipeline.train_missing(request)
-    pipeline.record_probes(request)
-    print("3. Notebooks")
-    executed = pipeline.execute(request)
-    print("4. Figures, HTML and PDF")
-    target = pipeline.publish(request, executed)
-    agrees = True
-    if request.verifies:
-        print(f"5. Retraining check: a sample of the ledger is trained again on this machine, about {request.verify_minutes:g} min")
-        agrees = pipeline.check_by_retraining(request)
-    print(f"Done in {time.perf_counter() - started:.0f} s. Results: {target}; notebooks: {executed[0].parent}")
-    return 0 if agrees else 1
+    with pipeline.alone(request):
+        if request.is_full:
+            print(f"   Ledger: {pipeline.verify_ledger()}", flush=True)
+        print(f"2. Train{'' if request.trains else ': not asked for, the records are read'}")
+        if request.trains:
+            pipeline.train_missing(request)
+        pipeline.record_probes(request)
+        print("3. Notebooks")
+        executed = pipeline.execute(request)
+        print("4. Figures, HTML and PDF")
+        target = pipeline.publish(request, executed)
+        agrees = True
+        if request.verifies:
+            print(f"5. Retraining check: a sample of the ledger is trained again on this machine, about {request.verify_minutes:g} min")
+            agrees = pipeline.check_by_retraining(request)
+        print(f"Done in {time.perf_counter() - started:.0f} s. Results: {target}; notebooks: {executed[0].parent}")
+        return 0 if agrees else 1
 
 
 if __name__ == "__main__":

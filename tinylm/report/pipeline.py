@@ -1,10 +1,14 @@
 """The steps of run_me.py: plan, train, execute the notebooks, publish, check by retraining, say where everything is."""
 
+import contextlib
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+
+import filelock
 
 from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import TinylmError
@@ -75,6 +79,34 @@ class Request:
             return self.plan
         found = ledger.Ledger([files.LEDGER, self.ledger])
         return [run for run in self.plan if found.find(run.spec) is None]
+
+
+@contextlib.contextmanager
+def alone(request: Request) -> Iterator[None]:
+    """Within the context, this is the one process that rebuilds the profile; PipelineError names the other one where there is one.
+
+    The system frees the lock of a process that is killed.
+    """
+    lock, holder = filelock.FileLock(request.folder / "run_me.lock"), request.folder / "run_me.pid"
+    with contextlib.ExitStack() as held:
+        try:
+            request.folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(lock.acquire(blocking=False))
+        except filelock.Timeout:
+            raise PipelineError(f"{_process(holder)} is at the profile {request.profile}; repeat when it has ended") from None
+        except OSError as error:
+            problem = f"cannot write into {request.folder}: {error.strerror or error}"
+            raise PipelineError(f"{problem}; make it writable or free some space") from error
+        ledger.write_text(holder, f"{os.getpid()}\n")
+        held.callback(holder.unlink, missing_ok=True)
+        yield
+
+
+def _process(holder: Path) -> str:
+    """What is known of the process that wrote its number there."""
+    with contextlib.suppress(OSError, ValueError):
+        return f"process {int(holder.read_text(encoding='utf-8'))}"
+    return "another process"
 
 
 def describe(request: Request) -> str:

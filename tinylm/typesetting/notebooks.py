@@ -180,7 +180,7 @@ def _fields(output: NotebookNode, names: tuple[str, ...]) -> dict[str, Any]:
     kind, absent = report["kind"], [name for name in names if name not in report]
     if absent:
         raise ReportError(f"a {kind} without {', '.join(absent)}: display it with tl.display.{kind} and run the notebook again")
-    if not FIGURE_NAME.fullmatch(str(report["name"])):  # it becomes a file's
+    if not isinstance(report["name"], str) or not FIGURE_NAME.fullmatch(report["name"]):  # it becomes a file's
         raise ReportError(f"a {kind} called {report['name']!r}: a name is a file name of letters, digits, - and _")
     return {name: report[name] for name in names}
 

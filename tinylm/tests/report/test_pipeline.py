@@ -1,5 +1,6 @@
 """The whole line on generated text: training, every notebook through papermill, figures and report; and what can go wrong with it."""
 
+import os
 import re
 import runpy
 import subprocess
@@ -17,9 +18,9 @@ from tinylm.report import pipeline, retraining
 ALL = tuple(study.SECTIONS)
 
 
-def run_me(*arguments):
+def run_me(*arguments, env=None):
     command = [sys.executable, files.ROOT / "run_me.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, cwd=files.ROOT / "docs")
+    return subprocess.run(command, capture_output=True, text=True, cwd=files.ROOT / "docs", env=env)
 
 
 @pytest.mark.timeout(900)  # a quarter of that on two idle cores; a busy machine was seen to take three times as long
@@ -52,6 +53,52 @@ def test_a_mistake_on_the_command_line_is_one_clear_line_and_exit_code_2(argumen
     assert done.returncode == 2
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from tinylm import files
+from tinylm.report import pipeline
+files.OUT = Path(sys.argv[1])
+with pipeline.alone(pipeline.Request("smoke", ("rope",), "cpu", None, False)):
+    print("held", flush=True)
+    input()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that is at the smoke profile."""
+    command = [sys.executable, "-c", HOLDING, tmp_path]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_rebuild_is_told_which_process_is_at_it(holder, tmp_path, monkeypatch):
+    environment = os.environ | {"TINYLM_HOME": str(tmp_path)}
+    done = run_me("--profile", "smoke", env=environment)
+    expected = f"error: process {holder.pid} is at the profile smoke; repeat when it has ended"
+    assert done.returncode == 1 and done.stderr.splitlines()[-1] == expected and "2. Train" not in done.stdout
+    assert run_me("--profile", "smoke", "--status", env=environment).returncode == 0
+    monkeypatch.setattr(files, "OUT", tmp_path)
+    smoke, quick = (pipeline.Request(profile, ("rope",), "cpu", None, False) for profile in ("smoke", "quick"))
+    with pipeline.alone(quick):
+        pass
+    holder.kill()  # which leaves its number and its lock's file
+    holder.wait()
+    with pipeline.alone(smoke):
+        assert (smoke.folder / "run_me.pid").read_text() == f"{os.getpid()}\n"
+    assert not (smoke.folder / "run_me.pid").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "smoke").write_text("")
+    done = run_me("--profile", "smoke", env=os.environ | {"TINYLM_HOME": str(tmp_path)})
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"error: cannot write into {tmp_path}/smoke: File exists; make it writable or free some space"
 
 
 def test_status_names_what_is_recorded_and_trains_nothing():
