@@ -4,7 +4,6 @@ TINYLM_KILLS is how many kills there are, three unless given.
 """
 
 import contextlib
-import dataclasses
 import itertools
 import os
 import random
@@ -15,8 +14,9 @@ import sys
 import time
 
 import pytest
+from processes import ended, members, records
 
-from tinylm import files, ledger
+from tinylm import files
 
 KILLS = int(os.environ.get("TINYLM_KILLS", "3"))
 KILLS_PER_SWEEP = 3
@@ -41,23 +41,6 @@ def said(home):
     return home.with_suffix(".log").read_text()
 
 
-def records(home):
-    """The files of the ledger without what they say of times."""
-    found = {path.name: ledger.read(path) for path in (home / "ledger").glob("**/*.json")}
-    return {name: ledger.to_json(dataclasses.replace(record, seconds=0.0, curve_seconds=[])) for name, record in found.items()}
-
-
-def members(group):
-    """The processes of a group that have not ended."""
-    found = []
-    for stat in files.Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, its_group = stat.read_text().rpartition(") ")[2].split()[:3]
-            if int(its_group) == group and state != "Z":
-                found.append(int(stat.parent.name))
-    return sorted(found)
-
-
 def kill(sweep, whom):
     """End the driver, one of its other processes, or all of them, as the system does where memory runs out."""
     if whom == "all":
@@ -68,22 +51,12 @@ def kill(sweep, whom):
         os.kill(random.choice(others) if whom == "worker" and others else sweep.pid, signal.SIGKILL)
 
 
-def ended(sweep):
-    """Wait for the sweep; then no process of it is left."""
-    sweep.wait(LONGEST)
-    for _ in range(300):
-        if not members(sweep.pid):
-            return
-        time.sleep(0.1)
-    pytest.fail(f"processes stayed behind: {members(sweep.pid)}")
-
-
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     """The records of a sweep in one piece, and the seconds it took."""
     home, began = tmp_path_factory.mktemp("whole") / "home", time.monotonic()
     sweep = started(home)
-    ended(sweep)
+    ended(sweep, LONGEST)
     assert sweep.returncode == 0, said(home)
     return records(home), time.monotonic() - began
 
@@ -103,9 +76,9 @@ def test_killed_sweeps_go_on_to_the_ledger_of_an_undisturbed_one(undisturbed, tm
             if whom == "driver":  # whose workers may still save their states when the next command begins
                 sweep.wait(LONGEST)
             else:
-                ended(sweep)
+                ended(sweep, LONGEST)
         last = started(home)
-        ended(last)
+        ended(last, LONGEST)
         assert last.returncode == 0 and "Traceback" not in said(home), said(home)
         assert records(home) == expected
         kept = [path for path in home.glob("**/*") if path.is_file() and path.suffix not in (".json", ".safetensors")]
@@ -116,9 +89,9 @@ def test_two_sweeps_at_once_give_one_correct_ledger(undisturbed, tmp_path):
     home = tmp_path / "home"
     both = [started(home), started(home)]
     for sweep in both:
-        ended(sweep)
+        ended(sweep, LONGEST)
     if any(sweep.returncode for sweep in both):  # a run that the other one was at is left, which is said
         assert "another process is training it; repeat when that has ended" in said(home)
-        ended(started(home))
+        ended(started(home), LONGEST)
     assert "Traceback" not in said(home)
     assert records(home) == undisturbed[0]
