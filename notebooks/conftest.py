@@ -6,7 +6,9 @@ Vector drawings are left out: their coordinates may differ in a last digit betwe
 import tempfile
 
 import pytest
+import settings_folders
 
+settings_folders.provide()
 HOME = pytest.StashKey[str]()
 
 

@@ -23,6 +23,7 @@ from tinylm.analysis import layout
 from tinylm.config import TinylmError
 from tinylm.config.links import anchored, unlinked
 from tinylm.files import FIGURE_NAME
+from tinylm.report.plots.style import boxes_told_once
 
 PNG_DPI = 110
 # The salt fixes the ids inside an SVG; text as paths needs no font at the reader's; "standard" keeps the width that was asked for.
@@ -141,7 +142,7 @@ def _require_name(kind: str, name: str) -> None:
 
 def _save(fig: Figure, form: str, **options: Any) -> bytes:
     buffer = io.BytesIO()
-    with matplotlib.rc_context(STABLE_RC):
+    with matplotlib.rc_context(STABLE_RC), boxes_told_once():
         fig.savefig(buffer, format=form, **options)
     return buffer.getvalue()
 

@@ -1,4 +1,4 @@
-"""One thread, no TINYLM_HOME, and hypothesis without a clock and with fixed examples: the tests say the same on every machine."""
+"""One thread, no TINYLM_HOME, no need of a home, hypothesis without a clock and with fixed examples: tests say the same everywhere."""
 
 import os
 from functools import partial
@@ -8,9 +8,11 @@ os.environ.pop("TINYLM_HOME", None)  # the tests know where out/ is
 
 import commandline
 import pytest
+import settings_folders
 from hypothesis import settings
 from specs import markov_corpus
 
+settings_folders.provide()
 settings.register_profile("tinylm", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("tinylm")
 

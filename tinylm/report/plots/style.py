@@ -1,8 +1,12 @@
 """What all figures share: colours and markers of architectures, the styles of lines, labels beside them, sizes, a FLOP axis."""
 
+import contextlib
+import functools
 import itertools
+import re
+import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -63,6 +67,29 @@ STYLE = {name: mpl.rcParamsDefault[name] for name in ON_WHITE} | {
     "axes.prop_cycle": mpl.cycler(color=COLOURS),
 }
 
+BOXES = (
+    "some characters are not in a figure's font and show as boxes; with one that has them installed, run "
+    "plt.rcParams['font.family'] = ['DejaVu Sans', 'its name']"
+)
+
+
+@contextlib.contextmanager
+def boxes_told_once() -> Iterator[None]:
+    """Within the context, characters that a font lacks give one warning in a process, where Matplotlib warns of each in each figure."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for one in caught:
+        if re.match(r"Glyph \d+ .* missing from", str(one.message)):
+            _tell_of_boxes()
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+
+
+@functools.cache
+def _tell_of_boxes() -> None:
+    warnings.warn(BOXES, stacklevel=2)
+
 
 def panels(n: int = 1, width: float = 6.0, height: float = 3.4) -> tuple[Figure, list[Axes]]:
     """A figure of `n` panels side by side; sizes in inches."""
@@ -121,6 +148,7 @@ def spread(asked: Sequence[float], gap: float) -> np.ndarray:
     return places
 
 
+@boxes_told_once()
 def label_right(ax: Axes, labels: Sequence[tuple[float, float, str, str]]) -> None:
     """Labels (x, y, text, colour) of points in a column right of a panel, each with a thin line to its point, none over another.
 
@@ -140,6 +168,7 @@ def label_right(ax: Axes, labels: Sequence[tuple[float, float, str, str]]) -> No
         label.xyann = (1.03, place)
 
 
+@boxes_told_once()
 def legend_above(fig: Figure, ax: Axes) -> None:
     """The panel's legend above it, in as many columns as the figure is wide enough for: at most three, of four lines two."""
     handles, labels = ax.get_legend_handles_labels()

@@ -1,12 +1,14 @@
 import itertools
+import warnings
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from kernel import started
 from matplotlib.text import Text
 
-from tinylm.report import plots
+from tinylm.report import display, plots
 from tinylm.report.plots import style
 
 
@@ -110,3 +112,27 @@ def test_a_figure_of_ours_leaves_a_notebooks_own_plots_visible(tmp_path):
     with started(tmp_path) as kernel:
         kernel.run("tl.plots.zipf([{'corpus': 'a', 'zipf': {'rank': [1], 'frequency': [1.0]}}])")
         assert ["image/png" in data for data in kernel.run("import matplotlib.pyplot as plt\nplt.plot([1, 2]);").shown] == [True]
+
+
+@pytest.fixture
+def untold():
+    style._tell_of_boxes.cache_clear()
+    yield
+    style._tell_of_boxes.cache_clear()
+
+
+def test_characters_that_the_font_lacks_give_one_warning_in_all(untold):
+    with pytest.warns(UserWarning) as warned:
+        for name in ("雨水火", "木金土"):
+            fig, _ = plots.attention_map(np.eye(3), list(name), list(name))
+            fig.axes[0].plot([0], [0], label=name)
+            style.legend_above(fig, fig.axes[0])
+            style.label_right(fig.axes[0], [(0, 0, name, "black")])
+            assert "<svg" in display.svg(fig) and display.picture(fig, name)
+    assert [str(one.message) for one in warned] == [style.BOXES]
+
+
+def test_other_warnings_of_a_figure_stay(untold):
+    with pytest.warns(RuntimeWarning, match="odd") as warned, style.boxes_told_once():
+        warnings.warn("odd", RuntimeWarning, stacklevel=1)
+    assert len(warned) == 1
