@@ -4,6 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from tinylm import study
+from tinylm.cli import terminal
 from tinylm.cli.common import DEVICES, Parser, folder, minutes, require_clone
 from tinylm.config import TinylmError
 
@@ -21,7 +22,8 @@ def section(name: str) -> str:
 
 def _require_device(parser: Parser, device: str) -> None:
     """End the process for a device that is not here, before anything is rebuilt."""
-    from tinylm.training import machine  # torch is loaded only where a device other than the CPU is asked for
+    with terminal.imports():
+        from tinylm.training import machine  # torch is loaded only where a device other than the CPU is asked for
 
     try:
         machine.device(device)
@@ -56,7 +58,8 @@ def request(description: str) -> "pipeline.Request":
     args = parser.parse_args()
     if args.device != "cpu":
         _require_device(parser, args.device)
-    from tinylm.report import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
+    with terminal.imports():
+        from tinylm.report import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
 
     return pipeline.Request(
         profile=args.profile,

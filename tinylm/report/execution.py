@@ -96,14 +96,15 @@ def _run(source: Path, target: Path, parameters: dict[str, Any], place: Path) ->
 
 
 def _connection(place: Path) -> Config:
-    """A kernel's connection file in a private folder, and Unix sockets there: no open ports, and no warning about them.
+    """A kernel's connection file in a private folder, and Unix sockets there: no open ports.
 
-    Ports of this machine where there are no Unix sockets, or the folder's name is too long for one.
+    Ports of this machine where there are no Unix sockets, or the folder's name is too long for one; the kernel does not warn of them.
     """
     sockets = place / "k"
     has_sockets = os.name == "posix" and len(os.fsencode(sockets)) <= LONGEST_SOCKET - len("-1")
     transport = {"transport": "ipc", "ip": str(sockets)} if has_sockets else {}
-    return Config({"KernelManager": {"connection_file": str(place / "kernel.json"), **transport}})
+    quiet = {"extra_arguments": ["--log-level=ERROR"]}
+    return Config({"KernelManager": {"connection_file": str(place / "kernel.json"), **transport}, "NotebookClient": quiet})
 
 
 def _check_parameters(source: Path, parameters: dict[str, Any]) -> None:

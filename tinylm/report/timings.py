@@ -5,16 +5,29 @@ from typing import Any
 
 from tinylm import files, ledger
 from tinylm.analysis import layout
+from tinylm.config import TinylmError
+from tinylm.config.errors import unknown
 from tinylm.config.shown import duration
 from tinylm.study import Planned
 
 NONE = "–"
 
 
+class TimingsError(TinylmError):
+    """A device that nothing was timed on."""
+
+
 def recorded(device: str = "cpu") -> dict[str, Any]:
-    """What `python -m tinylm bench --json docs/ledger/bench/DEVICE.json` saved; empty where it has not run."""
-    found = ledger.read_facts(files.LEDGER / "bench" / f"{device}.json")
-    return found if found and found.get("rows") else {}
+    """What `python -m tinylm bench --json docs/ledger/bench/DEVICE.json` saved; empty where nothing is recorded of any device.
+
+    TimingsError names the devices that there are where this one is not among them.
+    """
+    folder = files.LEDGER / "bench"
+    found = {path.stem: facts for path in sorted(folder.glob("*.json")) if (facts := ledger.read_facts(path)) and facts.get("rows")}
+    if found and device not in found:
+        command = f"python -m tinylm bench --json docs/ledger/bench/{device}.json"
+        raise TimingsError(f"{unknown('device', device, found)}; to time one, run `{command}` there")
+    return found.get(device, {})
 
 
 def seconds(run: Planned) -> float:

@@ -3,15 +3,19 @@
 The profile `full` is the published study, `quick` a small one trained live, `smoke` a test of minutes at most.
 """
 
+import ast
 import inspect
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, wraps
+from itertools import pairwise
 from typing import Any, TypeVar, get_args, get_origin
 
 from tinylm.config.errors import instead, unknown
 from tinylm.study.planned import Planned, StudyError
 
+INJECTED = "# Parameters\n"  # the first line of papermill's cell
 PROFILES = ("full", "quick", "smoke")
 Plan = TypeVar("Plan")
 
@@ -66,11 +70,35 @@ def checked(section: Callable[..., Plan]) -> Callable[..., Plan]:
         if foreign := sorted(parameters.keys() - hints):
             known = instead(foreign[0], hints, "its parameters are")
             raise StudyError(f"{section.__name__} has no parameter {foreign[0]!r}; {known}")
+        _check_injected(section.__name__, hints)
         for name, value in parameters.items():
             _check_parameter(name, hints[name], value)
         return section(**parameters)
 
     return plan_section
+
+
+def _check_injected(section: str, known: Mapping[str, Any]) -> None:
+    """Raise StudyError for a parameter from papermill's command line that a notebook does not have: it would change nothing.
+
+    Papermill writes its parameters into a cell of their own, behind the one that stores the notebook's.
+    """
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    cells = shell.user_ns.get("In", []) if shell else []
+    for stored, injected in pairwise(cells):
+        names = _assigned(stored)
+        if injected.startswith(INJECTED) and known.keys() & names:
+            for name in sorted(_assigned(injected) - names):
+                raise StudyError(f"{section} has no parameter {name!r}; {instead(name, known, 'its parameters are')}")
+
+
+def _assigned(cell: str) -> set[str]:
+    """The names that a cell gives values to; none for one that is not all Python."""
+    try:
+        statements = ast.parse(cell).body
+    except SyntaxError:
+        return set()
+    return {target.id for one in statements if isinstance(one, ast.Assign) for target in one.targets if isinstance(target, ast.Name)}
 
 
 def _check_parameter(name: str, hint: Any, value: Any) -> None:

@@ -14,6 +14,7 @@ WITHOUT_MODULE = {
     "data/test_fuzz",  # own text files of any bytes
     "evaluation/test_fuzz",  # weights files of other people
     "ledger/test_fuzz",  # records, bundles, facts and sums of other people
+    "report/test_kills",  # rebuilds that are killed
     "report/test_renaming",  # all notebooks
     "report/test_toy_section",  # from a section's file to the report
     "test_guide",  # the guide to a new architecture

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import time
 from pathlib import Path
 
@@ -11,9 +12,15 @@ from tinylm import ledger
 
 
 def records(home):
-    """The files of the ledger in a TINYLM_HOME without what they say of times."""
-    found = {path.name: ledger.read(path) for path in (home / "ledger").glob("**/*.json")}
-    return {name: ledger.to_json(dataclasses.replace(record, seconds=0.0, curve_seconds=[])) for name, record in found.items()}
+    """The files of the ledger in a TINYLM_HOME, those of runs without what they say of times."""
+    return {str(path.relative_to(home)): _timeless(path) for path in (home / "ledger").glob("**/*.json")}
+
+
+def _timeless(path):
+    text = path.read_text(encoding="utf-8")
+    if "spec" not in json.loads(text):  # of a probe
+        return text
+    return ledger.to_json(dataclasses.replace(ledger.read(path), seconds=0.0, curve_seconds=[]))
 
 
 def members(group):

@@ -236,13 +236,22 @@ def test_a_kernel_is_met_in_a_private_folder_or_on_ports_where_its_name_is_too_l
     assert list(execution._connection(long).KernelManager) == ["connection_file"]
 
 
-def test_a_notebook_runs_where_the_place_for_temporary_folders_has_a_long_name(sweeps, monkeypatch):
+def test_a_notebook_runs_where_the_place_for_temporary_folders_has_a_long_name(sweeps, monkeypatch, capfd):
     execute, target = sweeps
-    with tempfile.TemporaryDirectory() as place:
-        deep = Path(place) / ("x" * 120)
-        deep.mkdir()
-        monkeypatch.setattr(tempfile, "tempdir", str(deep))
-        assert execute("print(7)") == target and list(deep.iterdir()) == []
+    with tempfile.TemporaryDirectory(prefix="x" * 120) as place, monkeypatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", place)
+        assert execute("print(7)") == target and os.listdir(place) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nbval_compares_notebooks_where_the_home_folder_takes_nothing(tmp_path):
+    (tmp_path / "file").touch()
+    packages = ("MPL", "IPYTHON", "JUPYTER")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(packages)}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", SOURCES["speed"]]
+    home = {"HOME": str(tmp_path / "file" / "home"), "USERPROFILE": str(tmp_path / "file" / "home")}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=files.ROOT, env=environment | home)
+    assert done.returncode == 0, done.stdout
 
 
 def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monkeypatch):
@@ -251,6 +260,19 @@ def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monk
     monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **kwargs: pytest.fail("the kernel was started"))
     with pytest.raises(execution.NotebookError, match=r"no parameter 'seedz'; did you mean 'seeds'\? Its parameters are corpus"):
         execution.execute("sweeps", "smoke", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "says"),
+    [
+        ({"devise": "cpu"}, r"speed has no parameter 'devise'; did you mean 'device'\? Its parameters are device"),
+        ({"device": "gpu"}, r"unknown device 'gpu'.*There are: cpu; to time one"),
+    ],
+)
+def test_papermill_by_hand_refuses_what_a_notebook_does_not_have(tmp_path, parameters, says):
+    with warnings.catch_warnings(), pytest.raises(papermill.PapermillExecutionError, match=says):
+        warnings.simplefilter("ignore")  # warnings of the Jupyter stack
+        papermill.execute_notebook(SOURCES["speed"], tmp_path / "x.ipynb", parameters, progress_bar=False, cwd=files.NOTEBOOKS)
 
 
 def test_a_damaged_notebook_is_named_with_the_mend(monkeypatch, tmp_path):

@@ -12,7 +12,7 @@ import torch
 from records import EDITS, made
 
 from tinylm import files, ledger, study
-from tinylm.cli import rebuild
+from tinylm.cli import rebuild, terminal
 from tinylm.report import pipeline, retraining
 
 ALL = tuple(study.SECTIONS)
@@ -99,6 +99,43 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path):
     done = run_me("--profile", "smoke", env=os.environ | {"TINYLM_HOME": str(tmp_path)})
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"error: cannot write into {tmp_path}/smoke: File exists; make it writable or free some space"
+
+
+@pytest.mark.parametrize(
+    ("redirected", "says"), [("> /dev/full", "input or output failed: No space left on device"), (">&-", terminal.CLOSED)]
+)
+def test_an_output_that_takes_nothing_is_one_line(redirected, says):
+    line = f"{sys.executable} {files.ROOT / 'run_me.py'} --profile smoke --status {redirected}"
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"error: {says}\n")
+
+
+def test_a_full_disk_is_one_line_in_letters_that_the_terminal_has(tmp_path):
+    line = f"ulimit -f 4; {sys.executable} {files.ROOT / 'run_me.py'} --profile smoke --only 09_speed"
+    environment = {"TINYLM_HOME": str(tmp_path / "grüße"), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=os.environ | environment)
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert r"gr\xfc\xdfe/smoke/notebooks/09_speed.ipynb: File too large; make it writable or free some space" in said
+
+
+INTERRUPTED_AT = """
+import os, runpy, signal, sys
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {name!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+sys.argv = [{path!r}, "--profile", "smoke"]
+runpy.run_path({path!r}, run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("name", ["argparse", "tinylm.study", "papermill", "nbformat", "torch"])
+def test_ctrl_c_while_packages_are_loaded_is_one_line(name, tmp_path):
+    code = INTERRUPTED_AT.format(name=name, path=str(files.ROOT / "run_me.py"))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"TINYLM_HOME": str(tmp_path)})
+    assert (done.returncode, done.stderr) in ((130, "interrupted\n"), (130, "stopped; the same command continues\n"))
 
 
 def test_status_names_what_is_recorded_and_trains_nothing():

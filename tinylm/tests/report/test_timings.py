@@ -12,8 +12,12 @@ from tinylm.report import timings
 def test_timings_are_read_from_the_published_ledger_by_device(home):
     write_facts(files.LEDGER / "bench" / "gpu.json", TIMINGS)
     write_facts(files.LOCAL_LEDGER / "bench" / "cpu.json", TIMINGS)
+    write_facts(files.LEDGER / "bench" / "runs.json", {"runs": {}})
     assert timings.recorded("gpu") == TIMINGS
-    assert timings.recorded() == {}
+    with pytest.raises(timings.TimingsError) as error:
+        timings.recorded("gpuu")
+    command = "python -m tinylm bench --json docs/ledger/bench/gpuu.json"
+    assert str(error.value) == f"unknown device 'gpuu'; did you mean 'gpu'? There are: gpu; to time one, run `{command}` there"
 
 
 def test_a_file_without_rows_is_no_timing(home):

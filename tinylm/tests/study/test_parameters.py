@@ -2,7 +2,9 @@ import functools
 import inspect
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from synthetic import planned
@@ -33,6 +35,30 @@ SECTION_PROFILES = [(section, profile) for profile in study.PROFILES for section
 def test_a_bad_parameter_is_named(change, message):
     with pytest.raises(StudyError, match=message):
         study.sweeps(**(study.SECTIONS["sweeps"].parameters("smoke") | change))
+
+
+STORED, CALL = 'corpus = "ptb"\nseeds = [0]\n', "tl.study.sweeps(corpus=corpus, seeds=seeds)"
+
+
+@pytest.mark.parametrize(
+    ("cells", "refused"),
+    [
+        ([STORED, "# Parameters\nseedz = [1]\n", CALL], "seedz"),
+        ([STORED, "# Parameters\nseeds = [1]\nn_layers = 3\n", CALL], "n_layers"),
+        ([STORED, "# Parameters\nseeds = [1]\n", CALL], None),
+        ([STORED, CALL, "# Parameters\nmine = 1\n"], None),
+        (["", "# Parameters\nmine = 1\n", CALL], None),
+        ([STORED, "mine = 1\n", CALL], None),
+        (["%matplotlib inline", "# Parameters\n!ls", CALL], None),
+        ([], None),
+    ],
+)
+def test_a_parameter_of_papermills_command_line_that_a_notebook_does_not_have_is_named(monkeypatch, cells, refused):
+    shell = SimpleNamespace(user_ns={"In": ["", *cells]})
+    monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+    near = {"seedz": r"did you mean 'seeds'\? Its", "n_layers": r"did you mean 'layer_counts'\? Its"}
+    with pytest.raises(StudyError, match=f"sweeps has no parameter '{refused}'; {near[refused]}") if refused else nullcontext():
+        study.sweeps(seeds=[0])
 
 
 def test_a_parameter_left_out_is_the_published_studys():
