@@ -22,6 +22,7 @@ The notebooks of the report use more: `study`, `recipes`, `tables`, `plots`, `se
 
 import ast
 import pkgutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +46,14 @@ __all__, _PLACES = _read(Path(__file__).with_suffix(".pyi"))
 
 
 def __getattr__(name: str) -> Any:
-    from tinylm.config.errors import MissingName, nearest
+    from tinylm.config.errors import MissingAttribute
     from tinylm.config.interrupts import uninterrupted
 
     if name in _PLACES:
         with uninterrupted():
             return pkgutil.resolve_name(_PLACES[name])
 
-    near = nearest(name, _PLACES)
-    raise MissingName(f"module 'tinylm' has no attribute {name!r}" + (f"; did you mean {near!r}?" if near else ""))
+    raise MissingAttribute("module 'tinylm'", name, sys.modules[__name__])
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tinylm import data, ledger, study
 from tinylm.analysis.summaries import Result
+from tinylm.config.calls import public
 from tinylm.config.errors import unknown
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, StudyError, single, titles
@@ -51,6 +52,7 @@ def recorded(with_searches: bool = False) -> list[Result]:
     return results(kept, study.by_key(), known.sections)
 
 
+@public()
 def runs(**values: Any) -> pd.DataFrame:
     """A table of the recorded runs whose fields have the given values, indexed by key; a list means any of its values.
 

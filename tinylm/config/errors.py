@@ -4,8 +4,17 @@ import contextlib
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 MOST_NAMES = 10
+# What other libraries call a setting.
+ALSO_CALLED = {
+    "learning_rate": "lr",
+    "hidden_size": "d_model",
+    "num_layers": "n_layer",
+    "num_heads": "n_head",
+    "block_size": "context_length",
+}
 RED, PLAIN = "\x1b[31m", "\x1b[39m"
 
 
@@ -48,6 +57,25 @@ class MissingName(TinylmError, AttributeError):
     """A name that something does not have; a look-up of an attribute gets an AttributeError."""
 
 
+class MissingAttribute(MissingName):
+    """The same of an attribute; its `args` are the owner in words, the name, and the owner itself, whose names there are."""
+
+    def __str__(self) -> str:  # only now, since a look-up may well expect to fail
+        words, name, owner = self.args
+        near = nearest(name, (other for other in dir(owner) if not other.startswith("_")))
+        return f"{words} has no attribute {name!r}" + (f"; did you mean {near!r}?" if near else "")
+
+
+class Spelt:
+    """What answers an attribute that it has not in one line, with the nearest name."""
+
+    if not TYPE_CHECKING:  # for whom every name would be there
+
+        def __getattr__(self, name: str) -> Any:
+            cls = type(self)
+            raise MissingAttribute(f"{vars(cls).get('public', cls.__name__)!r} object", name, self)
+
+
 class PackageError(TinylmError):
     """A package that is not installed."""
 
@@ -82,8 +110,10 @@ def ambiguous(text: str, keys: Sequence[str]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is spelt most like another one, in any case; None where none is near."""
+    """The known name that means another library's, or is spelt most like another one in any case; None where none is near."""
     spelt = {other.lower(): other for other in known}
+    if (meant := ALSO_CALLED.get(name)) in spelt:
+        return meant
     found = difflib.get_close_matches(name.lower(), spelt, n=1)
     return spelt[found[0]] if found else None
 

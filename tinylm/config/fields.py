@@ -8,20 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_hints
 
 from tinylm.config import shown
-from tinylm.config.errors import FieldError, instead, listed, unknown
+from tinylm.config.errors import FieldError, Spelt, instead, listed, unknown
 
-# What other libraries call a field.
-ALSO_CALLED = {
-    "learning_rate": "lr",
-    "hidden_size": "d_model",
-    "num_layers": "n_layer",
-    "num_heads": "n_head",
-    "block_size": "context_length",
-}
 ROUND = 10**6  # from here on numbers are hard to read digit by digit
 
 
-class Checked:
+class Checked(Spelt):
     """Coerce every field to its declared type, so that equal settings are equal specs (1e15 is 10**15).
 
     FieldError for a field that there is not, one without a value, and a value without its field's name. `public` is the class's name for
@@ -89,8 +81,7 @@ def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> 
         raise FieldError(cls.called(), "", f"write FIELD=VALUE instead of {instead_of}; its fields are {listed(fields)}")
     for name in given:
         if name not in fields:
-            near = f"did you mean {ALSO_CALLED[name]!r}?" if ALSO_CALLED.get(name) in fields else instead(name, fields, "its fields are")
-            problem = f"{getattr(cls, 'kind', '') or cls.called()} has no such field; {near}"
+            problem = f"{getattr(cls, 'kind', '') or cls.called()} has no such field; {instead(name, fields, 'its fields are')}"
             raise FieldError(cls.called(), name, problem)
     for name, field in fields.items():
         if name not in given and field.default is field.default_factory is dataclasses.MISSING:

@@ -16,7 +16,8 @@ import numpy as np
 
 from tinylm import files
 from tinylm.config import ModelConfig, shown
-from tinylm.config.errors import instead, no_file, unknown
+from tinylm.config.calls import public
+from tinylm.config.errors import Spelt, instead, no_file, unknown
 from tinylm.data import download, grammar, own_texts, plays
 from tinylm.data.base import SPLITS, DataError, DataWarning
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
@@ -45,7 +46,7 @@ class CorpusInfo:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Corpus:
+class Corpus(Spelt):
     """A tokenised corpus: `train`, `valid`, `test` are (n_tokens,) uint16 ids into `vocab`, read-only."""
 
     info: CorpusInfo
@@ -94,6 +95,7 @@ class Corpus:
         return self.vocabulary.decode(ids)
 
 
+@public()
 def corpus(text: "str | Path | Corpus", level: str | None = None, data_dir: str | Path | None = None) -> Corpus:
     """A corpus by its name, or made of a text of one's own: a UTF-8 file, or a text in memory that has several lines or is long.
 

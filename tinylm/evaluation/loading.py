@@ -7,8 +7,9 @@ import pandas as pd
 
 from tinylm import data, ledger, study
 from tinylm.config import RunSpec
+from tinylm.config.calls import public
 from tinylm.config.errors import ambiguous
-from tinylm.config.interrupts import in_one_line, uninterrupted
+from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation import counts, pretrained
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.model import Model
@@ -16,7 +17,7 @@ from tinylm.ledger import RunRecord
 from tinylm.study import titles
 
 
-@in_one_line("stopped before the model was loaded; repeat to go on")
+@public("stopped before the model was loaded; repeat to go on")
 def load(name: str | Path = pretrained.DEFAULT, data_dir: str | Path | None = None) -> Model:
     """The trained model that a name means: one of the package, one trained here, a weights file, or counts.
 
@@ -58,6 +59,7 @@ def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
     return known[keys[0]] if keys else None
 
 
+@public()
 def list_models() -> pd.DataFrame:
     """The trained models that are here as files, those of the package first, with what is known of them; the NLL is per token.
 

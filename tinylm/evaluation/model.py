@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tinylm.config import RunSpec, shown
+from tinylm.config import RunSpec, calls, shown
+from tinylm.config.calls import public
+from tinylm.config.errors import Spelt
 from tinylm.config.interrupts import Stopped, uninterrupted
 from tinylm.data import Corpus
 from tinylm.data.vocabulary import Vocabulary
@@ -36,7 +38,7 @@ class UnknownTokens(UserWarning):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Model(ABC):
+class Model(ABC, Spelt):
     """A model ready to predict: the spec it was trained by, and its vocabulary."""
 
     spec: RunSpec
@@ -66,6 +68,7 @@ class Model(ABC):
     def continued(self, ids: np.ndarray, sampling: "Sampling") -> Iterator[int]:
         """Tokens that continue ids (n,), without end; the same seed gives the same tokens."""
 
+    @public()
     def stream(
         self,
         prompt: str = "",
@@ -90,6 +93,7 @@ class Model(ABC):
         pieces = itertools.islice(map(self.vocabulary.next_text, self.continued(self.encode(prompt), sampling)), length)
         return _stoppable(arguments.until(pieces, stops) if stops else pieces)
 
+    @public()
     def generate(
         self,
         prompt: str = "",
@@ -109,6 +113,7 @@ class Model(ABC):
             raise Stopped(f"stopped after {len(written)} of {length} tokens; so far: {prompt}{''.join(written)}") from None
         return Text(prompt + "".join(written))
 
+    @public()
     def logits(self, text: str) -> np.ndarray:
         """Logits (n, V) of the token after each of the n tokens of a text; of counts, log probabilities.
 
@@ -116,6 +121,7 @@ class Model(ABC):
         """
         return np.concatenate(list(self.predictions(self._some(text))))
 
+    @public()
     def top(self, text: str, k: int = 5) -> pd.DataFrame:
         """The `k` likeliest next tokens of a text, with their probabilities; all tokens where the vocabulary has fewer."""
         k = arguments.whole("k", k, 1)
@@ -123,6 +129,7 @@ class Model(ABC):
         best = np.argsort(-p, kind="stable")[:k]
         return pd.DataFrame({"token": [self.vocabulary.tokens[i] for i in best], "probability": p[best]})
 
+    @public()
     def distribution(self, text: str) -> pd.Series:
         """The probability of every token as the next one of a text, by token; they sum to one."""
         return pd.Series(self._next(text), pd.Index(self.vocabulary.tokens, name="token"), name="probability")
@@ -131,6 +138,7 @@ class Model(ABC):
         """The probability (V,) of every token as the next one."""
         return np.exp(log_softmax(self.next_logits(self._some(text))[None]))[0]
 
+    @public()
     def surprise(self, text: str) -> Surprise:
         """The negative log probability in nats of each token of a text, given those before it; NaN for the first, which has none.
 
@@ -148,6 +156,7 @@ class Model(ABC):
             found.append(-log_softmax(chunk)[np.arange(len(now)), now])
         return np.concatenate(found)[: len(ids)]
 
+    @public()
     def score(self, text: str | Path | Corpus, split: str = "test", stride: int | None = None, context: int | None = None) -> TextScore:
         """The mean NLL of a text, of a file or of a split of a corpus, in nats per token, with its block standard error.
 
@@ -158,10 +167,12 @@ class Model(ABC):
         """
         return scoring.score(self, text, split, stride, context)
 
+    @public()
     def attention(self, text: str) -> "AttentionMaps":
         """The attention weights of each head of a Transformer that reads a text; ModelError for other models."""
         raise ModelError(f"only a Transformer has attention; the architecture of this model is {titles.architecture(self.spec.model)}")
 
+    @public()
     def encode(self, text: str) -> np.ndarray:
         """The ids (n,) of a text; warns of words that <unk> stands for, DataError for characters that the vocabulary lacks."""
         ids = self.vocabulary.encode(arguments.text(text))
@@ -208,7 +219,7 @@ def _stoppable(pieces: Iterator[str]) -> Iterator[str]:
 
 def _outside() -> int:
     """The stack level of the line that asks a model, for a warning that is given where this is called."""
-    here, frame, level = str(Path(__file__).parent), sys._getframe(1), 1
+    here, frame, level = (str(Path(__file__).parent), calls.__file__), sys._getframe(1), 1
     while frame.f_back and frame.f_code.co_filename.startswith(here):
         frame, level = frame.f_back, level + 1
     return level

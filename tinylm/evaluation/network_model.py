@@ -11,6 +11,7 @@ from torch import Tensor
 
 from tinylm import flops
 from tinylm.config import RunSpec, TransformerConfig, shown
+from tinylm.config.calls import public
 from tinylm.evaluation import attention, generate, nlls
 from tinylm.evaluation.attention import AttentionMaps
 from tinylm.evaluation.model import Model, ModelError
@@ -89,6 +90,7 @@ class NetworkModel(Model):
         start = generate.filled(self.spec, ids, self.lead_ids)
         return generate.stream(generate.predictor(self.network, self.spec.model.context_length), start, sampling)
 
+    @public()
     def attention(self, text: str) -> AttentionMaps:
         if not isinstance(self.spec.model, TransformerConfig):
             return super().attention(text)  # which says that there is none

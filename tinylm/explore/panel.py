@@ -11,6 +11,7 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.config import TinylmError, shown
+from tinylm.config.calls import public
 from tinylm.data import Corpus
 from tinylm.report import display
 from tinylm.report.plots.style import Drawn
@@ -26,6 +27,10 @@ class ExplorerError(TinylmError):
 
 class Panel(widgets.VBox):
     """Controls in rows that wrap, a line for messages, and what is shown below them; `data` holds its numbers as a DataFrame."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.__init__ = public()(cls.__init__)
 
     def __init__(self, controls: Sequence[widgets.Widget], shown: Sequence[widgets.Widget]) -> None:
         self.notice, self.data = widgets.HTML(), pd.DataFrame()

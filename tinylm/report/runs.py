@@ -14,7 +14,8 @@ from tinylm import data, ledger, study
 from tinylm.analysis import frames, significance, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError, serialise, shown
-from tinylm.config.errors import MissingName, nearest
+from tinylm.config.calls import public
+from tinylm.config.errors import MissingName, Spelt, nearest
 from tinylm.config.interrupts import uninterrupted
 from tinylm.evaluation import counts, pretrained
 from tinylm.ledger import RunRecord
@@ -33,8 +34,12 @@ class RunError(TinylmError):
     """A run that is not recorded, or that has no weights here."""
 
 
+class MissingRun(RunError, IndexError):
+    """A place that no run has."""
+
+
 @dataclass(frozen=True, repr=False)
-class Run(Result):
+class Run(Result, Spelt):
     """A finished run: its plan (`run`), its record, its model, curve and cost. NLLs are in nats per token, NaN where it diverged."""
 
     @cached_property
@@ -87,6 +92,7 @@ class Run(Result):
 
         return weights.open_file(path, {spec.key: self.record})
 
+    @public()
     def plot(self, against: str = "flops") -> Figure:
         """The valid NLL of each validation against `flops`, `step` or `tokens_seen`."""
         return plot(self, against=against)
@@ -120,7 +126,7 @@ def _effort(record: RunRecord) -> dict[str, str]:
     return size if record.spec.is_counts else size | {"cost": f"{shown.short(record.flops)} FLOPs, {shown.amount(record.steps, 'step')}"}
 
 
-class Seeds(Sequence[Run]):
+class Seeds(Sequence[Run], Spelt):
     """Runs that differ in their seed alone; in means over them, those that diverged are left out."""
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
@@ -136,7 +142,12 @@ class Seeds(Sequence[Run]):
     def __getitem__(self, index: slice) -> "Seeds": ...
 
     def __getitem__(self, index: int | slice) -> "Run | Seeds":
-        return Seeds(self._runs[index]) if isinstance(index, slice) else self._runs[index]
+        if isinstance(index, slice):
+            return Seeds(self._runs[index])
+        try:
+            return self._runs[index]
+        except IndexError:
+            raise MissingRun(f"there is no run {index}: these are {shown.amount(len(self), 'run')}, counted from 0") from None
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Seeds) and self._runs == other._runs
@@ -164,6 +175,7 @@ class Seeds(Sequence[Run]):
         """Standard deviation of the test NLL over the seeds, NaN below two."""
         return float(self.frame["test_nll"].std())
 
+    @public()
     def plot(self, against: str = "flops") -> Figure:
         """The valid NLL of each validation, one line for each seed."""
         return plot(self, against=against)
@@ -185,8 +197,9 @@ class Seeds(Sequence[Run]):
 
     def __getattr__(self, name: str) -> Any:
         """What a run has and several have not is asked of one of them."""
-        of_one = f"these are {shown.amount(len(self), 'run')}; ask one of them: runs[0].{name}" if hasattr(Run, name) else ""
-        raise MissingName(of_one or f"{type(self).__name__!r} object has no attribute {name!r}")
+        if hasattr(Run, name):
+            raise MissingName(f"these are {shown.amount(len(self), 'run')}; ask one of them: runs[0].{name}")
+        super().__getattr__(name)
 
     def _called(self) -> str:
         return f"{shown.amount(len(self), 'run')} of {self[0].run.name} on {data.called(self[0].record.spec.corpus)}"
@@ -268,6 +281,7 @@ def _some(*found: Runs) -> list[Run]:
     return runs
 
 
+@public()
 def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figure:
     """The curves of runs in one figure: the `loss`, valid_nll or train_nll, against flops, step or tokens_seen. Counts are dashed lines.
 
@@ -353,6 +367,7 @@ class Comparison:
         )
 
 
+@public()
 def compare(first: Runs, second: Runs) -> Comparison:
     """The test NLL of the first minus that of the second in nats per token, with its 95 % interval; below zero the first is better.
 

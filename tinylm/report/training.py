@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from tinylm import data, files, ledger
 from tinylm.config import ConfigError, ModelConfig, NgramConfig, TrainConfig
-from tinylm.config.errors import too_long, unknown
-from tinylm.config.interrupts import in_one_line, uninterrupted
+from tinylm.config.calls import public
+from tinylm.config.errors import instead, too_long, unknown
+from tinylm.config.interrupts import uninterrupted
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
 from tinylm.ledger import RunRecord
@@ -58,6 +59,10 @@ class RunRequest:
 
     def check(self) -> None:
         """Raise ConfigError where the arguments contradict each other; nothing is built or measured for it."""
+        settings = [field.name for field in fields(TrainConfig)]
+        if foreign := [name for name in self.settings if name not in settings]:
+            named = [name for name in inspect.signature(train).parameters if name != "settings"]
+            raise ConfigError(f"there is no argument {foreign[0]!r}; {instead(foreign[0], named + settings, 'there are:')}")
         if self.model is None:
             return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said)
         if self.recipe is not None:
@@ -70,8 +75,6 @@ class RunRequest:
             )
         if self._is_counts:
             return single.check_untrained(self.settings)
-        if foreign := self.settings.keys() - {field.name for field in fields(TrainConfig)}:
-            TrainConfig(**{name: self.settings[name] for name in foreign})  # which names the nearest field
         if not any(name in self.settings for name in single.BOUNDS):
             raise ConfigError("say for how long: flops=1e11, seconds=60, steps=500 or epochs=1")
         protocol = self.protocol or single.DENSE
@@ -134,7 +137,7 @@ def _is_shape(model: Any) -> bool:
     return isinstance(model, ModelConfig) or (inspect.isclass(model) and issubclass(model, ModelConfig))
 
 
-@in_one_line("stopped before the first step; repeat to begin")
+@public("stopped before the first step; repeat to begin")
 def train(
     text: Text,
     model: Trainable | None = None,
@@ -197,6 +200,7 @@ def _seeds(seed: int | None, seeds: Iterable[int] | None) -> list[int]:
     return chosen
 
 
+@public()
 def cost(
     model: Trainable | str,
     text: Text,

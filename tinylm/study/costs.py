@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm import data, flops
 from tinylm.config import shown
+from tinylm.config.errors import Spelt
 from tinylm.study import titles
 from tinylm.study.planned import Planned
 
@@ -15,7 +16,7 @@ CONVENTIONS = {"executed": "flops", "textbook": "flops_textbook", "2ND": "flops_
 
 
 @dataclass(frozen=True, repr=False)
-class Cost:
+class Cost(Spelt):
     """The FLOPs of a run under four conventions, its steps, and its parts; `facts` are all of them as JSON values."""
 
     facts: dict[str, Any]

@@ -16,25 +16,28 @@ from kernel import started
 
 import tinylm as tl
 from tinylm import files
+from tinylm.config import TinylmError
 from tinylm.report.runs import Run, Seeds
 
 MOST_LINES = 3
-# Interrupt, pressed when a third of torch is imported.
+# Interrupt, pressed in the midst of an import: of torch, and of what the first optimizer imports.
 INTERRUPTED_IMPORT = """
 import os, signal, sys
 import tinylm as tl
 
 class Presses:
     def find_spec(name, path=None, target=None):
-        if name == "torch.functional":
+        if name == "{module}":
             sys.meta_path.remove(Presses)
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Presses)
 """
+TRAINS = 'tl.train("grammar-char", tl.Linear(context_length=4, d_model=2), steps=1).test_nll'
 FIRST = [
-    'tl.train("grammar-char", tl.Linear(context_length=4, d_model=2), steps=1).test_nll',
-    'tl.load("shakespeare").generate("HAM", length=1)',
+    ("torch.functional", TRAINS),
+    ("torch._inductor.config", TRAINS),
+    ("torch.functional", 'tl.load("shakespeare").generate("HAM", length=1)'),
 ]
 BEFORE = """
 import tinylm as tl
@@ -111,6 +114,12 @@ MISTAKES = {  # what a user writes -> the one line that it shows
     "tl.train(text, tl.Linear(context_length=30_000, d_model=2), flops=5e10, batch_size=1)": (
         "ArgumentError: context_length=30000 leaves nothing to score: valid or test of grammar-char has 20,000 tokens"
     ),
+    "tl.train(text, small, flops=1e9, sedes=range(3))": "ConfigError: there is no argument 'sedes'; did you mean 'seeds'?",
+    'model.generate("H", lenght=6)': "CallError: Model.generate: got an unexpected keyword argument 'lenght'; did you mean 'length'?",
+    'model.sruprise("x")': "MissingAttribute: 'NetworkModel' object has no attribute 'sruprise'; did you mean 'surprise'?",
+    "run.modle": "MissingAttribute: 'Run' object has no attribute 'modle'; did you mean 'model'?",
+    "small.n_layers": "MissingAttribute: 'Transformer' object has no attribute 'n_layers'; did you mean 'n_layer'?",
+    "tl.explore.Budgets": "MissingAttribute: module 'tinylm.explore' has no attribute 'Budgets'; did you mean 'Budget'?",
     'tl.load("shakespear")': "WeightsError: no run is called 'shakespear'; did you mean 'shakespeare'?",
     """
     from torch import nn
@@ -148,6 +157,15 @@ from tinylm.training import loop
 alone = ledger.from_json(ledger.to_json(loop.train(run.record.spec, text)))  # rounded as records are
 assert 0 < stopped[-1] < heard[0] and heard[-1] == 400, (stopped, heard)
 assert (alone.curve, alone.test) == (run.record.curve, run.record.test), (alone, run.record)
+"""
+# Interrupt, pressed when a record is looked for or a network computes.
+PRESSED = """
+import os, signal, sys
+def press(frame, event, what):
+    if event == "call" and frame.f_code.co_name in ("known", "forward"):
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGINT)
+sys.setprofile(press)
 """
 SCRIPT = """
 import tinylm as tl
@@ -211,14 +229,20 @@ def test_an_interrupted_cell_goes_on_when_it_is_run_again_to_the_result_of_an_un
     assert not kernel.error
 
 
-@pytest.mark.parametrize("call", FIRST)
-def test_an_interrupt_while_torch_is_imported_costs_one_line_and_not_the_session(tmp_path, call):
+@pytest.mark.parametrize(("module", "call"), FIRST)
+def test_an_interrupt_while_torch_is_imported_costs_one_line_and_not_the_session(tmp_path, module, call):
     with started(tmp_path, "") as kernel:  # which has no torch yet
-        kernel.run(INTERRUPTED_IMPORT)
+        kernel.run(INTERRUPTED_IMPORT.replace("{module}", module))
         kernel.run(call)
         assert re.fullmatch(r"Stopped: stopped [^\n]*; repeat to (go on|begin)", kernel.traceback)
         kernel.run(f"assert {call}")
         assert not kernel.error
+
+
+@pytest.mark.parametrize("call", ["tl.runs()", "tl.explore.Runs()", 'model.score("To be\\n" * 99)', "model.surprise('To be')"])
+def test_an_interrupt_of_what_computes_is_one_line(kernel, call):
+    kernel.run(f"{PRESSED}\ntry:\n    {call}\nfinally:\n    sys.setprofile(None)")
+    assert kernel.traceback == "Stopped: stopped before it was done; repeat to begin again"
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
@@ -278,6 +302,21 @@ def test_the_example_of_a_function_is_true(name, tmp_path, monkeypatch):
     for out in (lambda text: None, said.append):  # what is trained the first time, and says so, is found the second
         doctest.DocTestRunner().run(example, out=out, clear_globs=False)
     assert not said, "".join(said)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_wrong_call_is_one_line(name):
+    with pytest.raises(TinylmError, match="xyzzy|missing"):
+        getattr(tl, name)(xyzzy=1)
+
+
+def test_a_wrong_question_to_a_model_is_one_line():
+    model = tl.load("shakespeare")
+    asked = [name for name in dir(model) if not name.startswith("_") and inspect.ismethod(getattr(model, name)) and name != "parts"]
+    assert {"generate", "score", "attention"} <= {*asked}
+    for name in asked:
+        with pytest.raises(TinylmError, match=f"Model.{name}: "):
+            getattr(model, name)("a", xyzzy=1)
 
 
 @pytest.mark.parametrize("name", tl.__all__)

@@ -21,6 +21,23 @@ def test_the_nearest_name_is_one_that_is_spelt_like_it(name, near):
     assert errors.nearest(name, NAMES) == near
 
 
+def test_the_nearest_name_may_be_what_another_library_says():
+    assert errors.nearest("learning_rate", ["learning", "lr"]) == "lr" and errors.nearest("num_layers", ["n_layer"]) == "n_layer"
+
+
+class Named(errors.Spelt):
+    length = 1
+    _hidden = 2
+
+
+def test_an_attribute_that_there_is_not_meets_the_nearest_that_is_ours_to_show():
+    with pytest.raises(AttributeError, match="^'Named' object has no attribute 'lenght'; did you mean 'length'\\?$") as wrong:
+        Named().lenght  # noqa: B018
+    assert isinstance(wrong.value, TinylmError) and Named().length == 1 and not hasattr(Named(), "xyzzy")
+    with pytest.raises(AttributeError, match="'_hiden'$"):
+        Named()._hiden  # noqa: B018
+
+
 def test_a_name_that_there_is_not_meets_the_nearest_and_all_there_are():
     assert errors.unknown("corpus", "pbt", NAMES) == (
         "unknown corpus 'pbt'; did you mean 'ptb'? There are: tiny_shakespeare, ptb, wikitext-2"

@@ -69,6 +69,25 @@ def test_seconds_become_a_budget(home, monkeypatch, capsys):
     assert training.train(TEXT, SMALL, seconds=10).key != run.key
 
 
+@pytest.mark.parametrize(
+    ("wrong", "meant"),
+    [
+        ("minuts", "minutes"),
+        ("second", "seconds"),
+        ("devise", "device"),
+        ("sedes", "seeds"),
+        ("context_lenght", "context_length"),
+        ("recpe", "recipe"),
+        ("learning_rate", "lr"),
+        ("n_eval", "n_evals"),
+    ],
+)
+@pytest.mark.parametrize("model", [SMALL, NgramConfig(order=2), None])
+def test_a_misspelt_argument_is_looked_for_among_all_of_them(wrong, meant, model):
+    with pytest.raises(ConfigError, match=f"no argument '{wrong}'; did you mean '{meant}'"):
+        training.train("grammar-char", model, **{wrong: 3})
+
+
 def test_an_interrupt_before_the_training_is_one_line(home, monkeypatch):
     from tinylm.training import forecast
 
@@ -193,7 +212,7 @@ def test_fewer_targets_need_no_word_on_where_the_loss_is_taken():
 
 
 def test_a_misspelt_bound_is_named_before_one_is_asked_for():
-    with pytest.raises(ConfigError, match="flop: TrainConfig has no such field; did you mean 'flops'"):
+    with pytest.raises(ConfigError, match="no argument 'flop'; did you mean 'flops'"):
         training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"flop": 1e8}).check()
     with pytest.raises(ConfigError, match=r"learning_rate: TrainConfig has no such field; did you mean 'lr'\?"):
         training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"steps": 1, "learning_rate": 1e-3}).check()
