@@ -144,7 +144,7 @@ def _told(name: str) -> str:
 def _check_source(text: Any) -> None:
     """Raise DataError for what is neither a name, a path nor a text."""
     if isinstance(text, ModelConfig) or callable(text):
-        raise DataError(f"{text!r} is a model; give the text first, then the model")
+        raise DataError(f"{shown.brief(text)} is a model; give a text in this place")
     if not isinstance(text, str | Path):
         lines = "; '\\n'.join(...) makes one text of several lines" if isinstance(text, Iterable) and not isinstance(text, bytes) else ""
         raise DataError(f"give a corpus's name, a file or a text, got {shown.brief(text)}{lines}")

@@ -15,6 +15,7 @@ from tinylm.config.errors import instead, too_long, unknown
 from tinylm.config.interrupts import uninterrupted
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
+from tinylm.evaluation.model import Model
 from tinylm.ledger import RunRecord
 from tinylm.report.runs import Run, Seeds
 from tinylm.study import Planned, costs, recipes, single
@@ -63,6 +64,8 @@ class RunRequest:
         if foreign := [name for name in self.settings if name not in settings]:
             named = [name for name in inspect.signature(train).parameters if name != "settings"]
             raise ConfigError(f"there is no argument {foreign[0]!r}; {instead(foreign[0], named + settings, 'there are:')}")
+        if isinstance(self.model, Model | Run):
+            raise ConfigError(f"this {type(self.model).__name__} is trained already; give its shape: {self.model.spec.model!r}")
         if self.model is None:
             return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said)
         if self.recipe is not None:
@@ -181,7 +184,7 @@ def train(
 
 def _corpus(text: Text, level: str | None, swapped: str) -> str:
     """The name of a text's corpus; ConfigError that says `swapped` for a model in its place."""
-    if _is_shape(text):
+    if _is_shape(text) or callable(text):
         raise ConfigError(swapped)
     return data.corpus(text, level).info.name
 

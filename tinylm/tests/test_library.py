@@ -40,7 +40,10 @@ FIRST = [
     ("torch.functional", 'tl.load("shakespeare").generate("HAM", length=1)'),
 ]
 BEFORE = """
+import pathlib
+import torch
 import tinylm as tl
+pathlib.Path("scale.txt").write_text("1")
 text = tl.corpus("grammar-char")
 model = tl.load("shakespeare")
 small = tl.Transformer(context_length=16, n_layer=1, n_head=2, d_model=16, d_ff=16)
@@ -121,6 +124,23 @@ MISTAKES = {  # what a user writes -> the one line that it shows
     "small.n_layers": "MissingAttribute: 'Transformer' object has no attribute 'n_layers'; did you mean 'n_layer'?",
     "tl.explore.Budgets": "MissingAttribute: module 'tinylm.explore' has no attribute 'Budgets'; did you mean 'Budget'?",
     'tl.load("shakespear")': "WeightsError: no run is called 'shakespear'; did you mean 'shakespeare'?",
+    """
+    class Reads(torch.nn.Embedding):
+        def forward(self, x): return super().forward(x) * float(open("scale.txt").read())
+    tl.train(text, lambda v: Reads(v, v), flops=1e6)
+    """: "ConfigError: the code uses open, and what it reads cannot be part of the run's key",
+    """
+    class Own(torch.nn.Linear):
+        def __init__(self, v): super().__init__(v, hidden=3)
+    tl.train(text, Own, flops=1e6)
+    """: "ConfigError: Own cannot be made: TypeError: Linear.__init__() got an unexpected keyword argument 'hidden' (line 2, in __init__)",
+    """
+    class Own(torch.nn.Embedding):
+        def forward(self, x): return super().forward(x)[:, :, 0] @ x
+    tl.train(text, lambda v: Own(v, v), flops=1e6)
+    """: "ConfigError: Own fails on ids (2, 128); it must take ids (B, T) for any T from 1 to the context length: RuntimeError: ",
+    "tl.train(text, run.model, flops=1e9)": "ConfigError: this NetworkModel is trained already; give its shape: Transformer(",
+    "tl.cost(text, torch.nn.Linear)": "ConfigError: the model comes first: tl.cost(model, text)",
     """
     from torch import nn
     class Mine(nn.Sequential): forward_flops = 1000
@@ -249,6 +269,7 @@ def test_an_interrupt_of_what_computes_is_one_line(kernel, call):
 def test_a_mistake_is_one_line(kernel, mistake):
     shown = kernel.run(lines(mistake)).traceback
     assert shown.startswith(MISTAKES[mistake]) and "\n" not in shown
+    assert "it must take ids" not in shown or shown.endswith(" (line 2, in forward)")
     assert not kernel.contents("stream")
 
 

@@ -10,6 +10,7 @@ import copyreg
 import functools
 import hashlib
 import importlib
+import inspect
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -31,12 +32,13 @@ ALSO_HIDDEN = {"importlib": "import_module", "sys": "modules", "torch": "ops"}
 # What reads a file, the environment or the keyboard, whose contents no hash of code knows: builtins, members of libraries, methods.
 READING = {"open", "input"}
 ALSO_READING = {
+    "builtins": {"input"},
     "io": {"open"},
     "os": {"environ", "environb", "getenv", "getenvb"},
     "numpy": {"load", "loadtxt", "genfromtxt", "fromfile"},
-    "torch": {"load"},
+    "torch": {"load", "from_file"},
 }
-READERS = {"read_text", "read_bytes"}
+READERS = {"read_text", "read_bytes", "open", "memmap", "read_csv", "read_table", "read_json", "read_parquet", "read_pickle"}
 COMPILED = "_torchdynamo_orig_callable"
 REACHING = {"getattr", "vars", "__dict__"}  # what may read any name of a module
 CONTENTS = (str, bytes, int, float, complex, list, tuple, dict, set, frozenset)  # whose subclasses hold more than their attributes
@@ -345,12 +347,12 @@ def _is_of_a_library(cls: type) -> bool:
 
 
 def _reached(value: Any, attributes: Sequence[str]) -> Any:
-    """What is read from a module, and from modules within it."""
+    """What is read from a module, and from modules within it; of a function that is wrapped, such as a kernel's `open`, the innermost."""
     for name in attributes:
         if not isinstance(value, types.ModuleType):
             break
         value = getattr(value, name, None)
-    return value
+    return inspect.unwrap(value) if isinstance(value, types.FunctionType) else value
 
 
 def _content(cell: types.CellType) -> Any:

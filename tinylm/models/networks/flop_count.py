@@ -169,8 +169,8 @@ def own_random_numbers(seed: int = 0):
 class _Uses(TorchDispatchMode):
     """What is done with the tokens: elementwise work, operators of unknown cost, and which operators bring them together with a matrix.
 
-    A tensor computed from weights alone, such as a transposed or masked one, stands for them. Of work on weights alone only the matrix
-    products cost anything: it is done once for a batch, however large.
+    A tensor computed from weights alone, such as a transposed or masked one, stands for them. Of work on weights alone only matrix
+    products and solvers cost anything: it is done once for a batch, however large.
     """
 
     counted: Any = ()  # operators that the counter knows
@@ -200,6 +200,8 @@ class _Uses(TorchDispatchMode):
             names = self._names([t for t in taken if _memory(t) in self.sources])
             for t in given if names else []:
                 self.sources.setdefault(_memory(t), set()).update(names)
+            if names and "linalg" in func.name() and torch.Tag.reduction not in func.tags:  # its gradients are products, which count
+                self._work(func, args, taken, given, False)
         self.kept += [*taken, *given]
         return out
 
@@ -255,7 +257,7 @@ class _Left(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         if func in LEAVING and _memory(args[0]) in self.uses.computed:
-            self.uses.note(f"what follows Tensor.{func.__name__}", args[0].numel())
+            self.uses.note(f"the work after Tensor.{func.__name__}", args[0].numel())
         return func(*args, **(kwargs or {}))
 
 

@@ -1,8 +1,10 @@
 """What is tried on a module of one's own before it is trained: its seed, its logits, what its positions see, and what its calls cost."""
 
 import random
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from tinylm.config import ConfigError
 from tinylm.models.networks.base import LanguageModel
+from tinylm.models.networks.code_hash import is_library
 from tinylm.models.networks.flop_count import TOLERANCE, Count, count_call, own_random_numbers, training_products
 
 ROUNDING = 1e-5  # of the largest logit: what a position may change by, as in convolutions by FFT
@@ -64,6 +67,17 @@ def _drawn_outside() -> str:
     return repr((random.getstate(), np.random.get_state()[1:]))
 
 
+def told(error: Exception) -> str:
+    """What a user's code raised, in one line, with the last line of the user's own that led to it."""
+    own = [place for place in traceback.walk_tb(error.__traceback__) if not is_library(str(place[0].f_globals.get("__name__")))]
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if not own:
+        return message
+    frame, line = own[-1]
+    file = Path(frame.f_code.co_filename)
+    return f"{message} (line {line}{f' of {file.name}' if file.is_file() else ''}, in {frame.f_code.co_name})"
+
+
 @torch.no_grad()
 def _logits(module: nn.Module, name: str, x_BT: Tensor, vocab_size: int) -> Tensor:
     """Logits (B, T, V), the random numbers of each call the same; ConfigError for other ones and for whatever the module raises."""
@@ -72,8 +86,7 @@ def _logits(module: nn.Module, name: str, x_BT: Tensor, vocab_size: int) -> Tens
             logits = module(x_BT)
     except Exception as error:  # of a user's code, anything
         raise ConfigError(
-            f"{name} fails on ids {tuple(x_BT.shape)}; it must take ids (B, T) for any T from 1 to the context length: "
-            f"{type(error).__name__}: {error}"
+            f"{name} fails on ids {tuple(x_BT.shape)}; it must take ids (B, T) for any T from 1 to the context length: {told(error)}"
         ) from error
     expected = (*x_BT.shape, vocab_size)
     found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
@@ -157,7 +170,7 @@ def _sees_later(module: nn.Module, name: str, length: int, n_tokens: int, starts
 
 
 def checked_count(model: LanguageModel, name: str, context_length: int, vocab_size: int) -> Count:
-    """What a window costs; ConfigError where that changes between calls, grows faster than the batch, or is exceeded by the gradients.
+    """What a window costs; ConfigError where that changes between calls or grows faster than the batch.
 
     Calls differ in tokens and random numbers, which are also set to the ends of their range, so that no branch on one is missed.
     """
@@ -174,7 +187,6 @@ def checked_count(model: LanguageModel, name: str, context_length: int, vocab_si
             " the same"
         )
     _compare(name, found, _counted(model, name, torch.arange(context_length)[None] % vocab_size))
-    _check_gradients(model, name, torch.arange(context_length)[None] % vocab_size, found)
     return found
 
 
@@ -184,7 +196,7 @@ def _counted(model: LanguageModel, name: str, x_BT: Tensor, seed: int = 0, withi
         with within or nullcontext():
             return count_call(model, x_BT, x_BT.shape[1], seed)
     except Exception as error:  # of a user's code, anything
-        raise ConfigError(f"the FLOPs of {name} cannot be counted: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"the FLOPs of {name} cannot be counted: {told(error)}") from error
 
 
 def _compare(name: str, first: Count, later: Count) -> None:
@@ -195,16 +207,17 @@ def _compare(name: str, first: Count, later: Count) -> None:
         )
 
 
-def _check_gradients(model: LanguageModel, name: str, x_BT: Tensor, found: Count) -> None:
-    """Raise ConfigError where a step's matrix products are more than three times those of the forward pass, as budgets have it."""
+def check_gradients(model: LanguageModel, name: str, context_length: int, vocab_size: int, flops: int) -> None:
+    """Raise ConfigError where a step's matrix products are more than three times the FLOPs of the forward pass, as budgets have it."""
+    x_BT = torch.arange(context_length)[None] % vocab_size
     try:
         products = training_products(model, x_BT)
     except Exception as error:  # of a user's code, anything
-        raise ConfigError(f"the loss of {name} has no gradient: {type(error).__name__}: {error}") from error
-    if products > 3 * (1 + TOLERANCE) * found.counted:
+        raise ConfigError(f"the loss of {name} has no gradient: {told(error)}") from error
+    if products > 3 * (1 + TOLERANCE) * flops:
         raise ConfigError(
-            f"the gradients of {name} cost {products - found.products:,} FLOPs, more than twice the {found.counted:,} of its forward pass,"
-            " which is what budgets count; compute nothing again and nothing else there"
+            f"a window of {name} costs {products:,} FLOPs with its gradients, more than three times the {flops:,} of its forward pass,"
+            " which is what budgets count; compute nothing again and nothing else there, and state no fewer FLOPs than there are"
         )
 
 

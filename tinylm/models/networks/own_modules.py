@@ -9,12 +9,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from tinylm.config import ConfigError, ModelConfig, ModuleConfig
+from tinylm.config import ConfigError, ModelConfig, ModuleConfig, TinylmError
 from tinylm.models.networks.base import LanguageModel, build, n_params
 from tinylm.models.networks.code_hash import code_hash
 from tinylm.models.networks.flop_count import Count, own_random_numbers
 from tinylm.models.networks.layers import last
-from tinylm.models.networks.own_checks import check_causal, check_logits, check_seeded, checked_count
+from tinylm.models.networks.own_checks import check_causal, check_gradients, check_logits, check_seeded, checked_count, told
 from tinylm.models.networks.threads import threads
 
 Factory = Callable[..., nn.Module]
@@ -56,7 +56,7 @@ def own_module(factory: Factory, context_length: int, vocab_size: int) -> Module
     The module maps ids (B, T), T from 1 to context_length, to logits (B, T, V). ConfigError where it does not, where a position sees a
     later one, where its initial weights do not follow torch's seed, where its FLOPs cannot be counted, and where they change from call to
     call. FLOPs are `flop_count`'s of one window, unless the module states its own: a number `forward_flops`, or a method that is given the
-    context length. What the module's forward pass raises is the cause of the ConfigError, and its last words.
+    context length. What the user's code raises is the cause of the ConfigError, which ends with it and its line.
     """
     ModelConfig(context_length=context_length)  # ConfigError for one that no window has
     _check_factory(factory)
@@ -67,6 +67,8 @@ def own_module(factory: Factory, context_length: int, vocab_size: int) -> Module
         check_logits(model.module, name, context_length, vocab_size)
         found = checked_count(model, name, context_length, vocab_size)
         check_causal(model.module, name, context_length, vocab_size, found.counted)
+        flops = _flops(model.module, name, found, context_length)
+        check_gradients(model, name, context_length, vocab_size, max(flops, found.counted))
     kept = _Kept(factory, _hidden(model, found, vocab_size))
     parameters = dict(model.named_parameters())
     config = ModuleConfig(
@@ -74,7 +76,7 @@ def own_module(factory: Factory, context_length: int, vocab_size: int) -> Module
         code=code_hash(factory),
         context_length=context_length,
         vocab_size=vocab_size,
-        forward_flops=_flops(model.module, name, found, context_length),
+        forward_flops=flops,
         n_params=n_params(model),
         matrices=tuple(tuple(parameters[matrix].shape) for matrix in kept.matrices),
     )
@@ -134,12 +136,12 @@ def _made(factory: Factory, context_length: int, vocab_size: int) -> nn.Module:
         ) from error
     try:
         module = factory(vocab_size, **named)
-    except TypeError as error:
-        if all(parameter.kind is not inspect.Parameter.VAR_POSITIONAL for parameter in signature.parameters.values()):
-            raise  # the call fits its signature, so the mistake is within
-        raise ConfigError(
-            f"{_name(factory)} cannot be made from a vocabulary size alone; wrap it as lambda vocab_size: ... ({error})"
-        ) from error
+    except TinylmError:
+        raise
+    except Exception as error:  # of a user's code, anything
+        takes_any = any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in signature.parameters.values())
+        problem = "cannot be made from a vocabulary size alone; wrap it as lambda vocab_size: ..., for" if takes_any else "cannot be made:"
+        raise ConfigError(f"{_name(factory)} {problem} {told(error)}") from error
     if not isinstance(module, nn.Module):
         raise ConfigError(f"{_name(factory)} gave {module!r}; it must give an nn.Module")
     return module
@@ -163,7 +165,7 @@ def _flops(module: nn.Module, name: str, found: Count, context_length: int) -> i
     try:
         flops = stated(context_length) if callable(stated) else stated
     except Exception as error:  # of a user's code, anything
-        raise ConfigError(f"forward_flops(context_length) of {name} fails: {type(error).__name__}: {error}") from error
+        raise ConfigError(f"forward_flops(context_length) of {name} fails: {told(error)}") from error
     if not isinstance(flops, numbers.Real) or not found.agrees(flops):
         shown = f"{flops:,}" if isinstance(flops, numbers.Real) else repr(flops)
         raise ConfigError(f"{name} states {shown} FLOPs for a window of {context_length} tokens, but {found}; correct forward_flops")

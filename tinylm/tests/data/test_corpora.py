@@ -259,7 +259,7 @@ def test_an_empty_text_and_a_model_in_its_place_are_said():
         with pytest.raises(DataError, match="^the text is empty; give a corpus's name"):
             data.corpus(text)
     for model in (MLPConfig(), MLPConfig):
-        with pytest.raises(DataError, match="is a model; give the text first, then the model"):
+        with pytest.raises(DataError, match="is a model; give a text in this place"):
             data.corpus(model)
 
 

@@ -214,5 +214,5 @@ def test_fewer_targets_need_no_word_on_where_the_loss_is_taken():
 def test_a_misspelt_bound_is_named_before_one_is_asked_for():
     with pytest.raises(ConfigError, match="no argument 'flop'; did you mean 'flops'"):
         training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"flop": 1e8}).check()
-    with pytest.raises(ConfigError, match=r"learning_rate: TrainConfig has no such field; did you mean 'lr'\?"):
+    with pytest.raises(ConfigError, match=r"no argument 'learning_rate'; did you mean 'lr'\?"):
         training.RunRequest(corpus="grammar-char", model=TransformerConfig(), settings={"steps": 1, "learning_rate": 1e-3}).check()

@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -241,10 +242,14 @@ def test_code_that_is_found_by_a_text_is_refused(body, name):
         ("torch.load('scale.pt')", "torch.load"),
         ("Path('scale').read_text()", "read_text"),
         ("(lambda: input())()", "input"),
+        ("wrapped_open('scale.json').read()", "wrapped_open"),  # as a notebook's `open` is wrapped
+        ("Path('scale').open().read()", "open"),
+        ("pd.read_csv('scale.csv')", "read_csv"),
     ],
 )
 def test_code_that_reads_what_no_hash_knows_is_refused(body, name):
-    space = {"os": os, "getenv": os.getenv, "np": np, "Path": Path}
+    wrapped_open = functools.wraps(open)(lambda *args: None)
+    space = {"os": os, "getenv": os.getenv, "np": np, "Path": Path, "wrapped_open": wrapped_open, "pd": pd}
     with pytest.raises(ConfigError, match=f"the code uses {name}, and what it reads cannot be part of the run's key; read it before, and"):
         code_hash(defined(f"def f(x):\n    return {body}\n", "f", **space))
     for text in ("import os\n    return os.environ['SCALE']", "from os import getenv\n    return getenv('SCALE')"):

@@ -170,8 +170,9 @@ class ByNumpy(Body):
     [
         (lambda: Bilinear(D, D, D), "aten._trilinear"),
         (lambda: Body(lambda x, w: torch.linalg.solve(w, x.mT).mT), "aten._linalg_solve_ex"),
+        (lambda: Body(lambda x, w: x @ torch.linalg.inv(w)), "aten.linalg_inv_ex"),
         (lambda: Body(hidden_product), "tinylm_tests.hidden_product"),
-        (ByNumpy, "what follows Tensor.numpy"),
+        (ByNumpy, "the work after Tensor.numpy"),
     ],
 )
 def test_an_operator_of_unknown_cost_is_named_and_not_guessed(body, name):

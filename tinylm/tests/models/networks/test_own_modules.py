@@ -216,6 +216,23 @@ class Normed(nn.BatchNorm1d):
         return super().forward(x_BTD.mT).mT
 
 
+@pytest.mark.parametrize(
+    ("body", "raised"),
+    [
+        ("    forward = lambda self, x: x", "cannot be made: ZeroDivisionError: division by zero"),
+        ("    forward = missing", "cannot be made: NameError: name 'missing' is not defined"),
+    ],
+)
+def test_an_error_of_the_users_says_its_line(body, raised):
+    cell = f"def made(vocab_size):\n    1 / {int('missing' in body)}\n    class Own(nn.Module):\n    {body}\n    return Own()"
+    space = {"nn": nn, "__name__": "__main__"}
+    exec(cell, space)
+    line = "4, in Own" if "missing" in body else "2, in made"
+    with pytest.raises(ConfigError) as caught:
+        own_module(space["made"], T, V)
+    assert str(caught.value) == f"made {raised} (line {line})"
+
+
 def test_what_a_module_raises_is_the_cause():
     with pytest.raises(ConfigError, match=r"^Net fails on ids \(2, 16\); .*: ZeroDivisionError: division by zero$") as caught:
         own_module(applying(lambda x: 1 / 0), T, V)
@@ -224,8 +241,10 @@ def test_what_a_module_raises_is_the_cause():
         own_module(applying(lambda x: x.view(2, 8, D)), T, V)
     with pytest.raises(ConfigError, match=r"LSTM cannot be made from a vocabulary size alone; wrap it as lambda .*hidden_size"):
         own_module(nn.LSTM, T, V)
-    with pytest.raises(TypeError, match="NoneType"):
+    with pytest.raises(ConfigError, match="^<lambda> cannot be made: TypeError: .*NoneType"):
         own_module(lambda vocab_size: Net(None), T, V)
+    with pytest.raises(ConfigError, match="^len cannot be made: TypeError: "):
+        own_module(len, T, V)
     with pytest.raises(ConfigError, match="context_length must be at least 1"):
         own_module(Net, 0, V)
 
