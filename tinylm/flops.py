@@ -278,7 +278,7 @@ def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:
         steps = train.flops // step_flops
         if steps == 0:
             raise ConfigError(
-                f"a budget of {train.flops:.3g} FLOPs is too small for one step of {step_flops:.3g}; raise it or shrink the batch"
+                f"a budget of {train.flops:.3g} FLOPs is too small for one step of {step_flops:.3g}; raise it or lower batch_size"
             )
         return steps
     return train.steps or train.epochs * math.ceil(per_epoch / train.batch_size)

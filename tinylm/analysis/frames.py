@@ -2,14 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pandas as pd
 
 from tinylm import data, ledger, study
 from tinylm.analysis.summaries import Result
+from tinylm.config import RunSpec, TrainConfig, serialise
 from tinylm.config.calls import public
 from tinylm.config.errors import unknown
+from tinylm.config.fields import hints
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, StudyError, single, titles
 
@@ -20,7 +22,6 @@ TEST = {"nll": "nll", "se": "se", "tokens": "n_tokens"}  # the columns of the te
 TRAINED = ["optimizer", "lr", "batch_size"]
 SHAPE = ["context_length", "n_layer", "n_head", "d_model", "d_ff", "order", "cache"]
 RESULTS = {"status", "n_params", "steps", "tokens_seen", *COSTS, *SCORES}  # columns that no run is planned by
-NUMBERS = {"seed", "budget", "lr", "batch_size", *SHAPE}
 
 NOWHERE: Mapping[str, str] = MappingProxyType({})
 
@@ -92,9 +93,20 @@ def _check_known(found: Iterable[Result], asked: Mapping[str, list[Any]]) -> Non
         known = {getattr(run.spec if field == "corpus" else run, field) for run in there} | more[field]
         if not any(value in known for value in asked[field]):
             raise StudyError(unknown(field, asked[field][0] if asked[field] else None, sorted(known)))
-    for field in NUMBERS & asked.keys():
-        if wrong := [value for value in asked[field] if isinstance(value, str)]:
+    for field, values in asked.items():
+        types = _types(field)
+        words = dict.fromkeys(word for one in types for word in get_args(one) if get_origin(one) is Literal)
+        if words and not any(value in words for value in values):
+            raise StudyError(unknown(field, values[0] if values else None, words))
+        wrong = [value for value in values if isinstance(value, str)]
+        if wrong and types and all(one in (int, float) for one in types):
             raise StudyError(f"{field} is a number, got {wrong[0]!r}; write it without quotes")
+
+
+def _types(field: str) -> list[Any]:
+    """What a field may hold: in specs, in their training and in every kind of model."""
+    owners = [hints(owner) for owner in (RunSpec, TrainConfig, *serialise.model_kinds().values())]
+    return [int] if field == "budget" else [owner[field] for owner in owners if field in owner]
 
 
 def frame(found: Iterable[Result]) -> pd.DataFrame:

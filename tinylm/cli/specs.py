@@ -183,12 +183,13 @@ def _add_models(group: Any) -> None:
     models.add_argument(
         "--recipe",
         choices=architectures,
-        help="the best known model and training for the --budget; no flag that describes a model goes with it",
+        help="the best known model and training for the --budget; no flag that describes a model or training goes with it",
     )
     group.add_argument(
         "--protocol",
         choices=tuple(single.PROTOCOLS),
-        help="what the flags below leave open: dense, the loss at every position (dense), or as in the paper, at the last one",
+        help="what the flags below leave open: dense, the loss at every position (dense); full, the same with all of valid and test"
+        " scored (of a recipe); or as in the paper, the loss at the last position",
     )
 
 
@@ -261,13 +262,14 @@ def _flag(name: str) -> str:
 
 
 def _of_recipe(recipe: str, seed: int, runs: SingleRuns, corpus: str) -> list[Planned]:
-    """The recipe's runs with a seed: one for each budget; counts take none."""
+    """The recipe's runs with a seed: one for each budget; counts take none. Unless told otherwise all is scored, for later forecasts."""
     if runs.is_quick and recipe == single.COUNTS:
         return [single.of_recipe(recipe, corpus, seed)]
-    named = {"protocol": runs.protocol, "search": runs.is_search}
-    single.check_recipe(recipe, corpus, ["flops" if name == BUDGET else name for name in runs.fields] + [n for n in named if named[n]])
+    named = ["flops" if name == BUDGET else name for name in runs.fields] + ["search"] * runs.is_search
+    single.check_recipe(recipe, corpus, named, runs.protocol)
     budgets = [recipes.modest_budget(recipe, corpus, flops) if runs.is_quick else flops for flops in runs.budgets]
-    return [single.of_recipe(recipe, corpus, seed, **budget) for budget in [{"flops": flops} for flops in budgets] or [{}]]
+    protocol = runs.protocol or single.FULL
+    return [single.of_recipe(recipe, corpus, seed, protocol, **budget) for budget in [{"flops": flops} for flops in budgets] or [{}]]
 
 
 def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[Planned]:

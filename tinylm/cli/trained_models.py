@@ -64,7 +64,7 @@ def listing() -> str:
         model=here["model"].fillna("-"),
         corpus=here["corpus"].map(data.called, na_action="ignore").fillna("-"),
         test_nll=["-" if math.isnan(nll) else f"{nll:.4f}" for nll in here["test_nll"]],
-        file=[relative(Path(file)) for file in here["file"]],
+        file=[relative(Path(file)) if file else "-" for file in here["file"]],
     )
     rows = shown[["name", "model", "corpus", "test_nll", "file"]].to_numpy().tolist()
     return table(["name", "model", "corpus", "test NLL", "file"], rows)

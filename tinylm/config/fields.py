@@ -32,9 +32,9 @@ class Checked(Spelt):
         return (), {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
 
     def __post_init__(self) -> None:
-        hints = _hints(type(self))
+        types = hints(type(self))
         for f in dataclasses.fields(self):
-            value = _coerce(self.called(), f.name, hints[f.name], getattr(self, f.name))
+            value = _coerce(self.called(), f.name, types[f.name], getattr(self, f.name))
             object.__setattr__(self, f.name, value)
         self.check()
 
@@ -64,7 +64,7 @@ class Checked(Spelt):
             raise FieldError(self.called(), "", message)
 
 
-_hints = functools.cache(get_type_hints)  # a study makes a thousand configs of five classes
+hints = functools.cache(get_type_hints)  # a study makes a thousand configs of five classes
 
 
 def _written(value: Any) -> str:

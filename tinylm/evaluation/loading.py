@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tinylm import data, ledger, study
+from tinylm import data, files, ledger, study
 from tinylm.config import RunSpec
 from tinylm.config.calls import public
 from tinylm.config.errors import ambiguous
@@ -61,9 +61,10 @@ def _counts_of(text: str, records: Mapping[str, RunRecord]) -> RunSpec | None:
 
 @public()
 def list_models() -> pd.DataFrame:
-    """The trained models that are here as files, those of the package first, with what is known of them; the NLL is per token.
+    """The trained models that are here, those of the package first, with what is known of them; the NLL is per token.
 
-    A model without a name is listed by its key. The parameters of counts are their n-grams.
+    Counts that were made here have no file: they are counted anew when they are loaded. A model without a name is listed by its
+    key. The parameters of counts are their n-grams.
 
     >>> list_models()["name"].head(2).tolist()
     ['shakespeare', 'transformer']
@@ -72,8 +73,9 @@ def list_models() -> pd.DataFrame:
         from tinylm.evaluation import weights
 
     here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
+    counted = [key for key, one in ledger.Ledger([files.LOCAL_LEDGER]).records.items() if one.spec.is_counts and not one.is_stale]
     rows = []
-    for key, name, record in weights.listing(here, ledger.known().records):
+    for key, name, record in weights.listing(dict.fromkeys([*here, *counted]), ledger.known().records):
         row = {
             "name": packed.get(key, name) or key,
             "key": key,
@@ -81,7 +83,7 @@ def list_models() -> pd.DataFrame:
             "corpus": record and record.spec.corpus,
         }
         row["parameters"] = record and record.n_params
-        rows.append(row | {"test_nll": record.test.nll if record and record.test else None, "file": str(here[key])})
+        rows.append(row | {"test_nll": record.test.nll if record and record.test else None, "file": str(here.get(key, ""))})
     frame = pd.DataFrame(rows, columns=["name", "key", "model", "corpus", "parameters", "test_nll", "file"])
     frame = frame.astype({"parameters": "Int64", "test_nll": float})
     return frame.sort_values("name", key=lambda names: ~names.isin(list(pretrained.MODELS)), kind="stable", ignore_index=True)

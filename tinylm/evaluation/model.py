@@ -104,7 +104,10 @@ class Model(ABC, Spelt):
         top_p: float = 1.0,
         stop: str | Sequence[str] = (),
     ) -> Text:
-        """The prompt and the `length` tokens that continue it, drawn as `stream` says; ModelError for a length that is not whole."""
+        """The prompt and the `length` tokens that continue it, drawn as `stream` says; ModelError for a length that is not whole.
+
+        The same call gives the same text; another `seed` gives another.
+        """
         length = arguments.whole("length", length, 0)
         written: list[str] = []
         try:

@@ -1,6 +1,6 @@
 """Trained models: find the weights of a run by its key, its name or their file, and open them with their vocabulary."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -179,6 +179,8 @@ def candidates(text: str, files: Mapping[str, Path], records: Mapping[str, RunRe
         found = [run.spec.key for run in study.named(text, planned)]
     if not found and _is_counts(text, records):
         raise WeightsError(f"{text} counts n-grams, which leaves no weights; use it: python -m tinylm generate --model '{text}'")
+    if not found and own_texts.is_file_name(text):
+        raise WeightsError(no_file(Path(text), "weights files end in .safetensors, and tl.list_models() has the models that are here"))
     if not found:
         names = [*pretrained.MODELS, *(run.name for run in study.select(planned, role=["baseline", "ablation"]))]
         known = instead(text.partition("@")[0], names, "there are:")
@@ -213,8 +215,8 @@ def _networks() -> list[Planned]:
     return [run for run in study.plan("full") if not run.spec.is_counts]
 
 
-def listing(files: Mapping[str, Path], records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
-    """Key, name and record of every weights file, given by key, those of planned runs first."""
+def listing(keys: Iterable[str], records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
+    """Key, name and record of every model, given by its key, those of planned runs first."""
     planned = study.by_key()
-    names = {key: planned[key].title if key in planned else "" for key in files}
-    return [(key, names[key], records.get(key)) for key in sorted(files, key=lambda key: key not in planned)]
+    ordered = sorted(keys, key=lambda key: key not in planned)
+    return [(key, planned[key].title if key in planned else "", records.get(key)) for key in ordered]

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tinylm.evaluation.model import Model
 
 DERIVED = ("train.eval_", "train.n_evals")  # settings that a protocol takes from the others
+MOST_DRAWN = 40  # runs in one figure, seeds apart: more are neither told apart nor drawn in seconds
+FEW_SCORED = 2_000  # tokens of test, of which an interval is wide
 GIVE = "give what tl.train returned, a recorded run's name or key, or rows of tl.runs"
 
 
@@ -291,6 +293,8 @@ def plot(*found: Runs, against: str = "flops", loss: str = "valid_nll") -> Figur
     'valid NLL (nats per token)'
     """
     several = _some(*found)
+    if (n_rows := len({run.run.row for run in several})) > MOST_DRAWN:
+        raise RunError(f"{n_rows:,} runs are too many for one figure; draw at most {MOST_DRAWN}, such as tl.plot(tl.runs(...).head(10))")
     fig, points = plots.run_curves([summaries.called(name, run) for run, name in zip(several, _names(several), strict=True)], against, loss)
     plt.close(fig)  # the notebook shows what a cell returns; pyplot would show it a second time
     lost = _n_diverged(several)
@@ -346,6 +350,7 @@ class Comparison:
     n_tokens: int
     seeds: str  # those that are compared, and what the interval is of
     n_diverged: int = 0  # runs that have no score, and are left out
+    remedy: str = ""  # what makes the interval narrower, where a protocol left tokens out
 
     @property
     def difference(self) -> float:
@@ -364,6 +369,7 @@ class Comparison:
         return (
             f"{self.first} minus {self.second}: {self.difference:+.4f} nats per token, {known} "
             f"({self.seeds}; {self.n_tokens:,} tokens of test{lost})"
+            f"{self.remedy}"
         )
 
 
@@ -384,7 +390,19 @@ def compare(first: Runs, second: Runs) -> Comparison:
     names = _names([a[0], b[0]])
     common, _ = summaries.on_common_tokens(*records)
     estimate = significance.compared(*records)
-    return Comparison(*names, estimate, common[0].test.n_tokens, _compared_seeds(estimate, *records), _n_diverged([*a, *b]))
+    return Comparison(
+        *names, estimate, common[0].test.n_tokens, _compared_seeds(estimate, *records), _n_diverged([*a, *b]), _more_tokens(records, names)
+    )
+
+
+def _more_tokens(rows: Sequence[Sequence[RunRecord]], names: Sequence[str]) -> str:
+    """How a side that is scored on few tokens, because a protocol left some out, gets more of them."""
+    few = [
+        name
+        for (record, *_), name in zip(rows, names, strict=True)
+        if record.test and record.test.n_tokens < FEW_SCORED and record.spec.train.eval_tokens
+    ]
+    return f"; a narrower interval takes more tokens: tl.train(..., eval_tokens=10_000) for {' and '.join(few)}" if few else ""
 
 
 def _compared_seeds(estimate: significance.Estimate, *rows: Sequence[RunRecord]) -> str:

@@ -55,7 +55,7 @@ class RunRequest:
         """The run with a seed; ConfigError where recipe and model contradict each other, or nothing bounds the run."""
         self.check()
         if self.model is None:
-            return single.of_recipe(self.recipe or RECIPE, self.corpus, seed, **self._said)
+            return single.of_recipe(self.recipe or RECIPE, self.corpus, seed, self.protocol, **self._said)
         return single.unplanned(single.spec(self.corpus, self._config(), self.protocol or single.DENSE, seed, **self.settings))
 
     def check(self) -> None:
@@ -67,7 +67,7 @@ class RunRequest:
         if isinstance(self.model, Model | Run):
             raise ConfigError(f"this {type(self.model).__name__} is trained already; give its shape: {self.model.spec.model!r}")
         if self.model is None:
-            return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said)
+            return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said, self.protocol)
         if self.recipe is not None:
             raise ConfigError("a recipe sets the model too; give a model or recipe=..., not both")
         if isinstance(self.model, str):
@@ -103,9 +103,8 @@ class RunRequest:
 
     @property
     def _said(self) -> dict[str, Any]:
-        """What is set besides text, model and recipe."""
-        named = {"context_length": self.context_length, "protocol": self.protocol}
-        return self.settings | {name: value for name, value in named.items() if value is not None}
+        """What is set besides text, model, recipe and protocol."""
+        return self.settings | ({} if self.context_length is None else {"context_length": self.context_length})
 
     @property
     def _is_shape(self) -> bool:
@@ -165,9 +164,9 @@ def train(
     `context_length` (128). Without a model the `recipe` is trained, the best known model for a number of `flops`.
 
     `flops`, `seconds`, `steps` or `epochs` bounds the run; `seconds` become the FLOPs that this machine should train and score
-    in them, which are printed and repeat the run. `settings` are other fields of TrainConfig, such as lr; the `protocol`, dense or paper,
-    sets the rest. `seeds` gives several runs. What should take more than ten minutes needs `minutes`, after which it stops. *Interrupt*
-    saves, and the same call goes on. `live` draws the curves meanwhile. TinylmError for what cannot be trained.
+    in them, which are printed and repeat the run. `settings` are other fields of TrainConfig, such as lr; the `protocol`, dense, full or
+    paper, sets the rest. `seeds` gives several runs. What should take more than ten minutes needs `minutes`, after which it stops.
+    *Interrupt* saves, and the same call goes on. `live` draws the curves meanwhile. TinylmError for what cannot be trained.
 
     >>> run = train("grammar-char", Counts(order=3))
     >>> run.model.generate("the ", length=6, temperature=0)

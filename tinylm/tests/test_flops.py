@@ -100,7 +100,7 @@ def test_a_budget_is_never_exceeded_nor_half_used(budget, config, batch, loss_at
     planned = spec(config, flops=budget, batch_size=batch, loss_at=loss_at, optimizer=optimizer)
     full_step = window_flops(planned, VOCAB_SIZE)[0] * batch + optimizer_flops(planned)
     if full_step > budget:
-        with pytest.raises(ConfigError, match="too small for one step .* raise it or shrink the batch"):
+        with pytest.raises(ConfigError, match="too small for one step .* raise it or lower batch_size"):
             run_cost(planned, INFO)
         return
     cost = run_cost(planned, INFO)

@@ -140,6 +140,8 @@ MISTAKES = {  # what a user writes -> the one line that it shows
     tl.train(text, lambda v: Own(v, v), flops=1e6)
     """: "ConfigError: Own fails on ids (2, 128); it must take ids (B, T) for any T from 1 to the context length: RuntimeError: ",
     "tl.train(text, run.model, flops=1e9)": "ConfigError: this NetworkModel is trained already; give its shape: Transformer(",
+    'tl.load("/nowhere/x.pt")': "WeightsError: there is no file /nowhere/x.pt; weights files end in .safetensors",
+    "tl.plot(tl.runs())": "RunError: ",
     "tl.cost(text, torch.nn.Linear)": "ConfigError: the model comes first: tl.cost(model, text)",
     """
     from torch import nn

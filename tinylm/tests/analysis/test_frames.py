@@ -94,7 +94,7 @@ def test_architectures_are_known_by_their_names_and_titles_and_a_corpus_by_itsel
     assert len(frames.runs(corpus=data.corpus("grammar-char"))) == 2
 
 
-@pytest.mark.parametrize("field", ["seed", "budget", "d_model", "lr"])
+@pytest.mark.parametrize("field", ["seed", "budget", "d_model", "lr", "warmup"])
 def test_text_in_the_place_of_a_number_is_said(home, field):
     stored(made(0))
     with pytest.raises(StudyError, match=f"{field} is a number, got '0'; write it without quotes"):
@@ -108,12 +108,25 @@ def test_an_outcome_is_chosen_by_in_the_table(home, field):
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "near"), [("section", "locl", "local"), ("corpus", "grammar-chr", "grammar-char"), ("architecture", "MLPP", "MLP")]
+    ("field", "value", "near"),
+    [
+        ("section", "locl", "local"),
+        ("corpus", "grammar-chr", "grammar-char"),
+        ("architecture", "MLPP", "MLP"),
+        ("optimizer", "adamm", "adam"),
+        ("loss_at", "lst", "last"),
+        ("position", "ropes", "rope"),
+    ],
 )
 def test_a_value_that_there_is_not_is_named_with_the_nearest(home, field, value, near):
     stored(made(0))
     with pytest.raises(StudyError, match=f"unknown {field} '{value}'; did you mean '{near}'"):
         frames.runs(**{field: value})
+
+
+def test_a_value_that_no_run_has_but_could_gives_an_empty_table(home):
+    stored(made(0))
+    assert frames.runs(schedule="wsd").empty and frames.runs(lr=0.123).empty and frames.runs(optimizer=["adam", "muon"]).shape[0] == 1
 
 
 @pytest.mark.parametrize(("field", "word", "near"), [("role", "basline", "baseline"), ("name", "Transformerr", "Transformer")])

@@ -27,7 +27,8 @@ ONE = "--corpus grammar-char --model transformer"
 MISTAKES = {
     "train --corpus grammar-char": "a single run needs --corpus, and --model or --recipe",
     "train --corpus grammar-char --recipe transformer": "the recipe 'transformer' needs a budget; say how many FLOPs: --budget 1e11",
-    "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "a recipe sets all but text, budget and seed; leave out --lr",
+    "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "budget, seed and protocol; leave out --lr",
+    "train --corpus grammar-char --recipe mlp --budget 1e10 --protocol paper": "unknown protocol 'paper'; there are: dense, full",
     "train --corpus grammar-char --recipe counts --budget 1e10": "counts are not trained; leave out --budget",
     "train --quick --corpus grammar-char --recipe mlp --search": "leave out --search",
     "train --quick --corpus grammar-char --recipe mlp --set train.beta2=0.9": "leave out --set train.beta2",

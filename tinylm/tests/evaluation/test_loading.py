@@ -2,6 +2,7 @@ import pytest
 from explorer import DENSE, trained
 
 from tinylm import study
+from tinylm.cli import trained_models
 from tinylm.config import NgramConfig
 from tinylm.evaluation import loading, pretrained
 from tinylm.evaluation.arguments import ModelError
@@ -48,6 +49,20 @@ def test_a_run_is_asked_for_its_model(home):
     run = training.train("to be or not to be\n" * 60, NgramConfig(order=2))
     with pytest.raises(ModelError, match="^a run has its model already: run.model$"):
         loading.load(run)
+
+
+def test_counts_that_were_made_here_are_listed_and_load(home):
+    run = training.train("to be or not to be\n" * 60, NgramConfig(order=2))
+    (listed,) = loading.list_models().to_dict("records")
+    assert (listed["name"], listed["file"], listed["parameters"]) == (run.key, "", run.record.n_params)
+    assert loading.load(listed["name"]).spec == run.record.spec
+    assert f"{run.key}  " in trained_models.listing() and "  -" in trained_models.listing().splitlines()[-1]
+
+
+@pytest.mark.parametrize("name", ["/nowhere/x.pt", "x.pt", "nowhere.bin"])
+def test_a_file_that_there_is_not_is_said(home, name):
+    with pytest.raises(WeightsError, match=f"^there is no file {name}; "):
+        loading.load(name)
 
 
 def test_without_any_model_the_list_is_empty(home):

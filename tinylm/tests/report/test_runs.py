@@ -144,6 +144,20 @@ def diverged(seed=0, curve=()):
     return a_run(made(seed, status="diverged", valid=None, test=None, curve=list(curve)))
 
 
+def test_a_comparison_of_few_tokens_says_how_there_are_more():
+    short = made(spec=replace(made().spec, train=replace(made().spec.train, eval_tokens=20)))
+    whole = made(spec=replace(short.spec, train=replace(short.spec.train, eval_tokens=0)))
+    said = repr(runs.compare(a_run(short), a_run(whole)))
+    assert said.endswith(f"; a narrower interval takes more tokens: tl.train(..., eval_tokens=10_000) for {said.partition(' minus ')[0]}")
+    assert "narrower" not in repr(runs.compare(a_run(whole), a_run(whole)))
+
+
+def test_plots_have_a_limit():
+    found = [a_run(made(spec=replace(made().spec, train=replace(made().spec.train, lr=n / 1000)))) for n in range(1, 42)]
+    with pytest.raises(RunError, match=r"^41 runs are too many for one figure; draw at most 40, such as tl.plot"):
+        runs.plot(found)
+
+
 def test_a_comparison_says_how_many_runs_diverged():
     found = runs.compare([a_run(made(0)), a_run(made(1)), diverged(2)], [a_run(made(0)), a_run(made(1))])
     assert "(2 seeds, paired t, with the text's error; 20 tokens of test; 1 that diverged left out)" in repr(found)

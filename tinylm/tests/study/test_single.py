@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
-from tinylm import data, flops
+from tinylm import data, flops, study
 from tinylm.config import ConfigError, LinearConfig, MLPConfig, NgramConfig, TransformerConfig
-from tinylm.study import single
+from tinylm.flops import scoring_flops
+from tinylm.study import recipes, single
 
 SMALL = TransformerConfig(context_length=32, n_layer=1, d_model=16, d_ff=32)
 
@@ -69,15 +72,36 @@ def test_counts_are_scored_on_the_whole_split_and_without_a_bound_there_is_one_e
     assert (spec.train.eval_tokens, spec.train.eval_start, spec.train.epochs) == (0, 256, 1)
 
 
-def test_a_recipe_is_the_studys_own_run():
-    run = single.of_recipe("transformer", "tiny_shakespeare", seed=2, flops=1e11)
-    assert run.spec.seed == 2 and run.budget == 10**11 and run.role == "single"
+@pytest.mark.parametrize("seed", [2, 7])
+def test_a_recipe_at_a_budget_of_the_study_is_the_studys_own_run(seed):
+    run = single.of_recipe("transformer", "tiny_shakespeare", seed=seed, flops=1e11)
+    assert run.spec == replace(recipes.recipe("transformer", "tiny_shakespeare", 1e11), seed=seed)
+    assert run.budget == 10**11 and run.role == "single"
+    assert (run.spec.key in study.by_key()) == (seed == 2)
+
+
+@pytest.mark.parametrize("recipe", ["transformer", "lstm", "mlp", "self-attention"])
+@pytest.mark.parametrize("budget", [1e9, 1e10])
+def test_another_recipe_is_scored_in_proportion_unless_all_is_asked_for(recipe, budget):
+    for corpus in ("tiny_shakespeare", "grammar-char"):
+        run, full = (single.of_recipe(recipe, corpus, protocol=protocol, flops=budget) for protocol in (None, "full"))
+        assert scoring_flops(run.spec, data.info(corpus)) <= 0.2 * run.cost.flops < scoring_flops(full.spec, data.info(corpus))
+        assert full.spec == recipes.recipe(recipe, corpus, budget)
+        assert run.spec.train.eval_tokens >= single.LEAST_SCORED and run.cost == full.cost
+
+
+def test_all_of_a_text_is_scored_on_demand():
+    for budget in (10**9, 10**12):
+        train = single.spec("grammar-char", SMALL, protocol="full", flops=budget).train
+        assert (train.eval_stride, train.eval_tokens, train.n_evals) == (SMALL.context_length // 8, 0, 4)
+    with pytest.raises(ConfigError, match="a recipe sets its training itself; unknown protocol 'papr'; there are: dense, full"):
+        single.of_recipe("mlp", "grammar-char", protocol="papr", flops=1e9)
 
 
 @pytest.mark.parametrize(
     ("recipe", "settings", "says"),
     [
-        ("mlp", {"flops": 1e9, "lr": 1.0}, "a recipe sets all but text, budget and seed; leave out lr"),
+        ("mlp", {"flops": 1e9, "lr": 1.0}, "a recipe sets all but text, budget, seed and protocol; leave out lr"),
         ("mlp", {}, "the recipe 'mlp' needs a budget; say how many FLOPs: flops=1e11"),
         ("counts", {"flops": 1e9}, "counts are not trained; leave out flops"),
         ("count", {}, "no recipe of 'count' for a corpus of characters; did you mean 'counts'"),
