@@ -27,6 +27,7 @@ WITHOUT_MODULE = {
     "test_mutants",  # a tool among the tests
     "training/test_faults",  # disks, limits and clocks
     "training/test_kills",  # processes that are killed
+    "typesetting/test_fuzz",  # Markdown and formulas of any kind
 }
 
 

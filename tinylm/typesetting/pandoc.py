@@ -19,6 +19,9 @@ REFUSED_TEX = re.compile(r"Could not convert TeX math\s+(.*?)\s*, rendering as T
 GARBLED = {"\\!": "#h(-0.1667em)", "\\;": "thick", "{,}": 'class("normal", comma)'}
 STAND_INS = {tex: chr(0xE000 + number) for number, tex in enumerate(GARBLED)}  # characters that Pandoc passes through
 
+PATIENCE = 300  # seconds for a call, which takes one or two
+MOST_OPEN = 10  # square brackets: with each one more, Pandoc takes twice as long
+
 Node = dict[str, Any]
 
 
@@ -31,11 +34,25 @@ class TexError(ReportError):
 
 
 def parse(pieces: Sequence[str]) -> list[list[Node]]:
-    """The blocks of each piece of Markdown; the pieces are cells to Pandoc, so none can reach into the next."""
+    """The blocks of each piece of Markdown; the pieces are cells to Pandoc, so none can reach into the next.
+
+    Raises ReportError for a paragraph that Pandoc would not come to the end of.
+    """
+    for piece in pieces:
+        _require_closed(piece)
     cells = [{"cell_type": "markdown", "metadata": {}, "source": piece} for piece in pieces]
     notebook = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}
     tree = json.loads(_run(json.dumps(notebook), "--from", MARKDOWN, "--to", "json"))
     return [cell["c"][1] for cell in tree["blocks"]]
+
+
+def _require_closed(piece: str) -> None:
+    for paragraph in re.split(r"\n\s*\n", piece):
+        n_open = 0
+        for bracket in re.findall(r"\\.|[\[\]]", paragraph):
+            n_open = max(0, n_open + {"[": 1, "]": -1}.get(bracket, 0))
+            if n_open > MOST_OPEN:
+                raise ReportError(f"more than {MOST_OPEN} square brackets are open in {paragraph.strip()[:60]!r}; close them, or write \\[")
 
 
 def write(blocks: list[Node]) -> str:
@@ -65,9 +82,11 @@ def _run(source: str, *options: str) -> str:
     wheel = find_spec("pypandoc")
     try:
         program = Path(wheel.origin).parent / "files" / "pandoc"
-        done = subprocess.run([program, *options], input=source, capture_output=True, encoding="utf-8")
+        done = subprocess.run([program, *options], input=source, capture_output=True, encoding="utf-8", timeout=PATIENCE)
     except (AttributeError, FileNotFoundError):
         raise ReportError(f"the report needs Pandoc: pip install pypandoc-binary=={PYPANDOC_VERSION}") from None
+    except subprocess.TimeoutExpired:
+        raise ReportError(f"Pandoc has not come to an end in {PATIENCE} s; divide the longest cells") from None
     if found := REFUSED_TEX.search(done.stderr):
         raise TexError(found[1], found[2])
     if done.returncode:

@@ -19,9 +19,9 @@ SLOWEST = timedelta(seconds=20)  # of a case: a busy machine is no hang
 HEALTH = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
-def fuzzed(test: Any) -> Any:
-    """A test of hypothesis with as many cases as are asked for, none of which may take long."""
-    return settings(max_examples=CASES, deadline=SLOWEST, suppress_health_check=HEALTH)(test)
+def fuzzed(test: Any, at_once: int = 1) -> Any:
+    """A test of hypothesis with as many cases as are asked for, so many of them in one call, none of which may take long."""
+    return settings(max_examples=max(1, CASES // at_once), deadline=SLOWEST, suppress_health_check=HEALTH)(test)
 
 
 EXTREME = [

@@ -74,3 +74,13 @@ def test_a_piece_cannot_reach_into_the_next():
     found = pandoc.parse(pieces)
     assert [[block["t"] for block in blocks] for blocks in found] == [["BulletList"], ["BulletList"], ["Para"], ["Para"], ["Para"]]
     assert "Link" not in str(found[4]), "a definition holds in its own cell only"
+
+
+def test_brackets_that_pandoc_would_not_come_to_the_end_of_are_refused(monkeypatch):
+    half_open = "values in $[0, 1)$\n\n" * 30 + "[a](b) " * 30 + "\\[" * 30
+    assert len(pandoc.parse([half_open, "[" * pandoc.MOST_OPEN])) == 2
+    with pytest.raises(ReportError, match=r"more than 10 square brackets are open in 'See \[\[\[\[.*; close them, or write \\\["):
+        pandoc.parse(["A.", "See " + "[" * (pandoc.MOST_OPEN + 1)])
+    monkeypatch.setattr(pandoc, "PATIENCE", 1e-3)
+    with pytest.raises(ReportError, match=r"Pandoc has not come to an end in 0.001 s; divide the longest cells"):
+        pandoc.parse(["A."])
