@@ -6,6 +6,7 @@ import pytest
 from chapters import code, text
 
 from tinylm.report import display
+from tinylm.typesetting import ReportError
 
 MISSING = [name for name, found in (("playwright", importlib.util.find_spec("playwright")), ("chromium", lab.CHROMIUM)) if not found]
 SCROLLING = """() => [document.scrollingElement, ...document.querySelectorAll("body *")].filter(
@@ -19,6 +20,21 @@ def test_page_needs_neither_script_nor_network_and_fits_phones_and_dark_rooms(re
     assert "<script" not in page and not re.search(r'(?:src|href)="(?!#|data:|report\.pdf)|@import|url\(', page)
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in page
     assert all(s in page for s in ("prefers-color-scheme: dark", "max-width: 40rem", 'alt="A rising line."', 'role="doc-toc"'))
+
+
+@pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd"])
+def test_links_of_captions_cells_and_computed_text_obey_too(report, figure, shown, address):
+    link = f"[a]({address})"
+    displays = (shown(display.text, link), shown(display.table, [{"n": link}], "t", "T."), figure("loss", caption=link))
+    for outputs in displays:
+        with pytest.raises(ReportError, match="an address begins with https://, http:// or mailto:"):
+            report(["# A", code(outputs)])
+
+
+def test_the_page_links_pages_mail_and_places_of_its_own_only(report, shown):
+    page = report(["# A\n\n[a](https://a.org), [b](http://b.org), [c](mailto:c@c.org), [d](../x.md), [e](#B), [f](01_part1.ipynb)\n\n## B"])
+    schemes = {address.partition(":")[0] for address in re.findall(r'href="([^"]*)"', page) if not address.startswith("#")}
+    assert schemes == {"https", "http", "mailto", "report.pdf"}
 
 
 def test_tables_move_to_where_the_page_has_room_and_break_in_the_appendix(report, shown, tmp_path):
