@@ -90,7 +90,9 @@ class Offer:
         if self._is_own:
             return f'tl.train("{self.spec.corpus}", tl.{self.spec.model!r})'
         budget = "" if self.is_counts else f", flops={self._budget}"
-        return f'tl.train("{self.spec.corpus}", recipe="{self.recipe}"{budget})'
+        is_whole = self.is_counts or single.of_recipe(self.recipe, self.corpus, flops=self.budget).spec == self.spec
+        protocol = "" if is_whole else f', protocol="{single.FULL}"'  # what is expected is of all that the command scores
+        return f'tl.train("{self.spec.corpus}", recipe="{self.recipe}"{budget}{protocol})'
 
     @property
     def _is_own(self) -> bool:

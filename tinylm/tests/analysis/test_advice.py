@@ -91,8 +91,8 @@ def trained_by(command):
 def trained_in_python(call):
     """The spec that a line of Python trains."""
 
-    def train(corpus, model=None, recipe=None, **settings):
-        return RunRequest(corpus=corpus, model=model, recipe=recipe, settings=settings).planned(0).spec
+    def train(corpus, model=None, recipe=None, protocol=None, **settings):
+        return RunRequest(corpus=corpus, model=model, recipe=recipe, protocol=protocol, settings=settings).planned(0).spec
 
     return eval(call, {"tl": SimpleNamespace(train=train, Counts=NgramConfig)})
 
@@ -112,6 +112,7 @@ def test_the_command_and_the_line_of_python_count_just_what_is_recorded(model):
 def test_the_command_and_the_line_of_python_train_just_the_recipe_of_the_budget(budget):
     (best, *_) = offers(network("mlp", {9: 1.0}), budget)
     assert trained_by(best.command) == trained_in_python(best.call) == best.spec == recipes.recipe("mlp", CORPUS, budget)
+    assert ("protocol" in best.call) == (budget < 1e12)
 
 
 @pytest.fixture(scope="module")
