@@ -262,14 +262,17 @@ def _flag(name: str) -> str:
 
 
 def _of_recipe(recipe: str, seed: int, runs: SingleRuns, corpus: str) -> list[Planned]:
-    """The recipe's runs with a seed: one for each budget; counts take none. Unless told otherwise all is scored, for later forecasts."""
+    """The recipe's runs with a seed: one for each budget; counts take none.
+
+    Unless told otherwise all is scored, so that forecasts can be made from them.
+    """
     if runs.is_quick and recipe == single.COUNTS:
         return [single.of_recipe(recipe, corpus, seed)]
     named = ["flops" if name == BUDGET else name for name in runs.fields] + ["search"] * runs.is_search
     single.check_recipe(recipe, corpus, named, runs.protocol)
     budgets = [recipes.modest_budget(recipe, corpus, flops) if runs.is_quick else flops for flops in runs.budgets]
-    protocol = runs.protocol or single.FULL
-    return [single.of_recipe(recipe, corpus, seed, protocol, **budget) for budget in [{"flops": flops} for flops in budgets] or [{}]]
+    budgeted = [{"flops": flops} for flops in budgets] or [{}]
+    return [single.of_recipe(recipe, corpus, seed, runs.protocol or single.FULL, **budget) for budget in budgeted]
 
 
 def _of_model(model: str, seed: int, runs: SingleRuns, corpus: str) -> Iterator[Planned]:
