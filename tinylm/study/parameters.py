@@ -83,7 +83,8 @@ def _check_injected(section: str, known: Mapping[str, Any]) -> None:
 
     Papermill writes its parameters into a cell of their own, behind the one that stores the notebook's.
     """
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
     cells = shell.user_ns.get("In", []) if shell else []
     for stored, injected in pairwise(cells):
         names = _assigned(stored)
