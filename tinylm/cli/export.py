@@ -1,4 +1,4 @@
-"""`export`: add a trained model to the package."""
+"""`export`: add a trained model to the package, or write one for other software."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,8 +6,8 @@ from typing import Any
 
 from tinylm import files
 from tinylm.cli.common import Request, UsageError, command, relative, require_clone
-from tinylm.cli.trained_models import add_data_dir
-from tinylm.config.errors import needing_packages
+from tinylm.cli.trained_models import add_data_dir, open_model
+from tinylm.config.errors import needing_packages, unknown
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger
 
@@ -16,32 +16,50 @@ EXAMPLES = """
   python -m tinylm export transformer --from 91e131682342ec8a.safetensors
   python -m tinylm export transformer --card            only the card, from the record and the 16-bit weights
   python -m tinylm export counts                        counts of n-grams, made anew from their corpus
-a new model needs its name and the key of its run in tinylm/evaluation/pretrained/__init__.py, and its record in docs/ledger"""
+  python -m tinylm export --hf folder shakespeare       any trained network, as a folder for transformers
+a new one of the package needs its name and the key of its run in tinylm/evaluation/pretrained/__init__.py, and its record in docs/ledger"""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportRequest(Request):
-    """A model of the package, and the weights it is made from, or only its card."""
+    """A model of the package, and the weights it is made from, or only its card; any trained network, and the new folder it goes to."""
 
     name: str
     source: str | None
     card: bool
+    hf: Path | None
     data_dir: Path | None
+
+    def __post_init__(self) -> None:
+        if self.hf is None and self.name not in pretrained.MODELS:
+            raise UsageError(unknown("value", self.name, pretrained.MODELS))
 
 
 def add(commands: Any) -> None:
     """Add the subcommand."""
     summary = "write 16-bit weights, or what counts are made of, and a model card into the package"
     parser = command(commands, "export", ExportRequest, run, summary, EXAMPLES)
-    parser.add_argument("name", choices=pretrained.MODELS, metavar="NAME", help=f"one of {', '.join(pretrained.MODELS)}")
+    parser.add_argument("name", metavar="NAME", help=f"one of {', '.join(pretrained.MODELS)}; with --hf any trained network")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--from", dest="source", metavar="KEY|FILE", help="the trained weights (the run's in out/weights)")
     what.add_argument("--card", action="store_true", help=f"write the card only, and of {pretrained.DEFAULT} the page docs/live")
+    what.add_argument("--hf", type=Path, metavar="FOLDER", help="write a new folder that transformers loads, with a card, and nothing else")
     add_data_dir(parser, "scoring on the run's corpus")
 
 
 def run(request: ExportRequest) -> int:
-    """Write the files and say where they are; UsageError outside a clone."""
+    """Write the files and say where they are; UsageError outside a clone, for what goes into the package."""
+    if request.hf is not None:
+        model = open_model(request.name, request.data_dir)
+        from tinylm.evaluation import huggingface  # torch is loaded only by the commands that compute
+
+        print(relative(huggingface.write_folder(model, request.hf)))
+        return 0
+    return _into_package(request)
+
+
+def _into_package(request: ExportRequest) -> int:
+    """Write the files of a model of the package."""
     require_clone("export")
     with needing_packages("a trained model"):
         from tinylm.evaluation import weights  # torch is loaded only by the commands that compute

@@ -14,6 +14,8 @@ WITH_TORCH = (  # beginnings of module names
     "evaluation.adaptive",
     "evaluation.attention",
     "evaluation.generate",
+    "evaluation.huggingface",
+    "evaluation.modeling_tinylm",
     "evaluation.network_model",
     "evaluation.nlls",
     "evaluation.pretrained.export",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tinylm import files
 from tinylm.report import cards, live_page
 
 MISTAKES = {
@@ -11,6 +12,9 @@ MISTAKES = {
     "export nobody": "unknown value 'nobody'; there are: shakespeare",
     "export shakespeare": "are not here; train it with: python -m tinylm train --run",
     "export shakespeare --card --from x": "argument --from: not allowed with argument --card",
+    "export --hf folder --card shakespeare": "argument --card: not allowed with argument --hf",
+    "export --hf folder nobody": "no run is called 'nobody'",
+    "export --hf folder counts": "counts n-grams, and only a network can be exported",
     "export shakespeare --from README.md": "README.md is not a weights file; those end in .safetensors",
     "export shakespeare --data-dir nowhere": "argument --data-dir: nowhere is not a folder",
 }
@@ -28,3 +32,11 @@ def test_the_model_of_the_live_page_is_written_into_it_too(call, monkeypatch, na
     monkeypatch.setattr(live_page, "update", lambda: Path("page"))
     code, out, _ = call(f"export {name} --card")
     assert code == 0 and out.split() == written
+
+
+def test_a_folder_for_transformers_needs_no_clone(call, home, keys, monkeypatch):
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    assert call(f"export --hf folder {keys['all']}")[:2] == (0, "folder\n")
+    assert {path.name for path in (home / "folder").iterdir()} >= {"README.md", "config.json", "model.safetensors"}
+    code, out, err = call(f"export --hf folder {keys['all']}")
+    assert code == 2 and not out and "is there already; name a new folder, or empty this one" in err
