@@ -241,17 +241,20 @@ def count_lines(ax: Axes, results: Sequence[Result], split: str, seconds: Callab
 
     With the `seconds` of runs each line has a dot at the time that counting takes.
     """
-    return _levels(ax, best_counts(results), split, seconds)
+    return _levels(ax, best_counts(results), split, seconds, titled=True)
 
 
-def _levels(ax: Axes, counts: Iterable[Result], split: str, seconds: Callable[[Planned], float] | None = None) -> list[dict[str, Any]]:
-    """A dashed line at the NLL of each of these counts, with a dot at the time that counting takes."""
+def _levels(
+    ax: Axes, counts: Iterable[Result], split: str, seconds: Callable[[Planned], float] | None = None, titled: bool = False
+) -> list[dict[str, Any]]:
+    """A dashed line at the NLL of each of these counts, with a dot at the time that counting takes; `titled`: called by their title."""
     rows, counts = [], list(counts)
-    several = len({result.run.spec.corpus for result in counts}) > 1
+    alone = titled and len({result.run.spec.corpus for result in counts}) == 1
     styles = itertools.cycle(itertools.product(COUNT_GREYS, COUNT_DASHES))
     for result, (grey, dashes) in zip(counts, styles, strict=False):
-        nll, name = getattr(result.record, split).nll, result.run.name if several else result.run.spec.model.title
-        ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=f"counts: {name}")
+        nll = getattr(result.record, split).nll
+        name = f"counts: {result.run.spec.model.title}" if alone else f"{result.run.name} counts"
+        ax.axhline(nll, color=grey, linestyle=dashes, linewidth=1, label=name)
         row = {"name": result.run.name, f"{split}_nll": nll}
         if seconds is not None:
             row["seconds"] = seconds(result.run)
