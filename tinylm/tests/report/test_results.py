@@ -55,7 +55,7 @@ def test_what_is_missing_is_named_with_its_command(folders, capsys):
     ledger.write(record, files.LEDGER / "control")
     found = results.run(runs)
     assert [result.run.name for result in found] == ["Uniform"]
-    assert "Unigram (1 seed)" in capsys.readouterr().out
+    assert "1 planned run" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("profile", ["full", "smoke"])
