@@ -70,9 +70,9 @@ def test_an_interrupted_benchmark_leaves_the_record(monkeypatch, tmp_path, capsy
         raise KeyboardInterrupt
 
     monkeypatch.setattr(bench, "run", interrupted)
-    (tmp_path / "b.json").write_text("kept")
+    (tmp_path / "b.json").write_text("{}")
     assert run(capsys, f"bench --json {tmp_path / 'b.json'}")[0] == 130
-    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("b.json", "kept")]
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("b.json", "{}")]
 
 
 def test_the_recorded_timings_make_a_table_and_sentences():
