@@ -58,6 +58,11 @@ def printable(value: str) -> str:
     return CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
 
 
+def one_line(value: str) -> str:
+    """The same where lines are to stay one: line ends and tabs, and whatever else cannot be printed, are written out too."""
+    return value if value.isprintable() else "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in value)
+
+
 def json_text(value: Any) -> str:
     """JSON of a value, whose letters stay legible and whose control characters are escaped."""
     text = json.dumps(value, indent=1, ensure_ascii=False)

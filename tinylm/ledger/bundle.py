@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from tinylm import files, ledger
-from tinylm.config import TinylmError
+from tinylm.config import TinylmError, shown
 from tinylm.ledger import LedgerError, RunRecord, verify
 from tinylm.ledger.storage import MAX_BYTES
 
@@ -118,7 +118,7 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 
 
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
-    shown = ledger.printable(member.name)
+    title = shown.one_line(member.name)
     try:
         section, name = _place(member)
         stream = tar.extractfile(member)
@@ -128,8 +128,8 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
         ledger.check_scores(record, section)
         verify.check(record)
     except (LedgerError, UnicodeDecodeError) as error:
-        return Entry(shown, problem=str(error))
-    return Entry(shown, section, record)
+        return Entry(title, problem=str(error))
+    return Entry(title, section, record)
 
 
 def _place(member: tarfile.TarInfo) -> tuple[str, str]:

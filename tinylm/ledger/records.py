@@ -14,7 +14,7 @@ from tinylm import files
 from tinylm.config import MAX_EVALS, RunSpec, TinylmError
 from tinylm.config.errors import listed
 from tinylm.config.serialise import spec_from_dict, to_dict
-from tinylm.config.shown import brief
+from tinylm.config.shown import brief, one_line
 from tinylm.ledger import versions
 from tinylm.ledger.storage import LedgerError, store, text_of
 
@@ -22,7 +22,6 @@ SEARCH = "search"  # the folder of runs that choose recipes, of which no test sc
 REMEDY = "restore it with git checkout, or delete it"
 # What no field of a record passes: FLOPs nobody will spend, the largest number of float32, the validations or blocks of a run, a sentence.
 MOST, LARGEST, LONGEST, MOST_CHARACTERS = 10**30, 3.5e38, 10 * MAX_EVALS, 500
-LAYERS = {"n_layer": 10_000, "n_hidden": 10_000}  # a network of more could be planned for hours
 
 
 class Point(TypedDict):
@@ -139,15 +138,10 @@ def from_json(text: str) -> RunRecord:
         record = RunRecord(**data)
         _check_fields(record)
     except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError, TinylmError) as error:
-        raise LedgerError(printable(f"not a run record: {type(error).__name__}: {error}")) from error
+        raise LedgerError(one_line(f"not a run record: {type(error).__name__}: {error}")) from error
     if key != record.spec.key:
         raise LedgerError(f"its key {brief(key)} is not its spec's, {record.spec.key}: the file was edited; train the run again")
     return record
-
-
-def printable(text: str) -> str:
-    """A text of which nothing is an order to the terminal: as it is, or with what cannot be printed spelt out."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _no_number(name: str) -> None:
@@ -195,8 +189,7 @@ def _check_spec(name: str, value: Any) -> None:
     elif isinstance(value, str):
         _check(name, value, str)
     elif isinstance(value, int):  # any finite float may be a setting that a run was tried with
-        most = LAYERS.get(name.rpartition(".")[2], MOST)
-        _require(value <= most, name, f"at most {most:.0e}", value)
+        _require(value <= MOST, name, f"at most {MOST:.0e}", value)
 
 
 def _check(name: str, value: Any, hint: Any) -> None:
@@ -250,7 +243,7 @@ def facts(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except (OSError, ValueError, RecursionError, LedgerError) as error:
-        raise LedgerError(f"{path}: {printable(f'{type(error).__name__}: {error}')}") from error
+        raise LedgerError(f"{path}: {one_line(f'{type(error).__name__}: {error}')}") from error
     if not isinstance(found, dict):
         raise LedgerError(f"{path}: not a JSON object")
     return found

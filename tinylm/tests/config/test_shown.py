@@ -58,5 +58,6 @@ def test_a_perplexity_is_never_too_large_to_be_shown():
 def test_control_characters_are_written_out_and_other_text_is_as_it_is(odd):
     assert shown.printable(f"a{odd}b") == f"a{odd[0].encode('unicode_escape').decode()}{odd[1:]}b"
     assert shown.printable("déjà\tvu\n雨 \\x1b") == "déjà\tvu\n雨 \\x1b"
+    assert shown.one_line("déjà\tvu\n雨\x1b") == "déjà\\tvu\\n雨\\x1b"
     text = shown.json_text({f"é{odd}": [odd]})
     assert odd not in text and "é" in text and json.loads(text) == {f"é{odd}": [odd]}
