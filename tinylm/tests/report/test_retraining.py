@@ -56,6 +56,10 @@ def test_blocks_that_cancel_out_are_apart_all_the_same():
         ({"precision": "bf16"}, "it computes in bf16"),
         ({"model": LSTM, "schedule": "linear", "optimizer": "muon"}, "it computes in bf16"),
         ({"model": LSTM}, "a constant learning rate lets rounding grow"),
+        (
+            {"model": LSTM, "schedule": "linear", "here": CPU | {"threads": "2"}, "there": CPU | {"threads": "1"}},
+            "recorded on 1 threads, retrained on 2",
+        ),
     ],
 )
 def test_other_arithmetic_has_the_band_of_seeds_and_says_why(settings, reason):
@@ -64,7 +68,7 @@ def test_other_arithmetic_has_the_band_of_seeds_and_says_why(settings, reason):
     assert f"the band of 0.1000 (WIDE, what seeds differ by: {reason})" in str(near)
 
 
-@pytest.mark.parametrize("settings", [{"model": LSTM, "schedule": "linear"}, {"schedule": "constant"}])
+@pytest.mark.parametrize("settings", [{"model": LSTM, "schedule": "linear"}, {"schedule": "constant"}, {"here": CPU | {"threads": "2"}}])
 def test_a_falling_rate_and_a_linear_model_leave_rounding_small(settings):
     assert compared(**settings).band == retraining.SAME_SEED
 
@@ -107,6 +111,14 @@ def test_the_sample_takes_each_row_once_and_its_seeds_in_turn(settings, monkeypa
     seeds = [run.spec.seed for run in runs]
     assert seeds[:2] == [1, 2] and {0, 1, 2, 3, 4} <= set(seeds)
     assert len(retraining.sample(1.5, settings)) < len(runs)
+
+
+def test_the_sample_has_the_threads_of_its_records_where_some_seed_of_the_row_has_them(settings, monkeypatch):
+    monkeypatch.setattr(retraining.data, "available", lambda name, data_dir: True)
+    found = retraining.ledger.Ledger([files.LEDGER])
+    made = [found.find(run.spec).environment for run in retraining.sample(math.inf, dataclasses.replace(settings, workers=10**6))]
+    others = [each for each in made if each["device"] == "cpu" and each["threads"] != "1"]
+    assert len(made) > 100 and len(others) <= 3, "three rows were recorded on two threads only"
 
 
 def test_the_cheapest_run_of_the_sample_has_another_seed_than_0(settings):
