@@ -1,10 +1,13 @@
-"""One thread, no TINYLM_HOME, no need of a home, hypothesis without a clock and with fixed examples: tests say the same everywhere."""
+"""One thread, Ctrl-C heard, no TINYLM_HOME or need of a home, hypothesis without a clock: tests say the same everywhere."""
 
 import os
+import signal
 from functools import partial
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by torch when a test first imports it, and by worker processes
 os.environ.pop("TINYLM_HOME", None)  # the tests know where out/ is
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a script; tests interrupt themselves and their processes
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import commandline
 import pytest

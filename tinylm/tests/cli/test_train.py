@@ -341,9 +341,11 @@ def test_a_cost_is_counted_once(call, trained, monkeypatch):
     assert counted == [run.spec.key for run in runs] and all(0 < run.cost.flops <= run.spec.train.flops == 10**12 for run in runs)
 
 
+# Of signals that end a process, those that the tests' own was started to ignore, as by `nohup`, are heard again.
 MOVED = """
-import pathlib, sys
+import pathlib, signal, sys
 from tinylm import files
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 for name, place in {folders}.items():
     setattr(files, name, pathlib.Path({home!r}) / place)
 from tinylm.__main__ import main
@@ -362,7 +364,7 @@ def test_a_single_run_saves_its_state_when_it_is_told_to_end(home, sent):
             said += (letter := running.stderr.read(1))
             assert letter, said
         running.send_signal(sent)
-        out, err = running.communicate()
+        out, err = running.communicate(timeout=60)
     assert running.returncode == 1 and "Traceback" not in err, err
     assert "stopping: the runs in progress save their states" in out
     assert out.splitlines()[-1].startswith("1 run left; continue with: python -m tinylm train --corpus grammar-char")
