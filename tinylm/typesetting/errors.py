@@ -3,12 +3,23 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from tinylm.config import TinylmError
 
 
 class ReportError(TinylmError):
     """A notebook that cannot become a section of the report; the message names the notebook, the cell and what to do."""
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Say what the system refuses within, such as a write into `folder`, as ReportError."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"cannot write {error.filename or folder}: {error.strerror or error}"
+        raise ReportError(f"{problem}; make it writable or free some space, then repeat the same command") from error
 
 
 @dataclass(frozen=True)

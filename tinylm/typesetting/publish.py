@@ -7,7 +7,7 @@ from pathlib import Path
 from tinylm.files import written
 from tinylm.typesetting.bibliography import read_works
 from tinylm.typesetting.document import Document
-from tinylm.typesetting.errors import ReportError
+from tinylm.typesetting.errors import ReportError, writing
 from tinylm.typesetting.frontmatter import read_front_matter
 from tinylm.typesetting.notebooks import Figure, Table, read
 from tinylm.typesetting.typeset import typeset
@@ -30,15 +30,16 @@ def build(
     The same notebooks give the same bytes. `front_matter` is a TOML file (title, authors, date, keywords), `command` gives what a
     reader types to run a notebook of that name again, `notice` is a remark behind the title, `references` a BibTeX file of which
     the cited works are printed, `links` the names and addresses that the head of the page leads to beside the PDF. Raises
-    ReportError, naming notebook and cell, before anything is written.
+    ReportError, naming notebook and cell, before anything is written, or naming what cannot be written.
     """
     front = read_front_matter(front_matter)
     front = replace(front, title=f"{front.title} {notice}".strip())
     document = Document([read(Path(path)) for path in notebooks], front, read_works(references), command, links)
-    pdf, page = typeset(document, references, front.timestamp)
-    target.mkdir(parents=True, exist_ok=True)
-    _write(target / "report.pdf", pdf)
-    _write(target / "report.html", page)
+    with writing(target):
+        pdf, page = typeset(document, references, front.timestamp)
+        target.mkdir(parents=True, exist_ok=True)
+        _write(target / "report.pdf", pdf)
+        _write(target / "report.html", page)
 
 
 def publish_figures(notebooks: Sequence[Path], figures_dir: Path) -> None:
@@ -55,12 +56,13 @@ def publish_figures(notebooks: Sequence[Path], figures_dir: Path) -> None:
                 raise ReportError(f"{block.place}: the name {block.name} is taken by {places[block.name]}; rename one")
             places[block.name] = str(block.place)
             files |= _files(block)
-    figures_dir.mkdir(parents=True, exist_ok=True)
-    for name, content in files.items():
-        _write(figures_dir / name, content)
-    for path in figures_dir.iterdir():
-        if path.suffix in PUBLISHED_SUFFIXES and path.name not in files:
-            path.unlink()
+    with writing(figures_dir):
+        figures_dir.mkdir(parents=True, exist_ok=True)
+        for name, content in files.items():
+            _write(figures_dir / name, content)
+        for path in figures_dir.iterdir():
+            if path.suffix in PUBLISHED_SUFFIXES and path.name not in files:
+                path.unlink()
 
 
 def _files(block: Figure | Table) -> dict[str, bytes]:

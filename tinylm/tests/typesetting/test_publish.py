@@ -1,10 +1,11 @@
+import errno
 import sys
 
 import pytest
 from chapters import PROSE, code, write
 
 from tinylm.report import display
-from tinylm.typesetting import ReportError, publish_figures
+from tinylm.typesetting import ReportError, publish, publish_figures
 
 
 def test_same_notebooks_give_the_same_bytes(report, shown, figure, tmp_path):
@@ -37,3 +38,27 @@ def test_absent_programs_name_the_command(report, monkeypatch, module, package):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ReportError, match=f"pip install {package}"):
         report(["# A"])
+
+
+@pytest.mark.parametrize("what", ["report.pdf", "report.html", "."])
+def test_a_report_that_cannot_be_written_is_named(report, tmp_path, monkeypatch, what):
+    def full(target):
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    if what == ".":
+        (tmp_path / "report").write_text("a file")
+    else:
+        real = publish.written
+        monkeypatch.setattr(publish, "written", lambda target: full(target) if target.name == what else real(target))
+    with pytest.raises(ReportError, match=rf"cannot write .*{'report' if what == '.' else what}: .*; make it writable or free some space"):
+        report(["# A"])
+
+
+def test_figures_that_cannot_be_written_are_named_and_none_is_removed(figure, tmp_path, monkeypatch):
+    target = tmp_path / "figures"
+    target.mkdir()
+    (target / "old.png").write_text("x")
+    monkeypatch.setattr(publish, "_write", lambda path, content: (_ for _ in ()).throw(OSError(errno.EROFS, "Read-only", str(path))))
+    with pytest.raises(ReportError, match=r"cannot write .*loss.csv: Read-only"):
+        publish_figures([write(tmp_path / "01_a.ipynb", ["# A", code(figure("loss"))])], target)
+    assert (target / "old.png").exists()
