@@ -1,13 +1,19 @@
 """Run the study's notebooks with papermill and keep them clean: stable bytes, no timestamps, no machine's traces."""
 
+import contextlib
 import os
+import subprocess
 import warnings
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import papermill
+from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import NoSuchKernel
+from jupyter_core.utils import ensure_event_loop
 from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
@@ -81,18 +87,52 @@ def _failed(target: Path) -> Path:
 def _run(source: Path, target: Path, parameters: dict[str, Any], place: Path) -> None:
     """Execute a notebook in a private folder, then put it clean into its place; one that fails is kept beside it."""
     new = place / target.name
+    options = {"kernel_name": "python3", "progress_bar": False, "cwd": files.NOTEBOOKS, "config": _connection(place)}
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warnings of the Jupyter stack are no business of the reader's
-            papermill.execute_notebook(
-                source, new, parameters, kernel_name="python3", progress_bar=False, cwd=files.NOTEBOOKS, config=_connection(place)
-            )
+        _interruptible(lambda kernel: papermill.execute_notebook(source, new, parameters, kernel_manager_class=kernel, **options))
     except PapermillExecutionError:
         ledger.write_text(_failed(target), new.read_text(encoding="utf-8"))
         raise
     clean(new)
     ledger.write_text(target, new.read_text(encoding="utf-8"))
     _failed(target).unlink(missing_ok=True)
+
+
+def _interruptible(run: Callable[[type[AsyncKernelManager]], object]) -> None:
+    """Run what starts a kernel of the class that it is given; an interrupt kills the kernel and is raised once it is gone.
+
+    In a thread: nbclient, in the main one, takes the signals to itself, and a notebook that was interrupted then looks like a failed one.
+    """
+    started: list[AsyncKernelManager] = []
+
+    class Kernel(AsyncKernelManager):
+        async def start_kernel(self, **options: Any) -> None:
+            started.append(self)
+            await super().start_kernel(**options, stderr=subprocess.DEVNULL)  # what libraries say there is no business of the reader's
+
+    def run_in_loop() -> None:
+        with contextlib.closing(ensure_event_loop(prefer_selector_loop=True)):  # the one that nbclient takes, and leaves open
+            run(Kernel)
+
+    with warnings.catch_warnings(), ThreadPoolExecutor(1) as thread:
+        warnings.simplefilter("ignore")  # nor are warnings of the Jupyter stack
+        done = thread.submit(run_in_loop)
+        try:
+            while not done.done():
+                wait([done], timeout=1)  # Windows hears no Ctrl-C in a longer wait
+        except KeyboardInterrupt:
+            while not done.done():  # again, since a kernel may only be starting now
+                _kill(started)
+                wait([done], timeout=0.1)
+            raise
+    done.result()
+
+
+def _kill(kernels: Iterable[AsyncKernelManager]) -> None:
+    for kernel in kernels:
+        process = getattr(kernel.provisioner, "process", None)
+        if process is not None:
+            process.kill()
 
 
 def _connection(place: Path) -> Config:

@@ -1,8 +1,10 @@
 import ast
+import contextlib
 import dataclasses
 import errno
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -229,6 +231,39 @@ def test_a_killed_step_leaves_what_was_there_and_its_own_leftovers_go_at_the_nex
     assert target.read_bytes() == before and len(list(place.iterdir())) == 1
     execute("print(8)")
     assert list(target.parent.iterdir()) == [target]
+
+
+def kernels(place):
+    """The processes that were started with a file in a folder."""
+    found = []
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if str(place).encode() in line.read_bytes():
+                found.append(line.parent.name)
+    return found
+
+
+@pytest.mark.parametrize("moment", ["while the kernel starts", "in a cell"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_the_kernel_and_leaves_what_was_there(sweeps, tmp_path, number, moment):
+    _, target = sweeps
+    target.parent.mkdir()
+    target.write_text("the one before")
+    place = tmp_path / "temporary"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(WAITING)]), tmp_path / "03_sweeps.ipynb")
+    code = STARTED.replace("execution.execute", "with interrupts.ended_like_interrupted(): execution.execute")
+    code = f"from tinylm.config import interrupts\n{code}"
+    step = subprocess.Popen(
+        [sys.executable, "-c", code, tmp_path], env=os.environ | {"TMPDIR": str(place)}, stderr=subprocess.PIPE, text=True
+    )
+    while not (kernels(place) if moment.startswith("while") else (tmp_path / "begun").exists()):
+        assert step.poll() is None, "it ended before it was interrupted"
+        time.sleep(0.02)
+    step.send_signal(number)
+    said = step.communicate(timeout=30)[1]
+    assert step.returncode and said.strip().endswith("KeyboardInterrupt") and "NotebookError" not in said, said
+    assert kernels(place) == [] and list(place.iterdir()) == []
+    assert target.read_text() == "the one before" and list(target.parent.iterdir()) == [target]
 
 
 def test_a_kernel_is_met_in_a_private_folder_or_on_ports_where_its_name_is_too_long(tmp_path):
