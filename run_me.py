@@ -15,13 +15,14 @@ def main() -> int:
     started = time.perf_counter()
     with terminal.imports():
         from tinylm.cli import rebuild
+        from tinylm.report.request import describe
     request = rebuild.request(__doc__)
-    with terminal.imports():  # they take seconds, which a mistake in the flags need not wait for
-        from tinylm.report import pipeline
-
-    print(f"1. Plan: {pipeline.describe(request)}")
+    print(f"1. Plan: {describe(request)}", flush=True)
     if request.only_status:
         return 0
+    with terminal.imports():  # they take seconds, which a mistake in the flags and the plan need not wait for
+        from tinylm.report import pipeline
+
     with pipeline.alone(request):
         if request.is_full:
             print(f"   Ledger: {pipeline.verify_ledger()}", flush=True)

@@ -1,15 +1,12 @@
 """The flags of run_me.py."""
 
 import argparse
-from typing import TYPE_CHECKING
 
 from tinylm import study
 from tinylm.cli import terminal
 from tinylm.cli.common import DEVICES, Parser, folder, minutes, require_clone
 from tinylm.config import TinylmError
-
-if TYPE_CHECKING:
-    from tinylm.report import pipeline
+from tinylm.report.request import Request
 
 
 def section(name: str) -> str:
@@ -31,7 +28,7 @@ def _require_device(parser: Parser, device: str) -> None:
         parser.error(str(error))
 
 
-def request(description: str) -> "pipeline.Request":
+def request(description: str) -> Request:
     """The request of this process's command line; a mistake ends the process with exit code 2 and one line.
 
     UsageError outside a clone, which alone has the notebooks and the report.
@@ -58,10 +55,7 @@ def request(description: str) -> "pipeline.Request":
     args = parser.parse_args()
     if args.device != "cpu":
         _require_device(parser, args.device)
-    with terminal.imports():
-        from tinylm.report import pipeline  # Jupyter and torch take seconds to load, which a mistake in the flags need not wait for
-
-    return pipeline.Request(
+    return Request(
         profile=args.profile,
         sections=tuple(dict.fromkeys(args.only or study.SECTIONS)),
         device=args.device,

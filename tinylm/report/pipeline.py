@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +11,14 @@ import filelock
 
 from tinylm import data, files, ledger, study, typesetting
 from tinylm.config import TinylmError
+from tinylm.config.interrupts import ended_like_interrupted
 from tinylm.config.shown import amount
 from tinylm.data import grammar
 from tinylm.evaluation.probes import PROBES
 from tinylm.ledger import storage, verify
 from tinylm.report import execution, live_page, readme
-from tinylm.study import Planned
+from tinylm.report.request import Request
+from tinylm.typesetting.errors import writing
 
 NAMED = 20  # edited files
 UNDO = (
@@ -30,62 +31,11 @@ class PipelineError(TinylmError):
     """A step that could not be finished; the message says what to run next."""
 
 
-@dataclass(frozen=True)
-class Request:
-    """What the user asked run_me.py for."""
-
-    profile: str
-    sections: tuple[str, ...]
-    device: str
-    data_dir: Path | None
-    fresh: bool
-    train: bool = False
-    verify_minutes: float = 0.0
-    only_status: bool = False
-
-    @property
-    def is_full(self) -> bool:
-        """Whether this is the published study, whose outputs are tracked."""
-        return self.profile == "full"
-
-    @property
-    def trains(self) -> bool:
-        """Whether runs without a record are trained first; the small profiles always are."""
-        return self.train or self.fresh or not self.is_full
-
-    @property
-    def verifies(self) -> bool:
-        """Whether a sample of the published ledger is retrained and compared."""
-        return self.is_full and self.verify_minutes > 0 and not self.fresh
-
-    @property
-    def folder(self) -> Path:
-        """Where executed notebooks go, and all results of the small profiles."""
-        return files.OUT / self.profile
-
-    @property
-    def ledger(self) -> Path:
-        """Where new records go."""
-        return files.LEDGER if self.is_full else files.LOCAL_LEDGER
-
-    @property
-    def plan(self) -> list[Planned]:
-        """The planned runs of the requested sections, seed by seed."""
-        return [run for run in study.plan(self.profile) if run.section in self.sections]
-
-    def missing(self) -> list[Planned]:
-        """Planned runs without a record of today's code; all of them when a fresh study is asked for."""
-        if self.fresh:
-            return self.plan
-        found = ledger.Ledger([files.LEDGER, self.ledger])
-        return [run for run in self.plan if found.find(run.spec) is None]
-
-
 @contextlib.contextmanager
 def alone(request: Request) -> Iterator[None]:
     """Within the context, this is the one process that rebuilds the profile; PipelineError names the other one where there is one.
 
-    The system frees the lock of a process that is killed.
+    The system frees the lock of a process that is killed; what such ones were writing is removed. SIGTERM is heard as Ctrl-C.
     """
     lock, holder = filelock.FileLock(request.folder / "run_me.lock"), request.folder / "run_me.pid"
     with contextlib.ExitStack() as held:
@@ -99,7 +49,10 @@ def alone(request: Request) -> Iterator[None]:
             raise PipelineError(f"{problem}; make it writable or free some space") from error
         ledger.write_text(holder, f"{os.getpid()}\n")
         held.callback(holder.unlink, missing_ok=True)
-        yield
+        for place in (request.folder, *((files.DOCS, files.FIGURES, files.NOTEBOOKS) if request.is_full else ())):
+            files.remove_unfinished(place)
+        with ended_like_interrupted():
+            yield
 
 
 def _process(holder: Path) -> str:
@@ -107,26 +60,6 @@ def _process(holder: Path) -> str:
     with contextlib.suppress(OSError, ValueError):
         return f"process {int(holder.read_text(encoding='utf-8'))}"
     return "another process"
-
-
-def describe(request: Request) -> str:
-    """The plan in one paragraph: runs recorded, runs to train, their FLOPs, the time this machine should take."""
-    missing = request.missing()
-    total = sum(run.cost.flops for run in missing)
-    n = len(request.plan)
-    text = f"{request.profile} study: {n} runs planned, {n - len(missing)} recorded, {len(missing)} to train"
-    if not missing:
-        return text
-    return f"{text} ({total:.2e} FLOPs{_forecast(request, missing) if request.trains or request.only_status else ''})"
-
-
-def _forecast(request: Request, missing: list[Planned]) -> str:
-    """How long this machine's CPU should take; nothing is known of a GPU."""
-    from tinylm.training import forecast, machine  # torch is loaded only where something is trained or forecast
-
-    settings = machine.Settings(device=request.device)
-    seconds = forecast.expected_seconds(missing, settings)
-    return "" if seconds is None else f", about {seconds / 60:.0f} min on {settings.n_workers} processes of this machine"
 
 
 def verify_ledger() -> str:
@@ -197,6 +130,11 @@ def publish(request: Request, executed: list[Path]) -> Path:
         typesetting.publish_figures(executed, request.folder / "figures")
         print(f"  no PDF or HTML yet: {', '.join(absent)} not executed; `{execution.everything(request.profile)}` executes all")
         return request.folder
+    with writing(request.folder):
+        return _publish(request, executed)
+
+
+def _publish(request: Request, executed: list[Path]) -> Path:
     staging = request.folder / "staging"
     shutil.rmtree(staging, ignore_errors=True)
     notice = "" if request.is_full else f"[Profile {request.profile}: small runs; the answers in prose are those of the published study]"

@@ -3,8 +3,10 @@
 import os
 import re
 import runpy
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from records import EDITS, made
 from tinylm import files, ledger, study
 from tinylm.cli import rebuild, terminal
 from tinylm.report import pipeline, retraining
+from tinylm.report.request import Request
 
 ALL = tuple(study.SECTIONS)
 
@@ -59,9 +62,9 @@ HOLDING = """
 import sys
 from pathlib import Path
 from tinylm import files
-from tinylm.report import pipeline
+from tinylm.report import pipeline, request
 files.OUT = Path(sys.argv[1])
-with pipeline.alone(pipeline.Request("smoke", ("rope",), "cpu", None, False)):
+with pipeline.alone(request.Request("smoke", ("rope",), "cpu", None, False)):
     print("held", flush=True)
     input()
 """
@@ -84,7 +87,7 @@ def test_a_second_rebuild_is_told_which_process_is_at_it(holder, tmp_path, monke
     assert done.returncode == 1 and done.stderr.splitlines()[-1] == expected and "2. Train" not in done.stdout
     assert run_me("--profile", "smoke", "--status", env=environment).returncode == 0
     monkeypatch.setattr(files, "OUT", tmp_path)
-    smoke, quick = (pipeline.Request(profile, ("rope",), "cpu", None, False) for profile in ("smoke", "quick"))
+    smoke, quick = (Request(profile, ("rope",), "cpu", None, False) for profile in ("smoke", "quick"))
     with pipeline.alone(quick):
         pass
     holder.kill()  # which leaves its number and its lock's file
@@ -145,19 +148,37 @@ def test_status_names_what_is_recorded_and_trains_nothing():
     assert "Notebooks" not in done.stdout
 
 
-def test_a_fresh_study_trains_everything_again():
-    recorded, fresh = (pipeline.Request("full", ("rope",), "cpu", None, again) for again in (False, True))
-    assert len(recorded.missing()) < len(recorded.plan) == len(fresh.missing())
+@pytest.fixture
+def smoke(tmp_path, monkeypatch):
+    """A request of the smallest profile, whose folder is empty."""
+    monkeypatch.setattr(files, "OUT", tmp_path)
+    return Request("smoke", ("speed",), "cpu", None, False)
 
 
-def test_a_small_profile_writes_nothing_that_is_tracked():
-    request = pipeline.Request("smoke", ALL, "cpu", None, False)
-    assert request.folder.is_relative_to(files.OUT) and request.ledger.is_relative_to(files.OUT)
+def test_what_a_killed_rebuild_was_writing_is_removed(smoke, tmp_path):
+    code = (
+        "import os, pathlib; from tinylm import files; from tinylm.report import pipeline, request\n"
+        f"files.OUT = pathlib.Path({str(tmp_path)!r})\n"
+        "asked = request.Request('smoke', (), 'cpu', None, False)\n"
+        "with pipeline.alone(asked), files.written(asked.folder / 'report.pdf') as new:\n"
+        "    new.write_text('half'); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=files.PACKAGE.parent).returncode == -9
+    assert len(list(smoke.folder.glob(".report.pdf*"))) == 1
+    with pipeline.alone(smoke):
+        assert not list(smoke.folder.glob(".report.pdf*"))
+
+
+def test_a_rebuild_hears_the_wish_to_end_as_an_interrupt(smoke):
+    with pytest.raises(KeyboardInterrupt), pipeline.alone(smoke):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_a_notebook_alone_gives_its_figures_and_says_what_the_report_lacks(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(files, "OUT", tmp_path)
-    target = pipeline.publish(pipeline.Request("smoke", ("speed",), "cpu", None, False), [files.NOTEBOOKS / "09_speed.ipynb"])
+    target = pipeline.publish(Request("smoke", ("speed",), "cpu", None, False), [files.NOTEBOOKS / "09_speed.ipynb"])
     assert list((target / "figures").glob("*.csv")) and not (target / "report.pdf").exists()
     said = capsys.readouterr().out
     assert "no PDF or HTML yet: 00_answer, 01_data" in said and "`python run_me.py --profile smoke`" in said
@@ -174,8 +195,8 @@ def test_the_page_leads_to_the_explorer_and_to_the_live_model_where_it_was_built
 
 @pytest.mark.parametrize(("apart", "code"), [(0.004, 0), (0.006, 1)])
 def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, capsys, tmp_path, apart, code):
-    request = pipeline.Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
-    steps = {"describe": "", "verify_ledger": "", "record_probes": None, "execute": [Path("out/a.ipynb")], "publish": Path("docs")}
+    request = Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
+    steps = {"verify_ledger": "", "record_probes": None, "execute": [Path("out/a.ipynb")], "publish": Path("docs")}
     for name, value in steps.items():
         monkeypatch.setattr(pipeline, name, lambda *_, value=value: value)
     found = [retraining.Comparison(name, "grammar-char", 2.0, 2.0, gap, 0.005, "narrow") for name, gap in (("a@0", 0.0), ("b@1", apart))]
@@ -192,17 +213,16 @@ def test_one_run_outside_its_band_is_named_and_fails_the_whole(monkeypatch, caps
 def test_a_retraining_check_without_a_run_says_so(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(files, "OUT", tmp_path)
     monkeypatch.setattr(retraining, "sample", lambda minutes, settings: [])
-    assert pipeline.check_by_retraining(pipeline.Request("full", ("rope",), "cpu", None, False))
+    assert pipeline.check_by_retraining(Request("full", ("rope",), "cpu", None, False))
     assert "nothing was checked" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", EDITS)
 def test_an_edited_ledger_is_named_and_nothing_is_rebuilt(home, monkeypatch, name):
     path = ledger.write(made(0), files.LEDGER / "rope")
-    root, request = files.PACKAGE.parent, pipeline.Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
+    root, request = files.PACKAGE.parent, Request("full", ("rope",), "cpu", None, False, verify_minutes=3)
     for step in ("record_probes", "execute", "publish", "check_by_retraining"):
         monkeypatch.setattr(pipeline, step, lambda *_: pytest.fail("something was rebuilt"))
-    monkeypatch.setattr(pipeline, "describe", lambda request: "")
     monkeypatch.setattr(rebuild, "request", lambda description: request)
     assert pipeline.verify_ledger() == "1 records agree with their specs and with themselves, 1 files with SHA256SUMS"
     do, says = EDITS[name]
