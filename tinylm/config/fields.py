@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 import numbers
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any, ClassVar, Literal, Self, get_args, get_origin, get_type_
 from tinylm.config import shown
 from tinylm.config.errors import FieldError, Spelt, instead, listed, unknown
 
+LIST = "\n\n- "  # begins a list in a docstring
 ROUND = 10**6  # from here on numbers are hard to read digit by digit
 
 
@@ -21,6 +23,12 @@ class Checked(Spelt):
     """
 
     public: ClassVar[str] = ""
+
+    def __init_subclass__(cls) -> None:
+        """Add what the docstrings of its bases say of fields to its own, for whoever asks for help."""
+        super().__init_subclass__()
+        told = [_fields(base) for base in cls.__bases__]
+        cls.__doc__ = "\n".join([inspect.cleandoc(cls.__doc__ or ""), *filter(None, told)])
 
     # Not a metaclass's __call__, which would hide the fields from whatever completes or documents a call.
     def __new__(cls, /, *unnamed: Any, **given: Any) -> Self:
@@ -65,6 +73,12 @@ class Checked(Spelt):
 
 
 hints = functools.cache(get_type_hints)  # a study makes a thousand configs of five classes
+
+
+def _fields(base: type) -> str:
+    """What a docstring says of fields: the list that ends it, if there is one."""
+    _, mark, told = inspect.cleandoc(base.__doc__ or "").partition(LIST)
+    return f"{mark.strip()} {told}" if mark else ""
 
 
 def _written(value: Any) -> str:

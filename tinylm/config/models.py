@@ -18,6 +18,8 @@ class ModelConfig(Checked):
 
     `predicts_every_position` is False for a model that gives one prediction per window, `is_local` True for one whose code lives in
     this Python process only: no other process can build it.
+
+    - `context_length`: tokens of a window; of counts, one less than their order
     """
 
     kind: ClassVar[str] = ""
@@ -48,10 +50,14 @@ class ModelConfig(Checked):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class InductionConfig(Checked):
-    """What a model has whose embeddings may know which tokens followed the same tokens earlier in its window."""
+    """What a model has whose embeddings may know which tokens followed the same tokens earlier in its window.
 
-    induction: tuple[int, ...] = ()  # for each order n, an embedding gets a share of that of the token after the last same n tokens
-    induction_times: int = 1  # how many of the last such places are taken
+    - `induction`: for each order n, an embedding gets a share of that of the token after the last same n tokens
+    - `induction_times`: how many of the last such places are taken
+    """
+
+    induction: tuple[int, ...] = ()
+    induction_times: int = 1
 
     def check(self) -> None:
         super().check()
@@ -97,19 +103,24 @@ class LinearConfig(ModelConfig):
 class MLPConfig(InductionConfig, ModelConfig):
     """Concatenated token embeddings, hidden layers with activation and dropout, a linear layer to the vocabulary.
 
-    `n_hidden` layers are `d_hidden` wide, or `hidden_widths` gives the width of each; an embedding is `d_model` wide. With a `window`
-    the MLP moves over the context and predicts at every position.
+    With a `window` the MLP moves over the context and predicts at every position.
+
+    - `window`: embeddings that are concatenated for one prediction; 0: those of the whole context, for one prediction in all
+    - `d_model`: width of the embeddings
+    - `d_hidden`: width of each of the `n_hidden` layers
+    - `dropout`: the share that is dropped after each hidden layer's activation
+    - `hidden_widths`: the width of each layer where they differ, in place of d_hidden and n_hidden
     """
 
     kind: ClassVar[str] = "mlp"
     public: ClassVar[str] = "MLP"
-    window: int = 0  # embeddings that are concatenated for one prediction; 0: those of the whole context, for one prediction in all
-    d_model: int = 128  # width of the embeddings
-    d_hidden: int = 256  # width of every hidden layer
+    window: int = 0
+    d_model: int = 128
+    d_hidden: int = 256
     n_hidden: int = 2
-    dropout: float = 0.1  # after each hidden layer's activation
+    dropout: float = 0.1
     activation: Literal["relu", "gelu"] = "relu"
-    hidden_widths: tuple[int, ...] = ()  # where the layers' widths differ, in place of d_hidden and n_hidden
+    hidden_widths: tuple[int, ...] = ()
 
     @property
     def predicts_every_position(self) -> bool:  # type: ignore[override]
@@ -143,39 +154,56 @@ class MLPConfig(InductionConfig, ModelConfig):
 class TransformerConfig(InductionConfig, ModelConfig):
     """A causal Transformer; the defaults are the paper's: post-norm, learned positions, ReLU, dropout 0.1.
 
-    `n_layer` blocks of `n_head` heads, on states `d_model` wide, with an FFN `d_ff` wide. The source has a comment for each other field.
+    `n_layer` blocks of `n_head` heads, on states `d_model` wide, with an FFN `d_ff` wide.
+
+    - `n_kv_head`: heads of keys and values, which query heads share (Ainslie et al. 2023); 0: as many as n_head
+    - `d_ff`: width of the FFN
+    - `norm_place`: `post`, after each residual sum, or `pre`, before each branch
+    - `position`: vectors added to the embeddings, rotations of queries and keys, or biases of the scores that fall with the distance
+    - `qk_norm`: queries and keys are normalised
+    - `tied`: the vocabulary head is the embedding matrix
+    - `bias`: linear layers have biases
+    - `init`: the attention's projections as nn.MultiheadAttention or nn.Linear draw them; `scaled`: N(0, 0.02), divided by
+      sqrt(2 n_layer) in projections that write to the residual stream (Radford et al. 2019); `zero_out`: the same with those at zero
+    - `softcap`: bound of the logits; 0: none
+    - `convolution`: positions of a depthwise causal convolution that each attention's input gets added; 0: none
+    - `attention_window`: positions of a block, each of which attends to itself and the block before; 0: one block
+    - `attention_dropout`: the share of the attention weights that is dropped
+    - `projection_dropout`: after the attention's output projection
+    - `ffn_dropout`: after the FFN
+    - `output_dropout`: before the vocabulary head
+    - `weight_dropout`: the share of the blocks' matrices that is dropped, by one mask for all windows computed at once
+    - `dropout_kind`: `variational`, where positions share a mask, but for the attention weights
+    - `pointer`: width of the keys by which a share of each prediction goes to the window's tokens; 0: none
     """
 
     kind: ClassVar[str] = "transformer"
     public: ClassVar[str] = "Transformer"
     n_layer: int = 3
     n_head: int = 4
-    n_kv_head: int = 0  # heads of keys and values, which query heads share (Ainslie et al. 2023); 0: as many as n_head
+    n_kv_head: int = 0
     d_model: int = 128
-    d_ff: int = 256  # width of the FFN
+    d_ff: int = 256
     norm: Literal["layer", "rms"] = "layer"
-    norm_place: Literal["post", "pre"] = "post"  # after each residual sum, or before each branch
-    # Vectors added to the embeddings, rotations of queries and keys, biases of the scores that fall with the distance, or nothing.
+    norm_place: Literal["post", "pre"] = "post"
     position: Literal["learned", "rope", "alibi", "none"] = "learned"
     rope_base: float = 10_000.0
     ffn: Literal["relu", "gelu", "swiglu", "relu2", "none"] = "relu"
-    qk_norm: bool = False  # queries and keys are normalised
-    tied: bool = False  # the vocabulary head is the embedding matrix
-    bias: bool = True  # linear layers have biases
-    # As nn.MultiheadAttention or nn.Linear draw the attention's projections; N(0, 0.02), divided by sqrt(2 n_layer) in projections
-    # that write to the residual stream (Radford et al. 2019); the same with those at zero.
+    qk_norm: bool = False
+    tied: bool = False
+    bias: bool = True
     init: Literal["multihead", "linear", "scaled", "zero_out"] = "multihead"
-    softcap: float = 0.0  # bound of the logits; 0: none
-    convolution: int = 0  # positions of a depthwise causal convolution that each attention's input gets added; 0: none
+    softcap: float = 0.0
+    convolution: int = 0
     embedding_dropout: float = 0.0
-    attention_window: int = 0  # positions of a block, each of which attends to itself and the block before; 0: one block
-    attention_dropout: float = 0.1  # of the attention weights
-    projection_dropout: float = 0.0  # after the attention's output projection
-    ffn_dropout: float = 0.1  # after the FFN
-    output_dropout: float = 0.0  # before the vocabulary head
-    weight_dropout: float = 0.0  # of the elements of the blocks' matrices, one mask for all windows computed at once
-    dropout_kind: Literal["element", "variational"] = "element"  # variational: positions share a mask, but for the attention weights
-    pointer: int = 0  # width of the keys by which a share of each prediction goes to the window's tokens; 0: none
+    attention_window: int = 0
+    attention_dropout: float = 0.1
+    projection_dropout: float = 0.0
+    ffn_dropout: float = 0.1
+    output_dropout: float = 0.0
+    weight_dropout: float = 0.0
+    dropout_kind: Literal["element", "variational"] = "element"
+    pointer: int = 0
 
     @property
     def d_head(self) -> int:
@@ -204,18 +232,26 @@ class TransformerConfig(InductionConfig, ModelConfig):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class LSTMConfig(InductionConfig, ModelConfig):
-    """`n_layer` layers of LSTM, `d_model` wide, that start each window from zero states."""
+    """`n_layer` layers of LSTM, `d_model` wide, that start each window from zero states.
+
+    - `d_model`: width of each layer
+    - `d_embedding`: width of the embedding; 0: d_model
+    - `tied`: the vocabulary head is the embedding matrix
+    - `layer_dropout`: between layers
+    - `output_dropout`: before the vocabulary head
+    - `dropout_kind`: `variational`, where positions share a mask
+    """
 
     kind: ClassVar[str] = "lstm"
     public: ClassVar[str] = "LSTM"
     n_layer: int = 2
-    d_model: int = 128  # width of each layer
-    d_embedding: int = 0  # width of the embedding; 0: d_model
-    tied: bool = False  # the vocabulary head is the embedding matrix
+    d_model: int = 128
+    d_embedding: int = 0
+    tied: bool = False
     embedding_dropout: float = 0.0
-    layer_dropout: float = 0.0  # between layers
-    output_dropout: float = 0.0  # before the vocabulary head
-    dropout_kind: Literal["element", "variational"] = "element"  # variational: positions share a mask
+    layer_dropout: float = 0.0
+    output_dropout: float = 0.0
+    dropout_kind: Literal["element", "variational"] = "element"
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -235,17 +271,20 @@ class LSTMConfig(InductionConfig, ModelConfig):
 class NgramConfig(ModelConfig):
     """Interpolated modified Kneser-Ney counts of n-grams of up to `order` tokens, and of the last `cache` tokens of the text being read.
 
-    The estimated discounts are multiplied by `discount_scale`. `weights_corpus` names the corpus whose held-out text the weights of the
-    cache are fitted to, in place of the valid text.
+    - `order`: tokens of the longest n-gram, one of which is predicted; 1: unigram, 0: uniform
+    - `cache`: most recent tokens of the scored text that are counted too; 0: none, UNBOUNDED: all
+    - `discount_scale`: the estimated discounts are multiplied by it
+    - `weights_corpus`: name of the corpus whose valid and test the cache's weights are fitted to, by counts of its train; "": the
+      valid text of the run's own
     """
 
     kind: ClassVar[str] = "ngram"
     public: ClassVar[str] = "Counts"
     context_length: int = field(default=0, init=False)
-    order: int = 5  # tokens of the longest n-gram, one of which is predicted; 1: unigram, 0: uniform
-    cache: int = 0  # most recent tokens of the scored text that are counted too; 0: none, UNBOUNDED: all
-    discount_scale: float = 1.0  # what the estimated discounts are multiplied with
-    weights_corpus: str = ""  # whose valid and test the cache's weights are fitted to, by counts of its train; "": valid of the run's own
+    order: int = 5
+    cache: int = 0
+    discount_scale: float = 1.0
+    weights_corpus: str = ""
 
     @property
     def title(self) -> str:

@@ -17,37 +17,62 @@ MAX_EVALS = 100_000
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class TrainConfig(Checked):
-    """How to train and score; exactly one of `steps`, `epochs` and `flops` bounds the run. Zero means "not set" or "all"."""
+    """How to train and score; exactly one of `steps`, `epochs` and `flops` bounds the run. Zero means "not set" or "all".
+
+    - `loss_at`: positions of a window that the loss is taken at
+    - `n_targets`: how many of all positions the loss is taken at, the last ones; 0: every one
+    - `batch_size`: windows in a step
+    - `windows_per_epoch`: training windows in an epoch; 0: every window
+    - `sampling`: `random`, windows drawn with replacement; `shuffled`, each visited once an epoch
+    - `train_tokens`: the first tokens of the training text that are used; 0: all
+    - `optimizer`: `muon` is for hidden matrices, at the rate lr; AdamW has the rest
+    - `lr`: the highest rate of the schedule
+    - `adam_lr`: the rate of muon's AdamW; 0: lr
+    - `schedule`: of the rate; `wsd` is a warm-up, a constant rate, and a linear decay
+    - `warmup`: fraction of the run in which the rate rises
+    - `decay`: fraction of the run in which the rate of wsd falls
+    - `clip`: largest norm of a step's gradient; 0: any
+    - `average`: `ema`, a running mean of the weights is scored and kept
+    - `ema_decay`: a step adds 1 - ema_decay of its weights to the mean
+    - `n_evals`: validations, spread evenly over the run
+    - `keep`: which validation's weights are tested
+    - `precision`: of a step's arithmetic; weights and scores are always fp32
+    - `micro_batch`: windows that go through the model at a time, gradients add up; 0: the batch
+    - `eval_context`: tokens of a scoring window; 0: context_length
+    - `eval_stride`: tokens that a scoring window moves by, its last ones, which it scores
+    - `eval_start`: the first scored token of a split; 0: eval_context
+    - `eval_tokens`: scored tokens of a split; 0: to its end
+    """
 
     steps: int = 0
     epochs: int = 0
     flops: int = 0
-    loss_at: Literal["last", "all"] = "last"  # positions of a window that the loss is taken at
-    n_targets: int = 0  # how many of all positions the loss is taken at, the last ones; 0: every one
-    batch_size: int = 64  # windows in a step
-    windows_per_epoch: int = 50_000  # training windows in an epoch; 0: every window
-    sampling: Literal["random", "shuffled"] = "random"  # starts drawn uniformly with replacement, or each visited once an epoch
-    train_tokens: int = 0  # the first tokens of the training text that are used; 0: all
-    optimizer: Literal["adam", "adamw", "muon"] = "adam"  # muon: for hidden matrices, at the rate lr; AdamW has the rest
-    lr: float = 3e-4  # the highest rate of the schedule
-    adam_lr: float = 0.0  # of muon's AdamW; 0: lr
+    loss_at: Literal["last", "all"] = "last"
+    n_targets: int = 0
+    batch_size: int = 64
+    windows_per_epoch: int = 50_000
+    sampling: Literal["random", "shuffled"] = "random"
+    train_tokens: int = 0
+    optimizer: Literal["adam", "adamw", "muon"] = "adam"
+    lr: float = 3e-4
+    adam_lr: float = 0.0
     beta1: float = 0.9
     beta2: float = 0.999
     weight_decay: float = 0.0
-    schedule: Literal["constant", "cosine", "linear", "wsd"] = "constant"  # wsd: warm-up, a constant rate, a linear decay
-    warmup: float = 0.0  # fraction of the run
-    decay: float = 0.2  # fraction of the run, of wsd
-    clip: float = 0.0  # largest norm of a step's gradient; 0: any
-    average: Literal["none", "ema"] = "none"  # ema: a running mean of the weights is scored and kept
-    ema_decay: float = 0.999  # a step adds 1 - ema_decay of its weights to the mean
-    n_evals: int = 1  # validations, spread evenly over the run
-    keep: Literal["best", "last"] = "best"  # the validation whose weights are tested
-    precision: Literal["fp32", "bf16"] = "fp32"  # of a step's arithmetic; weights and scores are fp32
-    micro_batch: int = 0  # windows that go through the model at a time, gradients add up; 0: the batch
-    eval_context: int = 0  # tokens of a scoring window; 0: context_length
-    eval_stride: int = 1  # tokens that a scoring window moves by, its last ones, which it scores
-    eval_start: int = 0  # the first scored token of a split; 0: eval_context
-    eval_tokens: int = 0  # scored tokens of a split; 0: to its end
+    schedule: Literal["constant", "cosine", "linear", "wsd"] = "constant"
+    warmup: float = 0.0
+    decay: float = 0.2
+    clip: float = 0.0
+    average: Literal["none", "ema"] = "none"
+    ema_decay: float = 0.999
+    n_evals: int = 1
+    keep: Literal["best", "last"] = "best"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    micro_batch: int = 0
+    eval_context: int = 0
+    eval_stride: int = 1
+    eval_start: int = 0
+    eval_tokens: int = 0
 
     def validations(self, steps: int) -> list[int]:
         """The steps of a run of so many that are followed by a validation, rising; the last one is among them."""

@@ -2,13 +2,26 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import re
 from typing import Literal
 
 import numpy as np
 import pytest
 
 import tinylm
-from tinylm.config import Checked, ConfigError, FieldError, NgramConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
+from tinylm.config import (
+    Checked,
+    ConfigError,
+    FieldError,
+    LSTMConfig,
+    MLPConfig,
+    NgramConfig,
+    RunSpec,
+    TinylmError,
+    TrainConfig,
+    TransformerConfig,
+)
+from tinylm.config.models import InductionConfig
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
 
@@ -128,3 +141,11 @@ def test_advice_on_quotes_is_for_what_has_some():
         NgramConfig(order="2")
     with pytest.raises(FieldError, match=r"needs a whole number, got None \(NoneType\)$"):
         NgramConfig(order=None)
+
+
+@pytest.mark.parametrize("cls", [TransformerConfig, MLPConfig, LSTMConfig, NgramConfig, TrainConfig])
+def test_help_says_what_fields_are_those_of_bases_too(cls):
+    told = re.findall(r"^- `(\w+)`: \S", cls.__doc__, re.MULTILINE)
+    assert len(told) == len(set(told)) and set(told) <= {f.name for f in dataclasses.fields(cls)}
+    assert cls is TrainConfig or "context_length" in told
+    assert not issubclass(cls, InductionConfig) or {"induction", "induction_times"} <= set(told)
