@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinylm.models import mixing
 from tinylm.models.ngram import NgramModel, checked_tokens
 
-ROUNDS = 50  # of expectation maximisation; the likelihood has one maximum
 OFTEN = 3  # a context that was seen so often counts like any seen more often
 
 
@@ -82,7 +82,7 @@ def weights_shape(order: int) -> tuple[int, int]:
 def fit(counts: NgramModel, held_out: np.ndarray, size: int) -> RecencyModel:
     """The counts mixed with the last `size` tokens, by weights fitted to held-out tokens (n,), which must not have been counted."""
     kinds, probs = _components(counts, held_out, size)
-    weights = [_mixture(probs[kinds == kind]) for kind in range(weights_shape(counts.order)[0])]
+    weights = [mixing.fit(probs[kinds == kind]) for kind in range(weights_shape(counts.order)[0])]
     return RecencyModel(counts, size, np.stack(weights))
 
 
@@ -111,17 +111,3 @@ def _components(counts: NgramModel, tokens: np.ndarray, size: int) -> tuple[np.n
     known = np.exp(counts.log_probs(tokens))
     found = sightings(tokens, counts.order, size, counts.vocab_size)
     return found.kinds, np.column_stack([known, found.probs])
-
-
-def _mixture(probs: np.ndarray) -> np.ndarray:
-    """The weights (m,) that make tokens with these probabilities (N, m) likeliest, as if one more had been for the first alone.
-
-    So the first, which is never zero, keeps a weight, and has all of it where there are no tokens.
-    """
-    weights = np.full(probs.shape[1], 1 / probs.shape[1])
-    first = np.eye(probs.shape[1])[0]
-    for _ in range(ROUNDS):
-        shares = probs * weights
-        shares /= shares.sum(1, keepdims=True)
-        weights = (shares.sum(0) + first) / (len(probs) + 1)
-    return weights
