@@ -9,6 +9,7 @@
     run = tl.train(text, tl.Transformer(n_layer=2, d_model=64), flops=1e10)
     run.history, run.test_nll, run.model, run.cost, run.plot()
     counts = tl.train(text, tl.Counts(order=6, cache=2048))
+    tl.mix(run.model, counts.model)                  a model that adds the probabilities of both
 
     tl.cost(tl.Transformer(), text)                  FLOPs part by part, before anything is trained
     tl.runs(architecture="transformer", budget=1e12) the recorded runs as one table

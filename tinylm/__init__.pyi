@@ -14,6 +14,7 @@ import tinylm.flops as flops
 import tinylm.ledger as ledger
 import tinylm.report.answers as answers
 import tinylm.report.display as display
+import tinylm.report.mixtures as mixtures
 import tinylm.report.plots as plots
 import tinylm.report.sentences as sentences
 import tinylm.report.tables as tables
@@ -28,6 +29,7 @@ from tinylm.config import NgramConfig as Counts
 from tinylm.config import TransformerConfig as Transformer
 from tinylm.data import corpus
 from tinylm.evaluation.loading import list_models, load
+from tinylm.evaluation.mixture import mix
 from tinylm.report.results import companions, corpus_statistics, run, search_records
 from tinylm.report.runs import compare, plot
 from tinylm.report.training import cost, train
@@ -47,6 +49,7 @@ __all__ = [
     "explore",
     "list_models",
     "load",
+    "mix",
     "plot",
     "runs",
     "train",

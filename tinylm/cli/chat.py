@@ -94,11 +94,11 @@ def _continue(session: Session, prompt: str) -> None:
 
 
 def _about(session: Session) -> str:
-    spec, how, text = session.model.spec, session.sampling, session.model.vocabulary.corpus
+    model, how = session.model, session.sampling
     settings = f"temp {how['temperature']:g}, topk {how['top_k']}, length {session.length}, seed {how['seed']}"
     settings += f", topp {how['top_p']:g}" if how["top_p"] < 1 else ""
     settings += f", stop {' '.join(map(repr, how['stop']))}" if how["stop"] else ""
-    return shown.printable(f"[{text} {spec.model.kind} {spec.key}: {settings}]")
+    return shown.printable(f"[{model.vocabulary.corpus} {model.spec.model.kind} {model.key}: {settings}]")
 
 
 def _set(field: str, parse: Callable[[str], Any]) -> Callable[[Session, str], None]:

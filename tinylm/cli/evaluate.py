@@ -54,8 +54,8 @@ def run(request: EvaluateRequest) -> int:
     model = request.open()
     text = request.file or _corpus(model, request.data_dir)
     score = model.score(text, request.split, request.stride, request.context)
-    found = {"model": model.spec.key} | asdict(score) | {"se": None if math.isnan(score.se) else score.se}
-    as_recorded = not (request.file or request.stride or request.context)
+    found = {"model": model.key} | asdict(score) | {"se": None if math.isnan(score.se) else score.se}
+    as_recorded = not (request.file or request.stride or request.context or request.others)
     recorded = getattr(ledger.known().find(model.spec), request.split, None) if as_recorded else None
     found["record_nll"] = recorded.nll if recorded else None
     print(shown.json_text(found) if request.json else shown.printable(_text(found)))

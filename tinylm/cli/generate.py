@@ -14,6 +14,7 @@ EXAMPLES = """
   python -m tinylm generate --prompt "HAMLET:" --length 500 --temperature 0.5 --top-k 10 --seed 3 --model RoPE@1
   python -m tinylm generate --prompt "HAMLET:" --top-p 0.9 --stop "\\n\\n"     one speech
   python -m tinylm generate --prompt "HAMLET:" --model transformer
+  python -m tinylm generate --prompt "HAMLET:" --with counts                  its probabilities mixed with those of counts
   python -m tinylm generate --prompt "the company said" --model "PTB Transformer"
   python -m tinylm generate --prompt "To be" --model out/weights/91e131682342ec8a.safetensors --json
 train a model that is not here with: python -m tinylm train --run NAME"""
@@ -43,7 +44,7 @@ def run(request: GenerateRequest) -> int:
     if request.json:
         started = time.perf_counter()
         text = "".join(drawn)
-        found = {"model": model.spec.key, "corpus": model.spec.corpus, "prompt": request.prompt, "text": text, "tokens": request.length}
+        found = {"model": model.key, "corpus": model.spec.corpus, "prompt": request.prompt, "text": text, "tokens": request.length}
         print(shown.json_text(found | request.sampling | {"seconds": round(time.perf_counter() - started, 3)}))
         return 0
     if note := sampling.lead_note(model):

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,23 +20,32 @@ NAMING = (
     "run's name, as RoPE, KN-6 or, with its seed, RoPE@1"
 )
 
+WITH = "another model of the same corpus, whose probabilities are added by weights fitted to valid, as of counts to a network"
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRequest(Request):
-    """A trained model to open, and the folder of the corpora."""
+    """A trained model to open, those that it is mixed with, and the folder of the corpora."""
 
     model: str
     data_dir: Path | None
+    others: Sequence[str] = ()
 
     def open(self) -> "Model":
-        """The model; WeightsError where it is not here."""
-        return open_model(self.model, self.data_dir)
+        """The model, or the mixture; WeightsError where one is not here."""
+        model, *others = (open_model(name, self.data_dir) for name in (self.model, *self.others))
+        if not others:
+            return model
+        from tinylm.evaluation import mixture
+
+        return mixture.mix(model, *others, held_out=data.load(model.spec.corpus, self.data_dir))
 
 
 def add_model_flags(parser: argparse.ArgumentParser, reads_corpus_for: str = "weights without vocabulary") -> None:
     """Add --model and --data-dir; the help says what a corpus is read for."""
     help_text = f"{NAMING}; weights trained here take precedence over the package's (default: {pretrained.DEFAULT})"
     parser.add_argument("--model", metavar="NAME|KEY|FILE", default=pretrained.DEFAULT, help=help_text)
+    parser.add_argument("--with", dest="others", metavar="NAME|KEY|FILE", action="append", default=[], help=f"{WITH} (may be given again)")
     add_data_dir(parser, reads_corpus_for)
 
 

@@ -21,7 +21,7 @@ from tinylm.ledger.scores import summarise
 from tinylm.models import ngram, recency
 
 if TYPE_CHECKING:
-    from tinylm.evaluation.generate import Sampling
+    from tinylm.evaluation.generate import Predictor
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -51,13 +51,11 @@ class CountsModel(Model):
         scored = scored_range(spec, len(ids))
         return -self.counts.log_probs(ids[: scored.stop])[scored.start :]
 
-    def continued(self, ids: np.ndarray, sampling: "Sampling") -> Iterator[int]:
+    def predictor(self, ids: np.ndarray) -> "Predictor":
         with uninterrupted():
             import torch  # loaded only where text is written
 
-            from tinylm.evaluation import generate
-
-        return generate.stream(lambda text: torch.from_numpy(np.log(self.counts.distribution(text.numpy()))), ids, sampling)
+        return lambda text: torch.from_numpy(np.log(self.counts.distribution(text.numpy())))
 
 
 def fit(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = None) -> CountsModel:

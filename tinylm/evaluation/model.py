@@ -27,10 +27,10 @@ from tinylm.study import titles
 
 if TYPE_CHECKING:
     from tinylm.evaluation.attention import AttentionMaps
-    from tinylm.evaluation.generate import Sampling
+    from tinylm.evaluation.generate import Predictor, Sampling
 
 
-HELPERS = {"continued", "next_logits", "parts", "predictions", "surprises", "token_nlls"}  # of the library, not its users
+HELPERS = {"continued", "next_logits", "parts", "predictions", "predictor", "surprises", "token_nlls"}  # of the library, not its users
 
 
 class UnknownTokens(UserWarning):
@@ -43,6 +43,11 @@ class Model(ABC, Spelt):
 
     spec: RunSpec
     vocabulary: Vocabulary
+
+    @property
+    def key(self) -> str:
+        """The key of the run that trained it."""
+        return self.spec.key
 
     @property
     @abstractmethod
@@ -65,8 +70,15 @@ class Model(ABC, Spelt):
         """NLL in nats of each of the ids (N,) in the range that the spec scores, by windows that move as it says."""
 
     @abstractmethod
+    def predictor(self, ids: np.ndarray) -> "Predictor":
+        """What gives the logits (V,) of the token after a text that begins with ids (n,) and grows from call to call."""
+
     def continued(self, ids: np.ndarray, sampling: "Sampling") -> Iterator[int]:
         """Tokens that continue ids (n,), without end; the same seed gives the same tokens."""
+        with uninterrupted():
+            from tinylm.evaluation import generate  # torch is loaded only where text is written
+
+        return generate.stream(self.predictor(ids), ids, sampling)
 
     @public()
     def stream(
@@ -201,10 +213,10 @@ class Model(ABC, Spelt):
         return [name for name in super().__dir__() if name not in HELPERS]
 
     def __repr__(self) -> str:
-        return f"Model({self.spec.model!r}: {self.vocabulary.corpus}, {self.size}, run {self.spec.key})"
+        return f"Model({self.spec.model!r}: {self.vocabulary.corpus}, {self.size}, run {self.key})"
 
     def _repr_html_(self) -> str:
-        facts = {"model": repr(self.spec.model), "size": self.size, "run": self.spec.key}
+        facts = {"model": repr(self.spec.model), "size": self.size, "run": self.key}
         return shown.card(f"{titles.architecture(self.spec.model)} trained on {self.vocabulary.corpus}", facts, *self.parts())
 
     def parts(self) -> list[str]:

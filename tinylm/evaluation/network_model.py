@@ -86,9 +86,11 @@ class NetworkModel(Model):
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
         return nlls.token_nlls(self.network, torch.from_numpy(ids.astype(np.int32)), spec, bar=True)
 
-    def continued(self, ids: np.ndarray, sampling: generate.Sampling) -> Iterator[int]:
+    def predictor(self, ids: np.ndarray) -> generate.Predictor:
         start = generate.filled(self.spec, ids, self.lead_ids)
-        return generate.stream(generate.predictor(self.network, self.spec.model.context_length), start, sampling)
+        lead = torch.from_numpy(start[: len(start) - len(ids)].astype(np.int64))
+        predict = generate.predictor(self.network, self.spec.model.context_length)
+        return lambda text: predict(torch.cat([lead, text]))
 
     @public()
     def attention(self, text: str) -> AttentionMaps:

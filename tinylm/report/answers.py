@@ -14,7 +14,7 @@ from tinylm.analysis.numbers import interval, perplexity, power, signed
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.ledger import RunRecord
-from tinylm.report import sentences, timings
+from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
 from tinylm.study.factorial import REACH, ROLE
 
@@ -47,19 +47,35 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     if not networks:
         return ""
     frames, _ = sentences.brackets(networks, rival.record.valid.nll, rival.record.test.nll)
+    how = "Kneser-Ney counts" + (" with a cache of the text just read" if rival.run.spec.model.cache else "")
+    how += f" reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time(rival.run, ' in {}')}"
+    together = _together(networks, rival.record)
     if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
         return sentences.worth_training(bought, corpus)
     first = frames[1].iloc[0]
     reaching = next(r.run for r in networks if r.run.architecture == first["architecture"] and r.run.budget == first["reaches"])
-    how = "Kneser-Ney counts" + (" with a cache of the text just read" if rival.run.spec.model.cache else "")
-    best, records = min(summaries.by_row(networks).items(), key=lambda row: np.mean([record.valid.nll for record in row[1]]))
+    best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
+    few = power(min(frame.iloc[0]["misses"] for frame in frames))
+    begin = f"count and train: {how}, mixed with {together}" if together else f"do not train with {few} FLOPs or less: {how}"
     return (
-        f"On {titles.corpus(corpus)}, do not train with {power(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less: {how} "
-        f"reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time(rival.run, ' in {}')}. A small "
-        f"{first['architecture']} reaches that at {power(first['reaches'])} FLOPs ({first['n_reach']:.0f} of "
+        f"On {titles.corpus(corpus)}, {begin}. {'Alone, a' if together else 'A'} small "
+        f"{first['architecture']} reaches {'the counts' if together else 'that'} at {power(first['reaches'])} FLOPs ({first['n_reach']:.0f} of "
         f"{first['n']:.0f} seeds{_in_time(reaching, '; {} on two cores')}); the best "
         f"recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time(best, '{}, ')}n = {len(records)})."
     )
+
+
+def _together(networks: Sequence[Result], counts: RunRecord) -> str:
+    """The cheapest network and the best one whose mixtures with counts are better on valid than those; nothing where none is."""
+    found = {run: records for run, (_, records) in mixtures.by_row(networks).items() if _valid(records) < counts.valid.nll}
+    if not found:
+        return ""
+    cheapest, best = min(found, key=lambda run: run.budget), min(found, key=lambda run: _valid(found[run]))
+    told = [
+        f"the {run.architecture} of {power(run.budget)} FLOPs {_nll(found[run]):.3f} ({_in_time(run, '{}, ')}n = {len(found[run])})"
+        for run in dict.fromkeys([cheapest, best])
+    ]
+    return " and with ".join(told)
 
 
 def architectures(found: Sequence[Result]) -> str:
@@ -201,6 +217,11 @@ def _seeds(n: pd.Series) -> str:
 def _nll(records: Sequence[RunRecord]) -> float:
     """Mean test NLL over seeds."""
     return float(np.mean([record.test.nll for record in records]))
+
+
+def _valid(records: Sequence[RunRecord]) -> float:
+    """Mean valid NLL over seeds."""
+    return float(np.mean([record.valid.nll for record in records]))
 
 
 def _lookup(bought: Sequence[Result]) -> str:

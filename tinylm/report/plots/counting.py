@@ -21,6 +21,8 @@ from tinylm.study import Planned
 ROOM = 0.5  # decades between two times on the upper axis, at least
 HIGHEST = 1.4  # times the largest loss of a best recipe; the study's networks above it are marked at the edge
 COUNTS_WIN, BETWEEN = "#e4e4e4", "#f3f3f3"
+MIXED = "#117733"
+ROW = ["name", "architecture", "flops", "n", "n_params", "valid_nll", "test_nll", "half"]  # of what is drawn
 
 
 @mpl.rc_context(STYLE)
@@ -28,22 +30,24 @@ def answer(
     results: Sequence[Result],
     counts: Sequence[Result],
     study: Sequence[Result] = (),
+    mixed: Sequence[Result] = (),
     seconds: Callable[[Planned], float] | None = None,
 ) -> Drawn:
-    """Test NLL against training FLOPs: at each budget the recipe that is best on valid, the study's networks, and counts as lines.
+    """Test NLL against training FLOPs: at each budget the recipe that is best on valid, alone and `mixed` with counts; counts as lines.
 
-    Bars are 95 % intervals of the mean over seeds, whose number stands below. Dark is shaded to the largest budget whose mean is above
-    the lowest of the lines, light to the smallest that is below from there on. The counts are the best on valid, with and without a
-    cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each best recipe. All must be scored on the
-    same tokens: else DifferentTokens.
+    The study's networks stand beside them. Bars are 95 % intervals of the mean over seeds, whose number stands below. Dark is shaded to
+    the largest budget whose mean is above the lowest of the lines, light to the smallest that is below from there on. The counts are the
+    best on valid, with and without a cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each best
+    recipe. All must be scored on the same tokens: else DifferentTokens.
     """
-    _require_same_tokens([*results, *counts, *study])
+    _require_same_tokens([*results, *counts, *study, *mixed])
     best = _best(results)
     levels = _levels(results, counts)
     fig, (ax,) = panels(1, 6.3, 2.5)
     rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
+    rows += _draw_mixed(ax, _best(mixed)) if mixed else []
     low, high = ax.get_ylim()
     ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.1 * (high - low), high))  # room for the numbers below
     log_flops(ax, "training FLOPs (executed)")
@@ -94,8 +98,16 @@ def _draw_best(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
         ax.annotate(
             f"{row.n}", (row.flops, row.test_nll), (0, -7), textcoords="offset points", ha="center", va="top", fontsize=7, color="#555555"
         )
-    columns = ["name", "architecture", "flops", "n", "n_params", "valid_nll", "test_nll", "half"]
-    return best[columns].to_dict("records")
+    return best[ROW].to_dict("records")
+
+
+def _draw_mixed(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
+    """The best mixture at each budget."""
+    ax.errorbar(best["flops"], best["test_nll"], best["half"], color=MIXED, marker="X", capsize=2.5, linewidth=1, zorder=3)
+    last = best.iloc[-1]
+    place = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 9}
+    ax.annotate("the same + counts", (last["flops"], last["test_nll"]), (0, -6), color=ink(MIXED), **place)
+    return best[ROW].to_dict("records")
 
 
 def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str, Any]]:
@@ -121,9 +133,9 @@ def _shade(ax: Axes, best: pd.DataFrame, level: float) -> None:
     beyond = below[below > turn]
     if len(above):
         ax.axvspan(low, turn, color=COUNTS_WIN, linewidth=0, zorder=0)
-        _at_top(ax, low, 4, "counting wins", "left")
+        _at_top(ax, low, 4, "counts are ahead", "left")
     if len(beyond):
-        _at_top(ax, high, -4, "training wins", "right")
+        _at_top(ax, high, -4, "the network is ahead", "right")
     if len(above) and len(beyond):
         ax.axvspan(turn, beyond.min(), color=BETWEEN, linewidth=0, zorder=0)
     ax.set_xlim(low, high)

@@ -11,6 +11,7 @@ from tinylm.report.tables.budget import (
     copying,
     effects,
     ladder,
+    mixtures,
     purchased,
     targets,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "flop_parts",
     "headings",
     "ladder",
+    "mixtures",
     "neighbours",
     "overfitting",
     "planned",

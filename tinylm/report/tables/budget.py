@@ -14,7 +14,10 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
+from tinylm.ledger import RunRecord
 from tinylm.report import timings
+from tinylm.report.mixtures import by_row as mixed_rows
+from tinylm.report.mixtures import share
 from tinylm.report.tables.losses import mean
 from tinylm.study import Planned, select, titles
 from tinylm.study.factorial import OPTIMIZERS
@@ -108,18 +111,20 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
     return frame if any(data.info(run.spec.corpus).level == "word" for run in groups) else frame.drop(columns="perplexity")
 
 
-def advice(found: Sequence[Result], budgets: Sequence[int]) -> pd.DataFrame:
+def advice(found: Sequence[Result], budgets: Sequence[int], mixed: Sequence[Result] = ()) -> pd.DataFrame:
     """One row per budget in FLOPs: what has the lowest mean valid NLL of all that costs no more, its test NLL and its time.
 
-    `found` are counts and networks that are scored on the same tokens.
+    `found` are counts and networks that are scored on the same tokens, `mixed` networks mixed with counts.
     """
-    lines = summaries.summary(found)
+    lines = pd.concat(
+        [summaries.summary(found).assign(how=""), summaries.summary(mixed).assign(how=", mix with counts")], ignore_index=True
+    )
     rows = []
     for budget in budgets:
         affordable = lines[[run.spec.is_counts or run.budget <= budget for run in lines["run"]]]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"FLOPs": amount(budget), "do this": _told(best["run"]), "test NLL ± SD (n)": mean(best)}
+            row = {"FLOPs": amount(budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
             rows.append(row | {"time": timings.shown(best["run"])})
     return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
@@ -130,6 +135,28 @@ def _told(run: Planned) -> str:
         return f"count: {run.spec.model.title}"
     text = "" if data.source(run.spec.corpus) == run.spec.corpus else f", on {run.spec.corpus}"
     return f"train: {run.architecture}{text}"
+
+
+def mixtures(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per network that was mixed with counts: both losses, how far the mixture is below counts and network, and its weight.
+
+    The counts are the best of `found` by valid.
+    """
+    rival = min(summaries.counts(found), key=lambda result: result.record.valid.nll, default=None)
+    rows = []
+    for run, (alone, together) in mixed_rows(found).items() if rival else ():
+        row = {"network": run.architecture, "FLOPs": amount(run.budget), "alone": f"{_mean_nll(alone):.3f}"}
+        sd = np.std([record.test.nll for record in together], ddof=1) if len(together) > 1 else math.nan
+        row["mixed ± SD (n)"] = f"{_mean_nll(together):.3f}{'' if math.isnan(sd) else f' ± {sd:.3f}'} ({len(together)})"
+        for name, other in (("− counts", [rival.record]), ("− network", alone)):
+            gap = significance.difference(together, other)
+            row[f"mixed {name}"] = interval(gap.mean, *gap.interval())
+        rows.append(row | {"weight": f"{share(together, found):.2f}"})
+    return pd.DataFrame(rows or [{"network": "none is recorded"}])
+
+
+def _mean_nll(records: Sequence[RunRecord]) -> float:
+    return float(np.mean([record.test.nll for record in records]))
 
 
 def block_lengths(found: Sequence[Result]) -> pd.DataFrame:

@@ -24,3 +24,16 @@ def test_without_a_trained_model_the_list_says_how_to_train_one():
 def test_a_request_opens_its_model(keys):
     trained = trained_models.ModelRequest(model=keys["last"], data_dir=None).open()
     assert trained.spec.key == keys["last"]
+
+
+def test_a_request_mixes_its_model_with_others(keys, call, monkeypatch):
+    from tinylm.evaluation import loading, mixture
+
+    opened = trained_models.open_model(keys["all"], None)
+    monkeypatch.setattr(loading, "load", lambda name, data_dir=None: opened)
+    mixed = trained_models.ModelRequest(model="one", data_dir=None, others=["two", "three"]).open()
+    assert isinstance(mixed, mixture.MixtureModel) and len(mixed.models) == 3
+    code, out, _ = call(f"evaluate --model {keys['all']} --with {keys['all']} --split test")
+    assert code == 0 and out.startswith(f"{keys['all']} + {keys['all']} on grammar-char test: NLL") and "its record" not in out
+    code, out, _ = call(f"generate --model {keys['all']} --with {keys['all']} --length 5")
+    assert code == 0 and len(out.strip()) > 0

@@ -1,0 +1,35 @@
+"""Recorded runs -> what the same networks reach when their probabilities are mixed with those of counts. Needs no torch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tinylm import files
+from tinylm.analysis import summaries
+from tinylm.analysis.summaries import Result
+from tinylm.evaluation.probes import MIXING
+from tinylm.ledger import RunRecord
+from tinylm.study import Planned
+
+
+def mixed(results: Iterable[Result]) -> list[Result]:
+    """The results whose networks were mixed with the tuned counts of their text, with the scores of the mixtures.
+
+    All else is the network's, costs too: counting takes no FLOPs. How the weight was chosen: `probes.mixing`.
+    """
+    found = [(result, MIXING.scores(result.run, files.ledgers())) for result in results if not result.record.spec.is_counts]
+    return [Result(result.run, replace(result.record, **scores)) for result, scores in found if scores]
+
+
+def by_row(results: Sequence[Result]) -> dict[Planned, tuple[list[RunRecord], list[RunRecord]]]:
+    """The records of each row whose networks were mixed, and those of the mixtures, over the same seeds."""
+    alone, together = summaries.by_row(results), summaries.by_row(mixed(results))
+    seeds = {run: {record.spec.seed for record in records} for run, records in together.items()}
+    return {run: ([one for one in alone[run] if one.spec.seed in seeds[run]], records) for run, records in together.items()}
+
+
+def share(records: Iterable[RunRecord], results: Iterable[Result]) -> float:
+    """The mean weight of the network in mixtures."""
+    keys = {record.spec.key for record in records}
+    return float(np.mean([MIXING.read(result.run, files.ledgers())["weight"] for result in results if result.record.spec.key in keys]))

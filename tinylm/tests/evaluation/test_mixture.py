@@ -1,0 +1,81 @@
+import itertools
+
+import numpy as np
+import pytest
+
+import tinylm as tl
+from tinylm.evaluation import mixture
+from tinylm.evaluation.arguments import ModelError
+from tinylm.evaluation.generate import Sampling
+
+TEXT = "the cat sat on the mat"
+
+
+@pytest.fixture(scope="module")
+def models():
+    """A small network and counts of the same text."""
+    network = tl.train("grammar-char", tl.Transformer(context_length=16, n_layer=1, d_model=16), steps=400, loss_at="all", lr=3e-3).model
+    return network, tl.train("grammar-char", tl.Counts(order=2)).model
+
+
+@pytest.fixture(scope="module")
+def mixed(models):
+    return tl.mix(*models)
+
+
+def test_probabilities_are_added_with_the_weights(models, mixed):
+    each = np.stack([model.distribution(TEXT).to_numpy() for model in models])
+    assert mixed.distribution(TEXT).to_numpy() == pytest.approx(mixed.weights @ each)
+    assert mixed.weights.sum() == pytest.approx(1) and (mixed.weights > 0).all()
+
+
+def test_every_question_has_the_same_answer(models, mixed):
+    nats = mixed.surprise(TEXT)[1:]
+    each = [model.surprise(TEXT)[1:] for model in models]
+    assert nats.to_numpy() == pytest.approx(-np.log(sum(w * np.exp(-one.to_numpy()) for w, one in zip(mixed.weights, each, strict=True))))
+    last = mixed.logits(TEXT)[-1]
+    assert np.exp(last) == pytest.approx(mixed.distribution(TEXT).to_numpy())
+
+
+def test_it_is_no_worse_than_either_where_its_weights_were_fitted(models, mixed):
+    corpus = tl.corpus("grammar-char")
+    valid, test = (mixed.score(corpus, split) for split in ("valid", "test"))
+    alone = [replaced(model, mixed).score(corpus, "valid").nll for model in models]
+    assert valid.nll < min(alone) and test.tokens > 1_000
+
+
+def replaced(model, mixed):
+    """A mixture of one, so that it is scored on the tokens of the mixture."""
+    return mixture.MixtureModel(spec=mixed.spec, vocabulary=mixed.vocabulary, models=(model,), weights=np.ones(1))
+
+
+def test_it_writes_what_its_own_probabilities_say(mixed):
+    ids = mixed.encode(TEXT)
+    likeliest = list(itertools.islice(mixed.continued(ids, Sampling(temperature=0.0)), 30))
+    for n, token in enumerate(likeliest):
+        text = np.concatenate([ids, likeliest[:n]]).astype(np.int64)
+        assert token == mixed.next_logits(text).argmax()
+    assert mixed.generate(TEXT, length=20, seed=1) == mixed.generate(TEXT, length=20, seed=1) != mixed.generate(TEXT, length=20, seed=2)
+    assert len(mixed.generate("", length=5)) == 5
+
+
+def test_it_says_what_it_is(models, mixed):
+    assert mixed.key == f"{models[0].key} + {models[1].key}" and mixed.n_params == sum(model.n_params for model in models)
+    assert repr(mixed).startswith("Mixture(0.") and all(repr(model) in repr(mixed) for model in models)
+    assert all(model.key in mixed._repr_html_() for model in models)
+
+
+def test_a_mixture_can_be_mixed(models, mixed):
+    again = tl.mix(mixed, models[1])
+    assert again.distribution(TEXT).sum() == pytest.approx(1)
+
+
+def test_what_cannot_be_mixed_is_named(models):
+    with pytest.raises(ModelError, match="two models or more"):
+        tl.mix(models[0])
+    with pytest.raises(ModelError, match="two models or more"):
+        tl.mix(models[0], "counts")
+    with pytest.raises(ModelError, match="other tokens than tiny_shakespeare"):
+        tl.mix(*models, held_out=tl.corpus("tiny_shakespeare"))
+    with pytest.raises(ModelError, match="other tokens than grammar-char"):
+        tl.mix(models[0], tl.load("shakespeare"))

@@ -1,0 +1,69 @@
+from dataclasses import replace
+
+import pytest
+from synthetic import record, result, seeds
+
+from tinylm.config import NgramConfig
+from tinylm.evaluation.probes import MIXING
+from tinylm.report import answers, mixtures, plots, tables
+
+COUNTS = result("KN-4", record(1.5, model=NgramConfig(order=4, cache=8)), role="tuned")
+RUNS = [*seeds("LSTM", 10**11, [2.0, 2.2]), *seeds("LSTM", 10**12, [1.9, 1.7]), *seeds("LSTM", 10**13, [1.4, 1.42, 1.3])]
+
+
+@pytest.fixture
+def recorded(monkeypatch):
+    """Mixtures of the first two seeds: at the smallest budget as good as nothing, then 0.1 below the better of both."""
+    nlls = {10**11: 1.55, 10**12: 1.4, 10**13: 1.3}
+    known = {
+        one.record.spec.key: {
+            split: replace(score, nll=nlls[one.run.budget] - (split == "valid") * 0.1) for split, score in split_scores(one)
+        }
+        for one in RUNS
+        if one.record.spec.seed < 2
+    }
+    monkeypatch.setattr(MIXING, "scores", lambda run, folders: known.get(run.spec.key))
+    monkeypatch.setattr(MIXING, "read", lambda run, folders: {"weight": 0.25 if run.spec.seed else 0.35})
+
+
+def split_scores(one):
+    return [("valid", one.record.valid), ("test", one.record.test)]
+
+
+def test_a_mixture_is_the_network_with_other_scores(recorded):
+    found = mixtures.mixed([*RUNS, COUNTS])
+    assert [(one.run, one.record.spec) for one in found] == [(one.run, one.record.spec) for one in RUNS[:6]]
+    assert [one.record.test.nll for one in found] == [1.55, 1.55, 1.4, 1.4, 1.3, 1.3]
+    assert found[0].record.flops == RUNS[0].record.flops
+
+
+def test_rows_are_compared_over_the_seeds_that_both_have(recorded):
+    rows = mixtures.by_row(RUNS)
+    assert [(len(alone), len(together)) for alone, together in rows.values()] == [(2, 2)] * 3
+    assert mixtures.share(next(iter(rows.values()))[1], RUNS) == pytest.approx(0.3)
+
+
+def test_the_table_has_both_losses_the_differences_and_the_weight(recorded):
+    shown = tables.mixtures([*RUNS, COUNTS])
+    assert shown["alone"].tolist() == ["2.100", "1.800", "1.410"] and shown["weight"].tolist() == ["0.30"] * 3
+    assert shown["mixed ± SD (n)"].tolist()[1] == "1.400 ± 0.000 (2)"
+    assert tables.mixtures(RUNS)["network"].tolist() == tables.mixtures([])["network"].tolist() == ["none is recorded"]
+
+
+def test_the_answer_is_the_cheapest_mixture_that_is_better_than_counts_and_the_best(recorded):
+    text = answers.answer([*RUNS, COUNTS], "grammar-char")
+    assert text.startswith(
+        "On grammar-char, count and train: Kneser-Ney counts with a cache of the text just read reach a test NLL of 1.500"
+    )
+    assert "mixed with the LSTM of $10^{12}$ FLOPs 1.400 (n = 2) and with the LSTM of $10^{13}$ FLOPs 1.300 (n = 2). Alone, a small" in text
+
+
+def test_advice_takes_a_mixture_where_it_is_best_on_valid(recorded):
+    shown = tables.advice([*RUNS, COUNTS], [10**11, 10**12, 10**13], mixtures.mixed(RUNS))
+    assert shown["do this"].tolist() == ["count: KN-4 + cache 8", *["train: LSTM, mix with counts"] * 2]
+
+
+def test_mixtures_are_drawn_beside_the_networks(recorded):
+    fig, rows = plots.answer(RUNS, [COUNTS], mixed=mixtures.mixed(RUNS))
+    assert [row["test_nll"] for row in rows[-3:]] == [1.55, 1.4, 1.3]
+    assert "the same + counts" in [text.get_text() for text in fig.axes[0].texts]
