@@ -17,8 +17,7 @@ CODE = Path(__file__).with_name("modeling_tinylm.py")
 
 def write_folder(model: Model, folder: Path) -> Path:
     """The new folder with the model; ModelError for counts, which are no network, and for a folder that has files already."""
-    if not isinstance(model, NetworkModel):
-        raise ModelError(f"{model.spec.model.title} counts n-grams, and only a network can be exported; name another model")
+    model = network_of(model)
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
         raise ModelError(f"{folder} is there already; name a new folder, or empty this one")
     folder.mkdir(parents=True, exist_ok=True)
@@ -30,6 +29,18 @@ def write_folder(model: Model, folder: Path) -> Path:
         with files.written(folder / name) as path:  # config.json last: a folder without it is not read
             path.write_text(text, encoding="utf-8")
     return folder
+
+
+def network_of(model: Model) -> NetworkModel:
+    """The model as the network that it is; ModelError for counts."""
+    if not isinstance(model, NetworkModel):
+        raise ModelError(f"{model.spec.model.title} counts n-grams, and only a network can be exported; name another model")
+    return model
+
+
+def licence(model: NetworkModel) -> str:
+    """The licence of the text that it was trained on, which may be a user's."""
+    return data.licence(model.spec.corpus) if model.vocabulary.corpus == model.spec.corpus else "that of the text"
 
 
 def _config(model: NetworkModel) -> str:
@@ -50,7 +61,6 @@ def card(model: NetworkModel) -> str:
     vocabulary, length = model.vocabulary, model.spec.model.context_length
     encode = "[vocab.index(token) for token in text]" if vocabulary.level == "character" else "[vocab.index(word) for word in text.split()]"
     own = f"`{model.spec.corpus}`" if vocabulary.corpus == model.spec.corpus else "a user's own text"
-    licence = data.licence(model.spec.corpus) if vocabulary.corpus == model.spec.corpus else "that of the text"
     return f"""---
 library_name: transformers
 pipeline_tag: text-generation
@@ -80,5 +90,5 @@ There is no tokenizer: `model.config.vocab` has the {len(vocabulary.tokens):,} {
 
 - It reads {length} tokens at most, and no padding.
 - It continues text in the manner of its corpus, knows no facts and follows no instructions.
-- Licence of the text: {licence}.
+- Licence of the text: {licence(model)}.
 """

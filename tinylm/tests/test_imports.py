@@ -18,6 +18,7 @@ WITH_TORCH = (  # beginnings of module names
     "evaluation.modeling_tinylm",
     "evaluation.network_model",
     "evaluation.nlls",
+    "evaluation.onnx_file",
     "evaluation.pretrained.export",
     "evaluation.probes.trials",
     "evaluation.weights",

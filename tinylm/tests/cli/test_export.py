@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tinylm import files
+from tinylm.evaluation import onnx_file
 from tinylm.report import cards, live_page
 
 MISTAKES = {
@@ -15,6 +16,9 @@ MISTAKES = {
     "export --hf folder --card shakespeare": "argument --card: not allowed with argument --hf",
     "export --hf folder nobody": "no run is called 'nobody'",
     "export --hf folder counts": "counts n-grams, and only a network can be exported",
+    "export --onnx new.onnx --hf folder all": "argument --hf: not allowed with argument --onnx",
+    "export --onnx new.onnx nobody": "no run is called 'nobody'",
+    "export --onnx new.onnx counts": "counts n-grams, and only a network can be exported",
     "export shakespeare --from README.md": "README.md is not a weights file; those end in .safetensors",
     "export shakespeare --data-dir nowhere": "argument --data-dir: nowhere is not a folder",
 }
@@ -40,3 +44,11 @@ def test_a_folder_for_transformers_needs_no_clone(call, home, keys, monkeypatch)
     assert {path.name for path in (home / "folder").iterdir()} >= {"README.md", "config.json", "model.safetensors"}
     code, out, err = call(f"export --hf folder {keys['all']}")
     assert code == 2 and not out and "is there already; name a new folder, or empty this one" in err
+
+
+@pytest.mark.parametrize(("difference", "said"), [(2.1e-6, "its logits are the model's to 2e-06"), (None, "onnxruntime is not installed")])
+def test_an_onnx_file_needs_no_clone_and_the_command_says_how_it_was_checked(call, keys, monkeypatch, difference, said):
+    monkeypatch.setattr(files, "IS_CLONE", False)
+    monkeypatch.setattr(onnx_file, "write_file", lambda model, file: difference)
+    code, out, err = call(f"export --onnx new.onnx {keys['all']}")
+    assert (code, out) == (0, "new.onnx\n") and said in err
