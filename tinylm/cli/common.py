@@ -114,6 +114,18 @@ def folder(text: str) -> Path:
     return Path(text)
 
 
+def add_place_flags(parser: Any) -> None:
+    """Add the flags that say who trains."""
+    parser.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
+    parser.add_argument("--cluster", metavar="tls://HOST:PORT", help="train on the workers of a Dask cluster (docs/cluster.md)")
+
+
+def check_place(cluster: str | None, workers: int | None, data_dir: Path | None) -> None:
+    """UsageError for a cluster beside what only this machine has."""
+    if cluster and (workers or data_dir):
+        raise UsageError("--workers and --data-dir are of this machine; a cluster's workers are started with their own")
+
+
 def require_clone(what: str) -> None:
     """UsageError where this is an installed package, for what writes into the repository."""
     if not files.IS_CLONE:

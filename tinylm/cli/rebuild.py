@@ -4,7 +4,7 @@ import argparse
 
 from tinylm import study
 from tinylm.cli import terminal
-from tinylm.cli.common import DEVICES, Parser, folder, minutes, require_clone
+from tinylm.cli.common import DEVICES, Parser, add_place_flags, check_place, folder, minutes, require_clone
 from tinylm.config import TinylmError
 from tinylm.report.request import Request
 
@@ -17,13 +17,21 @@ def section(name: str) -> str:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def _require_device(parser: Parser, device: str) -> None:
-    """End the process for a device that is not here, before anything is rebuilt."""
+def _require_place(parser: Parser, asked: Request) -> None:
+    """End the process for a place of training that cannot be used, before anything is rebuilt."""
+    if asked.cluster and not asked.trains:
+        parser.error("--cluster trains, and nothing is to be trained; add --train, --fresh or a small --profile")
+    if not asked.cluster and asked.device == "cpu":
+        return
     with terminal.imports():
-        from tinylm.training import machine  # torch is loaded only where a device other than the CPU is asked for
+        from tinylm.training import machine, pool  # torch is loaded only where another place than the CPU is asked for
 
     try:
-        machine.device(device)
+        check_place(asked.cluster, asked.workers, asked.data_dir)
+        if asked.cluster:
+            pool.clusters().checked(asked.cluster)
+        else:
+            machine.device(asked.device)
     except TinylmError as error:
         parser.error(str(error))
 
@@ -51,11 +59,10 @@ def request(description: str) -> Request:
     )
     parser.add_argument("--status", action="store_true", help="print the plan and stop")
     parser.add_argument("--device", choices=DEVICES[1:], default="cpu", help="where to train (default cpu)")
+    add_place_flags(parser)
     parser.add_argument("--data-dir", type=folder, help="folder of the corpora (else TINYLM_DATA, datasets/, download)")
     args = parser.parse_args()
-    if args.device != "cpu":
-        _require_device(parser, args.device)
-    return Request(
+    asked = Request(
         profile=args.profile,
         sections=tuple(dict.fromkeys(args.only or study.SECTIONS)),
         device=args.device,
@@ -64,4 +71,8 @@ def request(description: str) -> Request:
         train=args.train,
         verify_minutes=args.verify,
         only_status=args.status,
+        workers=args.workers,
+        cluster=args.cluster,
     )
+    _require_place(parser, asked)
+    return asked

@@ -22,6 +22,8 @@ from tinylm.cli.common import (
     Request,
     StudyRuns,
     UsageError,
+    add_place_flags,
+    check_place,
     command,
     folder,
     minutes,
@@ -41,7 +43,6 @@ from tinylm.study import Planned, distinct, recipes, single
 
 if TYPE_CHECKING:
     from tinylm.analysis.advice import Offer
-    from tinylm.training.cluster import Cluster
 
 EXAMPLES = """
   python -m tinylm train --missing                                all missing runs of the published study
@@ -92,8 +93,7 @@ class TrainRequest(Request):
     command_line: str
 
     def __post_init__(self) -> None:
-        if self.cluster and (self.workers or self.data_dir):
-            raise UsageError("--workers and --data-dir are of this machine; a cluster's workers are started with their own")
+        check_place(self.cluster, self.workers, self.data_dir)
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> "TrainRequest":
@@ -163,8 +163,7 @@ def add(commands: Any) -> None:
         "--tensorboard", type=Path, metavar="DIR", help="write losses and speed during training, for `tensorboard --logdir DIR`"
     )
     group.add_argument("--device", choices=DEVICES, default="auto", help="device (cuda where there is one, else cpu)")
-    group.add_argument("--workers", type=whole(1), metavar="N", help="processes (one per core; one on a GPU)")
-    group.add_argument("--cluster", metavar="tls://HOST:PORT", help="train on the workers of a Dask cluster (docs/cluster.md)")
+    add_place_flags(group)
     group.add_argument("--data-dir", type=folder, metavar="DIR", help="the folder above the corpora's folders")
     group.add_argument("--json", action="store_true", help="print the outcomes as JSON, and everything else on stderr")
 
@@ -326,7 +325,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
     pool = _load_pool()
     from tinylm.training import machine
 
-    cluster = _cluster(request) if request.cluster else None
+    cluster = pool.clusters().Cluster(request.cluster, request.device) if request.cluster else None
     device = cluster.device if cluster else machine.device(request.device)
     for name in dict.fromkeys(run.spec.corpus for run in missing if not cluster):
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
@@ -339,7 +338,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
         checkpoints=files.CHECKPOINTS,
         weights=files.WEIGHTS,
     )
-    print(_place(settings, cluster) if cluster else _forecast(settings, missing), flush=True)
+    print(f"records go to {relative(settings.folder)}; {cluster or _forecast(settings, missing)}", flush=True)
 
     def done(run: Planned, record: RunRecord) -> None:
         records[run.spec.key] = record
@@ -350,20 +349,6 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
             pool.train_all(missing, settings, done, watch, cluster)
         except pool.PoolError as error:
             print(f"failed: {error}", file=sys.stderr)
-
-
-def _cluster(request: TrainRequest) -> "Cluster":
-    """The executor of the cluster that is named."""
-    with needing_packages("--cluster", "tinylm[cluster]"):
-        from tinylm.training.cluster import Cluster
-    return Cluster(request.cluster, request.device)
-
-
-def _place(settings: Any, cluster: "Cluster") -> str:
-    """Where the records go, and who trains the runs."""
-    n = len(cluster.workers)
-    waiting = "" if n else ", which wait for the first"
-    return f"records go to {relative(settings.folder)}; {amount(n, 'worker')} at {cluster.address} train on {cluster.device}{waiting}"
 
 
 def _advice(recipe: str, corpus: str, budgets: Sequence[int]) -> list[str]:
@@ -417,12 +402,12 @@ def _load_pool() -> ModuleType:
 
 
 def _forecast(settings: Any, missing: Sequence[Planned]) -> str:
-    """Where the records go, the device and processes, and about how long training takes."""
+    """The device and processes, and about how long training takes."""
     from tinylm.training import forecast
 
     n_workers = min(settings.n_workers, len(missing))
     processes = f"{n_workers} process{'es' if n_workers > 1 else ''}"
-    place = f"records go to {relative(settings.folder)}; {processes} on {settings.device}"
+    place = f"{processes} on {settings.device}"
     seconds = forecast.expected_seconds(missing, settings)
     if seconds is None:
         return place

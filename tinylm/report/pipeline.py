@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import filelock
 
@@ -19,6 +20,9 @@ from tinylm.ledger import storage, verify
 from tinylm.report import execution, live_page, readme
 from tinylm.report.request import Request
 from tinylm.typesetting.errors import writing
+
+if TYPE_CHECKING:
+    from tinylm.training.machine import Settings
 
 NAMED = 20  # edited files
 UNDO = (
@@ -75,15 +79,26 @@ def verify_ledger() -> str:
 
 def train_missing(request: Request) -> None:
     """Train what the ledger lacks; PipelineError when it was stopped before the end."""
-    from tinylm.training import machine, pool
+    from tinylm.training import pool
 
-    settings = machine.Settings(device=machine.device(request.device), data_dir=request.data_dir, folder=request.ledger)
-    for name in {run.spec.corpus for run in request.missing()}:
+    settings, missing, cluster = _settings(request, folder=request.ledger), request.missing(), None
+    if request.cluster and missing:
+        cluster = pool.clusters().Cluster(request.cluster, request.device)
+        print(f"  {cluster}", flush=True)
+    for name in {run.spec.corpus for run in missing if not cluster}:
         data.load(name, request.data_dir)  # once here, before every process does: found, checked, cached
-    left = pool.train_all(request.missing(), settings, lambda run, record: None)
+    left = pool.train_all(missing, settings, lambda run, record: None, executor=cluster)
     if left:
         after = "--fresh starts over" if request.fresh else "the same command continues them from their checkpoints"
         raise PipelineError(f"{amount(len(left), 'run')} left, stopped or failed; {after}")
+
+
+def _settings(request: Request, **options: Any) -> "Settings":
+    """How runs are trained on this machine."""
+    from tinylm.training import machine
+
+    device = machine.device(request.own_device)
+    return machine.Settings(device=device, workers=request.workers or 0, data_dir=request.data_dir, **options)
 
 
 def record_probes(request: Request) -> None:
@@ -167,13 +182,11 @@ def check_by_retraining(request: Request) -> bool:
     Says how many runs the time was enough for, what to do where one disagrees, and when only generated text is at hand.
     """
     from tinylm.report import retraining
-    from tinylm.training import machine
 
     place = files.OUT / "retraining"
     shutil.rmtree(place, ignore_errors=True)  # a run that the time stopped must not go on under other code
-    settings = machine.Settings(
-        device=machine.device(request.device),
-        data_dir=request.data_dir,
+    settings = _settings(
+        request,
         folder=place / "ledger",
         minutes=request.verify_minutes,
         checkpoints=place / "checkpoints",

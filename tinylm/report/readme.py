@@ -1,5 +1,7 @@
-"""What the README and docs/speed.md say in numbers, generated from the ledger between markers."""
+"""What is written into hand-written pages: numbers of the ledger, and the repository's address for services that run notebooks."""
 
+import re
+import tomllib
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +14,8 @@ from tinylm.report import answers, sentences, tables, timings
 from tinylm.study import reported, select
 
 CORPUS = "tiny_shakespeare"  # that the title's question is answered for
+GITHUB = re.compile(r"https://github\.com/([A-Za-z0-9-]+/[A-Za-z0-9._-]+)")
+ADDRESS = re.compile(r'(ADDRESS = \\")[^"\\]*')  # in the file of the notebook
 
 
 class ReadmeError(TinylmError):
@@ -19,9 +23,12 @@ class ReadmeError(TinylmError):
 
 
 def update(folder: Path) -> None:
-    """Replace what stands between the markers of README.md and docs/speed.md by what the ledger says; leaves an unchanged file alone."""
-    _update(folder / "README.md", {"findings": findings(), "results": results_table(), "bought": bought_table()})
+    """Write what stands between the markers of README.md and docs/speed.md, and the address in notebooks/hosted.ipynb, where it changed."""
+    address = repository(folder)
+    parts = {"findings": findings(), "results": results_table(), "bought": bought_table(), "hosted": badges(address)}
+    _update(folder / "README.md", parts)
     _update(folder / "docs" / "speed.md", {"bench": timings.markdown(timings.recorded())})
+    _set_address(folder / "notebooks" / "hosted.ipynb", address)
 
 
 def _update(path: Path, parts: dict[str, str]) -> None:
@@ -30,6 +37,39 @@ def _update(path: Path, parts: dict[str, str]) -> None:
         new = _filled(new, name, part, path)
     if new != text:
         ledger.write_text(path, new)
+
+
+def _set_address(path: Path, address: str) -> None:
+    """Write the repository's address into the cell that installs tinylm: a hosted service may have nothing but the notebook."""
+    text = path.read_text(encoding="utf-8")
+    new, n = ADDRESS.subn(rf"\g<1>{address}", text)
+    if n != 1:
+        raise ReadmeError(f'{path} needs one line that begins with ADDRESS = "; put it back')
+    if new != text:
+        ledger.write_text(path, new)
+
+
+def repository(folder: Path) -> str:
+    """The address in a clone's pyproject.toml, empty where none is set; ReadmeError for one that is not a repository's on GitHub."""
+    tools = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8")).get("tool", {})
+    address = tools.get("tinylm", {}).get("repository", "")
+    if address and not GITHUB.fullmatch(str(address)):
+        remedy = 'write "https://github.com/OWNER/NAME", or "" for none'
+        raise ReadmeError(f"repository = {address!r} in pyproject.toml is no address on GitHub; {remedy}")
+    return address
+
+
+def badges(address: str) -> str:
+    """Links that open the notebook for hosted services on them; nothing without an address."""
+    if not address:
+        return ""
+    name = GITHUB.fullmatch(address)[1]
+    colab = f"https://colab.research.google.com/github/{name}/blob/main/notebooks/hosted.ipynb"
+    binder = f"https://mybinder.org/v2/gh/{name}/main?labpath=notebooks%2Fhosted.ipynb"
+    return (
+        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab})\n"
+        f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})"
+    )
 
 
 def _filled(text: str, name: str, table: str, path: Path) -> str:

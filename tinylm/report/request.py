@@ -20,6 +20,8 @@ class Request:
     train: bool = False
     verify_minutes: float = 0.0
     only_status: bool = False
+    workers: int | None = None
+    cluster: str | None = None
 
     @property
     def is_full(self) -> bool:
@@ -35,6 +37,11 @@ class Request:
     def verifies(self) -> bool:
         """Whether a sample of the published ledger is retrained and compared."""
         return self.is_full and self.verify_minutes > 0 and not self.fresh
+
+    @property
+    def own_device(self) -> str:
+        """Where this machine computes; beside a cluster `device` is that of the cluster's workers."""
+        return "cpu" if self.cluster else self.device
 
     @property
     def folder(self) -> Path:
@@ -67,14 +74,16 @@ def describe(request: Request) -> str:
     text = f"{request.profile} study: {n} runs planned, {n - len(missing)} recorded, {len(missing)} to train"
     if not missing:
         return text
-    return f"{text} ({total:.2e} FLOPs{_forecast(request, missing) if request.trains or request.only_status else ''})"
+    return f"{text} ({total:.2e} FLOPs{_forecast(request, missing)})"
 
 
 def _forecast(request: Request, missing: list[Planned]) -> str:
-    """How long this machine's CPU should take; nothing is known of a GPU."""
+    """How long this machine's CPU should take where that is asked for; nothing is known of a GPU and of other machines."""
+    if request.cluster or not (request.trains or request.only_status):
+        return ""
     with uninterrupted():
         from tinylm.training import forecast, machine  # torch is loaded only where something is trained or forecast
 
-    settings = machine.Settings(device=request.device)
+    settings = machine.Settings(device=request.device, workers=request.workers or 0)
     seconds = forecast.expected_seconds(missing, settings)
     return "" if seconds is None else f", about {seconds / 60:.0f} min on {settings.n_workers} processes of this machine"

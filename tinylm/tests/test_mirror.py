@@ -18,6 +18,7 @@ WITHOUT_MODULE = {
     "report/test_renaming",  # all notebooks
     "report/test_toy_section",  # from a section's file to the report
     "test_guide",  # the guide to a new architecture
+    "test_hosted",  # the notebook for services that run notebooks
     "test_installed",  # a wheel, and a clone used from elsewhere
     "test_imports",  # the library's own structure
     "test_learn",  # the teaching notebooks

@@ -24,6 +24,7 @@ import torch
 from tinylm import __version__, data, files, ledger
 from tinylm.config import RunSpec
 from tinylm.config.serialise import spec_from_dict, to_dict
+from tinylm.config.shown import amount
 from tinylm.training import machine
 from tinylm.training.executors import PoolError, RunExecutor, travels, work
 from tinylm.training.loop import Interrupted, Progress
@@ -61,6 +62,11 @@ class Cluster(RunExecutor):
     def workers(self) -> Mapping[str, Any]:
         """What is known of the workers there are now, by address; more may come."""
         return self._client.scheduler_info()["workers"]
+
+    def __str__(self) -> str:
+        n = len(self.workers)
+        trains = "trains" if n == 1 else "train"
+        return f"{amount(n, 'worker')} at {self.address} {trains} on {self.device}{'' if n else '; the runs wait for the first'}"
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
         if not travels(spec):

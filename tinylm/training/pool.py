@@ -8,10 +8,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tinylm import files, ledger
 from tinylm.config import TinylmError, shown
+from tinylm.config.errors import needing_packages
 from tinylm.config.interrupts import ended_like_interrupted
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, distinct
@@ -28,6 +30,13 @@ class Stopped(PoolError):
 
 FEW_SECONDS = 10.0  # that are not told more exactly, since starting takes as long
 UNASKED = 10.0  # expected minutes above which a notebook's training waits for its user's word
+
+
+def clusters() -> ModuleType:
+    """What trains on a cluster, loaded only for one; PackageError where its package is missing."""
+    with needing_packages("--cluster", "tinylm[cluster]"):
+        from tinylm.training import cluster
+    return cluster
 
 
 def train_all(

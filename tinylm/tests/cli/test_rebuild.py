@@ -11,6 +11,12 @@ MISTAKES = {
     "--only ropes": "unknown section or notebook 'ropes'",
     "--data-dir nowhere": "argument --data-dir: nowhere is not a folder",
     "--profile fast": "unknown value 'fast'; there are: full, quick, smoke",
+    "--workers 0": "argument --workers: '0' is not a whole number from 1 up",
+    "--cluster tls://a:1": "--cluster trains, and nothing is to be trained; add --train, --fresh or a small --profile",
+    "--status --cluster tls://a:1": "--cluster trains, and nothing is to be trained",
+    "--train --cluster tls://a:1 --workers 2": "--workers and --data-dir are of this machine",
+    "--fresh --cluster tls://a:1 --data-dir .": "--workers and --data-dir are of this machine",
+    "--profile smoke --cluster tcp://10.0.0.1:1": "tcp://10.0.0.1:1 is not encrypted",
     "ropes": "unrecognized arguments: ropes",
 }
 
@@ -44,4 +50,12 @@ def test_flags_change_what_is_done(request_of):
     request = request_of("--only 03 --only sweeps --only 01_data --train --verify 0 --status")
     assert request.sections == ("sweeps", "control") and request.trains and request.only_status and not request.verifies
     assert request_of("--profile smoke").trains and not request_of("--profile smoke").verifies
+    assert request_of("--workers 3").workers == 3
     assert request_of("--fresh").trains and not request_of("--fresh").verifies
+
+
+def test_the_device_beside_a_cluster_is_that_of_its_workers(request_of):
+    pytest.importorskip("distributed")
+    request = request_of("--train --cluster tls://head:1 --device cuda")
+    assert (request.cluster, request.device, request.own_device) == ("tls://head:1", "cuda", "cpu")
+    assert request_of("--train").own_device == "cpu"

@@ -220,13 +220,16 @@ def test_a_cluster_is_the_executor_of_the_runs(call, trained, monkeypatch):
     code, _, err = call(f"train {ONE} --steps 3 --cluster tcp://10.0.0.1:8786")
     assert code == 2 and "error: tcp://10.0.0.1:8786 is not encrypted, and a scheduler runs whatever it is sent" in err
 
-    class Two:
-        device, address, workers = "cuda", "tls://head:1", ("a", "b")
+    class Two(pool.clusters().Cluster):
+        workers = ("a", "b")
 
-    monkeypatch.setattr("tinylm.training.cluster.Cluster", lambda address, device: Two)
+        def __init__(self, address, device):
+            self.address, self.device = address, "cuda"
+
+    monkeypatch.setattr(pool.clusters(), "Cluster", Two)
     code, out, err = call(f"train {ONE} --steps 3 --cluster tls://head:1")
     assert code == 0 and "; 2 workers at tls://head:1 train on cuda" in out, err
-    assert trained.executors == [Two] and trained.calls[0][1].device == "cuda"
+    assert [*map(type, trained.executors)] == [Two] and trained.calls[0][1].device == "cuda"
 
 
 def test_a_device_that_is_not_there(call, trained, monkeypatch):

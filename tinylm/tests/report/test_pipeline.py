@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from clusters import serving
 from records import EDITS, made
 
 from tinylm import files, ledger, study
@@ -147,6 +148,21 @@ def test_status_names_what_is_recorded_and_trains_nothing():
     assert done.returncode == 0
     assert "full study" in done.stdout and "recorded" in done.stdout
     assert "Notebooks" not in done.stdout
+
+
+def test_a_cluster_trains_what_is_missing_and_the_rest_is_done_here(tmp_path):
+    pytest.importorskip("distributed")
+    mine = tmp_path / "mine"
+    line = ["--profile", "smoke", "--only", "04_rope_ablation", "--cluster"]
+    with serving(tmp_path, 1) as (address, _):
+        done = run_me(*line, address, env=os.environ | {"TINYLM_HOME": str(mine)})
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(rf"^  (1 worker at {address} trains|0 workers at {address} train) on cpu", done.stdout, re.MULTILINE)
+    missing = Request("smoke", ("rope",), "cpu", None, False).plan
+    found = ledger.Ledger([mine / "ledger"])
+    assert {found.find(run.spec).environment["threads"] for run in missing} == {"1"}
+    assert (mine / "smoke" / "figures").is_dir() and not list((tmp_path / "worker0" / "checkpoints").iterdir())
+    assert {path.stem for path in (tmp_path / "worker0" / "weights").iterdir()} == {run.spec.key for run in missing}
 
 
 @pytest.fixture

@@ -19,16 +19,20 @@ def test_the_findings_are_those_of_the_abstract_with_a_link_to_the_study():
     assert len(lines) == 4 and all(line.startswith("- ") for line in lines) and answers.STUDY in readme.findings()
 
 
-MARKED = {"README.md": ("findings", "results", "bought"), "docs/speed.md": ("bench",)}
+MARKED = {"README.md": ("hosted", "findings", "results", "bought"), "docs/speed.md": ("bench",)}
 
 
 def write_marked(folder, between="outdated\n", names=MARKED):
     (folder / "docs").mkdir()
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "hosted.ipynb").write_text(r'"ADDRESS = \"\"\n"')
+    (folder / "pyproject.toml").write_text('[tool.tinylm]\nrepository = "https://github.com/a/b"')
     for file, parts in names.items():
         (folder / file).write_text("before\n" + "".join(f"<!-- {n}: begin -->\n{between}<!-- {n}: end -->\nafter {n}\n" for n in parts))
 
 
 def test_a_readme_without_markers_is_refused(tmp_path):
+    write_marked(tmp_path)
     path = tmp_path / "README.md"
     path.write_text("no markers")
     with pytest.raises(readme.ReadmeError, match="findings: begin"):
@@ -40,6 +44,7 @@ def test_the_readme_is_only_written_when_it_changes(tmp_path, monkeypatch):
     write_marked(tmp_path)
     readme.update(tmp_path)
     text, speed = ((tmp_path / file).read_text() for file in MARKED)
+    assert readme.badges("https://github.com/a/b") in text and "github.com/a/b" in (tmp_path / "notebooks" / "hosted.ipynb").read_text()
     assert "WikiText-2" in text and "nanoGPT" in speed and "outdated" not in text + speed
     monkeypatch.setattr(ledger, "write_text", lambda *args: pytest.fail("written again"))
     readme.update(tmp_path)
@@ -108,6 +113,7 @@ def test_what_stands_outside_the_markers_stays(tmp_path):
 
 @pytest.mark.parametrize("order", [("end", "begin"), ("begin", "begin", "end"), ("begin",)])
 def test_markers_stand_once_and_in_order(order, tmp_path):
+    write_marked(tmp_path)
     (tmp_path / "README.md").write_text("\n".join(f"<!-- findings: {marker} -->" for marker in order))
     with pytest.raises(readme.ReadmeError, match="once each and in this order; put them back"):
         readme.update(tmp_path)

@@ -26,6 +26,13 @@ def test_the_plan_says_what_is_recorded_and_what_a_fresh_study_would_train():
     assert f"0 recorded, {len(fresh.plan)} to train (" in describe(fresh) and "FLOPs, about" in describe(fresh)
 
 
+def test_the_time_is_that_of_so_many_processes_here_and_unknown_of_a_cluster(monkeypatch):
+    monkeypatch.setattr("tinylm.training.machine.n_cores", lambda: 4)
+    alone, cluster = (Request("full", ("rope",), "cpu", None, True, **place) for place in ({"workers": 3}, {"cluster": "tls://a:1"}))
+    assert "on 3 processes of this machine" in describe(alone)
+    assert "FLOPs)" in describe(cluster) and describe(alone).startswith(describe(cluster).removesuffix(")"))
+
+
 def test_the_plan_loads_neither_jupyter_nor_torch():
     code = (
         "import sys; from tinylm.cli import rebuild; from tinylm.report.request import Request, describe\n"
