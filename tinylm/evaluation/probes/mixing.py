@@ -14,8 +14,8 @@ from tinylm import data
 from tinylm.config.interrupts import uninterrupted
 from tinylm.config.scored import least_context, scored_range
 from tinylm.data import statistics
-from tinylm.evaluation import counts
-from tinylm.evaluation.probes.probe import RunProbe, weights_file
+from tinylm.evaluation import counts, pretrained
+from tinylm.evaluation.probes.probe import RunProbe
 from tinylm.ledger import Score
 from tinylm.ledger.scores import summarise
 from tinylm.models import mixing
@@ -39,6 +39,10 @@ class Mixing(RunProbe):
         found = select(plan, role=["frontier", "purchase", FACTORIAL])
         return [run for run in found if rivals.get(data.source(run.spec.corpus)) == scored_range(run.spec, 10**9)]
 
+    def is_possible(self, subject: Planned, data_dir: Path | None) -> bool:
+        texts = (subject.spec.corpus, data.source(subject.spec.corpus))
+        return subject.spec.key in pretrained.at_hand() and all(data.available(text, data_dir) for text in texts)
+
     def measure(self, subject: Planned, data_dir: Path | None) -> dict[str, Any]:
         with uninterrupted():
             import torch  # loaded only where a network is scored
@@ -48,7 +52,7 @@ class Mixing(RunProbe):
         spec, corpus = subject.spec, data.load(subject.spec.corpus, data_dir)
         text = data.load(data.source(spec.corpus), data_dir)
         counting = recipes.counted(text.info.name, recipes.tuned_counts(text.info.name))
-        model, counted = generate.load_model(spec, corpus, weights_file(subject)), counts.fit(counting, text, data_dir)
+        model, counted = generate.load_model(spec, corpus, pretrained.at_hand()[spec.key]), counts.fit(counting, text, data_dir)
         probs = {}
         for split in ("valid", "test"):
             ids = corpus.split(split)
