@@ -1,7 +1,7 @@
 """Models that know the same tokens, mixed: a network that has learnt, and counts that remember. Needs torch only to write."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +16,8 @@ from tinylm.models import mixing
 
 if TYPE_CHECKING:
     from tinylm.evaluation.generate import Predictor
+
+ENOUGH = 10_000  # tokens of valid to fit a few weights to
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -66,8 +68,9 @@ class MixtureModel(Model):
 def mix(first: Model, *others: Model, held_out: Corpus | None = None) -> MixtureModel:
     """Models whose probabilities are added, by weights that make the valid split of a corpus likeliest.
 
-    That corpus is `held_out`, or the one that the first model was trained on. All models need its vocabulary. Counts take part in
-    seconds, and cost no FLOPs. The NLL of valid is then a chosen one; score the mixture on test. ModelError for models of other tokens.
+    That corpus is `held_out`, or the one that the first model was trained on; up to 10,000 of its tokens are read. All models need its
+    vocabulary. Counts cost no FLOPs. The NLL of valid is then a chosen one; score the mixture on test. ModelError for models of other
+    tokens.
 
     >>> small, large = (train("grammar-char", Counts(order=order)).model for order in (2, 5))
     >>> mix(small, large).weights.round(2).tolist()
@@ -80,7 +83,8 @@ def mix(first: Model, *others: Model, held_out: Corpus | None = None) -> Mixture
     for model in models:
         if model.vocabulary.tokens != corpus.vocab:
             raise ModelError(f"{model!r} knows other tokens than {data.called(corpus.info.name)}; mix models of one corpus")
-    weights = mixing.fit(_probabilities(models, corpus.valid, first.spec))
+    few = replace(first.spec.train, eval_tokens=min(first.spec.train.eval_tokens or ENOUGH, ENOUGH))
+    weights = mixing.fit(_probabilities(models, corpus.valid, replace(first.spec, train=few)))
     return MixtureModel(spec=first.spec, vocabulary=first.vocabulary, models=models, weights=weights)
 
 
