@@ -47,7 +47,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     if not networks:
         return ""
     frames, _ = sentences.brackets(networks, rival.record.valid.nll, rival.record.test.nll)
-    how = "Kneser-Ney counts" + (" with a cache of the text just read" if rival.run.spec.model.cache else "")
+    how = "Kneser-Ney counts" + (" with a cache" if rival.run.spec.model.cache else "")
     how += f" reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time(rival.run, ' in {}')}"
     together = _together(networks, rival.record)
     if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
@@ -55,27 +55,34 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     first = frames[1].iloc[0]
     reaching = next(r.run for r in networks if r.run.architecture == first["architecture"] and r.run.budget == first["reaches"])
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
-    few = power(min(frame.iloc[0]["misses"] for frame in frames))
-    begin = f"count and train: {how}, mixed with {together}" if together else f"do not train with {few} FLOPs or less: {how}"
+    alone = (
+        f"{first['architecture']} reaches {'the counts' if together else 'that'} at {power(first['reaches'])} FLOPs "
+        f"({first['n_reach']:.0f} of {first['n']:.0f} seeds{_in_time(reaching, '; {} on two cores')})"
+    )
+    if together:
+        return f"On {titles.corpus(corpus)}, count and train: {how}, mixed with {together}. Alone, a small {alone}."
     return (
-        f"On {titles.corpus(corpus)}, {begin}. {'Alone, a' if together else 'A'} small "
-        f"{first['architecture']} reaches {'the counts' if together else 'that'} at {power(first['reaches'])} FLOPs ({first['n_reach']:.0f} of "
-        f"{first['n']:.0f} seeds{_in_time(reaching, '; {} on two cores')}); the best "
-        f"recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time(best, '{}, ')}n = {len(records)})."
+        f"On {titles.corpus(corpus)}, do not train with {power(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less: {how}. "
+        f"A small {alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time(best, '{}, ')}"
+        f"n = {len(records)})."
     )
 
 
 def _together(networks: Sequence[Result], counts: RunRecord) -> str:
-    """The cheapest network and the best one whose mixtures with counts are better on valid than those; nothing where none is."""
-    found = {run: records for run, (_, records) in mixtures.by_row(networks).items() if _valid(records) < counts.valid.nll}
+    """The cheapest network and the best one whose mixtures with counts are better on valid than those; nothing where none is.
+
+    Mixtures of a single seed are left out.
+    """
+    rows = {run: records for run, (_, records) in mixtures.by_row(networks).items() if len(records) > 1}
+    found = {run: records for run, records in rows.items() if _valid(records) < counts.valid.nll}
     if not found:
         return ""
     cheapest, best = min(found, key=lambda run: run.budget), min(found, key=lambda run: _valid(found[run]))
-    told = [
-        f"the {run.architecture} of {power(run.budget)} FLOPs {_nll(found[run]):.3f} ({_in_time(run, '{}, ')}n = {len(found[run])})"
-        for run in dict.fromkeys([cheapest, best])
-    ]
-    return " and with ".join(told)
+    told = {
+        run: f"{power(run.budget)} FLOPs {_nll(found[run]):.3f} ({_in_time(run, '{}, ')}n = {len(found[run])})" for run in (cheapest, best)
+    }
+    second = "that" if best.architecture == cheapest.architecture else f"the {best.architecture}"
+    return f"the {cheapest.architecture} of {told[cheapest]}" + (f" and with {second} of {told[best]}" if best != cheapest else "")
 
 
 def architectures(found: Sequence[Result]) -> str:

@@ -43,7 +43,7 @@ def answer(
     _require_same_tokens([*results, *counts, *study, *mixed])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 2.5)
+    fig, (ax,) = panels(1, 6.3, 2.3)
     rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
@@ -94,19 +94,24 @@ def _draw_best(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
         ax.annotate(
             f"best recipe: {name}", (first["flops"], first["test_nll"]), (8, 4), textcoords="offset points", color=ink(colour), fontsize=9
         )
-    for row in best.itertuples():
-        ax.annotate(
-            f"{row.n}", (row.flops, row.test_nll), (0, -7), textcoords="offset points", ha="center", va="top", fontsize=7, color="#555555"
-        )
+    _number(ax, best, 6, "bottom")
     return best[ROW].to_dict("records")
+
+
+def _number(ax: Axes, best: pd.DataFrame, offset: float, side: str) -> None:
+    """How many seeds each point is the mean of, above or below it."""
+    place = {"textcoords": "offset points", "ha": "center", "va": side, "fontsize": 7, "color": "#555555"}
+    for row in best.itertuples():
+        ax.annotate(f"{row.n}", (row.flops, row.test_nll), (0, offset), **place)
 
 
 def _draw_mixed(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
     """The best mixture at each budget."""
     ax.errorbar(best["flops"], best["test_nll"], best["half"], color=MIXED, marker="X", capsize=2.5, linewidth=1, zorder=3)
-    last = best.iloc[-1]
-    place = {"textcoords": "offset points", "ha": "right", "va": "top", "fontsize": 9}
-    ax.annotate("the same + counts", (last["flops"], last["test_nll"]), (0, -6), color=ink(MIXED), **place)
+    _number(ax, best, -6, "top")
+    first = best.iloc[0]
+    place = {"textcoords": "offset points", "va": "top", "fontsize": 9}
+    ax.annotate("the same + counts", (first["flops"], first["test_nll"]), (8, -5), color=ink(MIXED), **place)
     return best[ROW].to_dict("records")
 
 
@@ -133,9 +138,9 @@ def _shade(ax: Axes, best: pd.DataFrame, level: float) -> None:
     beyond = below[below > turn]
     if len(above):
         ax.axvspan(low, turn, color=COUNTS_WIN, linewidth=0, zorder=0)
-        _at_top(ax, low, 4, "counts are ahead", "left")
+        _at_top(ax, low, 4, "counts ahead", "left")
     if len(beyond):
-        _at_top(ax, high, -4, "the network is ahead", "right")
+        _at_top(ax, high, -4, "network ahead", "right")
     if len(above) and len(beyond):
         ax.axvspan(turn, beyond.min(), color=BETWEEN, linewidth=0, zorder=0)
     ax.set_xlim(low, high)

@@ -144,7 +144,10 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
     """
     rival = min(summaries.counts(found), key=lambda result: result.record.valid.nll, default=None)
     rows = []
-    for run, (alone, together) in mixed_rows(found).items() if rival else ():
+    pairs = mixed_rows(found) if rival else {}
+    architectures = list(dict.fromkeys(run.architecture for run in pairs))
+    for run in sorted(pairs, key=lambda run: (architectures.index(run.architecture), run.budget)):
+        alone, together = pairs[run]
         row = {"network": run.architecture, "FLOPs": amount(run.budget), "alone": f"{_mean_nll(alone):.3f}"}
         sd = np.std([record.test.nll for record in together], ddof=1) if len(together) > 1 else math.nan
         row["mixed ± SD (n)"] = f"{_mean_nll(together):.3f}{'' if math.isnan(sd) else f' ± {sd:.3f}'} ({len(together)})"
