@@ -15,7 +15,8 @@ from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
 from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
-from tinylm.study import select, titles
+from tinylm.report import mixtures
+from tinylm.study import Planned, select, titles
 
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
@@ -101,7 +102,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
     elif not any(map(math.isnan, misses)):
-        text = f"{text} With {power(min(misses))} FLOPs or less to spend, count."
+        text = f"{text} With {power(min(misses))} FLOPs or less, counts alone are better than a network alone."
     compressed = COMPRESSION.best(corpus)
     if compressed is None:
         return text
@@ -110,6 +111,24 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         f"{text} {compressed.name}, a compressor that learns while it reads, costs {compressed.valid:.3f} nats per token on valid and "
         f"{compressed.test:.3f} on test; that is first reached {reached}."
     )
+
+
+def together(found: Sequence[Result]) -> str:
+    """How far each architecture lowers the test NLL of the best counts when it is mixed with them, at its first budget and at its last.
+
+    Mixtures of a single seed are left out.
+    """
+    rival = min(summaries.counts(found), key=lambda result: result.record.valid.nll, default=None)
+    rows: dict[str, list[tuple[Planned, str]]] = {}
+    for run, (_, records) in sorted(mixtures.by_row(found).items(), key=lambda row: row[0].budget) if rival else ():
+        if len(records) > 1:
+            gap = significance.difference([rival.record], records)
+            rows.setdefault(run.architecture, []).append((run, interval(gap.mean, *gap.interval(), plus="")))
+    told = [
+        f"the {name} by {' and by '.join(f'{gain} at {power(run.budget)} FLOPs' for run, gain in dict.fromkeys([each[0], each[-1]]))}"
+        for name, each in rows.items()
+    ]
+    return f"Mixed with the counts, networks lower their test NLL: {'; '.join(told)}." if told else ""
 
 
 def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[list[pd.DataFrame], str]:

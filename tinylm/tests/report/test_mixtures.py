@@ -5,7 +5,7 @@ from synthetic import record, result, seeds
 
 from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import MIXING
-from tinylm.report import answers, mixtures, plots, tables
+from tinylm.report import answers, mixtures, plots, sentences, tables
 
 COUNTS = result("KN-4", record(1.5, model=NgramConfig(order=4, cache=8)), role="tuned")
 RUNS = [*seeds("LSTM", 10**11, [2.0, 2.2]), *seeds("LSTM", 10**12, [1.9, 1.7]), *seeds("LSTM", 10**13, [1.4, 1.42, 1.3])]
@@ -71,3 +71,10 @@ def test_mixtures_are_drawn_beside_the_networks(recorded):
     fig, rows = plots.answer(RUNS, [COUNTS], mixed=mixtures.mixed(RUNS))
     assert [row["test_nll"] for row in rows[-3:]] == [1.55, 1.4, 1.3]
     assert "the same + counts" in [text.get_text() for text in fig.axes[0].texts]
+
+
+def test_the_sentence_has_what_each_architecture_adds_at_its_first_budget_and_at_its_last(recorded):
+    text = sentences.together([*RUNS, COUNTS])
+    assert text.startswith("Mixed with the counts, networks lower their test NLL: the LSTM by ") and text.count(" at $10^{") == 2
+    assert "at $10^{11}$ FLOPs and by" in text and "at $10^{13}$ FLOPs." in text
+    assert sentences.together(RUNS) == sentences.together([COUNTS]) == ""

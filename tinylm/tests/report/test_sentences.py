@@ -48,7 +48,7 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training([*runs, *counts], "grammar-char")
     assert "first reached on valid by MLP at $10^{5}$ FLOPs (2 of 2 seeds) and on test by" in text
-    assert "on test by MLP at" in text and text.endswith("With $10^{3}$ FLOPs or less to spend, count.")
+    assert "on test by MLP at" in text and text.endswith("With $10^{3}$ FLOPs or less, counts alone are better than a network alone.")
     easy = sentences.worth_training([*runs, result("KN-1", record(2.9, model=NgramConfig(order=1)))], "grammar-char")
     assert "FLOPs, its smallest budget (2 of 2 seeds)" in easy and "count." not in easy
     hard = sentences.worth_training([*runs, result("KN-9", record(0.5, model=NgramConfig(order=4)))], "grammar-char")
