@@ -346,8 +346,8 @@ def _best_counts(found: Sequence[Result]) -> str:
     )
 
 
-def factorial_effects(frame: pd.DataFrame) -> str:
-    """What induction, the architecture and the optimizer are worth, and which of the effects are clear."""
+def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
+    """What induction, the architecture and the optimizer are worth, and which of the effects are clear; `before` stands before it."""
     if frame.empty:
         return ""
     by_name = frame.set_index("contrast")
@@ -368,7 +368,7 @@ def factorial_effects(frame: pd.DataFrame) -> str:
             f"{told(factorial.EQUAL_WINDOW)}. "
         )
     return (
-        f"Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), its long "
+        f"{before}Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), its long "
         f"window included. {controls}The {factorial.FIRST} is better by {rivals}. Of {len(frame)} effects {clear} are clear after Holm's "
         "correction."
     )
