@@ -368,8 +368,8 @@ def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
             f"{told(factorial.EQUAL_WINDOW)}. "
         )
     return (
-        f"{before}Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), its long "
-        f"window included. {controls}The {factorial.FIRST} is better by {rivals}. Of {len(frame)} effects {clear} are clear after Holm's "
+        f"{before}Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), "
+        f"its long window included. {controls}The {factorial.FIRST} is better by {rivals}. Of {len(frame)} effects {clear} are clear after Holm's "
         "correction."
     )
 
