@@ -369,8 +369,8 @@ def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
         )
     return (
         f"{before}Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), "
-        f"its long window included. {controls}The {factorial.FIRST} is better by {rivals}. Of {len(frame)} effects {clear} are clear after Holm's "
-        "correction."
+        f"its long window included. {controls}The {factorial.FIRST} is better by {rivals}. "
+        f"Of {len(frame)} effects {clear} are clear after Holm's correction."
     )
 
 
