@@ -121,7 +121,9 @@ def add_place_flags(parser: Any) -> None:
 
 
 def check_place(cluster: str | None, workers: int | None, data_dir: Path | None) -> None:
-    """UsageError for a cluster beside what only this machine has."""
+    """UsageError for a cluster beside what only this machine has, and for one without an address."""
+    if cluster == "":
+        raise UsageError("--cluster needs an address, as tls://HOST:PORT")
     if cluster and (workers or data_dir):
         raise UsageError("--workers and --data-dir are of this machine; a cluster's workers are started with their own")
 

@@ -21,7 +21,7 @@ def _require_place(parser: Parser, asked: Request) -> None:
     """End the process for a place of training that cannot be used, before anything is rebuilt."""
     if asked.cluster and not asked.trains:
         parser.error("--cluster trains, and nothing is to be trained; add --train, --fresh or a small --profile")
-    if not asked.cluster and asked.device == "cpu":
+    if asked.cluster is None and asked.device == "cpu":
         return
     with terminal.imports():
         from tinylm.training import machine, pool  # torch is loaded only where another place than the CPU is asked for

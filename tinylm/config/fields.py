@@ -28,7 +28,8 @@ class Checked(Spelt):
         """Add what the docstrings of its bases say of fields to its own, for whoever asks for help."""
         super().__init_subclass__()
         told = [_fields(base) for base in cls.__bases__]
-        cls.__doc__ = "\n".join([inspect.cleandoc(cls.__doc__ or ""), *filter(None, told)])
+        own = inspect.cleandoc(cls.__doc__ or "")
+        cls.__doc__ = own + ("\n" if LIST in own else "\n\n" if any(told) else "") + "\n".join(filter(None, told))
 
     # Not a metaclass's __call__, which would hide the fields from whatever completes or documents a call.
     def __new__(cls, /, *unnamed: Any, **given: Any) -> Self:

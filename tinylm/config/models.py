@@ -157,9 +157,11 @@ class TransformerConfig(InductionConfig, ModelConfig):
     `n_layer` blocks of `n_head` heads, on states `d_model` wide, with an FFN `d_ff` wide.
 
     - `n_kv_head`: heads of keys and values, which query heads share (Ainslie et al. 2023); 0: as many as n_head
-    - `d_ff`: width of the FFN
+    - `d_ff`: width of the FFN, and `ffn`: its activation, or `none` for no FFN
+    - `norm`: LayerNorm or RMSNorm
     - `norm_place`: `post`, after each residual sum, or `pre`, before each branch
-    - `position`: vectors added to the embeddings, rotations of queries and keys, or biases of the scores that fall with the distance
+    - `position`: `learned` vectors added to the embeddings, rotations of queries and keys (`rope`, to the base `rope_base`), biases of the
+      scores that fall with the distance (`alibi`), or `none`
     - `qk_norm`: queries and keys are normalised
     - `tied`: the vocabulary head is the embedding matrix
     - `bias`: linear layers have biases

@@ -1,28 +1,36 @@
 """Models that know the same tokens, mixed: a network that has learnt, and counts that remember. Needs torch only to write."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinylm import data
-from tinylm.config import RunSpec
+from tinylm.config import RunSpec, shown
 from tinylm.config.calls import public
 from tinylm.config.interrupts import uninterrupted
+from tinylm.config.scored import scored_range
 from tinylm.data import Corpus
 from tinylm.evaluation.model import Model, ModelError, log_softmax
 from tinylm.models import mixing
 
 if TYPE_CHECKING:
+    from tinylm.evaluation.attention import AttentionMaps
     from tinylm.evaluation.generate import Predictor
 
-ENOUGH = 10_000  # tokens of valid to fit a few weights to
+ENOUGH = 10_000  # tokens of valid to fit a few weights to: its last ones, before which a cache has filled
+ROUNDS = 1_000  # of expectation maximisation
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class MixtureModel(Model):
-    """Two or more models whose probabilities are added with `weights` (k,) that sum to one; it is scored as the first of them."""
+    """Two or more models whose probabilities are added with `weights` (k,) that sum to one; it is scored as the first of them.
+
+    Each model reads its own windows, and all predict the same tokens.
+    """
 
     models: tuple[Model, ...]
     weights: np.ndarray
@@ -36,6 +44,10 @@ class MixtureModel(Model):
         """The parameters of all, those of counts being their n-grams."""
         return sum(model.n_params for model in self.models)
 
+    @cached_property
+    def size(self) -> str:
+        return " + ".join(model.size for model in self.models)
+
     def predictions(self, ids: np.ndarray) -> Iterator[np.ndarray]:
         for rows in zip(*(_rows(model, ids) for model in self.models), strict=True):
             yield self._mixed(np.stack(rows))[None]
@@ -44,7 +56,9 @@ class MixtureModel(Model):
         return self._mixed(np.stack([model.next_logits(ids) for model in self.models]))
 
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
-        return -np.log(_probabilities(self.models, ids, spec) @ self.weights)
+        scored = scored_range(spec, len(ids))
+        others = [_from(scored.start, model.spec) for model in self.models[1:]]
+        return -np.log(_probabilities(self.models, ids[: scored.stop], [spec, *others]) @ self.weights)
 
     def predictor(self, ids: np.ndarray) -> "Predictor":
         with uninterrupted():
@@ -57,40 +71,54 @@ class MixtureModel(Model):
         """Log probabilities (V,) of the mixture, from each model's logits (k, V)."""
         return np.log(self.weights @ np.exp(log_softmax(logits)))
 
+    @public()
+    def attention(self, text: str) -> "AttentionMaps":
+        raise ModelError("a mixture has no attention of its own; ask one of its models, as mixture.models[0].attention(text)")
+
     def __repr__(self) -> str:
         return f"Mixture({', '.join(f'{share:.2f} of {model!r}' for share, model in zip(self.weights, self.models, strict=True))})"
 
     def _repr_html_(self) -> str:
-        return "".join(f"<p>{share:.2f} of</p>{model._repr_html_()}" for share, model in zip(self.weights, self.models, strict=True))
+        parts = (f"<p>{share:.2f} of</p>{model._repr_html_()}" for share, model in zip(self.weights, self.models, strict=True))
+        return f"<p><b>Mixture</b></p>{''.join(parts)}"
 
 
 @public()
-def mix(first: Model, *others: Model, held_out: Corpus | None = None) -> MixtureModel:
+def mix(first: Model, *others: Model, held_out: str | Path | Corpus | None = None) -> MixtureModel:
     """Models whose probabilities are added, by weights that make the valid split of a corpus likeliest.
 
-    That corpus is `held_out`, or the one that the first model was trained on; up to 10,000 of its tokens are read. All models need its
-    vocabulary. Counts cost no FLOPs. The NLL of valid is then a chosen one; score the mixture on test. ModelError for models of other
-    tokens.
+    That corpus is `held_out`, or the one that the first model was trained on; the last 10,000 tokens of its valid split are read. All
+    models need its vocabulary. Counts cost no FLOPs. The NLL of valid is then a chosen one; score the mixture on test. ModelError for
+    models of other tokens.
 
     >>> small, large = (train("grammar-char", Counts(order=order)).model for order in (2, 5))
     >>> mix(small, large).weights.round(2).tolist()
     [0.0, 1.0]
     """
     models = (first, *others)
-    if not others or not all(isinstance(model, Model) for model in models):
-        raise ModelError("give two models or more, as mix(run.model, counts.model); tl.load(NAME) opens one")
-    corpus = data.load(first.spec.corpus) if held_out is None else held_out
     for model in models:
-        if model.vocabulary.tokens != corpus.vocab:
-            raise ModelError(f"{model!r} knows other tokens than {data.called(corpus.info.name)}; mix models of one corpus")
-    few = replace(first.spec.train, eval_tokens=min(first.spec.train.eval_tokens or ENOUGH, ENOUGH))
-    weights = mixing.fit(_probabilities(models, corpus.valid, replace(first.spec, train=few)))
+        if not isinstance(model, Model):
+            raise ModelError(f"give models, as mix(run.model, counts.model), and not {shown.brief(model)}; tl.load(NAME) opens one")
+    if not others:
+        raise ModelError("give two models or more, as mix(run.model, counts.model)")
+    known = data.load(first.spec.corpus) if held_out is None else data.corpus(held_out)
+    for model in models:
+        if model.vocabulary.tokens != known.vocab:
+            raise ModelError(f"{model.key} knows other tokens than {data.called(known.info.name)}; mix models of one corpus")
+    start = max(len(known.valid) - ENOUGH, *(scored_range(model.spec, len(known.valid)).start for model in models))
+    weights = mixing.fit(_probabilities(models, known.valid, [_from(start, model.spec) for model in models]), ROUNDS)
     return MixtureModel(spec=first.spec, vocabulary=first.vocabulary, models=models, weights=weights)
 
 
-def _probabilities(models: tuple[Model, ...], ids: np.ndarray, spec: RunSpec) -> np.ndarray:
-    """Each model's probability (N, k) of the tokens that the spec scores."""
-    return np.exp(-np.stack([model.token_nlls(ids, spec) for model in models], axis=1, dtype=np.float64))
+def _from(start: int, spec: RunSpec) -> RunSpec:
+    """A spec that scores all tokens from `start` on, by windows as before."""
+    return replace(spec, train=replace(spec.train, eval_start=start, eval_tokens=0))
+
+
+def _probabilities(models: Sequence[Model], ids: np.ndarray, specs: Sequence[RunSpec]) -> np.ndarray:
+    """Each model's probability (N, k) of the tokens that its spec scores, which are the same."""
+    nlls = [model.token_nlls(ids, spec) for model, spec in zip(models, specs, strict=True)]
+    return np.exp(-np.stack(nlls, axis=1, dtype=np.float64))
 
 
 def _rows(model: Model, ids: np.ndarray) -> Iterator[np.ndarray]:

@@ -86,4 +86,8 @@ def _forecast(request: Request, missing: list[Planned]) -> str:
 
     settings = machine.Settings(device=request.device, workers=request.workers or 0)
     seconds = forecast.expected_seconds(missing, settings)
-    return "" if seconds is None else f", about {seconds / 60:.0f} min on {settings.n_workers} processes of this machine"
+    return (
+        ""
+        if seconds is None
+        else f", about {seconds / 60:.0f} min on {settings.n_workers} process{'' if settings.n_workers == 1 else 'es'} of this machine"
+    )

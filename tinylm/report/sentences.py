@@ -128,7 +128,7 @@ def together(found: Sequence[Result]) -> str:
         f"the {name} by {' and by '.join(f'{gain} at {power(run.budget)} FLOPs' for run, gain in dict.fromkeys([each[0], each[-1]]))}"
         for name, each in rows.items()
     ]
-    return f"Mixed with the counts, networks lower their test NLL: {'; '.join(told)}." if told else ""
+    return f"In a mixture these networks lower the counts' test NLL: {'; '.join(told)}." if told else ""
 
 
 def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[list[pd.DataFrame], str]:

@@ -25,7 +25,8 @@ WITHOUT_MODULE = {
     "test_library",  # the interface as a user meets it, in a kernel
     "test_mirror",
     "test_platforms",  # paths and encodings of all rooms
-    "test_mutants",  # a tool among the tests
+    "test_faults",  # a tool among the tests, as the next
+    "test_mutants",
     "training/test_faults",  # disks, limits and clocks
     "training/test_kills",  # processes that are killed
     "typesetting/test_fuzz",  # Markdown and formulas of any kind

@@ -70,11 +70,36 @@ def test_a_mixture_can_be_mixed(models, mixed):
     assert again.distribution(TEXT).sum() == pytest.approx(1)
 
 
+def test_weights_do_not_depend_on_the_order_and_each_reads_windows_of_its_own(models, mixed):
+    turned = tl.mix(models[1], models[0])
+    assert turned.weights[::-1] == pytest.approx(mixed.weights, abs=0.01)
+    corpus = tl.corpus("grammar-char")
+    one, other = (both.token_nlls(corpus.test[:1_000], models[0].spec) for both in (mixed, turned_as(mixed)))
+    assert one == pytest.approx(other, abs=1e-4)
+
+
+def turned_as(mixed):
+    """The same mixture with its second model first: scored over the same tokens, its network reads windows of its own."""
+    spec = mixed.models[1].spec
+    return mixture.MixtureModel(spec=spec, vocabulary=mixed.vocabulary, models=mixed.models[::-1], weights=mixed.weights[::-1])
+
+
+def test_held_out_text_may_be_named(models, mixed):
+    assert tl.mix(*models, held_out="grammar-char").weights == pytest.approx(mixed.weights)
+
+
+def test_a_mixture_with_one_of_its_parts_gains_nothing(models, mixed):
+    again, corpus = tl.mix(mixed, models[1]), tl.corpus("grammar-char")
+    assert again.score(corpus).nll == pytest.approx(mixed.score(corpus).nll, abs=2e-3)
+
+
 def test_what_cannot_be_mixed_is_named(models):
     with pytest.raises(ModelError, match="two models or more"):
         tl.mix(models[0])
-    with pytest.raises(ModelError, match="two models or more"):
+    with pytest.raises(ModelError, match="and not 'counts'"):
         tl.mix(models[0], "counts")
+    with pytest.raises(ModelError, match="no attention of its own"):
+        tl.mix(*models).attention(TEXT)
     with pytest.raises(ModelError, match="other tokens than tiny_shakespeare"):
         tl.mix(*models, held_out=tl.corpus("tiny_shakespeare"))
     with pytest.raises(ModelError, match="other tokens than grammar-char"):

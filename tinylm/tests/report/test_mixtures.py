@@ -75,6 +75,6 @@ def test_mixtures_are_drawn_beside_the_networks(recorded):
 
 def test_the_sentence_has_what_each_architecture_adds_at_its_first_budget_and_at_its_last(recorded):
     text = sentences.together([*RUNS, COUNTS])
-    assert text.startswith("Mixed with the counts, networks lower their test NLL: the LSTM by ") and text.count(" at $10^{") == 2
+    assert text.startswith("In a mixture these networks lower the counts' test NLL: the LSTM by ") and text.count(" at $10^{") == 2
     assert "at $10^{11}$ FLOPs and by" in text and "at $10^{13}$ FLOPs." in text
     assert sentences.together(RUNS) == sentences.together([COUNTS]) == ""
