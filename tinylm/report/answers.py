@@ -60,7 +60,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         f"({first['n_reach']:.0f} of {first['n']:.0f} seeds{_in_time(reaching, '; {} on two cores')})"
     )
     if together:
-        return f"On {titles.corpus(corpus)}, count and train: {how}, mixed with {together}. Alone, a small {alone}."
+        return f"On {titles.corpus(corpus)}, count and train: {how}. {together}. Alone, a small {alone}."
     return (
         f"On {titles.corpus(corpus)}, do not train with {power(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less: {how}. "
         f"A small {alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time(best, '{}, ')}"
@@ -78,11 +78,10 @@ def _together(networks: Sequence[Result], counts: RunRecord) -> str:
     if not found:
         return ""
     cheapest, best = min(found, key=lambda run: run.budget), min(found, key=lambda run: _valid(found[run]))
-    told = {
-        run: f"{power(run.budget)} FLOPs {_nll(found[run]):.3f} ({_in_time(run, '{}, ')}n = {len(found[run])})" for run in (cheapest, best)
-    }
-    second = "that" if best.architecture == cheapest.architecture else f"the {best.architecture}"
-    return f"the {cheapest.architecture} of {told[cheapest]}" + (f" and with {second} of {told[best]}" if best != cheapest else "")
+    told = {run: f"{_nll(found[run]):.3f} ({_in_time(run, '{}, ')}n = {len(found[run])})" for run in (cheapest, best)}
+    second = "those" if best.architecture == cheapest.architecture else f"{best.architecture}s"
+    more = f", with {second} of {power(best.budget)} {told[best]}" if best != cheapest else ""
+    return f"Mixed with {cheapest.architecture}s of {power(cheapest.budget)} FLOPs they reach {told[cheapest]}{more}"
 
 
 def architectures(found: Sequence[Result]) -> str:

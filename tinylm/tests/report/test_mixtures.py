@@ -53,13 +53,13 @@ def test_the_table_has_both_losses_the_differences_and_the_weight(recorded):
 def test_the_answer_is_the_cheapest_mixture_that_is_better_than_counts_and_the_best(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
-    assert "mixed with the LSTM of $10^{12}$ FLOPs 1.400 (n = 2) and with that of $10^{13}$ FLOPs 1.300 (n = 2). Alone, a small" in text
+    assert "Mixed with LSTMs of $10^{12}$ FLOPs they reach 1.400 (n = 2), with those of $10^{13}$ 1.300 (n = 2). Alone, a small" in text
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
     alone = [one for one in RUNS if one.record.spec.seed == 0 or one.run.budget < 10**13]
-    assert "and with" not in answers.answer([*alone, COUNTS], "grammar-char")
-    assert "mixed" not in answers.answer([*[one for one in RUNS if one.record.spec.seed == 0], COUNTS], "grammar-char")
+    assert "with those" not in answers.answer([*alone, COUNTS], "grammar-char")
+    assert "Mixed" not in answers.answer([*[one for one in RUNS if one.record.spec.seed == 0], COUNTS], "grammar-char")
 
 
 def test_advice_takes_a_mixture_where_it_is_best_on_valid(recorded):
