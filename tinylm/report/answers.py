@@ -238,11 +238,11 @@ def _lookup(bought: Sequence[Result]) -> str:
     shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True])
     budget = max(result.run.budget for result in select(bought, role=ROLE))
     alone = effects.loc[effects["contrast"] == factorial.WINDOW, "effect"]
-    window = f"its long window alone by {alone.item():.3f}" if len(alone) else "its long window included"
+    window = f"{alone.item():.3f} of it is due to its long window" if len(alone) else "its long window included"
     return (
         f"A lookup matters more than attention: induction, which finds what followed the same characters among the last {REACH:,}, lowers "
-        f"the test NLL of Transformers, LSTMs and MLPs by {shown[0]} at {power(budget)} FLOPs (95 %; {window}); with it an "
-        f"LSTM is only {shown[1]} worse than a Transformer."
+        f"the test NLL of Transformers, LSTMs and MLPs by {shown[0]} at {power(budget)} FLOPs; {window}. With it an "
+        f"LSTM is only {shown[1]} worse than a Transformer (95 % intervals)."
     )
 
 
@@ -257,11 +257,11 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     if lines.empty or joint is None:
         return ""
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
-    where = "cannot be told from" if joint.is_alike else "differ from"
+    where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"We retrained a published study {STUDY}: its {joint.n_rows} losses {where} those of more seeds of ours; "
-        f"the costs stated for its four networks are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low."
-        f"{f' On its test slice {beaten}.' if beaten else ''}"
+        f"We retrained a published study {STUDY}: its {joint.n_rows} losses {where}; "
+        f"the costs stated for its four networks range from {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low. "
+        f"{f'On the stretch of test text that it scores, {beaten}.' if beaten else ''}".rstrip()
     )
 
 

@@ -118,11 +118,11 @@ def together(found: Sequence[Result]) -> str:
 
     Mixtures of a single seed are left out.
     """
-    rival = min(summaries.counts(found), key=lambda result: result.record.valid.nll, default=None)
+    rival = mixtures.best_counts(found)
     rows: dict[str, list[tuple[Planned, str]]] = {}
     for run, (_, records) in sorted(mixtures.by_row(found).items(), key=lambda row: row[0].budget) if rival else ():
         if len(records) > 1:
-            gap = significance.difference([rival.record], records)
+            gap = significance.difference([rival], records)
             rows.setdefault(run.architecture, []).append((run, interval(gap.mean, *gap.interval(), plus="")))
     told = [
         f"the {name} by {' and by '.join(f'{gain} at {power(run.budget)} FLOPs' for run, gain in dict.fromkeys([each[0], each[-1]]))}"

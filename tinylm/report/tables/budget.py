@@ -14,10 +14,8 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
-from tinylm.ledger import RunRecord
+from tinylm.report import mixtures as mixed_runs
 from tinylm.report import timings
-from tinylm.report.mixtures import by_row as mixed_rows
-from tinylm.report.mixtures import share
 from tinylm.report.tables.losses import mean
 from tinylm.study import Planned, select, titles
 from tinylm.study.factorial import OPTIMIZERS
@@ -142,24 +140,19 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
 
     The counts are the best of `found` by valid.
     """
-    rival = min(summaries.counts(found), key=lambda result: result.record.valid.nll, default=None)
-    rows = []
-    pairs = mixed_rows(found) if rival else {}
+    rival, rows = mixed_runs.best_counts(found), []
+    pairs = mixed_runs.by_row(found) if rival else {}
+    lines = {line["run"]: line for _, line in summaries.summary(mixed_runs.mixed(found)).iterrows()}
     architectures = list(dict.fromkeys(run.architecture for run in pairs))
     for run in sorted(pairs, key=lambda run: (architectures.index(run.architecture), run.budget)):
         alone, together = pairs[run]
-        row = {"network": run.architecture, "FLOPs": amount(run.budget), "alone": f"{_mean_nll(alone):.3f}"}
-        sd = np.std([record.test.nll for record in together], ddof=1) if len(together) > 1 else math.nan
-        row["mixed ± SD (n)"] = f"{_mean_nll(together):.3f}{'' if math.isnan(sd) else f' ± {sd:.3f}'} ({len(together)})"
-        for name, other in (("− counts", [rival.record]), ("− network", alone)):
+        nll = float(np.mean([record.test.nll for record in alone]))
+        row = {"network": run.architecture, "FLOPs": amount(run.budget), "alone": f"{nll:.3f}", "mixed ± SD (n)": mean(lines[run])}
+        for name, other in (("− counts", [rival]), ("− network", alone)):
             gap = significance.difference(together, other)
             row[f"mixed {name}"] = interval(gap.mean, *gap.interval())
-        rows.append(row | {"weight": f"{share(together, found):.2f}"})
+        rows.append(row | {"weight": f"{mixed_runs.share(together, found):.2f}"})
     return pd.DataFrame(rows or [{"network": "none is recorded"}])
-
-
-def _mean_nll(records: Sequence[RunRecord]) -> float:
-    return float(np.mean([record.test.nll for record in records]))
 
 
 def block_lengths(found: Sequence[Result]) -> pd.DataFrame:
