@@ -202,7 +202,8 @@ def _add_bounds(group: Any) -> None:
         bounds.add_argument(
             flag, dest=field, nargs="+", action="extend", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text
         )
-    quick = f"about a minute: --budget {short(QUICK.budgets[0])} or less, --recipe {QUICK.recipe} or that of --model, --corpus "
+    quick = "about a minute, and at the end mixed with counts of the text: "
+    quick += f"--budget {short(QUICK.budgets[0])} or less, --recipe {QUICK.recipe} or that of --model, --corpus "
     bounds.add_argument("--quick", action="store_true", help=f"{quick}{QUICK.corpus} unless another is given")
 
 

@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files, ledger, study
-from tinylm.cli import specs
+from tinylm.cli import quick, specs
 from tinylm.cli.common import (
     DEVICES,
     OUTCOME,
@@ -61,8 +61,8 @@ A text file is split by position: train first, then valid and test with a twenti
 Words are separated by spaces; those that occur once in train become <unk>. The corpus is named after the file's content: the
 file may move, and a changed file is another corpus.
 exit code: 0 when no run is left, 1 when runs are left or failed, or when one that was named diverged"""
+GENERATE = "generate text with: python -m tinylm generate --model {} --prompt TEXT"
 SEVERAL = {"nargs": "+", "action": "extend"}  # values of a flag
-QUICKLY_COUNTED = 2_000_000  # tokens: in some seconds
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach their next checkpoint
 
 
@@ -171,17 +171,17 @@ def add(commands: Any) -> None:
 def run(request: TrainRequest) -> int:
     """Train what is asked for and not recorded; 0 when all of it is."""
     with redirect_stdout(sys.stderr) if request.json else nullcontext():
-        planned, records = _carry_out(request)
+        planned, records, mixed = _carry_out(request)
     left = _without(records, planned)
     if request.json:
         facts = [_facts(request.label(run), run, records.get(run.spec.key)) for run in planned]
-        print(json.dumps({"runs": facts, "left": len(left)}, indent=1))
+        print(json.dumps({"runs": facts, "mixtures": [one.facts() for one in mixed], "left": len(left)}, indent=1))
     failed = not request.is_study and any(record.status != "done" for record in records.values())
     return 1 if left or failed else 0
 
 
-def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecord]]:
-    """The runs asked for, and the records there are of them at the end, by key."""
+def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecord], list[quick.Mixed]]:
+    """The runs asked for, the records there are of them at the end, by key, and what was mixed of them."""
     found = ledger.known()
     planned = distinct(_planned(request.runs, found))
     known = [run for run in planned if not isinstance(request.runs, NamedRuns) or _weights(run.spec)]
@@ -193,8 +193,10 @@ def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecor
     _explain(request, planned, found)
     if missing:
         _train(request, missing, planned, records)
-    _report(request, planned, records)
-    return planned, records
+    is_quick = isinstance(request.runs, specs.SingleRuns) and request.runs.is_quick
+    mixed = list(quick.mixtures(planned, records, request.data_dir)) if is_quick else []
+    _report(request, planned, records, mixed)
+    return planned, records, mixed
 
 
 def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> list[Planned]:
@@ -204,11 +206,14 @@ def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> l
 
         return [weights.trainable(pretrained.key(name), pretrained.at_hand(), found.records) for name in runs.names]
     planned = runs.planned()
+    beside = quick.counts_beside(planned) if isinstance(runs, specs.SingleRuns) and runs.is_quick else []
     if isinstance(runs, specs.SingleRuns) and own_texts.NAME.fullmatch(planned[0].spec.corpus):
         about = data.info(planned[0].spec.corpus)
         sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
         print(f"{shown.printable(data.called(about.name))}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
-    return planned
+    if beside:
+        print("counts of the text come first, and at the end each network is mixed with them", flush=True)
+    return [*beside, *planned]
 
 
 def _without(records: dict[str, RunRecord], planned: Sequence[Planned]) -> list[Planned]:
@@ -232,9 +237,9 @@ def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> No
         for said in dict.fromkeys(said for run in planned if (said := _caution(request.runs, run))):
             print(said, flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.budgets and request.runs.recipe:
-        corpus = planned[0].spec.corpus
+        corpus, budgets = planned[0].spec.corpus, dict.fromkeys(run.budget for run in planned if run.budget)
         _count_own(corpus)
-        print("\n".join(_advice(request.runs.recipe, corpus, list(dict.fromkeys(run.spec.train.flops for run in planned)))), flush=True)
+        print("\n".join(_advice(request.runs, corpus, list(budgets))), flush=True)
 
 
 def _caution(runs: specs.SingleRuns, run: Planned) -> str:
@@ -250,7 +255,7 @@ def _caution(runs: specs.SingleRuns, run: Planned) -> str:
 
 def _count_own(corpus: str) -> None:
     """Record what counts reach on a text of one's own that is quickly counted, so that a network's loss has something beside it."""
-    if not own_texts.NAME.fullmatch(corpus) or data.info(corpus).n_tokens["train"] > QUICKLY_COUNTED:
+    if not own_texts.NAME.fullmatch(corpus) or data.info(corpus).n_tokens["train"] > quick.QUICKLY_COUNTED:
         return
     with contextlib.suppress(TinylmError):  # a text that is too short for a recipe, which is said next
         planned = single.of_recipe(single.COUNTS, corpus)
@@ -270,27 +275,33 @@ def _standing(run: Planned, found: Ledger) -> str:
     return f"{said}, in {section}, where no test NLL is kept; another seed has one"
 
 
-def _report(request: TrainRequest, planned: list[Planned], records: dict[str, RunRecord]) -> None:
-    """Print the outcomes of certain runs, and the next command."""
+def _report(request: TrainRequest, planned: list[Planned], records: dict[str, RunRecord], mixed: Sequence[quick.Mixed]) -> None:
+    """Print the outcomes of certain runs and of what was mixed, and the next command."""
     if not request.is_study:
         rows = [outcome(request.label(run), records[run.spec.key]) for run in planned if run.spec.key in records]
+        rows += [one.row(request.label(one.run)) for one in mixed]
         print(table(OUTCOME, rows) if rows else "no run was finished")
         if any(record.test and len(record.test.blocks) == 1 for record in records.values()):
             print(f"a test NLL without an error is of {scores.BLOCK_SIZE} tokens or fewer, which says little; take a longer text")
     if left := _without(records, planned):
         print(f"{amount(len(left), 'run')} left; continue with: {request.command_line}")
+    elif mixed:
+        print(GENERATE.format(mixed[0].key))
     elif not request.is_study:
-        print(_next_command(planned[0].spec, records[planned[0].spec.key]))
+        run = next((run for run in planned if not run.spec.is_counts), planned[0])
+        print(_next_command(run.spec, records[run.spec.key]))
 
 
 def _next_command(spec: RunSpec, record: RunRecord) -> str:
     """How to use a run's model, or to get its weights where only its record is here."""
     if spec.is_counts:
-        return f"generate text with: python -m tinylm generate --model {spec.key} --prompt TEXT"
+        return GENERATE.format(spec.key)
     if record.diverged:
         return record.diverged
     if weights := _weights(spec):
-        return f"generate text with: python -m tinylm generate --model {weights.stem} --prompt TEXT"
+        counted = quick.recorded_counts(spec.corpus)
+        mixed = f"; --with {counted.key} mixes it with counts of the text" if counted else ""
+        return f"{GENERATE.format(weights.stem)}{mixed}"
     return (
         f"the run is recorded, and nothing was trained; the trained model is not on this machine. Train it here with: "
         f"python -m tinylm train --run {spec.key}"
@@ -351,16 +362,16 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
             print(f"failed: {error}", file=sys.stderr)
 
 
-def _advice(recipe: str, corpus: str, budgets: Sequence[int]) -> list[str]:
-    """The loss to expect of a recipe at each budget, and what the records recommend instead of it."""
+def _advice(runs: specs.SingleRuns, corpus: str, budgets: Sequence[int]) -> list[str]:
+    """The loss to expect of a recipe at each budget, and what the records recommend instead of it or beside it."""
     from tinylm.analysis import advice, frames  # pandas and scipy are loaded only where they are asked for
 
     known, lines = advice.known(corpus, frames.recorded()), []
     for budget in budgets:
         found = advice.offers(known, budget)
-        lines.append(f"{short(budget)} FLOPs: {_expected(next(offer for offer in found if offer.recipe == recipe))}")
+        lines.append(f"{short(budget)} FLOPs: {_expected(next(offer for offer in found if offer.recipe == runs.recipe))}")
         best = found[0]
-        if best.is_known and best.recipe != recipe:
+        if best.is_known and best.recipe != runs.recipe and not (best.is_counts and runs.is_quick):
             instead = f"the records recommend {best.title} instead, with a valid NLL of {best.loss}; train it with: {best.command}"
             lines.append(f"{short(budget)} FLOPs: {instead}")
     return lines

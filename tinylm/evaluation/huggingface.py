@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from tinylm import data, files
 from tinylm.config.serialise import to_dict
 from tinylm.evaluation.model import Model, ModelError
-from tinylm.evaluation.network_model import NetworkModel
+from tinylm.evaluation.network_model import NetworkModel, network_of
 from tinylm.models import checkpoint
 
 CODE = Path(__file__).with_name("modeling_tinylm.py")
@@ -29,13 +29,6 @@ def write_folder(model: Model, folder: Path) -> Path:
         with files.written(folder / name) as path:  # config.json last: a folder without it is not read
             path.write_text(text, encoding="utf-8")
     return folder
-
-
-def network_of(model: Model) -> NetworkModel:
-    """The model as the network that it is; ModelError for counts."""
-    if not isinstance(model, NetworkModel):
-        raise ModelError(f"{model.spec.model.title} counts n-grams, and only a network can be exported; name another model")
-    return model
 
 
 def licence(model: NetworkModel) -> str:

@@ -74,8 +74,8 @@ def list_models() -> pd.DataFrame:
 
     here, packed = pretrained.at_hand(), {key: name for name, key in pretrained.MODELS.items()}
     counted = [key for key, one in ledger.Ledger([files.LOCAL_LEDGER]).records.items() if one.spec.is_counts and not one.is_stale]
-    rows = []
-    for key, name, record in weights.listing(dict.fromkeys([*here, *counted]), ledger.known().records):
+    rows, known = [], ledger.known().records
+    for key, name, record in weights.listing(dict.fromkeys([*here, *counted]), known):
         row = {
             "name": packed.get(key, name) or key,
             "key": key,
@@ -83,6 +83,8 @@ def list_models() -> pd.DataFrame:
             "corpus": record and record.spec.corpus,
         }
         row["parameters"] = record and record.n_params
+        if parts := [known[part] for part in pretrained.mixed(here[key]) if part in known] if key in here and not record else []:
+            row |= {"model": " + ".join(titles.model(part.spec.model) for part in parts), "corpus": parts[0].spec.corpus}
         rows.append(row | {"test_nll": record.test.nll if record and record.test else None, "file": str(here.get(key, ""))})
     frame = pd.DataFrame(rows, columns=["name", "key", "model", "corpus", "parameters", "test_nll", "file"])
     frame = frame.astype({"parameters": "Int64", "test_nll": float})

@@ -1,5 +1,6 @@
 """Models that know the same tokens, mixed: a network that has learnt, and counts that remember. Needs torch only to write."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tinylm import data
+from tinylm import data, files
 from tinylm.config import RunSpec, shown
 from tinylm.config.calls import public
 from tinylm.config.interrupts import uninterrupted
 from tinylm.config.scored import scored_range
 from tinylm.data import Corpus
+from tinylm.evaluation import pretrained
 from tinylm.evaluation.model import Model, ModelError, log_softmax
 from tinylm.models import mixing
 
@@ -37,7 +39,8 @@ class MixtureModel(Model):
 
     @property
     def key(self) -> str:
-        return " + ".join(model.key for model in self.models)
+        """16 hex digits that say what is mixed, whatever the weights."""
+        return key_of([model.key for model in self._flat().models])
 
     @property
     def n_params(self) -> int:
@@ -56,9 +59,7 @@ class MixtureModel(Model):
         return self._mixed(np.stack([model.next_logits(ids) for model in self.models]))
 
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
-        scored = scored_range(spec, len(ids))
-        others = [_from(scored.start, model.spec) for model in self.models[1:]]
-        return -np.log(_probabilities(self.models, ids[: scored.stop], [spec, *others]) @ self.weights)
+        return -np.log(_probabilities(self.models, ids, spec) @ self.weights)
 
     def predictor(self, ids: np.ndarray) -> "Predictor":
         with uninterrupted():
@@ -66,6 +67,32 @@ class MixtureModel(Model):
 
         asked = [model.predictor(ids) for model in self.models]
         return lambda text: torch.from_numpy(self._mixed(np.stack([ask(text).numpy() for ask in asked])))
+
+    @public()
+    def save(self) -> Path:
+        """Write which models are mixed, and their weights, beside the weights that training leaves; the path of the file.
+
+        `load(mixture.key)` opens it then. ModelError where one of the models is not at hand by its key.
+        """
+        with uninterrupted():
+            import torch  # loaded only where a file is written
+
+            from tinylm.models import checkpoint
+
+        flat, path = self._flat(), files.WEIGHTS / f"{self.key}.safetensors"
+        keys = [model.key for model in flat.models]
+        if missing := [key for key in keys if not pretrained.is_here(key)]:
+            raise ModelError(f"{missing[0]} has no weights in {files.WEIGHTS}, by which the mixture would find it again; train it here")
+        checkpoint.save(path, {"weights": torch.from_numpy(flat.weights)}, {"models": keys})
+        return path
+
+    def _flat(self) -> "MixtureModel":
+        """The same mixture, of models that are none."""
+        pairs: list[tuple[Model, float]] = []
+        for model, share in zip(self.models, self.weights, strict=True):
+            inner = model._flat() if isinstance(model, MixtureModel) else None
+            pairs += [(model, share)] if inner is None else list(zip(inner.models, share * inner.weights, strict=True))
+        return replace(self, models=tuple(model for model, _ in pairs), weights=np.array([share for _, share in pairs]))
 
     def _mixed(self, logits: np.ndarray) -> np.ndarray:
         """Log probabilities (V,) of the mixture, from each model's logits (k, V)."""
@@ -81,6 +108,11 @@ class MixtureModel(Model):
     def _repr_html_(self) -> str:
         parts = (f"<p>{share:.2f} of</p>{model._repr_html_()}" for share, model in zip(self.weights, self.models, strict=True))
         return f"<p><b>Mixture</b></p>{''.join(parts)}"
+
+
+def key_of(keys: Sequence[str]) -> str:
+    """The key of a mixture of models with these keys."""
+    return hashlib.sha256("+".join(keys).encode()).hexdigest()[:16]
 
 
 @public()
@@ -106,8 +138,13 @@ def mix(first: Model, *others: Model, held_out: str | Path | Corpus | None = Non
         if model.vocabulary.tokens != known.vocab:
             raise ModelError(f"{model.key} knows other tokens than {data.called(known.info.name)}; mix models of one corpus")
     start = max(len(known.valid) - ENOUGH, *(scored_range(model.spec, len(known.valid)).start for model in models))
-    weights = mixing.fit(_probabilities(models, known.valid, [_from(start, model.spec) for model in models]), ROUNDS)
-    return MixtureModel(spec=first.spec, vocabulary=first.vocabulary, models=models, weights=weights)
+    return fitted(models, known.valid, _from(start, first.spec))
+
+
+def fitted(models: Sequence[Model], ids: np.ndarray, spec: RunSpec) -> MixtureModel:
+    """The mixture that makes those of the ids (N,) likeliest that a spec, with which the first model reads them, scores."""
+    weights = mixing.fit(_probabilities(models, ids, spec), ROUNDS)
+    return MixtureModel(spec=models[0].spec, vocabulary=models[0].vocabulary, models=tuple(models), weights=weights)
 
 
 def _from(start: int, spec: RunSpec) -> RunSpec:
@@ -115,9 +152,11 @@ def _from(start: int, spec: RunSpec) -> RunSpec:
     return replace(spec, train=replace(spec.train, eval_start=start, eval_tokens=0))
 
 
-def _probabilities(models: Sequence[Model], ids: np.ndarray, specs: Sequence[RunSpec]) -> np.ndarray:
-    """Each model's probability (N, k) of the tokens that its spec scores, which are the same."""
-    nlls = [model.token_nlls(ids, spec) for model, spec in zip(models, specs, strict=True)]
+def _probabilities(models: Sequence[Model], ids: np.ndarray, spec: RunSpec) -> np.ndarray:
+    """Each model's probability (N, k) of the tokens that a spec scores; the first reads windows as it says, the others as their own do."""
+    scored = scored_range(spec, len(ids))
+    specs = [spec, *(_from(scored.start, model.spec) for model in models[1:])]
+    nlls = [model.token_nlls(ids[: scored.stop], each) for model, each in zip(models, specs, strict=True)]
     return np.exp(-np.stack(nlls, axis=1, dtype=np.float64))
 
 

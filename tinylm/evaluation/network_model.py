@@ -14,6 +14,7 @@ from tinylm.config import RunSpec, TransformerConfig, shown
 from tinylm.config.calls import public
 from tinylm.evaluation import attention, generate, nlls
 from tinylm.evaluation.attention import AttentionMaps
+from tinylm.evaluation.counts import CountsModel
 from tinylm.evaluation.model import Model, ModelError
 from tinylm.models.networks import LanguageModel, n_params
 from tinylm.models.networks.threads import threads
@@ -116,3 +117,11 @@ def _shares(title: str, unit: str, parts: Mapping[str, int]) -> str:
     total = sum(parts.values())
     rows = [[name.replace("_", " "), f"{n:,}", shown.share(n, total)] for name, n in parts.items() if n]
     return shown.table([title, unit, "share"], [*rows, ["all", f"{total:,}", shown.share(total, total)]])
+
+
+def network_of(model: Model) -> NetworkModel:
+    """The model as the network that it is, for what only networks can do; ModelError for counts and mixtures."""
+    if isinstance(model, NetworkModel):
+        return model
+    what = f"{model.spec.model.title} counts n-grams" if isinstance(model, CountsModel) else "a mixture is several models"
+    raise ModelError(f"{what}, and only a network can be exported; name another model")

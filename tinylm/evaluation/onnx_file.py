@@ -16,7 +16,7 @@ from tinylm import files
 from tinylm.config.errors import needing_packages
 from tinylm.evaluation import huggingface
 from tinylm.evaluation.model import Model, ModelError
-from tinylm.evaluation.network_model import NetworkModel
+from tinylm.evaluation.network_model import NetworkModel, network_of
 from tinylm.models.networks.exportable import Exportable
 
 TOLERANCE = 1e-4  # of each logit; a packaged model was seen to differ by 2e-5
@@ -28,7 +28,7 @@ def write_file(model: Model, file: Path) -> float | None:
 
     ModelError for counts, for a file that is there already, and for a network that cannot be written or whose file gives other logits.
     """
-    network = huggingface.network_of(model)
+    network = network_of(model)
     if file.exists():
         raise ModelError(f"{file} is there already; name a new file")
     with needing_packages("--onnx", "tinylm[onnx]"):

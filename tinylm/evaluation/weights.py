@@ -1,5 +1,6 @@
 """Trained models: find the weights of a run by its key, its name or their file, and open them with their vocabulary."""
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tinylm import data, flops, study
+from tinylm import data, flops, ledger, study
 from tinylm.config import ConfigError, ModelConfig, RunSpec, TinylmError, TransformerConfig
 from tinylm.config.errors import ambiguous, instead, no_file, unknown
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus, own_texts
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import counts, generate, pretrained
+from tinylm.evaluation.mixture import MixtureModel
 from tinylm.evaluation.model import Model
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.ledger import RunRecord
@@ -24,6 +26,9 @@ from tinylm.models.ngram import NgramError
 from tinylm.study import Planned, single
 
 MOST_BEYOND = 5 * 10**7  # numbers of a model that its file does not hold: tables that it computes, tensors whose absence is then named
+
+FULL_KEY = re.compile("[0-9a-f]{16}")
+LEAST_OFF = 1e-6  # from one, by which the sum of a mixture's weights is wrong
 
 
 class WeightsError(TinylmError):
@@ -51,6 +56,8 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
     if not path.is_file():
         raise WeightsError(f"{path} is not a file; name a weights file, a run's key or a run's name")
     tensors, said = checkpoint.load(path)
+    if "models" in said:
+        return _mixture(path, said["models"], tensors, records, data_dir)
     spec = _spec(path, said, records)
     if "vocab" not in said:
         corpus = data.load(spec.corpus, data_dir)
@@ -59,6 +66,30 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
     if spec.is_counts:
         return _counts(path, spec, vocabulary, tensors)
     return _network(path, spec, vocabulary, _lead(path, spec, said, len(vocabulary.tokens)), tensors)
+
+
+def _mixture(path: Path, keys: Any, tensors: Mapping[str, Tensor], records: Mapping[str, RunRecord], data_dir: Path | None) -> MixtureModel:
+    """The mixture of a file; WeightsError where its models are not here, or its weights do not fit them."""
+    if not isinstance(keys, list) or not all(isinstance(key, str) and FULL_KEY.fullmatch(key) for key in keys) or len(keys) < 2:
+        raise _damaged(path, "models must be a list of two keys or more")
+    weights = tensors["weights"].numpy() if "weights" in tensors else np.zeros(0)
+    if weights.shape != (len(keys),) or not (weights >= 0).all() or abs(weights.sum() - 1) > LEAST_OFF:
+        raise _damaged(path, f"weights must be {len(keys)} numbers from 0 to 1 that sum to 1")
+    models = []
+    for key in keys:
+        if not pretrained.is_here(key):
+            raise WeightsError(f"{path} mixes the model {key}, which is not here; train it with: python -m tinylm train --run {key}")
+        file = pretrained.at_hand().get(key)
+        models.append(open_file(file, records, data_dir) if file else _counted_anew(key, data_dir))
+    if len({model.vocabulary.tokens for model in models}) > 1:
+        raise _damaged(path, "its models know different tokens")
+    return MixtureModel(spec=models[0].spec, vocabulary=models[0].vocabulary, models=tuple(models), weights=weights)
+
+
+def _counted_anew(key: str, data_dir: Path | None) -> Model:
+    """The counts of a record."""
+    spec = ledger.known().records[key].spec
+    return counts.fit(spec, data.load(spec.corpus, data_dir), data_dir)
 
 
 def _spec(path: Path, said: Mapping[str, Any], records: Mapping[str, RunRecord]) -> RunSpec:
@@ -216,7 +247,7 @@ def _networks() -> list[Planned]:
 
 
 def listing(keys: Iterable[str], records: Mapping[str, RunRecord]) -> list[tuple[str, str, RunRecord | None]]:
-    """Key, name and record of every model, given by its key, those of planned runs first."""
+    """Key, name and record of every model, given by its key, those of planned runs first; a mixture has neither."""
     planned = study.by_key()
     ordered = sorted(keys, key=lambda key: key not in planned)
     return [(key, planned[key].title if key in planned else "", records.get(key)) for key in ordered]

@@ -36,7 +36,12 @@ class Checkpoints:
         found = []
         for key, path in pretrained.at_hand().items():
             record = self._records.get(key)
-            if record is None:
+            parts = [self._records[part] for part in pretrained.mixed(path) if part in self._records] if record is None else []
+            if parts:
+                if all(self._accepts(part.spec.model) for part in parts):
+                    title = " with ".join(labels.title(frames.run_of(part, planned)) for part in parts)
+                    found.append((len(packed) + 1, f"{data.called(parts[0].spec.corpus)} · {title}", path))
+            elif record is None:
                 found.append((len(packed) + 2, f"{key} · no record", path))
             elif self._accepts(record.spec.model):
                 score = f" · test NLL {record.test.nll:.3f}" if record.test else ""

@@ -274,4 +274,4 @@ def _pointed(bought: Sequence[Result]) -> str:
             ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
     beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""
-    return f"Transformers with a pointer to recent words reach a perplexity of {' and '.join(ours)}{beside}" if ours else ""
+    return f"Transformers that can copy a recent word (by a *pointer*) reach a perplexity of {' and '.join(ours)}{beside}" if ours else ""

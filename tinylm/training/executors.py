@@ -202,8 +202,8 @@ class ThisProcess(Borrowed):
 
 
 def executor_for(planned: Sequence[Planned], settings: Settings) -> RunExecutor:
-    """This process for one run, for counts, and for what only this process knows or may start; processes for several runs."""
-    alone = len(planned) == 1 or all(run.spec.is_counts for run in planned)
+    """This process for one network, for counts, and for what only this process knows or may start; processes for several networks."""
+    alone = sum(not run.spec.is_counts for run in planned) <= 1
     if alone or multiprocessing.current_process().daemon or not all(travels(run.spec) for run in planned):
         return ThisProcess()
     return Processes(settings, min(settings.n_workers, len(planned)))

@@ -3,10 +3,12 @@
 To add a model: write its name and the key of its run into MODELS, then run `python -m tinylm export NAME`.
 """
 
+import json
 import re
 from pathlib import Path
 
-from tinylm import files
+from tinylm import files, ledger
+from tinylm.config.interrupts import uninterrupted
 
 MODELS = {
     "shakespeare": "a6bbc1519dcba23b",
@@ -46,3 +48,25 @@ def at_hand() -> dict[str, Path]:
 def trained_here() -> dict[str, Path]:
     """The weights files that training left here, by key."""
     return {path.stem: path for path in sorted(files.WEIGHTS.glob("*.safetensors"))}
+
+
+def mixed(path: Path) -> list[str]:
+    """The keys of the models that a file mixes; none where it holds a model of its own, or cannot be read."""
+    with uninterrupted():
+        from safetensors import SafetensorError, safe_open  # loaded only where a file is looked into
+
+    try:
+        with safe_open(path, framework="numpy") as file:
+            said = json.loads((file.metadata() or {}).get("facts", "{}"))
+    except (OSError, SafetensorError, ValueError, RecursionError):
+        return []
+    keys = said.get("models") if isinstance(said, dict) else None
+    return keys if isinstance(keys, list) and all(isinstance(key, str) for key in keys) else []
+
+
+def is_here(key: str) -> bool:
+    """Whether a model that is no mixture can be opened by its key: from a file, or counted anew as its record says."""
+    if found := at_hand().get(key):
+        return not mixed(found)
+    record = ledger.known().records.get(key)
+    return record is not None and record.spec.is_counts

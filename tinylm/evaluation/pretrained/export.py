@@ -10,6 +10,7 @@ from tinylm import data, files, ledger
 from tinylm.config import RunSpec, TinylmError
 from tinylm.data import Corpus
 from tinylm.evaluation import counts, pretrained, weights
+from tinylm.evaluation.network_model import network_of
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint
@@ -32,7 +33,7 @@ def export(name: str, source: Path, records: Mapping[str, RunRecord], data_dir: 
     Scores them on the splits of its record, and raises ExportError where there is no record or they are not the recorded weights.
     """
     record = recorded(name, records)
-    trained = weights.open_file(source, records, data_dir)
+    trained = network_of(weights.open_file(source, records, data_dir))
     if trained.spec != record.spec:
         raise ExportError(f"{source} holds the run {trained.spec.key}, not {record.spec.key}, which is {name}; name its own weights")
     corpus, network = data.load(record.spec.corpus, data_dir), trained.network

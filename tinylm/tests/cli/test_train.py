@@ -269,8 +269,8 @@ def recorded(spec, nll):
     ledger.write(made(spec=spec, n_params=9, valid=score, test=score), files.LOCAL_LEDGER / "local")
 
 
-@pytest.mark.parametrize("given", ["--recipe transformer --budget 1e12", "--quick"])
-def test_a_recipe_is_trained_though_counts_are_recommended_in_one_line(call, trained, given):
+def test_a_recipe_is_trained_though_counts_are_recommended_in_one_line(call, trained):
+    given = "--recipe transformer --budget 1e12"
     for flops, nll in {10**11: 2.0, 10**13: 1.4}.items():
         recorded(recipes.recipe("transformer", "grammar-char", flops), nll)
     recorded(recipes.recipe("counts", "grammar-char", 0), 1.6)
@@ -290,15 +290,22 @@ def test_a_recipe_is_trained_though_counts_are_recommended_in_one_line(call, tra
     assert "the records recommend Transformer instead" in call("train --corpus grammar-char --recipe mlp --budget 1e13")[1]
 
 
+def test_counts_that_are_made_anyway_are_not_recommended(call, trained):
+    recorded(recipes.recipe("counts", "grammar-char", 0), 1.6)
+    out = call("train --corpus grammar-char --quick")[1]
+    assert "counts of the text come first, and at the end each network is mixed with them" in out and "recommend" not in out
+
+
 def test_a_short_own_text_gets_a_smaller_budget_and_counts_to_compare_with(call, trained, home):
     (home / "my.txt").write_text("".join(f"the cat {i} sat on the mat\n" for i in range(1500)))
-    code, out, _ = call("train --quick --corpus my.txt")
-    assert code == 0 and re.match(r"my.txt \(text-[0-9a-f]{12}\): 2[0-9] distinct characters; train ", out)
-    assert "1e11 FLOPs in place of 1e12: more would read this short text more than 20 times" in out
-    assert "1e11 FLOPs: the records recommend Counts (KN-8 x 1.15 + unbounded cache) instead, with a valid NLL of 0." in out
     code, out, _ = call("train --recipe transformer --corpus my.txt --budget 1e12")
+    assert code == 0 and re.match(r"my.txt \(text-[0-9a-f]{12}\): 2[0-9] distinct characters; train ", out)
+    assert "1e12 FLOPs: the records recommend Counts (KN-8 x 1.15 + unbounded cache) instead, with a valid NLL of 0." in out
     assert re.search(r"Transformer, .*: it reads its text 4[0-9] times; after more than 20 a network may know a text by heart", out)
-    assert "a larger one may reach a higher one, since it reads the text too often" in out
+    out = call("train --quick --corpus my.txt")[1]
+    assert "1e11 FLOPs in place of 1e12: more would read this short text more than 20 times" in out
+    out = call("train --recipe transformer --corpus my.txt --budget 3e12")[1]
+    assert "may reach a higher one, since it reads the text too often" in out
 
 
 def test_what_is_recorded_without_weights_says_what_is_there_and_what_to_do(call, trained):

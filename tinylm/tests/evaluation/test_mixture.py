@@ -2,11 +2,15 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 
 import tinylm as tl
-from tinylm.evaluation import mixture
+from tinylm.evaluation import mixture, pretrained
+from tinylm.evaluation import weights as weights_files
 from tinylm.evaluation.arguments import ModelError
 from tinylm.evaluation.generate import Sampling
+from tinylm.evaluation.network_model import network_of
+from tinylm.models import checkpoint
 
 TEXT = "the cat sat on the mat"
 
@@ -60,7 +64,8 @@ def test_it_writes_what_its_own_probabilities_say(mixed):
 
 
 def test_it_says_what_it_is(models, mixed):
-    assert mixed.key == f"{models[0].key} + {models[1].key}" and mixed.n_params == sum(model.n_params for model in models)
+    assert len(mixed.key) == 16 and mixed.key not in {model.key for model in models}
+    assert mixed.n_params == sum(model.n_params for model in models)
     assert repr(mixed).startswith("Mixture(0.") and all(repr(model) in repr(mixed) for model in models)
     assert all(model.key in mixed._repr_html_() for model in models)
 
@@ -91,6 +96,36 @@ def test_held_out_text_may_be_named(models, mixed):
 def test_a_mixture_with_one_of_its_parts_gains_nothing(models, mixed):
     again, corpus = tl.mix(mixed, models[1]), tl.corpus("grammar-char")
     assert again.score(corpus).nll == pytest.approx(mixed.score(corpus).nll, abs=2e-3)
+
+
+def test_a_saved_mixture_is_found_by_its_key_and_a_mixture_of_mixtures_is_one(models, mixed):
+    again = tl.mix(mixed, models[1])
+    for one in (mixed, again):
+        assert one.save().name == f"{one.key}.safetensors"
+        assert tl.load(one.key).distribution(TEXT).to_numpy() == pytest.approx(one.distribution(TEXT).to_numpy())
+    assert len(tl.load(again.key).models) == 3
+    assert mixed.key in tl.list_models()["key"].tolist()
+    with pytest.raises(ModelError, match="a mixture is several models, and only a network can be exported"):
+        network_of(mixed)
+
+
+def test_a_mixture_whose_models_are_gone_or_wrong_is_named(models, mixed, tmp_path):
+    path, keys = tmp_path / "a.safetensors", [model.key for model in models]
+    for held, weights, problem in (
+        (["0" * 16, keys[1]], [0.5, 0.5], f"mixes the model {'0' * 16}, which is not here"),
+        ([mixed.key, keys[1]], [0.5, 0.5], "which is not here"),
+        (["../a", keys[1]], [0.5, 0.5], "a list of two keys or more"),
+        (keys[:1], [1.0], "a list of two keys or more"),
+        (keys, [0.5], "weights must be 2 numbers from 0 to 1 that sum to 1"),
+        (keys, [1.5, -0.5], "weights must be 2 numbers"),
+        (keys, [float("nan"), 0.5], "weights must be 2 numbers"),
+        (["shakespeare", keys[1]], [0.5, 0.5], "a list of two keys or more"),
+        ([pretrained.MODELS["shakespeare"], keys[0]], [0.5, 0.5], "its models know different tokens"),
+    ):
+        mixed.save()
+        checkpoint.save(path, {"weights": torch.tensor(weights, dtype=torch.float64)}, {"models": held})
+        with pytest.raises(weights_files.WeightsError, match=problem):
+            tl.load(path)
 
 
 def test_what_cannot_be_mixed_is_named(models):

@@ -1,0 +1,83 @@
+"""`train --quick`: counts of the text beside its networks, and at the end both mixed, which is better than either."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tinylm import data, ledger
+from tinylm.cli.common import relative
+from tinylm.config import RunSpec, TinylmError
+from tinylm.config.shown import short
+from tinylm.evaluation import pretrained
+from tinylm.ledger import RunRecord
+from tinylm.study import Planned, single
+
+if TYPE_CHECKING:
+    from tinylm.evaluation.scoring import TextScore
+
+QUICKLY_COUNTED = 2_000_000  # tokens: in some seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """A network mixed with counts: the run, its record, the mixture's key, file and weights, its scores, and what mixing took."""
+
+    run: Planned
+    record: RunRecord
+    key: str
+    file: Path
+    weights: list[float]
+    valid: "TextScore"
+    test: "TextScore"
+    seconds: float
+
+    def row(self, label: str) -> list[str]:
+        """A row under OUTCOME, the network being called so."""
+        scores = [f"{self.valid.nll:.4f}", f"{self.test.nll:.4f} +- {self.test.se:.4f}", f"{self.test.perplexity:.4g}"]
+        costs = ["-", "-", short(self.record.flops)]
+        return [f"{label}, with counts", str(self.run.spec.seed), *costs, *scores, f"{self.seconds:.0f}", "mixed", self.key]
+
+    def facts(self) -> dict[str, Any]:
+        """What is printed as JSON."""
+        scores = {"valid_nll": self.valid.nll, "test_nll": self.test.nll, "test_se": self.test.se}
+        return {"network": self.run.spec.key, "key": self.key, "file": relative(self.file), "weights": self.weights} | scores
+
+
+def counts_beside(planned: Sequence[Planned]) -> list[Planned]:
+    """The counts of the runs' text; none where they are asked for, where counting takes long, and where the text is too short."""
+    corpus = planned[0].spec.corpus
+    if any(run.spec.is_counts for run in planned) or data.info(corpus).n_tokens["train"] > QUICKLY_COUNTED:
+        return []
+    with contextlib.suppress(TinylmError):
+        return [single.of_recipe(single.COUNTS, corpus)]
+    return []
+
+
+def recorded_counts(corpus: str) -> RunSpec | None:
+    """The counts of a text that are recorded, as its recipe has them; None where they are not."""
+    with contextlib.suppress(TinylmError):
+        spec = single.of_recipe(single.COUNTS, corpus).spec
+        return spec if ledger.known().find(spec) else None
+    return None
+
+
+def mixtures(planned: Sequence[Planned], records: Mapping[str, RunRecord], data_dir: Path | None) -> Iterator[Mixed]:
+    """Each network whose weights are here mixed with the first of the counts, and saved; none while a run is left, and without counts."""
+    counted = [run for run in planned if run.spec.is_counts]
+    if not counted or any(run.spec.key not in records for run in planned):
+        return
+    from tinylm.evaluation import loading, mixture  # torch is loaded only by the commands that compute
+
+    for run in planned:
+        record = records[run.spec.key]
+        if run.spec.is_counts or record.diverged or run.spec.key not in pretrained.at_hand():
+            continue
+        started, corpus = time.perf_counter(), data.load(run.spec.corpus, data_dir)
+        models = [loading.load(one.spec.key, data_dir) for one in (counted[0], run)]
+        both = mixture.fitted(models, corpus.valid, counted[0].spec)  # on all that is scored of valid, so that it is no worse than counts
+        valid, test = (both.score(corpus, split) for split in ("valid", "test"))
+        said: dict[str, Any] = {"run": run, "record": record, "key": both.key, "file": both.save(), "weights": both.weights.tolist()}
+        yield Mixed(**said, valid=valid, test=test, seconds=time.perf_counter() - started)

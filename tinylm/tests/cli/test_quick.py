@@ -1,0 +1,46 @@
+"""`train --quick` for real, on a text of one's own."""
+
+import json
+
+import pytest
+
+from tinylm import data
+from tinylm.cli import quick
+from tinylm.explore.checkpoints import Checkpoints
+from tinylm.study import single
+
+
+def test_a_quick_training_counts_first_and_ends_with_a_mixture_that_is_a_model_like_any_other(call, home):
+    corpus = data.load("grammar-char")
+    (home / "my.txt").write_text(corpus.vocabulary.decode(corpus.train[:12_000]))
+    code, out, err = call("train --quick --corpus my.txt --device cpu --json")
+    assert code == 0, err
+    said = json.loads(out)
+    counted, network = said["runs"]
+    (mixed,) = said["mixtures"]
+    assert code == 0 and (counted["model"], network["model"]) == ("ngram", "transformer") and mixed["network"] == network["key"], err
+    assert mixed["valid_nll"] <= counted["valid_nll"] + 1e-6 and sum(mixed["weights"]) == pytest.approx(1)
+    assert f"generate text with: python -m tinylm generate --model {mixed['key']} --prompt TEXT" in err
+    code, out, _ = call(f"evaluate --model {mixed['key'][:6]} --json")
+    assert code == 0 and json.loads(out)["nll"] == pytest.approx(mixed["test_nll"], abs=1e-4)
+    code, out, _ = call(f"generate --model {mixed['file']} --prompt the --length 20")
+    assert code == 0 and out.startswith("the")
+    (listed,) = [line for line in call("models")[1].splitlines() if line.startswith(mixed["key"])]
+    assert "KN-8" in listed and "my.txt" in listed
+    (label,) = [label for label in Checkpoints(lambda config: True).scan() if " with " in label]
+    assert label.startswith("my.txt") and "Transformer" in label and "KN-8" in label
+    assert not [label for label in Checkpoints(lambda config: config.kind == "transformer").scan() if " with " in label]
+
+
+def test_counts_are_made_beside_networks_of_texts_that_are_quickly_counted(monkeypatch):
+    (network,) = [single.of_recipe("transformer", "grammar-char", flops=1e10)]
+    (counted,) = quick.counts_beside([network])
+    assert counted.spec.is_counts and counted.spec.corpus == "grammar-char"
+    assert not quick.counts_beside([counted, network])
+    monkeypatch.setattr(quick, "QUICKLY_COUNTED", 1_000)
+    assert not quick.counts_beside([network])
+
+
+def test_nothing_is_mixed_while_a_run_is_left():
+    network = single.of_recipe("transformer", "grammar-char", flops=1e10)
+    assert not list(quick.mixtures([*quick.counts_beside([network]), network], {}, None))
