@@ -21,11 +21,17 @@ AGAINST = {
 }
 
 
-def cells(results: Sequence[Result]) -> dict[Cell, list[RunRecord]]:
-    """The finished records of every recorded cell, at the largest budget that results hold."""
-    found = select(results, role=[factorial.ROLE, factorial.CONTROL_ROLE])
-    budget = max((result.run.budget for result in found), default=0)
-    return {factorial.cell_of(run): records for run, records in summaries.by_row(select(found, budget=budget)).items()}
+def budgets(results: Sequence[Result]) -> list[int]:
+    """The budgets of the recorded cells, from the smallest."""
+    return sorted({result.run.budget for result in select(results, role=[factorial.ROLE, factorial.CONTROL_ROLE])})
+
+
+def cells(results: Sequence[Result], budget: int) -> dict[Cell, list[RunRecord]]:
+    """The finished records of every recorded cell at a budget, of the seeds that all of them have."""
+    found = select(results, role=[factorial.ROLE, factorial.CONTROL_ROLE], budget=budget)
+    by_cell = {factorial.cell_of(run): records for run, records in summaries.by_row(found).items()}
+    shared = set.intersection(*({record.spec.seed for record in records} for records in by_cell.values())) if by_cell else set()
+    return {cell: kept for cell, records in by_cell.items() if (kept := [one for one in records if one.spec.seed in shared])}
 
 
 def _mean(chosen: Sequence[Cell], weight: float = 1.0) -> Contrast:
@@ -72,7 +78,15 @@ def contrasts() -> dict[str, Contrast]:
 
 
 def effects(results: Sequence[Result]) -> pd.DataFrame:
-    """One row per effect on test NLL, as `families.family`; of no rows where a cell is not recorded, and without unrecorded controls."""
-    found = cells(results)
+    """One row per `budget` and effect on test NLL, as `families.family`, each budget a family of its own.
+
+    A budget at which a cell is not recorded is left out; effects of controls are, where one of them is not recorded.
+    """
+    frames = [_effects(cells(results, budget)).assign(budget=budget) for budget in budgets(results)]
+    shown = [frame for frame in frames if len(frame)]
+    return pd.concat(shown, ignore_index=True) if shown else families.family({}, {}).assign(budget=[])
+
+
+def _effects(found: dict[Cell, list[RunRecord]]) -> pd.DataFrame:
     asked = (contrasts() if found.keys() >= set(CELLS) else {}) | (controls() if found.keys() >= {*CELLS, *CONTROLS} else {})
     return families.family(found, asked)

@@ -16,7 +16,7 @@ from tinylm.config.models import UNBOUNDED
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
-from tinylm.study.factorial import REACH, ROLE
+from tinylm.study.factorial import REACH
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 
@@ -179,6 +179,7 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
     """What induction and the architecture are worth, and on how many parts that were left out induction helps."""
     lookup = plays = ""
     if len(effects):
+        effects = effects[effects["budget"] == effects["budget"].min()]
         shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])
         alone = [f" and the window alone by {gain}" for gain in _effects(effects, factorial.WINDOW)]
         lookup = (
@@ -235,14 +236,20 @@ def _lookup(bought: Sequence[Result]) -> str:
     effects = factorial.effects(bought)
     if effects.empty:
         return ""
-    shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True])
-    budget = max(result.run.budget for result in select(bought, role=ROLE))
-    alone = effects.loc[effects["contrast"] == factorial.WINDOW, "effect"]
-    window = f"{alone.item():.3f} of it is due to its long window" if len(alone) else "its long window included"
+    least = effects["budget"].min()
+    at_least, at = effects[effects["budget"] == least], [f"{power(budget)} FLOPs" for budget in effects["budget"].unique()]
+    gains, behind = (
+        [_effects(effects[effects["budget"] == budget], name)[0] for budget in effects["budget"].unique()]
+        for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True])
+    )
+    alone = at_least.loc[at_least["contrast"] == factorial.WINDOW, "effect"]
+    of_what = f"of the {'first' if len(at) > 1 else 'gain'}"
+    window = f"{alone.item():.3f} {of_what} is due to its long window" if len(alone) else "its long window included"
+    worth = " and ".join(f"{gain} at {where}" for gain, where in zip(gains, at, strict=True))
     return (
         f"A lookup matters more than attention: induction, which finds what followed the same characters among the last {REACH:,}, lowers "
-        f"the test NLL of Transformers, LSTMs and MLPs by {shown[0]} at {power(budget)} FLOPs; {window}. With it an "
-        f"LSTM is only {shown[1]} worse than a Transformer (95 % intervals)."
+        f"the test NLL of Transformers, LSTMs and MLPs by {worth}; {window}. With it an "
+        f"LSTM is only {' and '.join(behind)} worse than a Transformer (95 % intervals)."
     )
 
 

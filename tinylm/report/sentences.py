@@ -347,9 +347,14 @@ def _best_counts(found: Sequence[Result]) -> str:
 
 
 def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
-    """What induction, the architecture and the optimizer are worth, and which of the effects are clear; `before` stands before it."""
-    if frame.empty:
-        return ""
+    """What induction and the architecture are worth at each budget, and which of the effects are clear; `before` stands before it."""
+    several = frame["budget"].nunique() > 1
+    budgets = frame["budget"].unique()
+    told = [_at_a_budget(frame[frame["budget"] == budget], f" at {power(budget)} FLOPs" if several else "") for budget in budgets]
+    return f"{before}{' '.join(told)}" if told else ""
+
+
+def _at_a_budget(frame: pd.DataFrame, at: str) -> str:
     by_name = frame.set_index("contrast")
 
     def told(name: str) -> str:
@@ -368,7 +373,7 @@ def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
             f"{told(factorial.EQUAL_WINDOW)}. "
         )
     return (
-        f"{before}Induction lowers the test NLL by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), "
+        f"Induction lowers the test NLL{at} by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), "
         f"its long window included. {controls}The {factorial.FIRST} is better by {rivals}. "
         f"Of {len(frame)} effects {clear} are clear after Holm's correction."
     )

@@ -1,8 +1,8 @@
 """What a gain is due to: each architecture with induction and without, by two optimizers, each with settings of its own. Needs no torch.
 
 Induction searches the last 2,048 characters in every cell, however few the architecture itself reads; a control has that window and no
-induction. Shapes and rates were chosen on the play that recipes are chosen on, by twelve trials a cell and more where the best stood at an
-edge; their records lie in docs/ledger/search.
+induction. Shapes and rates were chosen on the play that recipes are chosen on, by twelve trials a cell at 1e12 FLOPs, four at 1e13, and
+more where the best stood at an edge; their records lie in docs/ledger/search.
 """
 
 import itertools
@@ -72,6 +72,20 @@ CHOSEN: dict[float, dict[Cell, tuple[tuple[int, ...], float]]] = {
         Cell("LSTM", False, "adamw", window=True): ((96,), 2e-2),
         Cell("MLP", False, "muon", window=True): ((16, 128), 5e-3),
         Cell("MLP", False, "adamw", window=True): ((32, 256), 1e-3),
+    },
+    1e13: {
+        Cell("Transformer", True, "muon"): ((80, 64), 5e-3),
+        Cell("Transformer", True, "adamw"): ((80, 64), 2e-3),
+        Cell("Transformer", False, "muon"): ((80, 128), 5e-3),
+        Cell("Transformer", False, "adamw"): ((80, 128), 2e-3),
+        Cell("LSTM", True, "muon"): ((128,), 1e-2),
+        Cell("LSTM", True, "adamw"): ((192,), 1e-2),
+        Cell("LSTM", False, "muon"): ((192,), 2e-2),
+        Cell("LSTM", False, "adamw"): ((256,), 1e-2),
+        Cell("MLP", True, "muon"): ((16, 512), 5e-3),
+        Cell("MLP", True, "adamw"): ((16, 512), 5e-4),
+        Cell("MLP", False, "muon"): ((32, 512), 2.5e-3),
+        Cell("MLP", False, "adamw"): ((32, 768), 5e-4),
     },
 }
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,9 @@ from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
 from tinylm.report import mixtures as mixed_runs
 from tinylm.report import timings
-from tinylm.report.tables.losses import mean
+from tinylm.report.tables.losses import mean, spread_over
 from tinylm.study import Planned, select, titles
-from tinylm.study.factorial import OPTIMIZERS
+from tinylm.study.factorial import OPTIMIZERS, Cell
 from tinylm.study.ladder import RUNGS
 
 BLOCKS = (250, 1_000, 2_000, 4_000)  # tokens
@@ -188,21 +189,27 @@ def copying(runs: Sequence[Planned]) -> pd.DataFrame:
 
 
 def cells(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per cell of a factorial: its size and rate, n, and its valid and test NLL with the seeds' spread."""
-    rows = []
-    for cell, records in factorial.cells(found).items():
-        spec, tests = records[0].spec, [record.test.nll for record in records]
-        row = {"architecture": cell.architecture, "lookup": cell.lookup, "optimizer": OPTIMIZERS[cell.optimizer]}
-        row |= {"width": spec.model.d_model, "lr": f"{spec.train.lr:g}", "parameters": f"{records[0].n_params:,}", "n": len(records)}
-        row |= {"valid": f"{np.mean([record.valid.nll for record in records]):.4f}", "test": f"{np.mean(tests):.4f}"}
-        rows.append(row | {"seed SD": spread(float(np.std(tests, ddof=1)) if len(tests) > 1 else math.nan)})
-    return pd.DataFrame(rows or [{"architecture": "none is recorded"}])
+    """One row per cell of a factorial: at each budget its size and rate, n, and its valid and test NLL with the seeds' spread."""
+    rows: dict[Cell, dict[str, Any]] = {}
+    recorded = factorial.budgets(found)
+    for budget in recorded:
+        at = f" at {short(budget)}" if len(recorded) > 1 else ""
+        for cell, records in factorial.cells(found, budget).items():
+            spec, tests = records[0].spec, [record.test.nll for record in records]
+            shown = spread_over(float(np.mean(tests)), float(np.std(tests, ddof=min(1, len(tests) - 1))), len(tests))
+            named = {"architecture": cell.architecture, "lookup": cell.lookup, "optimizer": OPTIMIZERS[cell.optimizer]}
+            row = rows.setdefault(cell, named)
+            row |= {f"width, lr{at}": f"{spec.model.d_model}, {spec.train.lr:g}", f"parameters{at}": f"{records[0].n_params:,}"}
+            row |= {f"valid{at}": f"{np.mean([record.valid.nll for record in records]):.3f}", f"test ± SD (n){at}": shown}
+    return pd.DataFrame(list(rows.values()) or [{"architecture": "none is recorded"}]).fillna(NONE)
 
 
 def effects(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per effect of a factorial on test NLL: its interval, n, p values and verdict."""
+    """One row per effect of a factorial on test NLL, at each budget: its interval, n, p values and verdict."""
+    several = frame["budget"].nunique() > 1
     rows = [
-        {
+        ({"FLOPs": short(row.budget)} if several else {})
+        | {
             "effect": row.contrast,
             "nats, 95 %": interval(row.effect, row.low, row.high),
             "n": row.n,

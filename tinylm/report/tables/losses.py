@@ -73,8 +73,12 @@ def mean(line: pd.Series) -> str:
     """Mean test NLL ± seed SD (n) of a line of a summary; counts have no seeds."""
     if line["run"].spec.is_counts:
         return f"{line['test_nll']:.3f}"
-    spread = f" ± {line['seed_sd']:.3f}" if line["n"] > 1 else ""
-    return f"{line['test_nll']:.3f}{spread} ({line['n']})"
+    return spread_over(line["test_nll"], line["seed_sd"], line["n"])
+
+
+def spread_over(value: float, sd: float, n: int) -> str:
+    """A mean ± seed SD (n); of one seed there is no spread."""
+    return f"{value:.3f} ± {sd:.3f} ({n})" if n > 1 else f"{value:.3f} (1)"
 
 
 def margin(value: float) -> str:

@@ -23,7 +23,7 @@ def copying(
     eval_tokens: int = 0,
     fold_seeds: Sequence[int] = (0,),
     corpus: str = "tiny_shakespeare",
-    factorial_budgets: Sequence[int] = (1_000_000_000_000,),
+    factorial_budgets: Sequence[int] = (1_000_000_000_000, 10_000_000_000_000),
     factorial_seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
     """Every cell of the factorial on `corpus`; recipes of each architecture, and the tuned counts, on each of the `folds`.

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -66,7 +67,7 @@ def test_without_a_cell_there_are_no_effects():
 def test_tables_and_the_sentence_have_every_cell_and_effect():
     frame = factorial.effects(found())
     shown = tables.cells(found())
-    assert len(shown) == len(CELLS) and shown["n"].tolist() == [3] * 12 and shown.loc[0, "test"] == "1.6010"
+    assert len(shown) == len(CELLS) and shown.loc[0, "test ± SD (n)"] == "1.601 ± 0.001 (3)"
     assert tables.effects(frame)["effect"].tolist() == list(factorial.contrasts())
     text = sentences.factorial_effects(frame)
     assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
@@ -74,15 +75,31 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     assert "lowers the test NLL of Transformers, LSTMs and MLPs by 0.133" in answers.abstract([], found(), [], "grammar-char")
 
 
-def test_a_second_budget_is_not_mixed_with_the_first():
-    small = found(2)
-    large = [
-        Result(replace(r.run, spec=replace(r.run.spec, train=replace(r.run.spec.train, steps=0, flops=10**13))), r.record)
-        for r in small[:4]
+def at(results, budget):
+    """The same results as of another budget."""
+    return [
+        Result(replace(r.run, spec=replace(r.run.spec, train=replace(r.run.spec.train, steps=0, flops=budget))), r.record) for r in results
     ]
-    assert len(factorial.cells([*small, *large])) == 2
 
 
-def test_a_cell_is_its_seeds():
-    assert {cell: len(records) for cell, records in factorial.cells(found(2)).items()} == dict.fromkeys(CELLS, 2)
-    assert Cell("MLP", True, "muon") in factorial.cells(found(1))
+def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is_recorded():
+    small, large = at(found(2), 10**12), at(found(2), 10**13)
+    assert len(factorial.cells([*small, *large[:4]], 10**13)) == 2
+    assert factorial.effects([*small, *large[:4]])["budget"].unique().tolist() == [10**12]
+    both = factorial.effects([*small, *large])
+    assert both["budget"].tolist() == [10**12] * len(factorial.contrasts()) + [10**13] * len(factorial.contrasts())
+    assert tables.effects(both)["FLOPs"].unique().tolist() == ["1e12", "1e13"]
+    shown = tables.cells([*small, *large])
+    assert len(shown) == len(CELLS) and {"valid at 1e12", "test ± SD (n) at 1e13"} <= set(shown.columns)
+    text = sentences.factorial_effects(both)
+    assert text.count("Induction lowers the test NLL at $10^{1") == 2
+    worth = re.escape("by 0.133 [A] at $10^{12}$ FLOPs and 0.133 [A] at $10^{13}$ FLOPs; its long window included").replace("A", "[^]]+")
+    assert re.search(worth, answers.abstract([], [*small, *large], [], "grammar-char"))
+
+
+def test_a_cell_is_the_seeds_that_all_cells_have():
+    (budget,) = factorial.budgets(found(2))
+    assert {cell: len(records) for cell, records in factorial.cells(found(2), budget).items()} == dict.fromkeys(CELLS, 2)
+    assert Cell("MLP", True, "muon") in factorial.cells(found(1), budget)
+    lacking = [result for result in found(3) if result.record.spec.seed < 2 or result.run.architecture != "LSTM"]
+    assert {len(records) for records in factorial.cells(lacking, budget).values()} == {2}
