@@ -62,6 +62,7 @@ Words are separated by spaces; those that occur once in train become <unk>. The 
 file may move, and a changed file is another corpus.
 exit code: 0 when no run is left, 1 when runs are left or failed, or when one that was named diverged"""
 GENERATE = "generate text with: python -m tinylm generate --model {} --prompt TEXT"
+MIX = "counts and a network mixed are often better than either; what mixes them is said at the end"
 SEVERAL = {"nargs": "+", "action": "extend"}  # values of a flag
 RESERVE = 0.95  # of the time asked for is for training; in the rest the runs in progress reach their next checkpoint
 
@@ -373,8 +374,8 @@ def _advice(runs: specs.SingleRuns, corpus: str, budgets: Sequence[int]) -> list
         best = found[0]
         if best.is_known and best.recipe != runs.recipe and not (best.is_counts and runs.is_quick):
             instead = f"the records recommend {best.title} instead, with a valid NLL of {best.loss}; train it with: {best.command}"
-            lines.append(f"{short(budget)} FLOPs: {instead}")
-    return lines
+            lines += [f"{short(budget)} FLOPs: {instead}", *[MIX] * best.is_counts]
+    return list(dict.fromkeys(lines))
 
 
 def _expected(offer: "Offer") -> str:

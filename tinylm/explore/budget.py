@@ -19,6 +19,7 @@ from tinylm.report import plots
 from tinylm.study import Planned, recipes, titles
 
 LEAST, MOST, FIRST = 10, 15, 12  # powers of ten
+MIX = "A network and counts mixed are often better than either: <code>tl.mix(run.model, counts.model)</code>."
 
 
 class Budget(PicturePanel):
@@ -101,7 +102,8 @@ def advised(offers: Sequence[Offer]) -> str:
         text += ", without any training FLOPs"
     elif best.seen.is_outside:
         text += f", which is what its nearest recorded budget, {short(best.seen.known[0])} FLOPs, gives"
-    return f"<p>{text}. {_beside(best, others)}Train it with:</p>{training([best])}"
+    mixed = f"<p>{MIX}</p>" if any(offer.is_counts and offer.is_known for offer in offers) else ""
+    return f"<p>{text}. {_beside(best, others)}Train it with:</p>{training([best])}{mixed}"
 
 
 def _beside(best: Offer, others: Sequence[Offer]) -> str:

@@ -280,6 +280,7 @@ def test_a_recipe_is_trained_though_counts_are_recommended_in_one_line(call, tra
         "1e12 FLOPs: the records recommend Counts (KN-8 x 1.15 + unbounded cache) instead, with a valid NLL of 1.60; "
         "train it with: python -m tinylm train --recipe counts --corpus grammar-char"
     )
+    assert "counts and a network mixed are often better than either; what mixes them is said at the end\n" in out
     assert code == 0 and [run.architecture for run in trained.calls[0][0]] == ["Transformer"]
     assert said.endswith(html.unescape(re.findall("<pre>(.*?)</pre>", explore.Budget("grammar-char").advice.value)[0])), (
         "as the explorer says"

@@ -57,6 +57,7 @@ def test_a_budget_recommends_what_the_records_let_expect(home):
     assert panel.data.drop(columns="architecture").dtypes.map(str).isin(["int64", "float64"]).all()
     assert [line.get_label() for line in panel.figure.axes[0].lines] == ["MLP", "Transformer", "chosen budget"]
     panel.flops.value = 1e10
+    assert "mixed" not in panel.advice.value, "no counts are known"
     assert "<b>MLP</b>" in panel.advice.value and "its nearest recorded budget, 1e11 FLOPs, gives" in panel.advice.value
 
 
@@ -67,6 +68,7 @@ def test_counts_are_recommended_where_they_are_lower_and_measured_against_elsewh
     panel = explore.Budget("grammar-char")
     assert "<b>Counts (KN-8 x 1.15 + unbounded cache)</b>: expect a valid NLL of 1.60 nats per token, without" in panel.advice.value
     assert "This is 0.10 below Transformer. Train it with:" in panel.advice.value
+    assert "A network and counts mixed are often better than either" in panel.advice.value
     assert blocks(panel) == [
         ["python -m tinylm train --recipe counts --corpus grammar-char"],
         ['tl.train("grammar-char", recipe="counts")'],
