@@ -48,39 +48,38 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         return ""
     frames, _ = sentences.brackets(networks, rival.record.valid.nll, rival.record.test.nll)
     how = "Kneser-Ney counts" + (" with a cache" if rival.run.spec.model.cache else "")
-    how += f" reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time(rival.run, ' in {}')}"
-    together = _together(networks, rival.record)
+    how += f" reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([rival.run], ' in {}')}"
+    together = _together(networks, rival)
     if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
         return sentences.worth_training(bought, corpus)
     first = frames[1].iloc[0]
     reaching = next(r.run for r in networks if r.run.architecture == first["architecture"] and r.run.budget == first["reaches"])
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     alone = (
-        f"{first['architecture']} reaches {'the counts' if together else 'that'} at {power(first['reaches'])} FLOPs "
-        f"({first['n_reach']:.0f} of {first['n']:.0f} seeds{_in_time(reaching, '; {} on two cores')})"
+        f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach {'the counts' if together else 'that'} "
+        f"({first['n_reach']:.0f} of {first['n']:.0f} seeds{_in_time([reaching], '; {} on two cores')})"
     )
     if together:
-        return f"On {titles.corpus(corpus)}, count and train: {how}. {together}. Alone, a small {alone}."
+        return f"On {titles.corpus(corpus)} it is best to count and to train: {how}. {together}. Alone, a small {alone}."
     return (
         f"On {titles.corpus(corpus)}, do not train with {power(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less: {how}. "
-        f"A small {alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time(best, '{}, ')}"
+        f"A small {alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time([best], '{}, ')}"
         f"n = {len(records)})."
     )
 
 
-def _together(networks: Sequence[Result], counts: RunRecord) -> str:
+def _together(networks: Sequence[Result], counts: Result) -> str:
     """The cheapest network and the best one whose mixtures with counts are better on valid than those; nothing where none is.
 
     Mixtures of a single seed are left out.
     """
     rows = {run: records for run, (_, records) in mixtures.by_row(networks).items() if len(records) > 1}
-    found = {run: records for run, records in rows.items() if _valid(records) < counts.valid.nll}
+    found = {run: records for run, records in rows.items() if _valid(records) < counts.record.valid.nll}
     if not found:
         return ""
     cheapest, best = min(found, key=lambda run: run.budget), min(found, key=lambda run: _valid(found[run]))
-    told = {run: f"{_nll(found[run]):.3f} ({_in_time(run, '{}, ')}n = {len(found[run])})" for run in (cheapest, best)}
-    second = "those" if best.architecture == cheapest.architecture else f"{best.architecture}s"
-    more = f", with {second} of {power(best.budget)} {told[best]}" if best != cheapest else ""
+    told = {run: f"{_nll(found[run]):.3f} ({_in_time([counts.run, run], '{}, ')}n = {len(found[run])})" for run in (cheapest, best)}
+    more = f", and with {best.architecture}s of {power(best.budget)} FLOPs {told[best]}" if best != cheapest else ""
     return f"Mixed with {cheapest.architecture}s of {power(cheapest.budget)} FLOPs they reach {told[cheapest]}{more}"
 
 
@@ -110,7 +109,10 @@ def _beaten(found: Sequence[Result]) -> str:
     lines = summaries.summary(summaries.networks(found))
     best = lines.loc[lines["valid_nll"].idxmin()]
     counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
-    return f"counts reach {counts.test.nll:.3f}; its best network, {best['name']}, {best['test_nll']:.3f}" if counts else ""
+    if not counts:
+        return ""
+    how = "with" if counts.spec.model.cache else "without"
+    return f"counts {how} a cache reach {counts.test.nll:.3f}; its best network, {best['name']}, retrained, {best['test_nll']:.3f}"
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -155,7 +157,9 @@ def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
             gap = significance.difference(records, [counts])
             beaten.append(f"{interval(gap.mean, *gap.interval(), plus='')} on {titles.corpus(run.spec.corpus)}")
     return _told(
-        f"in the mean of its seeds the study's Transformer is best after epoch {_on_each(epochs)}; then it overfits" if epochs else "",
+        f"the valid loss of the study's Transformer, averaged over seeds, is lowest after epoch {_on_each(epochs)}; then it overfits"
+        if epochs
+        else "",
         f"counts of the same words are better, in nats by {' and by '.join(beaten)}" if beaten else "",
         f"trained on the whole texts, {pointed}" if pointed else "",
     )
@@ -244,18 +248,29 @@ def _lookup(bought: Sequence[Result]) -> str:
     )
     alone = at_least.loc[at_least["contrast"] == factorial.WINDOW, "effect"]
     of_what = f"of the {'first' if len(at) > 1 else 'gain'}"
-    window = f"{alone.item():.3f} {of_what} is due to its long window" if len(alone) else "its long window included"
+    window = f"{alone.item():.3f} {of_what} comes with its long window alone" if len(alone) else "its long window included"
     worth = " and ".join(f"{gain} at {where}" for gain, where in zip(gains, at, strict=True))
     return (
         f"A lookup matters more than attention: induction, which finds what followed the same characters among the last {REACH:,}, lowers "
-        f"the test NLL of Transformers, LSTMs and MLPs by {worth}; {window}. With it an "
+        f"the test NLL by {worth}, in the mean of Transformers, LSTMs and MLPs; {window}. {_left_out(bought)}With it an "
         f"LSTM is only {' and '.join(behind)} worse than a Transformer (95 % intervals)."
     )
 
 
-def _in_time(run: Planned, told: str) -> str:
-    """How long a run takes, told; nothing where it is not known."""
-    return "" if math.isnan(timings.seconds(run)) else told.format(timings.shown(run))
+def _left_out(bought: Sequence[Result]) -> str:
+    """What induction is worth in the Transformer over parts of the text that were left out; nothing where they are not recorded."""
+    names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
+    frame = folds.by_fold(select(bought, role="fold"))
+    if not set(names) <= set(folds.architectures(frame)):
+        return ""
+    gap = folds.over_folds(frame, *names)
+    worth = interval(gap.mean, *gap.interval(), plus="")
+    return f"Over {gap.n} parts of the text, each left out in turn, it is worth {worth} to a {names[1]}. "
+
+
+def _in_time(runs: Sequence[Planned], told: str) -> str:
+    """How long runs take together, told; nothing where it is not known."""
+    return "" if math.isnan(timings.seconds(*runs)) else told.format(timings.shown(*runs))
 
 
 def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
@@ -267,7 +282,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
         f"We retrained a published study {STUDY}: its {joint.n_rows} losses {where}; "
-        f"the costs stated for its four networks range from {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low. "
+        f"the costs stated for its four networks range, counted exactly, from {ratios.max():.2g} times too high to "
+        f"{1 / ratios.min():.2g} times too low. "
         f"{f'On the stretch of test text that it scores, {beaten}.' if beaten else ''}".rstrip()
     )
 
@@ -278,7 +294,8 @@ def _pointed(bought: Sequence[Result]) -> str:
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
             cached = summaries.best_counts([r.record for r in bought], records[0], UNBOUNDED)
-            ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
+            cost = f"{power(float(f'{records[0].flops:.2g}'))} FLOPs, n = {len(records)}"
+            ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)} ({cost})")
             theirs += [perplexity(cached.test.nll)] if cached else []
     beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""
     return f"Transformers that can copy a recent word (by a *pointer*) reach a perplexity of {' and '.join(ours)}{beside}" if ours else ""

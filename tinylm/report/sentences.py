@@ -170,7 +170,11 @@ def climb(frame: pd.DataFrame) -> str:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [f"Of {len(tested)} changes, kept or only tried, {len(clear)} are clear after Holm's correction.", *_changes(clear)]
-    parts += [f"Clear only before the correction: {len(before)}.", *_changes(before)] if len(before) else []
+    parts += (
+        [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction.", *_changes(before)]
+        if len(before)
+        else []
+    )
     few = still_open[still_open["n"] < ENOUGH]
     which = (
         f"all with fewer than {ENOUGH} seeds"
@@ -314,7 +318,7 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"For the same {name} FLOPs it would not reach its first validation.")
+            parts.append(f"For the same {name} FLOPs Self-Attention would not reach its first validation.")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
         parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")

@@ -30,9 +30,9 @@ def recorded(device: str = "cpu") -> dict[str, Any]:
     return found.get(device, {})
 
 
-def seconds(run: Planned) -> float:
-    """How long training a run takes, or counting, without validation, on a machine that does nothing else; NaN where not known."""
-    return _runs()["runs"].get(run.row.spec.key, math.nan)
+def seconds(*runs: Planned) -> float:
+    """How long training runs takes, or counting, without validation, on a machine that does nothing else; NaN where not known."""
+    return sum(_runs()["runs"].get(run.row.spec.key, math.nan) for run in runs)
 
 
 def of_runs() -> str:
@@ -47,9 +47,9 @@ def _runs() -> dict[str, Any]:
     return found if found and found.get("runs") else {"runs": {}}
 
 
-def shown(run: Planned) -> str:
+def shown(*runs: Planned) -> str:
     """The same in a unit that suits it; a dash where it is not known."""
-    known = seconds(run)
+    known = seconds(*runs)
     return NONE if math.isnan(known) else duration(known)
 
 

@@ -134,7 +134,7 @@ RUNGS = (
     ),
     Rung(name="induction at two places", about="induction looks up the latest two places instead of one", model={"induction_times": 2}),
     Rung(
-        name="windows of 2,048",
+        name="induction over 2,048",
         about="one window of 2,048 characters a step instead of 16 of 128; attention reaches 64 to 128 back, induction all the way",
         model={"context_length": 2048, "attention_window": 64},
         train={"batch_size": 1},

@@ -113,7 +113,7 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
 def advice(found: Sequence[Result], budgets: Sequence[int], mixed: Sequence[Result] = ()) -> pd.DataFrame:
     """One row per budget in FLOPs: what has the lowest mean valid NLL of all that costs no more, its test NLL and its time.
 
-    `found` are counts and networks that are scored on the same tokens, `mixed` networks mixed with counts.
+    `found` are counts and networks that are scored on the same tokens, `mixed` networks mixed with the best of the counts.
     """
     lines = pd.concat(
         [summaries.summary(found).assign(how=""), summaries.summary(mixed).assign(how=", mix with counts")], ignore_index=True
@@ -124,7 +124,8 @@ def advice(found: Sequence[Result], budgets: Sequence[int], mixed: Sequence[Resu
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
             row = {"FLOPs": amount(budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
-            rows.append(row | {"time": timings.shown(best["run"])})
+            counted = [lines["run"][lines["valid_nll"].where([run.spec.is_counts for run in lines["run"]]).idxmin()]] if best["how"] else []
+            rows.append(row | {"time": timings.shown(best["run"], *counted)})
     return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 

@@ -66,6 +66,7 @@ ROWS = (
     Reported(corpus=PTB, model="AWD-LSTM, mixture of softmaxes", source=YANG_2018, perplexity=54.4, params=22),
     Reported(corpus=PTB, model="Mogrifier LSTM", source=MELIS_2020, perplexity=50.1, params=24),
     Reported(corpus=WIKITEXT, model="AWD-LSTM", source=MERITY_2018, perplexity=65.8, params=33),
+    Reported(corpus=WIKITEXT, model="AWD-LSTM with a cache", source=MERITY_2018, perplexity=52.0, params=33, recent="cache"),
     Reported(corpus=WIKITEXT, model="AWD-LSTM, mixture of softmaxes", source=YANG_2018, perplexity=61.5, params=35),
 )
 

@@ -72,7 +72,7 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     text = sentences.factorial_effects(frame)
     assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
     assert f"Of {len(frame)} effects" in text and isinstance(frame, pd.DataFrame)
-    assert "lowers the test NLL of Transformers, LSTMs and MLPs by 0.133" in answers.abstract([], found(), [], "grammar-char")
+    assert "lowers the test NLL by 0.133" in answers.abstract([], found(), [], "grammar-char")
 
 
 def at(results, budget):
@@ -93,8 +93,8 @@ def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is
     assert len(shown) == len(CELLS) and {"valid at 1e12", "test ± SD (n) at 1e13"} <= set(shown.columns)
     text = sentences.factorial_effects(both)
     assert text.count("Induction lowers the test NLL at $10^{1") == 2
-    worth = re.escape("by 0.133 [A] at $10^{12}$ FLOPs and 0.133 [A] at $10^{13}$ FLOPs; its long window included").replace("A", "[^]]+")
-    assert re.search(worth, answers.abstract([], [*small, *large], [], "grammar-char"))
+    worth = "by 0.133 [A] at $10^{12}$ FLOPs and 0.133 [A] at $10^{13}$ FLOPs, in the mean of"
+    assert re.search(re.escape(worth).replace("A", "[^]]+"), answers.abstract([], [*small, *large], [], "grammar-char"))
 
 
 def test_a_cell_is_the_seeds_that_all_cells_have():
