@@ -284,18 +284,21 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
         f"We retrained a published study {STUDY}: its {joint.n_rows} losses {where}; "
         f"the costs stated for its four networks range, counted exactly, from {ratios.max():.2g} times too high to "
         f"{1 / ratios.min():.2g} times too low. "
-        f"{f'On the stretch of test text that it scores, {beaten}.' if beaten else ''}".rstrip()
+        f"{f'On its slice of the test text, {beaten}.' if beaten else ''}".rstrip()
     )
 
 
 def _pointed(bought: Sequence[Result]) -> str:
     """The best recipe on words of each text, in perplexity, and the best counts of the same tokens, whatever their cache."""
-    ours, theirs = [], []
+    ours, theirs, costs = [], [], []
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
             cached = summaries.best_counts([r.record for r in bought], records[0], UNBOUNDED)
-            cost = f"{power(float(f'{records[0].flops:.2g}'))} FLOPs, n = {len(records)}"
-            ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)} ({cost})")
+            ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
+            costs.append(f"{power(records[0].spec.train.flops)} FLOPs, n = {len(records)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
     beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""
-    return f"Transformers that can copy a recent word (by a *pointer*) reach a perplexity of {' and '.join(ours)}{beside}" if ours else ""
+    if not ours:
+        return ""
+    cost = "; ".join(dict.fromkeys(costs))
+    return f"Transformers that can copy a recent word (by a *pointer*) reach a perplexity of {' and '.join(ours)} ({cost}){beside}"
