@@ -49,7 +49,7 @@ def answer(
     rows += _draw_study(ax, study, top)
     rows += _draw_mixed(ax, _best(mixed)) if mixed else []
     low, high = ax.get_ylim()
-    ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.1 * (high - low), high))  # room for the numbers below
+    ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))  # room for numbers
     log_flops(ax, "training FLOPs (executed)")
     if counts:
         _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)
