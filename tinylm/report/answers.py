@@ -187,7 +187,8 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
         shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])
         alone = [f" and the window alone by {gain}" for gain in _effects(effects, factorial.WINDOW)]
         lookup = (
-            f"induction and its window lower the test NLL by {shown[0]} nats{''.join(alone)}; a Transformer is ahead of an LSTM by "
+            f"at {power(effects['budget'].min())} FLOPs induction and its window lower the test NLL by {shown[0]} nats"
+            f"{''.join(alone)}; a Transformer is ahead of an LSTM by "
             f"{shown[1]} with induction and by {shown[2]} without"
         )
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
@@ -241,7 +242,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     if effects.empty:
         return ""
     least = effects["budget"].min()
-    at_least, at = effects[effects["budget"] == least], [f"{power(budget)} FLOPs" for budget in effects["budget"].unique()]
+    at_least, seeds = effects[effects["budget"] == least], effects.groupby("budget")["n"].min()
+    at = [f"{power(budget)} FLOPs (n = {seeds[budget]})" for budget in effects["budget"].unique()]
     gains, behind = (
         [_effects(effects[effects["budget"] == budget], name)[0] for budget in effects["budget"].unique()]
         for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True])

@@ -353,9 +353,11 @@ def _best_counts(found: Sequence[Result]) -> str:
 def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
     """What induction and the architecture are worth at each budget, and which of the effects are clear; `before` stands before it."""
     several = frame["budget"].nunique() > 1
-    budgets = frame["budget"].unique()
-    told = [_at_a_budget(frame[frame["budget"] == budget], f" at {power(budget)} FLOPs" if several else "") for budget in budgets]
-    return f"{before}{' '.join(told)}" if told else ""
+    told = [
+        _at_a_budget(part, f" at {power(budget)} FLOPs (n = {part['n'].min()})" if several else "")
+        for budget, part in frame.groupby("budget")
+    ]
+    return before + "\n\n".join(told) if told else ""
 
 
 def _at_a_budget(frame: pd.DataFrame, at: str) -> str:

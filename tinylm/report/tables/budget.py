@@ -200,7 +200,8 @@ def cells(found: Sequence[Result]) -> pd.DataFrame:
             shown = spread_over(float(np.mean(tests)), float(np.std(tests, ddof=min(1, len(tests) - 1))), len(tests))
             named = {"architecture": cell.architecture, "lookup": cell.lookup, "optimizer": OPTIMIZERS[cell.optimizer]}
             row = rows.setdefault(cell, named)
-            row |= {f"width, lr{at}": f"{spec.model.d_model}, {spec.train.lr:g}", f"parameters{at}": f"{records[0].n_params:,}"}
+            row[f"width, lr{at}"] = f"{spec.model.d_model}, {spec.train.lr:g}"
+            row |= {"parameters": f"{records[0].n_params:,}"} if len(recorded) == 1 else {}  # a page is not wide enough for those of two
             row |= {f"valid{at}": f"{np.mean([record.valid.nll for record in records]):.3f}", f"test ± SD (n){at}": shown}
     return pd.DataFrame(list(rows.values()) or [{"architecture": "none is recorded"}]).fillna(NONE)
 

@@ -93,7 +93,7 @@ def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is
     assert len(shown) == len(CELLS) and {"valid at 1e12", "test ± SD (n) at 1e13"} <= set(shown.columns)
     text = sentences.factorial_effects(both)
     assert text.count("Induction lowers the test NLL at $10^{1") == 2
-    worth = "by 0.133 [A] at $10^{12}$ FLOPs and 0.133 [A] at $10^{13}$ FLOPs, in the mean of"
+    worth = "by 0.133 [A] at $10^{12}$ FLOPs (n = 2) and 0.133 [A] at $10^{13}$ FLOPs (n = 2), in the mean of"
     assert re.search(re.escape(worth).replace("A", "[^]]+"), answers.abstract([], [*small, *large], [], "grammar-char"))
 
 

@@ -100,7 +100,9 @@ def test_copying_counts_the_parts_on_which_induction_is_ahead():
     text = answers.copying(factorial.effects([]), frame)
     assert text == "**Answer.** On 2 of 3 parts of the text that were left out, Transformer is better than Transformer without induction."
     effects = pd.DataFrame({"contrast": list(factorial.contrasts()), "effect": 0.1, "low": 0.05, "high": 0.15, "budget": 1e12})
-    assert answers.copying(effects, frame).startswith("**Answer.** Induction and its window lower the test NLL by 0.100 [0.050, 0.150]")
+    assert answers.copying(effects, frame).startswith(
+        "**Answer.** At $10^{12}$ FLOPs induction and its window lower the test NLL by 0.100 [0.050, 0.150]"
+    )
     assert answers.copying(factorial.effects([]), frame[["Transformer", "n_tokens", "searched"]]) == ""
 
 
