@@ -1,6 +1,7 @@
-"""`train --quick`: counts of the text beside its networks, and at the end both mixed, which is better than either."""
+"""`train --quick`: counts of the text beside its networks, and at the end both mixed."""
 
 import contextlib
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,15 +35,21 @@ class Mixed:
     test: "TextScore"
     seconds: float
 
+    @property
+    def test_se(self) -> float | None:
+        """The standard error of the test NLL; None of a text too short for one."""
+        return None if math.isnan(self.test.se) else self.test.se
+
     def row(self, label: str) -> list[str]:
         """A row under OUTCOME, the network being called so."""
-        scores = [f"{self.valid.nll:.4f}", f"{self.test.nll:.4f} +- {self.test.se:.4f}", f"{self.test.perplexity:.4g}"]
+        error = "" if self.test_se is None else f" +- {self.test_se:.4f}"
+        scores = [f"{self.valid.nll:.4f}", f"{self.test.nll:.4f}{error}", f"{self.test.perplexity:.4g}"]
         costs = ["-", "-", short(self.record.flops)]
         return [f"{label}, with counts", str(self.run.spec.seed), *costs, *scores, f"{self.seconds:.0f}", "mixed", self.key]
 
     def facts(self) -> dict[str, Any]:
         """What is printed as JSON."""
-        scores = {"valid_nll": self.valid.nll, "test_nll": self.test.nll, "test_se": self.test.se}
+        scores = {"valid_nll": self.valid.nll, "test_nll": self.test.nll, "test_se": self.test_se}
         return {"network": self.run.spec.key, "key": self.key, "file": relative(self.file), "weights": self.weights} | scores
 
 

@@ -13,6 +13,7 @@ from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, perplexity, power, signed
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
+from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
@@ -49,6 +50,8 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     frames, _ = sentences.brackets(networks, rival.record.valid.nll, rival.record.test.nll)
     how = "Kneser-Ney counts" + (" with a cache" if rival.run.spec.model.cache else "")
     how += f" reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([rival.run], ' in {}')}"
+    compressed = COMPRESSION.best(corpus)
+    how += f", a compressor ({compressed.name}) {compressed.test:.3f}" if compressed else ""
     together = _together(networks, rival)
     if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
         return sentences.worth_training(bought, corpus)
@@ -56,7 +59,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     reaching = next(r.run for r in networks if r.run.architecture == first["architecture"] and r.run.budget == first["reaches"])
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     alone = (
-        f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach {'the counts' if together else 'that'} "
+        f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach the counts "
         f"({first['n_reach']:.0f} of {first['n']:.0f} seeds{_in_time([reaching], '; {} on two cores')})"
     )
     if together:
@@ -80,7 +83,7 @@ def _together(networks: Sequence[Result], counts: Result) -> str:
     cheapest, best = min(found, key=lambda run: run.budget), min(found, key=lambda run: _valid(found[run]))
     told = {run: f"{_nll(found[run]):.3f} ({_in_time([counts.run, run], '{}, ')}n = {len(found[run])})" for run in (cheapest, best)}
     more = f", and with {best.architecture}s of {power(best.budget)} FLOPs {told[best]}" if best != cheapest else ""
-    return f"Mixed with {cheapest.architecture}s of {power(cheapest.budget)} FLOPs they reach {told[cheapest]}{more}"
+    return f"Mixed with {cheapest.architecture}s of {power(cheapest.budget)} FLOPs the counts reach {told[cheapest]}{more}"
 
 
 def architectures(found: Sequence[Result]) -> str:
@@ -90,7 +93,7 @@ def architectures(found: Sequence[Result]) -> str:
         return ""
     costs = _charged(dict(zip(lines["name"], lines["flops_2nd"] / lines["flops_textbook"], strict=True)))
     return _told(
-        f"the study's losses come back, at most {rows['deviation'].abs().max():.3f} nats from the mean of {_seeds(rows['n'])}",
+        f"the study's losses come back, at most {rows['deviation'].abs().max():.3f} nats from the mean of {sentences.seeds(rows['n'])}",
         f"its stated costs are not those of its own computation, counted exactly: they are {costs}",
         _beaten(found),
     )
@@ -221,11 +224,6 @@ def _told(*findings: str) -> str:
     return f"**Answer.** {' '.join(told)}" if told else ""
 
 
-def _seeds(n: pd.Series) -> str:
-    few, many = n.min(), n.max()
-    return f"{few} seeds" if few == many else f"{few} to {many} seeds"
-
-
 def _nll(records: Sequence[RunRecord]) -> float:
     """Mean test NLL over seeds."""
     return float(np.mean([record.test.nll for record in records]))
@@ -241,21 +239,21 @@ def _lookup(bought: Sequence[Result]) -> str:
     effects = factorial.effects(bought)
     if effects.empty:
         return ""
-    least = effects["budget"].min()
-    at_least, seeds = effects[effects["budget"] == least], effects.groupby("budget")["n"].min()
-    at = [f"{power(budget)} FLOPs (n = {seeds[budget]})" for budget in effects["budget"].unique()]
-    gains, behind = (
-        [_effects(effects[effects["budget"] == budget], name)[0] for budget in effects["budget"].unique()]
-        for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True])
+    shown = dict(list(effects.groupby("budget")))
+    at = [f"{power(budget)} FLOPs (n = {frame['n'].min()})" for budget, frame in shown.items()]
+    gains, with_it, without = (
+        [_effects(frame, name)[0] for frame in shown.values()]
+        for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])
     )
-    alone = at_least.loc[at_least["contrast"] == factorial.WINDOW, "effect"]
-    of_what = f"of the {'first' if len(at) > 1 else 'gain'}"
-    window = f"{alone.item():.3f} {of_what} comes with its long window alone" if len(alone) else "its long window included"
+    first = shown[min(shown)].set_index("contrast")["effect"]
+    window = "its long window included"
+    if factorial.WINDOW in first:
+        window = f"{first[factorial.WINDOW]:.3f} of the {'first' if len(shown) > 1 else 'gain'} comes with its long window alone"
     worth = " and ".join(f"{gain} at {where}" for gain, where in zip(gains, at, strict=True))
     return (
         f"A lookup matters more than attention: induction, which finds what followed the same characters among the last {REACH:,}, lowers "
-        f"the test NLL by {worth}, in the mean of Transformers, LSTMs and MLPs; {window}. {_left_out(bought)}With it an "
-        f"LSTM is only {' and '.join(behind)} worse than a Transformer (95 % intervals)."
+        f"the test NLL by {worth}, in the mean of Transformers, LSTMs and MLPs; {window}. {_left_out(bought)}An LSTM is above "
+        f"a Transformer by {' and '.join(with_it)} with induction, by {' and '.join(without)} without (95 % intervals)."
     )
 
 
@@ -267,7 +265,7 @@ def _left_out(bought: Sequence[Result]) -> str:
         return ""
     gap = folds.over_folds(frame, *names)
     worth = interval(gap.mean, *gap.interval(), plus="")
-    return f"Over {gap.n} parts of the text, each left out in turn, it is worth {worth} to a {names[1]}. "
+    return f"Over {gap.n} parts of the text, each left out in turn, induction is worth {worth} to a {names[1]}. "
 
 
 def _in_time(runs: Sequence[Planned], told: str) -> str:

@@ -29,9 +29,9 @@ def by_row(results: Sequence[Result]) -> dict[Planned, tuple[list[RunRecord], li
     return {run: ([one for one in alone[run] if one.spec.seed in seeds[run]], records) for run, records in together.items()}
 
 
-def best_counts(results: Iterable[Result]) -> RunRecord | None:
+def best_counts(results: Iterable[Result]) -> Result | None:
     """The counts of the results that are best on valid; None without any."""
-    return min((one.record for one in summaries.counts(results)), key=lambda record: record.valid.nll, default=None)
+    return min(summaries.counts(results), key=lambda result: result.record.valid.nll, default=None)
 
 
 def share(records: Iterable[RunRecord], results: Iterable[Result]) -> float:

@@ -122,7 +122,7 @@ def together(found: Sequence[Result]) -> str:
     rows: dict[str, list[tuple[Planned, str]]] = {}
     for run, (_, records) in sorted(mixtures.by_row(found).items(), key=lambda row: row[0].budget) if rival else ():
         if len(records) > 1:
-            gap = significance.difference([rival], records)
+            gap = significance.difference([rival.record], records)
             rows.setdefault(run.architecture, []).append((run, interval(gap.mean, *gap.interval(), plus="")))
     told = [
         f"the {name} by {' and by '.join(f'{gain} at {power(run.budget)} FLOPs' for run, gain in dict.fromkeys([each[0], each[-1]]))}"
@@ -169,7 +169,10 @@ def climb(frame: pd.DataFrame) -> str:
     if tested.empty:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
-    parts = [f"Of {len(tested)} changes, kept or only tried, {len(clear)} are clear after Holm's correction.", *_changes(clear)]
+    parts = [
+        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} are clear after Holm's correction.",
+        *_changes(clear),
+    ]
     parts += (
         [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction.", *_changes(before)]
         if len(before)
@@ -183,6 +186,12 @@ def climb(frame: pd.DataFrame) -> str:
     )
     parts += [f"The other {len(still_open)} are open{f', {which}' if len(few) else ''}."] if len(still_open) else []
     return " ".join(parts)
+
+
+def seeds(n: pd.Series) -> str:
+    """How many seeds some rows have."""
+    few, many = n.min(), n.max()
+    return f"{few} seeds" if few == many else f"{few} to {many} seeds"
 
 
 def _changes(rows: pd.DataFrame) -> list[str]:

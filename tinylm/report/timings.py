@@ -31,7 +31,10 @@ def recorded(device: str = "cpu") -> dict[str, Any]:
 
 
 def seconds(*runs: Planned) -> float:
-    """How long training runs takes, or counting, without validation, on a machine that does nothing else; NaN where not known."""
+    """How long runs take to train, or to count, one after the other, on a machine that does nothing else; NaN where not known.
+
+    Validation is left out.
+    """
     return sum(_runs()["runs"].get(run.row.spec.key, math.nan) for run in runs)
 
 

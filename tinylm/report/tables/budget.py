@@ -118,14 +118,13 @@ def advice(found: Sequence[Result], budgets: Sequence[int], mixed: Sequence[Resu
     lines = pd.concat(
         [summaries.summary(found).assign(how=""), summaries.summary(mixed).assign(how=", mix with counts")], ignore_index=True
     )
-    rows = []
+    rival, rows = mixed_runs.best_counts(found), []
     for budget in budgets:
         affordable = lines[[run.spec.is_counts or run.budget <= budget for run in lines["run"]]]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
             row = {"FLOPs": amount(budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
-            counted = [lines["run"][lines["valid_nll"].where([run.spec.is_counts for run in lines["run"]]).idxmin()]] if best["how"] else []
-            rows.append(row | {"time": timings.shown(best["run"], *counted)})
+            rows.append(row | {"time": timings.shown(best["run"], *([rival.run] if best["how"] and rival else []))})
     return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 
@@ -150,7 +149,7 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
         alone, together = pairs[run]
         nll = float(np.mean([record.test.nll for record in alone]))
         row = {"network": run.architecture, "FLOPs": amount(run.budget), "alone": f"{nll:.3f}", "mixed ± SD (n)": mean(lines[run])}
-        for name, other in (("− counts", [rival]), ("− network", alone)):
+        for name, other in (("− counts", [rival.record]), ("− network", alone)):
             gap = significance.difference(together, other)
             row[f"mixed {name}"] = interval(gap.mean, *gap.interval())
         rows.append(row | {"weight": f"{mixed_runs.share(together, found):.2f}"})

@@ -1,6 +1,9 @@
 """`train --quick` for real, on a text of one's own."""
 
 import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -39,6 +42,14 @@ def test_counts_are_made_beside_networks_of_texts_that_are_quickly_counted(monke
     assert not quick.counts_beside([counted, network])
     monkeypatch.setattr(quick, "QUICKLY_COUNTED", 1_000)
     assert not quick.counts_beside([network])
+
+
+def test_a_test_text_without_an_error_has_none_in_json_either():
+    score = SimpleNamespace(nll=1.5, se=math.nan, perplexity=4.5)
+    network = single.of_recipe("transformer", "grammar-char", flops=1e10)
+    said = {"run": network, "record": SimpleNamespace(flops=10**10), "key": "a" * 16, "file": Path("a"), "weights": [0.5, 0.5]}
+    mixed = quick.Mixed(**said, valid=score, test=score, seconds=1.0)
+    assert mixed.facts()["test_se"] is None and "1.5000" in mixed.row("a")
 
 
 def test_nothing_is_mixed_while_a_run_is_left():

@@ -53,7 +53,9 @@ def test_the_table_has_both_losses_the_differences_and_the_weight(recorded):
 def test_the_answer_is_the_cheapest_mixture_that_is_better_than_counts_and_the_best(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char it is best to count and to train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
-    assert "Mixed with LSTMs of $10^{12}$ FLOPs they reach 1.400 (n = 2), and with LSTMs of $10^{13}$ FLOPs 1.300 (n = 2). Alone" in text
+    assert (
+        "Mixed with LSTMs of $10^{12}$ FLOPs the counts reach 1.400 (n = 2), and with LSTMs of $10^{13}$ FLOPs 1.300 (n = 2). Alone" in text
+    )
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
