@@ -5,6 +5,7 @@ import tinylm.analysis.claim_list as claim_list
 import tinylm.analysis.claims as claims
 import tinylm.analysis.factorial as factorial
 import tinylm.analysis.folds as folds
+import tinylm.analysis.numbers as numbers
 import tinylm.analysis.significance as significance
 import tinylm.analysis.summaries as summaries
 import tinylm.config as config

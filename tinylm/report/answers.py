@@ -17,9 +17,9 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
-from tinylm.study.factorial import REACH
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
+LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
 
 
 def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> str:
@@ -38,32 +38,30 @@ def findings(found: Sequence[Result], bought: Sequence[Result], everything: Sequ
 
 
 def answer(bought: Sequence[Result], corpus: str) -> str:
-    """The title's question answered for a corpus: up to which budget none, from which one which, and what more buys.
+    """The title's question answered for a corpus: what counts reach, what they reach with a network, and when a network does alone.
 
     Networks may read a text made from the corpus; all are scored on the same tokens.
     """
-    counts = select(bought, role=["counts", "tuned"], corpus=corpus)
-    rival = min(counts, key=lambda result: result.record.valid.nll, default=None)
-    networks = [r for r in select(bought, role=["frontier", "purchase"]) if rival and summaries.same_tokens(r.record, rival.record)]
+    networks, counts = _rivals(bought, corpus)
     if not networks:
         return ""
-    frames, _ = sentences.brackets(networks, rival.record.valid.nll, rival.record.test.nll)
-    how = "Kneser-Ney counts" + (" with a cache" if rival.run.spec.model.cache else "")
-    how += f" reach a test NLL of {rival.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([rival.run], ' in {}')}"
-    compressed = COMPRESSION.best(corpus)
-    how += f", a compressor ({compressed.name}) {compressed.test:.3f}" if compressed else ""
-    together = _together(networks, rival)
+    frames, _ = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)
     if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
         return sentences.worth_training(bought, corpus)
+    how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
+    how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    reaching = next(r.run for r in networks if r.run.architecture == first["architecture"] and r.run.budget == first["reaches"])
-    best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     alone = (
-        f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach the counts "
-        f"({first['n_reach']:.0f} of {first['n']:.0f} seeds{_in_time([reaching], '; {} on two cores')})"
+        f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach them ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
     )
-    if together:
-        return f"On {titles.corpus(corpus)} it is best to count and to train: {how}. {together}. Alone, a small {alone}."
+    mixed = _mixed(networks, counts)
+    if mixed:
+        best = min(mixed, key=lambda run: _valid(mixed[run]))
+        return (
+            f"On {titles.corpus(corpus)}, count and train: {how}, mixed with {best.architecture}s of {power(best.budget)} "
+            f"FLOPs {_nll(mixed[best]):.3f}{_in_time([counts.run, best], ' ({} on two cores)')}. Alone, a small {alone}."
+        )
+    best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
         f"On {titles.corpus(corpus)}, do not train with {power(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less: {how}. "
         f"A small {alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time([best], '{}, ')}"
@@ -71,19 +69,36 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     )
 
 
-def _together(networks: Sequence[Result], counts: Result) -> str:
-    """The cheapest network and the best one whose mixtures with counts are better on valid than those; nothing where none is.
-
-    Mixtures of a single seed are left out.
-    """
-    rows = {run: records for run, (_, records) in mixtures.by_row(networks).items() if len(records) > 1}
-    found = {run: records for run, records in rows.items() if _valid(records) < counts.record.valid.nll}
-    if not found:
+def count_or_train(bought: Sequence[Result], corpus: str) -> str:
+    """From which budget on counts gain by a network beside them, up to which they are better than it alone, and what a compressor has."""
+    networks, counts = _rivals(bought, corpus)
+    mixed = _mixed(networks, counts) if networks else {}
+    if not mixed:
         return ""
-    cheapest, best = min(found, key=lambda run: run.budget), min(found, key=lambda run: _valid(found[run]))
-    told = {run: f"{_nll(found[run]):.3f} ({_in_time([counts.run, run], '{}, ')}n = {len(found[run])})" for run in (cheapest, best)}
-    more = f", and with {best.architecture}s of {power(best.budget)} FLOPs {told[best]}" if best != cheapest else ""
-    return f"Mixed with {cheapest.architecture}s of {power(cheapest.budget)} FLOPs the counts reach {told[cheapest]}{more}"
+    cheapest = min(mixed, key=lambda run: run.budget)
+    gains = (
+        f"from {power(cheapest.budget)} FLOPs on, mixing a network in lowers the loss of counts, there to {_nll(mixed[cheapest]):.3f} "
+        f"({_in_time([counts.run, cheapest], '{}, ')}n = {len(mixed[cheapest])})"
+    )
+    frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
+    misses = math.nan if frame.empty else frame.iloc[0]["misses"]
+    alone = "" if math.isnan(misses) else f"up to {power(misses)} FLOPs counts alone are better than a network alone"
+    compressed = COMPRESSION.best(corpus)
+    return _told("do both", gains, alone, f"a compressor, {compressed.name}, has {compressed.test:.3f}" if compressed else "")
+
+
+def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:
+    """The recipes that are scored on the tokens of the counts that are best on valid, and those counts."""
+    counts = select(bought, role=["counts", "tuned"], corpus=corpus)
+    rival = min(counts, key=lambda result: result.record.valid.nll, default=None)
+    recipes = select(bought, role=["frontier", "purchase"])
+    return [r for r in recipes if rival and summaries.same_tokens(r.record, rival.record)], rival
+
+
+def _mixed(networks: Sequence[Result], counts: Result) -> dict[Planned, list[RunRecord]]:
+    """The networks that mixed with counts are better on valid than those, as mixtures; rows of a single seed are left out."""
+    rows = {run: records for run, (_, records) in mixtures.by_row(networks).items() if len(records) > 1}
+    return {run: records for run, records in rows.items() if _valid(records) < counts.record.valid.nll}
 
 
 def architectures(found: Sequence[Result]) -> str:
@@ -115,7 +130,7 @@ def _beaten(found: Sequence[Result]) -> str:
     if not counts:
         return ""
     how = "with" if counts.spec.model.cache else "without"
-    return f"counts {how} a cache reach {counts.test.nll:.3f}; its best network, {best['name']}, retrained, {best['test_nll']:.3f}"
+    return f"counts {how} a cache reach {counts.test.nll:.3f} and its best network {best['test_nll']:.3f}"
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -183,23 +198,22 @@ def budget(found: Sequence[Result], ladder: pd.DataFrame, corpus: str) -> str:
 
 
 def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
-    """What induction and the architecture are worth, and on how many parts that were left out induction helps."""
-    lookup = plays = ""
-    if len(effects):
-        effects = effects[effects["budget"] == effects["budget"].min()]
-        shown = _effects(effects, factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])
-        alone = [f" and the window alone by {gain}" for gain in _effects(effects, factorial.WINDOW)]
-        lookup = (
-            f"at {power(effects['budget'].min())} FLOPs induction and its window lower the test NLL by {shown[0]} nats"
-            f"{''.join(alone)}; a Transformer is ahead of an LSTM by "
-            f"{shown[1]} with induction and by {shown[2]} without"
+    """What induction, its window and the architecture are worth at each budget, and what induction is on parts that were left out."""
+    told = []
+    for budget, frame in effects.groupby("budget") if len(effects) else []:
+        gain, with_it, without = (_effects(frame, name)[0] for name in LOOKUP)
+        alone = [f", and its window alone by {window}" for window in _effects(frame, factorial.WINDOW)]
+        told.append(
+            f"at {power(budget)} FLOPs (n = {frame['n'].min()}) induction lowers the test NLL by {gain} nats, its window "
+            f"included{''.join(alone)}; a Transformer is ahead of an LSTM by {with_it} with induction and by {without} without"
         )
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
     if set(names) <= set(folds.architectures(by_fold)):
         gap = folds.over_folds(by_fold, *names)
         wins = sum(value > 0 for value in gap.gaps)
-        plays = f"on {wins} of {gap.n} parts of the text that were left out, {names[1]} is better than {names[0]}"
-    return _told(lookup, plays)
+        worth = interval(gap.mean, *gap.interval(), plus="")
+        told.append(f"on {wins} of {gap.n} parts of the text that were left out induction helps a Transformer, by {worth} in the mean")
+    return _told(*told)
 
 
 def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
@@ -235,37 +249,17 @@ def _valid(records: Sequence[RunRecord]) -> float:
 
 
 def _lookup(bought: Sequence[Result]) -> str:
-    """What induction is worth, and what the architecture is worth beside it."""
+    """What induction is worth at the largest budget of the factorial, and what the architecture is worth beside it."""
     effects = factorial.effects(bought)
     if effects.empty:
         return ""
-    shown = dict(list(effects.groupby("budget")))
-    at = [f"{power(budget)} FLOPs (n = {frame['n'].min()})" for budget, frame in shown.items()]
-    gains, with_it, without = (
-        [_effects(frame, name)[0] for frame in shown.values()]
-        for name in (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])
-    )
-    first = shown[min(shown)].set_index("contrast")["effect"]
-    window = "its long window included"
-    if factorial.WINDOW in first:
-        window = f"{first[factorial.WINDOW]:.3f} of the {'first' if len(shown) > 1 else 'gain'} comes with its long window alone"
-    worth = " and ".join(f"{gain} at {where}" for gain, where in zip(gains, at, strict=True))
+    frame = effects[effects["budget"] == effects["budget"].max()]
+    gain, with_it, without = (_effects(frame, name)[0] for name in LOOKUP)
     return (
-        f"A lookup matters more than attention: induction, which finds what followed the same characters among the last {REACH:,}, lowers "
-        f"the test NLL by {worth}, in the mean of Transformers, LSTMs and MLPs; {window}. {_left_out(bought)}An LSTM is above "
-        f"a Transformer by {' and '.join(with_it)} with induction, by {' and '.join(without)} without (95 % intervals)."
+        "A lookup matters more than attention: induction, which repeats what followed the same characters before, is worth "
+        f"{gain} to Transformers, LSTMs and MLPs ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()}); a Transformer is ahead of "
+        f"an LSTM by {with_it} with it, by {without} without."
     )
-
-
-def _left_out(bought: Sequence[Result]) -> str:
-    """What induction is worth in the Transformer over parts of the text that were left out; nothing where they are not recorded."""
-    names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
-    frame = folds.by_fold(select(bought, role="fold"))
-    if not set(names) <= set(folds.architectures(frame)):
-        return ""
-    gap = folds.over_folds(frame, *names)
-    worth = interval(gap.mean, *gap.interval(), plus="")
-    return f"Over {gap.n} parts of the text, each left out in turn, induction is worth {worth} to a {names[1]}. "
 
 
 def _in_time(runs: Sequence[Planned], told: str) -> str:
@@ -281,10 +275,10 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"We retrained a published study {STUDY}: its {joint.n_rows} losses {where}; "
-        f"the costs stated for its four networks range, counted exactly, from {ratios.max():.2g} times too high to "
-        f"{1 / ratios.min():.2g} times too low. "
-        f"{f'On its slice of the test text, {beaten}.' if beaten else ''}".rstrip()
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; its costs are stated from "
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low; "
+        f"{f'on the test text that it scores, {beaten}.' if beaten else ''}".rstrip("; ").removesuffix(".")
+        + "."
     )
 
 
@@ -297,8 +291,8 @@ def _pointed(bought: Sequence[Result]) -> str:
             ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
             costs.append(f"{power(records[0].spec.train.flops)} FLOPs, n = {len(records)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
-    beside = f"; counts with a cache reach {' and '.join(theirs)}" if theirs else ""
+    beside = f"; counts with a cache {' and '.join(theirs)}" if theirs else ""
     if not ours:
         return ""
     cost = "; ".join(dict.fromkeys(costs))
-    return f"Transformers that can copy a recent word (by a *pointer*) reach a perplexity of {' and '.join(ours)} ({cost}){beside}"
+    return f"Transformers with a *pointer* to recent words reach a perplexity of {' and '.join(ours)} ({cost}){beside}"

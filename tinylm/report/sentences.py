@@ -108,27 +108,32 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return text
     reached = brackets(networks, compressed.valid, compressed.test)[1]
     return (
-        f"{text} {compressed.name}, a compressor that learns while it reads, costs {compressed.valid:.3f} nats per token on valid and "
-        f"{compressed.test:.3f} on test; that is first reached {reached}."
+        f"{text} {compressed.name}, a compressor that learns while it reads, costs {compressed.valid:.3f} nats per "
+        f"{data.info(corpus).level} on valid and {compressed.test:.3f} on test; that is first reached {reached}."
     )
 
 
 def together(found: Sequence[Result]) -> str:
     """How far each architecture lowers the test NLL of the best counts when it is mixed with them, at its first budget and at its last.
 
-    Mixtures of a single seed are left out.
+    Mixtures of a single seed are left out. Changes below half a thousandth at every budget are told as none.
     """
     rival = mixtures.best_counts(found)
-    rows: dict[str, list[tuple[Planned, str]]] = {}
+    rows: dict[str, list[tuple[Planned, significance.Estimate]]] = {}
     for run, (_, records) in sorted(mixtures.by_row(found).items(), key=lambda row: row[0].budget) if rival else ():
         if len(records) > 1:
             gap = significance.difference([rival.record], records)
-            rows.setdefault(run.architecture, []).append((run, interval(gap.mean, *gap.interval(), plus="")))
-    told = [
-        f"the {name} by {' and by '.join(f'{gain} at {power(run.budget)} FLOPs' for run, gain in dict.fromkeys([each[0], each[-1]]))}"
-        for name, each in rows.items()
-    ]
+            rows.setdefault(run.architecture, []).append((run, gap))
+    none = {name for name, each in rows.items() if all(round(abs(gap.mean), 3) == 0 for _, gap in each)}
+    told = [f"the {name} by {_at_both_ends(each)}" for name, each in rows.items() if name not in none]
+    told += [f"the {name} changes it by less than 0.001" for name in rows if name in none]
     return f"In a mixture these networks lower the counts' test NLL: {'; '.join(told)}." if told else ""
+
+
+def _at_both_ends(rows: Sequence[tuple[Planned, significance.Estimate]]) -> str:
+    """The gaps at the smallest and at the largest of some budgets."""
+    ends = [*rows[:1], *rows[1:][-1:]]
+    return " and by ".join(f"{interval(gap.mean, *gap.interval(), plus='')} at {power(run.budget)} FLOPs" for run, gap in ends)
 
 
 def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[list[pd.DataFrame], str]:
@@ -361,15 +366,11 @@ def _best_counts(found: Sequence[Result]) -> str:
 
 def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
     """What induction and the architecture are worth at each budget, and which of the effects are clear; `before` stands before it."""
-    several = frame["budget"].nunique() > 1
-    told = [
-        _at_a_budget(part, f" at {power(budget)} FLOPs (n = {part['n'].min()})" if several else "")
-        for budget, part in frame.groupby("budget")
-    ]
+    told = [_at_a_budget(part, budget) for budget, part in frame.groupby("budget")]
     return before + "\n\n".join(told) if told else ""
 
 
-def _at_a_budget(frame: pd.DataFrame, at: str) -> str:
+def _at_a_budget(frame: pd.DataFrame, budget: float) -> str:
     by_name = frame.set_index("contrast")
 
     def told(name: str) -> str:
@@ -388,8 +389,8 @@ def _at_a_budget(frame: pd.DataFrame, at: str) -> str:
             f"{told(factorial.EQUAL_WINDOW)}. "
         )
     return (
-        f"Induction lowers the test NLL{at} by {told(factorial.LOOKUP)} nats in the mean over architectures and optimizers ({each}), "
-        f"its long window included. {controls}The {factorial.FIRST} is better by {rivals}. "
+        f"Induction lowers the test NLL at {power(budget)} FLOPs (n = {frame['n'].min()}) by {told(factorial.LOOKUP)} nats in the mean "
+        f"over architectures and optimizers ({each}), its long window included. {controls}The {factorial.FIRST} is better by {rivals}. "
         f"Of {len(frame)} effects {clear} are clear after Holm's correction."
     )
 

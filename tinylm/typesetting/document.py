@@ -45,7 +45,8 @@ class Document:
             self._define_labels(chapter)
         start = [raw_block('#import "paper.typ": *'), *self._abstract(chapters), raw_block(_preamble(front, links))]
         first, *others = [list(self._chapter(chapter)) for chapter in chapters]
-        body = [*first, raw_block("#contents"), *chain(*others)]  # the first chapter is the answer, which a reader came for
+        # The first chapter is the answer, which a reader came for; its figures stand where they are, on the page of the title.
+        body = [raw_block("#in-place["), *first, raw_block("]"), raw_block("#contents"), *chain(*others)]
         appendix = list(self._appendix(chapters))
         references = [raw_block(REFERENCES)] if _has_citation([*start, *body, *appendix]) else []
         self.source = self._written([*start, *body, *references, *appendix])

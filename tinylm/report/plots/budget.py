@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from tinylm.analysis import budgets
 from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import COMPRESSION
-from tinylm.report.plots.curves import count_lines
+from tinylm.report.plots.curves import count_lines, nats
 from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, line_styles, log_flops, panels
 from tinylm.study import Planned
 
@@ -39,7 +39,7 @@ def waterfall(frame: pd.DataFrame, most: int = 0) -> Drawn:
         text = f"{step['change']:+.2f}".replace("-", "−")
         ax.annotate(text, (side, steps.index(step)), (5, 0), textcoords="offset points", va="center", fontsize=8, fontweight="bold")
     ax.set(yticks=range(len(steps)), yticklabels=[step["rung"] for step in steps], ylim=(len(steps) - 0.4, -0.6))
-    ax.set_xlabel("test NLL (nats per token)")
+    ax.set_xlabel("test NLL (nats)")
     ax.grid(axis="y", visible=False)
     ax.margins(x=0.13 if most else 0.04)
     ax.use_sticky_edges = False
@@ -113,7 +113,7 @@ def frontier(
         ax.axhline(one.valid, color="#222222", linestyle=(0, (3, 1, 1, 1)), linewidth=1, label=f"{one.name}, a compressor")
     if budget is not None:
         axes[0].axvline(budget, color="black", linewidth=1, label="chosen budget")
-    axes[0].set_ylabel("valid NLL (nats per token)")
+    axes[0].set_ylabel(f"valid NLL ({nats(results)})")
     log_flops(axes[0], "training FLOPs (executed)")
     if len(axes) > 1:
         frame, columns = frame.assign(seconds=times), [*columns, "seconds"]

@@ -20,7 +20,7 @@ from tinylm.study import Planned
 
 ROOM = 0.5  # decades between two times on the upper axis, at least
 HIGHEST = 1.4  # times the largest loss of a best recipe; the study's networks above it are marked at the edge
-COUNTS_WIN, BETWEEN = "#e4e4e4", "#f3f3f3"
+COUNTS_WIN = "#e4e4e4"
 MIXED = "#117733"
 ROW = ["name", "architecture", "flops", "n", "n_params", "valid_nll", "test_nll", "half"]  # of what is drawn
 
@@ -35,15 +35,15 @@ def answer(
 ) -> Drawn:
     """Test NLL against training FLOPs: at each budget the recipe that is best on valid, alone and `mixed` with counts; counts as lines.
 
-    The study's networks stand beside them. Bars are 95 % intervals of the mean over seeds, whose number stands below. Dark is shaded to
-    the largest budget whose mean is above the lowest of the lines, light to the smallest that is below from there on. The counts are the
-    best on valid, with and without a cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each best
+    The study's networks stand beside them. Bars are 95 % intervals of the mean over seeds, whose number stands beside a point that has
+    fewer than the others. It is shaded to the largest budget whose mean is above the counts. The counts are the best on valid, with and
+    without a cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each best
     recipe. All must be scored on the same tokens: else DifferentTokens.
     """
     _require_same_tokens([*results, *counts, *study, *mixed])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 1.85)
+    fig, (ax,) = panels(1, 6.3, 2.05)
     rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
@@ -99,9 +99,9 @@ def _draw_best(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _number(ax: Axes, best: pd.DataFrame, offset: float, side: str) -> None:
-    """How many seeds each point is the mean of, above or below it."""
+    """Of how many seeds a point is the mean that has fewer than the others, above or below it."""
     place = {"textcoords": "offset points", "ha": "center", "va": side, "fontsize": 7, "color": "#555555"}
-    for row in best.itertuples():
+    for row in best[best["n"] < best["n"].max()].itertuples():
         ax.annotate(f"{row.n}", (row.flops, row.test_nll), (0, offset), **place)
 
 
@@ -131,7 +131,7 @@ def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str,
 
 
 def _shade(ax: Axes, best: pd.DataFrame, level: float) -> None:
-    """Where the best recipe is above the loss of counts, and, lighter, to the next budget."""
+    """Where the best recipe is above the loss of counts."""
     above, below = best["flops"][best["test_nll"] > level], best["flops"][best["test_nll"] <= level]
     low, high = ax.get_xlim()
     turn = above.max() if len(above) else low
@@ -141,8 +141,6 @@ def _shade(ax: Axes, best: pd.DataFrame, level: float) -> None:
         _at_top(ax, low, 4, "counts ahead", "left")
     if len(beyond):
         _at_top(ax, high, -4, "network ahead", "right")
-    if len(above) and len(beyond):
-        ax.axvspan(turn, beyond.min(), color=BETWEEN, linewidth=0, zorder=0)
     ax.set_xlim(low, high)
 
 

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
+from tinylm import data
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import TinylmError
@@ -22,6 +23,12 @@ AXES, LOSSES = ("flops", "step", "tokens_seen"), ("valid_nll", "train_nll")  # t
 SIZES = {"context_length": "context length", "d_hidden": "hidden width", "n_head": "heads", "n_layer": "layers"}  # axes of sweeps
 PANEL = 3.8  # inches of height below the names of runs, however many there are
 COUNT_GREYS = ("#555555", "#999999", "#bbbbbb", "#222222")
+
+
+def nats(results: Sequence[Result]) -> str:
+    """The unit of the losses of results: per character or per word, per token where both occur."""
+    levels = {data.info(corpus).level for corpus in dict.fromkeys(result.record.spec.corpus for result in results)}
+    return f"nats per {levels.pop() if len(levels) == 1 else 'token'}"
 
 
 @mpl.rc_context(STYLE)
@@ -57,7 +64,7 @@ def loss_curves(results: Sequence[Result]) -> Drawn:
             rows += [
                 {"name": run.name, "curve": field, "epoch": int(e), "mean_nll": v} for e, v in zip(epochs, curves.mean(0), strict=True)
             ]
-        ax.set(xlabel="epoch", ylabel=f"{field.split('_')[0]} NLL (nats per token)")
+        ax.set(xlabel="epoch", ylabel=f"{field.split('_')[0]} NLL ({nats(results)})")
         ax.xaxis.get_major_locator().set_params(integer=True)
     legend_above(fig, axes[1])
     return fig, rows
@@ -76,7 +83,7 @@ def trajectories(results: Sequence[Result], floor: float | None = None) -> Drawn
     if floor is not None:
         ax.axhline(floor, color="black", linestyle=":", label="exact floor")
         rows.append({"name": "exact floor", "valid_nll": floor})
-    ax.set_ylabel("valid NLL (nats per token)")
+    ax.set_ylabel(f"valid NLL ({nats(results)})")
     log_flops(ax, "cumulative training FLOPs (executed)")
     legend_above(fig, ax)
     return fig, rows
@@ -177,7 +184,7 @@ def test_against_flops(results: Sequence[Result]) -> Drawn:
         rows.append(row)
     _explain_bars(ax, [row["n"] for row in rows])
     rows += count_lines(ax, results, "test")
-    ax.set_ylabel("test NLL (nats per token)")
+    ax.set_ylabel(f"test NLL ({nats(results)})")
     log_flops(ax, "training FLOPs")
     legend_above(fig, ax)
     return fig, rows
@@ -205,7 +212,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
             {"name": name, field: value, "n": n, "test_nll": nll, "error": error}
             for name, value, n, nll, error in zip(summary["name"], values, summary["n"], summary["test_nll"], errors, strict=True)
         ]
-    axes[0].set_ylabel("test NLL (nats per token)")
+    axes[0].set_ylabel(f"test NLL ({nats(results)})")
     _explain_bars(axes[0], [row["n"] for row in rows])
     legend_above(fig, axes[0])
     return fig, rows

@@ -3,18 +3,24 @@
 import pandas as pd
 
 from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, claim_verdict
-from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per claim in words: the verdict on the whole of it, and how well that is known."""
-    rows = [
-        {"claim": text, "source": group["source"].iloc[0], "verdict": (whole := claim_verdict(group["verdict"]))}
-        | {"known": claim_grade(group["grade"]) if whole == UNDECIDED else CLEAR}
-        for text, group in judged.groupby("text", sort=False)
-    ]
-    return pd.DataFrame(sorted(rows, key=lambda row: VERDICTS.index(row["verdict"])))
+    """One row per claim in words: the verdict on the whole of it, and of an undecided one how far it is known."""
+    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    grades = judged.groupby("text", sort=False)["grade"].agg(claim_grade)
+    sources = judged.groupby("text", sort=False)["source"].first()
+    return pd.DataFrame(
+        [
+            {
+                "claim": text,
+                "source": sources[text],
+                "verdict": f"{whole[text]}: {grades[text]}" if whole[text] == UNDECIDED else whole[text],
+            }
+            for text in sorted(whole.index, key=lambda text: VERDICTS.index(whole[text]))
+        ]
+    )
 
 
 def claims(judged: pd.DataFrame) -> pd.DataFrame:

@@ -50,18 +50,22 @@ def test_the_table_has_both_losses_the_differences_and_the_weight(recorded):
     assert tables.mixtures(RUNS)["network"].tolist() == tables.mixtures([])["network"].tolist() == ["none is recorded"]
 
 
-def test_the_answer_is_the_cheapest_mixture_that_is_better_than_counts_and_the_best(recorded):
+def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_better_than_counts(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
-    assert text.startswith("On grammar-char it is best to count and to train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
-    assert (
-        "Mixed with LSTMs of $10^{12}$ FLOPs the counts reach 1.400 (n = 2), and with LSTMs of $10^{13}$ FLOPs 1.300 (n = 2). Alone" in text
+    assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
+    assert "nats per character, mixed with LSTMs of $10^{13}$ FLOPs 1.300. Alone, a small LSTM needs $10^{13}$ FLOPs to reach" in text
+    more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
+    assert more.startswith(
+        "**Answer.** Do both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
     )
+    assert "Up to $10^{12}$ FLOPs counts alone are better than a network alone." in more
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
     alone = [one for one in RUNS if one.record.spec.seed == 0 or one.run.budget < 10**13]
-    assert ", and with" not in answers.answer([*alone, COUNTS], "grammar-char")
-    assert "Mixed" not in answers.answer([*[one for one in RUNS if one.record.spec.seed == 0], COUNTS], "grammar-char")
+    assert "mixed with LSTMs of $10^{12}$ FLOPs 1.400." in answers.answer([*alone, COUNTS], "grammar-char")
+    single = [*[one for one in RUNS if one.record.spec.seed == 0], COUNTS]
+    assert "mixed" not in answers.answer(single, "grammar-char") and answers.count_or_train(single, "grammar-char") == ""
 
 
 def test_advice_takes_a_mixture_where_it_is_best_on_valid(recorded):
@@ -79,4 +83,6 @@ def test_the_sentence_has_what_each_architecture_adds_at_its_first_budget_and_at
     text = sentences.together([*RUNS, COUNTS])
     assert text.startswith("In a mixture these networks lower the counts' test NLL: the LSTM by ") and text.count(" at $10^{") == 2
     assert "at $10^{11}$ FLOPs and by" in text and "at $10^{13}$ FLOPs." in text
+    level = result("KN-4", record(2.1, model=NgramConfig(order=4, cache=8)), role="tuned")  # as the blocks of the first two
+    assert sentences.together([*RUNS[:2], level]).endswith("test NLL: the LSTM changes it by less than 0.001.")
     assert sentences.together(RUNS) == sentences.together([COUNTS]) == ""

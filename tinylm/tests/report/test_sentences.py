@@ -59,7 +59,7 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
     monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
     assert (
-        "PPMd, a compressor that learns while it reads, costs 1.750 nats per token on valid and 1.850 on test; that is first reached on"
+        "PPMd, a compressor that learns while it reads, costs 1.750 nats per character on valid and 1.850 on test; that is first reached on"
         in (sentences.worth_training([*runs, *counts], "grammar-char"))
     )
 
