@@ -261,6 +261,8 @@ def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
     if n_starts < 1:
         length, n_used = spec.model.context_length, min(n_train, spec.train.train_tokens or n_train)
         raise too_long("context_length", length, f"is too long: {spec.corpus} has {n_used:,} training tokens", n_used)
+    if spec.train.sampling == "tiled":
+        return max(1, n_starts // spec.model.context_length)
     if spec.train.sampling == "shuffled":
         return min(spec.train.windows_per_epoch or n_starts, n_starts)
     return spec.train.windows_per_epoch or n_starts

@@ -23,7 +23,8 @@ class TrainConfig(Checked):
     - `n_targets`: how many of all positions the loss is taken at, the last ones; 0: every one
     - `batch_size`: windows in a step
     - `windows_per_epoch`: training windows in an epoch; 0: every window
-    - `sampling`: `random`, windows drawn with replacement; `shuffled`, each visited once an epoch
+    - `sampling`: `random`, windows drawn with replacement; `shuffled`, each visited once an epoch; `tiled`, windows side by side from a
+      random offset, so that each token is predicted once an epoch
     - `train_tokens`: the first tokens of the training text that are used; 0: all
     - `optimizer`: `muon` is for hidden matrices, at the rate lr; AdamW has the rest
     - `lr`: the highest rate of the schedule
@@ -51,7 +52,7 @@ class TrainConfig(Checked):
     n_targets: int = 0
     batch_size: int = 64
     windows_per_epoch: int = 50_000
-    sampling: Literal["random", "shuffled"] = "random"
+    sampling: Literal["random", "shuffled", "tiled"] = "random"
     train_tokens: int = 0
     optimizer: Literal["adam", "adamw", "muon"] = "adam"
     lr: float = 3e-4
@@ -88,6 +89,8 @@ class TrainConfig(Checked):
         self.require(0 < self.n_evals <= MAX_EVALS, f"n_evals must be at least 1 and at most {MAX_EVALS:,}")
         self.require(self.eval_stride > 0, "eval_stride must be at least 1")
         self.require(self.warmup <= 1, f"warmup is a fraction of the run, got {self.warmup}")
+        side_by_side = self.sampling != "tiled" or self.windows_per_epoch == TrainConfig.windows_per_epoch
+        self.require(side_by_side, "windows_per_epoch has no effect with sampling='tiled'; leave it out")
         for name in ("beta1", "beta2", "ema_decay"):
             self.require(getattr(self, name) < 1, f"{name} must be below 1")
         # A setting without effect would give one run two keys.

@@ -15,7 +15,8 @@ class WindowStarts:
         self.seed, self.batch_size = spec.seed, spec.train.batch_size
         self.n_starts = min(n_train, spec.train.train_tokens or n_train) - spec.model.context_length
         self.per_epoch = windows_per_epoch(spec, n_train)
-        self.draw = {"random": self._random, "shuffled": self._shuffled}[spec.train.sampling]
+        self.length = spec.model.context_length
+        self.draw = {"random": self._random, "shuffled": self._shuffled, "tiled": self._tiled}[spec.train.sampling]
         self.steps_per_epoch = -(-self.per_epoch // self.batch_size)
 
     def epoch(self, epoch: int) -> np.ndarray:
@@ -27,3 +28,7 @@ class WindowStarts:
 
     def _shuffled(self, generator: np.random.Generator) -> np.ndarray:
         return generator.permutation(self.n_starts)[: self.per_epoch]
+
+    def _tiled(self, generator: np.random.Generator) -> np.ndarray:
+        offset = generator.integers(min(self.length, self.n_starts))
+        return offset + self.length * generator.permutation(self.per_epoch)
