@@ -51,9 +51,12 @@ def block_length(means: np.ndarray, sizes: np.ndarray, at_least: int = 0) -> int
 def merged(means: np.ndarray, sizes: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Means and sizes of runs of neighbouring blocks that hold `length` tokens each or somewhat more; two runs are left at least."""
     n = len(means) if length <= sizes[0] else min(len(means), max(2, int(sizes.sum()) // length))
-    groups = np.array_split(np.arange(len(means)), n)
-    totals = np.array([sizes[group].sum() for group in groups])
-    return np.array([np.average(means[group], weights=sizes[group]) for group in groups]), totals
+    if n == len(means):
+        return np.array(means), np.array(sizes)
+    short, n_longer = divmod(len(means), n)  # runs of `short` blocks, but the first ones of one more
+    starts = np.arange(n) * short + np.minimum(np.arange(n), n_longer)
+    totals = np.add.reduceat(sizes, starts)
+    return np.add.reduceat(means * sizes, starts) / totals, totals
 
 
 def _likeness(means: np.ndarray) -> float:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -314,10 +315,22 @@ def _decode(content: bytes) -> tuple[str, str]:
 
 def _encode(contents: dict[str, str], vocab: tuple[str, ...], level: str, eos: bool) -> dict[str, np.ndarray]:
     """Ids per split, words outside the vocabulary as <unk>."""
+    if level == "character":
+        return {split: _character_ids(text, vocab) for split, text in contents.items()}
     index = {token: i for i, token in enumerate(vocab)}
     unk_id = index.get(UNK)
     tokens = {split: tokenise(text, level, eos) for split, text in contents.items()}
     return {s: np.fromiter((index.get(t, unk_id) for t in words), np.uint16, len(words)) for s, words in tokens.items()}
+
+
+def _character_ids(text: str, vocab: tuple[str, ...]) -> np.ndarray:
+    """The ids of characters, all of which are in the vocabulary: looked up by their code points at once, since a text has millions."""
+    ids = np.full(sys.maxunicode + 1, -1, np.int32)
+    ids[[ord(character) for character in vocab]] = range(len(vocab))
+    found = ids[np.frombuffer(text.encode("utf-32-le"), np.uint32)]
+    if (found < 0).any():
+        raise DataError("a text has a character that its vocabulary lacks")
+    return found.astype(np.uint16)
 
 
 def _derived() -> dict[str, dict]:

@@ -142,17 +142,18 @@ def _copies(texts: Texts, cut: Callable[[str], list[str]], speller: Speller) -> 
         raise SpeakerError("no heading of this text has a name in capitals; rename the speakers of plays only")
     invent = _inventor(speller(names), {word.lower() for word in re.findall(r"[A-Za-z]+", text)})
     pattern = re.compile(rf"\b({'|'.join([*names, *(name.capitalize() for name in names)])})\b")
-    copies = [text]
+    parts, copies = [pattern.split(part) for part in cut(text)], [text]
     for _ in range(1, COPIES):
-        copies.append("".join(_under_new_names(part, pattern, names, invent) for part in cut(text)))
+        copies.append("".join(_under_new_names(part, names, invent) for part in parts))
     return texts | {"train": "\n".join(copies)}
 
 
-def _under_new_names(text: str, pattern: re.Pattern[str], names: list[str], invent: Callable[[], str]) -> str:
-    present = {match[0].upper() for match in pattern.finditer(text)}
+def _under_new_names(part: list[str], names: list[str], invent: Callable[[], str]) -> str:
+    """A part of a text, given as what stands around its names, with these in between, under invented ones."""
+    present = {name.upper() for name in part[1::2]}
     new = {name: invent() for name in names if name in present}
     new = {name: word.upper() for name, word in new.items()} | {name.capitalize(): word.capitalize() for name, word in new.items()}
-    return pattern.sub(lambda match: new[match[0]], text)
+    return "".join(new[piece] if i % 2 else piece for i, piece in enumerate(part))
 
 
 def speaker_names(text: str) -> list[str]:

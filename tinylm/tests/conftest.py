@@ -12,12 +12,24 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of
 import commandline
 import pytest
 import settings_folders
+import workers
 from hypothesis import settings
 from specs import markov_corpus
 
 settings_folders.provide()
 settings.register_profile("tinylm", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("tinylm")
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Two processes for all tests."""
+    return workers.number(config)
+
+
+def pytest_collection_modifyitems(config, items):
+    """What takes longest begins first where two processes share the tests."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: workers.rank(item.path))
 
 
 @pytest.fixture(scope="session")

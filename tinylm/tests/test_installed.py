@@ -146,7 +146,7 @@ def place(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     place = Place(folder / "here", folder / "library" if request.param == "wheel" else files.ROOT, folder / "home")
     if request.param == "wheel":
-        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile", "--target", place.library]
+        install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", place.library]
         subprocess.run([*install, request.getfixturevalue("wheel")], check=True)
     (place.home / "architectures").mkdir(parents=True)
     (place.home / "architectures" / "blurred.py").write_text(ARCHITECTURE)

@@ -93,12 +93,12 @@ SMOKE = {
     "linear_epochs": 2,
     "mlp_epochs": 2,
     "attention_epochs": 1,
-    "windows_per_epoch": 640,
+    "windows_per_epoch": 256,
     "eval_tokens": 500,
     "sister_context_lengths": [8, 16],
     "sister_heads": [1, 2],
     "sister_layers": [1, 2],
-    "sister_windows": 32,
+    "sister_windows": 2,
     "seeds": [0],
 }
 SECTION = Section(notebook="07_claims", plan=claims, quick=QUICK, smoke=SMOKE)
