@@ -68,7 +68,7 @@ def shares(bench: Bench, precision: str, n_steps: int = 5) -> dict[str, float]:
     """Fraction of a dense step's host time by kind of operation; what no kind names is the interpreter and dispatch."""
     step = bench.update(replace(DENSE, attention_dropout=0.1, ffn_dropout=0.1), replace(TRAIN, precision=precision))
     step()
-    with profile(activities=[ProfilerActivity.CPU]) as found:
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as found:  # PyTorch 2.11 warns without it
         for _ in range(n_steps):
             step()
     times: dict[str, float] = defaultdict(float)
