@@ -170,7 +170,7 @@ class PreNorm(nn.Module):
         return last(x_BTD, n_out) + self.layer(self.norm(x_BTD), n_out)
 
 
-NORMS = {"layer": nn.LayerNorm, "rms": nn.RMSNorm}
+NORMS = {"layer": nn.LayerNorm, "rms": RMSNorm}
 RESIDUALS = {"post": PostNorm, "pre": PreNorm}
 ACTIVATIONS = {"relu": functools.partial(nn.ReLU, inplace=True), "gelu": nn.GELU, "relu2": ReLUSquared}
 
