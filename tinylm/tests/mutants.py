@@ -132,8 +132,8 @@ MUTANTS = [
     Mutant(
         "attention to the next token",
         f"{NETWORKS}/attention.py",
-        ".triu(n_positions - n_out + 1)",
-        ".triu(n_positions - n_out + 2)",
+        ".triu(n_keys - n_queries + 1)",
+        ".triu(n_keys - n_queries + 2)",
         f"{NETWORKS}/test_transformer.py::test_no_prediction_sees_a_later_token",
     ),
     Mutant(

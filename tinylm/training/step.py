@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from tinylm.config import RunSpec
 from tinylm.models.networks import LanguageModel
@@ -35,21 +35,17 @@ class Bf16:
     """
 
     def __init__(self, model: LanguageModel) -> None:
-        self.kept, self.model = model, copy.deepcopy(model).to(torch.bfloat16).train()
-
-    def pairs(self) -> list[tuple[nn.Parameter, nn.Parameter]]:
-        """(copy's, kept) parameters."""
-        return list(zip(self.model.parameters(), self.kept.parameters(), strict=True))
+        self.model = copy.deepcopy(model).to(torch.bfloat16).train()
+        self.computing, self.kept = list(self.model.parameters()), list(model.parameters())
 
     @torch.no_grad()
     def fetch_weights(self) -> None:
         """Round the kept weights into the copy."""
-        computing, kept = zip(*self.pairs(), strict=True)
-        torch._foreach_copy_(computing, kept)  # one kernel on a GPU
+        torch._foreach_copy_(self.computing, self.kept)  # one kernel on a GPU
 
     def return_gradients(self) -> None:
         """Add the copy's gradients, in fp32, to those of the kept weights, and clear them."""
-        for computing, kept in self.pairs():
+        for computing, kept in zip(self.computing, self.kept, strict=True):
             if computing.grad is None:  # a parameter that the loss does not depend on
                 continue
             gradient = computing.grad.float()

@@ -78,7 +78,9 @@ def _induction(induction: Induction, x_BT: Tensor, embedding: nn.Embedding, n_ou
     """With tokens after the text, which no position of it sees, so that a text may be shorter than a row of tokens."""
     n_positions = x_BT.shape[1]
     padded = F.pad(x_BT, (0, max(induction.orders) + induction.n_times))
-    return last(Induction.forward(induction, padded, embedding, padded.shape[1])[:, :n_positions], n_out)
+    table_RD, rows_BTK = induction.found(padded, embedding, padded.shape[1])
+    found_BTD = F.embedding(rows_BTK[:, :n_positions], table_RD).sum(2)
+    return last(embedding(x_BT) + induction.out(found_BTD), n_out)
 
 
 def _lstm(layer: nn.LSTM, x_BTD: Tensor) -> tuple[Tensor, None]:

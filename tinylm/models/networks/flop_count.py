@@ -64,7 +64,7 @@ def _packets(names: str) -> set[Any]:
     return {getattr(aten, name) for name in names.split() if hasattr(aten, name)}
 
 
-LOOKUPS = _packets("embedding index index_select gather")
+LOOKUPS = _packets("embedding _embedding_bag _embedding_bag_forward_only index index_select gather")
 # What costs nothing by the library's rules although a matrix takes part: lookups, sums, copies, norms.
 FREE = LOOKUPS | _packets("add add_ sub rsub cat where copy_ native_layer_norm _fused_rms_norm")
 COPIES = LOOKUPS | _packets(

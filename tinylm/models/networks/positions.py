@@ -12,14 +12,23 @@ class Rotary(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         half = config.d_head // 2
-        angles = torch.outer(torch.arange(config.context_length).float(), config.rope_base ** (-torch.arange(half) / half))
-        self.register_buffer("cos", torch.cat([angles.cos(), angles.cos()], -1), persistent=False)
-        self.register_buffer("sin", torch.cat([-angles.sin(), angles.sin()], -1), persistent=False)
+        angles = torch.outer(config.rope_base ** (-torch.arange(half) / half), torch.arange(config.context_length).float())
+        self.register_buffer("cos", angles.cos(), persistent=False)  # (K / 2, T), as queries and keys lie in memory
+        self.register_buffer("sin", angles.sin(), persistent=False)
+
+    def tables(self, n_out: int, n_positions: int) -> tuple[Tensor, Tensor]:
+        """cos and sin (N, K / 2) of the angles at the last N of T positions."""
+        places = slice(n_positions - n_out, n_positions)
+        return self.cos[:, places].mT, self.sin[:, places].mT
 
     def forward(self, x_BHNK: Tensor, n_positions: int) -> Tensor:
-        rows = slice(n_positions - x_BHNK.shape[2], n_positions)
-        swapped = x_BHNK.roll(x_BHNK.shape[-1] // 2, -1)
-        return x_BHNK * self.cos[rows] + swapped * self.sin[rows]
+        return rotated(x_BHNK, *self.tables(x_BHNK.shape[2], n_positions))
+
+
+def rotated(x_BHNK: Tensor, cos_NK: Tensor, sin_NK: Tensor) -> Tensor:
+    """(x cos - y sin, y cos + x sin) for the halves x and y of the features."""
+    x, y = x_BHNK.chunk(2, -1)
+    return torch.cat([x * cos_NK - y * sin_NK, y * cos_NK + x * sin_NK], -1)
 
 
 class NoRotation(nn.Module):

@@ -10,10 +10,12 @@ from tinylm.models.networks.layers import (
     PostNorm,
     PreNorm,
     ReLUSquared,
+    RMSNorm,
     SoftCapped,
     SwiGLU,
     ffn,
     linear,
+    time_last,
 )
 from tinylm.models.networks.transformer import Block
 
@@ -78,3 +80,41 @@ def test_weights_of_every_matrix_in_a_block_drop_out():
     block = Block(replace(CONFIG, weight_dropout=0.25))
     assert sum(isinstance(module, DroppingLinear) for module in block.modules()) == 5
     assert not any(isinstance(module, DroppingLinear) for module in Block(CONFIG).modules())
+
+
+@pytest.mark.parametrize("shape", [(12,), (5, 12), (2, 3, 4, 12)])
+def test_rms_norm_is_pytorchs(shape):
+    torch.manual_seed(0)
+    ours, theirs = RMSNorm(12).double(), torch.nn.RMSNorm(12).double()
+    torch.nn.init.normal_(ours.weight)
+    theirs.load_state_dict(ours.state_dict())
+    x, direction = torch.randn(shape, dtype=torch.float64, requires_grad=True), torch.randn(shape, dtype=torch.float64)
+    torch.testing.assert_close(ours(x), theirs(x))
+    grads = [torch.autograd.grad(norm(x), (x, norm.weight), direction) for norm in (ours, theirs)]
+    torch.testing.assert_close(*grads)
+    assert torch.autograd.gradcheck(ours, x)
+
+
+def test_rms_norm_in_bf16_has_the_eps_of_fp32():
+    x = torch.full((1, 4), 1e-4).bfloat16()
+    for norm in (RMSNorm(4).bfloat16(), torch.nn.RMSNorm(4).bfloat16()):
+        assert norm(x)[0, 0].item() == pytest.approx(1e-4 / (1e-8 + torch.finfo(torch.float32).eps) ** 0.5, rel=0.01)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_layers_with_time_last_are_the_layers_side_by_side(bias):
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(6, n, bias=bias).double() for n in (4, 3)]
+    x_BTD = torch.randn(2, 5, 6, dtype=torch.float64, requires_grad=True)
+    ours, theirs = time_last(layers, x_BTD), torch.cat([layer(x_BTD) for layer in layers], -1)
+    assert ours.stride() == (5, 1, 10)
+    leaves = [x_BTD, *(parameter for layer in layers for parameter in layer.parameters())]
+    direction = torch.randn(2, 5, 7, dtype=torch.float64)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(*(torch.autograd.grad(y, leaves, direction) for y in (ours, theirs)))
+
+
+def test_weights_of_layers_with_time_last_drop_out_in_training():
+    layer, x = linear(replace(CONFIG, weight_dropout=0.5, bias=False), 40, 50), torch.eye(40)[None]
+    assert 0.3 < (time_last([layer], x) == 0).float().mean() < 0.7
+    torch.testing.assert_close(time_last([layer.eval()], x), layer(x))
