@@ -51,15 +51,15 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    alone = (
-        f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach them ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
-    )
+    alone = f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach the counts "
+    alone += f"({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
     mixed = _mixed(networks, counts)
     if mixed:
         best = min(mixed, key=lambda run: _valid(mixed[run]))
         return (
             f"On {titles.corpus(corpus)}, count and train: {how}, mixed with {best.architecture}s of {power(best.budget)} "
-            f"FLOPs {_nll(mixed[best]):.3f}{_in_time([counts.run, best], ' ({} on two cores)')}. Alone, a small {alone}."
+            f"FLOPs {_nll(mixed[best]):.3f} ({_in_time([counts.run, best], '{} on two cores, ')}n = {len(mixed[best])}). Alone, a "
+            f"small {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
@@ -82,9 +82,9 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     )
     frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
-    alone = "" if math.isnan(misses) else f"up to {power(misses)} FLOPs counts alone are better than a network alone"
+    alone = "" if math.isnan(misses) else f"on test, counts alone are better than a network alone up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
-    return _told("do both", gains, alone, f"a compressor, {compressed.name}, has {compressed.test:.3f}" if compressed else "")
+    return _told("do both", gains, alone, f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else "")
 
 
 def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:
@@ -130,7 +130,7 @@ def _beaten(found: Sequence[Result]) -> str:
     if not counts:
         return ""
     how = "with" if counts.spec.model.cache else "without"
-    return f"counts {how} a cache reach {counts.test.nll:.3f} and its best network {best['test_nll']:.3f}"
+    return f"counts {how} a cache reach {counts.test.nll:.3f} and its best network, retrained, {best['test_nll']:.3f}"
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -201,18 +201,22 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
     """What induction, its window and the architecture are worth at each budget, and what induction is on parts that were left out."""
     told = []
     for budget, frame in effects.groupby("budget") if len(effects) else []:
-        gain, with_it, without = (_effects(frame, name)[0] for name in LOOKUP)
+        lookup, with_it, without = LOOKUP
         alone = [f", and its window alone by {window}" for window in _effects(frame, factorial.WINDOW)]
         told.append(
-            f"at {power(budget)} FLOPs (n = {frame['n'].min()}) induction lowers the test NLL by {gain} nats, its window "
-            f"included{''.join(alone)}; a Transformer is ahead of an LSTM by {with_it} with induction and by {without} without"
+            f"at {power(budget)} FLOPs (n = {frame['n'].min()}) induction lowers the test NLL by {_effects(frame, lookup)[0]} nats, its "
+            f"window included{''.join(alone)}; a Transformer is {_ahead(frame, with_it)} with induction and "
+            f"{_ahead(frame, without)} without"
         )
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
     if set(names) <= set(folds.architectures(by_fold)):
         gap = folds.over_folds(by_fold, *names)
         wins = sum(value > 0 for value in gap.gaps)
         worth = interval(gap.mean, *gap.interval(), plus="")
-        told.append(f"on {wins} of {gap.n} parts of the text that were left out induction helps a Transformer, by {worth} in the mean")
+        told.append(
+            f"on {wins} of {gap.n} parts of the text that were left out induction helps a Transformer, by {worth} in the mean (one "
+            "seed each)"
+        )
     return _told(*told)
 
 
@@ -220,6 +224,14 @@ def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
     """Effects of a factorial with their intervals, those that are known."""
     by_name = effects.set_index("contrast")
     return [interval(*by_name.loc[name, ["effect", "low", "high"]], plus="") for name in names if name in by_name.index]
+
+
+def _ahead(effects: pd.DataFrame, name: str) -> str:
+    """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name."""
+    effect, *ends = effects.set_index("contrast").loc[name, ["effect", "low", "high"]]
+    if effect < 0:
+        return f"behind an LSTM by {interval(-effect, *(-end for end in reversed(ends)), plus='')}"
+    return f"ahead of an LSTM by {interval(effect, *ends, plus='')}"
 
 
 def claims(judged: pd.DataFrame) -> str:
@@ -254,11 +266,11 @@ def _lookup(bought: Sequence[Result]) -> str:
     if effects.empty:
         return ""
     frame = effects[effects["budget"] == effects["budget"].max()]
-    gain, with_it, without = (_effects(frame, name)[0] for name in LOOKUP)
+    lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than attention: induction, which repeats what followed the same characters before, is worth "
-        f"{gain} to Transformers, LSTMs and MLPs ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()}); a Transformer is ahead of "
-        f"an LSTM by {with_it} with it, by {without} without."
+        "A lookup matters more than attention: induction, which repeats what followed the same characters before, lowers the test NLL of "
+        f"Transformers, LSTMs and MLPs by {_effects(frame, lookup)[0]} nats in the mean ({power(frame['budget'].max())} FLOPs, "
+        f"n = {frame['n'].min()}); a Transformer is {_ahead(frame, with_it)} with it, {_ahead(frame, without)} without."
     )
 
 
@@ -276,7 +288,7 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
         f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; its costs are stated from "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low; "
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for its own code; "
         f"{f'on the test text that it scores, {beaten}.' if beaten else ''}".rstrip("; ").removesuffix(".")
         + "."
     )

@@ -94,7 +94,7 @@ def results_table() -> str:
     caption = (
         "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs, three "
         "ways: stated by the study; textbook, our exact count of its code; executed, without the work that its loss never uses. Margin: "
-        "larger shifts between the study and us are ruled out (95 %)."
+        "a true difference beyond it is ruled out (95 %)."
     )
     told = " ".join(filter(None, [caption, sentences.reproduction(everything), timings.of_runs()]))
     return _table(told, tables.reproduced(select(everything, role=["baseline", "counts"], **where)))
@@ -103,7 +103,7 @@ def results_table() -> str:
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text, characters first: size, cost, test NLL, the best counts of the same tokens."""
     caption = (
-        "Whole test splits, weights as after training. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; window: "
+        "Whole test splits, fixed weights. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; window: "
         "with a cache of at most the network's window; tuned: with order, discounts and cache chosen on held-out text. `-recast` is twenty "
         "copies of the text with the speakers' names invented anew every thirty speeches, `-respelled` the same with names of random "
         "letters."

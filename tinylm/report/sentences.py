@@ -60,7 +60,7 @@ def reproduction(found: Sequence[Result]) -> str:
     margins = rows["margin"].dropna()
     alike = "cannot be told from" if joint.is_alike else "differ from"
     return (
-        f"Over {joint.n_rows} rows the study's losses {alike} those of more seeds of ours (Fisher p = {p_value(joint.fisher)}, "
+        f"Taken together, the study's {joint.n_rows} losses {alike} those of more seeds of ours (Fisher p = {p_value(joint.fisher)}, "
         f"Kolmogorov-Smirnov p = {p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to {margins.max():.3f}, with a "
         f"median of {margins.median():.3f}."
     )
@@ -102,7 +102,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
     elif not any(map(math.isnan, misses)):
-        text = f"{text} With {power(min(misses))} FLOPs or less, counts alone are better than a network alone."
+        text = f"{text} With {power(min(misses))} FLOPs or less, counts alone are better than a network alone on both splits."
     compressed = COMPRESSION.best(corpus)
     if compressed is None:
         return text
@@ -126,7 +126,11 @@ def together(found: Sequence[Result]) -> str:
             rows.setdefault(run.architecture, []).append((run, gap))
     none = {name for name, each in rows.items() if all(round(abs(gap.mean), 3) == 0 for _, gap in each)}
     told = [f"the {name} by {_at_both_ends(each)}" for name, each in rows.items() if name not in none]
-    told += [f"the {name} changes it by less than 0.001" for name in rows if name in none]
+    told += [
+        f"the {name} changes it by less than 0.001 at {' and at '.join(f'{power(run.budget)}' for run, _ in rows[name])} FLOPs"
+        for name in rows
+        if name in none
+    ]
     return f"In a mixture these networks lower the counts' test NLL: {'; '.join(told)}." if told else ""
 
 

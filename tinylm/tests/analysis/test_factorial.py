@@ -72,7 +72,7 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     text = sentences.factorial_effects(frame)
     assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
     assert f"Of {len(frame)} effects" in text and isinstance(frame, pd.DataFrame)
-    assert "is worth 0.133" in answers.abstract([], found(), [], "grammar-char")
+    assert "by 0.133" in answers.abstract([], found(), [], "grammar-char")
 
 
 def at(results, budget):
@@ -93,7 +93,7 @@ def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is
     assert len(shown) == len(CELLS) and {"valid at 1e12", "test ± SD (n) at 1e13"} <= set(shown.columns)
     text = sentences.factorial_effects(both)
     assert text.count("Induction lowers the test NLL at $10^{1") == 2
-    worth = "is worth 0.133 [A] to Transformers, LSTMs and MLPs ($10^{13}$ FLOPs, n = 2)"
+    worth = "lowers the test NLL of Transformers, LSTMs and MLPs by 0.133 [A] nats in the mean ($10^{13}$ FLOPs, n = 2)"
     assert re.search(re.escape(worth).replace("A", "[^]]+"), answers.abstract([], [*small, *large], [], "grammar-char"))
 
 

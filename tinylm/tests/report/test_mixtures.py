@@ -53,17 +53,19 @@ def test_the_table_has_both_losses_the_differences_and_the_weight(recorded):
 def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_better_than_counts(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
-    assert "nats per character, mixed with LSTMs of $10^{13}$ FLOPs 1.300. Alone, a small LSTM needs $10^{13}$ FLOPs to reach" in text
+    assert (
+        "nats per character, mixed with LSTMs of $10^{13}$ FLOPs 1.300 (n = 2). Alone, a small LSTM needs $10^{13}$ FLOPs to reach" in text
+    )
     more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
     assert more.startswith(
         "**Answer.** Do both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
     )
-    assert "Up to $10^{12}$ FLOPs counts alone are better than a network alone." in more
+    assert "On test, counts alone are better than a network alone up to $10^{12}$ FLOPs." in more
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
     alone = [one for one in RUNS if one.record.spec.seed == 0 or one.run.budget < 10**13]
-    assert "mixed with LSTMs of $10^{12}$ FLOPs 1.400." in answers.answer([*alone, COUNTS], "grammar-char")
+    assert "mixed with LSTMs of $10^{12}$ FLOPs 1.400 (n = 2)." in answers.answer([*alone, COUNTS], "grammar-char")
     single = [*[one for one in RUNS if one.record.spec.seed == 0], COUNTS]
     assert "mixed" not in answers.answer(single, "grammar-char") and answers.count_or_train(single, "grammar-char") == ""
 
@@ -84,5 +86,5 @@ def test_the_sentence_has_what_each_architecture_adds_at_its_first_budget_and_at
     assert text.startswith("In a mixture these networks lower the counts' test NLL: the LSTM by ") and text.count(" at $10^{") == 2
     assert "at $10^{11}$ FLOPs and by" in text and "at $10^{13}$ FLOPs." in text
     level = result("KN-4", record(2.1, model=NgramConfig(order=4, cache=8)), role="tuned")  # as the blocks of the first two
-    assert sentences.together([*RUNS[:2], level]).endswith("test NLL: the LSTM changes it by less than 0.001.")
+    assert sentences.together([*RUNS[:2], level]).endswith("test NLL: the LSTM changes it by less than 0.001 at $10^{11}$ FLOPs.")
     assert sentences.together(RUNS) == sentences.together([COUNTS]) == ""
