@@ -226,12 +226,13 @@ def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
     return [interval(*by_name.loc[name, ["effect", "low", "high"]], plus="") for name in names if name in by_name.index]
 
 
-def _ahead(effects: pd.DataFrame, name: str) -> str:
-    """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name."""
-    effect, *ends = effects.set_index("contrast").loc[name, ["effect", "low", "high"]]
+def _ahead(effects: pd.DataFrame, name: str, ends: bool = True) -> str:
+    """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name, with its interval or without."""
+    effect, low, high = effects.set_index("contrast").loc[name, ["effect", "low", "high"]]
+    low, high = (low, high) if ends else (math.nan, math.nan)
     if effect < 0:
-        return f"behind an LSTM by {interval(-effect, *(-end for end in reversed(ends)), plus='')}"
-    return f"ahead of an LSTM by {interval(effect, *ends, plus='')}"
+        return f"behind an LSTM by {interval(-effect, -high, -low, plus='')}"
+    return f"ahead of an LSTM by {interval(effect, low, high, plus='')}"
 
 
 def claims(judged: pd.DataFrame) -> str:
@@ -270,7 +271,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     return (
         "A lookup matters more than attention: induction, which repeats what followed the same characters before, lowers the test NLL of "
         f"Transformers, LSTMs and MLPs by {_effects(frame, lookup)[0]} nats in the mean ({power(frame['budget'].max())} FLOPs, "
-        f"n = {frame['n'].min()}); a Transformer is {_ahead(frame, with_it)} with it, {_ahead(frame, without)} without."
+        f"n = {frame['n'].min()}); a Transformer is {_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False)} "
+        "without."
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, factorial, folds, significance, summaries
+from tinylm.analysis import agreement, budgets, folds, significance, summaries
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
@@ -204,11 +204,12 @@ def seeds(n: pd.Series) -> str:
 
 
 def _changes(rows: pd.DataFrame) -> list[str]:
-    """Which rungs lower the loss, and which raise it, the largest first; nothing of none."""
+    """Which rungs lower the loss, and which raise it, the largest first, and which were only tried; nothing of none."""
     lower, higher = rows[rows["gain"] > 0], rows[rows["gain"] <= 0].sort_values("gain")
     told = []
     for how, part in (("Lower test NLL", lower), ("Higher test NLL", higher)):
-        told += [f"{how}: {'; '.join(f'{row.rung}, {abs(row.gain):.3f}' for row in part.itertuples())}."] if len(part) else []
+        named = [f"{row.rung}{'' if row.climbed else ' (only tried)'}, {abs(row.gain):.3f}" for row in part.itertuples()]
+        told += [f"{how}: {'; '.join(named)}."] if named else []
     return told
 
 
@@ -368,35 +369,15 @@ def _best_counts(found: Sequence[Result]) -> str:
     )
 
 
-def factorial_effects(frame: pd.DataFrame, before: str = "") -> str:
-    """What induction and the architecture are worth at each budget, and which of the effects are clear; `before` stands before it."""
-    told = [_at_a_budget(part, budget) for budget, part in frame.groupby("budget")]
-    return before + "\n\n".join(told) if told else ""
-
-
-def _at_a_budget(frame: pd.DataFrame, budget: float) -> str:
-    by_name = frame.set_index("contrast")
-
-    def told(name: str) -> str:
-        return interval(*by_name.loc[name, ["effect", "low", "high"]], plus="")
-
-    each = ", ".join(f"{by_name.loc[title, 'effect']:.3f} in the {name}" for name, title in factorial.WITHIN.items())
-    rivals = "; ".join(
-        f"{told(titles[True])} against the {name} with induction, {told(titles[False])} without"
-        for name, titles in factorial.AGAINST.items()
-    )
-    clear = int((frame["verdict"] == CLEAR).sum())
-    controls = ""
-    if factorial.EQUAL_WINDOW in by_name.index:
-        controls = (
-            f"The long window alone lowers it by {told(factorial.WINDOW)}; at equal windows induction lowers it by "
-            f"{told(factorial.EQUAL_WINDOW)}. "
-        )
-    return (
-        f"Induction lowers the test NLL at {power(budget)} FLOPs (n = {frame['n'].min()}) by {told(factorial.LOOKUP)} nats in the mean "
-        f"over architectures and optimizers ({each}), its long window included. {controls}The {factorial.FIRST} is better by {rivals}. "
-        f"Of {len(frame)} effects {clear} are clear after Holm's correction."
-    )
+def factorial_effects(effects: pd.DataFrame, mixed: pd.DataFrame) -> str:
+    """How many effects of a factorial, and of its mixtures with counts, are clear at each budget."""
+    told = [
+        f"of {len(part)} effects at {power(budget)} FLOPs{beside} {(part['verdict'] == CLEAR).sum()} are clear"
+        for frame, beside in ((effects, ""), (mixed, ", mixed with counts,"))
+        for budget, part in frame.groupby("budget")
+    ]
+    text = "; ".join(told)
+    return f"After Holm's correction, {text}." if text else ""
 
 
 def over_folds(frame: pd.DataFrame) -> str:

@@ -14,6 +14,7 @@ from tinylm.report.tables.budget import (
     mixtures,
     purchased,
     targets,
+    worth,
 )
 from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
@@ -56,4 +57,5 @@ __all__ = [
     "targets",
     "timed",
     "verdicts",
+    "worth",
 ]

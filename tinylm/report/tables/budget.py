@@ -9,6 +9,7 @@ import pandas as pd
 
 from tinylm import data, files
 from tinylm.analysis import budgets, factorial, folds, significance, summaries
+from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
@@ -221,6 +222,26 @@ def effects(frame: pd.DataFrame) -> pd.DataFrame:
         for row in frame.itertuples()
     ]
     return pd.DataFrame(rows or [{"effect": "not every cell is recorded"}])
+
+
+def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
+    """One row per main effect of a factorial, a column per budget, and those of its mixtures with counts; * where one is not clear."""
+    names = {factorial.LOOKUP: "induction with its window"}
+    names |= {title: f"… in the {name}" for name, title in factorial.WITHIN.items()}
+    names |= {factorial.WINDOW: "its window alone", factorial.EQUAL_WINDOW: "induction at equal windows"}
+    for rival, by_lookup in factorial.AGAINST.items():
+        for induction, title in by_lookup.items():
+            names[title] = f"{factorial.FIRST} against {rival}, {'with' if induction else 'without'} induction"
+    columns = {}
+    for frame, beside in ((effects, ""), (mixed, ", with counts")):
+        for budget, part in frame.groupby("budget"):
+            columns[f"{short(budget)}{beside} (n = {part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
+    rows = [{"lower by": shown} | {column: found.get(name, NONE) for column, found in columns.items()} for name, shown in names.items()]
+    return pd.DataFrame(rows if columns else [{"lower by": "not every cell is recorded"}])
+
+
+def _starred(row: Any) -> str:
+    return interval(row.effect, row.low, row.high) + ("" if row.verdict == CLEAR else "*")
 
 
 def by_fold(frame: pd.DataFrame) -> pd.DataFrame:

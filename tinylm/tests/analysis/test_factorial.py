@@ -1,7 +1,6 @@
 import re
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 from synthetic import planned, record
 
@@ -59,7 +58,9 @@ def test_every_contrast_is_a_difference_of_means():
 
 def test_without_a_cell_there_are_no_effects():
     lacking = [result for result in found() if result.run.architecture != "LSTM"]
-    assert factorial.effects(lacking).empty and sentences.factorial_effects(factorial.effects(lacking)) == ""
+    none = factorial.effects(lacking)
+    assert none.empty and sentences.factorial_effects(none, none) == ""
+    assert tables.worth(none, none).values.tolist() == [["not every cell is recorded"]]
     assert tables.effects(factorial.effects(lacking)).values.tolist() == [["not every cell is recorded"]]
     assert tables.cells([]).values.tolist() == [["none is recorded"]]
 
@@ -69,9 +70,12 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     shown = tables.cells(found())
     assert len(shown) == len(CELLS) and shown.loc[0, "test ± SD (n)"] == "1.601 ± 0.001 (3)"
     assert tables.effects(frame)["effect"].tolist() == list(factorial.contrasts())
-    text = sentences.factorial_effects(frame)
-    assert "0.100 in the Transformer, 0.100 in the LSTM, 0.200 in the MLP" in text and "against the MLP with induction" in text
-    assert f"Of {len(frame)} effects" in text and isinstance(frame, pd.DataFrame)
+    frame = factorial.effects(at(found(), 10**12))
+    worth = tables.worth(frame, frame.iloc[:0]).set_index("lower by")["1e12 (n = 3)"]
+    assert worth["induction with its window"].startswith("+0.133 [+0.") and worth["its window alone"] == "–"
+    assert [worth[f"… in the {name}"][:6] for name in NLL] == ["+0.100", "+0.100", "+0.200"]
+    assert worth["Transformer against MLP, with induction"].startswith("+0.200")
+    assert f"of {len(frame)} effects at $10^{{12}}$ FLOPs " in sentences.factorial_effects(frame, frame.iloc[:0])
     assert "by 0.133" in answers.abstract([], found(), [], "grammar-char")
 
 
@@ -80,6 +84,13 @@ def at(results, budget):
     return [
         Result(replace(r.run, spec=replace(r.run.spec, train=replace(r.run.spec.train, steps=0, flops=budget))), r.record) for r in results
     ]
+
+
+def test_an_effect_that_is_not_clear_has_a_star():
+    frame = factorial.effects(at(found(), 10**12))
+    clear, other = (frame.assign(verdict=verdict) for verdict in ("clear", "open"))
+    assert not any(cell.endswith("*") for cell in tables.worth(clear, other)["1e12 (n = 3)"])
+    assert all(cell.endswith("*") for cell in tables.worth(clear, other)["1e12, with counts (n = 3)"] if cell != "–")
 
 
 def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is_recorded():
@@ -91,8 +102,10 @@ def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is
     assert tables.effects(both)["FLOPs"].unique().tolist() == ["1e12", "1e13"]
     shown = tables.cells([*small, *large])
     assert len(shown) == len(CELLS) and {"valid at 1e12", "test ± SD (n) at 1e13"} <= set(shown.columns)
-    text = sentences.factorial_effects(both)
-    assert text.count("Induction lowers the test NLL at $10^{1") == 2
+    assert tables.worth(both, both).columns.tolist()[1:] == [
+        *("1e12 (n = 2)", "1e13 (n = 2)", "1e12, with counts (n = 2)", "1e13, with counts (n = 2)")
+    ]
+    assert sentences.factorial_effects(both, both).count(" are clear") == 4
     worth = "lowers the test NLL of Transformers, LSTMs and MLPs by 0.133 [A] nats in the mean ($10^{13}$ FLOPs, n = 2)"
     assert re.search(re.escape(worth).replace("A", "[^]]+"), answers.abstract([], [*small, *large], [], "grammar-char"))
 
