@@ -188,11 +188,7 @@ def climb(frame: pd.DataFrame) -> str:
         else []
     )
     few = still_open[still_open["n"] < ENOUGH]
-    which = (
-        f"all with fewer than {ENOUGH} seeds"
-        if len(few) == len(still_open)
-        else f"with fewer than {ENOUGH} seeds: {'; '.join(few['rung'])}"
-    )
+    which = f"{'all' if len(few) == len(still_open) else f'{len(few)} of them'} with fewer than {ENOUGH} seeds"
     parts += [f"The other {len(still_open)} are open{f', {which}' if len(few) else ''}."] if len(still_open) else []
     return " ".join(parts)
 
