@@ -15,8 +15,8 @@
     tl.runs(architecture="transformer", budget=1e12) the recorded runs as one table
     tl.compare(run, counts); tl.plot(run, counts)    the difference with its interval; the curves
 
-The models are `Transformer`, `MLP`, `Linear`, `LSTM` and `Counts`; `train` also takes a class of nn.Module of your own. `explore` holds
-panels to click on. docs/library.md shows each name at work. Modules are loaded when they are first used.
+The models are `Transformer`, `MLP`, `Linear`, `LSTM`, `Counts` and `GatedCounts`; `train` also takes a class of nn.Module of your own.
+`explore` holds panels to click on. docs/library.md shows each name at work. Modules are loaded when they are first used.
 
 The notebooks of the report use more: `study`, `recipes`, `tables`, `plots`, `sentences`, `display` and others (docs/architecture.md).
 """

@@ -23,6 +23,7 @@ import tinylm.report.timings as timings
 import tinylm.study as study
 import tinylm.study.recipes as recipes
 from tinylm.analysis.frames import runs
+from tinylm.config import GatedCountsConfig as GatedCounts
 from tinylm.config import LinearConfig as Linear
 from tinylm.config import LSTMConfig as LSTM
 from tinylm.config import MLPConfig as MLP
@@ -42,6 +43,7 @@ __all__ = [
     "LSTM",
     "MLP",
     "Counts",
+    "GatedCounts",
     "Linear",
     "Transformer",
     "compare",

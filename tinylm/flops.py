@@ -15,6 +15,7 @@ from typing import Protocol
 
 from tinylm.config import (
     ConfigError,
+    GatedCountsConfig,
     InductionConfig,
     LinearConfig,
     LSTMConfig,
@@ -113,6 +114,17 @@ def _(config: LSTMConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
 
 
 @forward_parts.register
+def _(config: GatedCountsConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
+    """The two layers of the network that sets the shares; counting and adding up are look-ups and sums."""
+    return {"gate": n_scored * sum(2 * a * b for a, b in itertools.pairwise(_gate_widths(config)))}
+
+
+def _gate_widths(config: GatedCountsConfig) -> list[int]:
+    """What is seen of contexts, the hidden layer, and the predictions: as many as there are in `models.evidence`."""
+    return [2 * config.order, config.d_hidden, 2 * config.order]
+
+
+@forward_parts.register
 def _(config: ModuleConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
     """A module of one's own computes every position, however many are scored."""
     return {"module": config.forward_flops}
@@ -167,6 +179,13 @@ def _(config: LSTMConfig, vocab_size: int) -> int:
     layers = sum(4 * config.d_model * (n_in + config.d_model + 2) for n_in in config.widths[:-1])  # two biases, as PyTorch has them
     embedding = vocab_size * config.widths[0] + _induction_params(config, config.widths[0])
     return embedding + layers + vocab_size + (0 if config.tied else vocab_size * config.d_model)
+
+
+@n_params.register
+def _(config: GatedCountsConfig, vocab_size: int) -> int:
+    """Two layers with biases, and a scale and a shift for each number that is seen."""
+    widths = _gate_widths(config)
+    return 2 * widths[0] + sum((a + 1) * b for a, b in itertools.pairwise(widths))
 
 
 @n_params.register

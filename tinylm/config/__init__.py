@@ -3,6 +3,7 @@
 from tinylm.config.errors import ConfigError, FieldError, TinylmError
 from tinylm.config.fields import Checked
 from tinylm.config.models import (
+    GatedCountsConfig,
     InductionConfig,
     LinearConfig,
     LSTMConfig,
@@ -19,6 +20,7 @@ __all__ = [
     "Checked",
     "ConfigError",
     "FieldError",
+    "GatedCountsConfig",
     "InductionConfig",
     "LSTMConfig",
     "LinearConfig",

@@ -304,6 +304,30 @@ class NgramConfig(ModelConfig):
         self.require(bool(self.cache) or not self.weights_corpus, "weights_corpus is for the weights of a cache; set cache")
 
 
+@dataclass(frozen=True, kw_only=True, repr=False)
+class GatedCountsConfig(ModelConfig):
+    """A small network that mixes what counts of the training text and of the text so far predict, after Neubig and Dyer (2016).
+
+    It reads no tokens, but how often each context was seen; its `context_length` says how many tokens a training window has.
+
+    - `order`: tokens of the longest n-gram, one of which is predicted
+    - `discount_scale`: the estimated discounts are multiplied by it
+    - `d_hidden`: width of the hidden layer
+    """
+
+    kind: ClassVar[str] = "gated-counts"
+    public: ClassVar[str] = "GatedCounts"
+    order: int = 8
+    discount_scale: float = 1.0
+    d_hidden: int = 32
+
+    def check(self) -> None:
+        super().check()
+        self.require(0 < self.order <= MAX_ORDER, f"order must be 1 to {MAX_ORDER}, got {self.order}")
+        self.require(self.discount_scale > 0, "discount_scale must be above zero")
+        self.require_positive("d_hidden")
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModuleConfig(ModelConfig):
     """A user's own module, which `models.networks.own_module` has tried, counted and keeps: all fields are what it found.

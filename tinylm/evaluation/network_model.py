@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from tinylm import flops
-from tinylm.config import RunSpec, TransformerConfig, shown
+from tinylm.config import GatedCountsConfig, RunSpec, TransformerConfig, shown
 from tinylm.config.calls import public
 from tinylm.evaluation import attention, generate, nlls
 from tinylm.evaluation.attention import AttentionMaps
@@ -123,5 +123,9 @@ def network_of(model: Model) -> NetworkModel:
     """The model as the network that it is, for what only networks can do; ModelError for counts and mixtures."""
     if isinstance(model, NetworkModel):
         return model
-    what = f"{model.spec.model.title} counts n-grams" if isinstance(model, CountsModel) else "a mixture is several models"
+    what = "a mixture is several models"
+    if isinstance(model, CountsModel):
+        what = f"{model.spec.model.title} counts n-grams"
+    elif isinstance(model.spec.model, GatedCountsConfig):
+        what = "gated counts are a network and counts"
     raise ModelError(f"{what}, and only a network can be exported; name another model")

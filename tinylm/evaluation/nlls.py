@@ -1,5 +1,8 @@
 """NLL of every scored token of a split, by windows that move by the spec's stride."""
 
+import functools
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,24 +22,28 @@ WAIT = 3.0  # seconds of scoring before a bar is drawn
 
 
 @torch.inference_mode()
-def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, bar: bool = False) -> np.ndarray:
+def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, bar: bool = False, evidence_NE: Tensor | None = None) -> np.ndarray:
     """NLL in nats, float32, of each token of the spec's scored range, each scored once; restores the model's mode.
 
     Each window scores its last `eval_stride` positions, so every scored token sees at least eval_context - eval_stride + 1
     tokens, or all before it; the last window ends at the range's end and scores only what is left.
-    `bar` draws a bar with the time left, once scoring has taken some seconds.
+    `bar` draws a bar with the time left, once scoring has taken some seconds. `evidence_NE` is what counts say of the tokens, for a
+    network that reads it.
     """
     context, stride, scored = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
     short = short_window(scored, context)
     was_training = model.training
     model.eval()
-    parts = [_window_nlls(model, tokens_N[: short.stop], torch.tensor([short.stop]), short.stop - 1, len(short))[0]] if short else []
-    parts += _full_windows(model, tokens_N, range(short.stop, scored.stop), context, stride, bar)
+    score = functools.partial(_window_nlls, model, tokens_N, evidence_NE)
+    parts = [score(torch.tensor([short.stop]), short.stop - 1, len(short))[0]] if short else []
+    parts += _full_windows(model, tokens_N, score, range(short.stop, scored.stop), context, stride, bar)
     model.train(was_training)
     return torch.cat(parts).numpy()
 
 
-def _full_windows(model: LanguageModel, tokens_N: Tensor, scored: range, context: int, stride: int, bar: bool) -> list[Tensor]:
+def _full_windows(
+    model: LanguageModel, tokens_N: Tensor, score: Callable[..., Tensor], scored: range, context: int, stride: int, bar: bool
+) -> list[Tensor]:
     """NLLs of the scored tokens, in order, of which the first has `context` tokens before it; none where none is scored."""
     if not scored:
         return []
@@ -46,13 +53,14 @@ def _full_windows(model: LanguageModel, tokens_N: Tensor, scored: range, context
     nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
     batches = list(zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True))
     for rows_BS, batch in tqdm(batches, desc="scoring", unit="batch", delay=WAIT, leave=False, disable=not bar):
-        rows_BS.copy_(_window_nlls(model, tokens_N, batch, context, stride))
+        rows_BS.copy_(score(batch, context, stride))
     n_last = len(scored) - stride * (len(ends) - 1)
     return [nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]
 
 
-def _window_nlls(model: LanguageModel, tokens_N: Tensor, ends_B: Tensor, context: int, stride: int) -> Tensor:
+def _window_nlls(model: LanguageModel, tokens_N: Tensor, evidence_NE: Tensor | None, ends_B: Tensor, context: int, stride: int) -> Tensor:
     """NLLs (B, stride) of the last tokens before each end, on the CPU."""
     rows = (ends_B[:, None] - context - 1 + torch.arange(context + 1)).to(tokens_N.device)
     window = tokens_N[rows].long()
-    return model.nlls(window[:, :-1], window[:, -stride:]).cpu()
+    said = () if evidence_NE is None else (evidence_NE[rows[:, -stride:]],)
+    return model.nlls(window[:, :-1], window[:, -stride:], *said).cpu()

@@ -10,18 +10,19 @@ import torch
 from torch import Tensor
 
 from tinylm import data, flops, ledger, study
-from tinylm.config import ConfigError, ModelConfig, RunSpec, TinylmError, TransformerConfig
+from tinylm.config import ConfigError, GatedCountsConfig, ModelConfig, RunSpec, TinylmError, TransformerConfig
 from tinylm.config.errors import ambiguous, instead, no_file, unknown
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus, own_texts
 from tinylm.data.vocabulary import Vocabulary
-from tinylm.evaluation import counts, generate, pretrained
+from tinylm.evaluation import counts, gated_counts, generate, pretrained
+from tinylm.evaluation.gated_counts import GatedCountsModel
 from tinylm.evaluation.mixture import MixtureModel
 from tinylm.evaluation.model import Model
 from tinylm.evaluation.network_model import NetworkModel
 from tinylm.ledger import RunRecord
 from tinylm.models import checkpoint, recency
-from tinylm.models.networks import build
+from tinylm.models.networks import LanguageModel, build
 from tinylm.models.ngram import NgramError
 from tinylm.study import Planned, single
 
@@ -61,11 +62,11 @@ def open_file(path: Path, records: Mapping[str, RunRecord], data_dir: Path | Non
     spec = _spec(path, said, records)
     if "vocab" not in said:
         corpus = data.load(spec.corpus, data_dir)
-        return _network(path, spec, corpus.vocabulary, generate.lead_ids(corpus, generate.lead_length(spec)), tensors)
+        return _network(path, spec, corpus.vocabulary, generate.lead_ids(corpus, generate.lead_length(spec)), tensors, data_dir)
     vocabulary = _vocabulary(path, spec, said)
     if spec.is_counts:
         return _counts(path, spec, vocabulary, tensors)
-    return _network(path, spec, vocabulary, _lead(path, spec, said, len(vocabulary.tokens)), tensors)
+    return _network(path, spec, vocabulary, _lead(path, spec, said, len(vocabulary.tokens)), tensors, data_dir)
 
 
 def _mixture(path: Path, keys: Any, tensors: Mapping[str, Tensor], records: Mapping[str, RunRecord], data_dir: Path | None) -> MixtureModel:
@@ -139,7 +140,9 @@ def _counts(path: Path, spec: RunSpec, vocabulary: Vocabulary, tensors: Mapping[
         raise _damaged(path, f"it does not hold the counts {spec.model.title}: {error}") from error
 
 
-def _network(path: Path, spec: RunSpec, vocabulary: Vocabulary, lead: np.ndarray, tensors: Mapping[str, Tensor]) -> Model:
+def _network(
+    path: Path, spec: RunSpec, vocabulary: Vocabulary, lead: np.ndarray, tensors: Mapping[str, Tensor], data_dir: Path | None
+) -> Model:
     """The network of a file; WeightsError where the tensors are not those of its spec, before a larger one is built."""
     held = sum(tensor.numel() for tensor in tensors.values())
     try:
@@ -157,7 +160,18 @@ def _network(path: Path, spec: RunSpec, vocabulary: Vocabulary, lead: np.ndarray
         raise WeightsError(f"{path} does not hold the weights of {spec.model.kind} {spec.key}: {error}") from error
     if not all(parameter.isfinite().all() for parameter in network.parameters()):
         raise _damaged(path, "it holds weights that are not finite")
+    if isinstance(spec.model, GatedCountsConfig):
+        return _with_counts(path, spec, vocabulary, network.eval(), data_dir)
     return NetworkModel(path=path, spec=spec, vocabulary=vocabulary, lead_ids=lead, network=network.eval())
+
+
+def _with_counts(path: Path, spec: RunSpec, vocabulary: Vocabulary, network: LanguageModel, data_dir: Path | None) -> GatedCountsModel:
+    """The network of a file with the counts that it mixes, which are counted anew; WeightsError where the corpus has other tokens."""
+    corpus = data.load(spec.corpus, data_dir)
+    if corpus.vocab != vocabulary.tokens:
+        raise _damaged(path, f"it knows other tokens than {data.called(spec.corpus)}, whose counts it mixes")
+    counted = gated_counts.counted(spec, corpus.train, len(corpus.vocab))
+    return GatedCountsModel(path=path, spec=spec, vocabulary=vocabulary, network=network, counts=counted)
 
 
 def _table_size(config: ModelConfig) -> int:

@@ -36,13 +36,23 @@ class NgramTable:
     """The n-grams of one order, ready to score; the last entry of each array stands for whatever was never seen (index -1).
 
     `codes` (n-grams + 1,) sorted; `share` (n-grams + 1,) their discounted counts over their history's count; `backoff`
-    (histories + 1,) the probability that a history leaves to the order below; `discounts` D1, D2 and D3+.
+    (histories + 1,) the probability that a history leaves to the order below; `total` (histories + 1,) the history's count; `discounts`
+    D1, D2 and D3+.
     """
 
     codes: np.ndarray
     share: np.ndarray
     backoff: np.ndarray
+    total: np.ndarray
     discounts: tuple[float, float, float]
+
+    def followers(self, context: int, vocab_size: int) -> np.ndarray:
+        """The share (V,) of each token after a history, before the order below has its part; zeros after one that was never seen."""
+        first_code = context * vocab_size
+        start, stop = np.searchsorted(self.codes, [first_code, first_code + vocab_size])
+        shares = np.zeros(vocab_size)
+        shares[self.codes[start:stop] - first_code] = self.share[start:stop]
+        return shares
 
     def find(self, codes: np.ndarray) -> np.ndarray:
         """The rank of each code among the n-grams, -1 where it was never seen."""
@@ -74,7 +84,7 @@ class NgramModel:
         """
         stream = checked_tokens(tokens, self.vocab_size)
         probs = np.full(stream.size, 1 / self.vocab_size)
-        for table, context, gram in self._walk(stream):
+        for table, context, gram in self.walk(stream):
             probs = table.share[gram] + table.backoff[context] * probs
         return np.log(probs)
 
@@ -86,14 +96,12 @@ class NgramModel:
         stream = checked_tokens(history, self.vocab_size)
         recent = stream[max(0, stream.size - self.order + 1) :]
         probs = np.full(self.vocab_size, 1 / self.vocab_size)
-        for table, context, _ in self._walk(np.append(recent, 0)):
-            first_code = context[-1] * self.vocab_size
-            start, stop = np.searchsorted(table.codes, [first_code, first_code + self.vocab_size])
+        for table, context, _ in self.walk(np.append(recent, 0)):
             probs *= table.backoff[context[-1]]
-            probs[table.codes[start:stop] - first_code] += table.share[start:stop]
+            probs += table.followers(int(context[-1]), self.vocab_size)
         return probs
 
-    def _walk(self, stream: np.ndarray) -> Iterator[tuple[NgramTable, np.ndarray, np.ndarray]]:
+    def walk(self, stream: np.ndarray) -> Iterator[tuple[NgramTable, np.ndarray, np.ndarray]]:
         """Each order's table with the context id and the n-gram's rank at every position, -1 where unseen or too near the start."""
         context = np.zeros(stream.size, dtype=np.int64)
         for table in self.tables:
@@ -170,7 +178,7 @@ def _smooth(codes: np.ndarray, counts: np.ndarray, context: np.ndarray, n_contex
     # A history that only ends the text is followed by nothing: it leaves everything to the order below.
     backoff = np.divide(held_back, total, out=np.ones(n_contexts), where=total > 0)
     share = (counts - discount) / np.maximum(total, 1)[context]
-    return NgramTable(np.append(codes, _UNSEEN), np.append(share, 0.0), np.append(backoff, 1.0), discounts)
+    return NgramTable(np.append(codes, _UNSEEN), np.append(share, 0.0), np.append(backoff, 1.0), np.append(total, 0.0), discounts)
 
 
 def checked_tokens(tokens: np.ndarray, vocab_size: int) -> np.ndarray:

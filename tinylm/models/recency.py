@@ -58,7 +58,7 @@ class RecencyModel:
         stream = checked_tokens(history, self.counts.vocab_size)
         shares, seen = np.zeros((self.counts.order, self.counts.vocab_size)), np.zeros(self.counts.order, dtype=np.int64)
         for n in range(min(self.counts.order, len(stream))):
-            places = _after(stream, n, self.size)
+            places = after(stream, n, self.size)
             seen[n] = len(places)
             if len(places):
                 shares[n] = np.bincount(stream[places], minlength=self.counts.vocab_size) / len(places)
@@ -66,7 +66,7 @@ class RecencyModel:
         return weights[0] * self.counts.distribution(history) + weights[1:] @ shares
 
 
-def _after(stream: np.ndarray, n: int, size: int) -> np.ndarray:
+def after(stream: np.ndarray, n: int, size: int) -> np.ndarray:
     """Places among the last `size` tokens of which the `n` tokens before are the stream's last `n`."""
     places = np.arange(max(n, len(stream) - size), len(stream))
     for back in range(1, n + 1):

@@ -13,6 +13,7 @@ from typing import Any
 from tinylm import data
 from tinylm.config import (
     ConfigError,
+    GatedCountsConfig,
     InductionConfig,
     LinearConfig,
     LSTMConfig,
@@ -89,6 +90,11 @@ def _shared(model: TransformerConfig, dropout: float) -> TransformerConfig:
     return replace(model, output_dropout=dropout, dropout_kind="variational")
 
 
+def _gated(d_hidden: int) -> GatedCountsConfig:
+    """Counts of the order and the discounts that counts alone are best with."""
+    return GatedCountsConfig(discount_scale=1.15, d_hidden=d_hidden)
+
+
 def _copying(context_length: int, window: int, n_layer: int, d_model: int) -> TransformerConfig:
     """Attention reaches one to two windows back, and induction as far as any character stood."""
     near = modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
@@ -100,6 +106,7 @@ POINTED_WORDS = WORDS | {"batch_size": 4}
 LARGE_WORDS = WORDS | {"weight_decay": 1.0}
 LARGE = MUON | {"batch_size": 2, "weight_decay": 1.0}
 COPIED = MUON | {"batch_size": 1, "weight_decay": 0.3}
+GATED = ADAMW | {"batch_size": 16, "sampling": "tiled"}
 COPYING = (
     Recipe(flops=1e11, model=_copying(1024, 16, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
     Recipe(flops=1e12, model=_copying(2048, 32, 4, 48), train=MUON | {"batch_size": 1}),  # 1,024 is as good, but slower
@@ -155,6 +162,10 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e11, model=LSTMConfig(context_length=32, n_layer=1, d_model=64), train=ADAMW | {"batch_size": 32, "lr": 4e-2}),
         Recipe(flops=1e12, model=LSTMConfig(context_length=64, n_layer=1, d_model=96), train=ADAMW | {"batch_size": 32, "lr": 2e-2}),
         Recipe(flops=1e13, model=LSTMConfig(context_length=64, n_layer=1, d_model=256), train=ADAMW | {"batch_size": 32, "lr": 5e-3}),
+    ),
+    ("tiny_shakespeare", "gated-counts"): (
+        Recipe(flops=1e10, model=_gated(32), train=GATED | {"lr": 4e-2}),
+        Recipe(flops=1e11, model=_gated(64), train=GATED | {"lr": 2e-2}),
     ),
     ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,
     ("tiny_shakespeare-respelled", "transformer"): (

@@ -14,6 +14,7 @@ TITLES = {  # by the name of a recipe or a kind of model
     "transformer-no-induction": "Transformer without induction",
     "transformer-no-pointer": "Transformer without pointer",
     "lstm": "LSTM",
+    "gated-counts": "Gated counts",
 }
 CORPORA = {  # in sentences, and what is left out of one for a play; elsewhere a corpus is called as it is
     "tiny_shakespeare": "Tiny Shakespeare",

@@ -13,6 +13,7 @@ ROOMS = rooms(GRAPH)
 WITH_TORCH = (  # beginnings of module names
     "evaluation.adaptive",
     "evaluation.attention",
+    "evaluation.gated_counts",
     "evaluation.generate",
     "evaluation.huggingface",
     "evaluation.modeling_tinylm",

@@ -21,7 +21,7 @@ from tinylm import files
 from tinylm.config import RunSpec, TinylmError
 from tinylm.config.scored import check_scoring, least_context
 from tinylm.data import Corpus, statistics
-from tinylm.evaluation import weights
+from tinylm.evaluation import gated_counts, weights
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.flops import RunCost, cost_after, run_cost
 from tinylm.ledger import RunRecord, Score, versions
@@ -133,7 +133,10 @@ class _Run:
         self.model = build(spec.model, corpus.info.vocab_size).to(device)
         self.average = AVERAGES[spec.train.average](self.model, spec.train)
         self.tokens = {split: self._on_device(getattr(corpus, split)) for split in ("train", "valid", "test")}
-        self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps)
+        started = time.perf_counter()
+        self.evidence = {split: said.to(device) for split, said in gated_counts.of_splits(spec, corpus).items()}
+        self.counting = time.perf_counter() - started if self.evidence else 0.0
+        self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps, self.evidence.get("train"))
         self.best: dict[str, Tensor] = {}
         self.best_nlls: np.ndarray | None = None  # of valid, by the best weights; unknown after a resumption
         self.history = _History()
@@ -208,7 +211,7 @@ class _Run:
     def _validate(self) -> bool:
         """Score the validation range, add a point to the curve, keep the weights if they are the ones to test; whether it was finite."""
         history = self.history
-        nlls = token_nlls(self.average.model, self.tokens["valid"], self.spec)
+        nlls = token_nlls(self.average.model, self.tokens["valid"], self.spec, evidence_NE=self.evidence.get("valid"))
         nll = float(nlls.mean(dtype=np.float64))
         if not math.isfinite(nll):
             return False
@@ -288,7 +291,7 @@ class _Run:
             curve=history.curve,
             curve_seconds=history.curve_seconds,
             best_step=history.best_step,
-            seconds=round(history.seconds + time.perf_counter() - started, 1),
+            seconds=round(self.counting + history.seconds + time.perf_counter() - started, 1),
             corpus_sha256=self.corpus.info.sha256,
             environment=environment(self.device),
             **asdict(self._spent()),  # less than planned if it diverged
@@ -297,7 +300,9 @@ class _Run:
 
     def _score(self, split: str) -> Score:
         known = self.best_nlls if split == "valid" else None
-        nlls = token_nlls(self.model, self.tokens[split], self.spec) if known is None else known
+        nlls = known
+        if nlls is None:
+            nlls = token_nlls(self.model, self.tokens[split], self.spec, evidence_NE=self.evidence.get(split))
         classes = statistics.token_classes(self.corpus, split)
         return summarise(self.spec, split, nlls, least_context(self.spec), self.spec.train.eval_stride, classes)
 

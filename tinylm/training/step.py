@@ -59,12 +59,14 @@ PRECISIONS = {"fp32": Fp32, "bf16": Bf16}
 class Update:
     """A spec's training step: windows cut by index from `tokens_N` on its device, their mean loss, gradients, optimizer.
 
+    `evidence_NE`, cut alike, is what counts say of the tokens, for a network that reads it.
+
     With `micro_batch` set, gradients of that many windows at a time add up in fp32 to the batch's: less memory, the same result
     but for rounding and for which elements drop out.
     """
 
-    def __init__(self, spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int) -> None:
-        self.train, self.tokens_N, self.num_steps = spec.train, tokens_N, num_steps
+    def __init__(self, spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int, evidence_NE: Tensor | None = None) -> None:
+        self.train, self.tokens_N, self.num_steps, self.evidence_NE = spec.train, tokens_N, num_steps, evidence_NE
         self.parameters = list(model.parameters())
         self.computing = PRECISIONS[spec.train.precision](model)
         self.optimizer = make_optimizer(model, spec.train)
@@ -105,8 +107,10 @@ class Update:
 
     def _backward(self, starts_B: Tensor, share: float) -> Tensor:
         """Add the gradients of some of the batch's windows; their share of its mean loss."""
-        window = self.tokens_N[starts_B[:, None] + self.offsets].long()
-        loss = self.computing.model.nlls(window[:, :-1], window[:, -self.n_out :]).mean() * share
+        rows = starts_B[:, None] + self.offsets
+        window = self.tokens_N[rows].long()
+        said = () if self.evidence_NE is None else (self.evidence_NE[rows[:, -self.n_out :]],)
+        loss = self.computing.model.nlls(window[:, :-1], window[:, -self.n_out :], *said).mean() * share
         loss.backward()
         self.computing.return_gradients()
         return loss.detach()
@@ -158,6 +162,6 @@ def _optimizer_copy(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Ten
     return {id(parameter): {name: t.clone() for name, t in state.items()} for parameter, state in optimizer.state.items()}
 
 
-def make_update(spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int) -> Update:
+def make_update(spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int, evidence_NE: Tensor | None = None) -> Update:
     """The update of a spec on the device of its model and tokens."""
-    return (CapturedUpdate if tokens_N.is_cuda else Update)(spec, model, tokens_N, num_steps)
+    return (CapturedUpdate if tokens_N.is_cuda else Update)(spec, model, tokens_N, num_steps, evidence_NE)

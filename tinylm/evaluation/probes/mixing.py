@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tinylm import data
+from tinylm.config import GatedCountsConfig
 from tinylm.config.interrupts import uninterrupted
 from tinylm.config.scored import least_context, scored_range
 from tinylm.data import statistics
@@ -37,6 +38,7 @@ class Mixing(RunProbe):
         """The recipes and the cells of the factorial whose text has tuned counts that are scored on the same tokens."""
         rivals = {run.spec.corpus: scored_range(run.spec, 10**9) for run in select(plan, role="tuned")}
         found = select(plan, role=["frontier", "purchase", FACTORIAL])
+        found = [run for run in found if not isinstance(run.spec.model, GatedCountsConfig)]  # which mix counts already
         return [run for run in found if rivals.get(data.source(run.spec.corpus)) == scored_range(run.spec, 10**9)]
 
     def is_possible(self, subject: Planned, data_dir: Path | None) -> bool:

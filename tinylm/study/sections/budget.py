@@ -14,6 +14,7 @@ from tinylm.study.planned import Planned
 from tinylm.study.purchases import Purchase, affordable, purchases, rivals
 
 CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
+GATED = "Gated counts"  # the architecture that mixes counts, for which smaller budgets are enough
 BOUGHT: tuple[Purchase, ...] = (
     ("tiny_shakespeare", "Transformer without induction", 75_500_000_000_000),
     ("tiny_shakespeare", "Transformer", 75_500_000_000_000),
@@ -36,6 +37,7 @@ def budget(
     architectures: Sequence[str] = ("Linear", "MLP", "Self-Attention", "Transformer without induction", "Transformer", "LSTM"),
     frontier_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 10_000_000_000_000),
     closer_budgets: Sequence[int] = (3_000_000_000_000, 5_000_000_000_000, 7_000_000_000_000, 15_000_000_000_000),
+    gated_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000),
     bought: Sequence[Purchase] = BOUGHT,
     orders: Sequence[int] = (4, 6),
     caches: Sequence[int] = (256, 2_048),
@@ -52,7 +54,8 @@ def budget(
     texts = [text for text, _, _ in bought]
     rows = _ladder(first, texts, ladder_budgets[1:])
     for name in architectures:
-        rows += _frontier(corpus, name, sorted({*frontier_budgets, *(closer_budgets if name == CLOSER else ())}))
+        rows += _recipes(name, corpus, "frontier", sorted({*frontier_budgets, *(closer_budgets if name == CLOSER else ())}))
+    rows += _recipes(GATED, corpus, "gated", gated_budgets)
     rows += purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
     return rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + affordable(rows, seeds)
@@ -69,8 +72,8 @@ def _ladder(first: RunSpec, corpora: Sequence[str], larger: Sequence[int]) -> li
     return rows
 
 
-def _frontier(corpus: str, name: str, budgets: Sequence[int]) -> list[Planned]:
-    row = partial(Planned, section="budget", role="frontier", architecture=name)
+def _recipes(name: str, corpus: str, role: str, budgets: Sequence[int]) -> list[Planned]:
+    row = partial(Planned, section="budget", role=role, architecture=name)
     return [row(name=f"{name}, {short(flops)}", spec=recipes.recipe(titles.recipe_name(name), corpus, flops)) for flops in budgets]
 
 
@@ -78,6 +81,7 @@ QUICK = {
     "ladder_budgets": [200_000_000_000, 400_000_000_000],
     "frontier_budgets": [20_000_000_000, 100_000_000_000],
     "closer_budgets": [50_000_000_000],
+    "gated_budgets": [1_000_000_000],
     "bought": [["tiny_shakespeare-respelled", "Transformer", 1_000_000_000_000]],
     "eval_tokens": 2_000,
     "seeds": [0],
@@ -91,6 +95,7 @@ SMOKE = {
     "architectures": ["Linear", "Transformer"],
     "frontier_budgets": [1_000_000_000, 2_000_000_000],
     "closer_budgets": [1_500_000_000],
+    "gated_budgets": [100_000_000],
     "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "orders": [3],
     "caches": [64],

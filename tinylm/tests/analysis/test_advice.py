@@ -129,15 +129,17 @@ def test_the_recipe_of_counts_is_the_best_that_is_recorded_of_its_corpus(recorde
     assert {one.best_counts.spec for one in own} == {recipes.recipe("counts", one.corpus, 0) for one in own} and len(own) > 3
 
 
-def test_on_tiny_shakespeare_counts_are_recommended_up_to_the_budget_at_which_networks_pass_them(recorded):
+def test_on_tiny_shakespeare_gated_counts_are_recommended_up_to_the_budget_at_which_networks_pass_them(recorded):
     known = advice.known("tiny_shakespeare", recorded)
-    best = {budget: advice.offers(known, budget)[0] for budget in (1e10, 1e12, 5e12, 7e12, 1e13, 1e15)}
+    best = {budget: advice.offers(known, budget)[0] for budget in (1e9, 1e10, 1e12, 1e13, 1e14, 1e15)}
     assert {budget: offer.recipe for budget, offer in best.items()} == {
-        **dict.fromkeys((1e10, 1e12, 5e12), "counts"),
-        **dict.fromkeys((7e12, 1e13, 1e15), "transformer"),
+        1e9: "counts",
+        **dict.fromkeys((1e10, 1e12, 1e13), "gated-counts"),
+        **dict.fromkeys((1e14, 1e15), "transformer"),
     }
-    assert best[1e12].command == "python -m tinylm train --recipe counts --corpus tiny_shakespeare"
-    assert not math.isnan(best[7e12].seen.low) and " to " in best[7e12].loss
+    assert best[1e9].command == "python -m tinylm train --recipe counts --corpus tiny_shakespeare"
+    assert best[1e10].command == "python -m tinylm train --recipe gated-counts --corpus tiny_shakespeare --budget 1e10"
+    assert not math.isnan(best[1e10].seen.low) and " to " in best[1e10].loss
 
 
 def test_counts_of_another_training_text_are_named_after_it(recorded):

@@ -8,6 +8,7 @@ from specs import run_specs
 
 from tinylm.config import (
     ConfigError,
+    GatedCountsConfig,
     LinearConfig,
     LSTMConfig,
     MLPConfig,
@@ -21,7 +22,7 @@ from tinylm.config import (
 from tinylm.config.serialise import model_kinds, spec_from_dict, to_dict
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
-KINDS = (LinearConfig, MLPConfig, TransformerConfig, LSTMConfig, ModuleConfig, NgramConfig)
+KINDS = (LinearConfig, MLPConfig, TransformerConfig, LSTMConfig, GatedCountsConfig, ModuleConfig, NgramConfig)
 
 
 @given(spec=run_specs())
@@ -65,7 +66,7 @@ def test_what_is_no_spec_is_refused(written, message):
 
 def test_every_kind_is_known_by_its_tag():
     kinds = model_kinds()
-    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "module", "ngram")} == set(KINDS)
+    assert {kinds[tag] for tag in ("linear", "mlp", "transformer", "lstm", "gated-counts", "module", "ngram")} == set(KINDS)
     assert all(issubclass(kind, ModelConfig) and kind.kind == tag for tag, kind in kinds.items())
 
 

@@ -16,7 +16,7 @@ def buying(*corpora):
 
 
 def test_each_run_plays_one_part():
-    assert {run.role for run in plan()} == {"counts", "tuned", "rung", "larger", "frontier", "purchase"}
+    assert {run.role for run in plan()} == {"counts", "tuned", "rung", "larger", "frontier", "gated", "purchase"}
     assert all(run.spec.train.flops == run.budget for run in plan()), "a budget is asked for by every run but counts"
 
 

@@ -1,0 +1,88 @@
+"""What counts say of each token before it is read: the predictions that a network may weigh, and how often each context was seen.
+
+With c the counts of the training text, r those of the scored text so far, h_n the last n tokens and p_n counts of order n that also know
+the text so far,
+
+    p_n(w) = ((c(h w) - D) + r(h w) + backoff(h) c(h .) p_(n-1)(w)) / (c(h .) + r(h .)),      h = h_(n-1),
+
+there are three kinds of predictions: Kneser-Ney's of the highest order, the share r(h_n w) / r(h_n .) of each context length as in
+`recency`, and p_n of the orders from 2 on. A history that training never saw counts as one that left all to the order below.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tinylm.models import ngram, recency
+from tinylm.models.ngram import NgramModel
+
+PARTS = 8  # of the training text, each of which is predicted by counts of the others
+LEAST = 1e-12  # of a probability, whose logarithm is taken
+
+
+def n_predictions(order: int) -> int:
+    """How many predictions of a token there are: of counts, of each context length, and of the orders from 2 on."""
+    return 2 * order
+
+
+def n_seen(order: int) -> int:
+    """How many numbers say how often a context was seen: for each length from 0 on, in the training text and in the text so far."""
+    return 2 * order
+
+
+def read(counts: NgramModel, tokens: np.ndarray) -> np.ndarray:
+    """For each token (N,) the logarithms of its predictions, then of one plus how often each context was seen; float32 (N, 4 order)."""
+    stream = ngram.checked_tokens(tokens, counts.vocab_size)
+    found = recency.sightings(stream, counts.order, len(stream), counts.vocab_size)
+    known = joint = np.full(len(stream), 1 / counts.vocab_size)
+    together, totals = [], []
+    for n, (table, context, gram) in enumerate(counts.walk(stream)):
+        share, backoff, total = table.share[gram], table.backoff[context], table.total[context]
+        known = share + backoff * known
+        joint = _joint(share, backoff, total, found.probs[:, n] * found.seen[:, n], found.seen[:, n], joint)
+        together.append(joint)
+        totals.append(total)
+    predictions = np.column_stack([known, found.probs, *together[1:]])
+    return _logarithms(predictions, np.column_stack([*totals, found.seen]))
+
+
+def after(counts: NgramModel, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What follows a history (n,): the predictions (2 order, V) of every token, and the logarithms (2 order,) as `read` has them."""
+    stream, size = ngram.checked_tokens(history, counts.vocab_size), counts.vocab_size
+    known = joint = np.full(size, 1 / size)
+    recent, together, totals, seen = [], [], [], []
+    for n, (table, context, _) in enumerate(counts.walk(np.append(stream, 0))):
+        places = recency.after(stream, n, len(stream)) if n <= len(stream) else stream[:0]
+        said = np.bincount(stream[places], minlength=size)
+        share, backoff, total = table.followers(int(context[-1]), size), table.backoff[context[-1]], table.total[context[-1]]
+        known = share + backoff * known
+        joint = _joint(share, backoff, total, said, len(places), joint)
+        recent.append(said / max(len(places), 1))
+        together.append(joint)
+        totals.append(total)
+        seen.append(len(places))
+    return np.stack([known, *recent, *together[1:]]), np.log1p([*totals, *seen])
+
+
+def of_train(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float) -> np.ndarray:
+    """`read` of a training text (N,) in PARTS, each by counts of the others: as if it had not been counted."""
+    return np.concatenate(list(_parts(tokens, order, vocab_size, discount_scale)))
+
+
+def _parts(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float) -> Iterator[np.ndarray]:
+    parts = np.array_split(tokens, PARTS)
+    for place, part in enumerate(parts):
+        others = np.concatenate([other for k, other in enumerate(parts) if k != place])
+        yield read(ngram.fit(others, order, vocab_size, discount_scale), part)
+
+
+def _joint(
+    share: np.ndarray, backoff: np.ndarray, total: np.ndarray, said: np.ndarray, seen: np.ndarray | int, below: np.ndarray
+) -> np.ndarray:
+    """Counts that also know the text so far, in which tokens followed the history as often as `said` in `seen` times."""
+    counted = np.maximum(total, 1)
+    return (counted * (share + backoff * below) + said) / (counted + seen)
+
+
+def _logarithms(predictions: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.log(np.maximum(predictions, LEAST)), np.log1p(seen)], axis=1, dtype=np.float32)
