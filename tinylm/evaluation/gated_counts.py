@@ -1,6 +1,6 @@
 """Gated counts as a `Model`, and what their counts say of the splits of a corpus."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -57,13 +57,17 @@ def counted(spec: RunSpec, tokens: np.ndarray, vocab_size: int) -> NgramModel:
     return ngram.fit(tokens[: spec.train.train_tokens or None], spec.model.order, vocab_size, spec.model.discount_scale)
 
 
-def of_splits(spec: RunSpec, corpus: Corpus) -> dict[str, Tensor]:
+def of_splits(spec: RunSpec, corpus: Corpus, splits: Sequence[str] = ("train", "valid", "test")) -> dict[str, Tensor]:
     """What counts say of each split's tokens, for a network that reads it; nothing for another one."""
     model = spec.model
     if not isinstance(model, GatedCountsConfig):
         return {}
     size, train = corpus.info.vocab_size, corpus.train[: spec.train.train_tokens or None]
-    counts = counted(spec, train, size)
-    said = {split: evidence.read(counts, corpus.split(split)) for split in ("valid", "test")}
-    said["train"] = evidence.of_train(train, model.order, size, model.discount_scale)
-    return {split: torch.from_numpy(found) for split, found in said.items()}
+    counts, said = counted(spec, train, size), {}
+    for split in splits:
+        of_train = split == "train"
+        found = (
+            evidence.of_train(train, model.order, size, model.discount_scale) if of_train else evidence.read(counts, corpus.split(split))
+        )
+        said[split] = torch.from_numpy(found)
+    return said

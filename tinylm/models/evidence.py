@@ -30,6 +30,11 @@ def n_seen(order: int) -> int:
     return 2 * order
 
 
+def n_columns(order: int) -> int:
+    """How many numbers `read` has of a token."""
+    return n_predictions(order) + n_seen(order)
+
+
 def read(counts: NgramModel, tokens: np.ndarray) -> np.ndarray:
     """For each token (N,) the logarithms of its predictions, then of one plus how often each context was seen; float32 (N, 4 order)."""
     stream = ngram.checked_tokens(tokens, counts.vocab_size)

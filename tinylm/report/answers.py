@@ -57,9 +57,9 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     if mixed:
         best = min(mixed, key=lambda run: _valid(mixed[run]))
         return (
-            f"On {titles.corpus(corpus)}, count and train: {how}, mixed with {best.architecture}s of {power(best.budget)} "
-            f"FLOPs {_nll(mixed[best]):.3f} ({_in_time([counts.run, best], '{} on two cores, ')}n = {len(mixed[best])}). Alone, a "
-            f"small {alone}."
+            f"On {titles.corpus(corpus)}, count and train: {how}{_weighed(bought, counts)}, mixed with {best.architecture}s of "
+            f"{power(best.budget)} FLOPs {_nll(mixed[best]):.3f} ({_in_time([counts.run, best], '{} on two cores, ')}"
+            f"n = {len(mixed[best])}). Alone, a small {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
@@ -69,13 +69,41 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     )
 
 
+def _weighed(bought: Sequence[Result], counts: Result) -> str:
+    """What the cheapest network that weighs counts brings their loss to, after what they have alone; nothing where none is recorded."""
+    run, records = _gated(bought, counts)
+    if run is None:
+        return ""
+    return (
+        f", weighed by a network of {records[0].n_params:,} parameters {_nll(records):.3f} ({power(run.budget)} FLOPs, n = {len(records)})"
+    )
+
+
+def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
+    """The cheapest row of gated counts that is scored on the tokens of those counts, and its records."""
+    found = [result for result in select(bought, role="gated") if summaries.same_tokens(result.record, counts.record)]
+    return min(summaries.by_row(found).items(), key=lambda row: row[0].budget, default=(None, []))
+
+
 def count_or_train(bought: Sequence[Result], corpus: str) -> str:
-    """From which budget on counts gain by a network beside them, up to which they are better than it alone, and what a compressor has."""
+    """What counts gain by a network that weighs them, or by one beside them, up to which budget they are better than one alone, and what a
+    compressor has.
+    """
     networks, counts = _rivals(bought, corpus)
     mixed = _mixed(networks, counts) if networks else {}
     if not mixed:
         return ""
     cheapest = min(mixed, key=lambda run: run.budget)
+    run, records = _gated(bought, counts)
+    reached = [one for one, mixture in mixed.items() if records and _nll(mixture) <= _nll(records)]
+    first = min(reached, key=lambda one: one.budget, default=None)
+    weighed = (
+        f"a network of {records[0].n_params:,} parameters that weighs what counts predict lowers their test NLL of "
+        f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs (n = {len(records)})"
+        + (f"; mixed with {first.architecture}s, counts need {power(first.budget)} FLOPs for as much" if first else "")
+        if run
+        else ""
+    )
     gains = (
         f"from {power(cheapest.budget)} FLOPs on, mixing a network in lowers the loss of counts, there to {_nll(mixed[cheapest]):.3f} "
         f"({_in_time([counts.run, cheapest], '{}, ')}n = {len(mixed[cheapest])})"
@@ -84,7 +112,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
     alone = "" if math.isnan(misses) else f"on test, counts alone are better than a network alone up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
-    return _told("do both", gains, alone, f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else "")
+    return _told("do both", weighed or gains, alone, f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else "")
 
 
 def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:

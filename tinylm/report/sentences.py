@@ -376,6 +376,20 @@ def factorial_effects(effects: pd.DataFrame, mixed: pd.DataFrame) -> str:
     return f"After Holm's correction, {text}." if text else ""
 
 
+def gated(found: Sequence[Result]) -> str:
+    """How far networks that weigh counts lower the test NLL of the counts that are best on valid, at each budget."""
+    counts = min(select(found, role="tuned"), key=lambda result: result.record.valid.nll, default=None)
+    told = []
+    for run, records in summaries.by_row(select(found, role="gated")).items():
+        if counts and summaries.same_tokens(records[0], counts.record):
+            gap = significance.difference([counts.record], records)
+            told.append(
+                f"{interval(gap.mean, *gap.interval(), plus='')} at {power(run.budget)} FLOPs ({records[0].n_params:,} parameters, "
+                f"n = {len(records)})"
+            )
+    return f"Gated counts lower the test NLL of the best counts by {' and by '.join(told)}." if told else ""
+
+
 def over_folds(frame: pd.DataFrame) -> str:
     """How each architecture compares with the next better one over parts of a text that were left out: wins, and the mean difference."""
     names = sorted(folds.architectures(frame), key=lambda name: folds.weighted_mean(frame, name))

@@ -71,7 +71,7 @@ def model(config: ModelConfig) -> str:
     if isinstance(config, NgramConfig):
         return config.title
     shows = not isinstance(config, ModuleConfig) and 0 < len(config.changed()) <= MOST_FIELDS
-    return f"{title(config.kind)}({config.settings()})" if shows else architecture(config)
+    return f"{vars(type(config)).get('public') or title(config.kind)}({config.settings()})" if shows else architecture(config)
 
 
 def run(spec: RunSpec) -> str:

@@ -31,23 +31,25 @@ def answer(
     counts: Sequence[Result],
     study: Sequence[Result] = (),
     mixed: Sequence[Result] = (),
+    gated: Sequence[Result] = (),
     seconds: Callable[[Planned], float] | None = None,
 ) -> Drawn:
     """Test NLL against training FLOPs: at each budget the recipe that is best on valid, alone and `mixed` with counts; counts as lines.
 
-    The study's networks stand beside them. Bars are 95 % intervals of the mean over seeds, whose number stands beside a point that has
-    fewer than the others. It is shaded to the largest budget whose mean is above the counts. The counts are the best on valid, with and
-    without a cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each best
-    recipe. All must be scored on the same tokens: else DifferentTokens.
+    The study's networks stand beside them, and networks that weigh counts. Bars are 95 % intervals of the mean over seeds, whose number
+    stands beside a point that has fewer than the others. It is shaded to the largest budget whose mean is above the counts. The counts
+    are the best on valid, with and without a cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each
+    best recipe. All must be scored on the same tokens: else DifferentTokens.
     """
-    _require_same_tokens([*results, *counts, *study, *mixed])
+    _require_same_tokens([*results, *counts, *study, *mixed, *gated])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 2.05)
+    fig, (ax,) = panels(1, 6.3, 1.9)
     rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
     rows += _draw_mixed(ax, _best(mixed)) if mixed else []
+    rows += _draw_gated(ax, _best(gated)) if gated else []
     low, high = ax.get_ylim()
     ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))  # room for numbers
     log_flops(ax, "training FLOPs (executed)")
@@ -115,6 +117,17 @@ def _draw_mixed(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
     return best[ROW].to_dict("records")
 
 
+def _draw_gated(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
+    """Networks that weigh counts, at each budget."""
+    colour, marker = FAMILIES[best.iloc[0]["architecture"]]
+    ax.errorbar(best["flops"], best["test_nll"], best["half"], color=colour, marker=marker, capsize=2.5, linewidth=1, zorder=3)
+    _number(ax, best, -6, "top")
+    first = best.iloc[0]
+    place = {"textcoords": "offset points", "va": "top", "fontsize": 9}
+    ax.annotate("gated counts", (first["flops"], first["test_nll"]), (-4, -6), color=ink(colour), **place)
+    return best[ROW].to_dict("records")
+
+
 def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str, Any]]:
     """The study's networks, each with its name; those above the top are at the edge, with their loss."""
     rows = []
@@ -125,7 +138,8 @@ def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str,
         look = {"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": "none", "zorder": 3}
         ax.errorbar(flops, min(nll, top), half if nll <= top else math.nan, capsize=2.5, **look)
         text = f"study's {run.architecture}" + ("" if nll <= top else f", {nll:.2f} ↑")
-        ax.annotate(text, (flops, min(nll, top)), (6, 0), textcoords="offset points", va="center", color=ink(colour), fontsize=SMALL)
+        side = {"xytext": (6, 0), "ha": "left"} if nll <= top else {"xytext": (-6, 0), "ha": "right"}  # beside what stands at the edge
+        ax.annotate(text, (flops, min(nll, top)), **side, textcoords="offset points", va="center", color=ink(colour), fontsize=SMALL)
         rows.append({"name": run.name, "architecture": run.architecture, "flops": flops, "n": len(records), "test_nll": nll, "half": half})
     return rows
 

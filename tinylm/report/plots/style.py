@@ -37,6 +37,7 @@ FAMILIES = {  # the colour and the marker of an architecture, the same in every 
     "Transformer": (COLOURS[3], "D"),
     "LSTM": (COLOURS[4], "v"),
     "Transformer without induction": (INDIGO, "P"),
+    "Gated counts": (COLOURS[5], "*"),
     "Transformer without pointer": (INDIGO, "P"),  # the recipe without the part that copies, on words
 }
 FAMILY_COLOURS = {name: colour for name, (colour, _) in FAMILIES.items()}

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pandas as pd
 from synthetic import record, reproduced, result, rungs, seeds
 
-from tinylm.analysis import budgets, factorial
+from tinylm.analysis import budgets, factorial, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.report import answers, sentences
@@ -29,6 +29,34 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
         "no counts are recorded on its slice"
     )
     assert "its 4 losses agree with ours" in text and "On words" not in text and len(text.split()) < 150
+
+
+def test_networks_that_weigh_counts_stand_beside_them(monkeypatch):
+    monkeypatch.setattr(answers, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
+    monkeypatch.setattr(answers.mixtures, "mixed", lambda results: [mixture(one) for one in results if one.run.role == "frontier"])
+    monkeypatch.setattr(
+        answers.mixtures, "by_row", lambda found: {run: (r, [mixture(Result(run, one)).record for one in r]) for run, r in rows(found)}
+    )
+    runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7])]
+    gated = [*seeds("Gated counts", 500, [1.75, 1.65], "gated"), *seeds("Gated counts", 900, [1.5, 1.5], "gated")]
+    counts = result("KN-4", record(1.95, model=NgramConfig(order=4, cache=8)), role="tuned")
+    size = f"{gated[0].record.n_params:,} parameters"
+    told = answers.answer([*runs, *gated, counts], "grammar-char")
+    assert f", weighed by a network of {size} 1.700 ($5 \\times 10^{{2}}$ FLOPs, n = 2), mixed with MLPs" in told
+    told = answers.count_or_train([*runs, *gated, counts], "grammar-char")
+    assert f"A network of {size} that weighs what counts predict lowers their test NLL of 1.950 to 1.700" in told
+    assert "mixed with MLPs, counts need $10^{5}$ FLOPs for as much" in told
+    assert "weigh" not in answers.answer([*runs, counts], "grammar-char")
+
+
+def rows(found):
+    return summaries.by_row(found).items()
+
+
+def mixture(one):
+    """A network whose mixture with counts is better by 0.3."""
+    valid, test = (dataclasses.replace(score, nll=score.nll - 0.3) for score in (one.record.valid, one.record.test))
+    return Result(one.run, dataclasses.replace(one.record, valid=valid, test=test))
 
 
 def test_without_a_bracket_the_answer_is_told_at_length(monkeypatch):

@@ -6,8 +6,9 @@ from functools import partial
 import torch
 
 from tinylm import data
-from tinylm.config import RunSpec
-from tinylm.evaluation import counts
+from tinylm.config import GatedCountsConfig, RunSpec
+from tinylm.evaluation import counts, gated_counts
+from tinylm.models import evidence
 from tinylm.models.networks import build
 from tinylm.study import Planned, distinct
 from tinylm.training import cpu
@@ -24,18 +25,23 @@ def step(spec: RunSpec, device: str) -> Callable[[], object]:
     network = build(spec.model, vocab_size).to(device).train()
     text = torch.randint(vocab_size, (N_TOKENS,), dtype=torch.int32).to(device)
     starts = torch.randint(N_TOKENS - length, (spec.train.batch_size,)).to(device)
-    return partial(make_update(spec, network, text, 10**6), starts, 0)
+    said = torch.rand(N_TOKENS, evidence.n_columns(spec.model.order), device=device) if isinstance(spec.model, GatedCountsConfig) else None
+    return partial(make_update(spec, network, text, 10**6, said), starts, 0)
 
 
 def seconds(run: Planned, device: str) -> float:
     """Seconds of a run without its validations: its steps at their median time, or the fit of counts with all weights.
 
-    Counts need their corpus at hand.
+    Gated counts take both. What is counted must be at hand.
     """
     if run.spec.is_counts:
         corpus = data.load(run.spec.corpus)
         return per_call(lambda: counts.fit(run.spec, corpus), "cpu")
-    return run.cost.steps * per_call(step(run.spec, device), device)
+    training = run.cost.steps * per_call(step(run.spec, device), device)
+    if not isinstance(run.spec.model, GatedCountsConfig):
+        return training
+    corpus = data.load(run.spec.corpus)
+    return training + per_call(lambda: gated_counts.of_splits(run.spec, corpus, ["train"]), "cpu")
 
 
 def all_seconds(planned: Iterable[Planned], device: str, said: Callable[[Planned, float], None]) -> dict[str, float]:
@@ -43,7 +49,7 @@ def all_seconds(planned: Iterable[Planned], device: str, said: Callable[[Planned
     cpu.prepare()
     found: dict[str, float] = {}
     for run in distinct(run.row for run in planned):
-        if run.spec.is_counts and not data.available(run.spec.corpus):
+        if (run.spec.is_counts or isinstance(run.spec.model, GatedCountsConfig)) and not data.available(run.spec.corpus):
             continue
         found[run.spec.key] = seconds(run, device)
         said(run, found[run.spec.key])

@@ -54,6 +54,13 @@ def test_counting_wins_up_to_the_largest_budget_that_is_above_the_counts_that_ar
     assert {"counts ahead", "network ahead", "counts, 1.900", "with a cache, 1.500"} < set(texts)
 
 
+def test_networks_that_weigh_counts_stand_beside_the_recipes():
+    gated = [*seeds("Gated counts", 10**10, [1.5, 1.6], "gated"), *seeds("Gated counts", 10**11, [1.4], "gated")]
+    fig, rows = plots.answer(RUNS, [counted(1.9)], gated=gated)
+    assert [(row["flops"], row["n"]) for row in rows if row.get("architecture") == "Gated counts"] == [(10**10, 2), (10**11, 1)]
+    assert "gated counts" in [text.get_text() for text in fig.axes[0].texts] and fig.axes[0].get_xlim()[0] < 10**10
+
+
 @pytest.mark.parametrize(("nll", "said"), [(0.5, ["counts ahead"]), (3.0, ["network ahead"])])
 def test_only_what_is_the_case_is_said(nll, said):
     fig, _ = plots.answer(RUNS, [counted(nll)])

@@ -5,6 +5,7 @@ from pooled import PLANNED
 from synthetic import planned
 
 from tinylm import data
+from tinylm.config import GatedCountsConfig
 from tinylm.training.bench import runs
 
 
@@ -23,6 +24,17 @@ def test_every_row_is_timed_once_and_told(monkeypatch):
     found = runs.all_seconds([*seeds, PLANNED[2], elsewhere], "cpu", lambda run, took: told.append((run.name, took)))
     assert told == [("Linear", 0.0), ("KN-2", 1.0)]
     assert found == {PLANNED[0].spec.key: 0.0, PLANNED[2].spec.key: 1.0}
+
+
+def test_gated_counts_take_their_steps_and_the_counting(monkeypatch):
+    spec = dataclasses.replace(PLANNED[0].spec, model=GatedCountsConfig(order=2, context_length=16))
+    run = planned("Gated counts", dataclasses.replace(spec, train=dataclasses.replace(spec.train, loss_at="all")))
+    step = runs.step(run.spec, "cpu")
+    before = [parameter.clone() for parameter in step.func.parameters]
+    step()
+    assert any((a != b).any() for a, b in zip(before, step.func.parameters, strict=True))
+    monkeypatch.setattr(runs, "per_call", lambda call, device: 0.0 if call() is None else 0.25)
+    assert runs.seconds(run, "cpu") == pytest.approx(0.25 * (run.cost.steps + 1))
 
 
 @pytest.mark.parametrize("run", PLANNED[:2], ids=lambda run: run.name)
