@@ -26,6 +26,7 @@ class BenchRequest(Request):
     """What to measure and how often, and the file that takes the measurements."""
 
     runs: bool
+    missing: bool
     json: Path | None
     rounds: int
     device: str
@@ -35,6 +36,7 @@ def add(commands: Any) -> None:
     """Add the subcommand."""
     parser = command(commands, "bench", BenchRequest, run, "time training on this machine against straightforward code", EXAMPLES)
     parser.add_argument("--runs", action="store_true", help="instead time a step of each run of the study, and its counts")
+    parser.add_argument("--missing", action="store_true", help="with --runs and --json, only the runs that FILE does not have")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also save the measurements as JSON")
     parser.add_argument("--rounds", type=whole(1), default=7, metavar="N", help="repetitions of each timed step, the two sides in turn (7)")
     parser.add_argument("--device", choices=DEVICES, default="cpu", help="device to measure (cpu)")
@@ -45,11 +47,14 @@ def run(request: BenchRequest) -> int:
     from tinylm.training import bench, machine  # torch is loaded only by the commands that compute
 
     device = machine.device(request.device)
+    if request.missing and not request.runs:
+        raise UsageError("--missing is for --runs; give both")
     if request.json:
         _require_writable(request.json)
     if request.runs:
         _require_idle()
-        facts = bench.run_seconds(device, lambda run, took: print(f"{run.title}: {duration(took)}", flush=True))
+        known = _known(request.json, bench.machine(device)) if request.missing else {}
+        facts = bench.run_seconds(device, lambda run, took: print(f"{run.title}: {duration(took)}", flush=True), known)
     else:
         facts = _compared(device, request.rounds)
     if request.json:
@@ -68,6 +73,19 @@ def _compared(device: str, rounds: int) -> dict[str, Any]:
     header, *rows = timings.cells(facts)
     print(f"\n{table(header, rows)}\n")
     return facts
+
+
+def _known(path: Path | None, machine: dict[str, str]) -> dict[str, float]:
+    """The times that a file has; UsageError where there is none, or one of another machine or other versions, which cannot be added to."""
+    found = ledger.read_facts(path) if path and path.exists() else None
+    if not found or "runs" not in found:
+        raise UsageError("--missing adds to the times that a file has; give --runs and the file with --json")
+    others = [
+        f"{name} {found['machine'].get(name)}" for name, value in machine.items() if name != "date" and found["machine"].get(name) != value
+    ]
+    if others:
+        raise UsageError(f"{path} has times of {', '.join(others)}, not of this machine; time all runs instead, without --missing")
+    return found["runs"]
 
 
 def _require_idle() -> None:

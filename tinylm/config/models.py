@@ -326,6 +326,7 @@ class GatedCountsConfig(ModelConfig):
         self.require(0 < self.order <= MAX_ORDER, f"order must be 1 to {MAX_ORDER}, got {self.order}")
         self.require(self.discount_scale > 0, "discount_scale must be above zero")
         self.require_positive("d_hidden")
+        self.require(self.context_length > 1, "context_length must be at least 2: inputs are normalised over the tokens of a batch")
 
 
 @dataclass(frozen=True, kw_only=True)

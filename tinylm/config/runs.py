@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from tinylm.config.fields import Checked
-from tinylm.config.models import ModelConfig, NgramConfig
+from tinylm.config.models import GatedCountsConfig, ModelConfig, NgramConfig
 
 MAX_EVALS = 100_000
 
@@ -115,9 +115,20 @@ class RunSpec(Checked):
         one_position = self.train.loss_at == "last" and self.train.eval_stride == 1
         message = f"{self.model.kind} predicts one token per window; set loss_at='last' and eval_stride=1"
         self.require(self.model.predicts_every_position or one_position, message)
+        if isinstance(self.model, GatedCountsConfig):
+            self._check_gated()
         n_targets, length = self.train.n_targets, self.model.context_length
         fewer = n_targets < length or not n_targets
         self.require(fewer, f"n_targets={n_targets} must be below context_length={length}; 0 takes the loss at every position")
+
+    def _check_gated(self) -> None:
+        """Raise ConfigError for what batch normalisation, whose means are no weights, does not go with."""
+        train = self.train
+        self.require(train.loss_at == "all", "gated-counts learns at every position; set loss_at='all'")
+        self.require(train.n_targets != 1, "gated-counts is normalised over the tokens of a batch; n_targets must be 0 or at least 2")
+        self.require(train.average == "none", "gated-counts cannot average its weights; leave average out")
+        self.require(not train.micro_batch, "gated-counts is normalised over a whole batch; leave micro_batch out")
+        self.require(train.precision == "fp32", "gated-counts computes in fp32; leave precision out")
 
     @property
     def is_counts(self) -> bool:

@@ -37,7 +37,8 @@ class WeightsError(TinylmError):
 
 
 def facts(spec: RunSpec, corpus: Corpus) -> dict[str, Any]:
-    """What a weights file says beside the tensors, so that it can be used without ledger and corpus."""
+    """What a weights file says beside the tensors, so that it can be used without ledger and corpus; gated counts are counted anew, from
+    their corpus."""
     said = {"key": spec.key, "spec": to_dict(spec), "level": corpus.info.level, "vocab": list(corpus.vocab)}
     if corpus.vocabulary.corpus != spec.corpus:
         said["text"] = corpus.vocabulary.corpus  # the name of a file that may be nowhere but here

@@ -1,12 +1,12 @@
 """What counts say of each token before it is read: the predictions that a network may weigh, and how often each context was seen.
 
-With c the counts of the training text, r those of the scored text so far, h_n the last n tokens and p_n counts of order n that also know
-the text so far,
+With c the counts of the training text as `ngram` has them (continuation counts below the highest order), r the plain counts of the scored
+text so far, h_n the last n tokens and p_n counts of order n that also know the text so far,
 
     p_n(w) = ((c(h w) - D) + r(h w) + backoff(h) c(h .) p_(n-1)(w)) / (c(h .) + r(h .)),      h = h_(n-1),
 
 there are three kinds of predictions: Kneser-Ney's of the highest order, the share r(h_n w) / r(h_n .) of each context length as in
-`recency`, and p_n of the orders from 2 on. A history that training never saw counts as one that left all to the order below.
+`recency`, and p_n of the orders from 2 on. Where training never saw a history, c(h .) is taken as 1 and backoff(h) as 1.
 """
 
 from collections.abc import Iterator
@@ -70,7 +70,10 @@ def after(counts: NgramModel, history: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def of_train(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float) -> np.ndarray:
-    """`read` of a training text (N,) in PARTS, each by counts of the others: as if it had not been counted."""
+    """`read` of a training text (N,) in PARTS, each by counts of the others, joined to one text.
+
+    Parts share their speakers with the others, so what is read is nearer to the truth than in a text of its own.
+    """
     return np.concatenate(list(_parts(tokens, order, vocab_size, discount_scale)))
 
 

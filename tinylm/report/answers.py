@@ -74,9 +74,8 @@ def _weighed(bought: Sequence[Result], counts: Result) -> str:
     run, records = _gated(bought, counts)
     if run is None:
         return ""
-    return (
-        f", weighed by a network of {records[0].n_params:,} parameters {_nll(records):.3f} ({power(run.budget)} FLOPs, n = {len(records)})"
-    )
+    size = f"{records[0].n_params:,} parameters"
+    return f", weighed by a network of {size} {_nll(records):.3f} ({power(run.budget)} FLOPs, {_in_time([run], '{}, ')}n = {len(records)})"
 
 
 def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
@@ -99,8 +98,8 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     first = min(reached, key=lambda one: one.budget, default=None)
     weighed = (
         f"a network of {records[0].n_params:,} parameters that weighs what counts predict lowers their test NLL of "
-        f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs (n = {len(records)})"
-        + (f"; mixed with {first.architecture}s, counts need {power(first.budget)} FLOPs for as much" if first else "")
+        f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs ({_in_time([run], '{}, ')}n = {len(records)})"
+        + (f"; mixed with {first.architecture}s, counts need {power(first.budget)} FLOPs for as much on test" if first else "")
         if run
         else ""
     )

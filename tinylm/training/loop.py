@@ -139,7 +139,7 @@ class _Run:
         self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps, self.evidence.get("train"))
         self.best: dict[str, Tensor] = {}
         self.best_nlls: np.ndarray | None = None  # of valid, by the best weights; unknown after a resumption
-        self.history = _History()
+        self.history = _History(seconds=self.counting)
         self.reported = (0.0, 0)  # loss_sum and loss_windows at the last report
         self.eval_steps = set(spec.train.validations(self.cost.steps))
 
@@ -291,7 +291,7 @@ class _Run:
             curve=history.curve,
             curve_seconds=history.curve_seconds,
             best_step=history.best_step,
-            seconds=round(self.counting + history.seconds + time.perf_counter() - started, 1),
+            seconds=round(history.seconds + time.perf_counter() - started, 1),
             corpus_sha256=self.corpus.info.sha256,
             environment=environment(self.device),
             **asdict(self._spent()),  # less than planned if it diverged

@@ -136,7 +136,7 @@ class CapturedUpdate(Update):
 
     def _record(self, starts_B: Tensor) -> None:
         self.starts_B = starts_B.clone()
-        before = [t.detach().clone() for t in self.parameters], _optimizer_copy(self.optimizer), torch.cuda.get_rng_state()
+        before = [t.detach().clone() for t in self._tensors()], _optimizer_copy(self.optimizer), torch.cuda.get_rng_state()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -148,11 +148,16 @@ class CapturedUpdate(Update):
         with torch.cuda.graph(self.graph):
             self.loss = self.apply(self.starts_B)
 
+    def _tensors(self) -> list[Tensor]:
+        """What an update changes of a model: its weights, and the running means of a normalisation."""
+        return [*self.parameters, *self.computing.model.buffers()]
+
     @torch.no_grad()
     def _undo(self, weights: list[Tensor], state: dict[int, dict[str, Tensor]], random: Tensor) -> None:
         """Take back the warm-up in place: the graph is going to use these very tensors."""
-        for parameter, old in zip(self.parameters, weights, strict=True):
-            parameter.copy_(old)
+        for tensor, old in zip(self._tensors(), weights, strict=True):
+            tensor.copy_(old)
+        for parameter in self.parameters:
             for name, tensor in self.optimizer.state[parameter].items():
                 tensor.copy_(state.get(id(parameter), {}).get(name, torch.zeros_like(tensor)))
         torch.cuda.set_rng_state(random)

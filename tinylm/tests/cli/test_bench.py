@@ -38,9 +38,23 @@ def test_the_runs_of_the_study_are_timed_and_saved(call, home, monkeypatch):
     run = study.plan("full")[0]
     facts = {"machine": {"cpu": "a"}, "runs": {run.spec.key: 90.0}}
     monkeypatch.setattr("os.getloadavg", lambda: (0.1, 0.1, 0.1))
-    monkeypatch.setattr(bench, "run_seconds", lambda device, said: said(run, 90.0) or facts)
+    monkeypatch.setattr(bench, "run_seconds", lambda device, said, known: said(run, 90.0) or facts)
     code, out, _ = call(f"bench --runs --json {home / 'r.json'}")
     assert (code, out) == (0, f"{run.title}: 1.5 min\ncpu a\n") and json.loads((home / "r.json").read_text()) == facts
+
+
+def test_only_what_a_file_lacks_is_timed_on_the_same_machine(call, refused, home, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (0.1, 0.1, 0.1))
+    monkeypatch.setattr(bench, "machine", lambda device: {"date": "today", "device": "a"})
+    given = []
+    monkeypatch.setattr(bench, "run_seconds", lambda device, said, known: given.append(known) or {"machine": {}, "runs": known})
+    path = home / "r.json"
+    path.write_text(json.dumps({"machine": {"date": "once", "device": "a"}, "runs": {"ab": 2.0}}))
+    assert call(f"bench --runs --missing --json {path}")[0] == 0 and given == [{"ab": 2.0}]
+    path.write_text(json.dumps({"machine": {"date": "once", "device": "b"}, "runs": {"ab": 2.0}}))
+    assert "has times of device b, not of this machine" in refused(f"bench --runs --missing --json {path}")
+    assert "give --runs and the file with --json" in refused("bench --runs --missing")
+    assert "give both" in refused("bench --missing")
 
 
 def test_a_busy_machine_times_no_runs(refused, monkeypatch):

@@ -2,7 +2,7 @@
 
 import datetime
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,10 +34,11 @@ def run(device: str, rounds: int, said: Callable[[Row], None]) -> dict[str, Any]
     }
 
 
-def run_seconds(device: str, said: Callable[[Planned, float], None]) -> dict[str, Any]:
-    """How long each run takes that a table of costs has: what `python -m tinylm bench --runs` saves."""
-    planned = [run for run in study.plan("full") if run.section in TIMED]
-    return {"machine": machine(device), "runs": runs.all_seconds(planned, device, said)}
+def run_seconds(device: str, said: Callable[[Planned, float], None], known: Mapping[str, float] | None = None) -> dict[str, Any]:
+    """How long each run takes that a table of costs has: what `python -m tinylm bench --runs` saves. Those known by key are not timed."""
+    known = known or {}
+    planned = [run for run in study.plan("full") if run.section in TIMED and run.row.spec.key not in known]
+    return {"machine": machine(device), "runs": {**known, **runs.all_seconds(planned, device, said)}}
 
 
 def machine(device: str) -> dict[str, str]:

@@ -55,7 +55,7 @@ def test_parameters_and_flops_are_those_that_are_declared():
     declared = spec(CONFIG, loss_at="all")
     assert counter.get_total_flops() == 2 * window_flops(declared, VOCAB_SIZE)[0]
     with pytest.raises(ConfigError, match="no hidden matrices for muon"):
-        optimizer_flops(spec(CONFIG, optimizer="muon"))
+        optimizer_flops(spec(CONFIG, optimizer="muon", loss_at="all"))
 
 
 def test_tokens_alone_are_not_enough():
@@ -71,3 +71,20 @@ def test_training_reads_what_counts_say_of_its_windows():
     )
     assert record.status == "done" and record.valid.nll < record.curve[0]["valid_nll"] < np.log(VOCAB_SIZE)
     assert isinstance(record.spec.train, TrainConfig) and record.flops == record.windows * window_flops(record.spec, VOCAB_SIZE)[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"loss_at": "last"}, "learns at every position"),
+        ({"n_targets": 1}, "n_targets must be 0 or at least 2"),
+        ({"average": "ema", "ema_decay": 0.9}, "cannot average its weights"),
+        ({"micro_batch": 2}, "normalised over a whole batch"),
+        ({"precision": "bf16"}, "computes in fp32"),
+    ],
+)
+def test_what_a_normalisation_over_the_batch_does_not_go_with_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        spec(CONFIG, **{"loss_at": "all"} | settings)
+    with pytest.raises(ConfigError, match="context_length must be at least 2"):
+        GatedCountsConfig(context_length=1)
