@@ -62,12 +62,10 @@ def of_splits(spec: RunSpec, corpus: Corpus, splits: Sequence[str] = ("train", "
     model = spec.model
     if not isinstance(model, GatedCountsConfig):
         return {}
-    size, train = corpus.info.vocab_size, corpus.train[: spec.train.train_tokens or None]
-    counts, said = counted(spec, train, size), {}
-    for split in splits:
-        of_train = split == "train"
-        found = (
-            evidence.of_train(train, model.order, size, model.discount_scale) if of_train else evidence.read(counts, corpus.split(split))
-        )
-        said[split] = torch.from_numpy(found)
-    return said
+    size = corpus.info.vocab_size
+    counts = counted(spec, corpus.train, size)
+    said = {split: evidence.read(counts, corpus.split(split)) for split in splits if split != "train"}
+    if "train" in splits:
+        train = corpus.train[: spec.train.train_tokens or None]
+        said["train"] = evidence.of_train(train, model.order, size, model.discount_scale)
+    return {split: torch.from_numpy(found) for split, found in said.items()}

@@ -51,7 +51,9 @@ def answer(
     rows += _draw_mixed(ax, _best(mixed)) if mixed else []
     rows += _draw_gated(ax, _best(gated)) if gated else []
     low, high = ax.get_ylim()
-    ax.set(ylabel="test NLL (nats per character)", ylim=(low - 0.1 * (high - low), high + 0.1 * (high - low)))  # room for numbers
+    ax.set(
+        ylabel="test NLL (nats per character)", ylim=(low - 0.18 * (high - low), high + 0.1 * (high - low))
+    )  # room for numbers and names
     log_flops(ax, "training FLOPs (executed)")
     if counts:
         _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)
@@ -138,8 +140,9 @@ def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str,
         look = {"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": "none", "zorder": 3}
         ax.errorbar(flops, min(nll, top), half if nll <= top else math.nan, capsize=2.5, **look)
         text = f"study's {run.architecture}" + ("" if nll <= top else f", {nll:.2f} ↑")
-        side = {"xytext": (6, 0), "ha": "left"} if nll <= top else {"xytext": (-6, 0), "ha": "right"}  # beside what stands at the edge
-        ax.annotate(text, (flops, min(nll, top)), **side, textcoords="offset points", va="center", color=ink(colour), fontsize=SMALL)
+        # Of what stands at the edge below: at its height is what is said of the two sides.
+        side = {"xytext": (6, 0), "ha": "left", "va": "center"} if nll <= top else {"xytext": (4, -4), "ha": "right", "va": "top"}
+        ax.annotate(text, (flops, min(nll, top)), **side, textcoords="offset points", color=ink(colour), fontsize=SMALL)
         rows.append({"name": run.name, "architecture": run.architecture, "flops": flops, "n": len(records), "test_nll": nll, "half": half})
     return rows
 

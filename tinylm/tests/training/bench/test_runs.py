@@ -27,8 +27,9 @@ def test_every_row_is_timed_once_and_told(monkeypatch):
 
 
 def test_gated_counts_take_their_steps_and_the_counting(monkeypatch):
-    spec = dataclasses.replace(PLANNED[0].spec, model=GatedCountsConfig(order=2, context_length=16))
-    run = planned("Gated counts", dataclasses.replace(spec, train=dataclasses.replace(spec.train, loss_at="all")))
+    train = dataclasses.replace(PLANNED[0].spec.train, loss_at="all")
+    spec = dataclasses.replace(PLANNED[0].spec, model=GatedCountsConfig(order=2, context_length=16), train=train)
+    run = planned("Gated counts", spec)
     step = runs.step(run.spec, "cpu")
     before = [parameter.clone() for parameter in step.func.parameters]
     step()
