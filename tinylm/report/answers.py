@@ -51,31 +51,30 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    alone = f"{first['architecture']} needs {power(first['reaches'])} FLOPs to reach the counts "
-    alone += f"({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
+    alone = f"A small {first['architecture']} alone needs {power(first['reaches'])} FLOPs to reach the counts"
     mixed = _mixed(networks, counts)
     if mixed:
         best = min(mixed, key=lambda run: _valid(mixed[run]))
         return (
-            f"On {titles.corpus(corpus)}, count and train: {how}{_weighed(bought, counts)}, mixed with {best.architecture}s of "
-            f"{power(best.budget)} FLOPs {_nll(mixed[best]):.3f} ({_in_time([counts.run, best], '{} on two cores, ')}"
-            f"n = {len(mixed[best])}). Alone, a small {alone}."
+            f"On {titles.corpus(corpus)}, count and train: {how}; {_weighed(bought, counts)}mixed with {best.architecture}s of "
+            f"{power(best.budget)} FLOPs {_nll(mixed[best]):.3f} ({_in_time([counts.run, best], '{}, ')}"
+            f"n = {len(mixed[best])}). {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
         f"On {titles.corpus(corpus)}, do not train with {power(min(frame.iloc[0]['misses'] for frame in frames))} FLOPs or less: {how}. "
-        f"A small {alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time([best], '{}, ')}"
+        f"{alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time([best], '{}, ')}"
         f"n = {len(records)})."
     )
 
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:
-    """What the cheapest network that weighs counts brings their loss to, after what they have alone; nothing where none is recorded."""
+    """What the cheapest network that weighs counts brings their loss to; nothing where none is recorded."""
     run, records = _gated(bought, counts)
     if run is None:
         return ""
-    size = f"{records[0].n_params:,} parameters"
-    return f", weighed by a network of {size} {_nll(records):.3f} ({power(run.budget)} FLOPs, {_in_time([run], '{}, ')}n = {len(records)})"
+    cost = f"{_in_time([run], '{} on two cores, ')}n = {len(records)}"
+    return f"weighed by a network of {records[0].n_params:,} parameters {_nll(records):.3f} ({cost}), "
 
 
 def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
@@ -99,7 +98,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     weighed = (
         f"a network of {records[0].n_params:,} parameters that weighs what counts predict lowers their test NLL of "
         f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs ({_in_time([run], '{}, ')}n = {len(records)})"
-        + (f"; mixed with {first.architecture}s, counts need {power(first.budget)} FLOPs for as much on test" if first else "")
+        + (f"; counts mixed with a {first.architecture} need {power(first.budget)} FLOPs for as low a test NLL" if first else "")
         if run
         else ""
     )
@@ -296,10 +295,9 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than attention: induction, which repeats what followed the same characters before, lowers the test NLL of "
-        f"Transformers, LSTMs and MLPs by {_effects(frame, lookup)[0]} nats in the mean ({power(frame['budget'].max())} FLOPs, "
-        f"n = {frame['n'].min()}); a Transformer is {_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False)} "
-        "without."
+        "A lookup matters more than attention: repeating what followed the same characters before (*induction*) lowers the test NLL of "
+        f"Transformers, LSTMs and MLPs by {_effects(frame, lookup)[0]} in the mean; a Transformer is {_ahead(frame, with_it, ends=False)} "
+        f"with it, {_ahead(frame, without, ends=False)} without ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )
 
 
@@ -317,9 +315,7 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
         f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; its costs are stated from "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for its own code; "
-        f"{f'on the test text that it scores, {beaten}.' if beaten else ''}".rstrip("; ").removesuffix(".")
-        + "."
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; on its test text {beaten}' if beaten else ''}."
     )
 
 
@@ -336,4 +332,4 @@ def _pointed(bought: Sequence[Result]) -> str:
     if not ours:
         return ""
     cost = "; ".join(dict.fromkeys(costs))
-    return f"Transformers with a *pointer* to recent words reach a perplexity of {' and '.join(ours)} ({cost}){beside}"
+    return f"Transformers with a *pointer* to recent words reach perplexity {' and '.join(ours)} ({cost}){beside}"

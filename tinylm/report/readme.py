@@ -103,8 +103,8 @@ def results_table() -> str:
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text, characters first: size, cost, test NLL, the best counts of the same tokens."""
     caption = (
-        "Whole test splits, fixed weights. Counts: Kneser-Ney n-grams of the plain text, NLL or, on words, perplexity; window: "
-        "with a cache of at most the network's window; tuned: with order, discounts and cache chosen on held-out text. `-recast` is twenty "
+        "Whole test splits, fixed weights; NLL in nats per character. Size: parameters. Counts: the best Kneser-Ney n-grams of the plain "
+        "text by valid, tuned on held-out text, with any cache; NLL or, on words, perplexity. `-recast` is twenty "
         "copies of the text with the speakers' names invented anew every thirty speeches, `-respelled` the same with names of random "
         "letters."
     )

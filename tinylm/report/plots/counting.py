@@ -44,7 +44,7 @@ def answer(
     _require_same_tokens([*results, *counts, *study, *mixed, *gated])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 1.9)
+    fig, (ax,) = panels(1, 6.3, 2.1)
     rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
@@ -52,7 +52,7 @@ def answer(
     rows += _draw_gated(ax, _best(gated)) if gated else []
     low, high = ax.get_ylim()
     ax.set(
-        ylabel="test NLL (nats per character)", ylim=(low - 0.18 * (high - low), high + 0.1 * (high - low))
+        ylabel="test NLL (nats per character)", ylim=(low - 0.18 * (high - low), high + 0.2 * (high - low))
     )  # room for numbers and names
     log_flops(ax, "training FLOPs (executed)")
     if counts:
@@ -139,10 +139,9 @@ def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str,
         colour, marker = FAMILIES.get(run.architecture, ("black", "o"))
         look = {"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": "none", "zorder": 3}
         ax.errorbar(flops, min(nll, top), half if nll <= top else math.nan, capsize=2.5, **look)
-        text = f"study's {run.architecture}" + ("" if nll <= top else f", {nll:.2f} ↑")
-        # Of what stands at the edge below: at its height is what is said of the two sides.
-        side = {"xytext": (6, 0), "ha": "left", "va": "center"} if nll <= top else {"xytext": (4, -4), "ha": "right", "va": "top"}
-        ax.annotate(text, (flops, min(nll, top)), **side, textcoords="offset points", color=ink(colour), fontsize=SMALL)
+        text = run.architecture + ("" if nll <= top else f", {nll:.2f} ↑")
+        side = {"xytext": (-6, 0), "va": "center"}  # to the left, where there is room
+        ax.annotate(text, (flops, min(nll, top)), **side, ha="right", textcoords="offset points", color=ink(colour), fontsize=SMALL)
         rows.append({"name": run.name, "architecture": run.architecture, "flops": flops, "n": len(records), "test_nll": nll, "half": half})
     return rows
 

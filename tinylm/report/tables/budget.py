@@ -92,23 +92,22 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def purchased(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per purchase: size, time, test NLL with its spread, of words perplexity, and the best counts of the same tokens in its unit.
+    """One row per purchase: what was trained, its time, its test loss and that of the best counts of the same tokens, whatever their cache.
 
-    The first counts are plain, the second have a cache of at most the network's window, the third any cache.
+    Of characters the loss is the NLL with its spread over seeds, of words the perplexity.
     """
     rows, groups = [], summaries.by_row(purchases := select(found, role="purchase"))
     counted = [result.record for result in summaries.counts(found)]
     for _, line in summaries.summary(purchases).iterrows():
         run, by_word = line["run"], data.info(line["run"].spec.corpus).level == "word"
-        row = {"text, recipe, FLOPs": run.name, "parameters": f"{line['n_params']:,}", "time": timings.shown(run)}
-        row |= {"test NLL ± seed SD (n)": mean(line), "perplexity": perplexity(line["test_nll"]) if by_word else NONE}
-        rivals = [*summaries.rivals(counted, groups[run][0]), summaries.best_counts(counted, groups[run][0], UNBOUNDED)]
-        for title, rival in zip(("counts", "window", "tuned"), rivals, strict=True):
-            row[title] = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
-        rows.append(row)
-    columns = ["text, recipe, FLOPs", "parameters", "time", "test NLL ± seed SD (n)", "perplexity", "counts", "window", "tuned"]
-    frame = pd.DataFrame(rows, columns=columns)
-    return frame if any(data.info(run.spec.corpus).level == "word" for run in groups) else frame.drop(columns="perplexity")
+        rival = summaries.best_counts(counted, groups[run][0], UNBOUNDED)
+        loss = [NONE, f"{perplexity(line['test_nll'])} ({line['n']})"] if by_word else [mean(line), NONE]
+        beside = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
+        cost = [short(run.budget), f"{line['n_params'] / 1e6:.2f}M", timings.shown(run)]
+        rows.append([run.spec.corpus, run.architecture, *cost, *loss, beside])
+    losses = ["test NLL ± SD (n)", "perplexity (n)"]
+    frame = pd.DataFrame(rows, columns=["text", "recipe", "FLOPs", "size", "time", *losses, "counts"])
+    return frame.drop(columns=[name for name in losses if rows and (frame[name] == NONE).all()])
 
 
 def advice(found: Sequence[Result], budgets: Sequence[int], mixed: Sequence[Result] = ()) -> pd.DataFrame:
@@ -231,9 +230,9 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
     names |= {factorial.WINDOW: "its window alone", factorial.EQUAL_WINDOW: "induction at equal windows"}
     for rival, by_lookup in factorial.AGAINST.items():
         for induction, title in by_lookup.items():
-            names[title] = f"{factorial.FIRST} against {rival}, {'with' if induction else 'without'} induction"
+            names[title] = f"over {rival}, {'with' if induction else 'without'} induction"
     columns = {}
-    for frame, beside in ((effects, ""), (mixed, ", with counts")):
+    for frame, beside in ((effects, ""), (mixed, " + counts")):
         for budget, part in frame.groupby("budget"):
             columns[f"{short(budget)}{beside} (n = {part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
     rows = [{"lower by": shown} | {column: found.get(name, NONE) for column, found in columns.items()} for name, shown in names.items()]

@@ -54,7 +54,7 @@ def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_bet
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
     assert (
-        "nats per character, mixed with LSTMs of $10^{13}$ FLOPs 1.300 (n = 2). Alone, a small LSTM needs $10^{13}$ FLOPs to reach" in text
+        "nats per character; mixed with LSTMs of $10^{13}$ FLOPs 1.300 (n = 2). A small LSTM alone needs $10^{13}$ FLOPs to reach" in text
     )
     more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
     assert more.startswith(
