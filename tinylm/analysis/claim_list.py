@@ -22,7 +22,7 @@ from tinylm.analysis.claims import (
 
 FAR = 0.5
 CLOSE = 0.05
-PAPER, SISTER, OURS = "paper", "sister", "this study"
+PAPER, SISTER, OURS = "study", "sister", "ours"
 CONVENTIONS = {"executed": "flops", "textbook": "flops_textbook"}
 
 
@@ -87,7 +87,7 @@ def _per_flop() -> list[Claim]:
         for name, convention in CONVENTIONS.items()
         for mlp in (MLP, LONG_MLP)
     ]
-    ends = _versus("Attention also beats an MLP that is trained on", OURS, ATTENTION, LONG_MLP, below=0.0)
+    ends = _versus("Attention also beats an MLP trained longer", OURS, ATTENTION, LONG_MLP, below=0.0)
     return [*at_equal_cost, ends]
 
 
@@ -161,7 +161,7 @@ def _techniques() -> list[Claim]:
 def _words() -> list[Claim]:
     overfits = [
         Claim(
-            text=f"On words training over-fits after epoch {epoch}",
+            text=f"On words training overfits after epoch {epoch}",
             source=PAPER,
             contrast=f"{words.label} (best valid after epoch {epoch} − up to it)",
             runs=(words,),

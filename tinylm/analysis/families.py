@@ -59,6 +59,12 @@ def verdict(p: float, p_holm: float) -> str:
     return CLEAR if p_holm <= LEVEL else BEFORE if p <= LEVEL else OPEN
 
 
+def clear_alone(frame: pd.DataFrame) -> int:
+    """How many of the contrasts that are clear are so too after Holm's correction of the p values of their own seeds."""
+    p = frame["p_alone"].fillna(1.0)
+    return int(((significance.holm(p.tolist()) <= LEVEL) & (frame["verdict"] == CLEAR)).sum())
+
+
 def _pooled(estimate: Estimate, cells: Mapping[Cell, Sequence[RunRecord]], weights: Mapping[Cell, float], spread: Part) -> Estimate:
     """The estimate with the family's variance in place of its own seeds'; counts have none."""
     squares = sum(weight**2 for cell, weight in weights.items() if not cells[cell][0].spec.is_counts)

@@ -1,5 +1,7 @@
 """Which tokens of a split a run scores, and through which windows. Needs no torch."""
 
+from dataclasses import replace
+
 from tinylm.config import shown
 from tinylm.config.errors import ArgumentError, ConfigError, too_long
 from tinylm.config.runs import RunSpec
@@ -26,6 +28,11 @@ def _nothing_to_score(spec: RunSpec, n_split: int) -> ArgumentError:
     after_window = spec.train.eval_start in (0, eval_context(spec))
     name = "eval_start" if not after_window else "eval_context" if spec.train.eval_context else "context_length"
     return too_long(name, start, f"leaves nothing to score: valid or test of {spec.corpus} has {shown.amount(n_split, 'token')}", n_split)
+
+
+def scored_from(start: int, spec: RunSpec) -> RunSpec:
+    """A spec that scores all tokens from `start` on, by windows as before."""
+    return replace(spec, train=replace(spec.train, eval_start=start, eval_tokens=0))
 
 
 def short_window(scored: range, context: int) -> range:

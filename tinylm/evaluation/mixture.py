@@ -13,7 +13,7 @@ from tinylm import data, files
 from tinylm.config import RunSpec, shown
 from tinylm.config.calls import public
 from tinylm.config.interrupts import uninterrupted
-from tinylm.config.scored import scored_range
+from tinylm.config.scored import scored_from, scored_range
 from tinylm.data import Corpus
 from tinylm.evaluation import pretrained
 from tinylm.evaluation.model import Model, ModelError, log_softmax
@@ -138,7 +138,7 @@ def mix(first: Model, *others: Model, held_out: str | Path | Corpus | None = Non
         if model.vocabulary.tokens != known.vocab:
             raise ModelError(f"{model.key} knows other tokens than {data.called(known.info.name)}; mix models of one corpus")
     start = max(len(known.valid) - ENOUGH, *(scored_range(model.spec, len(known.valid)).start for model in models))
-    return fitted(models, known.valid, _from(start, first.spec))
+    return fitted(models, known.valid, scored_from(start, first.spec))
 
 
 def fitted(models: Sequence[Model], ids: np.ndarray, spec: RunSpec) -> MixtureModel:
@@ -147,15 +147,10 @@ def fitted(models: Sequence[Model], ids: np.ndarray, spec: RunSpec) -> MixtureMo
     return MixtureModel(spec=models[0].spec, vocabulary=models[0].vocabulary, models=tuple(models), weights=weights)
 
 
-def _from(start: int, spec: RunSpec) -> RunSpec:
-    """A spec that scores all tokens from `start` on, by windows as before."""
-    return replace(spec, train=replace(spec.train, eval_start=start, eval_tokens=0))
-
-
 def _probabilities(models: Sequence[Model], ids: np.ndarray, spec: RunSpec) -> np.ndarray:
     """Each model's probability (N, k) of the tokens that a spec scores; the first reads windows as it says, the others as their own do."""
     scored = scored_range(spec, len(ids))
-    specs = [spec, *(_from(scored.start, model.spec) for model in models[1:])]
+    specs = [spec, *(scored_from(scored.start, model.spec) for model in models[1:])]
     nlls = [model.token_nlls(ids[: scored.stop], each) for model, each in zip(models, specs, strict=True)]
     return np.exp(-np.stack(nlls, axis=1, dtype=np.float64))
 

@@ -51,14 +51,15 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    alone = f"A small {first['architecture']} alone needs {power(first['reaches'])} FLOPs to reach the counts"
-    mixed = _mixed(networks, counts)
+    alone = f"Alone the {_trained(networks, first['architecture'])} needs {power(first['reaches'])} FLOPs to be level with the counts"
+    gated = _mixed(networks, counts, gated=True)
+    mixed = gated or _mixed(networks, counts)
     if mixed:
-        best = min(mixed, key=lambda run: _valid(mixed[run]))
+        best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts)[0] if gated else counts.run
         return (
-            f"On {titles.corpus(corpus)}, count and train: {how}; {_weighed(bought, counts)}mixed with {best.architecture}s of "
-            f"{power(best.budget)} FLOPs {_nll(mixed[best]):.3f} ({_in_time([counts.run, best], '{}, ')}"
-            f"n = {len(mixed[best])}). {alone}."
+            f"On {titles.corpus(corpus)}, count and train: {how}; {_weighed(bought, counts)}mixed with the {best.architecture} of "
+            f"{power(best.budget)} FLOPs {'as well ' if gated else ''}{_nll(mixed[best]):.3f} "
+            f"({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])}). {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
@@ -66,6 +67,12 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         f"{alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time([best], '{}, ')}"
         f"n = {len(records)})."
     )
+
+
+def _trained(networks: Sequence[Result], architecture: str) -> str:
+    """What a network is called where nothing has been said of its recipe yet."""
+    copies = any(getattr(run.spec.model, "induction", ()) for run in summaries.by_row(select(networks, architecture=architecture)))
+    return architecture + (" with induction" if copies else "")
 
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:
@@ -98,7 +105,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     weighed = (
         f"a network of {records[0].n_params:,} parameters that weighs what counts predict lowers their test NLL of "
         f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs ({_in_time([run], '{}, ')}n = {len(records)})"
-        + (f"; counts mixed with a {first.architecture} need {power(first.budget)} FLOPs for as low a test NLL" if first else "")
+        + (f"; counts mixed with the {first.architecture} need {power(first.budget)} FLOPs for as low a test NLL" if first else "")
         if run
         else ""
     )
@@ -108,7 +115,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     )
     frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
-    alone = "" if math.isnan(misses) else f"on test, counts alone are better than a network alone up to {power(misses)} FLOPs"
+    alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than a network alone up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
     return _told("do both", weighed or gains, alone, f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else "")
 
@@ -121,9 +128,9 @@ def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result
     return [r for r in recipes if rival and summaries.same_tokens(r.record, rival.record)], rival
 
 
-def _mixed(networks: Sequence[Result], counts: Result) -> dict[Planned, list[RunRecord]]:
-    """The networks that mixed with counts are better on valid than those, as mixtures; rows of a single seed are left out."""
-    rows = {run: records for run, (_, records) in mixtures.by_row(networks).items() if len(records) > 1}
+def _mixed(networks: Sequence[Result], counts: Result, gated: bool = False) -> dict[Planned, list[RunRecord]]:
+    """The networks that mixed with counts, or with gated ones, are better on valid than those counts; rows of a single seed are left out."""
+    rows = {run: records for run, (_, records) in mixtures.by_row(networks, gated).items() if len(records) > 1}
     return {run: records for run, records in rows.items() if _valid(records) < counts.record.valid.nll}
 
 
@@ -155,8 +162,11 @@ def _beaten(found: Sequence[Result]) -> str:
     counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
     if not counts:
         return ""
-    how = "with" if counts.spec.model.cache else "without"
-    return f"counts {how} a cache reach {counts.test.nll:.3f} and its best network, retrained, {best['test_nll']:.3f}"
+    how, unit = "with" if counts.spec.model.cache else "without", data.info(counts.spec.corpus).level
+    return (
+        f"on its test slice counts {how} a cache reach {counts.test.nll:.3f} nats per {unit}, the study's best network, retrained, "
+        f"{best['test_nll']:.3f}"
+    )
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -169,9 +179,9 @@ def sweeps(found: Sequence[Result]) -> str:
         (_, a), (last, b) = rows[0], rows[-1]
         gap = significance.difference(b, a)
         low, high = gap.interval()
-        verdict = "worse" if low > 0 else "better" if high < 0 else "open"
+        verdict = "worse" if low > 0 else "better" if high < 0 else "undecided"
         told.append(f"{last.architecture} {interval(gap.mean, low, high)}, {verdict} (n = {gap.n})")
-    return _told(f"the largest size minus the smallest, in test NLL: {'; '.join(told)}") if told else ""
+    return _told(f"the largest size minus the smallest, in test NLL, uncorrected: {'; '.join(told)}") if told else ""
 
 
 def rope(found: Sequence[Result]) -> str:
@@ -182,10 +192,12 @@ def rope(found: Sequence[Result]) -> str:
     (first, a), (second, b) = rows[:2]
     gap = significance.difference(b, a)
     stated = [reported.paper_row(run.spec) for run in (first, second)]
-    theirs = f"; in the study's single runs by {signed(stated[1].test_nll - stated[0].test_nll)}" if all(stated) else ""
+    theirs = f"; in the study's single runs by {stated[1].test_nll - stated[0].test_nll:.3f}" if all(stated) else ""
     where = "behind" if gap.interval()[0] > 0 else "ahead of" if gap.interval()[1] < 0 else "level with"
+    low, high = gap.interval()
+    apart = interval(-gap.mean, -high, -low, plus="") if where == "ahead of" else interval(gap.mean, low, high, plus="")
     return _told(
-        f"{second.name} is {where} {first.name}, by {interval(gap.mean, *gap.interval())} nats on the same text and seeds (n = {gap.n})"
+        f"{second.name} is {where} {first.name}, by {apart} nats on the same text and seeds (n = {gap.n})"
         f"{theirs}"
     )
 
@@ -204,7 +216,7 @@ def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
         f"the valid loss of the study's Transformer, averaged over seeds, is lowest after epoch {_on_each(epochs)}; then it overfits"
         if epochs
         else "",
-        f"counts of the same words are better, in nats by {' and by '.join(beaten)}" if beaten else "",
+        f"on its slice counts of the same words are better, by {' and by '.join(beaten)}, in nats per word" if beaten else "",
         f"trained on the whole texts, {pointed}" if pointed else "",
     )
 
@@ -219,8 +231,8 @@ def _on_each(told: Sequence[tuple[str, str]]) -> str:
 def budget(found: Sequence[Result], ladder: pd.DataFrame, corpus: str) -> str:
     """The title's answer for a corpus, and the largest steps of the ladder."""
     climbed = ladder[(ladder["verdict"] == CLEAR) & ladder["climbed"]].nlargest(3, "gain")
-    steps = "; ".join(f"{row.rung}, {row.gain:.3f}" for row in climbed.itertuples())
-    return _told(answer(found, corpus).removesuffix("."), f"the largest clear gains on the ladder, in nats: {steps}" if steps else "")
+    steps = ", ".join(f"{row.gain:.3f} ({row.rung})" for row in climbed.itertuples())
+    return _told(answer(found, corpus).removesuffix("."), f"the largest clear gains on the ladder are, in nats, {steps}" if steps else "")
 
 
 def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
@@ -228,10 +240,10 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
     told = []
     for budget, frame in effects.groupby("budget") if len(effects) else []:
         lookup, with_it, without = LOOKUP
-        alone = [f", and its window alone by {window}" for window in _effects(frame, factorial.WINDOW)]
+        alone = [f", the window alone by {window}" for window in _effects(frame, factorial.WINDOW)]
         told.append(
-            f"at {power(budget)} FLOPs (n = {frame['n'].min()}) induction lowers the test NLL by {_effects(frame, lookup)[0]} nats, its "
-            f"window included{''.join(alone)}; a Transformer is {_ahead(frame, with_it)} with induction and "
+            f"at {power(budget)} FLOPs (n = {frame['n'].min()}) induction and its long window lower the test NLL by "
+            f"{_effects(frame, lookup)[0]} nats{''.join(alone)}; a Transformer is {_ahead(frame, with_it)} with induction and "
             f"{_ahead(frame, without)} without"
         )
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
@@ -255,6 +267,8 @@ def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
 def _ahead(effects: pd.DataFrame, name: str, ends: bool = True) -> str:
     """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name, with its interval or without."""
     effect, low, high = effects.set_index("contrast").loc[name, ["effect", "low", "high"]]
+    if low < 0 < high:
+        return f"level with an LSTM ({interval(effect, low, high)})"
     low, high = (low, high) if ends else (math.nan, math.nan)
     if effect < 0:
         return f"behind an LSTM by {interval(-effect, -high, -low, plus='')}"
@@ -314,8 +328,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; its costs are stated from "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; on its test text {beaten}' if beaten else ''}."
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the stated costs of its {len(ratios)} networks are from "
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for its own code{f'; {beaten}' if beaten else ''}."
     )
 
 

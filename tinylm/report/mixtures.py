@@ -8,23 +8,28 @@ import numpy as np
 from tinylm import files
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
-from tinylm.evaluation.probes import MIXING
+from tinylm.evaluation.probes import GATED_MIXING, MIXING
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
 
 
-def mixed(results: Iterable[Result]) -> list[Result]:
-    """The results whose networks were mixed with the tuned counts of their text, with the scores of the mixtures.
+def mixed(results: Iterable[Result], gated: bool = False) -> list[Result]:
+    """The results whose networks were mixed with the tuned counts of their text, or with gated ones, with the scores of the mixtures.
 
-    All else is the network's, costs too: counting takes no FLOPs. How the weight was chosen: `probes.mixing`.
+    All else is the network's. Counting takes no FLOPs; those of gated counts are added. How the weight was chosen: `probes.mixing`.
     """
-    found = [(result, MIXING.scores(result.run, files.ledgers())) for result in results if not result.record.spec.is_counts]
-    return [Result(result.run, replace(result.record, **scores)) for result, scores in found if scores]
+    probe = GATED_MIXING if gated else MIXING
+    found = [(result, probe.scores(result.run, files.ledgers())) for result in results if not result.record.spec.is_counts]
+    return [
+        Result(result.run, replace(result.record, flops=result.record.flops + probe.flops(result.run), **scores))
+        for result, scores in found
+        if scores
+    ]
 
 
-def by_row(results: Sequence[Result]) -> dict[Planned, tuple[list[RunRecord], list[RunRecord]]]:
+def by_row(results: Sequence[Result], gated: bool = False) -> dict[Planned, tuple[list[RunRecord], list[RunRecord]]]:
     """The records of each row whose networks were mixed, and those of the mixtures, over the same seeds."""
-    alone, together = summaries.by_row(results), summaries.by_row(mixed(results))
+    alone, together = summaries.by_row(results), summaries.by_row(mixed(results, gated))
     seeds = {run: {record.spec.seed for record in records} for run, records in together.items()}
     return {run: ([one for one in alone[run] if one.spec.seed in seeds[run]], records) for run, records in together.items()}
 

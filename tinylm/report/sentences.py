@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, folds, significance, summaries
+from tinylm.analysis import agreement, budgets, families, folds, significance, summaries
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
@@ -60,7 +60,7 @@ def reproduction(found: Sequence[Result]) -> str:
     margins = rows["margin"].dropna()
     alike = "cannot be told from" if joint.is_alike else "differ from"
     return (
-        f"Taken together, the study's {joint.n_rows} losses {alike} those of more seeds of ours (Fisher p = {p_value(joint.fisher)}, "
+        f"Taken together, the study's {joint.n_rows} losses, sweeps and words included, {alike} those of more seeds of ours (Fisher p = {p_value(joint.fisher)}, "
         f"Kolmogorov-Smirnov p = {p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to {margins.max():.3f}, with a "
         f"median of {margins.median():.3f}."
     )
@@ -125,13 +125,14 @@ def together(found: Sequence[Result]) -> str:
             gap = significance.difference([rival.record], records)
             rows.setdefault(run.architecture, []).append((run, gap))
     none = {name for name, each in rows.items() if all(round(abs(gap.mean), 3) == 0 for _, gap in each)}
-    told = [f"the {name} by {_at_both_ends(each)}" for name, each in rows.items() if name not in none]
+    told = [f"the {name} lowers the counts' test NLL by {_at_both_ends(each)}" for name, each in rows.items() if name not in none]
+    what = "it" if told else "the counts' test NLL"
     told += [
-        f"the {name} changes it by less than 0.001 at {' and at '.join(f'{power(run.budget)}' for run, _ in rows[name])} FLOPs"
+        f"the {name} changes {what} by less than 0.001 at {' and at '.join(f'{power(run.budget)}' for run, _ in rows[name])} FLOPs"
         for name in rows
         if name in none
     ]
-    return f"In a mixture these networks lower the counts' test NLL: {'; '.join(told)}." if told else ""
+    return f"In a mixture {'; '.join(told)}." if told else ""
 
 
 def _at_both_ends(rows: Sequence[tuple[Planned, significance.Estimate]]) -> str:
@@ -179,7 +180,8 @@ def climb(frame: pd.DataFrame) -> str:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [
-        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} are clear after Holm's correction.",
+        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} are clear after Holm's correction"
+        + (f", {families.clear_alone(tested)} of them by their own seeds alone." if len(clear) else "."),
         *_changes(clear),
     ]
     parts += (
@@ -222,7 +224,10 @@ def searched(records: Sequence[RunRecord]) -> str:
 
 def _family(record: RunRecord) -> str:
     """The architecture of a searched run, apart from others with induction."""
-    return titles.architecture(record.spec.model) + (" with induction" if getattr(record.spec.model, "induction", ()) else "")
+    name, copies = titles.architecture(record.spec.model), bool(getattr(record.spec.model, "induction", ()))
+    if name == titles.title("transformer"):  # whose recipe has induction
+        return name if copies else titles.title("transformer-no-induction")
+    return name + (" with induction" if copies else "")
 
 
 def buried(found: Sequence[Result]) -> str:
@@ -237,7 +242,7 @@ def buried(found: Sequence[Result]) -> str:
         best, of_study = min(((run.name, _mean(records, "test")) for run, records in baselines.items()), key=lambda item: item[1])
         order = "below" if _mean(records, "test") < of_study else "above"
         told.append(
-            f"{run.name}, the sister project's best model on valid, has a test NLL of {_mean(records, 'test'):.3f} (n = {len(records)}) "
+            f"{run.name}, the sister project's best model on valid, has {_mean(records, 'test'):.3f} on the test slice (n = {len(records)}) "
             f"for {power(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best ({of_study:.3f})."
         )
     return " ".join(told)
@@ -369,11 +374,13 @@ def factorial_effects(effects: pd.DataFrame, mixed: pd.DataFrame) -> str:
     """How many effects of a factorial, and of its mixtures with counts, are clear at each budget."""
     told = [
         f"of {len(part)} effects at {power(budget)} FLOPs{beside} {(part['verdict'] == CLEAR).sum()} are clear"
+        + ("" if beside else f", {families.clear_alone(part)} of them by the seeds of their own cells alone")
         for frame, beside in ((effects, ""), (mixed, ", mixed with counts,"))
         for budget, part in frame.groupby("budget")
     ]
     text = "; ".join(told)
-    return f"After Holm's correction, {text}." if text else ""
+    told = "The table of effects in the appendix has them all." if len(effects) else ""
+    return f"After Holm's correction, {text}. {told}".rstrip() if text else ""
 
 
 def gated(found: Sequence[Result]) -> str:
@@ -388,6 +395,29 @@ def gated(found: Sequence[Result]) -> str:
                 f"n = {len(records)})"
             )
     return f"Gated counts lower the test NLL of the best counts by {' and by '.join(told)}." if told else ""
+
+
+def gated_together(found: Sequence[Result], architecture: str) -> str:
+    """The test NLL of gated counts that an architecture's recipe was mixed in with, by its budget, and of how many seeds."""
+    rows = summaries.by_row(mixtures.mixed(select(found, architecture=architecture), gated=True))
+    told = [
+        f"{_mean(rows[run], 'test'):.3f} at {power(run.budget)} FLOPs (n = {len(rows[run])})"
+        for run in sorted(rows, key=lambda run: run.budget)
+    ]
+    return f"Mixed with the {architecture}, gated counts have a test NLL of {', '.join(told)}." if told else ""
+
+
+def against_counts(found: Sequence[Result], architecture: str) -> str:
+    """How far an architecture's recipes of several seeds are from the best counts on test, by budget, and where the order is open."""
+    counts = mixtures.best_counts(found)
+    rows = {run: records for run, records in summaries.by_row(select(found, architecture=architecture)).items() if len(records) > 1}
+    if not counts or not rows:
+        return ""
+    gaps = {run: significance.difference(records, [counts.record]) for run, records in rows.items()}
+    told = [f"{interval(gaps[run].mean, *gaps[run].interval())} at {power(run.budget)} FLOPs" for run in sorted(gaps, key=lambda run: run.budget)]
+    undecided = sum(gap.interval()[0] < 0 < gap.interval()[1] for gap in gaps.values())
+    note = f"; at {undecided} of these budgets the order is open, since the noise of one test text is large" if undecided else ""
+    return f"The {architecture}'s test NLL minus that of the best counts is {', '.join(told)}{note}."
 
 
 def over_folds(frame: pd.DataFrame) -> str:

@@ -54,11 +54,11 @@ SETTINGS = {"adamw": recipes.ADAMW, "muon": recipes.MUON}
 # By FLOPs: the arguments of `mlp`, `lstm` or `transformer`, and the learning rate.
 CHOSEN: dict[float, dict[Cell, tuple[tuple[int, ...], float]]] = {
     1e12: {
-        Cell("Transformer", True, "muon"): ((32, 32), 1e-2),
+        Cell("Transformer", True, "muon"): ((48, 32), 5e-3),
         Cell("Transformer", True, "adamw"): ((32, 32), 8e-3),
         Cell("Transformer", False, "muon"): ((48, 64), 1e-2),
         Cell("Transformer", False, "adamw"): ((32, 64), 1.6e-2),
-        Cell("LSTM", True, "muon"): ((64,), 2e-2),
+        Cell("LSTM", True, "muon"): ((48,), 2e-2),
         Cell("LSTM", True, "adamw"): ((64,), 2e-2),
         Cell("LSTM", False, "muon"): ((96,), 4e-2),
         Cell("LSTM", False, "adamw"): ((96,), 2e-2),

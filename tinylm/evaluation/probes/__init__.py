@@ -3,11 +3,11 @@
 from tinylm.evaluation.probes.compression import COMPRESSION
 from tinylm.evaluation.probes.corpora import STATISTICS
 from tinylm.evaluation.probes.headings import HEADINGS
-from tinylm.evaluation.probes.mixing import MIXING
+from tinylm.evaluation.probes.mixing import GATED_MIXING, MIXING
 from tinylm.evaluation.probes.probe import Probe
 from tinylm.evaluation.probes.samples import SAMPLES
 from tinylm.evaluation.probes.test_time import TEST_TIME
 
-PROBES: tuple[Probe, ...] = (STATISTICS, COMPRESSION, SAMPLES, TEST_TIME, HEADINGS, MIXING)
+PROBES: tuple[Probe, ...] = (STATISTICS, COMPRESSION, SAMPLES, TEST_TIME, HEADINGS, MIXING, GATED_MIXING)
 
-__all__ = ["COMPRESSION", "HEADINGS", "MIXING", "PROBES", "SAMPLES", "STATISTICS", "TEST_TIME", "Probe"]
+__all__ = ["COMPRESSION", "GATED_MIXING", "HEADINGS", "MIXING", "PROBES", "SAMPLES", "STATISTICS", "TEST_TIME", "Probe"]

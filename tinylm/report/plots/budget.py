@@ -44,7 +44,7 @@ def waterfall(frame: pd.DataFrame, most: int = 0) -> Drawn:
     ax.margins(x=0.13 if most else 0.04)
     ax.use_sticky_edges = False
     for label, colour in (
-        ("better than the rung it stands on", BETTER),
+        ("better than the step above", BETTER),
         ("worse", WORSE),
         *[("smaller changes together", REST)][: bool(most)],
     ):

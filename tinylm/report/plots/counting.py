@@ -34,7 +34,7 @@ def answer(
     gated: Sequence[Result] = (),
     seconds: Callable[[Planned], float] | None = None,
 ) -> Drawn:
-    """Test NLL against training FLOPs: at each budget the recipe that is best on valid, alone and `mixed` with counts; counts as lines.
+    """Test NLL against training FLOPs: at each budget the recipe that is best on valid, alone and `mixed` with gated counts; counts as lines.
 
     The study's networks stand beside them, and networks that weigh counts. Bars are 95 % intervals of the mean over seeds, whose number
     stands beside a point that has fewer than the others. It is shaded to the largest budget whose mean is above the counts. The counts
@@ -44,7 +44,7 @@ def answer(
     _require_same_tokens([*results, *counts, *study, *mixed, *gated])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 2.1)
+    fig, (ax,) = panels(1, 6.3, 1.85)
     rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
@@ -52,7 +52,7 @@ def answer(
     rows += _draw_gated(ax, _best(gated)) if gated else []
     low, high = ax.get_ylim()
     ax.set(
-        ylabel="test NLL (nats per character)", ylim=(low - 0.18 * (high - low), high + 0.2 * (high - low))
+        ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.2 * (high - low))
     )  # room for numbers and names
     log_flops(ax, "training FLOPs (executed)")
     if counts:
@@ -115,7 +115,7 @@ def _draw_mixed(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
     _number(ax, best, -6, "top")
     first = best.iloc[0]
     place = {"textcoords": "offset points", "va": "top", "fontsize": 9}
-    ax.annotate("the same + counts", (first["flops"], first["test_nll"]), (8, -5), color=ink(MIXED), **place)
+    ax.annotate("the same + gated counts", (first["flops"], first["test_nll"]), (8, -5), color=ink(MIXED), **place)
     return best[ROW].to_dict("records")
 
 

@@ -110,22 +110,26 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
     return frame.drop(columns=[name for name in losses if rows and (frame[name] == NONE).all()])
 
 
-def advice(found: Sequence[Result], budgets: Sequence[int], mixed: Sequence[Result] = ()) -> pd.DataFrame:
+def advice(
+    found: Sequence[Result], budgets: Sequence[int], mixed: Sequence[Result] = (), mixed_gated: Sequence[Result] = ()
+) -> pd.DataFrame:
     """One row per budget in FLOPs: what has the lowest mean valid NLL of all that costs no more, its test NLL and its time.
 
-    `found` are counts and networks that are scored on the same tokens, `mixed` networks mixed with the best of the counts.
+    `found` are counts, gated or not, and networks that are scored on the same tokens, `mixed` networks mixed with the best of the counts,
+    `mixed_gated` those mixed with the gated counts of the smallest budget.
     """
-    lines = pd.concat(
-        [summaries.summary(found).assign(how=""), summaries.summary(mixed).assign(how=", mix with counts")], ignore_index=True
-    )
-    rival, rows = mixed_runs.best_counts(found), []
+    gated = min((result.run for result in select(found, role="gated")), key=lambda run: run.budget, default=None)
+    counts = mixed_runs.best_counts(found)
+    ways = [(found, "", None), (mixed, ", mix with counts", counts and counts.run), (mixed_gated, ", mix with gated counts", gated)]
+    lines = pd.concat([summaries.summary(part).assign(how=how, partner=partner) for part, how, partner in ways], ignore_index=True)
+    rows = []
     for budget in budgets:
-        affordable = lines[[run.spec.is_counts or run.budget <= budget for run in lines["run"]]]
+        affordable = lines[lines["flops"] <= budget]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"FLOPs": amount(budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
-            rows.append(row | {"time": timings.shown(best["run"], *([rival.run] if best["how"] and rival else []))})
-    return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
+            row = {"budget": amount(budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
+            rows.append(row | {"time": timings.shown(*filter(None, [best["partner"], best["run"]]))})
+    return pd.DataFrame(rows or [{"budget": "none is recorded"}])
 
 
 def _told(run: Planned) -> str:
@@ -139,11 +143,12 @@ def _told(run: Planned) -> str:
 def mixtures(found: Sequence[Result]) -> pd.DataFrame:
     """One row per network that was mixed with counts: both losses, how far the mixture is below counts and network, and its weight.
 
-    The counts are the best of `found` by valid.
+    The counts are the best of `found` by valid. Beside it the loss of the network mixed with gated counts.
     """
     rival, rows = mixed_runs.best_counts(found), []
     pairs = mixed_runs.by_row(found) if rival else {}
     lines = {line["run"]: line for _, line in summaries.summary(mixed_runs.mixed(found)).iterrows()}
+    gated = {line["run"]: mean(line) for _, line in summaries.summary(mixed_runs.mixed(found, gated=True)).iterrows()}
     architectures = list(dict.fromkeys(run.architecture for run in pairs))
     for run in sorted(pairs, key=lambda run: (architectures.index(run.architecture), run.budget)):
         alone, together = pairs[run]
@@ -152,7 +157,8 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
         for name, other in (("− counts", [rival.record]), ("− network", alone)):
             gap = significance.difference(together, other)
             row[f"mixed {name}"] = interval(gap.mean, *gap.interval())
-        rows.append(row | {"weight": f"{mixed_runs.share(together, found):.2f}"})
+        row |= {"weight": f"{mixed_runs.share(together, found):.2f}"}
+        rows.append(row | ({"+ gated ± SD (n)": gated.get(run, NONE)} if gated else {}))
     return pd.DataFrame(rows or [{"network": "none is recorded"}])
 
 
@@ -235,8 +241,8 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
     for frame, beside in ((effects, ""), (mixed, " + counts")):
         for budget, part in frame.groupby("budget"):
             columns[f"{short(budget)}{beside} (n = {part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
-    rows = [{"lower by": shown} | {column: found.get(name, NONE) for column, found in columns.items()} for name, shown in names.items()]
-    return pd.DataFrame(rows if columns else [{"lower by": "not every cell is recorded"}])
+    rows = [{"gain": shown} | {column: found.get(name, NONE) for column, found in columns.items()} for name, shown in names.items()]
+    return pd.DataFrame(rows if columns else [{"gain": "not every cell is recorded"}])
 
 
 def _starred(row: Any) -> str:

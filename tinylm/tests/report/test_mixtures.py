@@ -4,7 +4,7 @@ import pytest
 from synthetic import record, result, seeds
 
 from tinylm.config import NgramConfig
-from tinylm.evaluation.probes import MIXING
+from tinylm.evaluation.probes import GATED_MIXING, MIXING
 from tinylm.report import answers, mixtures, plots, sentences, tables
 
 COUNTS = result("KN-4", record(1.5, model=NgramConfig(order=4, cache=8)), role="tuned")
@@ -54,18 +54,18 @@ def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_bet
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
     assert (
-        "nats per character; mixed with LSTMs of $10^{13}$ FLOPs 1.300 (n = 2). A small LSTM alone needs $10^{13}$ FLOPs to reach" in text
+        "nats per character; mixed with the LSTM of $10^{13}$ FLOPs 1.300 (n = 2). Alone the LSTM needs $10^{13}$ FLOPs to be level with" in text
     )
     more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
     assert more.startswith(
         "**Answer.** Do both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
     )
-    assert "On test, counts alone are better than a network alone up to $10^{12}$ FLOPs." in more
+    assert "On test, counts alone are in the mean better than a network alone up to $10^{12}$ FLOPs." in more
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
     alone = [one for one in RUNS if one.record.spec.seed == 0 or one.run.budget < 10**13]
-    assert "mixed with LSTMs of $10^{12}$ FLOPs 1.400 (n = 2)." in answers.answer([*alone, COUNTS], "grammar-char")
+    assert "mixed with the LSTM of $10^{12}$ FLOPs 1.400 (n = 2)." in answers.answer([*alone, COUNTS], "grammar-char")
     single = [*[one for one in RUNS if one.record.spec.seed == 0], COUNTS]
     assert "mixed" not in answers.answer(single, "grammar-char") and answers.count_or_train(single, "grammar-char") == ""
 
@@ -75,16 +75,48 @@ def test_advice_takes_a_mixture_where_it_is_best_on_valid(recorded):
     assert shown["do this"].tolist() == ["count: KN-4 + cache 8", *["train: LSTM, mix with counts"] * 2]
 
 
+def test_gated_counts_that_are_mixed_in_add_their_flops_and_stand_in_their_own_words(recorded, monkeypatch):
+    gated = seeds("Gated counts", 10**10, [1.45, 1.45], "gated")
+    nlls = {10**11: 1.46, 10**12: 1.35, 10**13: 1.25}
+    known = {
+        one.record.spec.key: {split: replace(score, nll=nlls[one.run.budget] - (split == "valid") * 0.1) for split, score in split_scores(one)}
+        for one in RUNS
+        if one.record.spec.seed < 2
+    }
+    monkeypatch.setattr(GATED_MIXING, "scores", lambda run, folders: known.get(run.spec.key))
+    monkeypatch.setattr(GATED_MIXING, "flops", lambda run: 10**10)
+    monkeypatch.setattr(MIXING, "flops", lambda run: 0)
+    both = mixtures.mixed(RUNS, gated=True)
+    assert [one.record.flops - network.record.flops for one, network in zip(both, RUNS, strict=False)] == [10**10] * 6
+    found = [*RUNS, COUNTS, *gated]
+    shown = tables.advice(found, [10**10, 10**12, 1.01 * 10**12], mixtures.mixed(RUNS), both)
+    assert shown["do this"].tolist() == ["train: Gated counts", "train: LSTM, mix with counts", "train: LSTM, mix with gated counts"]
+    assert shown["test NLL ± SD (n)"].tolist()[1:] == ["1.400 ± 0.000 (2)", "1.350 ± 0.000 (2)"], "1e12 and 1e10 are above 1e12"
+    assert "mixed with the LSTM of $10^{13}$ FLOPs as well 1.250 (n = 2)" in answers.answer(found, "grammar-char")
+    told = sentences.gated_together(RUNS, "LSTM")
+    assert told == (
+        "Mixed with the LSTM, gated counts have a test NLL of 1.460 at $10^{11}$ FLOPs (n = 2), 1.350 at $10^{12}$ FLOPs (n = 2), 1.250 at "
+        "$10^{13}$ FLOPs (n = 2)."
+    )
+    assert tables.mixtures([*RUNS, COUNTS])["+ gated ± SD (n)"].tolist()[1] == "1.350 ± 0.000 (2)"
+
+
+def test_where_the_order_of_network_and_counts_is_open_is_said():
+    told = sentences.against_counts([*RUNS, COUNTS], "LSTM")
+    assert told.startswith("The LSTM's test NLL minus that of the best counts is +0.600 [") and "at $10^{13}$ FLOPs; at 3 of these" in told
+    assert sentences.against_counts(RUNS, "LSTM") == sentences.against_counts([COUNTS], "LSTM") == ""
+
+
 def test_mixtures_are_drawn_beside_the_networks(recorded):
     fig, rows = plots.answer(RUNS, [COUNTS], mixed=mixtures.mixed(RUNS))
     assert [row["test_nll"] for row in rows[-3:]] == [1.55, 1.4, 1.3]
-    assert "the same + counts" in [text.get_text() for text in fig.axes[0].texts]
+    assert "the same + gated counts" in [text.get_text() for text in fig.axes[0].texts]
 
 
 def test_the_sentence_has_what_each_architecture_adds_at_its_first_budget_and_at_its_last(recorded):
     text = sentences.together([*RUNS, COUNTS])
-    assert text.startswith("In a mixture these networks lower the counts' test NLL: the LSTM by ") and text.count(" at $10^{") == 2
+    assert text.startswith("In a mixture the LSTM lowers the counts' test NLL by ") and text.count(" at $10^{") == 2
     assert "at $10^{11}$ FLOPs and by" in text and "at $10^{13}$ FLOPs." in text
     level = result("KN-4", record(2.1, model=NgramConfig(order=4, cache=8)), role="tuned")  # as the blocks of the first two
-    assert sentences.together([*RUNS[:2], level]).endswith("test NLL: the LSTM changes it by less than 0.001 at $10^{11}$ FLOPs.")
+    assert sentences.together([*RUNS[:2], level]).endswith("mixture the LSTM changes the counts' test NLL by less than 0.001 at $10^{11}$ FLOPs.")
     assert sentences.together(RUNS) == sentences.together([COUNTS]) == ""

@@ -81,8 +81,8 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
     said = sentences.climb(frame)
     assert said.startswith(
-        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 are clear after Holm's correction. "
-        f"Lower test NLL: {names[1]}, 0.500. Higher test NLL: {names[2]}, 0.300."
+        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 are clear after Holm's correction, "
+        f"0 of them by their own seeds alone. Lower test NLL: {names[1]}, 0.500. Higher test NLL: {names[2]}, 0.300."
     )
     assert said.endswith(
         f"only before the correction. Lower test NLL: {names[3]}, 0.020. The other 3 are open, 1 of them with fewer than 5 seeds."
@@ -104,14 +104,14 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     text = sentences.buried([*study_rows, longer, sister])
     # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
     assert "trained longer, is ahead of its Transformer at 0 of the 1 executed costs at which both were validated. On the test" in text
-    assert "GELU MLP, the sister project's best model on valid, has a test NLL of 1.900 (n = 1)" in text and "below every network" in text
+    assert "GELU MLP, the sister project's best model on valid, has 1.900 on the test slice (n = 1)" in text and "below every network" in text
     assert sentences.buried(study_rows) == ""
 
 
 def test_the_search_is_summed_by_text():
     records = [record(flops=100), dataclasses.replace(record(flops=50, model=LinearConfig(context_length=8)), flops=50)]
     text = sentences.searched(records)
-    assert "2 runs" in text and "Linear 1 (" in text and "Transformer 1 (" in text
+    assert "2 runs" in text and "Linear 1 (" in text and "Transformer without induction 1 (" in text
     assert "0 runs" in sentences.searched([])
 
 
@@ -159,7 +159,7 @@ def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking(
 
 def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     alike, other = (sentences.reproduction(reproduced(*shifts)) for shifts in ((0.003, -0.006, 0.01, -0.015), (0.04, 0.05, 0.04, -0.05)))
-    assert alike.startswith("Taken together, the study's 4 losses cannot be told from those of more seeds of ours (Fisher p = 0.")
+    assert alike.startswith("Taken together, the study's 4 losses, sweeps and words included, cannot be told from those of more seeds of ours (Fisher p = 0.")
     assert "differ from those" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
     assert alike.endswith("The margins reach from 0.037 nats to 0.049, with a median of 0.042.")
@@ -207,7 +207,7 @@ def test_a_search_of_one_architecture_is_not_divided_and_induction_is_told_apart
     one, three, copying = (record(model=TransformerConfig(context_length=8, d_model=8, **shape), flops=100) for shape in shapes)
     assert "architecture" not in sentences.searched([one])
     text = sentences.searched([three, copying, one])
-    assert "Self-Attention 1 ($10^{2}$), Transformer 1 (" in text and "Transformer with induction 1 (" in text
+    assert "Self-Attention 1 ($10^{2}$), Transformer 1 (" in text and "Transformer without induction 1 (" in text
 
 
 def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_window():

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tinylm import data, files, ledger
+from tinylm.config import LSTMConfig, MLPConfig, TransformerConfig
 from tinylm.flops import n_params
 from tinylm.study import factorial, recipes
 from tinylm.study.factorial import CELLS, CHOSEN, CONTROLS, Cell
@@ -53,12 +54,27 @@ def test_a_step_of_an_mlp_has_more_predictions_at_larger_budgets():
     assert (small, large) == (128, 256)
 
 
-def test_every_rate_is_the_best_of_its_shape_in_the_search_and_bracketed_on_both_sides():
+def test_every_cell_has_the_best_settings_of_its_search_and_a_rate_bracketed_on_both_sides():
     known = ledger.Ledger([files.LEDGER])
     searched = [record for key, record in known.records.items() if known.sections[key] == ledger.SEARCH and record.valid]
     for flops, chosen in CHOSEN.items():
         for cell, (shape, lr) in chosen.items():
-            made = factorial.spec(cell, recipes.SEARCHED, flops, shape, lr)
-            alike = [r for r in searched if r.spec.model == made.model and replace(r.spec.train, lr=lr) == made.train]
-            nlls = {record.spec.train.lr: record.valid.nll for record in alike}
-            assert min(nlls) < lr < max(nlls) and min(nlls, key=nlls.__getitem__) == lr, (cell, nlls)
+            nlls: dict[tuple, float] = {}
+            for record in searched:
+                tried = shape_of(cell, record.spec.model), record.spec.train.lr
+                if tried[0] and replace(record.spec, seed=0) == factorial.spec(cell, recipes.SEARCHED, flops, *tried):
+                    nlls[tried] = min(record.valid.nll, nlls.get(tried, record.valid.nll))
+            assert min(nlls, key=nlls.__getitem__) == (shape, lr), (flops, cell, nlls)
+            rates = [rate for tried, rate in nlls if tried == shape]
+            assert min(rates) < lr < max(rates), (flops, cell, rates)
+
+
+def shape_of(cell, model):
+    """The arguments of the cell's maker that would give a model of its kind; nothing for another kind."""
+    if isinstance(model, LSTMConfig) and cell.architecture == "LSTM":
+        return (model.d_model,)
+    if isinstance(model, MLPConfig) and cell.architecture == "MLP":
+        return (model.d_model, model.d_hidden)
+    if isinstance(model, TransformerConfig) and cell.architecture == "Transformer" and model.context_length <= factorial.REACH:
+        return (model.d_model, (cell.added and model.attention_window) or model.context_length)
+    return ()

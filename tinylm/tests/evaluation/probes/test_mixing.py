@@ -7,10 +7,11 @@ from specs import TRANSFORMER
 from synthetic import planned
 
 from tinylm import data, files, ledger, study
-from tinylm.config import NgramConfig, RunSpec, TrainConfig
+from tinylm.config import GatedCountsConfig, NgramConfig, RunSpec, TrainConfig
 from tinylm.data import SPLITS
-from tinylm.evaluation import counts
-from tinylm.evaluation.probes import MIXING, mixing
+from tinylm.evaluation import counts, weights
+from tinylm.evaluation.probes import GATED_MIXING, MIXING, mixing
+from tinylm.flops import run_cost
 from tinylm.models import checkpoint
 from tinylm.models.networks import build
 
@@ -25,8 +26,8 @@ def run(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "WEIGHTS", tmp_path)
     network = RunSpec(corpus="grammar-char", model=TRANSFORMER, train=TrainConfig(flops=10**9, loss_at="all", **SCORED))
     torch.manual_seed(0)
-    weights = build(TRANSFORMER, data.vocab_size("grammar-char")).state_dict()
-    checkpoint.save(tmp_path / f"{network.key}.safetensors", weights, {})
+    tensors = build(TRANSFORMER, data.vocab_size("grammar-char")).state_dict()
+    checkpoint.save(tmp_path / f"{network.key}.safetensors", tensors, {})
     return planned("A network", network, role="frontier")
 
 
@@ -45,6 +46,24 @@ def test_a_mixture_is_recorded_with_its_weight_and_its_scores(run, tmp_path):
     assert 0 < facts["weight"] < 0.2, "a network that has learnt nothing has next to no part"
     assert found["valid"].nll == pytest.approx(counted, abs=0.02) and facts["network"]["valid"] > counted + 1
     assert np.mean(found["test"].blocks) > 0 and MIXING.scores(run, [tmp_path / "none"]) is None
+
+
+def test_gated_counts_of_the_same_seed_are_mixed_in_and_cost_what_their_training_does(run, monkeypatch, tmp_path):
+    partner = RunSpec(corpus="grammar-char", model=GatedCountsConfig(order=3, d_hidden=4), train=TrainConfig(flops=10**7, loss_at="all", **SCORED))
+    torch.manual_seed(0)
+    network = build(partner.model, data.vocab_size("grammar-char"))
+    corpus = data.load("grammar-char")
+    facts = weights.facts(partner, corpus)
+    checkpoint.save(tmp_path / f"{partner.key}.safetensors", network.state_dict(), facts)
+    monkeypatch.setattr(mixing, "_gated", lambda: {("grammar-char", run.spec.seed): partner})
+    assert GATED_MIXING.subjects([run, tuned()]) == [run] and GATED_MIXING.is_possible(run, None)
+    assert GATED_MIXING.flops(run) == run_cost(partner, corpus.info).flops > 0 == MIXING.flops(run)
+    found = GATED_MIXING.record(run, tmp_path)
+    assert found["counts"] == partner.key and 0 < found["weight"] < 1
+    alone = found["network"]["valid"]
+    assert GATED_MIXING.scores(run, [tmp_path])["valid"].nll < alone
+    monkeypatch.setattr(mixing, "_gated", dict)
+    assert GATED_MIXING.subjects([run, tuned()]) == []
 
 
 def test_what_is_scored_on_the_tokens_of_tuned_counts_is_mixed(run):
