@@ -10,7 +10,7 @@ from tinylm import data
 from tinylm.analysis import agreement, factorial, folds, significance, summaries
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, claim_verdict
 from tinylm.analysis.families import CLEAR
-from tinylm.analysis.numbers import interval, perplexity, power, signed
+from tinylm.analysis.numbers import interval, perplexity, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.evaluation.probes import COMPRESSION
@@ -129,7 +129,7 @@ def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result
 
 
 def _mixed(networks: Sequence[Result], counts: Result, gated: bool = False) -> dict[Planned, list[RunRecord]]:
-    """The networks that mixed with counts, or with gated ones, are better on valid than those counts; rows of a single seed are left out."""
+    """The networks that mixed with counts, or with gated ones, are better on valid than counts; rows of one seed are left out."""
     rows = {run: records for run, (_, records) in mixtures.by_row(networks, gated).items() if len(records) > 1}
     return {run: records for run, records in rows.items() if _valid(records) < counts.record.valid.nll}
 
@@ -196,10 +196,7 @@ def rope(found: Sequence[Result]) -> str:
     where = "behind" if gap.interval()[0] > 0 else "ahead of" if gap.interval()[1] < 0 else "level with"
     low, high = gap.interval()
     apart = interval(-gap.mean, -high, -low, plus="") if where == "ahead of" else interval(gap.mean, low, high, plus="")
-    return _told(
-        f"{second.name} is {where} {first.name}, by {apart} nats on the same text and seeds (n = {gap.n})"
-        f"{theirs}"
-    )
+    return _told(f"{second.name} is {where} {first.name}, by {apart} nats on the same text and seeds (n = {gap.n}){theirs}")
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
@@ -328,8 +325,9 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the stated costs of its {len(ratios)} networks are from "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for its own code{f'; {beaten}' if beaten else ''}."
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the stated costs of its {len(ratios)} "
+        f"networks are from {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for its own code"
+        f"{f'; {beaten}' if beaten else ''}."
     )
 
 

@@ -60,9 +60,9 @@ def reproduction(found: Sequence[Result]) -> str:
     margins = rows["margin"].dropna()
     alike = "cannot be told from" if joint.is_alike else "differ from"
     return (
-        f"Taken together, the study's {joint.n_rows} losses, sweeps and words included, {alike} those of more seeds of ours (Fisher p = {p_value(joint.fisher)}, "
-        f"Kolmogorov-Smirnov p = {p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to {margins.max():.3f}, with a "
-        f"median of {margins.median():.3f}."
+        f"Taken together, the study's {joint.n_rows} losses, sweeps and words included, {alike} those of more seeds of ours (Fisher "
+        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to "
+        f"{margins.max():.3f}, with a median of {margins.median():.3f}."
     )
 
 
@@ -242,8 +242,9 @@ def buried(found: Sequence[Result]) -> str:
         best, of_study = min(((run.name, _mean(records, "test")) for run, records in baselines.items()), key=lambda item: item[1])
         order = "below" if _mean(records, "test") < of_study else "above"
         told.append(
-            f"{run.name}, the sister project's best model on valid, has {_mean(records, 'test'):.3f} on the test slice (n = {len(records)}) "
-            f"for {power(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best ({of_study:.3f})."
+            f"{run.name}, the sister project's best model on valid, has {_mean(records, 'test'):.3f} on the test slice "
+            f"(n = {len(records)}) for {power(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best "
+            f"({of_study:.3f})."
         )
     return " ".join(told)
 
@@ -414,7 +415,10 @@ def against_counts(found: Sequence[Result], architecture: str) -> str:
     if not counts or not rows:
         return ""
     gaps = {run: significance.difference(records, [counts.record]) for run, records in rows.items()}
-    told = [f"{interval(gaps[run].mean, *gaps[run].interval())} at {power(run.budget)} FLOPs" for run in sorted(gaps, key=lambda run: run.budget)]
+    told = [
+        f"{interval(gaps[run].mean, *gaps[run].interval())} at {power(run.budget)} FLOPs"
+        for run in sorted(gaps, key=lambda run: run.budget)
+    ]
     undecided = sum(gap.interval()[0] < 0 < gap.interval()[1] for gap in gaps.values())
     note = f"; at {undecided} of these budgets the order is open, since the noise of one test text is large" if undecided else ""
     return f"The {architecture}'s test NLL minus that of the best counts is {', '.join(told)}{note}."

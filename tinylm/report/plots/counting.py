@@ -34,7 +34,7 @@ def answer(
     gated: Sequence[Result] = (),
     seconds: Callable[[Planned], float] | None = None,
 ) -> Drawn:
-    """Test NLL against training FLOPs: at each budget the recipe that is best on valid, alone and `mixed` with gated counts; counts as lines.
+    """Test NLL against training FLOPs: at each budget the recipe best on valid, alone and `mixed` with gated counts; counts as lines.
 
     The study's networks stand beside them, and networks that weigh counts. Bars are 95 % intervals of the mean over seeds, whose number
     stands beside a point that has fewer than the others. It is shaded to the largest budget whose mean is above the counts. The counts
@@ -51,9 +51,7 @@ def answer(
     rows += _draw_mixed(ax, _best(mixed)) if mixed else []
     rows += _draw_gated(ax, _best(gated)) if gated else []
     low, high = ax.get_ylim()
-    ax.set(
-        ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.2 * (high - low))
-    )  # room for numbers and names
+    ax.set(ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.2 * (high - low)))  # room for numbers and names
     log_flops(ax, "training FLOPs (executed)")
     if counts:
         _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)

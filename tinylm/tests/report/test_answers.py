@@ -25,15 +25,15 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
     text = answers.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
     assert text.startswith("On grammar-char, do not train with $10^{3}$ FLOPs or less: Kneser-Ney counts with a cache ")
     assert "Alone the MLP needs $10^{5}$ FLOPs to be level with the counts; the best recipe has 1.800" in text
-    assert text.endswith("times too low for its own code."), (
-        "no counts are recorded on its slice"
-    )
+    assert text.endswith("times too low for its own code."), "no counts are recorded on its slice"
     assert "its 4 losses agree with ours" in text and "On words" not in text and len(text.split()) < 150
 
 
 def test_networks_that_weigh_counts_stand_beside_them(monkeypatch):
     monkeypatch.setattr(answers, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
-    monkeypatch.setattr(answers.mixtures, "mixed", lambda results, gated=False: [mixture(one) for one in results if one.run.role == "frontier"])
+    monkeypatch.setattr(
+        answers.mixtures, "mixed", lambda results, gated=False: [mixture(one) for one in results if one.run.role == "frontier"]
+    )
     monkeypatch.setattr(
         answers.mixtures,
         "by_row",
@@ -84,7 +84,9 @@ def test_the_studys_losses_costs_and_counts_are_one_answer():
     text = answers.architectures(found)
     assert text.startswith("**Answer.** The study's losses come back, at most 0.015 nats from the mean of 3 seeds.")
     assert "they are 2 times too high for Linear and Self-Attention and Transformer, 4 times too low for MLP" in text
-    assert text.endswith("On its test slice counts without a cache reach 1.500 nats per character, the study's best network, retrained, 1.991.")
+    assert text.endswith(
+        "On its test slice counts without a cache reach 1.500 nats per character, the study's best network, retrained, 1.991."
+    )
     assert answers.architectures([]) == ""
 
 
@@ -121,7 +123,10 @@ def test_the_largest_clear_steps_are_those_that_were_kept():
     frame = budgets.ladder(rungs({name: [2.0 + 0.01 * s for s in range(3)] for name in names}))
     frame = frame.assign(gain=[math.nan, 0.1, 0.4, 0.3, 0.2], verdict=[None, "clear", "open", "clear", "clear"])
     text = answers.budget([], frame, "grammar-char")
-    assert text == f"**Answer.** The largest clear gains on the ladder are, in nats, 0.300 ({names[3]}), 0.200 ({names[4]}), 0.100 ({names[1]})."
+    assert (
+        text
+        == f"**Answer.** The largest clear gains on the ladder are, in nats, 0.300 ({names[3]}), 0.200 ({names[4]}), 0.100 ({names[1]})."
+    )
 
 
 def test_copying_counts_the_parts_on_which_induction_is_ahead():

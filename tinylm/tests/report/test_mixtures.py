@@ -54,7 +54,8 @@ def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_bet
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
     assert (
-        "nats per character; mixed with the LSTM of $10^{13}$ FLOPs 1.300 (n = 2). Alone the LSTM needs $10^{13}$ FLOPs to be level with" in text
+        "nats per character; mixed with the LSTM of $10^{13}$ FLOPs 1.300 (n = 2). Alone the LSTM needs $10^{13}$ FLOPs to be level with"
+        in text
     )
     more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
     assert more.startswith(
@@ -79,7 +80,9 @@ def test_gated_counts_that_are_mixed_in_add_their_flops_and_stand_in_their_own_w
     gated = seeds("Gated counts", 10**10, [1.45, 1.45], "gated")
     nlls = {10**11: 1.46, 10**12: 1.35, 10**13: 1.25}
     known = {
-        one.record.spec.key: {split: replace(score, nll=nlls[one.run.budget] - (split == "valid") * 0.1) for split, score in split_scores(one)}
+        one.record.spec.key: {
+            split: replace(score, nll=nlls[one.run.budget] - (split == "valid") * 0.1) for split, score in split_scores(one)
+        }
         for one in RUNS
         if one.record.spec.seed < 2
     }
@@ -118,5 +121,7 @@ def test_the_sentence_has_what_each_architecture_adds_at_its_first_budget_and_at
     assert text.startswith("In a mixture the LSTM lowers the counts' test NLL by ") and text.count(" at $10^{") == 2
     assert "at $10^{11}$ FLOPs and by" in text and "at $10^{13}$ FLOPs." in text
     level = result("KN-4", record(2.1, model=NgramConfig(order=4, cache=8)), role="tuned")  # as the blocks of the first two
-    assert sentences.together([*RUNS[:2], level]).endswith("mixture the LSTM changes the counts' test NLL by less than 0.001 at $10^{11}$ FLOPs.")
+    assert sentences.together([*RUNS[:2], level]).endswith(
+        "mixture the LSTM changes the counts' test NLL by less than 0.001 at $10^{11}$ FLOPs."
+    )
     assert sentences.together(RUNS) == sentences.together([COUNTS]) == ""

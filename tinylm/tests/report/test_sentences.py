@@ -104,7 +104,9 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     text = sentences.buried([*study_rows, longer, sister])
     # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
     assert "trained longer, is ahead of its Transformer at 0 of the 1 executed costs at which both were validated. On the test" in text
-    assert "GELU MLP, the sister project's best model on valid, has 1.900 on the test slice (n = 1)" in text and "below every network" in text
+    assert (
+        "GELU MLP, the sister project's best model on valid, has 1.900 on the test slice (n = 1)" in text and "below every network" in text
+    )
     assert sentences.buried(study_rows) == ""
 
 
@@ -159,7 +161,9 @@ def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking(
 
 def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     alike, other = (sentences.reproduction(reproduced(*shifts)) for shifts in ((0.003, -0.006, 0.01, -0.015), (0.04, 0.05, 0.04, -0.05)))
-    assert alike.startswith("Taken together, the study's 4 losses, sweeps and words included, cannot be told from those of more seeds of ours (Fisher p = 0.")
+    assert alike.startswith(
+        "Taken together, the study's 4 losses, sweeps and words included, cannot be told from those of more seeds of ours (Fisher p = 0."
+    )
     assert "differ from those" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
     assert alike.endswith("The margins reach from 0.037 nats to 0.049, with a median of 0.042.")

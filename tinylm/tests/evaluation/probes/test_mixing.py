@@ -49,7 +49,9 @@ def test_a_mixture_is_recorded_with_its_weight_and_its_scores(run, tmp_path):
 
 
 def test_gated_counts_of_the_same_seed_are_mixed_in_and_cost_what_their_training_does(run, monkeypatch, tmp_path):
-    partner = RunSpec(corpus="grammar-char", model=GatedCountsConfig(order=3, d_hidden=4), train=TrainConfig(flops=10**7, loss_at="all", **SCORED))
+    partner = RunSpec(
+        corpus="grammar-char", model=GatedCountsConfig(order=3, d_hidden=4), train=TrainConfig(flops=10**7, loss_at="all", **SCORED)
+    )
     torch.manual_seed(0)
     network = build(partner.model, data.vocab_size("grammar-char"))
     corpus = data.load("grammar-char")
