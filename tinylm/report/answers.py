@@ -80,8 +80,8 @@ def _weighed(bought: Sequence[Result], counts: Result) -> str:
     run, records = _gated(bought, counts)
     if run is None:
         return ""
-    cost = f"{_in_time([run], '{} on two cores, ')}n = {len(records)}"
-    return f"weighed by a network of {records[0].n_params:,} parameters {_nll(records):.3f} ({cost}), "
+    cost = _in_time([run], " ({} on two cores)")
+    return f"weighed by a network of {records[0].n_params:,} parameters {_nll(records):.3f}{cost}, "
 
 
 def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
@@ -155,18 +155,15 @@ def _charged(ratios: Mapping[str, float]) -> str:
     return ", ".join(f"{how} {' and '.join(names)}" for how, names in alike.items())
 
 
-def _beaten(found: Sequence[Result]) -> str:
+def _beaten(found: Sequence[Result], whose: str = "the study's") -> str:
     """What counts have on the study's slice, beside its best network; nothing where no counts are recorded."""
     lines = summaries.summary(summaries.networks(found))
     best = lines.loc[lines["valid_nll"].idxmin()]
     counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
     if not counts:
         return ""
-    how, unit = "with" if counts.spec.model.cache else "without", data.info(counts.spec.corpus).level
-    return (
-        f"on its test slice counts {how} a cache reach {counts.test.nll:.3f} nats per {unit}, the study's best network, retrained, "
-        f"{best['test_nll']:.3f}"
-    )
+    how = "with" if counts.spec.model.cache else "without"
+    return f"on its test slice counts {how} a cache reach {counts.test.nll:.3f} nats, {whose} best network {best['test_nll']:.3f}"
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -306,8 +303,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than attention: repeating what followed the same characters before (*induction*) lowers the test NLL of "
-        f"Transformers, LSTMs and MLPs by {_effects(frame, lookup)[0]} in the mean; a Transformer is {_ahead(frame, with_it, ends=False)} "
+        "A lookup matters more than attention: repeating what followed the same characters before (*induction*) lowers the test NLL by "
+        f"{_effects(frame, lookup)[0]}; a Transformer is {_ahead(frame, with_it, ends=False)} "
         f"with it, {_ahead(frame, without, ends=False)} without ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )
 
@@ -322,12 +319,11 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     lines, joint = summaries.summary(summaries.networks(found)), agreement.joint(agreement.rows(everything))
     if lines.empty or joint is None:
         return ""
-    ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found)
+    ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, "its")
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the stated costs of its {len(ratios)} "
-        f"networks are from {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for its own code"
-        f"{f'; {beaten}' if beaten else ''}."
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs of its {len(ratios)} networks are stated "
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
     )
 
 
@@ -344,4 +340,4 @@ def _pointed(bought: Sequence[Result]) -> str:
     if not ours:
         return ""
     cost = "; ".join(dict.fromkeys(costs))
-    return f"Transformers with a *pointer* to recent words reach perplexity {' and '.join(ours)} ({cost}){beside}"
+    return f"Transformers with a *pointer* reach perplexity {' and '.join(ours)} ({cost}){beside}"
