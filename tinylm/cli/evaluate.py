@@ -55,7 +55,8 @@ def run(request: EvaluateRequest) -> int:
     text = request.file or _corpus(model, request.data_dir)
     score = model.score(text, request.split, request.stride, request.context)
     found = {"model": model.key} | asdict(score) | {"se": None if math.isnan(score.se) else score.se}
-    as_recorded = not (request.file or request.stride or request.context or request.others)
+    is_run = model.key == model.spec.key  # a mixture has the spec of its first model, whose record is not its own
+    as_recorded = is_run and not (request.file or request.stride or request.context or request.others)
     recorded = getattr(ledger.known().find(model.spec), request.split, None) if as_recorded else None
     found["record_nll"] = recorded.nll if recorded else None
     print(shown.json_text(found) if request.json else shown.printable(_text(found)))

@@ -116,7 +116,7 @@ def _brief(steps: list[int]) -> str:
 
 
 def _score(spec: RunSpec, split: str, score: Score, info: CorpusInfo) -> Iterator[str]:
-    """Which tokens were scored how, and that blocks of text, and classes of tokens where they are recorded, give the mean and its error."""
+    """Which tokens were scored how, and what `_means` says."""
     expected = {
         "split": split,
         "n_tokens": len(spec.scored(info.n_tokens[split])),
@@ -125,6 +125,11 @@ def _score(spec: RunSpec, split: str, score: Score, info: CorpusInfo) -> Iterato
         "min_context": spec.model.context_length if spec.is_counts else least_context(spec),  # counts read on from the first token
     }
     yield from _differing(f"{split}.", vars(score), expected)
+    yield from _means(split, score)
+
+
+def _means(split: str, score: Score) -> Iterator[str]:
+    """Whether blocks of text, and classes of tokens where they are recorded, give the mean and its error."""
     if len(score.blocks) > MOST_BLOCKS:
         yield f"{split}.blocks are {len(score.blocks):,}, more than any text has; their mean is not computed"
         return
@@ -183,10 +188,22 @@ def _problem(path: Path) -> str:
             right = file_name(record.spec)
             return problem(record) if path.name == right else f"broken: its name should be {right}"
         if path.suffix == ".json":
-            facts(path)
+            return _scored_facts(facts(path))
     except (LedgerError, OSError) as error:
         return f"broken: {str(error).removeprefix(f'{path}: ')}"
     return ""
+
+
+def _scored_facts(found: Mapping[str, object]) -> str:
+    """What is wrong with the scores among some facts, as mixtures have them; nothing where there are none."""
+    said: list[str] = []
+    for name, value in found.items():
+        if isinstance(value, dict) and "blocks" in value:
+            try:
+                said += _means(name, Score(**value))
+            except (TypeError, ValueError, ArithmeticError, LookupError) as error:
+                return f"broken: {name} is no score: {error}"
+    return f"edited: {'; '.join(said)}" if said else ""
 
 
 def _lacking(figures: Path) -> list[Path]:

@@ -189,10 +189,12 @@ def rope(found: Sequence[Result]) -> str:
     (first, a), (second, b) = rows[:2]
     gap = significance.difference(b, a)
     stated = [reported.paper_row(run.spec) for run in (first, second)]
-    theirs = f"; in the study's single runs by {stated[1].test_nll - stated[0].test_nll:.3f}" if all(stated) else ""
     where = "behind" if gap.interval()[0] > 0 else "ahead of" if gap.interval()[1] < 0 else "level with"
     low, high = gap.interval()
-    apart = interval(-gap.mean, -high, -low, plus="") if where == "ahead of" else interval(gap.mean, low, high, plus="")
+    sign = -1 if where == "ahead of" else 1
+    apart = interval(gap.mean, low, high, plus="") if sign > 0 else interval(-gap.mean, -high, -low, plus="")
+    told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
+    theirs = f"; in the study's single runs by {told}" if told else ""
     return _told(f"{second.name} is {where} {first.name}, by {apart} nats on the same text and seeds (n = {gap.n}){theirs}")
 
 

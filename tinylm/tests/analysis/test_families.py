@@ -53,6 +53,9 @@ def test_three_seeds_alone_cannot_pass_a_correction_that_the_family_passes():
     frame = families.family(found, steps(names))
     assert (frame["verdict"] == CLEAR).all()
     assert (significance.holm(frame["p_alone"]) > 0.05).sum() > 10
+    assert families.clear_alone(frame) < 10
+    far = families.family(cells(5, a=3.0, b=2.0, c=1.999), steps("abc"))
+    assert families.clear_alone(far) == 1 and families.clear_alone(far.assign(verdict=OPEN)) == 0
     alone = [2 * significance.difference(found[a], found[b]).p_above(0) for a, b in itertools.pairwise(names)]
     assert list(frame["p_alone"]) == pytest.approx(alone)
 

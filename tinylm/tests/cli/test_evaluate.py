@@ -6,6 +6,7 @@ import math
 import pytest
 from small_runs import SPECS
 
+import tinylm as tl
 from tinylm import data
 from tinylm.cli import evaluate
 
@@ -57,6 +58,13 @@ def test_a_text_of_ones_own_is_scored_to_its_end(call, keys, home):
     assert (own["nll"], own["tokens"], own["record_nll"]) == (split["nll"], 300, None)
     code, out, _ = call(["evaluate", "--model", keys["all"], "--file", str(home / "my.txt"), "--stride", "2", "--context", "8"])
     assert code == 0 and "308 tokens from token 8 on; windows of 8 tokens score their last 2, so each token sees 7 or more" in out
+
+
+def test_a_mixture_has_no_record_of_its_own_and_shows_none_of_its_models(call, keys):
+    mixed = tl.mix(*(tl.load(keys[name]) for name in ("last", "all")))
+    mixed.save()
+    found = json.loads(call(f"evaluate --model {mixed.key} --json")[1])
+    assert found["model"] == mixed.key and found["record_nll"] is None
 
 
 def test_other_windows_score_the_records_tokens(call, keys):

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
@@ -169,6 +169,18 @@ def test_facts_must_be_an_object_of_numbers(home):
         path = files.LEDGER / "corpora" / "text.json"
         ledger.write_text(path, text)
         assert said in verify.survey(files.LEDGER)[path][0]
+
+
+def test_a_score_among_facts_must_be_the_mean_of_its_blocks(home):
+    path, score = files.LEDGER / "mixing" / "text.json", asdict(made(spec=SPEC).test)
+    ledger.write_facts(path, {"key": "text", "test": score})
+    assert verify.survey(files.LEDGER) == {}
+    ledger.write_facts(path, {"key": "text", "test": score | {"nll": score["nll"] - 0.3}})
+    assert "edited: test.nll is " in verify.survey(files.LEDGER)[path][0]
+    ledger.write_text(path, json.dumps({"test": score | {"nll": score["nll"] - 0.3}}))
+    assert verify.accept(files.LEDGER) == [] and "edited: test.nll" in verify.survey(files.LEDGER)[path][0]
+    ledger.write_facts(path, {"test": {"blocks": 3}})
+    assert "broken: test is no score" in verify.survey(files.LEDGER)[path][0]
 
 
 def test_more_induction_than_any_vocabulary_allows_is_an_error():
