@@ -32,7 +32,7 @@ from tinylm.cli.common import (
     table,
     whole,
 )
-from tinylm.config import RunSpec, TinylmError, scored, shown
+from tinylm.config import GatedCountsConfig, RunSpec, TinylmError, scored, shown
 from tinylm.config.errors import needing_packages
 from tinylm.config.interrupts import ended_like_interrupted
 from tinylm.config.shown import amount, duration, short
@@ -300,7 +300,7 @@ def _next_command(spec: RunSpec, record: RunRecord) -> str:
     if record.diverged:
         return record.diverged
     if weights := _weights(spec):
-        counted = quick.recorded_counts(spec.corpus)
+        counted = None if isinstance(spec.model, GatedCountsConfig) else quick.recorded_counts(spec.corpus)  # which those hold already
         mixed = f"; --with {counted.key} mixes it with counts of the text" if counted else ""
         return f"{GENERATE.format(weights.stem)}{mixed}"
     return (

@@ -192,10 +192,13 @@ def rope(found: Sequence[Result]) -> str:
     where = "behind" if gap.interval()[0] > 0 else "ahead of" if gap.interval()[1] < 0 else "level with"
     low, high = gap.interval()
     sign = -1 if where == "ahead of" else 1
-    apart = interval(gap.mean, low, high, plus="") if sign > 0 else interval(-gap.mean, -high, -low, plus="")
+    if where == "level with":
+        apart = f": {interval(gap.mean, low, high)}"
+    else:
+        apart = f", by {interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus='')}"
     told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
     theirs = f"; in the study's single runs by {told}" if told else ""
-    return _told(f"{second.name} is {where} {first.name}, by {apart} nats on the same text and seeds (n = {gap.n}){theirs}")
+    return _told(f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}){theirs}")
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:

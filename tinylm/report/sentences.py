@@ -380,8 +380,7 @@ def factorial_effects(effects: pd.DataFrame, mixed: pd.DataFrame) -> str:
         for budget, part in frame.groupby("budget")
     ]
     text = "; ".join(told)
-    told = "The table of effects in the appendix has them all." if len(effects) else ""
-    return f"After Holm's correction, {text}. {told}".rstrip() if text else ""
+    return f"After Holm's correction, {text}. The table of effects in the appendix has them all." if text else ""
 
 
 def gated(found: Sequence[Result]) -> str:

@@ -51,7 +51,7 @@ def answer(
     rows += _draw_mixed(ax, _best(mixed)) if mixed else []
     rows += _draw_gated(ax, _best(gated)) if gated else []
     low, high = ax.get_ylim()
-    ax.set(ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.2 * (high - low)))  # room for numbers and names
+    ax.set(ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.15 * (high - low)))  # room for numbers and names
     log_flops(ax, "training FLOPs (executed)")
     if counts:
         _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)

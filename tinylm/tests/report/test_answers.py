@@ -101,7 +101,7 @@ def test_a_pair_of_positions_is_ahead_behind_or_level():
 
     assert "RoPE is behind Learned, by 0.100" in answers.rope(pair([2.1, 2.111, 2.12]))
     assert "RoPE is ahead of Learned, by 0.100" in answers.rope(pair([1.9, 1.911, 1.92]))
-    assert "RoPE is level with Learned" in answers.rope(pair([2.1, 1.9, 2.03]))
+    assert "RoPE is level with Learned: +0." in answers.rope(pair([2.1, 1.9, 2.03]))
     assert answers.rope(pair([])) == answers.rope([]) == ""
 
 
@@ -139,6 +139,8 @@ def test_copying_counts_the_parts_on_which_induction_is_ahead():
     assert answers.copying(effects, frame).startswith(
         "**Answer.** At $10^{12}$ FLOPs (n = 3) induction and its long window lower the test NLL by 0.100 [0.050, 0.150] nats"
     )
+    level = answers.copying(effects.assign(low=-0.05), frame)
+    assert "a Transformer is level with an LSTM (+0.100 [−0.050, +0.150]) with induction" in level
     assert answers.copying(factorial.effects([]), frame[["Transformer", "n_tokens", "searched"]]) == ""
 
 

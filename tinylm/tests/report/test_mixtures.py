@@ -5,7 +5,7 @@ from synthetic import record, result, seeds
 
 from tinylm.config import NgramConfig
 from tinylm.evaluation.probes import GATED_MIXING, MIXING
-from tinylm.report import answers, mixtures, plots, sentences, tables
+from tinylm.report import answers, mixtures, plots, sentences, tables, timings
 
 COUNTS = result("KN-4", record(1.5, model=NgramConfig(order=4, cache=8)), role="tuned")
 RUNS = [*seeds("LSTM", 10**11, [2.0, 2.2]), *seeds("LSTM", 10**12, [1.9, 1.7]), *seeds("LSTM", 10**13, [1.4, 1.42, 1.3])]
@@ -15,15 +15,20 @@ RUNS = [*seeds("LSTM", 10**11, [2.0, 2.2]), *seeds("LSTM", 10**12, [1.9, 1.7]), 
 def recorded(monkeypatch):
     """Mixtures of the first two seeds: at the smallest budget as good as nothing, then 0.1 below the better of both."""
     nlls = {10**11: 1.55, 10**12: 1.4, 10**13: 1.3}
-    known = {
+    known = scores_of(nlls)
+    monkeypatch.setattr(MIXING, "scores", lambda run, folders: known.get(run.spec.key))
+    monkeypatch.setattr(MIXING, "read", lambda run, folders: {"weight": 0.25 if run.spec.seed else 0.35})
+
+
+def scores_of(nlls):
+    """The scores of mixtures of the first two seeds, with these test NLLs by budget; valid is 0.1 lower."""
+    return {
         one.record.spec.key: {
             split: replace(score, nll=nlls[one.run.budget] - (split == "valid") * 0.1) for split, score in split_scores(one)
         }
         for one in RUNS
         if one.record.spec.seed < 2
     }
-    monkeypatch.setattr(MIXING, "scores", lambda run, folders: known.get(run.spec.key))
-    monkeypatch.setattr(MIXING, "read", lambda run, folders: {"weight": 0.25 if run.spec.seed else 0.35})
 
 
 def split_scores(one):
@@ -79,23 +84,22 @@ def test_advice_takes_a_mixture_where_it_is_best_on_valid(recorded):
 def test_gated_counts_that_are_mixed_in_add_their_flops_and_stand_in_their_own_words(recorded, monkeypatch):
     gated = seeds("Gated counts", 10**10, [1.45, 1.45], "gated")
     nlls = {10**11: 1.46, 10**12: 1.35, 10**13: 1.25}
-    known = {
-        one.record.spec.key: {
-            split: replace(score, nll=nlls[one.run.budget] - (split == "valid") * 0.1) for split, score in split_scores(one)
-        }
-        for one in RUNS
-        if one.record.spec.seed < 2
-    }
+    known = scores_of(nlls)
     monkeypatch.setattr(GATED_MIXING, "scores", lambda run, folders: known.get(run.spec.key))
     monkeypatch.setattr(GATED_MIXING, "flops", lambda run: 10**10)
     monkeypatch.setattr(MIXING, "flops", lambda run: 0)
     both = mixtures.mixed(RUNS, gated=True)
-    assert [one.record.flops - network.record.flops for one, network in zip(both, RUNS, strict=False)] == [10**10] * 6
-    found = [*RUNS, COUNTS, *gated]
+    mixed = [one for one in RUNS if one.record.spec.seed < 2]
+    assert [one.record.flops - network.record.flops for one, network in zip(both, mixed, strict=True)] == [10**10] * 6
+    larger = seeds("Gated counts", 10**11, [1.6, 1.6], "gated")
+    found = [*RUNS, COUNTS, *larger, *gated]
+    times = [(larger[0], 3_000), (gated[0], 120), (COUNTS, 30), *((one, 60) for one in RUNS if one.record.spec.seed == 0)]
+    monkeypatch.setattr(timings, "_runs", lambda: {"runs": {one.run.row.spec.key: taken for one, taken in times}})
     shown = tables.advice(found, [10**10, 10**12, 1.01 * 10**12], mixtures.mixed(RUNS), both)
     assert shown["do this"].tolist() == ["train: Gated counts", "train: LSTM, mix with counts", "train: LSTM, mix with gated counts"]
     assert shown["test NLL ± SD (n)"].tolist()[1:] == ["1.400 ± 0.000 (2)", "1.350 ± 0.000 (2)"], "1e12 and 1e10 are above 1e12"
-    assert "mixed with the LSTM of $10^{13}$ FLOPs as well 1.250 (n = 2)" in answers.answer(found, "grammar-char")
+    assert shown["time"].tolist() == ["2.0 min", "1.5 min", "3.0 min"], "with the time of what is mixed in"
+    assert "mixed with the LSTM of $10^{13}$ FLOPs as well 1.250 (3.0 min, n = 2)" in answers.answer(found, "grammar-char")
     told = sentences.gated_together(RUNS, "LSTM")
     assert told == (
         "Mixed with the LSTM, gated counts have a test NLL of 1.460 at $10^{11}$ FLOPs (n = 2), 1.350 at $10^{12}$ FLOPs (n = 2), 1.250 at "

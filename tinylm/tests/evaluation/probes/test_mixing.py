@@ -68,6 +68,12 @@ def test_gated_counts_of_the_same_seed_are_mixed_in_and_cost_what_their_training
     assert GATED_MIXING.subjects([run, tuned()]) == []
 
 
+def test_the_gated_counts_of_the_published_study_are_those_of_the_smallest_budget_and_of_the_runs_seed():
+    found = GATED_MIXING.subjects(study.plan("full"))
+    assert {run.role for run in found} == {"frontier", "purchase"}
+    assert all(GATED_MIXING.partner(run).train.flops == 10**10 and GATED_MIXING.partner(run).seed == run.spec.seed for run in found)
+
+
 def test_what_is_scored_on_the_tokens_of_tuned_counts_is_mixed(run):
     elsewhere = planned("Elsewhere", RunSpec(corpus="grammar-char", model=TRANSFORMER, train=TrainConfig(steps=1)), role="frontier")
     swept = planned("Swept", run.spec, role="sweep")
