@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from processes import ended, members, records
@@ -42,13 +43,20 @@ def said(home):
 
 
 def kill(sweep, whom):
-    """End the driver, one of its other processes, or all of them, as the system does where memory runs out."""
+    """End the driver, one of its workers, or all processes, as the system does where memory runs out."""
     if whom == "all":
         os.killpg(sweep.pid, signal.SIGKILL)
         return
-    others = [number for number in members(sweep.pid) if number != sweep.pid]
+    workers = [number for number in members(sweep.pid) if number != sweep.pid and not is_tracker(number)]
     with contextlib.suppress(ProcessLookupError):
-        os.kill(random.choice(others) if whom == "worker" and others else sweep.pid, signal.SIGKILL)
+        os.kill(random.choice(workers) if whom == "worker" and workers else sweep.pid, signal.SIGKILL)
+
+
+def is_tracker(process):
+    """Whether it is multiprocessing's own resource tracker: killed, it prints tracebacks of its own and nothing is lost."""
+    with contextlib.suppress(OSError):
+        return b"resource_tracker" in Path(f"/proc/{process}/cmdline").read_bytes()
+    return False
 
 
 @pytest.fixture(scope="module")
