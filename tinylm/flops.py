@@ -74,14 +74,15 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
     width, length = config.d_model, config.context_length
     kv_width = 2 * config.kv_heads * config.d_head
     matrices = {"none": 0, "swiglu": 3}.get(config.ffn, 2)
-    below, n_last = config.n_layer - 1, length if config.pointer else n_out  # the last block alone may leave positions out
+    below, n_last = config.depth - 1, length if config.pointer else n_out  # the last block alone may leave positions out
     computed = below * length + n_last
     pairs = [n_pairs(length, n, config.attention_window) for n in (length, n_last)]
     return {
         "embedding": 0,
         "induction": _induction_flops(config, width, length),
-        "convolutions": 2 * width * config.convolution * length * config.n_layer,
-        "attention_projections": 2 * width * (2 * width * computed + kv_width * length * config.n_layer),
+        "convolutions": 2 * width * config.convolution * length * config.depth,
+        "attention_projections": 2 * width * (2 * width * computed + kv_width * length * config.depth),
+        "attention_gates": 2 * width * config.n_head * config.head_gates * computed,
         "attention_scores": 4 * width * (below * pairs[0] + pairs[1]),
         "ffn": 2 * matrices * width * config.d_ff * computed,
         "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
@@ -164,6 +165,7 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     kv_width = 2 * config.kv_heads * config.d_head
     norm = width * (2 if config.norm == "layer" else 1)
     attention = 2 * (width + bias) * width + (width + bias) * kv_width + 2 * config.d_head * config.qk_norm + norm
+    attention += (width + bias) * config.n_head * config.head_gates
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     convolution = config.convolution * width
     ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
@@ -171,7 +173,8 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
     pointer = (2 * config.pointer + 1) * width + 1 if config.pointer else 0
     embedding = vocab_size * width + _induction_params(config, width) + positions
-    return embedding + config.n_layer * (convolution + attention + ffn) + norm + head + pointer
+    skips = config.depth // 2 * width * config.skips
+    return embedding + config.n_layer * (convolution + attention + ffn) + skips + norm + head + pointer
 
 
 @n_params.register
@@ -218,6 +221,7 @@ def _induction_shapes(config: InductionConfig, width: int) -> list[tuple[int, in
 def _(config: TransformerConfig) -> list[tuple[int, int]]:
     width = config.d_model
     attention = [(width, width), (2 * config.kv_heads * config.d_head, width), (width, width)]
+    attention += [(config.n_head, width)] * config.head_gates
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
     pointer = [(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else []

@@ -177,6 +177,10 @@ class TransformerConfig(InductionConfig, ModelConfig):
     - `weight_dropout`: the share of the blocks' matrices that is dropped, by one mask for all windows computed at once
     - `dropout_kind`: `variational`, where positions share a mask, but for the attention weights
     - `pointer`: width of the keys by which a share of each prediction goes to the window's tokens; 0: none
+    - `loops`: how often the blocks run, one after another with the same weights (Dehghani et al. 2019)
+    - `skips`: a block of the upper half gets the input of its mirror image in the lower half added, by learned shares
+    - `head_gates`: what each head gives is scaled by a gate between 0 and 2 that its position's input opens
+    - `exclusive`: each head gives what it takes from other positions, without its part along the value of its own
     """
 
     kind: ClassVar[str] = "transformer"
@@ -206,11 +210,20 @@ class TransformerConfig(InductionConfig, ModelConfig):
     weight_dropout: float = 0.0
     dropout_kind: Literal["element", "variational"] = "element"
     pointer: int = 0
+    loops: int = 1
+    skips: bool = False
+    head_gates: bool = False
+    exclusive: bool = False
 
     @property
     def d_head(self) -> int:
         """Width of one attention head."""
         return self.d_model // self.n_head
+
+    @property
+    def depth(self) -> int:
+        """Blocks that a token goes through, one of them as often as it runs."""
+        return self.n_layer * self.loops
 
     @property
     def kv_heads(self) -> int:
@@ -220,6 +233,7 @@ class TransformerConfig(InductionConfig, ModelConfig):
     def check(self) -> None:
         super().check()
         self.require_layers("n_layer")
+        self.require_layers("loops")
         self.require_positive("n_head", "d_model", "rope_base")
         if self.ffn != "none":
             self.require_positive("d_ff")
@@ -229,6 +243,7 @@ class TransformerConfig(InductionConfig, ModelConfig):
         self.require(not odd_rope, f"RoPE rotates pairs, but a head is {self.d_head} wide, which is odd; change n_head or d_model")
         self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout", "output_dropout")
         self.require_probability("weight_dropout")
+        self.require(self.n_layer * self.loops > 1 or not self.skips, "skips need two blocks or more; raise n_layer")
         self.require(self.pointer <= self.d_model, f"pointer={self.pointer} is wider than the states, d_model={self.d_model}; lower it")
 
 

@@ -30,6 +30,10 @@ COMPUTED = {
     "softcap": 0.0,
     "convolution": 0,
     "pointer": 0,
+    "loops": 1,
+    "skips": False,
+    "head_gates": False,
+    "exclusive": False,
 }
 
 

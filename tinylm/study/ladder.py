@@ -140,6 +140,27 @@ RUNGS = (
         train={"batch_size": 1},
     ),
     Rung(name="weight decay 0.3", about="each step shrinks the weights by three tenths of the rate", train={"weight_decay": 0.3}),
+    _tried(
+        "gates on heads",
+        "what each head gives is scaled by a gate that its position's input opens [(Qiu et al. 2025)](https://arxiv.org/abs/2505.06708)",
+        model={"head_gates": True},
+    ),
+    _tried(
+        "exclusive attention",
+        "heads leave out what lies along the value of their own position [(Zhai 2026)](https://arxiv.org/abs/2603.09078)",
+        model={"exclusive": True},
+    ),
+    _tried(
+        "skips between blocks",
+        "the upper two blocks get what the lower two read added, in reverse order, by learned shares "
+        "[(Ronneberger et al. 2015)](https://arxiv.org/abs/1505.04597)",
+        model={"skips": True},
+    ),
+    _tried(
+        "two layers run twice",
+        "half of the weights for the same FLOPs [(Dehghani et al. 2019)](https://arxiv.org/abs/1807.03819)",
+        model={"n_layer": 2, "loops": 2},
+    ),
     _tried(  # not climbed: the respelled text is read less than once at the ladder's budget
         "each character once an epoch",
         "windows stand side by side from a random offset, where they began at random places",

@@ -25,7 +25,7 @@ FEW_PRODUCTS = 2**19  # multiplications in a batch of small matrices
 class Attention(nn.Module):
     """Multi-head attention with grouped keys and values (Vaswani et al. 2017; Ainslie et al. 2023).
 
-    Queries and the output projection run at the last `n_out` positions only, keys, values and the short convolution at all T.
+    Queries, gates and the output projection run at the last `n_out` positions only, keys, values and the short convolution at all T.
     Positions may rotate queries and keys, or bias their scores.
     """
 
@@ -37,6 +37,8 @@ class Attention(nn.Module):
         self.query = linear(config, config.d_model, config.d_model)
         self.key_value = linear(config, config.d_model, kv_width)
         self.out = linear(config, config.d_model, config.d_model)
+        self.gate = linear(config, config.d_model, config.n_head) if config.head_gates else None
+        self.exclusive = config.exclusive
         self.query_norm = RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.key_norm = RMSNorm(self.d_head) if config.qk_norm else nn.Identity()
         self.rotate = ROTATIONS[config.position](config) if config.position in ROTATIONS else NoRotation()
@@ -47,10 +49,10 @@ class Attention(nn.Module):
     def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
         n_positions, x_BTD = x_BTD.shape[1], self.convolution(x_BTD)
         if n_out < n_positions:
-            return self.mix(self.queries(last(x_BTD, n_out), n_positions), *self.keys_values(x_BTD, n_positions))
+            return self.mix(last(x_BTD, n_out), self.queries(last(x_BTD, n_out), n_positions), *self.keys_values(x_BTD, n_positions))
         # All in one product and one turn: half of the kernels.
         heads_BHTK, n_heads = self._heads([self.query, self.key_value], x_BTD), [self.n_head, self.kv_heads, self.kv_heads]
-        return self.mix(*turned(heads_BHTK, n_heads, [self.query_norm, self.key_norm], self.rotate, n_positions))
+        return self.mix(x_BTD, *turned(heads_BHTK, n_heads, [self.query_norm, self.key_norm], self.rotate, n_positions))
 
     def queries(self, x_BND: Tensor, n_positions: int) -> Tensor:
         """Queries (B, H, N, K) of the last N of `n_positions` positions, from their inputs as the convolution leaves them."""
@@ -62,13 +64,29 @@ class Attention(nn.Module):
         k_BHNK, v_BHNK = turned(heads_BHNK, [self.kv_heads, self.kv_heads], [self.key_norm], self.rotate, n_positions)
         return k_BHNK, v_BHNK
 
-    def mix(self, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
-        """What the last N positions take from the values of all T, projected (B, N, D)."""
+    def mix(self, x_BND: Tensor, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
+        """What the last N positions, given their inputs, take from the values of all T, projected (B, N, D)."""
         mixed_BHNK = attend(q_BHNK, k_BHTK, v_BHTK, self.attention_dropout * self.training, self.window, self.score_bias)
+        return self.projected(x_BND, mixed_BHNK, v_BHTK)
+
+    def projected(self, x_BND: Tensor, mixed_BHNK: Tensor, v_BHTK: Tensor) -> Tensor:
+        """What the heads took, exclusive and gated where the config says so, projected (B, N, D)."""
+        if self.exclusive:
+            mixed_BHNK = _without_own(mixed_BHNK, v_BHTK[:, :, -x_BND.shape[1] :])
+        if self.gate is not None:
+            mixed_BHNK = mixed_BHNK * (2 * torch.sigmoid(self.gate(x_BND))).mT[..., None]
         return self.dropout(self.out(mixed_BHNK.transpose(1, 2).flatten(2)))
 
     def _heads(self, layers: list[nn.Linear], x_BTD: Tensor) -> Tensor:
         return time_last(layers, x_BTD).unflatten(-1, (-1, self.d_head)).transpose(1, 2)
+
+
+def _without_own(mixed_BHNK: Tensor, v_BHNK: Tensor) -> Tensor:
+    """What each position took less its part along the position's own value, which the residual path has anyway (Zhai 2026)."""
+    v_BHNK = v_BHNK.repeat_interleave(mixed_BHNK.shape[1] // v_BHNK.shape[1], 1)
+    tiny = torch.finfo(v_BHNK.dtype).tiny  # of a value of zeros, which has no direction
+    share_BHN1 = (mixed_BHNK * v_BHNK).sum(-1, keepdim=True) / (v_BHNK * v_BHNK).sum(-1, keepdim=True).clamp(min=tiny)
+    return mixed_BHNK - share_BHN1 * v_BHNK
 
 
 def _score_bias(config: TransformerConfig) -> ScoreBias | None:

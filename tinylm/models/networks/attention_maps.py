@@ -9,7 +9,7 @@ from tinylm.models.networks.transformer import Transformer
 
 @torch.inference_mode()
 def attention_maps(model: Transformer, x_BT: Tensor) -> list[Tensor]:
-    """Of each block the weights (B, H, T, T): how much a position (row) takes from each position (column); rows sum to one."""
+    """Each time that a block runs, its weights (B, H, T, T): how much a position (row) takes from each (column); rows sum to one."""
     inputs: list[Tensor] = []
     hooks = [block.attention.layer.convolution.register_forward_hook(lambda *given: inputs.append(given[-1])) for block in model.blocks]
     try:
@@ -17,7 +17,7 @@ def attention_maps(model: Transformer, x_BT: Tensor) -> list[Tensor]:
     finally:
         for hook in hooks:
             hook.remove()
-    return [attention_weights(block.attention.layer, x_BTD) for block, x_BTD in zip(model.blocks, inputs, strict=True)]
+    return [attention_weights(block.attention.layer, x_BTD) for block, x_BTD in zip([*model.blocks] * model.loops, inputs, strict=True)]
 
 
 def attention_weights(attention: Attention, x_BTD: Tensor) -> Tensor:

@@ -45,7 +45,7 @@ def _attention(attention: Attention, x_BTD: Tensor, n_out: int) -> Tensor:
         mixed_BHTK = _mixed_in_blocks(attention, attention.queries(x_BTD, n_positions), k_BHTK, v_BHTK)
     else:
         mixed_BHTK = attention_weights(attention, x_BTD) @ v_BHTK
-    return last(attention.out(mixed_BHTK.transpose(1, 2).flatten(2)), n_out)
+    return last(attention.projected(x_BTD, mixed_BHTK, v_BHTK), n_out)
 
 
 def _mixed_in_blocks(attention: Attention, q_BHTK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:

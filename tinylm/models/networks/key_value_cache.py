@@ -29,7 +29,7 @@ class _CachedAttention(nn.Module):
         self.read.append(self.attention.keys_values(x_BND, n_positions))
         k_BHTK, v_BHTK = (torch.cat(parts, 2) for parts in zip(*self.read, strict=True))
         self.read = [(k_BHTK, v_BHTK)]
-        return self.attention.mix(q_BHNK, k_BHTK, v_BHTK)
+        return self.attention.mix(last(x_BND, n_out), q_BHNK, k_BHTK, v_BHTK)
 
 
 class _CachedConvolution(nn.Module):
@@ -87,12 +87,18 @@ class _CachedPointer(nn.Module):
         return self.pointer.logits(logits_BNV, *self.read[0])
 
 
+def _sharing(module: nn.Module) -> nn.Module:
+    """A copy that has the module's own parameters."""
+    return copy.deepcopy(module, {id(parameter): parameter for parameter in module.parameters()})
+
+
 def with_cache(model: Transformer) -> Transformer:
     """A Transformer with the model's own parameters that has read nothing yet.
 
     Each call gives it the next tokens; its logits are the model's for all tokens so far, which must fit the context length.
     """
-    reader = copy.deepcopy(model, {id(parameter): parameter for parameter in model.parameters()})
+    reader = _sharing(model)
+    reader.blocks, reader.loops = nn.ModuleList(_sharing(block) for _ in range(model.loops) for block in model.blocks), 1
     for block in reader.blocks:
         if isinstance(block.attention.layer.convolution, ShortConvolution):
             block.attention.layer.convolution = _CachedConvolution(block.attention.layer.convolution)

@@ -48,7 +48,9 @@ class Transformer(LanguageModel):
         self.induction = induction(config, config.d_model, vocab_size)
         self.positions = LearnedPositions(config) if config.position == "learned" else nn.Identity()
         self.dropout = DROPOUTS[config.dropout_kind](config.embedding_dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.blocks, self.loops = nn.ModuleList(Block(config) for _ in range(config.n_layer)), config.loops
+        n_skips = config.depth // 2 if config.skips else 0
+        self.skips = nn.ParameterList(torch.zeros(config.d_model) for _ in range(n_skips))
         self.norm = NORMS[config.norm](config.d_model)
         self.output_dropout = DROPOUTS[config.dropout_kind](config.output_dropout)
         self.head = vocabulary_head(config, vocab_size)
@@ -75,9 +77,20 @@ class Transformer(LanguageModel):
         if x_BT.shape[1] > self.context_length:
             raise ConfigError(f"a window of {x_BT.shape[1]} tokens does not fit context_length={self.context_length}; cut it")
         x_BTD = self.dropout(self.positions(self.induction(x_BT, self.embedding, x_BT.shape[1])))
-        for block in self.blocks[:-1]:
+        *below, top = [*self.blocks] * self.loops
+        kept: list[Tensor] = []  # what the lower blocks read, for their mirror images (Ronneberger et al. 2015)
+        for number, block in enumerate(below):
+            x_BTD = self._joined(x_BTD, kept, number)
             x_BTD = block(x_BTD, x_BTD.shape[1])
-        return self.output_dropout(self.norm(self.blocks[-1](x_BTD, n_out)))
+        return self.output_dropout(self.norm(top(self._joined(x_BTD, kept, len(below)), n_out)))
+
+    def _joined(self, x_BTD: Tensor, kept: list[Tensor], number: int) -> Tensor:
+        """The input of a block by its number: kept below the middle, above it joined by its mirror image's."""
+        if number < len(self.skips):
+            kept.append(x_BTD)
+        elif number >= len(self.blocks) * self.loops - len(self.skips):
+            return torch.addcmul(x_BTD, kept.pop(), self.skips[len(kept)])
+        return x_BTD
 
 
 def _init_linear(model: Transformer, config: TransformerConfig) -> None:

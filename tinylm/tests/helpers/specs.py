@@ -50,10 +50,10 @@ INDUCTIONS = st.sampled_from([{}, {"induction": (2,)}, {"induction": (1, 3), "in
 @st.composite
 def transformer_configs(draw) -> TransformerConfig:
     """Any small Transformer that the config allows, without dropout."""
-    n_head = draw(st.sampled_from([1, 2, 4]))
+    n_head, n_layer, loops = draw(st.sampled_from([1, 2, 4])), draw(st.integers(1, 3)), draw(st.sampled_from([1, 1, 2]))
     return TransformerConfig(
         context_length=draw(st.integers(1, 7)),
-        n_layer=draw(st.integers(1, 3)),
+        n_layer=n_layer,
         n_head=n_head,
         n_kv_head=draw(st.sampled_from([0, *(k for k in (1, 2, 4) if n_head % k == 0)])),
         d_model=n_head * draw(st.sampled_from([2, 4])),
@@ -73,6 +73,10 @@ def transformer_configs(draw) -> TransformerConfig:
         attention_dropout=0.0,
         ffn_dropout=0.0,
         pointer=draw(st.sampled_from([0, 0, 1, 2])),
+        loops=loops,
+        skips=n_layer * loops > 1 and draw(st.booleans()),
+        head_gates=draw(st.booleans()),
+        exclusive=draw(st.booleans()),
     )
 
 

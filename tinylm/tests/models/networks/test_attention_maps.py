@@ -8,9 +8,9 @@ from tinylm.models.networks.attention_maps import attention_maps
 
 @torch.inference_mode()
 def heads_mixed(attention, weights_BHTT, x_BTD):
-    """Weights times values, the heads joined and projected (B, T, D)."""
+    """Weights times values, as the attention goes on from there (B, T, D)."""
     v_BHTK = attention.keys_values(x_BTD, x_BTD.shape[1])[1].repeat_interleave(attention.n_head // attention.kv_heads, 1)
-    return attention.out((weights_BHTT @ v_BHTK).transpose(1, 2).flatten(2))
+    return attention.projected(x_BTD, weights_BHTT @ v_BHTK, v_BHTK)
 
 
 @given(config=transformer_configs())
@@ -22,7 +22,7 @@ def test_weights_are_causal_sum_to_one_and_give_each_blocks_attention(config):
     for block in model.blocks:
         block.attention.layer.register_forward_hook(lambda layer, given, out: seen.append((layer, given[0], out)))
     maps = attention_maps(model, x_BT)
-    assert len(maps) == config.n_layer == len(seen)
+    assert len(maps) == config.depth == len(seen)
     for weights_BHTT, (layer, x_BTD, out_BTD) in zip(maps, seen, strict=True):
         assert weights_BHTT.shape == (2, config.n_head, config.context_length, config.context_length)
         torch.testing.assert_close(weights_BHTT.sum(-1), torch.ones_like(weights_BHTT[..., 0]))

@@ -248,6 +248,60 @@ def test_a_soft_cap_bounds_the_logits(tied):
     torch.testing.assert_close(capped(x_BT, 9), 0.7 * torch.tanh(model(x_BT, 9) / 0.7))
 
 
+PRE = dataclasses.replace(PAPER, norm_place="pre", init="scaled")
+
+
+def test_blocks_that_run_twice_are_a_stack_of_twice_as_many_with_the_same_weights():
+    looped = build(dataclasses.replace(PRE, n_layer=2, loops=2), VOCAB_SIZE)
+    stack, x_BT = build(dataclasses.replace(PRE, n_layer=4), VOCAB_SIZE), distinct_tokens(PRE)
+    stack.load_state_dict(looped.state_dict(), strict=False)
+    for upper, lower in zip(stack.blocks[2:], looped.blocks, strict=True):
+        upper.load_state_dict(lower.state_dict())
+    torch.testing.assert_close(looped.eval()(x_BT, 9), stack.eval()(x_BT, 9))
+
+
+def test_skips_add_what_the_mirrored_block_read():
+    model = build(dataclasses.replace(PRE, n_layer=3, skips=True), VOCAB_SIZE).eval()
+    plain, x_BT = build(dataclasses.replace(PRE, n_layer=3), VOCAB_SIZE).eval(), distinct_tokens(PRE)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    torch.testing.assert_close(model(x_BT, 9), plain(x_BT, 9))  # the shares start at zero
+    (share_D,) = model.skips
+    with torch.no_grad():
+        share_D.copy_(torch.randn(16))
+    first_BTD = model.positions(model.embedding(x_BT))
+    below_BTD = model.blocks[1](model.blocks[0](first_BTD, 9), 9)
+    expected = model.head(model.norm(model.blocks[2](below_BTD + share_D * first_BTD, 9)))
+    torch.testing.assert_close(model(x_BT, 9), expected)
+
+
+@pytest.mark.parametrize("kv_heads", [0, 1])
+def test_exclusive_heads_give_nothing_along_the_value_of_their_own_position(kv_heads):
+    model = build(dataclasses.replace(PRE, exclusive=True, n_kv_head=kv_heads), VOCAB_SIZE).double()
+    attention, x_BTD = model.blocks[0].attention.layer, torch.randn(2, 9, 16, dtype=torch.float64)
+    taken = []
+    attention.out.register_forward_pre_hook(lambda layer, given: taken.append(given[0]))
+    attention(x_BTD, 9)
+    mixed_BHTK = taken[0].unflatten(2, (PRE.n_head, -1)).transpose(1, 2)
+    v_BHTK = attention.keys_values(x_BTD, 9)[1]
+    torch.testing.assert_close((mixed_BHTK * v_BHTK).sum(-1), torch.zeros(2, PRE.n_head, 9, dtype=torch.float64))
+    assert not mixed_BHTK[:, :, 0].abs().max() > 1e-12 and mixed_BHTK[:, :, 1:].any()
+
+
+def test_a_gate_scales_each_head_by_what_its_position_holds():
+    model, x_BT = build(dataclasses.replace(PRE, head_gates=True), VOCAB_SIZE).eval(), distinct_tokens(PRE)
+    plain = build(PRE, VOCAB_SIZE).eval()
+    plain.load_state_dict(model.state_dict(), strict=False)
+    with torch.no_grad():
+        for block in model.blocks:
+            block.attention.layer.gate.weight.zero_()
+            block.attention.layer.gate.bias.zero_()
+        torch.testing.assert_close(model(x_BT, 9), plain(x_BT, 9))  # twice a sigmoid of zero
+        for ours, theirs in zip(model.blocks, plain.blocks, strict=True):
+            ours.attention.layer.gate.bias[0] = -1e9  # closes the first head
+            theirs.attention.layer.out.weight[:, : PRE.d_head] = 0
+    torch.testing.assert_close(model(x_BT, 9), plain(x_BT, 9))
+
+
 @pytest.mark.parametrize("place", ["embedding", "projection", "ffn"])
 def test_variational_dropout_is_one_mask_a_window(place):
     config = dataclasses.replace(PAPER, dropout_kind="variational", norm_place="pre", init="scaled", **{f"{place}_dropout": 0.5})
