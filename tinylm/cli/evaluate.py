@@ -20,6 +20,8 @@ EXAMPLES = """
   python -m tinylm evaluate --model RoPE@1 --split valid --context 64
   python -m tinylm evaluate --model 91e131682342ec8a --file my.txt --json"""
 
+SUM_TOLERANCE = 1e-5  # what rounding may do to a sum of probabilities
+NO_DISTRIBUTION = ": they are no distribution, and the NLL says nothing"
 MANY_UNKNOWN = 0.2  # of the tokens
 TOO_MANY_UNKNOWN = "many tokens are <unk>, which is easy to predict, so the score says little; choose a text closer to the corpus"
 
@@ -54,7 +56,8 @@ def run(request: EvaluateRequest) -> int:
     model = request.open()
     text = request.file or _corpus(model, request.data_dir)
     score = model.score(text, request.split, request.stride, request.context)
-    found = {"model": model.key} | asdict(score) | {"se": None if math.isnan(score.se) else score.se}
+    found = {"model": model.key, "vocabulary": len(model.vocabulary.tokens)} | asdict(score)
+    found["se"] = None if math.isnan(score.se) else score.se
     is_run = model.key == model.spec.key  # a mixture has the spec of its first model, whose record is not its own
     as_recorded = is_run and not (request.file or request.stride or request.context or request.others)
     recorded = getattr(ledger.known().find(model.spec), request.split, None) if as_recorded else None
@@ -76,9 +79,11 @@ def _text(found: dict[str, Any]) -> str:
     unknown = f", {found['unknown']:,} of them <unk>" if found["unknown"] else ""
     warning = "" if found["unknown"] <= MANY_UNKNOWN * found["tokens"] else f"\n{TOO_MANY_UNKNOWN}"
     recorded = f"\nits record says {found['record_nll']:.4f}" if found["record_nll"] is not None else ""
+    sums = f"the probabilities of all {found['vocabulary']:,} tokens sum to one within {found['sum_error']:.0e}"
+    sums += "" if found["sum_error"] < SUM_TOLERANCE else NO_DISTRIBUTION
     return (
         f"{found['model']} on {found['text']}: NLL {found['nll']:.4f}{error} nats per token, perplexity "
         f"{found['perplexity']:.4g}, {found['bits_per_character']:.4f} bits per character\n{found['tokens']:,} tokens from token "
         f"{found['start']:,} on{unknown}; windows of {found['context']} tokens score their last {found['stride']}, so each token sees "
-        f"{found['min_context']} or more{warning}{recorded}"
+        f"{found['min_context']} or more\n{sums}{warning}{recorded}"
     )

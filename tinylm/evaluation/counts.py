@@ -42,7 +42,10 @@ class CountsModel(Model):
             yield self.next_logits(ids[:n])[None]
 
     def next_logits(self, ids: np.ndarray) -> np.ndarray:
-        return np.log(self.counts.distribution(ids))
+        return np.log(self.next_probs(ids))
+
+    def next_probs(self, ids: np.ndarray) -> np.ndarray:
+        return self.counts.distribution(ids)
 
     def surprises(self, ids: np.ndarray) -> np.ndarray:
         return np.append(np.nan, -self.counts.log_probs(ids)[1:])

@@ -38,11 +38,14 @@ class GatedCountsModel(Model):
         for n in range(1, len(ids) + 1):
             yield self.next_logits(ids[:n])[None]
 
-    @torch.inference_mode()
     def next_logits(self, ids: np.ndarray) -> np.ndarray:
+        return np.log(self.next_probs(ids))
+
+    @torch.inference_mode()
+    def next_probs(self, ids: np.ndarray) -> np.ndarray:
         predictions, seen = evidence.after(self.counts, ids)
         shares = self.network.log_shares(torch.from_numpy(seen).float()[None, None])[0, 0].exp().numpy().astype(np.float64)
-        return np.log(shares @ predictions)
+        return shares @ predictions
 
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
         said = torch.from_numpy(evidence.read(self.counts, ids))

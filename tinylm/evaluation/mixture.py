@@ -58,6 +58,9 @@ class MixtureModel(Model):
     def next_logits(self, ids: np.ndarray) -> np.ndarray:
         return self._mixed(np.stack([model.next_logits(ids) for model in self.models]))
 
+    def next_probs(self, ids: np.ndarray) -> np.ndarray:
+        return self.weights @ np.stack([model.next_probs(ids) for model in self.models])
+
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
         return -np.log(_probabilities(self.models, ids, spec) @ self.weights)
 

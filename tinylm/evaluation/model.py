@@ -30,7 +30,16 @@ if TYPE_CHECKING:
     from tinylm.evaluation.generate import Predictor, Sampling
 
 
-HELPERS = {"continued", "next_logits", "parts", "predictions", "predictor", "surprises", "token_nlls"}  # of the library, not its users
+HELPERS = {
+    "continued",
+    "next_logits",
+    "next_probs",
+    "parts",
+    "predictions",
+    "predictor",
+    "surprises",
+    "token_nlls",
+}  # of the library, not its users
 
 
 class UnknownTokens(UserWarning):
@@ -64,6 +73,10 @@ class Model(ABC, Spelt):
     @abstractmethod
     def next_logits(self, ids: np.ndarray) -> np.ndarray:
         """Logits (V,) of the token after ids (n,), from as many of them as the model can read."""
+
+    def next_probs(self, ids: np.ndarray) -> np.ndarray:
+        """Probability (V,) of each token after ids (n,), as the model itself gives it: that they sum to one is to be checked."""
+        return np.exp(log_softmax(self.next_logits(ids)[None]))[0]
 
     @abstractmethod
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
@@ -140,18 +153,14 @@ class Model(ABC, Spelt):
     def top(self, text: str, k: int = 5) -> pd.DataFrame:
         """The `k` likeliest next tokens of a text, with their probabilities; all tokens where the vocabulary has fewer."""
         k = arguments.whole("k", k, 1)
-        p = self._next(text)
+        p = self.next_probs(self._some(text))
         best = np.argsort(-p, kind="stable")[:k]
         return pd.DataFrame({"token": [self.vocabulary.tokens[i] for i in best], "probability": p[best]})
 
     @public()
     def distribution(self, text: str) -> pd.Series:
         """The probability of every token as the next one of a text, by token; they sum to one."""
-        return pd.Series(self._next(text), pd.Index(self.vocabulary.tokens, name="token"), name="probability")
-
-    def _next(self, text: str) -> np.ndarray:
-        """The probability (V,) of every token as the next one."""
-        return np.exp(log_softmax(self.next_logits(self._some(text))[None]))[0]
+        return pd.Series(self.next_probs(self._some(text)), pd.Index(self.vocabulary.tokens, name="token"), name="probability")
 
     @public()
     def surprise(self, text: str) -> Surprise:

@@ -19,9 +19,11 @@ from tinylm.evaluation import arguments
 from tinylm.ledger import scores
 from tinylm.study.recipes import EVAL_START
 
+CHECKED = 8  # places where the probabilities of the whole vocabulary are added up
+
 
 class Scored(Protocol):
-    """What a score needs of a model: its spec, its vocabulary, and the NLLs of tokens in the range that a spec says."""
+    """What a score needs of a model: its spec, its vocabulary, the NLLs of tokens in the range that a spec says, and whole predictions."""
 
     @property
     def spec(self) -> RunSpec: ...
@@ -30,6 +32,8 @@ class Scored(Protocol):
     def vocabulary(self) -> Vocabulary: ...
 
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray: ...
+
+    def next_probs(self, ids: np.ndarray) -> np.ndarray: ...
 
 
 class ScoringError(TinylmError):
@@ -41,7 +45,8 @@ class TextScore:
     """Mean NLL of a text in nats per token, its block standard error `se`, and which tokens were scored how.
 
     `unknown` of the `tokens` were <unk>; `characters` are those that the tokens are written with. `start` is the first scored token;
-    windows of `context` tokens score their last `stride`, so that each token sees `min_context` or more.
+    windows of `context` tokens score their last `stride`, so that each token sees `min_context` or more. `sum_error` is how far from one
+    the probabilities of the whole vocabulary sum to, at the worst of CHECKED places of the text.
     """
 
     text: str
@@ -56,6 +61,7 @@ class TextScore:
     stride: int
     context: int
     min_context: int
+    sum_error: float
 
     def __repr__(self) -> str:
         error = "" if math.isnan(self.se) else f" +- {self.se:.4f} (block SE)"
@@ -168,4 +174,10 @@ def _score(model: Scored, spec: RunSpec, ids: np.ndarray, name: str) -> TextScor
         stride=stride,
         context=context,
         min_context=found.min_context,
+        sum_error=_sum_error(model, ids, span),
     )
+
+
+def _sum_error(model: Scored, ids: np.ndarray, span: range) -> float:
+    places = np.linspace(max(span.start, 1), span.stop - 1, CHECKED, dtype=int)
+    return max(abs(float(model.next_probs(ids[:place]).sum()) - 1) for place in places)

@@ -22,6 +22,9 @@ MISTAKES = {
     "evaluate --model {linear} --stride 2": "predicts one token per window",
 }
 
+FOUND = {"model": "m", "text": "t", "nll": 1.0, "se": 0.1, "perplexity": 2.7, "bits_per_character": 1.0, "tokens": 100, "start": 8}
+FOUND |= {"unknown": 0, "context": 8, "stride": 1, "min_context": 8, "record_nll": None, "vocabulary": 9, "sum_error": 0.0}
+
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_clear_message(refused, keys, line, home):
@@ -74,6 +77,9 @@ def test_other_windows_score_the_records_tokens(call, keys):
 
 @pytest.mark.parametrize(("unknown", "warns"), [(20, False), (21, True)])
 def test_a_text_mostly_outside_the_vocabulary_is_said_to_tell_little(unknown, warns):
-    found = {"model": "m", "text": "t", "nll": 1.0, "se": 0.1, "perplexity": 2.7, "bits_per_character": 1.0, "tokens": 100, "start": 8}
-    found |= {"unknown": unknown, "context": 8, "stride": 1, "min_context": 8, "record_nll": None}
-    assert (evaluate.TOO_MANY_UNKNOWN in evaluate._text(found)) is warns
+    assert (evaluate.TOO_MANY_UNKNOWN in evaluate._text(FOUND | {"unknown": unknown})) is warns
+
+
+@pytest.mark.parametrize(("error", "said"), [(2e-7, "9 tokens sum to one within 2e-07"), (3.0, "within 3e+00" + evaluate.NO_DISTRIBUTION)])
+def test_a_score_of_what_is_no_distribution_is_said_to_tell_nothing(error, said):
+    assert evaluate._text(FOUND | {"sum_error": error}).endswith(said)

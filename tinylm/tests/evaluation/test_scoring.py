@@ -26,6 +26,15 @@ def test_a_text_is_scored_to_its_end_and_a_split_as_recorded(model, corpus):
     assert np.isnan(found.se) and "nan" not in repr(found)  # one block of text says nothing of its spread
 
 
+def test_probabilities_that_do_not_sum_to_one_are_found(model, corpus, monkeypatch):
+    text = corpus.decode(corpus.test[:60])
+    assert scoring.score(model, text).sum_error < 1e-12
+    right = type(model.counts).distribution
+    monkeypatch.setattr(type(model.counts), "distribution", lambda self, ids: right(self, ids) * (1 if len(ids) < 59 else 1.5))
+    assert scoring.score(model, text).sum_error == pytest.approx(0.5)
+    np.testing.assert_allclose(model.distribution(text).sum(), 1.5)  # not made right for the eye
+
+
 def test_a_file_is_named_and_other_characters_are_said(model, corpus, tmp_path):
     path = tmp_path / "my.txt"
     path.write_text(corpus.decode(corpus.test[:60]), encoding="utf-8")
