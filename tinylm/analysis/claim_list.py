@@ -135,7 +135,7 @@ def _contexts() -> list[Claim]:
             measure=after_first_epoch,
             above=0.0,
         ),
-        _versus("A longer context helps the linear model", SISTER, _one_hot(128), _one_hot(16), below=0.0),
+        _versus("A longer context helps the linear model of one-hot codes", SISTER, _one_hot(128), _one_hot(16), below=0.0),
         _versus("A longer context helps the linear model once it is trained for longer", SISTER, longest, shortest, below=0.0),
         _versus("A longer context helps attention", SISTER, ATTENTION, _attention(32), below=0.0),
         _versus("A longer context helps attention", SISTER, _attention(32), _attention(16), below=0.0),
@@ -161,14 +161,14 @@ def _techniques() -> list[Claim]:
 def _words() -> list[Claim]:
     overfits = [
         Claim(
-            text=f"On words training overfits after epoch {epoch}",
+            text=f"On {text} training overfits after epoch {epoch}",
             source=PAPER,
             contrast=f"{words.label} (best valid after epoch {epoch} − up to it)",
             runs=(words,),
             measure=partial(later_than, epoch=epoch),
             above=0.0,
         )
-        for words, epoch in ((WORDS["PTB"], 2), (WORDS["WikiText-2"], 1))
+        for text, words, epoch in (("the Penn Treebank", WORDS["PTB"], 2), ("WikiText-2", WORDS["WikiText-2"], 1))
     ]
     vocabulary = "A larger vocabulary raises the loss"
     excess = Claim(

@@ -189,7 +189,8 @@ def _row(claim: Claim, found: Evidence, p_holm: float) -> dict[str, Any]:
     elif verdict == UNDECIDED and grade == families.CLEAR:  # one case is clear, and what is said in general is not
         grade = families.OPEN
     p_values = {"p": found.p, "p_holm": p_holm} if found.is_testable else dict.fromkeys(("p", "p_holm"), math.nan)
-    return row | p_values | {"verdict": verdict, "grade": grade}
+    leans = "for" if found.p_for < found.p_against else "against"
+    return row | p_values | {"verdict": verdict, "grade": grade, "leans": leans}
 
 
 def claim_verdict(verdicts: Iterable[str]) -> str:

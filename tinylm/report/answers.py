@@ -51,15 +51,15 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    alone = f"Alone the {_trained(networks, first['architecture'])} needs {power(first['reaches'])} FLOPs to be level with the counts"
+    alone = f"Alone the {_trained(networks, first['architecture'])} needs {power(first['reaches'])} FLOPs to pass the counts in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
         best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts)[0] if gated else counts.run
         return (
-            f"On {titles.corpus(corpus)}, count and train: {how}; {_weighed(bought, counts)}mixed with the {best.architecture} of "
-            f"{power(best.budget)} FLOPs {'as well ' if gated else ''}{_nll(mixed[best]):.3f} "
-            f"({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])}). {alone}."
+            f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}ixed with the {best.architecture} trained for "
+            f"{power(best.budget)} FLOPs{' too' if gated else ''}, {_nll(mixed[best]):.3f} "
+            f"({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])} seeds). {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
@@ -76,12 +76,12 @@ def _trained(networks: Sequence[Result], architecture: str) -> str:
 
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:
-    """What the cheapest network that weighs counts brings their loss to; nothing where none is recorded."""
+    """What the cheapest network that weighs counts brings their loss to, where one is recorded, and the first letter of what follows."""
     run, records = _gated(bought, counts)
     if run is None:
-        return ""
+        return "M"
     cost = _in_time([run], " ({} on two cores)")
-    return f"weighed by a network of {records[0].n_params:,} parameters {_nll(records):.3f}{cost}, "
+    return f"Weighed by a network of {records[0].n_params:,} parameters they reach {_nll(records):.3f}{cost}; m"
 
 
 def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
@@ -105,7 +105,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     weighed = (
         f"a network of {records[0].n_params:,} parameters that weighs what counts predict lowers their test NLL of "
         f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs ({_in_time([run], '{}, ')}n = {len(records)})"
-        + (f"; counts mixed with the {first.architecture} need {power(first.budget)} FLOPs for as low a test NLL" if first else "")
+        + (f"; plain counts mixed with the {first.architecture} need {power(first.budget)} FLOPs for as low a test NLL" if first else "")
         if run
         else ""
     )
@@ -117,7 +117,8 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
     alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than a network alone up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
-    return _told("do both", weighed or gains, alone, f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else "")
+    learns = f"{compressed.name}, a compressor that learns as it reads, has {compressed.test:.3f}" if compressed else ""
+    return _told("both", weighed or gains, alone, learns)
 
 
 def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:
@@ -163,7 +164,21 @@ def _beaten(found: Sequence[Result], whose: str = "the study's") -> str:
     if not counts:
         return ""
     how = "with" if counts.spec.model.cache else "without"
-    return f"on its test slice counts {how} a cache reach {counts.test.nll:.3f} nats, {whose} best network {best['test_nll']:.3f}"
+    return (
+        f"on its test slice ({_sliced(best['run'])}) counts {how} a cache reach {counts.test.nll:.3f} nats, {whose} best network "
+        f"{_stated(best['run'])}{best['test_nll']:.3f}"
+    )
+
+
+def _sliced(run: Planned) -> str:
+    """How long the part of the test split is that a run is scored on."""
+    return f"{run.spec.train.eval_tokens:,} {data.info(run.spec.corpus).level}s" if run.spec.train.eval_tokens else "all of the split"
+
+
+def _stated(run: Planned) -> str:
+    """The study's own loss of a run, before that of ours."""
+    row = reported.paper_row(run.spec)
+    return f"{row.test_nll:.3f}, retrained " if row else ""
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -234,7 +249,7 @@ def budget(found: Sequence[Result], ladder: pd.DataFrame, corpus: str) -> str:
     return _told(answer(found, corpus).removesuffix("."), f"the largest clear gains on the ladder are, in nats, {steps}" if steps else "")
 
 
-def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
+def copying(effects: pd.DataFrame, by_fold: pd.DataFrame, fold_budget: int) -> str:
     """What induction, its window and the architecture are worth at each budget, and what induction is on parts that were left out."""
     told = []
     for budget, frame in effects.groupby("budget") if len(effects) else []:
@@ -251,8 +266,8 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame) -> str:
         wins = sum(value > 0 for value in gap.gaps)
         worth = interval(gap.mean, *gap.interval(), plus="")
         told.append(
-            f"on {wins} of {gap.n} parts of the text that were left out induction helps a Transformer, by {worth} in the mean (one "
-            "seed each)"
+            f"on {wins} of {gap.n} parts of the text that were left out induction helps the Transformer's recipe, by {worth} in the mean "
+            f"({power(fold_budget)} FLOPs, one seed each)"
         )
     return _told(*told)
 
@@ -308,8 +323,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than attention: repeating what followed the same characters before (*induction*) lowers the test NLL by "
-        f"{_effects(frame, lookup)[0]}; a Transformer is {_ahead(frame, with_it, ends=False)} "
+        "A lookup matters more than attention: repeating what followed the same characters before (*induction*) lowers a network's test "
+        f"NLL by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is {_ahead(frame, with_it, ends=False)} "
         f"with it, {_ahead(frame, without, ends=False)} without ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )
 
@@ -328,7 +343,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
         f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs of its {len(ratios)} networks are stated "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for what its code computes"
+        f"{f'; {beaten}' if beaten else ''}."
     )
 
 

@@ -91,10 +91,11 @@ def results_table() -> str:
     everything = _recorded()
     reproduced = [result.run for result in select(everything, role="baseline") if reported.paper_row(result.run.spec)]
     where = {"section": [run.section for run in reproduced], "corpus": [run.spec.corpus for run in reproduced]}
+    slices = dict.fromkeys(f"its first {r.spec.train.eval_tokens:,} {data.info(r.spec.corpus).level}s" for r in reproduced)
     caption = (
-        "Test NLL in nats per token, on the study's slices of the test text; KN-6: Kneser-Ney counts of up to six characters. FLOPs, three "
-        "ways: stated by the study; textbook, our exact count of its code; executed, without the work that its loss never uses. Margin: "
-        "the true values of the study's runs and of ours differ by less (95 %)."
+        f"Test NLL in nats per token, on the study's slices of the test split ({' or '.join(slices)}); KN-6, KN-5: Kneser-Ney counts of "
+        "up to six characters or five words. FLOPs, three ways: stated by the study; textbook, our exact count of its code; executed, "
+        "without the work that its loss never uses. Margin: with 95 % confidence the study's expected loss and ours differ by less."
     )
     told = " ".join(filter(None, [caption, sentences.reproduction(everything), timings.of_runs()]))
     return _table(told, tables.reproduced(select(everything, role=["baseline", "counts"], **where)))
@@ -103,11 +104,10 @@ def results_table() -> str:
 def bought_table() -> str:
     """One Markdown row per recipe trained on a whole text, characters first: size, cost, test NLL, the best counts of the same tokens."""
     caption = (
-        "Whole test splits, fixed weights; NLL in nats per character. Transformer: with induction, on words with a "
-        "pointer. Size: parameters. Counts: the plain text's Kneser-Ney n-grams that are best on valid, whatever their cache; NLL or, on "
-        "words, perplexity. `-recast` is twenty "
-        "copies of the text with the speakers' names invented anew every thirty speeches, `-respelled` the same with names of random "
-        "letters."
+        "Budgets are the study's costs and, on words, ten times as much. Whole test splits, fixed weights; NLL in nats per character. "
+        "Transformer: with induction, on words with a pointer. Size: parameters. Counts: the plain text's Kneser-Ney n-grams that are best "
+        "on valid, whatever their cache; NLL or, on words, perplexity. `-recast` is twenty copies of the text with the speakers' names "
+        "invented anew every thirty speeches, `-respelled` the same with names of random letters."
     )
     purchases = [result.run for result in select(_recorded(), role="purchase")]
     results = sorted(

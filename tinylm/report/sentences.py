@@ -18,6 +18,8 @@ from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
 from tinylm.study import Planned, select, titles
 
+LITTLE = 0.01  # nats
+
 
 def control(found: Sequence[Result], floor: dict[str, float]) -> str:
     """Which model comes closest to the floor, and whether any falls below it."""
@@ -58,11 +60,11 @@ def reproduction(found: Sequence[Result]) -> str:
     if joint is None:
         return ""
     margins = rows["margin"].dropna()
-    alike = "cannot be told from" if joint.is_alike else "differ from"
+    alike = "look like" if joint.is_alike else "differ from"
     return (
-        f"Taken together, the study's {joint.n_rows} losses, sweeps and words included, {alike} those of more seeds of ours (Fisher "
-        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). The margins reach from {margins.min():.3f} nats to "
-        f"{margins.max():.3f}, with a median of {margins.median():.3f}."
+        f"Taken together, the study's {joint.n_rows} losses, sweeps and words included, {alike} further seeds of ours (Fisher "
+        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). The {len(margins)} margins reach from "
+        f"{margins.min():.3f} nats to {margins.max():.3f}, with a median of {margins.median():.3f}."
     )
 
 
@@ -102,7 +104,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
     elif not any(map(math.isnan, misses)):
-        text = f"{text} With {power(min(misses))} FLOPs or less, counts alone are better than a network alone on both splits."
+        text = f"{text} With {power(min(misses))} FLOPs or less, counts alone have the lower mean loss on both splits."
     compressed = COMPRESSION.best(corpus)
     if compressed is None:
         return text
@@ -116,7 +118,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
 def together(found: Sequence[Result]) -> str:
     """How far each architecture lowers the test NLL of the best counts when it is mixed with them, at its first budget and at its last.
 
-    Mixtures of a single seed are left out. Changes below half a thousandth at every budget are told as none.
+    Mixtures of a single seed are left out. Architectures that change it little at every budget are told together.
     """
     rival = mixtures.best_counts(found)
     rows: dict[str, list[tuple[Planned, significance.Estimate]]] = {}
@@ -124,14 +126,13 @@ def together(found: Sequence[Result]) -> str:
         if len(records) > 1:
             gap = significance.difference([rival.record], records)
             rows.setdefault(run.architecture, []).append((run, gap))
-    none = {name for name, each in rows.items() if all(round(abs(gap.mean), 3) == 0 for _, gap in each)}
-    told = [f"the {name} lowers the counts' test NLL by {_at_both_ends(each)}" for name, each in rows.items() if name not in none]
-    what = "it" if told else "the counts' test NLL"
-    told += [
-        f"the {name} changes {what} by less than 0.001 at {' and at '.join(f'{power(run.budget)}' for run, _ in rows[name])} FLOPs"
-        for name in rows
-        if name in none
-    ]
+    most = {name: max(abs(gap.mean) for _, gap in each) for name, each in rows.items()}
+    told = [f"the {name} lowers the counts' test NLL by {_at_both_ends(each)}" for name, each in rows.items() if most[name] >= LITTLE]
+    little = [name for name in rows if most[name] < LITTLE]
+    if little:
+        what = "it" if told else "the counts' test NLL"
+        change = "changes" if len(little) == 1 else "change"
+        told.append(f"{', '.join(little)} {change} {what} by at most {max(most[name] for name in little):.3f}")
     return f"In a mixture {'; '.join(told)}." if told else ""
 
 
@@ -261,8 +262,8 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     below = sum(gap < 0 for gap in gaps)
     return (
         f"On valid the study's MLP, trained longer, is ahead of its Transformer at {below} of the {len(gaps)} executed costs at which both "
-        f"were validated. On the test slice the MLP ends at {_mean(mlp, 'test'):.3f} and the Transformer at "
-        f"{_mean(transformer, 'test'):.3f}."
+        f"were validated. On the test slice the MLP ends at {_mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), and the Transformer at "
+        f"{_mean(transformer, 'test'):.3f} ({power(transformer[0].flops)})."
     )
 
 
@@ -343,7 +344,7 @@ def equal_cost(found: Sequence[Result]) -> str:
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
         parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")
-    return f"The whole MLP run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). {' '.join(parts)}"
+    return f"The MLP's full run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). {' '.join(parts)}"
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:

@@ -19,7 +19,8 @@ from tinylm.report.plots.style import COUNT_COLOUR, FAMILIES, SMALL, STYLE, Draw
 from tinylm.study import Planned
 
 ROOM = 0.5  # decades between two times on the upper axis, at least
-HIGHEST = 1.4  # times the largest loss of a best recipe; the study's networks above it are marked at the edge
+HIGHEST = 1.18  # times the largest loss of a best recipe; the study's networks above it are marked at the edge, one below the other
+STEP = 0.16  # of the axis, from one to the next
 COUNTS_WIN = "#e4e4e4"
 MIXED = "#117733"
 ROW = ["name", "architecture", "flops", "n", "n_params", "valid_nll", "test_nll", "half"]  # of what is drawn
@@ -44,14 +45,14 @@ def answer(
     _require_same_tokens([*results, *counts, *study, *mixed, *gated])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 1.85)
-    rows = [*_draw_best(ax, best), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
+    fig, (ax,) = panels(1, 6.3, 1.9)
+    rows = [*_draw_best(ax, best, bool(gated)), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
     rows += _draw_mixed(ax, _best(mixed)) if mixed else []
     rows += _draw_gated(ax, _best(gated)) if gated else []
     low, high = ax.get_ylim()
-    ax.set(ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.15 * (high - low)))  # room for numbers and names
+    ax.set(ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.28 * (high - low)))  # room for numbers and names
     log_flops(ax, "training FLOPs (executed)")
     if counts:
         _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)
@@ -87,15 +88,16 @@ def _levels(results: Sequence[Result], counts: Sequence[Result]) -> list[tuple[s
     return levels + [(one.name, one.name, one.test) for one in compressed if one]
 
 
-def _draw_best(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
+def _draw_best(ax: Axes, best: pd.DataFrame, has_room: bool) -> list[dict[str, Any]]:
+    """The best recipe at each budget, named to the left of its first point where smaller budgets give room."""
+    side = {"xytext": (-8, 0), "ha": "right", "va": "center"} if has_room else {"xytext": (8, 4)}
     ax.plot(best["flops"], best["test_nll"], color="#888888", linewidth=1, zorder=2)
     for name, rows in best.groupby("architecture", sort=False):
         colour, marker = FAMILIES.get(name, ("black", "o"))
         ax.errorbar(rows["flops"], rows["test_nll"], rows["half"], color=colour, marker=marker, capsize=2.5, linestyle="none", zorder=3)
-        first = rows.iloc[0]
-        ax.annotate(
-            f"best recipe: {name}", (first["flops"], first["test_nll"]), (8, 4), textcoords="offset points", color=ink(colour), fontsize=9
-        )
+        first, which = rows.iloc[0], f": {name}" if best["architecture"].nunique() > 1 else ""
+        place = {"textcoords": "offset points", "color": ink(colour), "fontsize": 9} | side
+        ax.annotate(f"best recipe{which}", (first["flops"], first["test_nll"]), **place)
     _number(ax, best, 6, "bottom")
     return best[ROW].to_dict("records")
 
@@ -104,7 +106,7 @@ def _number(ax: Axes, best: pd.DataFrame, offset: float, side: str) -> None:
     """Of how many seeds a point is the mean that has fewer than the others, above or below it."""
     place = {"textcoords": "offset points", "ha": "center", "va": side, "fontsize": 7, "color": "#555555"}
     for row in best[best["n"] < best["n"].max()].itertuples():
-        ax.annotate(f"{row.n}", (row.flops, row.test_nll), (0, offset), **place)
+        ax.annotate(f"n = {row.n}", (row.flops, row.test_nll), (0, offset), **place)
 
 
 def _draw_mixed(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
@@ -130,16 +132,17 @@ def _draw_gated(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str, Any]]:
     """The study's networks, each with its name; those above the top are at the edge, with their loss."""
-    rows = []
+    rows, at_edge, step = [], 0, STEP * (top - ax.get_ylim()[0])
     for run, records in summaries.by_row(study).items():
         nll, flops = float(np.mean([record.test.nll for record in records])), records[0].flops
         half = summaries.half_width([record.test.nll for record in records])
         colour, marker = FAMILIES.get(run.architecture, ("black", "o"))
         look = {"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": "none", "zorder": 3}
-        ax.errorbar(flops, min(nll, top), half if nll <= top else math.nan, capsize=2.5, **look)
+        y, at_edge = (nll, at_edge) if nll <= top else (top - at_edge * step, at_edge + 1)
+        ax.errorbar(flops, y, half if nll <= top else math.nan, capsize=2.5, **look)
         text = run.architecture + ("" if nll <= top else f", {nll:.2f} ↑")
         side = {"xytext": (-6, 0), "va": "center"}  # to the left, where there is room
-        ax.annotate(text, (flops, min(nll, top)), **side, ha="right", textcoords="offset points", color=ink(colour), fontsize=SMALL)
+        ax.annotate(text, (flops, y), **side, ha="right", textcoords="offset points", color=ink(colour), fontsize=SMALL)
         rows.append({"name": run.name, "architecture": run.architecture, "flops": flops, "n": len(records), "test_nll": nll, "half": half})
     return rows
 

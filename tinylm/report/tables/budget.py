@@ -236,7 +236,7 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
     names |= {factorial.WINDOW: "its window alone", factorial.EQUAL_WINDOW: "induction at equal windows"}
     for rival, by_lookup in factorial.AGAINST.items():
         for induction, title in by_lookup.items():
-            names[title] = f"over {rival}, {'with' if induction else 'without'} induction"
+            names[title] = f"Transformer over {rival}, {'with' if induction else 'without'} induction"
     columns = {}
     for frame, beside in ((effects, ""), (mixed, " + counts")):
         for budget, part in frame.groupby("budget"):

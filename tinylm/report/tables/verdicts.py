@@ -3,24 +3,33 @@
 import pandas as pd
 
 from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, claim_verdict
+from tinylm.analysis.families import BEFORE
 from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
     """One row per claim in words: the verdict on the whole of it, and of an undecided one how far it is known."""
     whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
-    grades = judged.groupby("text", sort=False)["grade"].agg(claim_grade)
     sources = judged.groupby("text", sort=False)["source"].first()
     return pd.DataFrame(
         [
             {
                 "claim": text,
                 "source": sources[text],
-                "verdict": f"{whole[text]}: {grades[text]}" if whole[text] == UNDECIDED else whole[text],
+                "verdict": f"{whole[text]}: {_known(judged[judged['text'] == text])}" if whole[text] == UNDECIDED else whole[text],
             }
             for text in sorted(whole.index, key=lambda text: VERDICTS.index(whole[text]))
         ]
     )
+
+
+def _known(rows: pd.DataFrame) -> str:
+    """How far an undecided claim is known, of the rows of its statements; which way it leans where it is clear before correction."""
+    grade = claim_grade(rows["grade"])
+    if grade != BEFORE:
+        return grade
+    ways = sorted(set(rows.loc[rows["grade"] == BEFORE, "leans"]), reverse=True)
+    return f"leans {' and '.join(ways)}"
 
 
 def claims(judged: pd.DataFrame) -> pd.DataFrame:

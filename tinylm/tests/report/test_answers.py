@@ -24,8 +24,8 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
     text = answers.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
     assert text.startswith("On grammar-char, do not train with $10^{3}$ FLOPs or less: Kneser-Ney counts with a cache ")
-    assert "Alone the MLP needs $10^{5}$ FLOPs to be level with the counts; the best recipe has 1.800" in text
-    assert text.endswith("times too low."), "no counts are recorded on its slice"
+    assert "Alone the MLP needs $10^{5}$ FLOPs to pass the counts in the mean; the best recipe has 1.800" in text
+    assert text.endswith("times too low for what its code computes."), "no counts are recorded on its slice"
     assert "its 4 losses agree with ours" in text and "On words" not in text and len(text.split()) < 150
 
 
@@ -44,10 +44,10 @@ def test_networks_that_weigh_counts_stand_beside_them(monkeypatch):
     counts = result("KN-4", record(1.95, model=NgramConfig(order=4, cache=8)), role="tuned")
     size = f"{gated[0].record.n_params:,} parameters"
     told = answers.answer([*runs, *gated, counts], "grammar-char")
-    assert f"; weighed by a network of {size} 1.700, mixed with the MLP of $10^{{5}}$ FLOPs" in told
+    assert f". Weighed by a network of {size} they reach 1.700; mixed with the MLP trained for $10^{{5}}$ FLOPs" in told
     told = answers.count_or_train([*runs, *gated, counts], "grammar-char")
     assert f"A network of {size} that weighs what counts predict lowers their test NLL of 1.950 to 1.700" in told
-    assert "counts mixed with the MLP need $10^{5}$ FLOPs for as low a test NLL" in told
+    assert "plain counts mixed with the MLP need $10^{5}$ FLOPs for as low a test NLL" in told
     assert "weigh" not in answers.answer([*runs, counts], "grammar-char")
 
 
@@ -84,7 +84,9 @@ def test_the_studys_losses_costs_and_counts_are_one_answer():
     text = answers.architectures(found)
     assert text.startswith("**Answer.** The study's losses come back, at most 0.015 nats from the mean of 3 seeds.")
     assert "they are 2 times too high for Linear and Self-Attention and Transformer, 4 times too low for MLP" in text
-    assert text.endswith("On its test slice counts without a cache reach 1.500 nats, the study's best network 1.991.")
+    assert text.endswith(
+        "On its test slice (10,000 characters) counts without a cache reach 1.500 nats, the study's best network 2.006, retrained 1.991."
+    )
     assert answers.architectures([]) == ""
 
 
@@ -130,18 +132,18 @@ def test_the_largest_clear_steps_are_those_that_were_kept():
 def test_copying_counts_the_parts_on_which_induction_is_ahead():
     rows = {"Transformer": [1.5, 1.6, 1.7], "Transformer without induction": [1.6, 1.7, 1.65]}
     frame = pd.DataFrame(rows, index=["a", "b", "c"]).assign(n_tokens=100, searched=False)
-    text = answers.copying(factorial.effects([]), frame)
+    text = answers.copying(factorial.effects([]), frame, 10**12)
     assert text == (
-        "**Answer.** On 2 of 3 parts of the text that were left out induction helps a Transformer, by 0.050 [−0.165, 0.265] in the mean "
-        "(one seed each)."
+        "**Answer.** On 2 of 3 parts of the text that were left out induction helps the Transformer's recipe, by 0.050 [−0.165, 0.265] "
+        "in the mean ($10^{12}$ FLOPs, one seed each)."
     )
     effects = pd.DataFrame({"contrast": list(factorial.contrasts()), "effect": 0.1, "low": 0.05, "high": 0.15, "budget": 1e12, "n": 3})
-    assert answers.copying(effects, frame).startswith(
+    assert answers.copying(effects, frame, 10**12).startswith(
         "**Answer.** At $10^{12}$ FLOPs (n = 3) induction and its long window lower the test NLL by 0.100 [0.050, 0.150] nats"
     )
-    level = answers.copying(effects.assign(low=-0.05), frame)
+    level = answers.copying(effects.assign(low=-0.05), frame, 10**12)
     assert "a Transformer is level with an LSTM (+0.100 [−0.050, +0.150]) with induction" in level
-    assert answers.copying(factorial.effects([]), frame[["Transformer", "n_tokens", "searched"]]) == ""
+    assert answers.copying(factorial.effects([]), frame[["Transformer", "n_tokens", "searched"]], 10**12) == ""
 
 
 def test_claims_are_tallied_by_verdict_and_the_undecided_by_what_they_lack():
