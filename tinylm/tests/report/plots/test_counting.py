@@ -76,12 +76,14 @@ def test_the_compressor_has_a_line_and_no_shade(monkeypatch):
 
 def test_the_studys_networks_stand_at_their_cost_and_those_far_above_at_the_edge():
     study = [
-        result("MLP", record(2.2, flops=4 * 10**12), architecture="MLP"),
+        result("MLP", record(2.0, flops=4 * 10**12), architecture="MLP"),
         result("Linear", record(5.0, flops=10**12), architecture="Linear"),
+        result("Transformer", record(4.0, flops=10**13), architecture="Transformer"),
     ]
     fig, rows = plots.answer(RUNS, [], study)
-    assert [(row["flops"], row["test_nll"]) for row in rows[-2:]] == [(4 * 10**12, 2.2), (10**12, 5.0)]
-    assert {"MLP", "Linear, 5.00 ↑"} < {text.get_text() for text in fig.axes[0].texts}
+    assert [(row["flops"], row["test_nll"]) for row in rows[-3:]] == [(4 * 10**12, 2.0), (10**12, 5.0), (10**13, 4.0)]
+    places = {text.get_text(): text.xy[1] for text in fig.axes[0].texts}
+    assert places["MLP"] == 2.0 and places["Linear, 5.00 ↑"] > places["Transformer, 4.00 ↑"], "one below the other"
     assert fig.axes[0].get_ylim()[1] < 4
 
 
