@@ -4,6 +4,7 @@ from tinylm.config import TinylmError
 
 SPLITS = ("train", "valid", "test")
 HELD_OUT = SPLITS[1:]
+LEVELS = ("character", "subword", "word")  # what the tokens of a corpus are
 
 
 class DataWarning(UserWarning):

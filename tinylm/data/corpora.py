@@ -19,14 +19,14 @@ from tinylm import files
 from tinylm.config import ModelConfig, shown
 from tinylm.config.calls import public
 from tinylm.config.errors import Spelt, instead, no_file, unknown
-from tinylm.data import download, grammar, own_texts, plays
+from tinylm.data import download, grammar, own_texts, plays, subwords
 from tinylm.data.base import SPLITS, DataError, DataWarning
 from tinylm.data.vocabulary import UNK, Vocabulary, collected, tokenise
 
-MOST_SHOWN = {"character": 200, "word": 20}  # distinct tokens
+MOST_SHOWN = {"character": 200, "subword": 40, "word": 20}  # distinct tokens
 LONGEST_PATH = 250  # characters; a longer line is a text
 SHORT = f"; a text in memory has several lines, or more than {LONGEST_PATH} characters"
-FIRST_TOKENS = {"character": 500, "word": 100}
+FIRST_TOKENS = {"character": 500, "subword": 200, "word": 100}
 MOST_LINES = 10
 CONTENT = "content.json"  # of a cache
 
@@ -183,10 +183,13 @@ def info(name: str) -> CorpusInfo:
         raise DataError(unknown("corpus", name, names()))
     entry = _derived().get(name, about)
     digests = entry.get("sha256") or {split: about["splits"][split]["sha256"] for split in SPLITS}
-    shape = {"level": about["level"], "vocab_size": entry["vocab_size"], "n_tokens": dict(entry["n_tokens"])}
-    # The tokens depend on the vocabulary and on how lines end, and so on the source.
-    held_out = _digest(source(name), digests["valid"], digests["test"])
-    return CorpusInfo(name=name, sha256=_digest(*(digests[s] for s in SPLITS)), held_out=held_out, **shape)
+    level = entry.get("level", about["level"])
+    shape = {"level": level, "vocab_size": entry["vocab_size"], "n_tokens": dict(entry["n_tokens"])}
+    # The tokens depend on the vocabulary and on how lines end, and so on the source; subwords on train too.
+    cut = [f"{level} {entry['vocab_size']}"] if level == "subword" else []
+    learnt_from = [digests["train"]] if cut else []
+    held_out = _digest(source(name), digests["valid"], digests["test"], *learnt_from, *cut)
+    return CorpusInfo(name=name, sha256=_digest(*(digests[s] for s in SPLITS), *cut), held_out=held_out, **shape)
 
 
 def _about(name: str) -> dict[str, Any] | None:
@@ -230,8 +233,10 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
     if cached is not None:
         return cached
     eos = bool(_about(published).get("line_end"))
-    vocab = collected(contents, about.level, eos)
-    arrays = _encode(_derive(name, contents), vocab, about.level, eos)
+    vocab, texts = collected(contents, about.level, eos), _derive(name, contents)
+    if about.level == "subword":
+        vocab = subwords.learnt(texts["train"], vocab, about.vocab_size)
+    arrays = _encode(texts, vocab, about.level, eos)
     with contextlib.suppress(OSError):  # out/ cannot be written, or another process was faster
         _write_cache(cache, about, vocab, arrays)
     for array in arrays.values():
@@ -317,6 +322,8 @@ def _encode(contents: dict[str, str], vocab: tuple[str, ...], level: str, eos: b
     """Ids per split, words outside the vocabulary as <unk>."""
     if level == "character":
         return {split: _character_ids(text, vocab) for split, text in contents.items()}
+    if level == "subword":
+        return {split: np.array(subwords.encoded(text, vocab), np.uint16) for split, text in contents.items()}
     index = {token: i for i, token in enumerate(vocab)}
     unk_id = index.get(UNK)
     tokens = {split: tokenise(text, level, eos) for split, text in contents.items()}
@@ -334,7 +341,10 @@ def _character_ids(text: str, vocab: tuple[str, ...]) -> np.ndarray:
 
 
 def _derived() -> dict[str, dict]:
-    """The derived corpora of the manifest by name: `source`, `steps` (of `plays`) from its texts, sizes and sha256 of what they give."""
+    """The derived corpora of the manifest by name: `source`, `steps` (of `plays`) from its texts, sizes and sha256 of what they give.
+
+    With a `level` of subwords its tokens are learnt from its train.
+    """
     return download.manifest().get("derived", {})
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tinylm import data
+from tinylm.config import RunSpec
 from tinylm.data import SPLITS, UNK, Corpus, grammar
 from tinylm.data.base import HELD_OUT
 from tinylm.data.plays import HEADING, PLAYS
@@ -42,7 +43,7 @@ def corpus_statistics(corpus: Corpus) -> dict[str, Any]:
     if UNK in corpus.vocab:
         unknown = corpus.vocab.index(UNK)
         out["unk_rate"] = {split: np.mean(corpus.split(split) == unknown) for split in SPLITS}
-    if data.source(corpus.info.name) == PLAYS:
+    if data.source(corpus.info.name) == PLAYS and corpus.info.level == "character":
         out["headings"] = {split: _heading_characters(corpus, split) for split in HELD_OUT}
     if corpus.info.name in grammar.SOURCES:
         out["floor"] = {split: grammar.floor(corpus.info.name, split) for split in HELD_OUT}
@@ -65,11 +66,20 @@ def token_classes(corpus: Corpus, split: str) -> Classes:
     speech in train; runs of letters elsewhere, by whether train has them anywhere in upper or lower case; the rest. Words: `unknown`
     (<unk>, or never in train) and how often train has them.
     """
-    if data.source(corpus.info.name) == PLAYS:
+    if data.source(corpus.info.name) == PLAYS and corpus.info.level == "character":
         return _character_classes(corpus, split), CHARACTER_CLASSES
     if corpus.info.level == "word":
         return _word_classes(corpus, split), WORD_CLASSES
     return np.zeros(len(corpus.split(split)), dtype=np.int8), ()
+
+
+def n_characters(corpus: Corpus, split: str, spec: RunSpec) -> int:
+    """Characters that the scored subwords of a split stand for; 0 of other tokens."""
+    if corpus.info.level != "subword":
+        return 0
+    ids = corpus.split(split)
+    scored = spec.scored(len(ids))
+    return corpus.vocabulary.n_characters(ids[scored.start : scored.stop])
 
 
 def _character_classes(corpus: Corpus, split: str) -> np.ndarray:

@@ -136,4 +136,5 @@ def counted_tokens(spec: RunSpec, corpus: Corpus) -> np.ndarray:
 
 def _score(spec: RunSpec, split: str, corpus: Corpus, model: CountsModel) -> Score:
     nlls = model.token_nlls(corpus.split(split), spec)
-    return summarise(spec, split, nlls, spec.model.context_length, 1, statistics.token_classes(corpus, split))
+    classes, characters = statistics.token_classes(corpus, split), statistics.n_characters(corpus, split, spec)
+    return summarise(spec, split, nlls, spec.model.context_length, 1, classes, characters)

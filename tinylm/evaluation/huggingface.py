@@ -49,10 +49,17 @@ def _config(model: NetworkModel) -> str:
     return json.dumps(config, indent=1) + "\n"
 
 
+ENCODERS = {
+    "character": "[vocab.index(token) for token in text]",
+    "subword": "tinylm.data.subwords.encoded(text, vocab)",
+    "word": "[vocab.index(word) for word in text.split()]",
+}
+
+
 def card(model: NetworkModel) -> str:
     """The folder's card as Markdown: what the model is, how it is loaded, how text becomes ids, what it is not for."""
     vocabulary, length = model.vocabulary, model.spec.model.context_length
-    encode = "[vocab.index(token) for token in text]" if vocabulary.level == "character" else "[vocab.index(word) for word in text.split()]"
+    encode = ENCODERS[vocabulary.level]
     own = f"`{model.spec.corpus}`" if vocabulary.corpus == model.spec.corpus else "a user's own text"
     return f"""---
 library_name: transformers

@@ -14,6 +14,7 @@ from tinylm.config import ConfigError, GatedCountsConfig, ModelConfig, RunSpec, 
 from tinylm.config.errors import ambiguous, instead, no_file, unknown
 from tinylm.config.serialise import spec_from_dict, to_dict
 from tinylm.data import Corpus, own_texts
+from tinylm.data.base import LEVELS
 from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation import counts, gated_counts, generate, pretrained
 from tinylm.evaluation.gated_counts import GatedCountsModel
@@ -110,8 +111,8 @@ def _vocabulary(path: Path, spec: RunSpec, said: Mapping[str, Any]) -> Vocabular
     are_texts = isinstance(tokens, list) and all(isinstance(token, str) and token for token in tokens)
     if not are_texts or not 0 < len(tokens) <= own_texts.MOST_TOKENS or len(set(tokens)) < len(tokens):
         raise _damaged(path, f"vocab must be a list of 1 to {own_texts.MOST_TOKENS:,} different tokens")
-    if level not in tuple(own_texts.PREFIXES):
-        raise _damaged(path, unknown("level", level, own_texts.PREFIXES))
+    if level not in LEVELS:
+        raise _damaged(path, unknown("level", level, LEVELS))
     called = said.get("text", data.called(spec.corpus))
     return Vocabulary(corpus=called if isinstance(called, str) else spec.corpus, level=level, tokens=tuple(tokens))
 

@@ -44,7 +44,8 @@ class Score:
 
     `se` is the block-bootstrap standard error over `blocks`, the mean NLLs of consecutive blocks of `block_size` tokens (the
     last may be shorter). Every scored token sees at least `min_context` tokens; windows move by `stride`. `parts` holds, for
-    each class of tokens that `statistics.token_classes` tells apart, how many were scored and their mean NLL.
+    each class of tokens that `statistics.token_classes` tells apart, how many were scored and their mean NLL. `characters` are those that
+    scored subwords stand for; 0 of other tokens.
     """
 
     split: str
@@ -57,6 +58,12 @@ class Score:
     block_size: int
     blocks: list[float] = field(repr=False)
     parts: dict[str, list[float]] = field(default_factory=dict, repr=False)
+    characters: int = 0
+
+    @property
+    def nll_per_character(self) -> float:
+        """Nats per character: of subwords those of their tokens spread over their characters, of characters the mean itself."""
+        return self.nll * self.n_tokens / self.characters if self.characters else self.nll
 
     def __str__(self) -> str:
         """The mean with its standard error, which a single block does not give."""
@@ -123,8 +130,8 @@ def to_json(record: RunRecord) -> str:
 
 
 def _score_fields(score: Score) -> dict[str, Any]:
-    """The fields of a score, `parts` only where there are any, as in records made before they were known."""
-    return {name: value for name, value in vars(score).items() if name != "parts" or value}
+    """The fields of a score, `parts` and `characters` only where there are any, as in records made before they were known."""
+    return {name: value for name, value in vars(score).items() if name not in ("parts", "characters") or value}
 
 
 def from_json(text: str) -> RunRecord:

@@ -20,10 +20,12 @@ def summarise(
     min_context: int,
     stride: int,
     classes: tuple[Sequence[int] | np.ndarray, Sequence[str]] = ((), ()),
+    characters: int = 0,
 ) -> Score:
     """The Score of the NLLs (N,) of the scored range, in order; nats per token.
 
-    `classes`: a label for each token of the whole split, and the names that the labels count through.
+    `classes`: a label for each token of the whole split, and the names that the labels count through. `characters`: those that scored
+    subwords stand for.
     """
     start = spec.train.eval_start or eval_context(spec)
     labels, names = classes
@@ -40,6 +42,7 @@ def summarise(
         block_size=BLOCK_SIZE,
         blocks=[round(float(value), 5) for value in sums / sizes],
         parts=class_means(nll_N, np.asarray(labels)[start : start + len(nll_N)], names),
+        characters=characters,
     )
 
 

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
 from tinylm import files
 from tinylm.analysis import summaries
 from tinylm.analysis.summaries import Result
-from tinylm.evaluation.probes import GATED_MIXING, MIXING
+from tinylm.evaluation.probes import AVERAGES, GATED_MIXING, MIXING
 from tinylm.ledger import RunRecord
-from tinylm.study import Planned
+from tinylm.study import Planned, select
 
 
 def mixed(results: Iterable[Result], gated: bool = False) -> list[Result]:
@@ -32,6 +33,25 @@ def by_row(results: Sequence[Result], gated: bool = False) -> dict[Planned, tupl
     alone, together = summaries.by_row(results), summaries.by_row(mixed(results, gated))
     seeds = {run: {record.spec.seed for record in records} for run, records in together.items()}
     return {run: ([one for one in alone[run] if one.spec.seed in seeds[run]], records) for run, records in together.items()}
+
+
+def averaged(plan: Sequence[Planned], found: Sequence[Result]) -> pd.DataFrame:
+    """One row per number of networks that are averaged and per budget of each, where one network of the same row has cost as much.
+
+    `test` is the mean NLL over all choices among the seeds, `sd` its spread over them, `n` their number; `one` the records of that one
+    network. Choices share seeds, so that their spread is no error.
+    """
+    rows = []
+    networks = {(run.architecture, run.budget): records for run, records in summaries.by_row(select(found, role="frontier")).items()}
+    for seeds in AVERAGES.subjects(plan):
+        facts, run = AVERAGES.read(seeds, files.ledgers()), seeds[0]
+        for size, nlls in facts["nlls"].items() if facts else ():
+            one = networks.get((run.architecture, int(size) * run.budget))
+            if int(size) > 1 and one:
+                test = np.array(nlls["test"])
+                row = {"architecture": run.architecture, "budget": run.budget, "size": int(size), "test": test.mean(), "n": len(test)}
+                rows.append(row | {"sd": test.std(ddof=min(1, len(test) - 1)), "one": one})
+    return pd.DataFrame(rows, columns=["architecture", "budget", "size", "test", "sd", "n", "one"])
 
 
 def best_counts(results: Iterable[Result]) -> Result | None:

@@ -408,6 +408,43 @@ def gated_together(found: Sequence[Result], architecture: str) -> str:
     return f"Mixed with the {architecture}, gated counts have a test NLL of {', '.join(told)}." if told else ""
 
 
+def averages(frame: pd.DataFrame) -> str:
+    """Where the average of several networks is better than one that has cost as much as they together, in a frame of `averaged`."""
+    if frame.empty:
+        return ""
+    gaps = [row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()]
+    better = sum(gap < 0 for gap in gaps)
+    told = ", ".join(
+        f"{row.size} of {power(row.budget)} FLOPs {signed(float(gap))}" for row, gap in zip(frame.itertuples(), gaps, strict=True)
+    )
+    return (
+        f"The average of several networks' probabilities is better than one network of the same FLOPs in {better} of {len(gaps)} cases; "
+        f"its test NLL minus that of the one: {told}."
+    )
+
+
+def vocabularies(found: Sequence[Result], architecture: str) -> str:
+    """At each budget the number of subwords that is best on valid, and how far from characters its test NLL is, per character."""
+    rows = summaries.by_row(select(found, role=["frontier", "vocabulary"], architecture=architecture))
+    characters = {run.budget: records for run, records in rows.items() if run.role == "frontier"}
+    cut: dict[int, list[list[RunRecord]]] = {}
+    for run, records in rows.items():
+        if run.role == "vocabulary" and run.budget in characters and len(records) > 1:
+            cut.setdefault(run.budget, []).append(records)
+    told = []
+    for budget, sizes in sorted(cut.items()):
+        best = min(sizes, key=lambda records: np.mean([record.valid.nll_per_character for record in records]))
+        first, second = ([record.test.nll_per_character for record in records] for records in (best, characters[budget]))
+        gap = significance.welch(first, second)
+        told.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)} FLOPs ({best[0].vocab_size:,} subwords, n = {gap.n})")
+    return (
+        f"Cut into the number of subwords that is best on valid, instead of into characters, the text changes the {architecture}'s test "
+        f"NLL per character by {', '.join(told)}."
+        if told
+        else ""
+    )
+
+
 def against_counts(found: Sequence[Result], architecture: str) -> str:
     """How far an architecture's recipes of several seeds are from the best counts on test, by budget, and where the order is open."""
     counts = mixtures.best_counts(found)

@@ -27,6 +27,7 @@ from tinylm.config import (
 from tinylm.config.errors import instead, unknown
 from tinylm.config.models import UNBOUNDED
 from tinylm.data import own_texts
+from tinylm.data.base import LEVELS
 from tinylm.flops import run_cost
 
 N_EVALS = 2
@@ -124,6 +125,16 @@ NOT_COPYING = (
         flops=3e13, model=modern(context_length=256, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 8, "weight_decay": 1.0}
     ),
 )
+
+
+def _cut(n_subwords: int) -> tuple[Recipe, ...]:
+    """For so many subwords of the text: the recipes for its characters, with a rate and a weight decay of their own."""
+    smallest, small, *_, large, _ = COPYING
+    orders = (2, 3, 4) if n_subwords > 1_024 else smallest.model.induction
+    chosen = ((smallest, {}), (small, {}), (large, {}))
+    return tuple(replace(known, model=replace(known.model, induction=orders), train=known.train | more) for known, more in chosen)
+
+
 FEW_WORDS = (
     Recipe(flops=1e12, model=_tied(32, 2, 64), train=MUON | {"batch_size": 16, "adam_lr": 1e-2}),
     Recipe(flops=1e13, model=_tied(64, 3, 128), train=MUON | {"batch_size": 16, "adam_lr": 6e-3}),
@@ -167,6 +178,7 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e10, model=_gated(32), train=GATED | {"lr": 4e-2}),
         Recipe(flops=1e11, model=_gated(64), train=GATED | {"lr": 2e-2}),
     ),
+    **{(f"tiny_shakespeare-bpe{size}", "transformer"): _cut(size) for size in (128, 256, 512, 1_024, 2_048)},
     ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,
     ("tiny_shakespeare-respelled", "transformer"): (
         *COPYING,
@@ -188,9 +200,9 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
 
 
 def architectures(level: str) -> list[str]:
-    """The architectures that have a recipe for a level, `character` or `word`; RecipeError for another one."""
-    if level not in own_texts.PREFIXES:
-        raise RecipeError(unknown("level", level, own_texts.PREFIXES))
+    """The architectures that have a recipe for a level, `character`, `subword` or `word`; RecipeError for another one."""
+    if level not in LEVELS:
+        raise RecipeError(unknown("level", level, LEVELS))
     return list(dict.fromkeys(architecture for text, architecture in RECIPES if data.info(text).level == level))
 
 
@@ -209,9 +221,9 @@ def nearest_text(architecture: str, corpus: str) -> str:
 def tuned_counts(corpus: str) -> NgramConfig:
     """The counts tuned on the text of a corpus's level that is nearest in length; a cache's weights come from valid for any other."""
     text, about = data.source(corpus), data.info(corpus)
-    if text in COUNTS:
+    if text in COUNTS and data.info(text).level == about.level:
         return replace(COUNTS[text], weights_corpus="") if searched_on(corpus) else COUNTS[text]
-    alike = [known for known in COUNTS if data.info(known).level == about.level]
+    alike = [known for known in COUNTS if (data.info(known).level == "word") == (about.level == "word")]
     nearest = min(alike, key=lambda known: abs(math.log(data.info(known).n_tokens["train"] / about.n_tokens["train"])))
     return replace(COUNTS[nearest], weights_corpus="")
 

@@ -303,8 +303,8 @@ class _Run:
         nlls = known
         if nlls is None:
             nlls = token_nlls(self.model, self.tokens[split], self.spec, evidence_NE=self.evidence.get(split))
-        classes = statistics.token_classes(self.corpus, split)
-        return summarise(self.spec, split, nlls, least_context(self.spec), self.spec.train.eval_stride, classes)
+        classes, characters = statistics.token_classes(self.corpus, split), statistics.n_characters(self.corpus, split, self.spec)
+        return summarise(self.spec, split, nlls, least_context(self.spec), self.spec.train.eval_stride, classes, characters)
 
 
 def environment(device: torch.device) -> dict[str, str]:

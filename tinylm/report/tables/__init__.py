@@ -3,6 +3,7 @@
 from tinylm.report.tables.budget import (
     advice,
     at_test_time,
+    averages,
     block_lengths,
     bought,
     by_fold,
@@ -14,6 +15,7 @@ from tinylm.report.tables.budget import (
     mixtures,
     purchased,
     targets,
+    vocabularies,
     worth,
 )
 from tinylm.report.tables.corpora import corpora, entropies, headings
@@ -26,6 +28,7 @@ from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 __all__ = [
     "advice",
     "at_test_time",
+    "averages",
     "block_lengths",
     "bought",
     "by_fold",
@@ -57,5 +60,6 @@ __all__ = [
     "targets",
     "timed",
     "verdicts",
+    "vocabularies",
     "worth",
 ]

@@ -22,6 +22,7 @@ from tinylm.report.tables.losses import mean, spread_over
 from tinylm.study import Planned, select, titles
 from tinylm.study.factorial import OPTIMIZERS, Cell
 from tinylm.study.ladder import RUNGS
+from tinylm.study.sections.budget import CLOSER
 
 BLOCKS = (250, 1_000, 2_000, 4_000)  # tokens
 
@@ -160,6 +161,34 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
         row |= {"weight": f"{mixed_runs.share(together, found):.2f}"}
         rows.append(row | ({"+ gated ± SD (n)": gated.get(run, NONE)} if gated else {}))
     return pd.DataFrame(rows or [{"network": "none is recorded"}])
+
+
+def averages(frame: pd.DataFrame) -> pd.DataFrame:
+    """One row per average of networks in a frame of `mixtures.averaged`: its test NLL, and that of one network of the same FLOPs."""
+    rows = []
+    for row in frame.itertuples():
+        nlls = [record.test.nll for record in row.one]
+        sd = float(np.std(nlls, ddof=min(1, len(nlls) - 1)))
+        one = spread_over(float(np.mean(nlls)), sd, len(nlls))
+        shown = {"averaged": f"{row.size} of {short(row.budget)}", "FLOPs": short(row.size * row.budget)}
+        shown |= {"average ± SD (choices)": spread_over(row.test, row.sd, row.n), "one network ± SD (n)": one}
+        rows.append(shown | {"average − one": signed(row.test - float(np.mean(nlls)))})
+    return pd.DataFrame(rows or [{"averaged": "none is recorded"}])
+
+
+def vocabularies(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per vocabulary, characters first, and a column per budget: test NLL in nats per character, with the seeds' spread."""
+    groups = summaries.by_row([*select(found, role="frontier", architecture=CLOSER), *select(found, role="vocabulary")])
+    budgets_cut = sorted({run.budget for run in groups if run.role == "vocabulary"})
+    rows: dict[str, dict[str, str]] = {}
+    for run, records in groups.items():
+        if run.budget in budgets_cut:
+            name = f"{records[0].vocab_size:,} {data.info(run.spec.corpus).level}s"
+            nlls = [record.test.nll_per_character for record in records]
+            sd = float(np.std(nlls, ddof=1)) if len(nlls) > 1 else math.nan
+            rows.setdefault(name, {"vocabulary": name})[short(run.budget)] = spread_over(float(np.mean(nlls)), sd, len(nlls))
+    columns = ["vocabulary", *map(short, budgets_cut)]
+    return pd.DataFrame(list(rows.values()) or [{"vocabulary": "none is recorded"}], columns=columns if rows else None).fillna(NONE)
 
 
 def block_lengths(found: Sequence[Result]) -> pd.DataFrame:

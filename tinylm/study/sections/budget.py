@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
+from tinylm import data
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.shown import short
 from tinylm.study import recipes, titles
@@ -39,6 +40,8 @@ def budget(
     closer_budgets: Sequence[int] = (3_000_000_000_000, 5_000_000_000_000, 7_000_000_000_000, 15_000_000_000_000),
     gated_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000),
     bought: Sequence[Purchase] = BOUGHT,
+    vocabularies: Sequence[int] = (256, 512, 1_024, 2_048),
+    vocabulary_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 10_000_000_000_000),
     orders: Sequence[int] = (4, 6),
     caches: Sequence[int] = (256, 2_048),
     eval_tokens: int = 0,
@@ -46,6 +49,8 @@ def budget(
 ) -> list[Planned]:
     """The ladder at its first budget and two of its rungs at the others, architectures' recipes over budgets, and larger purchases.
 
+    `vocabularies` are numbers of subwords that the text is cut into in place of characters, for the Transformer's recipe; those are left
+    out that the text is not known in.
     A rung that reads an augmented text is there where that text is among those `bought`. All runs of a text are scored on the same
     tokens.
     """
@@ -56,6 +61,7 @@ def budget(
     for name in architectures:
         rows += _recipes(name, corpus, "frontier", sorted({*frontier_budgets, *(closer_budgets if name == CLOSER else ())}))
     rows += _recipes(GATED, corpus, "gated", gated_budgets)
+    rows += _subwords(corpus, vocabularies, vocabulary_budgets)
     rows += purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
     return rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + affordable(rows, seeds)
@@ -77,11 +83,22 @@ def _recipes(name: str, corpus: str, role: str, budgets: Sequence[int]) -> list[
     return [row(name=f"{name}, {short(flops)}", spec=recipes.recipe(titles.recipe_name(name), corpus, flops)) for flops in budgets]
 
 
+def _subwords(corpus: str, sizes: Sequence[int], budgets: Sequence[int]) -> list[Planned]:
+    row = partial(Planned, section="budget", role="vocabulary", architecture=CLOSER)
+    return [
+        row(name=f"{size:,} subwords, {short(flops)}", spec=recipes.recipe(titles.recipe_name(CLOSER), f"{corpus}-bpe{size}", flops))
+        for size, flops in itertools.product(sizes, budgets)
+        if f"{corpus}-bpe{size}" in data.names()
+    ]
+
+
 QUICK = {
     "ladder_budgets": [200_000_000_000, 400_000_000_000],
     "frontier_budgets": [20_000_000_000, 100_000_000_000],
     "closer_budgets": [50_000_000_000],
     "gated_budgets": [1_000_000_000],
+    "vocabularies": [512],
+    "vocabulary_budgets": [20_000_000_000],
     "bought": [["tiny_shakespeare-respelled", "Transformer", 1_000_000_000_000]],
     "eval_tokens": 2_000,
     "seeds": [0],
@@ -96,6 +113,7 @@ SMOKE = {
     "frontier_budgets": [1_000_000_000, 2_000_000_000],
     "closer_budgets": [1_500_000_000],
     "gated_budgets": [100_000_000],
+    "vocabularies": [512],
     "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "orders": [3],
     "caches": [64],

@@ -72,7 +72,7 @@ def test_a_text_without_recipes_takes_those_of_the_text_nearest_in_length():
 def test_a_recipe_that_is_not_there_names_what_is():
     with pytest.raises(RecipeError, match="no recipe of 'rnn' for a corpus of characters; there are: linear, mlp"):
         recipe("rnn", "tiny_shakespeare", 1e12)
-    with pytest.raises(RecipeError, match=r"unknown level 'char'; .*[Tt]here are: character, word"):
+    with pytest.raises(RecipeError, match=r"unknown level 'char'; .*[Tt]here are: character, subword, word"):
         recipes.architectures("char")
     with pytest.raises(RecipeError, match="above zero"):
         recipe("mlp", "tiny_shakespeare", 0)

@@ -84,7 +84,7 @@ def test_the_studys_networks_stand_at_their_cost_and_those_far_above_at_the_edge
     assert [(row["flops"], row["test_nll"]) for row in rows[-3:]] == [(4 * 10**12, 2.0), (10**12, 5.0), (10**13, 4.0)]
     places = {text.get_text(): text.xy[1] for text in fig.axes[0].texts}
     assert places["MLP"] == 2.0 and places["Linear, 5.00 ↑"] > places["Transformer, 4.00 ↑"], "one below the other"
-    assert fig.axes[0].get_ylim()[1] < 4
+    assert fig.axes[0].get_ylim()[1] < 4.5
 
 
 def test_the_time_of_each_best_recipe_is_on_an_upper_axis_where_there_is_room():

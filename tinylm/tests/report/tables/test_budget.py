@@ -1,13 +1,15 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
 from synthetic import planned, record, result, rungs, seeds
 
 from tinylm.analysis import budgets, folds
 from tinylm.config import NgramConfig, TransformerConfig
-from tinylm.evaluation.probes import headings
+from tinylm.evaluation.probes import AVERAGES, headings
 from tinylm.evaluation.probes.compression import Compressed
 from tinylm.ledger import write_facts
-from tinylm.report import tables
+from tinylm.report import mixtures, sentences, tables
 from tinylm.study.ladder import RUNGS
 
 
@@ -128,3 +130,38 @@ def test_advice_is_the_best_on_valid_that_a_budget_pays_for_counts_included():
     assert frame["do this"].tolist() == ["count: KN-6", "count: KN-6", "train: LSTM"]
     assert frame["test NLL ± SD (n)"].tolist() == ["1.900", "1.900", "1.750 ± 0.071 (2)"]
     assert tables.advice([], [1]).values.tolist() == [["none is recorded"]]
+
+
+def cut(flops, nlls, characters):
+    """Results of a text in subwords, whose scored tokens stand for so many characters."""
+    found = seeds("Transformer", flops, nlls, role="vocabulary")
+    return [
+        dataclasses.replace(one, record=dataclasses.replace(one.record, vocab_size=512, **scores(one.record, characters))) for one in found
+    ]
+
+
+def scores(record, characters):
+    return {split: dataclasses.replace(getattr(record, split), characters=characters) for split in ("valid", "test")}
+
+
+def test_subwords_stand_beside_characters_by_what_a_character_costs():
+    found = [*seeds("Transformer", 10**11, [1.8, 1.9]), *seeds("Transformer", 10**12, [1.5, 1.5]), *cut(10**11, [3.0, 3.2], 2_000)]
+    shown = tables.vocabularies(found)
+    assert shown["1e11"].tolist() == ["1.850 ± 0.071 (2)", "1.550 ± 0.071 (2)"], "1,000 tokens"
+    assert list(shown) == ["vocabulary", "1e11"] and shown["vocabulary"][1].startswith("512 ")
+    told = sentences.vocabularies(found, "Transformer")
+    assert "per character by −0.300 [" in told and told.endswith("at $10^{11}$ FLOPs (512 subwords, n = 2).")
+    assert sentences.vocabularies(found[:4], "Transformer") == ""
+    assert tables.vocabularies([])["vocabulary"].tolist() == ["none is recorded"]
+
+
+def test_averages_stand_beside_one_network_of_their_cost(monkeypatch):
+    small, large = seeds("Transformer", 10**11, [1.8, 1.8]), seeds("Transformer", 2 * 10**11, [1.6, 1.7])
+    facts = {"nlls": {"1": {"test": [1.8, 1.8]}, "2": {"test": [1.6]}}}
+    monkeypatch.setattr(AVERAGES, "read", lambda seeds, folders: facts if seeds[0].budget == 10**11 else None)
+    frame = mixtures.averaged([one.run for one in [*small, *large]], [*small, *large])
+    (row,) = tables.averages(frame).to_dict("records")
+    assert row["averaged"] == "2 of 1e11" and row["one network ± SD (n)"] == "1.650 ± 0.071 (2)" and row["average − one"] == "−0.0500"
+    told = sentences.averages(frame)
+    assert "in 1 of 1 cases" in told and told.endswith("2 of $10^{11}$ FLOPs −0.0500.")
+    assert sentences.averages(frame[:0]) == "" and tables.averages(frame[:0])["averaged"].tolist() == ["none is recorded"]

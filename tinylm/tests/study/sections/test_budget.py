@@ -67,3 +67,11 @@ def test_purchases_that_do_not_fit_together_are_named():
         plan(bought=[["tiny_shakespeare", 1]])
     with pytest.raises(StudyError, match="bought: needs a number without quotes, got '1e12'"):
         plan(bought=[["tiny_shakespeare", "Transformer", "1e12"]])
+
+
+def test_a_text_is_cut_into_subwords_where_it_is_known_in_them():
+    runs = select(
+        plan(corpus="tiny_shakespeare", vocabularies=[512, 77], vocabulary_budgets=[10**11, 10**12], seeds=[0]), role="vocabulary"
+    )
+    assert [(run.spec.corpus, run.budget) for run in runs] == [("tiny_shakespeare-bpe512", budget) for budget in (10**11, 10**12)]
+    assert {run.architecture for run in runs} == {"Transformer"} and not select(plan(), role="vocabulary")
