@@ -1,5 +1,6 @@
 """Who copies: the cost of headings by how far back they last stood, and one of them character by character -> a figure."""
 
+import itertools
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -19,6 +20,9 @@ from tinylm.study import Planned
 NETWORKS = ("Transformer,\nno induction", "Transformer\nwith induction")  # their names
 STYLES = (FAMILIES["Transformer without induction"], FAMILIES["Transformer"])
 FARTHEST_FIRST = headings.REACHES[::-1]  # the nearest stand at the right, where lines lie apart and have their names
+SPANS = {  # what the reaches are called on the axis, from both ends
+    f"up to {last:,}": f"{first + 1:,}–\n{last:,}" for first, last in itertools.pairwise((0, *headings.EDGES))
+}
 DARKEST = 6.0  # nats: a character that costs more is no darker
 DARKEST_GREY = 0.5  # on which black letters are still read in print
 
@@ -40,7 +44,7 @@ def copying(runs: Sequence[Planned]) -> Drawn:
     fig, ax, below = _layout(len(examples) == len(NETWORKS))
     ends = [_draw_line(ax, run, frame[frame["run"] == run].set_index("reach")["nll"]) for run in chosen]
     ax.set(xticks=range(len(FARTHEST_FIRST)), ylabel="NLL of headings\n(nats per character)", ylim=(0, None))
-    ax.set_xticklabels([reach.replace("up to ", "up to\n") for reach in FARTHEST_FIRST], fontsize=SMALL)
+    ax.set_xticklabels([SPANS.get(reach, reach) for reach in FARTHEST_FIRST], fontsize=SMALL)
     ax.set_xlabel("characters since the same heading last stood")
     rows = frame[frame["run"].isin(chosen)].assign(run=[run.name for run in frame["run"] if run in chosen]).to_dict("records")
     for panel, (run, example) in zip(below, examples.items(), strict=False):

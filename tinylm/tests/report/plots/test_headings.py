@@ -56,7 +56,7 @@ def test_of_all_runs_the_four_that_matter_are_drawn_with_their_names_beside_them
 def test_the_nearest_heading_is_at_the_right_end(recorded):
     fig, _ = plots.copying([recorded(counts(2), 1.0)])
     labels = [label.get_text() for label in fig.axes[0].get_xticklabels()]
-    assert labels[0] == headings.NEW and labels[-1] == "up to\n128"
+    assert labels[0] == headings.NEW and labels[-2:] == ["129–\n256", "1–\n128"]
 
 
 def test_a_heading_is_shown_for_the_pair_that_has_it_recorded(recorded):
