@@ -109,8 +109,8 @@ LARGE = MUON | {"batch_size": 2, "weight_decay": 1.0}
 COPIED = MUON | {"batch_size": 1, "weight_decay": 0.3}
 GATED = ADAMW | {"batch_size": 16, "sampling": "tiled"}
 COPYING = (
-    Recipe(flops=1e11, model=_copying(1024, 16, 2, 32), train=MUON | {"batch_size": 1, "lr": 1e-2}),
-    Recipe(flops=1e12, model=_copying(2048, 32, 4, 48), train=MUON | {"batch_size": 1}),  # 1,024 is as good, but slower
+    Recipe(flops=1e11, model=_copying(1024, 16, 2, 32), train=COPIED | {"lr": 4e-2, "adam_lr": 1.2e-2}),
+    Recipe(flops=1e12, model=_copying(2048, 32, 4, 48), train=COPIED | {"lr": 1e-2, "adam_lr": 6e-3}),  # 1,024 is as good, but slower
     Recipe(flops=3e12, model=_copying(2048, 32, 4, 48), train=COPIED),
     Recipe(flops=5e12, model=_copying(2048, 64, 4, 64), train=COPIED),
     Recipe(flops=7e12, model=_copying(2048, 64, 4, 80), train=COPIED),
@@ -118,21 +118,31 @@ COPYING = (
     Recipe(flops=1.5e13, model=_copying(2048, 64, 4, 112), train=COPIED | {"weight_decay": 1.0}),  # the best at 2.2e13 too
 )
 NOT_COPYING = (
-    Recipe(flops=1e11, model=modern(context_length=32, n_layer=2, d_model=32, d_ff=64), train=MUON | {"batch_size": 32, "lr": 1e-2}),
-    Recipe(flops=1e12, model=modern(context_length=64, n_layer=4, d_model=48, d_ff=96), train=MUON | {"batch_size": 32}),
+    Recipe(
+        flops=1e11,
+        model=modern(context_length=32, n_layer=2, d_model=32, d_ff=64),
+        train=MUON | {"batch_size": 32, "lr": 4e-2, "adam_lr": 1.2e-2, "weight_decay": 0.3},
+    ),
+    Recipe(
+        flops=1e12,
+        model=modern(context_length=64, n_layer=4, d_model=48, d_ff=96),
+        train=MUON | {"batch_size": 32, "lr": 2e-2, "adam_lr": 1.2e-2, "weight_decay": 0.3},
+    ),
     Recipe(flops=1e13, model=modern(context_length=128, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 16}),
     Recipe(
         flops=3e13, model=modern(context_length=256, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 8, "weight_decay": 1.0}
     ),
 )
+SUBWORD_RATES = {128: (4e-2, 1e-2), 256: (4e-2, 1e-2), 512: (4e-2, 2e-2), 1_024: (8e-2, 4e-2), 2_048: (4e-2, 2e-2)}  # of hidden matrices
 
 
 def _cut(n_subwords: int) -> tuple[Recipe, ...]:
-    """For so many subwords of the text: the recipes for its characters, with a rate and a weight decay of their own."""
+    """For so many subwords of the text: the recipes for its characters, at 1e11 and 1e12 FLOPs with a rate of their own."""
     smallest, small, *_, large, _ = COPYING
-    orders = (2, 3, 4) if n_subwords > 1_024 else smallest.model.induction
-    chosen = ((smallest, {}), (small, {}), (large, {}))
-    return tuple(replace(known, model=replace(known.model, induction=orders), train=known.train | more) for known, more in chosen)
+    orders = (2, 3, 4) if n_subwords > 1_024 else smallest.model.induction  # longer ones have no number of their own
+    first, second = SUBWORD_RATES[n_subwords]
+    rates = ((smallest, {"lr": first, "adam_lr": 0.3 * first}), (small, {"lr": second, "adam_lr": 0.6 * second}), (large, {}))
+    return tuple(replace(known, model=replace(known.model, induction=orders), train=known.train | more) for known, more in rates)
 
 
 FEW_WORDS = (
@@ -178,7 +188,7 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e10, model=_gated(32), train=GATED | {"lr": 4e-2}),
         Recipe(flops=1e11, model=_gated(64), train=GATED | {"lr": 2e-2}),
     ),
-    **{(f"tiny_shakespeare-bpe{size}", "transformer"): _cut(size) for size in (128, 256, 512, 1_024, 2_048)},
+    **{(f"tiny_shakespeare-bpe{size}", "transformer"): _cut(size) for size in SUBWORD_RATES},
     ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,
     ("tiny_shakespeare-respelled", "transformer"): (
         *COPYING,
