@@ -436,10 +436,14 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
         best = min(sizes, key=lambda records: np.mean([record.valid.nll_per_character for record in records]))
         first, second = ([record.test.nll_per_character for record in records] for records in (best, characters[budget]))
         gap = significance.welch(first, second)
-        told.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)} FLOPs ({best[0].vocab_size:,} subwords, n = {gap.n})")
+        told.append(
+            f"{interval(gap.mean, *gap.interval())} to {np.mean(first):.3f} at {power(budget)} FLOPs ({best[0].vocab_size:,} subwords, "
+            f"n = {gap.n})"
+        )
+    counts = mixtures.best_counts(found)
     return (
         f"Cut into the number of subwords that is best on valid, instead of into characters, the text changes the {architecture}'s test "
-        f"NLL per character by {', '.join(told)}."
+        f"NLL per character by {', '.join(told)}{f'; the best counts of characters have {counts.record.test.nll:.3f}' if counts else ''}."
         if told
         else ""
     )

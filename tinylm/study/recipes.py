@@ -133,16 +133,25 @@ NOT_COPYING = (
         flops=3e13, model=modern(context_length=256, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 8, "weight_decay": 1.0}
     ),
 )
-SUBWORD_RATES = {128: (4e-2, 1e-2), 256: (4e-2, 1e-2), 512: (4e-2, 2e-2), 1_024: (8e-2, 4e-2), 2_048: (4e-2, 2e-2)}  # of hidden matrices
+SUBWORD_RATES = {  # of hidden matrices, at the first three budgets of characters
+    128: (4e-2, 1e-2, 1e-2),
+    256: (4e-2, 1e-2, 1e-2),
+    512: (4e-2, 2e-2, 2e-2),
+    1_024: (8e-2, 4e-2, 2e-2),
+    2_048: (4e-2, 2e-2, 2e-2),
+}
 
 
 def _cut(n_subwords: int) -> tuple[Recipe, ...]:
-    """For so many subwords of the text: the recipes for its characters, at 1e11 and 1e12 FLOPs with a rate of their own."""
-    smallest, small, *_, large, _ = COPYING
+    """For so many subwords of the text: the recipes for its characters, at the small budgets with a rate of their own."""
+    smallest, *small, _, _, large, _ = COPYING
     orders = (2, 3, 4) if n_subwords > 1_024 else smallest.model.induction  # longer ones have no number of their own
-    first, second = SUBWORD_RATES[n_subwords]
-    rates = ((smallest, {"lr": first, "adam_lr": 0.3 * first}), (small, {"lr": second, "adam_lr": 0.6 * second}), (large, {}))
-    return tuple(replace(known, model=replace(known.model, induction=orders), train=known.train | more) for known, more in rates)
+    first, *rates = SUBWORD_RATES[n_subwords]
+    changes = [(smallest, {"lr": first, "adam_lr": 0.3 * first})]
+    changes += [(known, {"lr": rate, "adam_lr": 0.6 * rate}) for known, rate in zip(small, rates, strict=True)]
+    return tuple(
+        replace(known, model=replace(known.model, induction=orders), train=known.train | more) for known, more in [*changes, (large, {})]
+    )
 
 
 FEW_WORDS = (

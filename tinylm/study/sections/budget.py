@@ -41,7 +41,7 @@ def budget(
     gated_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000),
     bought: Sequence[Purchase] = BOUGHT,
     vocabularies: Sequence[int] = (256, 512, 1_024, 2_048),
-    vocabulary_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 10_000_000_000_000),
+    vocabulary_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 3_000_000_000_000, 10_000_000_000_000),
     orders: Sequence[int] = (4, 6),
     caches: Sequence[int] = (256, 2_048),
     eval_tokens: int = 0,

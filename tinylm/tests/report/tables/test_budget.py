@@ -150,7 +150,7 @@ def test_subwords_stand_beside_characters_by_what_a_character_costs():
     assert shown["1e11"].tolist() == ["1.850 ± 0.071 (2)", "1.550 ± 0.071 (2)"], "1,000 tokens"
     assert list(shown) == ["vocabulary", "1e11"] and shown["vocabulary"][1].startswith("512 ")
     told = sentences.vocabularies(found, "Transformer")
-    assert "per character by −0.300 [" in told and told.endswith("at $10^{11}$ FLOPs (512 subwords, n = 2).")
+    assert "per character by −0.300 [" in told and told.endswith("] to 1.550 at $10^{11}$ FLOPs (512 subwords, n = 2).")
     assert sentences.vocabularies(found[:4], "Transformer") == ""
     assert tables.vocabularies([])["vocabulary"].tolist() == ["none is recorded"]
 
