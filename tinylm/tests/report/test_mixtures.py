@@ -58,10 +58,7 @@ def test_the_table_has_both_losses_the_differences_and_the_weight(recorded):
 def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_better_than_counts(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
-    assert (
-        "nats per character. Mixed with the LSTM trained for $10^{13}$ FLOPs, 1.300 (n = 2 seeds). Alone the LSTM needs $10^{13}$ FLOPs to"
-        in text
-    )
+    assert "nats per character. Mixed with the LSTM trained for $10^{13}$ FLOPs, 1.300 (n = 2 seeds). Alone the LSTM, reading" in text
     more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
     assert more.startswith(
         "**Answer.** Both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
