@@ -22,7 +22,6 @@ from tinylm.report.tables.losses import mean, spread_over
 from tinylm.study import Planned, select, titles
 from tinylm.study.factorial import OPTIMIZERS, Cell
 from tinylm.study.ladder import RUNGS
-from tinylm.study.sections.budget import CLOSER
 
 BLOCKS = (250, 1_000, 2_000, 4_000)  # tokens
 
@@ -178,7 +177,9 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
 
 def vocabularies(found: Sequence[Result]) -> pd.DataFrame:
     """One row per vocabulary, characters first, and a column per budget: test NLL in nats per character, with the seeds' spread."""
-    groups = summaries.by_row([*select(found, role="frontier", architecture=CLOSER), *select(found, role="vocabulary")])
+    cut = select(found, role="vocabulary")
+    architectures = list(dict.fromkeys(result.run.architecture for result in cut))
+    groups = summaries.by_row([*select(found, role="frontier", architecture=architectures), *cut])
     budgets_cut = sorted({run.budget for run in groups if run.role == "vocabulary"})
     rows: dict[str, dict[str, str]] = {}
     for run, records in groups.items():

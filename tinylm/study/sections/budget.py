@@ -41,7 +41,6 @@ def budget(
     gated_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000),
     bought: Sequence[Purchase] = BOUGHT,
     vocabularies: Sequence[int] = (256, 512, 1_024, 2_048),
-    vocabulary_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000, 3_000_000_000_000, 10_000_000_000_000),
     orders: Sequence[int] = (4, 6),
     caches: Sequence[int] = (256, 2_048),
     eval_tokens: int = 0,
@@ -49,8 +48,8 @@ def budget(
 ) -> list[Planned]:
     """The ladder at its first budget and two of its rungs at the others, architectures' recipes over budgets, and larger purchases.
 
-    `vocabularies` are numbers of subwords that the text is cut into in place of characters, for the Transformer's recipe; those are left
-    out that the text is not known in.
+    `vocabularies` are numbers of subwords that the text is cut into in place of characters, for the Transformer's recipe at the frontier's
+    budgets and the smallest of the closer ones; those are left out that the text is not known in.
     A rung that reads an augmented text is there where that text is among those `bought`. All runs of a text are scored on the same
     tokens.
     """
@@ -61,7 +60,7 @@ def budget(
     for name in architectures:
         rows += _recipes(name, corpus, "frontier", sorted({*frontier_budgets, *(closer_budgets if name == CLOSER else ())}))
     rows += _recipes(GATED, corpus, "gated", gated_budgets)
-    rows += _subwords(corpus, vocabularies, vocabulary_budgets)
+    rows += _subwords(corpus, vocabularies, sorted({*frontier_budgets, min(closer_budgets)}))
     rows += purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
     return rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + affordable(rows, seeds)
@@ -98,7 +97,6 @@ QUICK = {
     "closer_budgets": [50_000_000_000],
     "gated_budgets": [1_000_000_000],
     "vocabularies": [512],
-    "vocabulary_budgets": [20_000_000_000],
     "bought": [["tiny_shakespeare-respelled", "Transformer", 1_000_000_000_000]],
     "eval_tokens": 2_000,
     "seeds": [0],

@@ -70,8 +70,7 @@ def test_purchases_that_do_not_fit_together_are_named():
 
 
 def test_a_text_is_cut_into_subwords_where_it_is_known_in_them():
-    runs = select(
-        plan(corpus="tiny_shakespeare", vocabularies=[512, 77], vocabulary_budgets=[10**11, 10**12], seeds=[0]), role="vocabulary"
-    )
+    few = {"frontier_budgets": [10**11], "closer_budgets": [10**12, 10**13], "seeds": [0]}
+    runs = select(plan(corpus="tiny_shakespeare", vocabularies=[512, 77], **few), role="vocabulary")
     assert [(run.spec.corpus, run.budget) for run in runs] == [("tiny_shakespeare-bpe512", budget) for budget in (10**11, 10**12)]
     assert {run.architecture for run in runs} == {"Transformer"} and not select(plan(), role="vocabulary")
