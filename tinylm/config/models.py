@@ -233,7 +233,8 @@ class TransformerConfig(InductionConfig, ModelConfig):
     def check(self) -> None:
         super().check()
         self.require_layers("n_layer")
-        self.require_layers("loops")
+        self.require_positive("loops")
+        self.require(self.depth <= MAX_LAYERS, f"n_layer x loops must be at most {MAX_LAYERS:,}, got {self.depth:,}")
         self.require_positive("n_head", "d_model", "rope_base")
         if self.ffn != "none":
             self.require_positive("d_ff")
@@ -243,7 +244,7 @@ class TransformerConfig(InductionConfig, ModelConfig):
         self.require(not odd_rope, f"RoPE rotates pairs, but a head is {self.d_head} wide, which is odd; change n_head or d_model")
         self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout", "output_dropout")
         self.require_probability("weight_dropout")
-        self.require(self.n_layer * self.loops > 1 or not self.skips, "skips need two blocks or more; raise n_layer")
+        self.require(self.depth > 1 or not self.skips, "skips need two blocks or more; raise n_layer")
         self.require(self.pointer <= self.d_model, f"pointer={self.pointer} is wider than the states, d_model={self.d_model}; lower it")
 
 

@@ -185,11 +185,11 @@ def info(name: str) -> CorpusInfo:
     digests = entry.get("sha256") or {split: about["splits"][split]["sha256"] for split in SPLITS}
     level = entry.get("level", about["level"])
     shape = {"level": level, "vocab_size": entry["vocab_size"], "n_tokens": dict(entry["n_tokens"])}
-    # The tokens depend on the vocabulary and on how lines end, and so on the source; subwords on train too.
     cut = [f"{level} {entry['vocab_size']}"] if level == "subword" else []
-    learnt_from = [digests["train"]] if cut else []
-    held_out = _digest(source(name), digests["valid"], digests["test"], *learnt_from, *cut)
-    return CorpusInfo(name=name, sha256=_digest(*(digests[s] for s in SPLITS), *cut), held_out=held_out, **shape)
+    sha256 = _digest(*(digests[split] for split in SPLITS), *cut)
+    # The tokens depend on the vocabulary and on how lines end, and so on the source; subwords on all that they are learnt from.
+    held_out = sha256 if cut else _digest(source(name), digests["valid"], digests["test"])
+    return CorpusInfo(name=name, sha256=sha256, held_out=held_out, **shape)
 
 
 def _about(name: str) -> dict[str, Any] | None:

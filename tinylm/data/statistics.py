@@ -43,11 +43,16 @@ def corpus_statistics(corpus: Corpus) -> dict[str, Any]:
     if UNK in corpus.vocab:
         unknown = corpus.vocab.index(UNK)
         out["unk_rate"] = {split: np.mean(corpus.split(split) == unknown) for split in SPLITS}
-    if data.source(corpus.info.name) == PLAYS and corpus.info.level == "character":
+    if _has_headings(corpus):
         out["headings"] = {split: _heading_characters(corpus, split) for split in HELD_OUT}
     if corpus.info.name in grammar.SOURCES:
         out["floor"] = {split: grammar.floor(corpus.info.name, split) for split in HELD_OUT}
     return _rounded(out)
+
+
+def _has_headings(corpus: Corpus) -> bool:
+    """Whether the tokens are the characters of plays."""
+    return data.source(corpus.info.name) == PLAYS and corpus.info.level == "character"
 
 
 def heading_mask(corpus: Corpus, split: str) -> np.ndarray:
@@ -66,7 +71,7 @@ def token_classes(corpus: Corpus, split: str) -> Classes:
     speech in train; runs of letters elsewhere, by whether train has them anywhere in upper or lower case; the rest. Words: `unknown`
     (<unk>, or never in train) and how often train has them.
     """
-    if data.source(corpus.info.name) == PLAYS and corpus.info.level == "character":
+    if _has_headings(corpus):
         return _character_classes(corpus, split), CHARACTER_CLASSES
     if corpus.info.level == "word":
         return _word_classes(corpus, split), WORD_CLASSES

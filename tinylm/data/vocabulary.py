@@ -56,7 +56,10 @@ class Vocabulary:
         return np.array([self.index.get(token, unk_id) for token in self.split(text)], dtype=np.uint16)
 
     def decode(self, ids: np.ndarray) -> str:
-        """The text of ids (n,): characters and subwords joined, words with a blank between, <eos> as a new line; DataError for no ids."""
+        """The text of ids (n,): characters and subwords joined, words with a blank between, <eos> as a new line.
+
+        DataError for what are no ids.
+        """
         try:
             known = np.asarray(ids)
             is_known = known.size == 0 or (known.dtype.kind in "iu" and known.ndim == 1 and known.min() >= 0)

@@ -125,6 +125,8 @@ def _score(spec: RunSpec, split: str, score: Score, info: CorpusInfo) -> Iterato
         "min_context": spec.model.context_length if spec.is_counts else least_context(spec),  # counts read on from the first token
     }
     yield from _differing(f"{split}.", vars(score), expected)
+    if (score.characters >= score.n_tokens) != (info.level == "subword"):
+        yield f"{split}.characters are {score.characters:,}, of {score.n_tokens:,} tokens that are {info.level}s"
     yield from _means(split, score)
 
 

@@ -58,7 +58,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     if mixed:
         best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts)[0] if gated else counts.run
         return (
-            f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}ixed with the {best.architecture} trained for "
+            f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}Mixed with the {best.architecture} trained for "
             f"{power(best.budget)} FLOPs{' too' if gated else ''}, {_nll(mixed[best]):.3f} "
             f"({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])} seeds). {alone}."
         )
@@ -77,12 +77,12 @@ def _trained(networks: Sequence[Result], architecture: str) -> str:
 
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:
-    """What the cheapest network that weighs counts brings their loss to, where one is recorded, and the first letter of what follows."""
+    """What the cheapest network that weighs counts brings their loss to; nothing where none is recorded."""
     run, records = _gated(bought, counts)
     if run is None:
-        return "M"
+        return ""
     cost = _in_time([run], " ({} on two cores)")
-    return f"Weighed by a network of {records[0].n_params:,} parameters they reach {_nll(records):.3f}{cost}; m"
+    return f"Weighed by a network of {records[0].n_params:,} parameters they reach {_nll(records):.3f}{cost}. "
 
 
 def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
@@ -116,7 +116,8 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     )
     frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
-    alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than a network alone up to {power(misses)} FLOPs"
+    reader = f"a network that reads {data.info(corpus).level}s"
+    alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than {reader} up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
     learns = f"{compressed.name}, a compressor that learns as it reads, has {compressed.test:.3f}" if compressed else ""
     return _told("both", weighed or gains, alone, learns)

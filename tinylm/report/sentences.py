@@ -99,7 +99,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
-    text = f"The best counts by valid, {rival.run.spec.model.title}, cost no training. Their loss is first reached {told}."
+    text = f"The best counts by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {data.info(corpus).level}s "
+    text += f"their loss is first reached {told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
@@ -409,22 +410,22 @@ def gated_together(found: Sequence[Result], architecture: str) -> str:
 
 
 def averages(frame: pd.DataFrame) -> str:
-    """Where the average of several networks is better than one that has cost as much as they together, in a frame of `averaged`."""
+    """How far the average of several networks is from one that has cost as much as they together: at best and at worst of a frame of
+    `averaged`.
+    """
     if frame.empty:
         return ""
-    gaps = [row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()]
-    better = sum(gap < 0 for gap in gaps)
-    told = ", ".join(
-        f"{row.size} of {power(row.budget)} FLOPs {signed(float(gap))}" for row, gap in zip(frame.itertuples(), gaps, strict=True)
-    )
+    gaps = np.array([row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()])
+    best, worst = frame.iloc[gaps.argmin()], frame.iloc[gaps.argmax()]
+    ends = [f"{signed(gap)} ({row['size']} of {power(row['budget'])} FLOPs)" for gap, row in ((gaps.min(), best), (gaps.max(), worst))]
     return (
-        f"The average of several networks' probabilities is better than one network of the same FLOPs in {better} of {len(gaps)} cases; "
-        f"its test NLL minus that of the one: {told}."
+        f"Several networks whose probabilities are averaged are better than one of the same FLOPs in {(gaps < 0).sum()} of {len(gaps)} "
+        f"cases; they change the test NLL by {' to '.join(ends)}."
     )
 
 
 def vocabularies(found: Sequence[Result], architecture: str) -> str:
-    """At each budget the number of subwords that is best on valid, and how far from characters its test NLL is, per character."""
+    """At each budget the number of subwords that is best on valid, how far from characters its test NLL is, per character, and counts."""
     rows = summaries.by_row(select(found, role=["frontier", "vocabulary"], architecture=architecture))
     characters = {run.budget: records for run, records in rows.items() if run.role == "frontier"}
     cut: dict[int, list[list[RunRecord]]] = {}
@@ -440,10 +441,12 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
             f"{interval(gap.mean, *gap.interval())} to {np.mean(first):.3f} at {power(budget)} FLOPs ({best[0].vocab_size:,} subwords, "
             f"n = {gap.n})"
         )
-    counts = mixtures.best_counts(found)
+    counted = summaries.counts(select(found, role="vocabulary"))
+    beside = min((result.record for result in counted), key=lambda record: record.valid.nll_per_character, default=None)
+    rival = f"; the best counts of subwords have {beside.test.nll_per_character:.3f}" if beside else ""
     return (
         f"Cut into the number of subwords that is best on valid, instead of into characters, the text changes the {architecture}'s test "
-        f"NLL per character by {', '.join(told)}{f'; the best counts of characters have {counts.record.test.nll:.3f}' if counts else ''}."
+        f"NLL per character by {', '.join(told)}{rival}."
         if told
         else ""
     )

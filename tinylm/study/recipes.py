@@ -133,25 +133,23 @@ NOT_COPYING = (
         flops=3e13, model=modern(context_length=256, n_layer=4, d_model=112, d_ff=224), train=MUON | {"batch_size": 8, "weight_decay": 1.0}
     ),
 )
-SUBWORD_RATES = {  # of hidden matrices, at the first three budgets of characters
-    128: (4e-2, 1e-2, 1e-2),
-    256: (4e-2, 1e-2, 1e-2),
-    512: (4e-2, 2e-2, 2e-2),
-    1_024: (8e-2, 4e-2, 2e-2),
-    2_048: (4e-2, 2e-2, 2e-2),
+# How many times the rates of the recipe for characters are best for so many subwords, by budget.
+SUBWORD_RATES = {
+    128: {1e11: 1, 1e12: 1, 3e12: 2},
+    256: {1e11: 1, 1e12: 1, 3e12: 2},
+    512: {1e11: 1, 1e12: 2, 3e12: 4},
+    1_024: {1e11: 2, 1e12: 4, 3e12: 4},
+    2_048: {1e11: 1, 1e12: 2, 3e12: 4},
 }
+CUT_BUDGETS = (1e11, 1e12, 3e12, 1e13)
 
 
-def _cut(n_subwords: int) -> tuple[Recipe, ...]:
-    """For so many subwords of the text: the recipes for its characters, at the small budgets with a rate of their own."""
-    smallest, *small, _, _, large, _ = COPYING
-    orders = (2, 3, 4) if n_subwords > 1_024 else smallest.model.induction  # longer ones have no number of their own
-    first, *rates = SUBWORD_RATES[n_subwords]
-    changes = [(smallest, {"lr": first, "adam_lr": 0.3 * first})]
-    changes += [(known, {"lr": rate, "adam_lr": 0.6 * rate}) for known, rate in zip(small, rates, strict=True)]
-    return tuple(
-        replace(known, model=replace(known.model, induction=orders), train=known.train | more) for known, more in [*changes, (large, {})]
-    )
+def _cut(n_subwords: int, known: Recipe) -> Recipe:
+    """The recipe for characters as it is best for so many subwords."""
+    times = SUBWORD_RATES[n_subwords].get(known.flops, 1)
+    rates = {name: known.train[name] * times for name in ("lr", "adam_lr")}
+    orders = tuple(order for order in known.model.induction if known.model.has_room(order, n_subwords))
+    return replace(known, model=replace(known.model, induction=orders), train=known.train | rates)
 
 
 FEW_WORDS = (
@@ -169,6 +167,8 @@ COUNTS: dict[str, NgramConfig] = {
     "ptb-eos": NgramConfig(order=8, cache=256),
     "wikitext-2-eos": NgramConfig(order=8, cache=2048),
 }
+# Subwords of the plays are others, so that the weights of their cache cannot be fitted to the held-out play.
+COUNTS |= {f"tiny_shakespeare-bpe{size}": NgramConfig(order=6, cache=UNBOUNDED) for size in SUBWORD_RATES}
 # The text that a recipe was chosen on, or more exactly its part without the held-out play, and the architecture.
 RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
     ("tiny_shakespeare", "linear"): (
@@ -197,7 +197,10 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e10, model=_gated(32), train=GATED | {"lr": 4e-2}),
         Recipe(flops=1e11, model=_gated(64), train=GATED | {"lr": 2e-2}),
     ),
-    **{(f"tiny_shakespeare-bpe{size}", "transformer"): _cut(size) for size in SUBWORD_RATES},
+    **{
+        (f"tiny_shakespeare-bpe{size}", "transformer"): tuple(_cut(size, known) for known in COPYING if known.flops in CUT_BUDGETS)
+        for size in SUBWORD_RATES
+    },
     ("tiny_shakespeare-recast", "transformer-no-induction"): NOT_COPYING,
     ("tiny_shakespeare-respelled", "transformer"): (
         *COPYING,
@@ -239,10 +242,11 @@ def nearest_text(architecture: str, corpus: str) -> str:
 
 def tuned_counts(corpus: str) -> NgramConfig:
     """The counts tuned on the text of a corpus's level that is nearest in length; a cache's weights come from valid for any other."""
-    text, about = data.source(corpus), data.info(corpus)
-    if text in COUNTS and data.info(text).level == about.level:
+    about = data.info(corpus)
+    text = corpus if about.level == "subword" else data.source(corpus)
+    if text in COUNTS:
         return replace(COUNTS[text], weights_corpus="") if searched_on(corpus) else COUNTS[text]
-    alike = [known for known in COUNTS if (data.info(known).level == "word") == (about.level == "word")]
+    alike = [known for known in COUNTS if data.info(known).level == about.level]
     nearest = min(alike, key=lambda known: abs(math.log(data.info(known).n_tokens["train"] / about.n_tokens["train"])))
     return replace(COUNTS[nearest], weights_corpus="")
 

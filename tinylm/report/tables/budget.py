@@ -16,6 +16,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.config.shown import short
 from tinylm.evaluation.probes import COMPRESSION, HEADINGS, TEST_TIME, headings
+from tinylm.ledger import RunRecord
 from tinylm.report import mixtures as mixed_runs
 from tinylm.report import timings
 from tinylm.report.tables.losses import mean, spread_over
@@ -176,20 +177,30 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def vocabularies(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per vocabulary, characters first, and a column per budget: test NLL in nats per character, with the seeds' spread."""
+    """One row per vocabulary, characters first: test NLL in nats per character of tuned counts, and at each budget of the networks.
+
+    Networks are those that read subwords, and of their architecture those that read characters; with the seeds' spread.
+    """
     cut = select(found, role="vocabulary")
-    architectures = list(dict.fromkeys(result.run.architecture for result in cut))
-    groups = summaries.by_row([*select(found, role="frontier", architecture=architectures), *cut])
-    budgets_cut = sorted({run.budget for run in groups if run.role == "vocabulary"})
+    architectures = list(dict.fromkeys(result.run.architecture for result in summaries.networks(cut)))
+    networks = summaries.by_row([*select(found, role="frontier", architecture=architectures), *summaries.networks(cut)])
+    shown = sorted({run.budget for run in networks if run.role == "vocabulary"})
     rows: dict[str, dict[str, str]] = {}
-    for run, records in groups.items():
-        if run.budget in budgets_cut:
-            name = f"{records[0].vocab_size:,} {data.info(run.spec.corpus).level}s"
+    for run, records in networks.items():
+        if run.budget in shown:
             nlls = [record.test.nll_per_character for record in records]
-            sd = float(np.std(nlls, ddof=1)) if len(nlls) > 1 else math.nan
-            rows.setdefault(name, {"vocabulary": name})[short(run.budget)] = spread_over(float(np.mean(nlls)), sd, len(nlls))
-    columns = ["vocabulary", *map(short, budgets_cut)]
-    return pd.DataFrame(list(rows.values()) or [{"vocabulary": "none is recorded"}], columns=columns if rows else None).fillna(NONE)
+            told = spread_over(float(np.mean(nlls)), float(np.std(nlls, ddof=min(1, len(nlls) - 1))), len(nlls))
+            rows.setdefault(_vocabulary(records[0]), {})[short(run.budget)] = told
+    for result in summaries.counts(select(found, role=["tuned", "vocabulary"])) if shown else ():
+        rows.setdefault(_vocabulary(result.record), {})["counts"] = f"{result.record.test.nll_per_character:.3f}"
+    columns = ["vocabulary", "counts", *map(short, shown)]
+    frame = pd.DataFrame([{"vocabulary": name} | row for name, row in rows.items()], columns=columns, dtype=object)
+    return frame.fillna(NONE) if shown else pd.DataFrame([{"vocabulary": "none is recorded"}])
+
+
+def _vocabulary(record: RunRecord) -> str:
+    """How many tokens of which kind a run reads."""
+    return f"{record.vocab_size:,} {data.info(record.spec.corpus).level}s"
 
 
 def block_lengths(found: Sequence[Result]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from tinylm.study import recipes, titles
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
-from tinylm.study.purchases import Purchase, affordable, purchases, rivals
+from tinylm.study.purchases import Purchase, affordable, purchases, rivals, tuned
 
 CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
 GATED = "Gated counts"  # the architecture that mixes counts, for which smaller budgets are enough
@@ -48,8 +48,8 @@ def budget(
 ) -> list[Planned]:
     """The ladder at its first budget and two of its rungs at the others, architectures' recipes over budgets, and larger purchases.
 
-    `vocabularies` are numbers of subwords that the text is cut into in place of characters, for the Transformer's recipe at the frontier's
-    budgets and the smallest of the closer ones; those are left out that the text is not known in.
+    `vocabularies` are numbers of subwords that the text is cut into in place of characters, for tuned counts, and for the Transformer's
+    recipe at the frontier's budgets and the smallest of the closer ones; those are left out that the text is not known in.
     A rung that reads an augmented text is there where that text is among those `bought`. All runs of a text are scored on the same
     tokens.
     """
@@ -60,10 +60,16 @@ def budget(
     for name in architectures:
         rows += _recipes(name, corpus, "frontier", sorted({*frontier_budgets, *(closer_budgets if name == CLOSER else ())}))
     rows += _recipes(GATED, corpus, "gated", gated_budgets)
-    rows += _subwords(corpus, vocabularies, sorted({*frontier_budgets, min(closer_budgets)}))
+    cut = [f"{corpus}-bpe{size}" for size in vocabularies if f"{corpus}-bpe{size}" in data.names()]
+    rows += _subwords(cut, sorted({*frontier_budgets, min(closer_budgets)}))
     rows += purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
-    return rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + affordable(rows, seeds)
+    counted = rivals("budget", [corpus, *texts], orders, caches, eval_tokens)
+    counted += [
+        replace(tuned("budget", text, TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)), role="vocabulary")
+        for text in cut
+    ]
+    return counted + affordable(rows, seeds)
 
 
 def _ladder(first: RunSpec, corpora: Sequence[str], larger: Sequence[int]) -> list[Planned]:
@@ -82,12 +88,12 @@ def _recipes(name: str, corpus: str, role: str, budgets: Sequence[int]) -> list[
     return [row(name=f"{name}, {short(flops)}", spec=recipes.recipe(titles.recipe_name(name), corpus, flops)) for flops in budgets]
 
 
-def _subwords(corpus: str, sizes: Sequence[int], budgets: Sequence[int]) -> list[Planned]:
+def _subwords(texts: Sequence[str], budgets: Sequence[int]) -> list[Planned]:
+    """The Transformer's recipe at each budget on texts in subwords."""
     row = partial(Planned, section="budget", role="vocabulary", architecture=CLOSER)
     return [
-        row(name=f"{size:,} subwords, {short(flops)}", spec=recipes.recipe(titles.recipe_name(CLOSER), f"{corpus}-bpe{size}", flops))
-        for size, flops in itertools.product(sizes, budgets)
-        if f"{corpus}-bpe{size}" in data.names()
+        row(name=f"{data.vocab_size(text):,} subwords, {short(flops)}", spec=recipes.recipe(titles.recipe_name(CLOSER), text, flops))
+        for text, flops in itertools.product(texts, budgets)
     ]
 
 

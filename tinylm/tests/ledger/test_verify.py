@@ -186,3 +186,10 @@ def test_a_score_among_facts_must_be_the_mean_of_its_blocks(home):
 def test_more_induction_than_any_vocabulary_allows_is_an_error():
     with pytest.raises(ConfigError, match="too high"):
         replace(MODEL, induction=(10**18,)).check_vocab_size(35)
+
+
+def test_characters_belong_to_subwords_and_to_nothing_else():
+    (record,) = [r for r in ledger.Ledger([files.LEDGER / "budget"]).records.values() if "bpe512" in r.spec.corpus and r.spec.is_counts]
+    assert verify.problem(record) == ""
+    few = replace(record, test=replace(record.test, characters=record.test.n_tokens - 1))
+    assert "test.characters are" in verify.problem(few)

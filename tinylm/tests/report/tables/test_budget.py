@@ -140,6 +140,13 @@ def cut(flops, nlls, characters):
     ]
 
 
+def scored(nll, characters):
+    """Counts with this test NLL, of characters or of subwords."""
+    found = record(nll, model=NgramConfig(order=2))
+    found = dataclasses.replace(found, **scores(found, characters))
+    return dataclasses.replace(found, vocab_size=512) if characters else found
+
+
 def scores(record, characters):
     return {split: dataclasses.replace(getattr(record, split), characters=characters) for split in ("valid", "test")}
 
@@ -148,7 +155,11 @@ def test_subwords_stand_beside_characters_by_what_a_character_costs():
     found = [*seeds("Transformer", 10**11, [1.8, 1.9]), *seeds("Transformer", 10**12, [1.5, 1.5]), *cut(10**11, [3.0, 3.2], 2_000)]
     shown = tables.vocabularies(found)
     assert shown["1e11"].tolist() == ["1.850 ± 0.071 (2)", "1.550 ± 0.071 (2)"], "1,000 tokens"
-    assert list(shown) == ["vocabulary", "1e11"] and shown["vocabulary"][1].startswith("512 ")
+    assert list(shown) == ["vocabulary", "counts", "1e11"] and shown["vocabulary"][1].startswith("512 ")
+    assert shown["counts"].tolist() == ["–", "–"]
+    counted = [result("KN-2", scored(1.4, 0), role="tuned"), result("KN-2 of subwords", scored(2.6, 2_000), role="vocabulary")]
+    assert tables.vocabularies([*found, *counted])["counts"].tolist() == ["1.400", "1.300"]
+    assert sentences.vocabularies([*found, counted[1]], "Transformer").endswith("; the best counts of subwords have 1.300.")
     told = sentences.vocabularies(found, "Transformer")
     assert "per character by −0.300 [" in told and told.endswith("] to 1.550 at $10^{11}$ FLOPs (512 subwords, n = 2).")
     assert sentences.vocabularies(found[:4], "Transformer") == ""
@@ -163,5 +174,5 @@ def test_averages_stand_beside_one_network_of_their_cost(monkeypatch):
     (row,) = tables.averages(frame).to_dict("records")
     assert row["averaged"] == "2 of 1e11" and row["one network ± SD (n)"] == "1.650 ± 0.071 (2)" and row["average − one"] == "−0.0500"
     told = sentences.averages(frame)
-    assert "in 1 of 1 cases" in told and told.endswith("2 of $10^{11}$ FLOPs −0.0500.")
+    assert "in 1 of 1 cases" in told and told.endswith("test NLL by −0.0500 (2 of $10^{11}$ FLOPs) to −0.0500 (2 of $10^{11}$ FLOPs).")
     assert sentences.averages(frame[:0]) == "" and tables.averages(frame[:0])["averaged"].tolist() == ["none is recorded"]
