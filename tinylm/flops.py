@@ -1,7 +1,8 @@
 """Exact training cost by arithmetic on configs: every matrix product, forward and backward, counted as 2 m n k FLOPs.
 
 Counted too: short convolutions, and the matrix products of an optimizer, once a step. Ignored: lookups, sorting, norms, softmax,
-activations, residual sums, biases of scores, induction's scales, a pointer's mixing, averaging of weights, and all evaluation.
+activations, what gates scale and exclusive heads take off, residual sums, biases of scores, induction's scales, a pointer's mixing,
+averaging of weights, and all evaluation.
 Attention scores are full T x T, or blocks of it (the causal half is not taken off). PyTorch's FlopCounterMode agrees to the integer
 under the MATH attention backend, and is the tests' cross-check, not the truth: it counts fused CPU attention and LSTMs as zero.
 A module of one's own has no arithmetic here: `models.networks.flop_count` counts it with that counter, and adds what that cannot see.

@@ -51,7 +51,7 @@ def _config(model: NetworkModel) -> str:
 
 ENCODERS = {
     "character": "[vocab.index(token) for token in text]",
-    "subword": "tinylm.data.subwords.encoded(text, vocab)",
+    "subword": "subwords.encoded(text, vocab)",
     "word": "[vocab.index(word) for word in text.split()]",
 }
 
@@ -60,6 +60,7 @@ def card(model: NetworkModel) -> str:
     """The folder's card as Markdown: what the model is, how it is loaded, how text becomes ids, what it is not for."""
     vocabulary, length = model.vocabulary, model.spec.model.context_length
     encode = ENCODERS[vocabulary.level]
+    needed = "\nfrom tinylm.data import subwords" if vocabulary.level == "subword" else ""
     own = f"`{model.spec.corpus}`" if vocabulary.corpus == model.spec.corpus else "a user's own text"
     return f"""---
 library_name: transformers
@@ -76,7 +77,7 @@ The network is that of the package tinylm, which must be installed: `python -m p
 
 ```python
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM{needed}
 
 model = AutoModelForCausalLM.from_pretrained("FOLDER", trust_remote_code=True)
 vocab = model.config.vocab
