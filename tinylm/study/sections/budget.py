@@ -64,12 +64,14 @@ def budget(
     rows += _subwords(cut, sorted({*frontier_budgets, min(closer_budgets)}))
     rows += purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
-    counted = rivals("budget", [corpus, *texts], orders, caches, eval_tokens)
-    counted += [
-        replace(tuned("budget", text, TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)), role="vocabulary")
-        for text in cut
-    ]
+    counted = rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + [_counted(text, eval_tokens) for text in cut]
     return counted + affordable(rows, seeds)
+
+
+def _counted(cut: str, eval_tokens: int) -> Planned:
+    """Tuned counts of a text cut into subwords, scored where all runs of the text are."""
+    scored = TrainConfig(epochs=1, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
+    return replace(tuned("budget", cut, scored), role="vocabulary")
 
 
 def _ladder(first: RunSpec, corpora: Sequence[str], larger: Sequence[int]) -> list[Planned]:
