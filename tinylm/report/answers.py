@@ -215,7 +215,7 @@ def rope(found: Sequence[Result]) -> str:
         apart = f", by {interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus='')}"
     told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
     theirs = f"; in the study's single runs by {told}" if told else ""
-    return _told(f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}){theirs}")
+    return _told(f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}")
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:

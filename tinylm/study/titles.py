@@ -22,6 +22,7 @@ CORPORA = {  # in sentences, and what is left out of one for a play; elsewhere a
     "ptb-eos": "the Penn Treebank",
     "wikitext-2": "WikiText-2",
     "wikitext-2-eos": "WikiText-2",
+    "wikitext-2-char": "WikiText-2 as characters",
 }
 LEFT_OUT = {  # by group of plays
     "coriolanus": "Coriolanus",

@@ -26,6 +26,7 @@ PAPER = {
     "wikitext-2": (33_277, 2_051_910, 213_886, 241_211),
     "ptb-eos": (10_000, 929_589, 73_760, 82_430),
     "wikitext-2-eos": (33_278, 2_088_628, 217_646, 245_569),
+    "wikitext-2-char": (283, 10_780_437, 1_120_192, 1_255_018),
 }
 
 
@@ -264,7 +265,7 @@ def test_an_empty_text_and_a_model_in_its_place_are_said():
 
 
 def test_unknown_names_list_what_there_is():
-    with pytest.raises(DataError, match="tiny_shakespeare, ptb, wikitext-2, ptb-eos, wikitext-2-eos, grammar-char, grammar-word"):
+    with pytest.raises(DataError, match="tiny_shakespeare, ptb, wikitext-2, ptb-eos, wikitext-2-eos, wikitext-2-char, grammar-char, grammar-word"):
         data.info("shakespeare")
     with pytest.raises(DataError, match="train, valid, test"):
         data.load("grammar-word").split("dev")
