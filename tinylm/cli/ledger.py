@@ -1,5 +1,6 @@
-"""`ledger`: merge, verify and show run records."""
+"""`ledger`: merge, verify and show run records, and write forecasts beside them."""
 
+import datetime
 import json
 from collections import Counter
 from dataclasses import dataclass
@@ -7,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tinylm import data, files, ledger
+from tinylm.cli import terminal
 from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, subparser, table
+from tinylm.cli.specs import count
 from tinylm.config.serialise import to_dict
 from tinylm.config.shown import short
 from tinylm.ledger import RunRecord, bundle, verify
@@ -15,7 +18,8 @@ from tinylm.ledger import RunRecord, bundle, verify
 EXAMPLES = """
   python -m tinylm ledger import runs.tar     add the records that `train --out runs.tar` packed elsewhere
   python -m tinylm ledger verify              name every record and file that was edited, lost or added; --json for scripts
-  python -m tinylm ledger show 7a164cb9       show a record, by its key, the beginning of its key, or its file"""
+  python -m tinylm ledger show 7a164cb9       show a record, by its key, the beginning of its key, or its file
+  python -m tinylm ledger forecast wikitext-2-char 3e13    the best size there by the smaller budgets of 08_capacity"""
 
 KINDS = """edited: a number contradicts the spec, the corpus or the record's other numbers    broken: no record of a known corpus
 stale: made by code of another version    changed, missing, unlisted: not what SHA256SUMS says, which only the published ledger has"""
@@ -46,6 +50,14 @@ class ShowRequest(Request):
     json: bool
 
 
+@dataclass(frozen=True, kw_only=True)
+class ForecastRequest(Request):
+    """A text of the section capacity, and the FLOPs of a budget that nothing was trained with."""
+
+    corpus: str
+    budget: int
+
+
 def add(commands: Any) -> None:
     """Add the subcommands."""
     parser = subparser(commands, "ledger", "import, verify and show run records", EXAMPLES)
@@ -61,6 +73,12 @@ def add(commands: Any) -> None:
     one = command(actions, "show", ShowRequest, _show, "print one record", EXAMPLES.splitlines()[3])
     one.add_argument("record", metavar="KEY|FILE")
     one.add_argument("--json", action="store_true", help="print JSON, as in the record's file")
+
+
+    summary = "foresee the best size and its loss at a larger budget, and write it down before anything is trained there"
+    one = command(actions, "forecast", ForecastRequest, _forecast, summary, EXAMPLES.splitlines()[4])
+    one.add_argument("corpus", metavar="CORPUS")
+    one.add_argument("budget", type=count, metavar="FLOPS")
 
 
 def _import(request: ImportRequest) -> int:
@@ -98,6 +116,21 @@ def _verify(request: VerifyRequest) -> int:
 def _show(request: ShowRequest) -> int:
     record = _find(request.record)
     print(ledger.to_json(record).rstrip() if request.json else _text(record))
+    return 0
+
+
+def _forecast(request: ForecastRequest) -> int:
+    with terminal.imports():
+        from tinylm.analysis import forecasts, frames
+
+    made = forecasts.made(frames.recorded(), request.corpus, request.budget, datetime.date.today().isoformat())
+    path = forecasts.write(made)
+    rows = [
+        [form, str(said["width"]), f"{said['n_params']:,}", f"{said['nll']:.4f}", f"{said['low']:.4f} to {said['high']:.4f}"]
+        for form, said in made["forms"].items()
+    ]
+    print(table(["form", "width", "parameters", "valid NLL", "90 %"], rows))
+    print(f"from {len(made['keys'])} runs of at most {short(made['fitted_to'])} FLOPs; written to {relative(path)}")
     return 0
 
 

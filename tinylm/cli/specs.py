@@ -94,7 +94,7 @@ def _number(text: str) -> int | float:
     raise argparse.ArgumentTypeError(f"{text!r} is not a number")
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     """A whole number from 1 up, also as 1e13."""
     value = _number(text)
     if not 1 <= value < math.inf or value != int(value):
@@ -200,7 +200,7 @@ def _add_bounds(group: Any) -> None:
     bounds = group.add_mutually_exclusive_group()
     for field, (flag, text) in BOUNDS.items():
         bounds.add_argument(
-            flag, dest=field, nargs="+", action="extend", type=_count, metavar="FLOPS" if flag == "--budget" else "N", help=text
+            flag, dest=field, nargs="+", action="extend", type=count, metavar="FLOPS" if flag == "--budget" else "N", help=text
         )
     quick = "about a minute, and at the end mixed with counts of the text: "
     quick += f"--budget {short(QUICK.budgets[0])} or less, --recipe {QUICK.recipe} or that of --model, --corpus "

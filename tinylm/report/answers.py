@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, factorial, folds, significance, summaries
+from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, claim_verdict
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, perplexity, power
@@ -216,6 +216,22 @@ def rope(found: Sequence[Result]) -> str:
     told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
     theirs = f"; in the study's single runs by {told}" if told else ""
     return _told(f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}")
+
+
+def capacity(found: Sequence[Result]) -> str:
+    """How the best size grows with the budget on each text, and how far the largest budget's losses are from what smaller ones foresee."""
+    told = []
+    for corpus in forecasts.corpora(found):
+        points = fits.points(forecasts.fitted(found, corpus))
+        law, largest = fits.fit(points), int(points.budget.max())
+        first, last = (fits.foreseen(law, points, int(end)) for end in (points.budget.min(), largest))
+        missed = fits.held_out(points, ["additive"])
+        ahead = f"; smaller budgets foresee its losses to {missed.iloc[-1]['miss']:.1f} %" if len(missed) else ""
+        told.append(
+            f"on {titles.corpus(corpus)} the best size grows as the budget to the power {fits.growth(law, points):.2f}, "
+            f"from {first.n_params:,} parameters at {power(points.budget.min())} FLOPs to {last.n_params:,} at {power(largest)}{ahead}"
+        )
+    return _told(*told) if told else ""
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:

@@ -18,6 +18,7 @@ from tinylm.report.tables.budget import (
     vocabularies,
     worth,
 )
+from tinylm.report.tables.capacity import forecasts, laws, optima, shapes
 from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
@@ -46,16 +47,20 @@ __all__ = [
     "excess",
     "floors",
     "flop_parts",
+    "forecasts",
     "headings",
     "ladder",
+    "laws",
     "mixtures",
     "neighbours",
+    "optima",
     "overfitting",
     "planned",
     "published",
     "purchased",
     "reproduced",
     "results",
+    "shapes",
     "sister",
     "targets",
     "timed",

@@ -1,0 +1,39 @@
+"""IsoFLOP curves -> a figure."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.colors import to_hex
+
+from tinylm.analysis import fits, forecasts
+from tinylm.analysis.numbers import power
+from tinylm.analysis.summaries import Result
+from tinylm.report.plots.style import STYLE, Drawn, legend_above, panels
+from tinylm.study import titles
+
+
+@mpl.rc_context(STYLE)
+def isoflops(found: Sequence[Result], form: str = "additive") -> Drawn:
+    """The mean valid NLL of each size at each budget, a panel a text; the lines are the fitted law's, a star the best size by it."""
+    corpora = forecasts.corpora(found)
+    fig, axes = panels(max(1, len(corpora)), height=3.2)
+    rows = []
+    for ax, corpus in zip(axes, corpora, strict=bool(corpora)):
+        points = fits.points(forecasts.fitted(found, corpus))
+        law, budgets = fits.fit(points, form), np.unique(points.budget)
+        for budget, colour in zip(budgets, mpl.colormaps["viridis"](np.linspace(0, 0.85, len(budgets))), strict=True):
+            at, shown = points.at(points.budget == budget), {"color": to_hex(colour)}
+            means = {size: at.nll[at.n_params == size].mean() for size in np.unique(at.n_params)}
+            ax.plot(list(means), list(means.values()), "o", label=f"{power(budget)} FLOPs", **shown)
+            sizes = fits.sizes(corpus, int(budget), points.n_layer, points.context_length)
+            sizes = sizes[:, (sizes[1] >= 0.7 * min(means)) & (sizes[1] <= 1.4 * max(means))]
+            nlls = law(sizes[1], sizes[2], points.unique)
+            ax.plot(sizes[1], nlls, **shown)
+            best = int(np.argmin(nlls))
+            ax.plot(sizes[1, best], nlls[best], "*", markersize=10, markeredgecolor="white", **shown)
+            rows += [{"corpus": corpus, "FLOPs": int(budget), "parameters": int(size), "valid NLL": nll} for size, nll in means.items()]
+        ax.set(xscale="log", xlabel="parameters", title=titles.corpus(corpus))
+    axes[0].set_ylabel("valid NLL (nats per character)")
+    legend_above(fig, axes[0])
+    return fig, rows

@@ -1,0 +1,111 @@
+"""Sizes over budgets, laws and forecasts -> tables."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tinylm.analysis import fits, summaries
+from tinylm.analysis import forecasts as foreseen
+from tinylm.analysis.numbers import NONE
+from tinylm.analysis.summaries import Result
+from tinylm.config.shown import short
+from tinylm.study import select, titles
+
+SHAPES = ("depth", "context")  # roles of runs at one width
+
+
+def optima(found: Sequence[Result], form: str = "additive") -> pd.DataFrame:
+    """One row per text and budget: the best size tried, by the parabola of its curve, and by the law of all curves, with their NLLs."""
+    rows: list[dict[str, Any]] = []
+    for corpus in foreseen.corpora(found):
+        points = fits.points(foreseen.fitted(found, corpus))
+        law, lowest = fits.fit(points, form), {curve.budget: curve for curve in fits.parabolas(points)}
+        for budget in np.unique(points.budget).astype(int):
+            at = points.at(points.budget == budget)
+            means = {size: at.nll[at.n_params == size] for size in np.unique(at.n_params)}
+            size = min(means, key=lambda one: means[one].mean())
+            said = fits.foreseen(law, points, int(budget))
+            rows.append(
+                {
+                    "text": titles.corpus(corpus),
+                    "budget": short(budget),
+                    "best tried": f"{size:,.0f}",
+                    "NLL (n)": f"{means[size].mean():.3f} ({len(means[size])})",
+                    "of the parabola": NONE if math.isnan(lowest[budget].n_params) else f"{lowest[budget].n_params:,.0f}",
+                    "of the law": f"{said.n_params:,}",
+                    "its NLL": f"{said.nll:.3f}",
+                    "passes": f"{said.tokens / points.unique:.2g}",
+                }
+            )
+    return pd.DataFrame(rows or [{"text": NONE}])
+
+
+def laws(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per text and form of the law: its values, how the best size grows, and how far it misses each budget from smaller ones."""
+    rows = []
+    for corpus in foreseen.corpora(found):
+        points = fits.points(foreseen.fitted(found, corpus))
+        missed = fits.held_out(points)
+        for form in fits.FORMS:
+            law = fits.fit(points, form)
+            end, _, alpha, _, beta, log_p, log_r = law.values
+            misses = missed[missed["form"] == form]
+            rows.append(
+                {
+                    "text": titles.corpus(corpus),
+                    "form": form,
+                    "E": f"{math.exp(end):.3f}",
+                    "alpha": f"{alpha:.2f}",
+                    "beta": f"{beta:.2f}",
+                    "p": f"{math.exp(log_p):.2f}",
+                    "R": f"{math.exp(log_r):.1f}" if points.is_repeated else NONE,
+                    "size grows as": f"C^{fits.growth(law, points):.2f}",
+                }
+                | {f"miss at {short(one.budget)}": f"{one.miss:.2f} %" for one in misses.itertuples()}
+            )
+    return pd.DataFrame(rows or [{"text": NONE}]).fillna(NONE)
+
+
+def forecasts(found: Sequence[Result], form: str = "additive") -> pd.DataFrame:
+    """One row per forecast of the ledger: the size and NLL that were foreseen, what was trained since at that size, and the miss."""
+    rows = []
+    for made in foreseen.recorded():
+        said = made["forms"][form]
+        nlls = foreseen.outcome(found, made, form)
+        rows.append(
+            {
+                "text": titles.corpus(made["corpus"]),
+                "budget": short(made["flops"]),
+                "made": made["date"],
+                "from up to": short(made["fitted_to"]),
+                "width": f"{said['width']} ({said['low_width']} to {said['high_width']})",
+                "NLL, 90 %": f"{said['nll']:.3f} ({said['low']:.3f} to {said['high']:.3f})",
+                "outcome (n)": f"{np.mean(nlls):.3f} ({len(nlls)})" if nlls else "not trained",
+                "miss": f"{100 * (np.mean(nlls) / said['nll'] - 1):+.2f} %".replace("-", "−") if nlls else NONE,
+            }
+        )
+    return pd.DataFrame(rows or [{"text": NONE}])
+
+
+def shapes(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per text, budget and width: the mean valid NLL of each number of layers, and of each context at the usual number."""
+    chosen = select(found, role=[foreseen.ROLE, *SHAPES])
+    rows: dict[tuple[str, int, int], dict[str, str]] = {}
+    varied = {(run.spec.corpus, run.budget, run.spec.model.d_model) for run in (one.run for one in select(chosen, role=SHAPES))}
+    for run, records in summaries.by_row(chosen).items():
+        model, key = run.spec.model, (run.spec.corpus, run.budget, run.spec.model.d_model)
+        if key in varied:
+            column = f"T = {model.context_length}" if run.role == "context" else f"{model.n_layer} layers"
+            rows.setdefault(key, {})[column] = f"{np.mean([record.valid.nll for record in records]):.3f}"
+    columns = sorted(
+        {column for row in rows.values() for column in row}, key=lambda one: (one[0] == "T", int("".join(filter(str.isdigit, one))))
+    )
+    table = [
+        {"text": titles.corpus(corpus), "budget": short(budget), "width": str(width)}
+        | {column: row.get(column, NONE) for column in columns}
+        for (corpus, budget, width), row in rows.items()
+    ]
+    return pd.DataFrame(table or [{"text": NONE}])

@@ -1,0 +1,79 @@
+"""How large a model a budget pays for: isoFLOP curves with repeated and with fresh text, and larger budgets. Needs no torch."""
+
+import itertools
+from collections.abc import Sequence
+from functools import partial
+
+from tinylm.config.shown import short
+from tinylm.study import scaling
+from tinylm.study.parameters import Section, checked
+from tinylm.study.planned import Planned, with_seeds
+
+Curve = tuple[int, int, int, int, int, int, int, int]  # FLOPs, seeds, and six widths from small to large
+CURVES: Sequence[Curve] = (
+    (100_000_000_000, 3, 8, 16, 24, 32, 48, 64),
+    (300_000_000_000, 3, 16, 24, 32, 48, 64, 96),
+    (1_000_000_000_000, 2, 24, 32, 48, 64, 96, 128),
+    (3_000_000_000_000, 2, 32, 48, 64, 96, 128, 160),
+    (10_000_000_000_000, 2, 48, 64, 96, 128, 160, 224),
+)
+MIDDLE = 4  # where the width of a curve stands at which depth and context are varied
+
+
+@checked
+def capacity(
+    *,
+    corpora: Sequence[str] = ("tiny_shakespeare", "wikitext-2-char"),
+    curves: Sequence[Curve] = CURVES,
+    n_layer: int = 4,
+    depths: Sequence[int] = (2, 3, 8),
+    context_length: int = 128,
+    contexts: Sequence[int] = (64, 256),
+    context_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000),
+    eval_tokens: int = 200_000,
+) -> list[Planned]:
+    """For each text and budget: Transformers of several widths, and at the width in the middle of other depths and contexts.
+
+    A row of `curves` has FLOPs, the number of seeds, and six widths.
+    """
+    planned: list[Planned] = []
+    for corpus, (flops, n_seeds, *widths) in itertools.product(corpora, curves):
+        at = partial(_planned, corpus=corpus, flops=flops, eval_tokens=eval_tokens)
+        middle = widths[MIDDLE - 1]
+        rows = [at("isoflop", width, n_layer, context_length) for width in widths]
+        rows += [at("depth", middle, depth, context_length) for depth in depths]
+        rows += [at("context", middle, n_layer, length) for length in contexts if flops in context_budgets]
+        planned += with_seeds(rows, range(n_seeds))
+    return planned
+
+
+def _planned(role: str, d_model: int, n_layer: int, context_length: int, *, corpus: str, flops: int, eval_tokens: int) -> Planned:
+    shape = f"width {d_model}, {n_layer} layers, T = {context_length}"
+    return Planned(
+        section="capacity",
+        role=role,
+        architecture="Transformer without induction",
+        name=f"{corpus}, {shape}, {short(flops)}",
+        spec=scaling.spec(corpus, flops, d_model, n_layer, context_length, eval_tokens),
+    )
+
+
+QUICK = {
+    "corpora": ["grammar-char"],
+    "curves": [[5_000_000_000, 1, 8, 16, 24, 32, 40, 48], [10_000_000_000, 1, 8, 16, 24, 32, 40, 48], [20_000_000_000, 1, 8, 16, 24, 32, 48, 64]],
+    "depths": [2],
+    "contexts": [64],
+    "context_budgets": [5_000_000_000],
+    "eval_tokens": 5_000,
+}
+SMOKE = {
+    "corpora": ["grammar-char"],
+    "curves": [[100_000_000, 1, 8, 16, 24, 32, 40, 48], [200_000_000, 1, 8, 16, 24, 32, 40, 48], [300_000_000, 1, 8, 16, 24, 32, 40, 48]],
+    "n_layer": 2,
+    "depths": [1],
+    "context_length": 32,
+    "contexts": [16],
+    "context_budgets": [100_000_000],
+    "eval_tokens": 500,
+}
+SECTION = Section(notebook="08_capacity", plan=capacity, quick=QUICK, smoke=SMOKE)

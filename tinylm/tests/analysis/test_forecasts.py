@@ -1,0 +1,58 @@
+import capacity
+import pytest
+from commandline import run
+
+from tinylm import files, ledger
+from tinylm.analysis import fits, forecasts, frames
+from tinylm.study import StudyError
+
+
+def test_a_forecast_rests_on_smaller_budgets_alone_and_hits_a_true_law():
+    found = capacity.results()
+    made = forecasts.made(found, "wikitext-2-char", 10**13, "2026-01-02")
+    assert made["fitted_to"] == 3 * 10**12
+    used = {result.run.spec.key: result.run for result in found}
+    assert {used[key].budget for key in made["keys"]} == {10**11, 3 * 10**11, 10**12, 3 * 10**12}
+    assert {used[key].role for key in made["keys"]} == {"isoflop"}
+    said = made["forms"]["additive"]
+    true = fits.foreseen(capacity.TRUE, fits.points(forecasts.fitted(found, "wikitext-2-char")), 10**13)
+    assert said["nll"] == pytest.approx(true.nll, rel=1e-3)
+    assert said["low"] <= said["nll"] <= said["high"]
+    assert abs(said["width"] - true.width) <= 8
+
+
+def test_too_few_budgets_are_said():
+    with pytest.raises(StudyError, match="at 3 budgets below 1e13 FLOPs, and 2 are recorded"):
+        forecasts.made(capacity.results(largest=3 * 10**11), "wikitext-2-char", 10**13, "2026-01-02")
+
+
+def test_a_forecast_is_made_once_and_compared_with_what_came(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
+    found = capacity.results()
+    made = forecasts.made(found, "wikitext-2-char", 10**13, "2026-01-02")
+    made["forms"]["additive"]["width"] = 64
+    path = forecasts.write(made, tmp_path)
+    with pytest.raises(StudyError, match="made once"):
+        forecasts.write(made, tmp_path)
+    (back,) = forecasts.recorded()
+    assert back == ledger.rounded(made) | {"forms": back["forms"]}
+    assert path.name == "wikitext-2-char-1e13.json"
+    outcome = forecasts.outcome(found, back, "additive")
+    assert len(outcome) == 2
+    assert outcome[0] == pytest.approx(made["forms"]["additive"]["nll"], rel=0.01)
+    assert forecasts.outcome(capacity.results(largest=10**12), back, "additive") == []
+
+
+def test_the_command_writes_a_forecast_and_says_what_it_rests_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(files, "study_ledger", lambda: tmp_path)
+    monkeypatch.setattr(frames, "recorded", lambda: capacity.results(largest=10**12))
+    code, out, _ = run(capsys, "ledger forecast wikitext-2-char 3e12")
+    assert code == 0
+    assert "additive" in out and "runs of at most 1e12 FLOPs" in out
+    assert (tmp_path / "forecasts" / "wikitext-2-char-3e12.json").exists()
+    code, _, err = run(capsys, "ledger forecast wikitext-2-char 3e12")
+    assert code != 0 and "made once" in err
+    code, _, err = run(capsys, "ledger forecast nonsense 3e12")
+    assert code != 0 and "0 are recorded" in err
+    code, _, err = run(capsys, "ledger forecast wikitext-2-char -5")
+    assert code == 2 and "not a whole number" in err

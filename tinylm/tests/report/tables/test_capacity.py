@@ -1,0 +1,59 @@
+import capacity
+import pytest
+
+from tinylm import files
+from tinylm.analysis import forecasts
+from tinylm.report import answers
+from tinylm.report.tables import capacity as tables
+
+
+@pytest.fixture(scope="module")
+def found():
+    return capacity.results()
+
+
+def test_the_best_size_of_each_budget_is_the_law_s_and_near_the_best_tried(found):
+    table = tables.optima(found)
+    assert list(table["budget"]) == ["1e11", "3e11", "1e12", "3e12", "1e13"]
+    tried, law = ([int(cell.replace(",", "")) for cell in table[column]] for column in ("best tried", "of the law"))
+    assert tried == sorted(tried) and law == sorted(law)
+    assert all(0.4 < a / b < 2.5 for a, b in zip(tried, law, strict=True))
+    assert set(table["text"]) == {"WikiText-2 as characters"}
+
+
+def test_laws_say_their_values_and_what_they_miss(found):
+    table = tables.laws(found).set_index("form")
+    assert table.loc["additive", "alpha"] == "0.35" and table.loc["additive", "beta"] == "0.33"
+    assert table.loc["additive", "p"] == "1.00"
+    assert float(table.loc["additive", "miss at 1e13"].removesuffix(" %")) < 0.2
+
+
+def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
+    assert list(tables.forecasts(found).columns) == ["text"]
+    for flops in (10**13, 10**14):
+        made = forecasts.made(found, "wikitext-2-char", flops, "2026-01-02")
+        made["forms"]["additive"]["width"] = 64
+        forecasts.write(made, tmp_path)
+    table = tables.forecasts(found).set_index("budget")
+    assert table.loc["1e13", "outcome (n)"].endswith("(2)")
+    assert abs(float(table.loc["1e13", "miss"].removesuffix(" %").replace("−", "-"))) < 1
+    assert table.loc["1e14", "outcome (n)"] == "not trained" and table.loc["1e14", "miss"] == "–"
+
+
+def test_depths_and_contexts_have_columns_in_order(found):
+    table = tables.shapes(found)
+    assert list(table.columns[3:]) == ["2 layers", "3 layers", "4 layers", "8 layers", "T = 64", "T = 256"]
+    assert (table["4 layers"] != "–").all()
+    assert list(table["T = 64"] != "–") == [True, False, True, False, False]
+
+
+def test_without_records_there_is_nothing_to_say():
+    assert answers.capacity([]) == ""
+    assert list(tables.optima([]).columns) == list(tables.laws([]).columns) == list(tables.shapes([]).columns) == ["text"]
+
+
+def test_the_answer_says_how_the_size_grows(found):
+    said = answers.capacity(found)
+    assert "on WikiText-2 as characters the best size grows as the budget to the power 0." in said.replace("On", "on", 1)
+    assert "smaller budgets foresee its losses to 0.0 %" in said

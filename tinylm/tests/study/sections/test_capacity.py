@@ -1,0 +1,36 @@
+import pytest
+
+from tinylm import study
+from tinylm.config import ConfigError
+from tinylm.study import StudyError, select
+
+
+def plan(**changes):
+    return study.capacity(**(study.SECTIONS["capacity"].parameters("smoke") | changes))
+
+
+def test_a_curve_has_six_widths_and_depth_and_context_vary_at_the_middle_one():
+    runs = plan(curves=[[100_000_000, 2, 8, 16, 24, 32, 40, 48]], depths=[1, 3], contexts=[16, 64])
+    curve = select(runs, role="isoflop", seed=0)
+    assert [run.spec.model.d_model for run in curve] == [8, 16, 24, 32, 40, 48]
+    assert {run.spec.model.n_layer for run in curve} == {2}
+    assert {(run.spec.model.d_model, run.spec.model.n_layer) for run in select(runs, role="depth")} == {(32, 1), (32, 3)}
+    assert {(run.spec.model.d_model, run.spec.model.context_length) for run in select(runs, role="context")} == {(32, 16), (32, 64)}
+    assert {run.spec.seed for run in runs} == {0, 1}
+    assert {run.budget for run in runs} == {100_000_000}
+
+
+def test_contexts_vary_at_their_budgets_only():
+    runs = plan(context_budgets=[300_000_000])
+    assert {run.budget for run in select(runs, role="context")} == {300_000_000}
+
+
+def test_a_run_spends_no_more_than_its_budget_and_most_of_it():
+    assert all(0.9 * run.budget < run.cost.flops <= run.budget for run in study.section_plan("capacity", "full"))
+
+
+def test_a_curve_that_is_no_row_of_eight_numbers_is_refused():
+    with pytest.raises(StudyError, match="rows of 8 entries"):
+        plan(curves=[[100_000_000, 1, 8, 16]])
+    with pytest.raises(ConfigError, match="d_model"):
+        plan(curves=[[100_000_000, 1, 7, 16, 24, 32, 40, 48]])
