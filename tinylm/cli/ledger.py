@@ -74,7 +74,6 @@ def add(commands: Any) -> None:
     one.add_argument("record", metavar="KEY|FILE")
     one.add_argument("--json", action="store_true", help="print JSON, as in the record's file")
 
-
     summary = "foresee the best size and its loss at a larger budget, and write it down before anything is trained there"
     one = command(actions, "forecast", ForecastRequest, _forecast, summary, EXAMPLES.splitlines()[4])
     one.add_argument("corpus", metavar="CORPUS")

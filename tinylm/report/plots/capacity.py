@@ -1,4 +1,4 @@
-"""IsoFLOP curves -> a figure."""
+"""Sizes and contexts over budgets -> figures."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
 
-from tinylm.analysis import fits, forecasts
+from tinylm.analysis import fits, forecasts, summaries
 from tinylm.analysis.numbers import power
 from tinylm.analysis.summaries import Result
-from tinylm.report.plots.style import STYLE, Drawn, legend_above, panels
-from tinylm.study import titles
+from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, legend_above, panels
+from tinylm.study import select, titles
 
 
 @mpl.rc_context(STYLE)
@@ -35,5 +35,26 @@ def isoflops(found: Sequence[Result], form: str = "additive") -> Drawn:
             rows += [{"corpus": corpus, "FLOPs": int(budget), "parameters": int(size), "valid NLL": nll} for size, nll in means.items()]
         ax.set(xscale="log", xlabel="parameters", title=titles.corpus(corpus))
     axes[0].set_ylabel("valid NLL (nats per character)")
+    legend_above(fig, axes[0])
+    return fig, rows
+
+
+@mpl.rc_context(STYLE)
+def contexts(found: Sequence[Result]) -> Drawn:
+    """The mean test NLL of one kind of model against its context, a panel a budget and a line a learning rate."""
+    budgets = sorted({result.run.budget for result in found})
+    rates = sorted({result.run.spec.train.lr for result in found})
+    fig, axes = panels(max(1, len(budgets)), height=2.8)
+    rows = []
+    for ax, budget in zip(axes, budgets, strict=bool(budgets)):
+        for rate, colour, marker in zip(rates, COLOURS, MARKERS, strict=False):
+            by_row = summaries.by_row(select(found, budget=budget, lr=rate))
+            means = {run.spec.model.context_length: np.mean([record.test.nll for record in records]) for run, records in by_row.items()}
+            lengths = sorted(means)
+            ax.plot(lengths, [means[length] for length in lengths], color=colour, marker=marker, label=f"rate {rate:g}")
+            rows += [{"FLOPs": budget, "rate": rate, "context": length, "test NLL": means[length]} for length in lengths]
+        ax.set_xscale("log", base=2)
+        ax.set(xlabel="context", title=f"{power(budget)} FLOPs")
+    axes[0].set_ylabel("test NLL (nats per character)")
     legend_above(fig, axes[0])
     return fig, rows

@@ -1,5 +1,8 @@
 import capacity
+import records
 
+from tinylm import study
+from tinylm.analysis.summaries import Result
 from tinylm.report import plots
 
 
@@ -20,3 +23,12 @@ def test_a_panel_a_text_a_colour_a_budget_and_a_star_at_the_lowest_point():
 def test_without_records_the_panel_is_empty():
     fig, drawn = plots.isoflops([])
     assert drawn == [] and len(fig.axes) == 1
+
+
+def test_a_line_a_rate_and_a_panel_a_budget():
+    plan = study.select(study.section_plan("capacity", "full"), role="linear-context")
+    fig, drawn = plots.contexts([Result(run, records.made(spec=run.spec)) for run in plan])
+    assert len(fig.axes) == 3
+    assert [[list(line.get_xdata()) for line in ax.lines] for ax in fig.axes] == [[[8, 16, 32, 64, 128, 256]] * 4] * 3
+    assert len(drawn) == 3 * 4 * 6
+    assert plots.contexts([])[1] == []
