@@ -234,8 +234,8 @@ class _Run:
             "average": self.average.tensors(),
             "best": self.best,
             "random": checkpoint.random_states(),
+            "optimizer": self.update.optimizer.tensors(),
         }
-        groups["optimizer"] = checkpoint.optimizer_tensors(self.update.optimizer)
         tensors = {name: t for prefix, group in groups.items() for name, t in checkpoint.with_prefix(prefix, group).items()}
         states.save(self.hooks.checkpoint, self.spec, tensors, asdict(self.history), environment(self.device))
 
@@ -266,7 +266,7 @@ class _Run:
         checkpoint.restore_weights(self.model, checkpoint.under_prefix("model", tensors))
         self.average.restore(checkpoint.under_prefix("average", tensors))
         self.best = {name: t.to(self.device) for name, t in checkpoint.under_prefix("best", tensors).items()}
-        checkpoint.restore_optimizer(self.update.optimizer, checkpoint.under_prefix("optimizer", tensors))
+        self.update.optimizer.restore(checkpoint.under_prefix("optimizer", tensors))
         checkpoint.restore_random_states(checkpoint.under_prefix("random", tensors))
         self.history = _History(**history)
         self.reported = (self.history.loss_sum, self.history.loss_windows)
