@@ -157,18 +157,18 @@ WAITS = """
 import time
 from tinylm.training import executors
 real, heard = executors.run_one, []
-def waits(spec, settings, progress, stop, warn):
+def waits(spec, settings, progress, stop, *more):
     def told(now):
         heard.append(now.step)
         progress(now)
         while len(heard) > 2 and not stop():
             time.sleep(0.01)
-    return real(spec, settings, told, stop, warn)
+    return real(spec, settings, told, stop, *more)
 executors.run_one = waits
 """
 GOES_ON = """
-def hears(spec, settings, progress, stop, warn):
-    return real(spec, settings, lambda now: (heard.append(now.step), progress(now)), stop, warn)
+def hears(spec, settings, progress, stop, *more):
+    return real(spec, settings, lambda now: (heard.append(now.step), progress(now)), stop, *more)
 heard, stopped = [], heard
 executors.run_one = hears
 """
