@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tinylm import data
-from tinylm.analysis import budgets, summaries
-from tinylm.analysis.budgets import Expected
+from tinylm.analysis import expected, summaries
+from tinylm.analysis.expected import Expected
 from tinylm.analysis.summaries import Result
 from tinylm.config import RunSpec
 from tinylm.config.shown import short
@@ -108,7 +108,7 @@ class Offer:
 def known(corpus: str, results: Sequence[Result]) -> Known:
     """What the results say of a corpus."""
     records = [result.record for result in results]
-    networks = {name: budgets.recipe_runs(name, corpus, records) for name in recipes.architectures(data.info(corpus).level)}
+    networks = {name: expected.recipe_runs(name, corpus, records) for name in recipes.architectures(data.info(corpus).level)}
     counts = [result for result in summaries.counts(results) if _is_scored_like_recipes(result.record)]
     own = (result.record for result in counts if result.record.spec.corpus == corpus)
     like = next((group[0] for runs in networks.values() for group in runs.values()), next(own, None))
@@ -130,7 +130,7 @@ def offers(known: Known, budget: float) -> list[Offer]:
     found = [_counts(known, budget)]
     for name, runs in known.networks.items():
         is_known = bool(runs) and min(runs) <= NEAR * budget
-        seen = budgets.read_off(runs, budget)
+        seen = expected.read_off(runs, budget)
         found.append(Offer(recipe=name, corpus=known.corpus, budget=budget, seen=seen, is_known=is_known, recorded=tuple(runs)))
     return sorted(found, key=lambda offer: (not offer.is_known, offer.seen is None, offer.seen.nll if offer.seen else 0.0))
 

@@ -8,6 +8,7 @@ import torch
 from tinylm import data
 from tinylm.config import GatedCountsConfig, RunSpec
 from tinylm.evaluation import counts, gated_counts
+from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models import evidence
 from tinylm.models.networks import build
 from tinylm.study import Planned, distinct
@@ -27,6 +28,11 @@ def step(spec: RunSpec, device: str) -> Callable[[], object]:
     starts = torch.randint(N_TOKENS - length, (spec.train.batch_size,)).to(device)
     said = torch.rand(N_TOKENS, evidence.n_columns(spec.model.order), device=device) if isinstance(spec.model, GatedCountsConfig) else None
     return partial(make_update(spec, network, text, 10**6, said), starts, 0)
+
+
+def step_flops(spec: RunSpec, vocab_size: int) -> int:
+    """Executed FLOPs of such a step."""
+    return spec.train.batch_size * window_flops(spec, vocab_size)[0] + optimizer_flops(spec)
 
 
 def seconds(run: Planned, device: str) -> float:
