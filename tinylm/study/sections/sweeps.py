@@ -11,6 +11,8 @@ from tinylm.config.shown import short
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, counts, with_seeds
 
+Models = dict[str, tuple[str, ModelConfig]]  # by name: architecture and model
+
 
 @checked
 def sweeps(
@@ -38,24 +40,34 @@ def sweeps(
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
-    attention = TransformerConfig(**shape, n_layer=1, d_ff=4 * d_model)
-    transformer = TransformerConfig(**shape, d_ff=2 * d_model)
-    models: dict[str, tuple[str, ModelConfig]] = {}
-    for length in context_lengths:
-        models[f"Linear, T = {length}"] = ("Linear", LinearConfig(context_length=length, d_model=d_model))
-    for width in hidden_widths:
-        models[f"MLP, {width} hidden"] = ("MLP", MLPConfig(**shape, d_hidden=width))
-    for heads in head_counts:
-        name = f"Self-Attention, {heads} head{'s' if heads > 1 else ''}"
-        models[name] = ("Self-Attention", replace(attention, n_head=heads))
-    for layers in layer_counts:
-        models[f"Transformer, {layers} layers"] = ("Transformer", replace(transformer, n_layer=layers))
+    models = _linear_models(d_model, context_lengths) | _mlps(shape, hidden_widths) | _transformers(shape, head_counts, layer_counts)
     row = partial(Planned, section="sweeps", role="sweep")
     rows = [row(architecture=a, name=name, spec=RunSpec(corpus=corpus, model=m, train=train)) for name, (a, m) in models.items()]
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     cells = itertools.product(map_budgets, map_rates, map_contexts)
     mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], map_seeds)
     return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + mapped
+
+
+def _linear_models(d_model: int, lengths: Sequence[int]) -> Models:
+    return {f"Linear, T = {length}": ("Linear", LinearConfig(context_length=length, d_model=d_model)) for length in lengths}
+
+
+def _mlps(shape: dict[str, Any], widths: Sequence[int]) -> Models:
+    return {f"MLP, {width} hidden": ("MLP", MLPConfig(**shape, d_hidden=width)) for width in widths}
+
+
+def _transformers(shape: dict[str, Any], head_counts: Sequence[int], layer_counts: Sequence[int]) -> Models:
+    """Self-Attention of so many heads, and Transformers of so many layers."""
+    attention = TransformerConfig(**shape, n_layer=1, d_ff=4 * shape["d_model"])
+    transformer = TransformerConfig(**shape, d_ff=2 * shape["d_model"])
+    found: Models = {}
+    for heads in head_counts:
+        name = f"Self-Attention, {heads} head{'s' if heads > 1 else ''}"
+        found[name] = ("Self-Attention", replace(attention, n_head=heads))
+    for layers in layer_counts:
+        found[f"Transformer, {layers} layers"] = ("Transformer", replace(transformer, n_layer=layers))
+    return found
 
 
 def _linear(corpus: str, d_model: int, eval_tokens: int, flops: int, lr: float, context_length: int) -> Planned:
