@@ -22,7 +22,7 @@ def optima(found: Sequence[Result], form: str = "additive") -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for corpus in foreseen.corpora(found):
         points = fits.points(foreseen.fitted(found, corpus))
-        law, lowest = fits.fit(points, form), {curve.budget: curve for curve in fits.parabolas(points)}
+        law, lowest = fits.fit(points, form), {curve.budget: curve.n_params for curve in fits.parabolas(points)}
         for budget in np.unique(points.budget).astype(int):
             at = points.at(points.budget == budget)
             means = {size: at.nll[at.n_params == size] for size in np.unique(at.n_params)}
@@ -34,7 +34,7 @@ def optima(found: Sequence[Result], form: str = "additive") -> pd.DataFrame:
                     "budget": short(budget),
                     "best tried": f"{size:,.0f}",
                     "NLL (n)": f"{means[size].mean():.3f} ({len(means[size])})",
-                    "of the parabola": NONE if math.isnan(lowest[budget].n_params) else f"{lowest[budget].n_params:,.0f}",
+                    "of the parabola": f"{lowest[budget]:,.0f}" if lowest.get(budget, math.nan) > 0 else NONE,
                     "of the law": f"{said.n_params:,}",
                     "its NLL": f"{said.nll:.3f}",
                     "passes": f"{said.tokens / points.unique:.2g}",

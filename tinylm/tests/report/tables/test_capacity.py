@@ -57,3 +57,8 @@ def test_the_answer_says_how_the_size_grows(found):
     said = answers.capacity(found)
     assert "on WikiText-2 as characters the best size grows as the budget to the power 0." in said.replace("On", "on", 1)
     assert "smaller budgets foresee its losses to 0.0 %" in said
+
+
+def test_a_budget_with_two_sizes_has_no_parabola(found):
+    few = [result for result in found if result.run.budget < 10**13 or result.run.spec.model.d_model in (64, 96)]
+    assert list(tables.optima(few)["of the parabola"] == "–") == [False] * 4 + [True]
