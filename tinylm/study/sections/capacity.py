@@ -10,12 +10,18 @@ from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, with_seeds
 
 Curve = tuple[int, int, int, int, int, int, int, int]  # FLOPs, seeds, and six widths from small to large
+Test = tuple[str, int, int, int]  # text, FLOPs, width and seeds of what a forecast says
 CURVES: Sequence[Curve] = (
     (100_000_000_000, 3, 16, 24, 32, 40, 48, 64),
     (300_000_000_000, 3, 24, 32, 40, 48, 64, 96),
     (1_000_000_000_000, 2, 24, 32, 48, 64, 96, 128),
     (3_000_000_000_000, 2, 32, 48, 64, 96, 128, 160),
     (10_000_000_000_000, 2, 48, 64, 96, 128, 160, 224),
+)
+TESTS: Sequence[Test] = (
+    ("tiny_shakespeare", 10_000_000_000_000, 88, 2),
+    ("wikitext-2-char", 10_000_000_000_000, 56, 2),
+    ("wikitext-2-char", 10_000_000_000_000, 80, 2),
 )
 MIDDLE = 4  # where the width of a curve stands at which depth and context are varied
 
@@ -30,11 +36,13 @@ def capacity(
     context_length: int = 128,
     contexts: Sequence[int] = (64, 256),
     context_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000),
+    tests: Sequence[Test] = TESTS,
     eval_tokens: int = 200_000,
 ) -> list[Planned]:
     """For each text and budget: Transformers of several widths, and at the width in the middle of other depths and contexts.
 
-    A row of `curves` has FLOPs, the number of seeds, and six widths.
+    A row of `curves` has FLOPs, the number of seeds, and six widths; one of `tests` has the text, the FLOPs and the width of a forecast
+    in docs/ledger/forecasts, and the number of seeds that test it.
     """
     planned: list[Planned] = []
     for corpus, (flops, n_seeds, *widths) in itertools.product(corpora, curves):
@@ -44,6 +52,9 @@ def capacity(
         rows += [at("depth", middle, depth, context_length) for depth in depths]
         rows += [at("context", middle, n_layer, length) for length in contexts if flops in context_budgets]
         planned += with_seeds(rows, range(n_seeds))
+    for corpus, flops, width, n_seeds in tests:
+        row = _planned("forecast", width, n_layer, context_length, corpus=corpus, flops=flops, eval_tokens=eval_tokens)
+        planned += with_seeds([row], range(n_seeds))
     return planned
 
 
@@ -68,6 +79,7 @@ QUICK = {
     "depths": [2],
     "contexts": [64],
     "context_budgets": [5_000_000_000],
+    "tests": [["grammar-char", 20_000_000_000, 40, 1]],
     "eval_tokens": 5_000,
 }
 SMOKE = {
@@ -78,6 +90,7 @@ SMOKE = {
     "context_length": 32,
     "contexts": [16],
     "context_budgets": [100_000_000],
+    "tests": [["grammar-char", 300_000_000, 56, 1]],
     "eval_tokens": 500,
 }
 SECTION = Section(notebook="08_capacity", plan=capacity, quick=QUICK, smoke=SMOKE)

@@ -1,6 +1,7 @@
 import pytest
 
 from tinylm import study
+from tinylm.analysis import forecasts
 from tinylm.config import ConfigError
 from tinylm.study import StudyError, select
 
@@ -34,3 +35,12 @@ def test_a_curve_that_is_no_row_of_eight_numbers_is_refused():
         plan(curves=[[100_000_000, 1, 8, 16]])
     with pytest.raises(ConfigError, match="d_model"):
         plan(curves=[[100_000_000, 1, 7, 16, 24, 32, 40, 48]])
+
+
+def test_what_forecasts_say_is_planned():
+    said = {(made["corpus"], made["flops"], form["width"]) for made in forecasts.recorded() for form in made["forms"].values()}
+    tested = {
+        (run.spec.corpus, run.budget, run.spec.model.d_model) for run in select(study.section_plan("capacity", "full"), role="forecast")
+    }
+    assert tested <= said
+    assert all(flops > 10**13 for _, flops, _ in said - tested)  # for which hours of a CPU are not enough
