@@ -46,19 +46,18 @@ class Known:
         return next((result.record.valid.nll for result in self.counts if result.record.spec == spec), None)
 
     @cached_property
-    def curves(self) -> dict[str, pilots.Curve]:
-        """The NLL of each recipe by budget, for texts that this is the reference of."""
-        return {name: pilots.curve(name, runs) for name, runs in self.networks.items()}
+    def curve(self) -> pilots.Curve:
+        """The Transformer's NLL by budget, for texts that this is the reference of."""
+        return pilots.curve(self.networks[pilots.TRANSFORMER])
 
     def foreseen(self, recipe: str, budget: float) -> Expected | None:
-        """What the reference's curve, moved to this text, lets expect of a budget above the recorded ones; None where it says nothing."""
+        """What the reference's curve and counts of this text let expect of a budget above those recorded; None where they say nothing."""
         runs, there = self.networks[recipe], self.reference
         if there is None or self.tuned is None or there.tuned is None or (runs and max(runs) >= budget):
             return None
-        curve = there.curves.get(recipe, {})
-        if runs:
-            return pilots.from_pilot(runs, budget, curve, self.tuned, there.tuned)
-        return pilots.from_counts(budget, curve, self.tuned, there.tuned, recipe in pilots.ONLY_COUNTED)
+        if recipe == pilots.TRANSFORMER:
+            return pilots.from_pilot(runs, budget, there.curve, self.tuned, there.tuned)
+        return pilots.of_gated(self.tuned) if recipe == pilots.GATED and not runs and budget >= pilots.GATED_FLOPS else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +162,7 @@ def offers(known: Known, budget: float, own: Mapping[str, float] = MappingProxyT
 
     `own` are budgets of recipes that have others.
     A recipe whose records do not reach down to the budget comes after those whose records do, and one without records last. Beyond its
-    largest recorded budget a recipe is foreseen by the reference's curve, and taken for as good as there where that says nothing.
+    largest recorded budget a Transformer is foreseen by the reference's curve; any other recipe is taken for as good as there.
     """
     found = [_counts(known, budget)]
     found += [_of_recipe(known, name, own.get(name, budget)) for name in known.networks]
@@ -176,7 +175,7 @@ def _by_loss(offers: Sequence[Offer]) -> list[Offer]:
 
 def _of_recipe(known: Known, name: str, budget: float) -> Offer:
     runs, foreseen = known.networks[name], known.foreseen(name, budget)
-    is_known = (bool(runs) and min(runs) <= NEAR * budget) or (foreseen is not None and name in pilots.ONLY_COUNTED)
+    is_known = (bool(runs) and min(runs) <= NEAR * budget) or (foreseen is not None and name == pilots.GATED)
     seen = foreseen or budgets.read_off(runs, budget)
     return Offer(recipe=name, corpus=known.corpus, budget=budget, seen=seen, is_known=is_known, recorded=tuple(runs))
 

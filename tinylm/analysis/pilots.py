@@ -1,7 +1,9 @@
 """What counts of a text and short runs on it say of a longer run: the study's curve, moved to the text. Needs no torch.
 
-A recipe's NLL falls from a pilot's towards a floor as it does on Tiny Shakespeare; on both texts the floor is the same share of what
-counts reach there. How far this misses was measured on texts that the study does not use, which docs/plan.md names.
+A recipe's NLL lies above a floor, a share of what counts reach on the same text; its height is the logarithm of NLL over floor. Where
+pilots are as high as on Tiny Shakespeare, longer runs are too; where a pilot is higher, as on a text that repeats itself, a longer run is
+higher by a power of that, which is the less the longer the run. How far this misses was measured on texts that the study does not use;
+docs/plan.md has the table.
 """
 
 import math
@@ -15,38 +17,39 @@ from tinylm.ledger import RunRecord
 
 REFERENCE, TRANSFORMER, GATED = "tiny_shakespeare", "transformer", "gated-counts"
 COUNTED = ("counts", GATED)
-SMALL = {  # valid NLL of recipes there at budgets below their records: one seed, outside the ledger
-    "transformer": {5e9: 2.43, 1.5e10: 2.13, 5e10: 1.87},
-    "gated-counts": {2.5e9: 1.514},
-}
-FLOOR = 0.6  # of what counts reach
-REACH = 100  # a pilot says nothing of a budget so many times its own
-# Half widths of the 80 % interval over the NLL: of any forecast, for each factor of ten, of a network without a pilot.
-MISS, DECADE, UNPILOTED = 0.02, 0.02, 0.15
+# Valid NLL of the Transformer's recipe on the reference at budgets below its records: one seed, outside the ledger.
+SMALL = {5e9: 2.404, 1.5e10: 2.118, 5e10: 1.87}
+FLOOR = 0.75  # of what counts reach
+CONVERGES = 0.25  # what the power loses for each factor of ten between pilot and budget
+MISS, DECADE = 0.022, 0.012  # half width of the 80 % interval of log NLL: of any forecast, and for each such factor of ten
+UNLIKE = 0.35  # added to it for each factor by which a pilot is nearer to counts than on the reference: such a text has another structure
+GATED_SHARE, GATED_MISS = 0.96, 0.03  # what gated counts reach over what counts do, and the half width of that
+GAIN, FADES, MIXED = (
+    0.053,
+    10.5,
+    0.01,
+)  # of a mixture over its better model, how fast it fades with their distance, half width
 PERCENT = 80
-ONLY_COUNTED = (GATED,)  # recipes whose NLL follows from that of counts, without a pilot
-PILOTED = (TRANSFORMER,)  # networks that are tried; on the reference every other one is 5 % or more above it from 1e11 FLOPs on
 SHARE, LEAST = 0.05, 5e9  # of a budget, for the pilot of a network, and the FLOPs below which it says nothing
 GATED_FLOPS = 10**10  # for gated counts: ten times as many lower their NLL by 0.002 on the reference
 OUTRIGHT = 10  # a budget so many times that has them trained to the end before anything is advised
-GAIN, FADES = 0.053, 10.5  # of a mixture over the better of its two models, and how fast it fades with their relative distance
-MIXED = 0.005  # half width for what mixing gains, over the NLL
+PILOTED = (TRANSFORMER,)  # networks that are tried; on the reference every other one is 5 % or more above it from 1e11 FLOPs on
 Curve = Mapping[float, float]  # NLL by budget
 Runs = Mapping[int, Sequence[RunRecord]]  # by budget
 
 
-def curve(recipe: str, runs: Runs) -> dict[float, float]:
-    """The reference's mean valid NLL by budget, from its records and, below them, from what is noted here."""
-    if not runs:
-        return {}
-    recorded = {float(budget): float(np.mean([record.valid.nll for record in records])) for budget, records in runs.items()}
-    return {budget: nll for budget, nll in SMALL.get(recipe, {}).items() if budget < min(recorded)} | recorded
+def curve(runs: Runs) -> dict[float, float]:
+    """The reference's mean valid NLL by budget, from the Transformer's records there and, below them, from what is noted here."""
+    recorded = {float(budget): _mean(records) for budget, records in runs.items()}
+    return {budget: nll for budget, nll in SMALL.items() if recorded and budget < min(recorded)} | recorded
 
 
-def at(curve: Curve, budget: float) -> float | None:
-    """The NLL of a curve at a budget, between two of its points on a line in logarithms; None beyond its ends."""
-    if not curve or not min(curve) <= budget <= max(curve):
-        return None
+def _mean(records: Sequence[RunRecord]) -> float:
+    return float(np.mean([record.valid.nll for record in records]))
+
+
+def at(curve: Curve, budget: float) -> float:
+    """The NLL of a curve at a budget, between two of its points on a line in logarithms; beyond its ends that of the nearest."""
     budgets = sorted(curve)
     return math.exp(np.interp(math.log(budget), np.log(budgets), np.log([curve[one] for one in budgets])))
 
@@ -54,24 +57,24 @@ def at(curve: Curve, budget: float) -> float | None:
 def from_pilot(runs: Runs, budget: float, reference: Curve, level: float, reference_level: float) -> Expected | None:
     """What the largest run below a budget, moved along the reference's curve, lets expect of it; `level` is the NLL of counts.
 
-    None where there is no such run, and where the curve does not reach from it to the budget.
+    None where there is no such run, and where the curve does not reach down to it.
     """
-    below = [known for known in runs if known <= budget]
-    pilot = max(below, default=0)
-    ends = at(reference, pilot), at(reference, budget)
-    if not below or None in ends or budget > REACH * pilot:
+    pilot = max((known for known in runs if known <= budget), default=0)
+    if not pilot or not reference or pilot < min(reference):
         return None
-    first = float(np.mean([record.valid.nll for record in runs[pilot]]))
-    floor = min(FLOOR * level, 0.9 * first)
-    left = [end - FLOOR * reference_level for end in ends]
-    nll = floor + (first - floor) * left[1] / left[0]
-    return _within(nll, MISS + DECADE * math.log10(budget / pilot), len(runs[pilot]), (pilot,))
+    decades = math.log10(budget / pilot)
+    first = _mean(runs[pilot])
+    floor = FLOOR * min(level, first)
+    before, after = (math.log(at(reference, one) / (FLOOR * reference_level)) for one in (pilot, budget))
+    height = after * (math.log(first / floor) / before) ** max(0.0, 1 - CONVERGES * decades)
+    half = MISS + DECADE * decades + UNLIKE * max(0.0, before - math.log(first / (FLOOR * level)))
+    return Expected(*(floor * math.exp(height + sign * half) for sign in (0, -1, 1)), len(runs[pilot]), (pilot,), False, PERCENT)
 
 
-def from_counts(budget: float, reference: Curve, level: float, reference_level: float, is_close: bool) -> Expected | None:
-    """What counts alone let expect: the same multiple of their NLL as on the reference; `is_close` where it hardly varies."""
-    reached = at(reference, budget)
-    return reached and _within(reached * level / reference_level, MISS if is_close else UNPILOTED, 0, ())
+def of_gated(level: float) -> Expected:
+    """What gated counts of GATED_FLOPS or more should reach on a text where counts reach a level."""
+    nll = GATED_SHARE * level
+    return Expected(nll, nll * (1 - GATED_MISS), nll * (1 + GATED_MISS), 0, (), is_outside=False, percent=PERCENT)
 
 
 def mixed(network: Expected, counted: Expected) -> Expected:
@@ -91,11 +94,6 @@ def _end(seen: Expected, end: str) -> float:
     """One end of an interval, the NLL itself where it has none."""
     value = getattr(seen, end)
     return seen.nll if math.isnan(value) else value
-
-
-def _within(nll: float, half: float, n: int, known: tuple[int, ...]) -> Expected:
-    """An NLL with an interval of so much of it to both sides."""
-    return Expected(nll, nll * (1 - half), nll * (1 + half), n, known, is_outside=False, percent=PERCENT)
 
 
 def wanted(budget: float) -> dict[str, int]:

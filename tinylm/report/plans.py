@@ -20,7 +20,7 @@ from tinylm.study import Planned, recipes, single
 if TYPE_CHECKING:
     from tinylm.training.machine import Settings
 
-COUNTED = 5_000_000  # tokens that are counted in about a minute; of a longer text a part says as much
+COUNTED = 12_000_000  # tokens that are counted in a minute or two; of a longer text a part says as much
 PARTS = 4  # gated counts take so many times the seconds of counts before they train: their text is counted in parts
 PATIENCE = 0.3  # of the minutes, within which gated counts are trained before anything is advised
 PILOT_MINUTES = 10.0  # expected ones, above which a pilot is not trained unasked
