@@ -266,11 +266,9 @@ def _count_own(corpus: str) -> None:
     if not own_texts.NAME.fullmatch(corpus) or data.info(corpus).n_tokens["train"] > quick.QUICKLY_COUNTED:
         return
     with contextlib.suppress(TinylmError):  # a text that is too short for a recipe, which is said next
-        planned = single.of_recipe(single.COUNTS, corpus)
-        if ledger.known().find(planned.spec) is None:
-            from tinylm.evaluation import counts
+        from tinylm.report import plans
 
-            ledger.write(counts.count_record(planned.spec, data.load(corpus)), files.LOCAL_LEDGER / planned.section)
+        plans.count(corpus)
 
 
 def _standing(run: Planned, found: Ledger) -> str:
@@ -398,10 +396,10 @@ def _expected(offer: "Offer") -> str:
         else:
             bound = "a larger one should reach a lower one"
         return f"{short(seen.known[0])} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}; {bound}"
-    between = "" if len(seen.known) == 1 else f" with {short(seen.known[0])} and {short(seen.known[1])} FLOPs"
     interval = "" if math.isnan(seen.low) else f" ({seen.percent} %)"
     if not seen.n:
         return f"valid NLL of {offer.loss}{interval}, as counts of this text let expect; no run of this recipe on it is recorded"
+    between = "" if len(seen.known) == 1 else f" with {short(seen.known[0])} and {short(seen.known[1])} FLOPs"
     if seen.known[-1] < offer.budget:
         between = f" with {short(seen.known[-1])} FLOPs, and how its loss falls on another text"
     return f"valid NLL of {offer.loss}{interval}, from {amount(seen.n, 'recorded run')} of this recipe{between}"
