@@ -142,10 +142,9 @@ def require_text(corpus: str) -> None:
 def count(corpus: str) -> RunRecord:
     """The record of a text's tuned counts, which takes seconds."""
     planned = single.of_recipe(single.COUNTS, corpus)
-    if (found := ledger.known().find(planned.spec)) is None:
-        found = counts.count_record(planned.spec, data.load(corpus))
-        ledger.write(found, files.LOCAL_LEDGER / planned.section)
-    return found
+    if ledger.known().find(planned.spec) is None:
+        ledger.write(counts.count_record(planned.spec, data.load(corpus)), files.LOCAL_LEDGER / planned.section)
+    return ledger.known().find(planned.spec)
 
 
 def _pilot(known: Known, name: str, flops: int, budget: float) -> Planned | None:

@@ -66,7 +66,7 @@ def test_a_budget_pays_for_trials_and_what_is_left_for_the_run(corpus, trained):
     trained.clear()
     again = plan(corpus, 1e12)
     assert not trained and again.spent == made.spent, "its trials are recorded"
-    assert [choice.offer for choice in again.choices] == [choice.offer for choice in made.choices]
+    assert [choice.offer.command for choice in again.choices] == [choice.offer.command for choice in made.choices]
 
 
 def test_a_short_text_is_not_read_too_often(corpus, trained):
