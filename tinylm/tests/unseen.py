@@ -151,8 +151,7 @@ def checked(name: str, text: str, budget: int, settings: machine.Settings) -> tu
     outcomes = trained([gated, network.spec, *rivals(best, plan)], settings)
     gated_nll, network_nll, *others = outcomes
     forecasts = [Checked(text=name, what=f"gated counts, {short(pilots.GATED_FLOPS)}, from counts", seen=foreseen, nll=gated_nll)]
-    pilot = next(record for record in plan.trials if record.spec.model.kind == pilots.TRANSFORMER)
-    what = f"Transformer, {short(network.budget)}, from a pilot of {short(pilot.spec.train.flops)}"
+    what = f"Transformer, {short(network.budget)}, from a run of {short(network.seen.known[-1])}"
     forecasts.append(Checked(text=name, what=what, seen=network.seen, nll=network_nll))
     reached = {pilots.GATED: gated_nll, single.COUNTS: counted.valid.nll, pilots.TRANSFORMER: network_nll}[best.recipe]
     if best.beside:
