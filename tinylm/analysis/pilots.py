@@ -31,6 +31,7 @@ GAIN, FADES, MIXED = (
 )  # of a mixture over its better model, how fast it fades with their distance, half width
 PERCENT = 80
 SHARE, LEAST = 0.05, 1.5e10  # of a budget, for the pilot of a network, and the FLOPs below which it says little: that is a hundred steps
+MOST = 5e11  # for a pilot: more would be longer than one waits for advice
 GATED_FLOPS = 10**10  # for gated counts: ten times as many lower their NLL by 0.002 on the reference
 OUTRIGHT = 10  # a budget so many times that has them trained to the end before anything is advised
 PILOTED = (TRANSFORMER,)  # networks that are tried; on the reference every other one is 5 % or more above it from 1e11 FLOPs on
@@ -98,7 +99,7 @@ def _end(seen: Expected, end: str) -> float:
 
 def wanted(budget: float) -> dict[str, int]:
     """The runs, recipe and FLOPs, that a plan makes for a budget: a pilot of each network tried, and gated counts where they are cheap."""
-    pilot = rounded(SHARE * budget)
+    pilot = rounded(min(SHARE * budget, MOST))
     found = dict.fromkeys(PILOTED, pilot) if pilot >= LEAST else {}
     return found | ({GATED: GATED_FLOPS} if budget >= OUTRIGHT * GATED_FLOPS else {})
 

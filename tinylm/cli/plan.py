@@ -5,8 +5,9 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def add(commands: Any) -> None:
 
 def run(request: PlanRequest) -> int:
     """Make the plan, print it and, where asked to, train what it advises."""
-    with redirect_stdout(sys.stderr) if request.json else redirect_stdout(sys.stdout):
+    with redirect_stdout(sys.stderr) if request.json else nullcontext():
         plan = _made(request)
     if request.json:
         print(json.dumps(plan.facts(), indent=1))
@@ -84,7 +85,7 @@ def _made(request: PlanRequest) -> Plan:
 
     places = {"folder": files.LOCAL_LEDGER, "checkpoints": files.CHECKPOINTS, "weights": files.WEIGHTS}
     settings = machine.Settings(device=machine.device(request.device), data_dir=request.data_dir, **places)
-    say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+    say = partial(print, file=sys.stderr, flush=True)
     plan = plans.made(corpus, request.budget or 0, request.minutes or 0.0, settings, say)
     if not plan.choices:
         raise UsageError(f"--minutes {request.minutes:g} is too little for anything on {data.called(corpus)}; give more")

@@ -1,9 +1,10 @@
 """What to train on a text for a budget: count it, try networks with a small part of the budget, and ask the advice of the records."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from tinylm.analysis import advice, frames, pilots
 from tinylm.analysis.advice import Known, Offer
 from tinylm.config import ConfigError, RunSpec, TinylmError
 from tinylm.config.interrupts import uninterrupted
-from tinylm.data import own_texts
+from tinylm.config.shown import amount, short
 from tinylm.evaluation import counts
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, recipes, single
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 COUNTED = 12_000_000  # tokens that are counted in a minute or two; of a longer text a part says as much
 PARTS = 4  # gated counts take so many times the seconds of counts before they train: their text is counted in parts
 PATIENCE = 0.3  # of the minutes, within which gated counts are trained before anything is advised
-PILOT_MINUTES = 10.0  # expected ones, above which a pilot is not trained unasked
 Say = Callable[[str], None]
 
 
@@ -159,14 +159,14 @@ def _pilot(known: Known, name: str, flops: int, budget: float) -> Planned | None
 
 
 def _train(runs: Sequence[Planned], settings: "Settings", say: Say) -> None:
-    """Train the runs that are not recorded; TinylmError where one fails or takes more than PILOT_MINUTES."""
+    """Train the runs that are not recorded; TinylmError where one fails."""
     missing = [run for run in runs if ledger.known().find(run.spec) is None]
     if not missing:
         return
     with uninterrupted():
         from tinylm.training import pool
 
-    say(f"trials: {pool.require_allowed(missing, replace(settings, minutes=settings.minutes or PILOT_MINUTES), '')}")
+    say(f"trials: {amount(len(missing), 'run')}, {short(sum(run.cost.flops for run in missing))} FLOPs")
     pool.finish_all(missing, settings)
 
 
@@ -195,11 +195,13 @@ class Clock:
 
         if seconds <= 0:
             return 0
-        try:
-            plan = lambda flops: single.of_recipe(recipe, self.corpus, protocol=single.FULL, flops=flops)  # noqa: E731
+
+        def plan(flops: int) -> Planned:
+            return single.of_recipe(recipe, self.corpus, protocol=single.FULL, flops=flops)
+
+        with contextlib.suppress(TinylmError):
             return pilots.rounded(forecast.affordable_flops(plan, seconds, self.settings, self.seconds))
-        except TinylmError:
-            return 0
+        return 0
 
 
 def _allowances(known: Known, clock: Clock, budget: float, seconds: float) -> dict[str, int]:
@@ -215,11 +217,9 @@ def _allowances(known: Known, clock: Clock, budget: float, seconds: float) -> di
 
 def _modest(recipe: str, corpus: str, flops: int) -> int:
     """The FLOPs, or as many as read a short text MANY_PASSES times; what no budget can do is left to the recipe."""
-    try:
+    with contextlib.suppress(TinylmError):
         while (times := recipes.passes(recipes.recipe(recipe, corpus, flops)) / recipes.MANY_PASSES) > 1:
             flops = pilots.rounded(flops / max(times, 1.02))  # another budget may have another model, which reads the text more often
-    except TinylmError:
-        pass
     return flops
 
 
@@ -252,8 +252,3 @@ def _seconds(offer: Offer, clock: Clock, times: dict[str, float]) -> float | Non
         is_done = ledger.known().find(offer.spec) is not None
         times[key] = 0.0 if is_done else clock.seconds(single.unplanned(offer.spec))
     return times[key]
-
-
-def is_own(corpus: str) -> bool:
-    """Whether a corpus is a text of one's own."""
-    return own_texts.NAME.fullmatch(corpus) is not None

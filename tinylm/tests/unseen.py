@@ -16,6 +16,7 @@ import sysconfig
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -141,10 +142,9 @@ class Compared:
 def checked(name: str, text: str, budget: int, settings: machine.Settings) -> tuple[list[Checked], Compared]:
     """The forecasts for a text with their outcomes, and the advice beside its rivals."""
     corpus = own_texts.add_text(text, "character", f"{name.replace(' ', '-')}.txt")
-    quiet = lambda said: print(f"{name}: {said}", flush=True)  # noqa: E731
     counted = plans.count(corpus)
     foreseen = pilots.of_gated(counted.valid.nll)
-    plan = plans.made(corpus, budget, 0.0, settings, quiet)
+    plan = plans.made(corpus, budget, 0.0, settings, partial(print, f"{name}:", flush=True))
     network = next(choice.offer for choice in plan.choices if choice.offer.recipe == pilots.TRANSFORMER and not choice.offer.beside)
     best = plan.choices[0].offer
     gated = recipes.recipe(pilots.GATED, corpus, pilots.GATED_FLOPS)

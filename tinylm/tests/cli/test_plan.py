@@ -40,6 +40,7 @@ def test_go_trains_what_is_advised(call, text):
     corpus = line.split()[line.split().index("--corpus") + 1]
     trained = [record for record in ledger.known().records.values() if record.spec.corpus == corpus and not record.spec.is_counts]
     assert len(trained) == 1 and "test NLL" in out
+    assert "(80 %), as counts of this text let expect" in out, "train says the same"
 
 
 @pytest.mark.parametrize(
