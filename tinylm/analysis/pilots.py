@@ -21,8 +21,8 @@ COUNTED = ("counts", GATED)
 SMALL = {5e9: 2.404, 1.5e10: 2.118, 5e10: 1.86}
 FLOOR = 0.75  # of what counts reach
 CONVERGES = 0.25  # what the power loses for each factor of ten between pilot and budget
-MISS, DECADE = 0.022, 0.012  # half width of the 80 % interval of log NLL: of any forecast, and for each such factor of ten
-UNLIKE = 0.35  # added to it for each factor by which a pilot is nearer to counts than on the reference: such a text has another structure
+MISS, DECADE = 0.06, 0.012  # half width of the 80 % interval of log NLL: of any forecast, and for each such factor of ten
+UNLIKE = 0.35  # added to it for each factor by which a pilot is nearer to counts, or further from them, than on the reference
 GATED_SHARE, GATED_MISS = 0.96, 0.03  # what gated counts reach over what counts do, and the half width of that
 GAIN, FADES, MIXED = (
     0.053,
@@ -68,7 +68,7 @@ def from_pilot(runs: Runs, budget: float, reference: Curve, level: float, refere
     floor = FLOOR * min(level, first)
     before, after = (math.log(at(reference, one) / (FLOOR * reference_level)) for one in (pilot, budget))
     height = after * (math.log(first / floor) / before) ** max(0.0, 1 - CONVERGES * decades)
-    half = MISS + DECADE * decades + UNLIKE * max(0.0, before - math.log(first / (FLOOR * level)))
+    half = MISS + DECADE * decades + UNLIKE * abs(before - math.log(first / (FLOOR * level)))
     return Expected(*(floor * math.exp(height + sign * half) for sign in (0, -1, 1)), len(runs[pilot]), (pilot,), False, PERCENT)
 
 

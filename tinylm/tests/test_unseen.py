@@ -8,7 +8,7 @@ from tinylm.tests.unseen import Checked, Compared
 
 
 def checked(nll, low, high, outcome):
-    return Checked(text="a text", what="a model", seen=Expected(nll, low, high, 1, (), is_outside=False, percent=80), nll=outcome)
+    return Checked(text="a text", what="gated counts", seen=Expected(nll, low, high, 1, (), is_outside=False, percent=80), nll=outcome)
 
 
 def test_a_forecast_is_compared_with_its_outcome():
@@ -21,7 +21,7 @@ def test_a_forecast_is_compared_with_its_outcome():
 def test_the_page_counts_what_is_inside():
     forecasts = [checked(2.0, 1.9, 2.1, 2.0), checked(2.0, 1.9, 2.1, 2.2), checked(1.0, 0.98, 1.02, 1.0)]
     page = unseen.page(forecasts, [Compared(text="a text", title="Counts", nll=1.5, rivals=[1.6, 1.49, 1.7, 1.5])], 10**11)
-    assert "Inside the 80 % interval: 2 of 3" in page and "At most +0.010 nats above" in page
+    assert "- Gated counts: inside the 80 % interval 2 of 3, median half width 5.0 %" in page and "At most +0.010 nats above" in page
     assert len(re.findall(r"^\| a text", page, re.M)) == 4
 
 
