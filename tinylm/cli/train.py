@@ -245,7 +245,8 @@ def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> No
         for said in dict.fromkeys(said for run in planned if (said := _caution(request.runs, run))):
             print(said, flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.budgets and request.runs.recipe:
-        corpus, budgets = planned[0].spec.corpus, dict.fromkeys(run.budget for run in planned if run.budget)
+        corpus, own = planned[0].spec.corpus, (run for run in planned if run.spec.model.kind != request.runs.mix)
+        budgets = dict.fromkeys(run.budget for run in own if run.budget)
         _count_own(corpus)
         print("\n".join(_advice(request.runs, corpus, list(budgets))), flush=True)
 
