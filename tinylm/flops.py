@@ -123,7 +123,7 @@ def _(config: GatedCountsConfig, vocab_size: int, n_out: int, n_scored: int) -> 
 
 def _gate_widths(config: GatedCountsConfig) -> list[int]:
     """What is seen of contexts, the hidden layer, and the predictions: as many as there are in `models.evidence`."""
-    return [2 * config.order, config.d_hidden, 2 * config.order]
+    return [config.n_seen, config.d_hidden, config.n_predictions]
 
 
 @forward_parts.register

@@ -10,8 +10,8 @@ from functools import cached_property
 from types import MappingProxyType
 
 from tinylm import data
-from tinylm.analysis import budgets, pilots, summaries
-from tinylm.analysis.budgets import Expected
+from tinylm.analysis import expected, pilots, summaries
+from tinylm.analysis.expected import Expected
 from tinylm.analysis.summaries import Result
 from tinylm.config import RunSpec
 from tinylm.config.shown import short
@@ -136,7 +136,7 @@ class Offer:
 def known(corpus: str, results: Sequence[Result]) -> Known:
     """What the results say of a corpus."""
     records = [result.record for result in results]
-    networks = {name: budgets.recipe_runs(name, corpus, records) for name in recipes.architectures(data.info(corpus).level)}
+    networks = {name: expected.recipe_runs(name, corpus, records) for name in recipes.architectures(data.info(corpus).level)}
     counts = [result for result in summaries.counts(results) if _is_scored_like_recipes(result.record)]
     own = (result.record for result in counts if result.record.spec.corpus == corpus)
     like = next((group[0] for runs in networks.values() for group in runs.values()), next(own, None))
@@ -176,7 +176,7 @@ def _by_loss(offers: Sequence[Offer]) -> list[Offer]:
 def _of_recipe(known: Known, name: str, budget: float) -> Offer:
     runs, foreseen = known.networks[name], known.foreseen(name, budget)
     is_known = (bool(runs) and min(runs) <= NEAR * budget) or (foreseen is not None and name == pilots.GATED)
-    seen = foreseen or budgets.read_off(runs, budget)
+    seen = foreseen or expected.read_off(runs, budget)
     return Offer(recipe=name, corpus=known.corpus, budget=budget, seen=seen, is_known=is_known, recorded=tuple(runs))
 
 

@@ -45,7 +45,7 @@ WORDS, WORD_COUNTS = (
 
 
 def _linear(context_length: int, long: bool = False) -> Which:
-    where = {"section": "claims", "role": "long"} if long else {"section": "sweeps"}
+    where = {"section": "claims", "role": "long"} if long else {"section": "sweeps", "role": "sweep"}
     label = f"Linear, T = {context_length}{', long' if long else ''}"
     return _which(label, **where, architecture="Linear", context_length=context_length)
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, Literal, get_args, get_origin
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from tinylm import data, ledger, study
 from tinylm.analysis.summaries import Result
@@ -14,6 +12,9 @@ from tinylm.config.errors import unknown
 from tinylm.config.fields import hints
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, StudyError, single, titles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ["section", "role", "architecture", "name", "corpus", "seed", "budget", "n_params", "steps", "tokens_seen"]
 COSTS = ["flops", "flops_textbook", "flops_2nd", "flops_6nd", "seconds"]
@@ -54,7 +55,7 @@ def recorded(with_searches: bool = False) -> list[Result]:
 
 
 @public()
-def runs(**values: Any) -> pd.DataFrame:
+def runs(**values: Any) -> "pd.DataFrame":
     """A table of the recorded runs whose fields have the given values, indexed by key; a list means any of its values.
 
     A field says what a run is in the study (`section`, `role`, `architecture`, `budget`, `rung`), what it is (`corpus`, `seed`), how its
@@ -109,8 +110,10 @@ def _types(field: str) -> list[Any]:
     return [int] if field == "budget" else [owner[field] for owner in owners if field in owner]
 
 
-def frame(found: Iterable[Result]) -> pd.DataFrame:
+def frame(found: Iterable[Result]) -> "pd.DataFrame":
     """One row a result: what it is in the study, its costs, its scores and its model's shape, which is missing where it has none."""
+    import pandas as pd  # only where a table is made: it takes a quarter of a second
+
     rows = [_row(result) for result in found]
     columns = ["key", *COLUMNS, *COSTS, *SCORES, *SHAPE, *TRAINED, "status"]
     table = pd.DataFrame(rows, columns=columns).set_index("key")

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from tinylm.analysis.budgets import Expected
+from tinylm.analysis.expected import Expected
 from tinylm.ledger import RunRecord
 
 REFERENCE, TRANSFORMER, GATED = "tiny_shakespeare", "transformer", "gated-counts"

@@ -3,10 +3,10 @@
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from scipy import stats
+from scipy import special
 
 from tinylm import data, study
 from tinylm.analysis import text_noise
@@ -14,6 +14,9 @@ from tinylm.analysis.text_noise import Part
 from tinylm.config import RunSpec, TinylmError, scored
 from tinylm.ledger import RunRecord, Score
 from tinylm.study import Planned, titles
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ["run", "name", "n", "n_params", "test_nll", "seed_sd", "test_se", "valid_nll", "flops", "flops_textbook", "flops_2nd", "seconds"]
 
@@ -54,7 +57,7 @@ def counts(results: Iterable[Result]) -> list[Result]:
     return [result for result in results if result.record.spec.is_counts]
 
 
-def summary(results: Sequence[Result]) -> pd.DataFrame:
+def summary(results: Sequence[Result]) -> "pd.DataFrame":
     """One line per row: `run`, name, n, mean test and valid NLL, seed SD (NaN below n = 2), the text's SE of the test, and the costs."""
     rows = []
     for run, records in by_row(results).items():
@@ -75,6 +78,8 @@ def summary(results: Sequence[Result]) -> pd.DataFrame:
                 "seconds": np.mean([record.seconds for record in records]),
             }
         )
+    import pandas as pd  # only where a table is made: it takes a quarter of a second
+
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -83,7 +88,7 @@ def half_width(values: Sequence[float], confidence: float = 0.95) -> float:
     n = len(values)
     if n < 2:
         return float("nan")
-    return float(stats.t.ppf(0.5 + confidence / 2, n - 1) * np.std(values, ddof=1) / np.sqrt(n))
+    return float(special.stdtrit(n - 1, 0.5 + confidence / 2) * np.std(values, ddof=1) / np.sqrt(n))
 
 
 def single_run_half_width(values: Sequence[float], confidence: float = 0.95) -> float:

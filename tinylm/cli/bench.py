@@ -14,7 +14,7 @@ from tinylm.report import timings
 EXAMPLES = """
   python -m tinylm bench                               takes about five minutes; run nothing else meanwhile
   python -m tinylm bench --json out/bench.json         also save the measurements
-  python -m tinylm bench --json docs/ledger/bench/cpu.json    as README.md and the report show it
+  python -m tinylm bench --json docs/ledger/bench/cpu-KIND.json    as docs/speed.md and the report show it; a file for each kind
   python -m tinylm bench --runs --json docs/ledger/bench/runs.json    the times beside the FLOPs in the report's tables"""
 
 
@@ -51,6 +51,7 @@ def run(request: BenchRequest) -> int:
         raise UsageError("--missing is for --runs; give both")
     if request.json:
         _require_writable(request.json)
+        _require_own(request.json, bench.machine(device), request.runs)
     if request.runs:
         _require_idle()
         known = _known(request.json, bench.machine(device)) if request.missing else {}
@@ -75,14 +76,21 @@ def _compared(device: str, rounds: int) -> dict[str, Any]:
     return facts
 
 
+def _require_own(path: Path, machine: dict[str, str], runs: bool) -> None:
+    """UsageError for a file of comparisons on another processor, which stay beside these."""
+    found = (ledger.read_facts(path) if path.exists() else None) or {}
+    before = {name: found.get("machine", {}).get(name, "") for name in ("device", "kind")}
+    if found.get("rows") and not runs and before != {name: machine.get(name, "") for name in before}:
+        raise UsageError(f"{path} is of {' '.join(filter(None, before.values()))}; name another file, such as {path.stem}-2.json")
+
+
 def _known(path: Path | None, machine: dict[str, str]) -> dict[str, float]:
     """The times that a file has; UsageError where there is none, or one of another machine or other versions, which cannot be added to."""
     found = ledger.read_facts(path) if path and path.exists() else None
     if not found or "runs" not in found:
         raise UsageError("--missing adds to the times that a file has; give --runs and the file with --json")
-    others = [
-        f"{name} {found['machine'].get(name)}" for name, value in machine.items() if name != "date" and found["machine"].get(name) != value
-    ]
+    then = found["machine"]  # a file from before kinds were told says nothing of them
+    others = [f"{name} {then[name]}" for name, value in machine.items() if name != "date" and then.get(name, value) != value]
     if others:
         raise UsageError(f"{path} has times of {', '.join(others)}, not of this machine; time all runs instead, without --missing")
     return found["runs"]

@@ -3,7 +3,9 @@
 Only the standard library is imported here, since packages take half a second, in which Ctrl-C is to be one line too.
 """
 
+import atexit
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -20,6 +22,7 @@ def carry_out(program: Callable[[], int], interrupted: str = "interrupted", fail
     Whatever the terminal's encoding cannot write appears as \\xNN or \\uNNNN. A reader of the output that leaves, as `head` does, ends
     the program quietly. An output that cannot be written, a closed one and a lack of memory are mistakes too.
     """
+    atexit.register(gc.freeze)  # with torch loaded, Python looks for dead circles at its end for a quarter of a second
     _prepare()
     if sys.stdout is None:
         return _tell(f"error: {CLOSED}", failed)

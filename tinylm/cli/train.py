@@ -371,7 +371,7 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
 
 def _advice(runs: specs.SingleRuns, corpus: str, budgets: Sequence[int]) -> list[str]:
     """The loss to expect of a recipe at each budget, and what the records recommend instead of it or beside it."""
-    from tinylm.analysis import advice, frames  # pandas and scipy are loaded only where they are asked for
+    from tinylm.analysis import advice, frames  # scipy is loaded only where it is asked for
 
     known, lines = advice.known(corpus, frames.recorded()), []
     for budget in budgets:

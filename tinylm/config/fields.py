@@ -13,6 +13,7 @@ from tinylm.config.errors import FieldError, Spelt, instead, listed, unknown
 
 LIST = "\n\n- "  # begins a list in a docstring
 ROUND = 10**6  # from here on numbers are hard to read digit by digit
+MOST = {int: 2**63 - 1, float: sys.float_info.max}  # what numpy and torch count with
 
 
 class Checked(Spelt):
@@ -41,10 +42,11 @@ class Checked(Spelt):
         return (), {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
 
     def __post_init__(self) -> None:
-        types = hints(type(self))
-        for f in dataclasses.fields(self):
-            value = _coerce(self.called(), f.name, types[f.name], getattr(self, f.name))
-            object.__setattr__(self, f.name, value)
+        owner = self.called()
+        for name, hint in _declared(type(self)):
+            given = getattr(self, name)
+            if (value := _coerce(owner, name, hint, given)) is not given:
+                object.__setattr__(self, name, value)
         self.check()
 
     def __repr__(self) -> str:
@@ -73,7 +75,19 @@ class Checked(Spelt):
             raise FieldError(self.called(), "", message)
 
 
-hints = functools.cache(get_type_hints)  # a study makes a thousand configs of five classes
+hints = functools.cache(get_type_hints)  # a command makes ten thousand configs of a dozen classes, when it reads the records
+
+
+@functools.cache
+def _declared(cls: type) -> list[tuple[str, Any]]:
+    """The fields of a class with their types."""
+    return [(f.name, hints(cls)[f.name]) for f in dataclasses.fields(cls)]
+
+
+@functools.cache
+def _given(cls: type) -> dict[str, dataclasses.Field]:
+    """The fields that are given when a class is made, by name."""
+    return {f.name: f for f in dataclasses.fields(cls) if f.init}
 
 
 def _fields(base: type) -> str:
@@ -90,7 +104,7 @@ def _written(value: Any) -> str:
 
 def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> None:
     """Raise FieldError unless the given fields are those of a class, and all that have no default are among them."""
-    fields = {f.name: f for f in dataclasses.fields(cls) if f.init}
+    fields = _given(cls)
     if unnamed:
         instead_of = ", ".join(map(repr, unnamed))
         raise FieldError(cls.called(), "", f"write FIELD=VALUE instead of {instead_of}; its fields are {listed(fields)}")
@@ -104,12 +118,14 @@ def _check_names(cls: Any, unnamed: Sequence[Any], given: Mapping[str, Any]) -> 
 
 
 def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
+    if hint in MOST:
+        if type(value) is hint and 0 <= value <= MOST[hint]:  # as most are
+            return value
+        return _coerce_number(owner, name, hint, value)
     if get_origin(hint) is Literal:
         if value not in get_args(hint):
             raise FieldError(owner, name, unknown("value", value, get_args(hint)))
         return value
-    if hint in (int, float):
-        return _coerce_number(owner, name, hint, value)
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple):
             raise FieldError(owner, name, f"needs a list of numbers, got {value!r}; write a single one as 2,")
@@ -130,7 +146,6 @@ def _coerce_number(owner: str, name: str, hint: type, value: Any) -> int | float
         raise FieldError(owner, name, f"needs a whole number, got {value!r}")
     if value < 0:
         raise FieldError(owner, name, f"must not be negative, got {value!r}")
-    most, said = (2**63 - 1, "2**63") if hint is int else (sys.float_info.max, "1e308")
-    if value > most:  # what numpy and torch count with; it may have more digits than Python writes
-        raise FieldError(owner, name, f"must be below {said}")
+    if value > MOST[hint]:  # it may have more digits than Python writes
+        raise FieldError(owner, name, f"must be below {'2**63' if hint is int else '1e308'}")
     return hint(value)

@@ -26,8 +26,7 @@ class Stopped(TinylmError, KeyboardInterrupt):
 def in_one_line(message: str) -> Iterator[None]:
     """Say an interrupt of what is within, which leaves nothing half done, as Stopped with a message.
 
-    An import within is finished first, whoever asks for it: half an imported torch or numpy stays broken, and parts of torch are
-    imported when its first optimizer is built.
+    An import within is finished first, whoever asks for it: half an imported torch or numpy stays broken.
     """
     try:
         with _whole_imports():

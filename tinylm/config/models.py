@@ -328,6 +328,7 @@ class GatedCountsConfig(ModelConfig):
 
     - `order`: tokens of the longest n-gram, one of which is predicted
     - `discount_scale`: the estimated discounts are multiplied by it
+    - `caches`: numbers of most recent tokens that are counted too, each by itself; none: all the text so far
     - `d_hidden`: width of the hidden layer
     """
 
@@ -335,12 +336,24 @@ class GatedCountsConfig(ModelConfig):
     public: ClassVar[str] = "GatedCounts"
     order: int = 8
     discount_scale: float = 1.0
+    caches: tuple[int, ...] = ()
     d_hidden: int = 32
+
+    @property
+    def n_predictions(self) -> int:
+        """How many predictions of a token are mixed, as `models.evidence` has them."""
+        return 1 + self.order * len(self.caches) if self.caches else 2 * self.order
+
+    @property
+    def n_seen(self) -> int:
+        """How many numbers say how well each context is known, as `models.evidence` has them."""
+        return 2 * (self.order - 1) + self.order * len(self.caches) if self.caches else 2 * self.order
 
     def check(self) -> None:
         super().check()
         self.require(0 < self.order <= MAX_ORDER, f"order must be 1 to {MAX_ORDER}, got {self.order}")
         self.require(self.discount_scale > 0, "discount_scale must be above zero")
+        self.require(all(size > 0 for size in self.caches), "caches must have at least 1 token each")
         self.require_positive("d_hidden")
         self.require(self.context_length > 1, "context_length must be at least 2: inputs are normalised over the tokens of a batch")
 

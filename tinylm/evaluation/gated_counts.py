@@ -43,12 +43,12 @@ class GatedCountsModel(Model):
 
     @torch.inference_mode()
     def next_probs(self, ids: np.ndarray) -> np.ndarray:
-        predictions, seen = evidence.after(self.counts, ids)
+        predictions, seen = evidence.after(self.counts, ids, self.spec.model.caches)
         shares = self.network.log_shares(torch.from_numpy(seen).float()[None, None])[0, 0].exp().numpy().astype(np.float64)
         return shares @ predictions
 
     def token_nlls(self, ids: np.ndarray, spec: RunSpec) -> np.ndarray:
-        said = torch.from_numpy(evidence.read(self.counts, ids))
+        said = torch.from_numpy(evidence.read(self.counts, ids, self.spec.model.caches))
         return nlls.token_nlls(self.network, torch.from_numpy(ids.astype(np.int32)), spec, bar=True, evidence_NE=said)
 
     def predictor(self, ids: np.ndarray) -> Predictor:
@@ -67,8 +67,8 @@ def of_splits(spec: RunSpec, corpus: Corpus, splits: Sequence[str] = ("train", "
         return {}
     size = corpus.info.vocab_size
     counts = counted(spec, corpus.train, size)
-    said = {split: evidence.read(counts, corpus.split(split)) for split in splits if split != "train"}
+    said = {split: evidence.read(counts, corpus.split(split), model.caches) for split in splits if split != "train"}
     if "train" in splits:
         train = corpus.train[: spec.train.train_tokens or None]
-        said["train"] = evidence.of_train(train, model.order, size, model.discount_scale)
+        said["train"] = evidence.of_train(train, model.order, size, model.discount_scale, model.caches)
     return {split: torch.from_numpy(found) for split, found in said.items()}

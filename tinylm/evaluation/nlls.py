@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -22,38 +23,55 @@ WAIT = 3.0  # seconds of scoring before a bar is drawn
 
 
 @torch.inference_mode()
-def token_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, bar: bool = False, evidence_NE: Tensor | None = None) -> np.ndarray:
+def token_nlls(
+    model: LanguageModel, tokens_N: Tensor, spec: RunSpec, bar: bool = False, evidence_NE: Tensor | None = None, n_at_once: int = 1
+) -> np.ndarray:
     """NLL in nats, float32, of each token of the spec's scored range, each scored once; restores the model's mode.
 
     Each window scores its last `eval_stride` positions, so every scored token sees at least eval_context - eval_stride + 1
     tokens, or all before it; the last window ends at the range's end and scores only what is left.
     `bar` draws a bar with the time left, once scoring has taken some seconds. `evidence_NE` is what counts say of the tokens, for a
-    network that reads it.
+    network that reads it. On a CPU `n_at_once` batches are scored side by side, to the same bits, by a model that allows it.
     """
+    n_at_once = n_at_once if model.is_stateless and tokens_N.device.type == "cpu" else 1
     context, stride, scored = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
     short = short_window(scored, context)
     was_training = model.training
     model.eval()
     score = functools.partial(_window_nlls, model, tokens_N, evidence_NE)
     parts = [score(torch.tensor([short.stop]), short.stop - 1, len(short))[0]] if short else []
-    parts += _full_windows(model, tokens_N, score, range(short.stop, scored.stop), context, stride, bar)
+    parts += _full_windows(model, tokens_N, score, range(short.stop, scored.stop), context, stride, bar, n_at_once)
     model.train(was_training)
     return torch.cat(parts).numpy()
 
 
 def _full_windows(
-    model: LanguageModel, tokens_N: Tensor, score: Callable[..., Tensor], scored: range, context: int, stride: int, bar: bool
+    model: LanguageModel,
+    tokens_N: Tensor,
+    score: Callable[..., Tensor],
+    scored: range,
+    context: int,
+    stride: int,
+    bar: bool,
+    n_at_once: int,
 ) -> list[Tensor]:
-    """NLLs of the scored tokens, in order, of which the first has `context` tokens before it; none where none is scored."""
+    """NLLs of the scored tokens, in order, of which the first has `context` tokens before it."""
     if not scored:
         return []
     ends = torch.arange(scored.start + stride, scored.stop + stride, stride).clamp(max=scored.stop)
     device = tokens_N.device.type
     n_batch = max(1, min(POSITIONS_PER_BATCH[device] // context, LOGITS_PER_BATCH[device] // (stride * model.vocab_size)))
     nll_WS = torch.empty(len(ends), stride)  # filled in place: small results kept between large ones would pin freed memory
-    batches = list(zip(nll_WS.split(n_batch), ends.split(n_batch), strict=True))
-    for rows_BS, batch in tqdm(batches, desc="scoring", unit="batch", delay=WAIT, leave=False, disable=not bar):
+
+    @torch.inference_mode()  # which a thread has for itself
+    def fill(rows_BS: Tensor, batch: Tensor) -> None:
         rows_BS.copy_(score(batch, context, stride))
+
+    batches = nll_WS.split(n_batch), ends.split(n_batch)
+    with ThreadPoolExecutor(n_at_once) as pool:
+        done = pool.map(fill, *batches) if n_at_once > 1 else map(fill, *batches)
+        for _ in tqdm(done, desc="scoring", total=len(batches[0]), unit="batch", delay=WAIT, leave=False, disable=not bar):
+            pass
     n_last = len(scored) - stride * (len(ends) - 1)
     return [nll_WS[:-1].flatten(), nll_WS[-1, stride - n_last :]]
 

@@ -22,6 +22,7 @@ SEARCH = "search"  # the folder of runs that choose recipes, of which no test sc
 REMEDY = "restore it with git checkout, or delete it"
 # What no field of a record passes: FLOPs nobody will spend, the largest number of float32, the validations or blocks of a run, a sentence.
 MOST, LARGEST, LONGEST, MOST_CHARACTERS = 10**30, 3.5e38, 10 * MAX_EVALS, 500
+AT_MOST: dict[type, float] = {int: MOST, float: LARGEST}
 
 
 class Point(TypedDict):
@@ -192,38 +193,47 @@ def _check_spec(name: str, value: Any) -> None:
     if isinstance(value, dict | list | tuple):
         _require(len(value) <= LONGEST, name, f"at most {LONGEST:,} long", len(value))
         for key, entry in value.items() if isinstance(value, dict) else enumerate(value):
-            _check_spec(f"{name}.{key}", entry)
+            if type(entry) is not float:  # any finite one may be a setting that a run was tried with
+                _check_spec(f"{name}.{key}", entry)
     elif isinstance(value, str):
         _check(name, value, str)
-    elif isinstance(value, int):  # any finite float may be a setting that a run was tried with
+    elif isinstance(value, int):
         _require(value <= MOST, name, f"at most {MOST:.0e}", value)
+
+
+@functools.cache
+def _kind(hint: Any) -> tuple[Any, Any]:
+    """What a type is made of: list[float] of list and float, an object with named fields of dict and their types."""
+    return (dict, _hints(hint)) if is_typeddict(hint) else (get_origin(hint) or hint, (get_args(hint) or (hint,))[-1])
 
 
 def _check(name: str, value: Any, hint: Any) -> None:
     """Raise ValueError for a value that is not of a type, or is longer or larger than any that a run gives."""
-    kind = get_origin(hint) or hint
+    if type(value) is hint and hint in AT_MOST and 0 <= value <= AT_MOST[hint]:
+        return  # most values are numbers, and fine
+    kind, of = _kind(hint)
     if kind is list:
         _require(isinstance(value, list), name, "a list", value)
         _require(len(value) <= LONGEST, name, f"at most {LONGEST:,} long", len(value))
-        (of,) = get_args(hint)
-        if of is float and all(type(entry) is float and 0 <= entry <= LARGEST for entry in value):
+        if of is float and set(map(type, value)) == {float} and min(value) >= 0 and max(value) <= LARGEST:
             return  # most lists, and so at once
         for i, entry in enumerate(value):
             _check(f"{name}[{i}]", entry, of)
-    elif kind is dict or is_typeddict(kind):
+    elif kind is dict:
         _require(isinstance(value, dict), name, "an object", value)
-        hints = _hints(kind) if is_typeddict(kind) else dict.fromkeys(value, get_args(hint)[-1])
+        hints = of if isinstance(of, dict) else dict.fromkeys(value, of)
         _require(value.keys() == hints.keys(), name, f"an object of {', '.join(map(str, hints))}", value)
-        for key, of in hints.items():
-            _check(f"{name}.key", key, str)
-            _check(f"{name}.{key}", value[key], of)
+        for key, entry in value.items():
+            if hints is not of:  # whose names are known
+                _check(f"{name}.key", key, str)
+            _check(f"{name}.{key}", entry, hints[key])
     elif kind is str:
         _require(isinstance(value, str), name, "a text", value)
         _require(value.isprintable() and len(value) <= MOST_CHARACTERS, name, f"{MOST_CHARACTERS} printable characters at most", value)
     else:
         is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
         _require(is_number, name, f"a {'whole ' if kind is int else ''}number", value)
-        _require(0 <= value <= (MOST if kind is int else LARGEST), name, f"from zero to {MOST if kind is int else LARGEST:.3g}", value)
+        _require(0 <= value <= AT_MOST[kind], name, f"from zero to {AT_MOST[kind]:.3g}", value)
 
 
 def file_name(spec: RunSpec) -> str:

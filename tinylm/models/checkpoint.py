@@ -90,20 +90,6 @@ def under_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(f"{prefix}."): tensor for name, tensor in tensors.items() if name.startswith(f"{prefix}.")}
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """The optimizer's state under `parameter index.name`; its settings come from the spec."""
-    return {f"{i}.{name}": t for i, state in optimizer.state_dict()["state"].items() for name, t in state.items()}
-
-
-def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `optimizer_tensors` took."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        index, field = name.split(".", 1)
-        state.setdefault(int(index), {})[field] = tensor
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-
-
 def random_states() -> dict[str, Tensor]:
     """States of torch's global generators, which draw the dropout masks."""
     return {"cpu": torch.get_rng_state()} | {name: gpu.get_rng_state() for name, gpu in _gpus().items()}

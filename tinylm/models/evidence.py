@@ -7,9 +7,12 @@ text so far, h_n the last n tokens and p_n counts of order n that also know the 
 
 there are three kinds of predictions: Kneser-Ney's of the highest order, the share r(h_n w) / r(h_n .) of each context length as in
 `recency`, and p_n of the orders from 2 on. Where training never saw a history, c(h .) is taken as 1 and backoff(h) as 1.
+
+With caches there are two: Kneser-Ney's, and the share of each context length among as many of the last tokens as each cache has. Words want
+them: which are in use changes within a text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -20,24 +23,15 @@ PARTS = 8  # of the training text, each of which is predicted by counts of the o
 LEAST = 1e-12  # of a probability, whose logarithm is taken
 
 
-def n_predictions(order: int) -> int:
-    """How many predictions of a token there are: of counts, of each context length, and of the orders from 2 on."""
-    return 2 * order
+def read(counts: NgramModel, tokens: np.ndarray, caches: Sequence[int] = ()) -> np.ndarray:
+    """For each token (N,) the logarithms of its predictions, then of one plus each number that says how well a context is known; float32.
 
-
-def n_seen(order: int) -> int:
-    """How many numbers say how often a context was seen: for each length from 0 on, in the training text and in the text so far."""
-    return 2 * order
-
-
-def n_columns(order: int) -> int:
-    """How many numbers `read` has of a token."""
-    return n_predictions(order) + n_seen(order)
-
-
-def read(counts: NgramModel, tokens: np.ndarray) -> np.ndarray:
-    """For each token (N,) the logarithms of its predictions, then of one plus how often each context was seen; float32 (N, 4 order)."""
+    These are how often it was seen, for each length from 0 on, in the training text and in the text so far. With caches they are, for each
+    length from 1 on, how often training saw it and its backoff(h), and how often each cache has it, for each length from 0 on.
+    """
     stream = ngram.checked_tokens(tokens, counts.vocab_size)
+    if caches:
+        return _read_caches(counts, stream, caches)
     found = recency.sightings(stream, counts.order, len(stream), counts.vocab_size)
     known = joint = np.full(len(stream), 1 / counts.vocab_size)
     together, totals = [], []
@@ -51,37 +45,60 @@ def read(counts: NgramModel, tokens: np.ndarray) -> np.ndarray:
     return _logarithms(predictions, np.column_stack([*totals, found.seen]))
 
 
-def after(counts: NgramModel, history: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What follows a history (n,): the predictions (2 order, V) of every token, and the logarithms (2 order,) as `read` has them."""
+def _read_caches(counts: NgramModel, stream: np.ndarray, caches: Sequence[int]) -> np.ndarray:
+    known = [(table.total[context], table.backoff[context]) for table, context, _ in counts.walk(stream)]
+    found = [recency.sightings(stream, counts.order, size, counts.vocab_size) for size in caches]
+    predictions = np.column_stack([np.exp(counts.log_probs(stream)), *(recent.probs for recent in found)])
+    trained = [said[n] for n in range(2) for said in known[1:]]
+    return _logarithms(predictions, np.column_stack([*trained, *(recent.seen for recent in found)]))
+
+
+def after(counts: NgramModel, history: np.ndarray, caches: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
+    """What follows a history (n,): each prediction of every token (V,), and the logarithms that `read` has beside them."""
     stream, size = ngram.checked_tokens(history, counts.vocab_size), counts.vocab_size
+    if caches:
+        return _after_caches(counts, stream, caches)
     known = joint = np.full(size, 1 / size)
     recent, together, totals, seen = [], [], [], []
     for n, (table, context, _) in enumerate(counts.walk(np.append(stream, 0))):
-        places = recency.after(stream, n, len(stream)) if n <= len(stream) else stream[:0]
-        said = np.bincount(stream[places], minlength=size)
+        said = _followers(stream, n, len(stream), size)
         share, backoff, total = table.followers(int(context[-1]), size), table.backoff[context[-1]], table.total[context[-1]]
         known = share + backoff * known
-        joint = _joint(share, backoff, total, said, len(places), joint)
-        recent.append(said / max(len(places), 1))
+        joint = _joint(share, backoff, total, said, said.sum(), joint)
+        recent.append(said / max(said.sum(), 1))
         together.append(joint)
         totals.append(total)
-        seen.append(len(places))
+        seen.append(said.sum())
     return np.stack([known, *recent, *together[1:]]), np.log1p([*totals, *seen])
 
 
-def of_train(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float) -> np.ndarray:
+def _after_caches(counts: NgramModel, stream: np.ndarray, caches: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    known = [(table.total[context[-1]], table.backoff[context[-1]]) for table, context, _ in counts.walk(np.append(stream, 0))]
+    said = [_followers(stream, n, size, counts.vocab_size) for size in caches for n in range(counts.order)]
+    predictions = np.stack([counts.distribution(stream), *(each / max(each.sum(), 1) for each in said)])
+    trained = [each[n] for n in range(2) for each in known[1:]]
+    return predictions, np.log1p([*trained, *(each.sum() for each in said)])
+
+
+def _followers(stream: np.ndarray, n: int, size: int, vocab_size: int) -> np.ndarray:
+    """How often each token (V,) followed the stream's last n tokens, among its last `size`."""
+    places = recency.after(stream, n, size) if n <= len(stream) else stream[:0]
+    return np.bincount(stream[places], minlength=vocab_size)
+
+
+def of_train(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float, caches: Sequence[int] = ()) -> np.ndarray:
     """`read` of a training text (N,) in PARTS, each by counts of the others, joined to one text.
 
     Parts share their speakers with the others, so what is read is nearer to the truth than in a text of its own.
     """
-    return np.concatenate(list(_parts(tokens, order, vocab_size, discount_scale)))
+    return np.concatenate(list(_parts(tokens, order, vocab_size, discount_scale, caches)))
 
 
-def _parts(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float) -> Iterator[np.ndarray]:
+def _parts(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float, caches: Sequence[int]) -> Iterator[np.ndarray]:
     parts = np.array_split(tokens, PARTS)
     for place, part in enumerate(parts):
         others = np.concatenate([other for k, other in enumerate(parts) if k != place])
-        yield read(ngram.fit(others, order, vocab_size, discount_scale), part)
+        yield read(ngram.fit(others, order, vocab_size, discount_scale), part, caches)
 
 
 def _joint(

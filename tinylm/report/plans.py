@@ -209,9 +209,10 @@ def _allowances(known: Known, clock: Clock, budget: float, seconds: float) -> di
     found = {}
     for name in known.networks:
         most = pilots.rounded(budget) if budget else clock.affordable(name, seconds)
-        most = min(most, pilots.GATED_FLOPS) if name == pilots.GATED else most
+        is_gated = name == pilots.GATED and data.info(known.corpus).level == "character"
+        most = min(most, pilots.GATED_FLOPS) if is_gated else most
         if most >= 1:
-            found[name] = most if name == pilots.GATED else _modest(name, known.corpus, most)  # whose few weights know no text by heart
+            found[name] = most if is_gated else _modest(name, known.corpus, most)  # whose few weights know no text by heart
     return found
 
 

@@ -27,7 +27,7 @@ def update(folder: Path) -> None:
     address = repository(folder)
     parts = {"findings": findings(), "results": results_table(), "bought": bought_table(), "hosted": badges(address)}
     _update(folder / "README.md", parts)
-    _update(folder / "docs" / "speed.md", {"bench": timings.markdown(timings.recorded())})
+    _update(folder / "docs" / "speed.md", {"bench": timings.markdown(timings.machines())})
     _set_address(folder / "notebooks" / "hosted.ipynb", address)
 
 

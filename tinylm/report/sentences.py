@@ -479,3 +479,19 @@ def over_folds(frame: pd.DataFrame) -> str:
         told.append(f"the loss of {better} is lower than that of {worse} on {wins} of {gap.n} parts, by {gain} nats")
     text = "; ".join(told)
     return f"{text[:1].upper()}{text[1:]} (means weighted by length; 95 % over the parts)." if told else ""
+
+
+def depth(found: Sequence[Result], shallow: int = 3, deep: int = 4) -> str:
+    """How far more layers raise the test NLL of the same width at the same FLOPs, by text and budget."""
+    told = []
+    for corpus in dict.fromkeys(result.run.spec.corpus for result in found):
+        gaps = []
+        for width, budget in dict.fromkeys((one.run.spec.model.d_model, one.run.budget) for one in select(found, n_layer=shallow)):
+            at = {"corpus": corpus, "d_model": width, "budget": budget, "role": ["isoflop", "depth"]}
+            few, many = (_records(select(found, n_layer=layers, **at)) for layers in (shallow, deep))
+            if significance.common_seeds(many, few):
+                gap = significance.difference(many, few)
+                gaps.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)} FLOPs (n = {gap.n})")
+        if gaps:
+            told.append(f"on {titles.corpus(corpus)} {', '.join(gaps)}")
+    return f"{deep} layers against {shallow} of the same width, test NLL at equal FLOPs: {'; '.join(told)}." if told else ""

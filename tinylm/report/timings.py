@@ -1,6 +1,7 @@
 """Recorded timings -> tables and sentences. Needs no torch."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from tinylm import files, ledger
@@ -18,16 +19,23 @@ class TimingsError(TinylmError):
 
 
 def recorded(device: str = "cpu") -> dict[str, Any]:
-    """What `python -m tinylm bench --json docs/ledger/bench/DEVICE.json` saved; empty where nothing is recorded of any device.
+    """What was timed last on a device; empty where nothing is recorded of any device."""
+    return next(iter(machines(device)), {})
+
+
+def machines(device: str = "cpu") -> list[dict[str, Any]]:
+    """What `python -m tinylm bench --json` saved in docs/ledger/bench/DEVICE.json and DEVICE-KIND.json, the newest first.
 
     TimingsError names the devices that there are where this one is not among them.
     """
-    folder = files.LEDGER / "bench"
-    found = {path.stem: facts for path in sorted(folder.glob("*.json")) if (facts := ledger.read_facts(path)) and facts.get("rows")}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted((files.LEDGER / "bench").glob("*.json")):
+        if (facts := ledger.read_facts(path)) and facts.get("rows"):
+            found.setdefault(path.stem.partition("-")[0], []).append(facts)
     if found and device not in found:
         command = f"python -m tinylm bench --json docs/ledger/bench/{device}.json"
         raise TimingsError(f"{unknown('device', device, found)}; to time one, run `{command}` there")
-    return found.get(device, {})
+    return sorted(found.get(device, []), key=lambda facts: facts["machine"]["date"], reverse=True)
 
 
 def seconds(*runs: Planned) -> float:
@@ -65,18 +73,29 @@ def cells(facts: dict[str, Any]) -> list[list[str]]:
     return lines
 
 
-def markdown(facts: dict[str, Any]) -> str:
-    """The table for a README, with the machine below."""
-    if not facts:
+def markdown(found: Sequence[dict[str, Any]]) -> str:
+    """The newest table for a README, with the gains of all machines that were timed, and these below."""
+    if not found:
         return "No timings are recorded: python -m tinylm bench --json docs/ledger/bench/cpu.json"
-    header, *lines = cells(facts)
-    return f"{layout.markdown(header, lines, layout.beside(header, 3))}\n\nMeasured on {describe(facts)}."
+    header, *lines = cells(found[0])
+    if len(found) > 1:
+        header = [*header, f"on {len(found)} machines"]
+        lines = [[*line, _range(found, line[0], line[1])] for line in lines]
+    others = "".join(f"\n\nTimed before on {describe(facts)}." for facts in found[1:])
+    return f"{layout.markdown(header, lines, layout.beside(header, 3))}\n\nMeasured on {describe(found[0])}.{others}"
+
+
+def _range(found: Sequence[dict[str, Any]], work: str, against: str) -> str:
+    """The least and the largest gain of one row; a dash where one machine has it."""
+    gains = [row["ratio"] for facts in found for row in facts["rows"] if (row["work"], row["against"]) == (work, against)]
+    return f"{min(gains):.2f} to {max(gains):.2f}" if len(gains) > 1 else NONE
 
 
 def describe(facts: dict[str, Any]) -> str:
     """The machine of the timings in words."""
     found = facts["machine"]
-    return f"{found['device']}, {found['threads']} threads, Python {found['python']}, torch {found['torch']}, {found['date']}"
+    kind = f" ({found['kind']})" if "kind" in found else ""
+    return f"{found['device']}{kind}, {found['threads']} threads, Python {found['python']}, torch {found['torch']}, {found['date']}"
 
 
 def reading(facts: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from tinylm.study import recipes, titles
 from tinylm.study.planned import COUNTS, Planned, counts, with_seeds
 
 Purchase = tuple[str, str, int]  # text, architecture by its title, FLOPs
+GATED = "Gated counts"  # the architecture that mixes counts, for which smaller budgets are enough
 LARGEST_ON_CPU = 5 * 10**14  # an hour and a half on one core
 SEEDS_ON_GPU = 3  # of runs beyond LARGEST_ON_CPU
 
@@ -24,9 +25,9 @@ def affordable(rows: Sequence[Planned], seeds: Sequence[int]) -> list[Planned]:
     return [run for run in with_seeds(rows, seeds) if run.spec.seed in seeds[:SEEDS_ON_GPU] or run.budget <= LARGEST_ON_CPU]
 
 
-def purchases(section: str, rows: Sequence[Purchase]) -> list[Planned]:
+def purchases(section: str, rows: Sequence[Purchase], role: str = "purchase") -> list[Planned]:
     """The recipe of each row."""
-    row = partial(Planned, section=section, role="purchase")
+    row = partial(Planned, section=section, role=role)
     return [
         row(
             architecture=architecture,
@@ -35,6 +36,12 @@ def purchases(section: str, rows: Sequence[Purchase]) -> list[Planned]:
         )
         for corpus, architecture, flops in rows
     ]
+
+
+def gated(section: str, corpora: Sequence[str], budgets: Sequence[int]) -> list[Planned]:
+    """Gated counts of each text that the corpora are made of, at each budget."""
+    texts = dict.fromkeys(map(data.source, corpora))
+    return purchases(section, [(text, GATED, flops) for text in texts for flops in budgets], "gated")
 
 
 def rivals(section: str, corpora: Sequence[str], orders: Sequence[int], caches: Sequence[int], eval_tokens: int) -> list[Planned]:

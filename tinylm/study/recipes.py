@@ -96,6 +96,11 @@ def _gated(d_hidden: int) -> GatedCountsConfig:
     return GatedCountsConfig(discount_scale=1.15, d_hidden=d_hidden)
 
 
+def _gated_words(*caches: int) -> GatedCountsConfig:
+    """Counts of words, and of the last words by several caches: a text's older words mislead."""
+    return GatedCountsConfig(order=5, caches=caches)
+
+
 def _copying(context_length: int, window: int, n_layer: int, d_model: int) -> TransformerConfig:
     """Attention reaches one to two windows back, and induction as far as any character stood."""
     near = modern(context_length=context_length, n_layer=n_layer, d_model=d_model, d_ff=2 * d_model)
@@ -197,6 +202,8 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
         Recipe(flops=1e10, model=_gated(32), train=GATED | {"lr": 4e-2}),
         Recipe(flops=1e11, model=_gated(64), train=GATED | {"lr": 2e-2}),
     ),
+    ("ptb-eos", "gated-counts"): (Recipe(flops=1e10, model=_gated_words(64, 256, 1_024, 4_096), train=GATED | {"lr": 4e-2}),),
+    ("wikitext-2-eos", "gated-counts"): (Recipe(flops=1e10, model=_gated_words(256, 1_024, 4_096, 16_384), train=GATED | {"lr": 4e-2}),),
     **{
         (f"tiny_shakespeare-bpe{size}", "transformer"): tuple(_cut(size, known) for known in COPYING if known.flops in CUT_BUDGETS)
         for size in SUBWORD_RATES

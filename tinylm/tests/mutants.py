@@ -146,8 +146,8 @@ MUTANTS = [
     Mutant(
         "decay of biases and norms",
         OPTIMIZERS,
-        'if p.ndim < 2], "weight_decay": 0.0',
-        'if p.ndim < 2], "weight_decay": train.weight_decay',
+        "if p.ndim < 2], lr, 0.0)",
+        "if p.ndim < 2], lr, train.weight_decay)",
         "training/test_optimizers.py::test_adamw_decays_matrices_and_embeddings_only",
     ),
     Mutant(

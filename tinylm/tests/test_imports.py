@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import os
 import subprocess
 import sys
 
@@ -107,3 +108,16 @@ def test_functions_stay_short(name):
     for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.FunctionDef):
             assert node.end_lineno - node.lineno < 40, node.name
+
+
+TRAINS = """
+import sys
+from tinylm.__main__ import main
+assert main("train --corpus grammar-char --recipe transformer --budget 1e9".split()) == 0
+assert not {"torch._dynamo", "scipy.stats", "matplotlib"} & set(sys.modules)
+"""
+
+
+def test_a_command_that_trains_loads_neither_a_compiler_nor_what_only_reports_need(tmp_path):
+    done = subprocess.run([sys.executable, "-c", TRAINS], env=os.environ | {"TINYLM_HOME": str(tmp_path)}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-500:]

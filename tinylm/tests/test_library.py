@@ -20,7 +20,7 @@ from tinylm.config import TinylmError
 from tinylm.report.runs import Run, Seeds
 
 MOST_LINES = 3
-# Interrupt, pressed in the midst of an import: of torch, and of what the first optimizer imports.
+# Interrupt, pressed in the midst of an import of torch.
 INTERRUPTED_IMPORT = """
 import os, signal, sys
 import tinylm as tl
@@ -36,7 +36,6 @@ sys.meta_path.insert(0, Presses)
 TRAINS = 'tl.train("grammar-char", tl.Linear(context_length=4, d_model=2), steps=1).test_nll'
 FIRST = [
     ("torch.functional", TRAINS),
-    ("torch._inductor.config", TRAINS),
     ("torch.functional", 'tl.load("shakespeare").generate("HAM", length=1)'),
 ]
 BEFORE = """
@@ -158,18 +157,18 @@ WAITS = """
 import time
 from tinylm.training import executors
 real, heard = executors.run_one, []
-def waits(spec, settings, progress, stop, warn):
+def waits(spec, settings, progress, stop, *more):
     def told(now):
         heard.append(now.step)
         progress(now)
         while len(heard) > 2 and not stop():
             time.sleep(0.01)
-    return real(spec, settings, told, stop, warn)
+    return real(spec, settings, told, stop, *more)
 executors.run_one = waits
 """
 GOES_ON = """
-def hears(spec, settings, progress, stop, warn):
-    return real(spec, settings, lambda now: (heard.append(now.step), progress(now)), stop, warn)
+def hears(spec, settings, progress, stop, *more):
+    return real(spec, settings, lambda now: (heard.append(now.step), progress(now)), stop, *more)
 heard, stopped = [], heard
 executors.run_one = hears
 """

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tinylm.analysis.budgets import Expected
+from tinylm.analysis.expected import Expected
 from tinylm.tests import unseen
 from tinylm.tests.unseen import Checked, Compared
 

@@ -23,7 +23,7 @@ from statistics import median
 from tinylm import files, ledger
 from tinylm.analysis import layout, pilots
 from tinylm.analysis.advice import Offer
-from tinylm.analysis.budgets import Expected
+from tinylm.analysis.expected import Expected
 from tinylm.cli import quick
 from tinylm.config import GatedCountsConfig, RunSpec
 from tinylm.config.shown import short

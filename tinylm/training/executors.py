@@ -25,7 +25,7 @@ from tinylm.config import RunSpec, TinylmError
 from tinylm.evaluation.counts import count_record
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
-from tinylm.training import states
+from tinylm.training import machine, states
 from tinylm.training.loop import Hooks, Progress, train
 from tinylm.training.machine import Settings
 from tinylm.training.own_torch import own_torch
@@ -39,6 +39,7 @@ class WorkerDied(PoolError):
     """A process that ended before its runs did."""
 
 
+MOST_AT_ONCE = 4  # batches that are scored side by side: each takes memory
 LEAVE_AFTER = 10.0  # seconds in which a worker told to end still hands its last outcome to the driver
 
 
@@ -48,6 +49,7 @@ def run_one(
     progress: Callable[[Progress], None],
     stop: Callable[[], bool],
     warn: Callable[[str], None] = warnings.warn,
+    n_at_once: int = 1,
 ) -> RunRecord:
     """Run one spec in this process; its checkpoint stays, to be removed once the record is written. Busy where another process runs it."""
     corpus = data.load(spec.corpus, settings.data_dir)
@@ -55,7 +57,7 @@ def run_one(
         return count_record(spec, corpus, settings.data_dir)
     state, weights = settings.checkpoint(spec), settings.weights / f"{spec.key}.safetensors"
     with states.locked(state, stop):
-        return train(spec, corpus, settings.device, Hooks(progress, stop, warn, checkpoint=state, weights=weights))
+        return train(spec, corpus, settings.device, Hooks(progress, stop, warn, state, weights, n_at_once))
 
 
 class RunExecutor(AbstractContextManager, Protocol):
@@ -195,7 +197,8 @@ class ThisProcess(Borrowed):
         super().__init__(self._thread, queue.SimpleQueue(), threading.Event())
 
     def submit(self, index: int, spec: RunSpec, settings: Settings) -> Future:
-        return self._thread.submit(work, index, spec, settings, *self._channels, settings.n_threads)
+        n_at_once = max(1, min(MOST_AT_ONCE, machine.n_cores() // settings.n_threads))  # the other cores have nothing to do
+        return self._thread.submit(work, index, spec, settings, *self._channels, settings.n_threads, n_at_once)
 
     def __exit__(self, *error: Any) -> None:
         self._thread.shutdown()
@@ -292,8 +295,8 @@ def _work_in_process(index: int, spec: bytes, settings: Settings) -> RunRecord:
     return work(index, pickle.loads(spec), settings, **_worker)
 
 
-def work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any, threads: int = 0) -> RunRecord:
-    """Run one spec where the executor has put it, on `n_threads` where that is given.
+def work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: Any, threads: int = 0, n_at_once: int = 1) -> RunRecord:
+    """Run one spec where the executor has put it, on `threads` where that is given; `n_at_once` batches are scored side by side.
 
     `reports` and `stopping` are None where nothing is shared with the driver.
     """
@@ -309,4 +312,4 @@ def work(index: int, spec: RunSpec, settings: Settings, reports: Any, stopping: 
             reports.put((index, text))
 
     with _busy, own_torch(settings.device, threads):
-        return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set(), warn)
+        return run_one(spec, settings, progress, lambda: stopping is not None and stopping.is_set(), warn, n_at_once)

@@ -100,7 +100,7 @@ def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | 
         return None
     if all(run.spec.is_counts for run in planned):
         return 0.0
-    speed = expected_speed(replace(settings, workers=1), 0.5)
+    speed = expected_speed(replace(settings, workers=1), 0.1)
     seconds = [run_seconds(run, speed) * (1 - share_done(run, settings)) for run in planned if not run.spec.is_counts]
     return max(sum(seconds) / min(settings.n_workers, machine.n_cores()), *seconds)
 

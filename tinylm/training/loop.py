@@ -27,7 +27,7 @@ from tinylm.flops import RunCost, cost_after, run_cost
 from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import summarise
 from tinylm.models import checkpoint
-from tinylm.models.networks import build, n_params
+from tinylm.models.networks import LanguageModel, build, n_params
 from tinylm.models.networks.threads import threads
 from tinylm.training import cpu, states
 from tinylm.training.averaging import AVERAGES
@@ -69,7 +69,7 @@ class Progress:
 @dataclass
 class Hooks:
     """What a caller may watch and steer: `progress(...)` is told every few steps, `stop()` asked as often; `warn` hears of a checkpoint
-    that is not taken up.
+    that is not taken up; `n_at_once` batches are scored side by side, on cores that have nothing else to do.
     """
 
     progress: Callable[[Progress], None] = lambda progress: None
@@ -77,6 +77,7 @@ class Hooks:
     warn: Callable[[str], None] = warnings.warn
     checkpoint: Path | None = None
     weights: Path | None = None
+    n_at_once: int = 1
 
 
 @dataclass
@@ -211,7 +212,7 @@ class _Run:
     def _validate(self) -> bool:
         """Score the validation range, add a point to the curve, keep the weights if they are the ones to test; whether it was finite."""
         history = self.history
-        nlls = token_nlls(self.average.model, self.tokens["valid"], self.spec, evidence_NE=self.evidence.get("valid"))
+        nlls = self._nlls(self.average.model, "valid")
         nll = float(nlls.mean(dtype=np.float64))
         if not math.isfinite(nll):
             return False
@@ -225,6 +226,9 @@ class _Run:
             self.best, self.best_nlls = checkpoint.weights_of(self.average.model), nlls
         return True
 
+    def _nlls(self, model: LanguageModel, split: str) -> np.ndarray:
+        return token_nlls(model, self.tokens[split], self.spec, evidence_NE=self.evidence.get(split), n_at_once=self.hooks.n_at_once)
+
     def save(self) -> None:
         """Write the checkpoint, if the caller asked for one."""
         if self.hooks.checkpoint is None:
@@ -234,8 +238,8 @@ class _Run:
             "average": self.average.tensors(),
             "best": self.best,
             "random": checkpoint.random_states(),
+            "optimizer": self.update.optimizer.tensors(),
         }
-        groups["optimizer"] = checkpoint.optimizer_tensors(self.update.optimizer)
         tensors = {name: t for prefix, group in groups.items() for name, t in checkpoint.with_prefix(prefix, group).items()}
         states.save(self.hooks.checkpoint, self.spec, tensors, asdict(self.history), environment(self.device))
 
@@ -266,7 +270,7 @@ class _Run:
         checkpoint.restore_weights(self.model, checkpoint.under_prefix("model", tensors))
         self.average.restore(checkpoint.under_prefix("average", tensors))
         self.best = {name: t.to(self.device) for name, t in checkpoint.under_prefix("best", tensors).items()}
-        checkpoint.restore_optimizer(self.update.optimizer, checkpoint.under_prefix("optimizer", tensors))
+        self.update.optimizer.restore(checkpoint.under_prefix("optimizer", tensors))
         checkpoint.restore_random_states(checkpoint.under_prefix("random", tensors))
         self.history = _History(**history)
         self.reported = (self.history.loss_sum, self.history.loss_windows)
@@ -302,7 +306,7 @@ class _Run:
         known = self.best_nlls if split == "valid" else None
         nlls = known
         if nlls is None:
-            nlls = token_nlls(self.model, self.tokens[split], self.spec, evidence_NE=self.evidence.get(split))
+            nlls = self._nlls(self.model, split)
         classes, characters = statistics.token_classes(self.corpus, split), statistics.n_characters(self.corpus, split, self.spec)
         return summarise(self.spec, split, nlls, least_context(self.spec), self.spec.train.eval_stride, classes, characters)
 

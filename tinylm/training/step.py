@@ -10,7 +10,7 @@ from torch import Tensor
 from tinylm.config import RunSpec
 from tinylm.models.networks import LanguageModel
 from tinylm.training import cpu
-from tinylm.training.optimizers import make_optimizer
+from tinylm.training.optimizers import Optimizer, make_optimizer
 from tinylm.training.schedules import learning_rate
 
 WARM_UP = 3  # updates before a CUDA graph is recorded: libraries choose kernels and the optimizer makes its state
@@ -93,7 +93,7 @@ class Update:
     def apply(self, starts_B: Tensor) -> Tensor:
         """The step at the learning rate as it is set."""
         self.computing.fetch_weights()
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         with self.model_products():
             parts = [self._backward(part, len(part) / len(starts_B)) for part in self._parts(starts_B)]
         if self.train.clip:
@@ -163,7 +163,7 @@ class CapturedUpdate(Update):
         torch.cuda.set_rng_state(random)
 
 
-def _optimizer_copy(optimizer: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+def _optimizer_copy(optimizer: Optimizer) -> dict[int, dict[str, Tensor]]:
     return {id(parameter): {name: t.clone() for name, t in state.items()} for parameter, state in optimizer.state.items()}
 
 

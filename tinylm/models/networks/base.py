@@ -13,6 +13,7 @@ class LanguageModel(nn.Module):
 
     head: nn.Module
     vocab_size: int
+    is_stateless = False  # whether a pass in eval mode keeps nothing in the model, so that threads may compute with it side by side
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         """States (B, n_out, D) of the last `n_out` positions, before the vocabulary head."""

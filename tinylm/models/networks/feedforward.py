@@ -16,6 +16,8 @@ from tinylm.models.networks.layers import ACTIVATIONS
 class Linear(LanguageModel):
     """One linear layer from the concatenated embeddings to the vocabulary (arXiv 2512.20877)."""
 
+    is_stateless = True
+
     def __init__(self, config: LinearConfig, vocab_size: int) -> None:
         super().__init__()
         config.check_vocab_size(vocab_size)
@@ -35,6 +37,8 @@ class MLP(LanguageModel):
 
     With a window it moves over the context: each position is predicted from the window that ends there, filled up with zeros.
     """
+
+    is_stateless = True
 
     def __init__(self, config: MLPConfig, vocab_size: int) -> None:
         super().__init__()

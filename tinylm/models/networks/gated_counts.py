@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import ConfigError, GatedCountsConfig
-from tinylm.models import evidence
 from tinylm.models.networks.base import LanguageModel, build
 
 MOMENTUM = 0.01  # of the means and spreads that predictions use
@@ -20,10 +19,9 @@ class GatedCounts(LanguageModel):
 
     def __init__(self, config: GatedCountsConfig, vocab_size: int) -> None:
         super().__init__()
-        self.order, self.n_predictions = config.order, evidence.n_predictions(config.order)
-        n_seen = evidence.n_seen(config.order)
-        self.norm = nn.BatchNorm1d(n_seen, momentum=MOMENTUM)
-        self.inner = nn.Linear(n_seen, config.d_hidden)
+        self.n_recent, self.n_predictions = config.order * max(1, len(config.caches)), config.n_predictions
+        self.norm = nn.BatchNorm1d(config.n_seen, momentum=MOMENTUM)
+        self.inner = nn.Linear(config.n_seen, config.d_hidden)
         self.head = nn.Linear(config.d_hidden, self.n_predictions)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
@@ -35,8 +33,8 @@ class GatedCounts(LanguageModel):
         """Logarithms (B, N, K) of the share of each prediction, from how often contexts were seen (B, N, F)."""
         normal_BNF = self.norm(seen_BNF.flatten(0, 1)).view(seen_BNF.shape)
         scores_BNK = self.head(torch.tanh(self.inner(normal_BNF))).float()
-        recent_BNO = seen_BNF[..., self.order :]  # a context that the text so far has not had predicts nothing
-        silent_BNK = F.pad(recent_BNO == 0, (1, self.n_predictions - 1 - self.order))
+        recent_BNR = seen_BNF[..., -self.n_recent :]  # a context that the text so far has not had predicts nothing
+        silent_BNK = F.pad(recent_BNR == 0, (1, self.n_predictions - 1 - self.n_recent))
         return scores_BNK.masked_fill(silent_BNK, -torch.inf).log_softmax(-1)
 
     def nlls(self, x_BT: Tensor, y_BN: Tensor, evidence_BNE: Tensor | None = None) -> Tensor:

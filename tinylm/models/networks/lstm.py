@@ -18,6 +18,8 @@ class LSTM(LanguageModel):
     Every window starts from zero states. Only the head is spared at positions that are not asked for: the last state needs all before it.
     """
 
+    is_stateless = True
+
     def __init__(self, config: LSTMConfig, vocab_size: int) -> None:
         super().__init__()
         dropout, widths = DROPOUTS[config.dropout_kind], config.widths

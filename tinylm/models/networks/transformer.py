@@ -41,6 +41,8 @@ class Transformer(LanguageModel):
     computing all positions and dropping most, for far fewer FLOPs. A pointer needs the states of all positions.
     """
 
+    is_stateless = True
+
     def __init__(self, config: TransformerConfig, vocab_size: int) -> None:
         super().__init__()
         self.context_length = config.context_length

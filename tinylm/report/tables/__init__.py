@@ -15,6 +15,7 @@ from tinylm.report.tables.budget import (
     mixtures,
     purchased,
     targets,
+    together,
     vocabularies,
     worth,
 )
@@ -64,6 +65,7 @@ __all__ = [
     "sister",
     "targets",
     "timed",
+    "together",
     "verdicts",
     "vocabularies",
     "worth",

@@ -163,6 +163,23 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
     return pd.DataFrame(rows or [{"network": "none is recorded"}])
 
 
+def together(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per purchase of words, gated and tuned counts of a text: perplexity alone, mixed with counts and with gated ones.
+
+    n are seeds, which may be fewer for mixtures.
+    """
+    shown = select(found, role=["tuned", "gated", "purchase"])
+    ways = {"alone": shown, "with counts": mixed_runs.mixed(shown), "with gated counts": mixed_runs.mixed(shown, gated=True)}
+    rows: dict[Planned, dict[str, str]] = {}
+    for way, results in ways.items():
+        for _, line in summaries.summary(results).iterrows():
+            run, seeds = line["run"], "" if line["run"].spec.is_counts else f" ({line['n']})"
+            cost = {"text": run.spec.corpus, "model": run.architecture, "FLOPs": short(run.budget) if run.budget else NONE}
+            rows.setdefault(run, cost)[way] = perplexity(line["test_nll"]) + seeds
+    frame = pd.DataFrame(rows.values(), columns=["text", "model", "FLOPs", *ways], dtype=object).fillna(NONE)
+    return frame.sort_values("text", kind="stable") if rows else pd.DataFrame([{"text": "none is recorded"}])
+
+
 def averages(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per average of networks in a frame of `mixtures.averaged`: its test NLL, and that of one network of the same FLOPs."""
     rows = []

@@ -12,10 +12,9 @@ from tinylm.study import recipes, titles
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
-from tinylm.study.purchases import Purchase, affordable, purchases, rivals, tuned
+from tinylm.study.purchases import GATED, Purchase, affordable, purchases, rivals, tuned
 
 CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
-GATED = "Gated counts"  # the architecture that mixes counts, for which smaller budgets are enough
 BOUGHT: tuple[Purchase, ...] = (
     ("tiny_shakespeare", "Transformer without induction", 75_500_000_000_000),
     ("tiny_shakespeare", "Transformer", 75_500_000_000_000),

@@ -4,9 +4,8 @@ import itertools
 from collections.abc import Sequence
 from functools import partial
 
-from tinylm.config import LinearConfig, RunSpec, TrainConfig
 from tinylm.config.shown import short
-from tinylm.study import recipes, scaling
+from tinylm.study import scaling
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, with_seeds
 
@@ -32,16 +31,10 @@ def capacity(
     contexts: Sequence[int] = (64, 256),
     context_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000),
     eval_tokens: int = 200_000,
-    linear_corpus: str = "tiny_shakespeare",
-    linear_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000, 1_000_000_000_000),
-    linear_contexts: Sequence[int] = (8, 16, 32, 64, 128, 256),
-    linear_rates: Sequence[float] = (3e-4, 1e-3, 3e-3, 1e-2),
-    linear_seeds: Sequence[int] = (0, 1),
 ) -> list[Planned]:
     """For each text and budget: Transformers of several widths, and at the width in the middle of other depths and contexts.
 
-    A row of `curves` has FLOPs, the number of seeds, and six widths. Beside them the study's linear model, trained as the study does:
-    each context at each budget and learning rate.
+    A row of `curves` has FLOPs, the number of seeds, and six widths.
     """
     planned: list[Planned] = []
     for corpus, (flops, n_seeds, *widths) in itertools.product(corpora, curves):
@@ -51,19 +44,7 @@ def capacity(
         rows += [at("depth", middle, depth, context_length) for depth in depths]
         rows += [at("context", middle, n_layer, length) for length in contexts if flops in context_budgets]
         planned += with_seeds(rows, range(n_seeds))
-    cells = itertools.product(linear_budgets, linear_rates, linear_contexts)
-    return planned + with_seeds([_linear(linear_corpus, *cell, eval_tokens) for cell in cells], linear_seeds)
-
-
-def _linear(corpus: str, flops: int, lr: float, context_length: int, eval_tokens: int) -> Planned:
-    train = TrainConfig(flops=flops, lr=lr, eval_start=recipes.EVAL_START, eval_tokens=eval_tokens)
-    return Planned(
-        section="capacity",
-        role="linear-context",
-        architecture="Linear",
-        name=f"{corpus}, Linear, T = {context_length}, rate {lr:g}, {short(flops)}",
-        spec=RunSpec(corpus=corpus, model=LinearConfig(context_length=context_length), train=train),
-    )
+    return planned
 
 
 def _planned(role: str, d_model: int, n_layer: int, context_length: int, *, corpus: str, flops: int, eval_tokens: int) -> Planned:
@@ -88,11 +69,6 @@ QUICK = {
     "contexts": [64],
     "context_budgets": [5_000_000_000],
     "eval_tokens": 5_000,
-    "linear_corpus": "grammar-char",
-    "linear_budgets": [1_000_000_000],
-    "linear_contexts": [8, 32],
-    "linear_rates": [3e-4, 3e-3],
-    "linear_seeds": [0],
 }
 SMOKE = {
     "corpora": ["grammar-char"],
@@ -103,10 +79,5 @@ SMOKE = {
     "contexts": [16],
     "context_budgets": [100_000_000],
     "eval_tokens": 500,
-    "linear_corpus": "grammar-char",
-    "linear_budgets": [100_000_000],
-    "linear_contexts": [8, 16],
-    "linear_rates": [3e-4, 3e-3],
-    "linear_seeds": [0],
 }
 SECTION = Section(notebook="08_capacity", plan=capacity, quick=QUICK, smoke=SMOKE)

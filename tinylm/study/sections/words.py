@@ -36,12 +36,13 @@ def words(
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
     bought: Sequence[Purchase] = BOUGHT,
     caches: Sequence[int] = (128, 512),
+    gated_budgets: Sequence[int] = (10_000_000_000,),
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
     An epoch is a window for each place of the text. They start at random, as the study's do on characters; the first seed also with each
     visited once. Beside them recipes of whole corpora at budgets of their own, and their counts of the highest order, without and with
-    a cache.
+    a cache, and gated.
     """
     if train_tokens < context_length + 2:
         raise StudyError(
@@ -55,7 +56,8 @@ def words(
     model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
     reproduced = counts("words", prefixes, orders, counting) + _transformers(prefixes, model, train, seeds)
-    return reproduced + purchases.bought("words", bought, [max(orders)], caches, seeds)
+    gated = purchases.gated("words", [text for text, _, _ in bought], gated_budgets)
+    return reproduced + purchases.bought("words", bought, [max(orders)], caches, seeds) + with_seeds(gated, seeds)
 
 
 def _transformers(prefixes: dict[str, str], model: TransformerConfig, train: TrainConfig, seeds: Sequence[int]) -> list[Planned]:
@@ -78,6 +80,7 @@ QUICK = {
     "eval_tokens": 2_000,
     "seeds": [0],
     "bought": [["ptb-eos", "Transformer", 1_000_000_000_000]],
+    "gated_budgets": [1_000_000_000],
 }
 SMOKE = {
     "corpora": ["grammar-word"],
@@ -92,5 +95,6 @@ SMOKE = {
     "seeds": [0],
     "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "caches": [64],
+    "gated_budgets": [100_000_000],
 }
 SECTION = Section(notebook="05_word_level", plan=words, quick=QUICK, smoke=SMOKE)

@@ -5,7 +5,7 @@ import pytest
 from records import made
 
 from tinylm.analysis import frames, pilots
-from tinylm.analysis.budgets import Expected, recipe_runs
+from tinylm.analysis.expected import Expected, recipe_runs
 from tinylm.analysis.pilots import FLOOR, from_pilot, mixed
 
 LEVEL = 1.4

@@ -34,6 +34,19 @@ def test_measurements_are_printed_and_saved(call, home, monkeypatch):
     assert call("bench")[1].startswith("Rebuilding the report is not timed: that needs a clone of the repository.\n")
 
 
+def test_each_kind_of_machine_has_a_file(call, refused, home, monkeypatch):
+    facts = {"machine": {"date": "today", "device": "a", "kind": "model 2"}, "rows": [1.0]}
+    monkeypatch.setattr(bench, "machine", lambda device: facts["machine"])
+    monkeypatch.setattr(bench, "run", lambda *given: facts)
+    monkeypatch.setattr("tinylm.report.timings.cells", lambda facts: [["work"], ["step"]])
+    path = home / "cpu.json"
+    path.write_text(json.dumps({"machine": {"date": "once", "device": "a", "kind": "model 1"}, "rows": [2.0]}))
+    assert f"{path} is of a model 1; name another file, such as cpu-2.json" in refused(f"bench --json {path}")
+    for _ in range(2):
+        assert call(f"bench --json {home / 'cpu-2.json'}")[0] == 0
+    assert json.loads((home / "cpu-2.json").read_text()) == facts
+
+
 def test_the_runs_of_the_study_are_timed_and_saved(call, home, monkeypatch):
     run = study.plan("full")[0]
     facts = {"machine": {"cpu": "a"}, "runs": {run.spec.key: 90.0}}

@@ -9,10 +9,10 @@ import tinylm as tl
 from tinylm.evaluation.arguments import ModelError
 
 
-@pytest.fixture(scope="module")
-def trained():
-    run = tl.train("grammar-char", tl.GatedCounts(order=4, context_length=64), flops=2e8, batch_size=4, optimizer="adamw", lr=1e-2)
-    return run.model
+@pytest.fixture(scope="module", params=[(), (16, 64)])
+def trained(request):
+    model = tl.GatedCounts(order=4, context_length=64, caches=request.param)
+    return tl.train("grammar-char", model, flops=2e8, batch_size=4, optimizer="adamw", lr=1e-2).model
 
 
 def test_its_probabilities_sum_to_one(trained):

@@ -1,3 +1,6 @@
+import dataclasses
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +14,7 @@ from tinylm.evaluation import nlls
 from tinylm.evaluation.counts import count_record
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.models.networks import LanguageModel, build
+from tinylm.models.networks.threads import threads
 
 
 class Bigram(LanguageModel):
@@ -119,3 +123,20 @@ def test_a_whole_split_is_scored_at_any_context_and_counts_score_the_same_tokens
     assert len(token_nlls(model, ids, whole)) == len(ids) - context
     counted = count_record(spec(NgramConfig(order=2), epochs=1, eval_start=context, eval_tokens=0), corpus)
     assert (counted.test.n_tokens, counted.test.start) == (len(ids) - context, context)
+
+
+@pytest.mark.parametrize("model", [LINEAR, TRANSFORMER, dataclasses.replace(TRANSFORMER, induction=(2, 3), position="rope")])
+def test_batches_side_by_side_give_the_same_bits(corpus, model, monkeypatch):
+    monkeypatch.setitem(nlls.POSITIONS_PER_BATCH, "cpu", 4 * model.context_length)
+    network, ids = build(model, VOCAB_SIZE), torch.from_numpy(corpus.valid.astype("int32"))
+    planned = spec(model, eval_tokens=0)
+    with threads(1):
+        one, four = (token_nlls(network, ids, planned, n_at_once=n) for n in (1, 4))
+    assert network.is_stateless and np.array_equal(one, four)
+
+
+def test_a_model_that_may_keep_something_is_given_one_batch_at_a_time():
+    model, seen = Bigram(), set()
+    model.register_forward_hook(lambda *_: seen.add(threading.get_ident()))
+    token_nlls(model, torch.zeros(2_000, dtype=torch.int32), spec(eval_tokens=0), n_at_once=4)
+    assert seen == {threading.get_ident()}

@@ -16,7 +16,7 @@ def results(largest=10**13, corpus="wikitext-2-char"):
     """A result of each planned run of a text up to a budget."""
     made = []
     for run in study.section_plan("capacity", "full"):
-        if run.spec.corpus == corpus and run.budget <= largest and run.architecture != "Linear":
+        if run.spec.corpus == corpus and run.budget <= largest:
             record = records.made(spec=run.spec)
             nll = float(TRUE(record.n_params, record.tokens_seen, data.info(corpus).n_tokens["train"]))
             made.append(Result(run, replace(record, valid=replace(record.valid, nll=nll))))

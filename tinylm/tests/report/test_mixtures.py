@@ -55,6 +55,19 @@ def test_the_table_has_both_losses_the_differences_and_the_weight(recorded):
     assert tables.mixtures(RUNS)["network"].tolist() == tables.mixtures([])["network"].tolist() == ["none is recorded"]
 
 
+def test_purchases_stand_in_perplexity_beside_their_mixtures_and_the_counts(recorded, monkeypatch):
+    bought = [replace(one, run=replace(one.run, role="purchase")) for one in RUNS[:4]]
+    known = {one.record.spec.key: dict(split_scores(COUNTS)) for one in bought[2:3]}
+    monkeypatch.setattr(GATED_MIXING, "scores", lambda run, folders: known.get(run.spec.key))
+    monkeypatch.setattr(GATED_MIXING, "flops", lambda run: 10**10)
+    shown = tables.together([*bought, COUNTS, *seeds("Gated counts", 10**10, [1.0], "gated")])
+    assert shown["model"].tolist() == ["LSTM", "LSTM", COUNTS.run.architecture, "Gated counts"]
+    assert shown["alone"].tolist() == ["8.166 (2)", "6.050 (2)", "4.482", "2.718 (1)"]
+    assert shown["with counts"].tolist() == ["4.711 (2)", "4.055 (2)", "–", "–"]
+    assert shown["with gated counts"].tolist() == ["–", "4.482 (1)", "–", "–"] and shown["FLOPs"].tolist()[2] == "–"
+    assert tables.together([])["text"].tolist() == ["none is recorded"]
+
+
 def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_better_than_counts(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")

@@ -2,6 +2,7 @@ import dataclasses
 import math
 from types import SimpleNamespace
 
+import capacity
 import pandas as pd
 import pytest
 from synthetic import record, reproduced, result, results, rungs, seeds
@@ -221,3 +222,11 @@ def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_win
     text = sentences.purchases([bought, plain, near, far])
     assert "a perplexity of 20.09 (n = 1), counts a perplexity of 12.18, with a cache of its window a perplexity of 3.320." in text
     assert "with a cache" not in sentences.purchases([bought, plain, far])
+
+
+def test_a_fourth_layer_is_compared_at_equal_flops():
+    found = capacity.results(largest=10**11)
+    said = sentences.depth(found)
+    assert said.startswith("4 layers against 3 of the same width, test NLL at equal FLOPs: on WikiText-2 as characters ")
+    assert said.count("(n = 3)") == 1
+    assert sentences.depth([]) == ""

@@ -35,12 +35,27 @@ def test_times_of_runs_are_known_by_their_row(home):
 
 
 def test_the_readmes_table_names_the_machine_or_the_command_that_makes_it():
-    lines = timings.markdown(TIMINGS).splitlines()
+    lines = timings.markdown([TIMINGS]).splitlines()
     assert lines[0] == "| work | against | unit | ours | theirs | gain | aim |"
     assert lines[1] == "| --- | --- | --- | ---: | ---: | ---: | ---: |"
     assert lines[2] == "| a step | textbook | ms | 1.5 | 3 | 2.00 | 1.5 |" and len(lines) == 7
     assert lines[-1] == "Measured on some processor, 2 threads, Python 3.11.7, torch 2.13.0, 2026-01-02."
-    assert timings.markdown({}) == "No timings are recorded: python -m tinylm bench --json docs/ledger/bench/cpu.json"
+    assert timings.markdown([]) == "No timings are recorded: python -m tinylm bench --json docs/ledger/bench/cpu.json"
+
+
+def test_several_machines_of_a_device_show_the_range_of_each_gain(home):
+    slower = TIMINGS | {
+        "machine": TIMINGS["machine"] | {"date": "2026-03-04", "kind": "family 1, model 2"},
+        "rows": [row | {"ratio": row["ratio"] / 2} for row in TIMINGS["rows"][:2]],
+    }
+    write_facts(files.LEDGER / "bench" / "cpu.json", TIMINGS)
+    write_facts(files.LEDGER / "bench" / "cpu-slow.json", slower)
+    assert timings.recorded() == slower and timings.machines() == [slower, TIMINGS]
+    lines = timings.markdown([slower, TIMINGS]).splitlines()
+    assert lines[0].endswith("| gain | aim | on 2 machines |") and lines[2].endswith("| 1.00 | 1.5 | 1.00 to 2.00 |")
+    assert "(family 1, model 2), 2 threads" in lines[-3] and lines[-1].startswith("Timed before on some processor, 2 threads")
+    more = slower | {"rows": TIMINGS["rows"]}
+    assert timings.markdown([more, slower]).splitlines()[4].endswith("| – |"), "one machine has it"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from tinylm.training.bench import rows
 
 
 def test_no_record_is_said_to_be_none():
-    assert "tinylm bench" in timings.markdown({})
+    assert "tinylm bench" in timings.markdown([])
 
 
 def test_the_machine_is_named(tmp_path):
@@ -19,6 +19,9 @@ def test_the_machine_is_named(tmp_path):
     cpuinfo.write_text("processor : 0\nmodel name\t: Some CPU 9000\n")
     assert bench.processor(cpuinfo).startswith("Some CPU 9000, ")
     assert bench.processor(tmp_path / "none")
+    assert bench.processor_kind(cpuinfo) == bench.processor_kind(tmp_path / "none") == ""
+    cpuinfo.write_text("cpu family\t: 25\nmodel\t\t: 17\nmodel name\t: Some CPU 9000\n")
+    assert bench.processor_kind(cpuinfo) == "family 25, model 17"
 
 
 def test_each_row_is_told_as_it_is_measured_and_all_are_saved(monkeypatch):
@@ -79,7 +82,7 @@ def test_the_recorded_timings_make_a_table_and_sentences():
     facts = timings.recorded()
     _, *lines = timings.cells(facts)
     assert len(lines) == len(facts["rows"]) == len(tables.timed(facts))
-    assert timings.markdown(facts).count("\n|") == len(lines) + 1
+    assert timings.markdown([facts]).count("\n|") == len(lines) + 1
     short = [row for row in facts["rows"] if row["aim"] > 0 and row["ratio"] < row["aim"]]
     assert all(row["work"] in timings.reading(facts) for row in short)
     assert ledger.rounded(0.123456789) == 0.1234568

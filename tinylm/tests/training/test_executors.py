@@ -102,14 +102,14 @@ def test_one_run_and_counts_need_no_process(settings, monkeypatch):
     assert isinstance(executors.executor_for(seeds, settings), executors.ThisProcess)
 
 
-@pytest.mark.parametrize(("workers", "threads"), [(0, 1), (1, 4), (3, 1)])
-def test_a_run_in_this_process_takes_no_more_threads_than_in_one_of_its_own(settings, monkeypatch, workers, threads):
+@pytest.mark.parametrize(("workers", "threads", "at_once"), [(0, 1, 4), (1, 4, 1), (3, 1, 4)])
+def test_a_run_in_this_process_takes_no_more_threads_than_in_one_of_its_own(settings, monkeypatch, workers, threads, at_once):
     found, before = [], torch.get_num_threads()
     monkeypatch.setattr(machine, "n_cores", lambda: 4)
     train = executors.run_one
-    monkeypatch.setattr(executors, "run_one", lambda *how: found.append(torch.get_num_threads()) or train(*how))
+    monkeypatch.setattr(executors, "run_one", lambda *how: found.append((torch.get_num_threads(), how[-1])) or train(*how))
     assert pool.train_all(PLANNED[:1], dataclasses.replace(settings, workers=workers), lambda run, record: None) == []
-    assert found == [threads] and torch.get_num_threads() == before
+    assert found == [(threads, at_once)] and torch.get_num_threads() == before
 
 
 def test_the_threads_follow_from_the_processes_asked_for_and_not_from_the_runs_left(settings, monkeypatch):

@@ -117,3 +117,37 @@ def test_a_schedule_scales_the_rates_of_both_kinds_of_parameters(corpus):
 def test_without_a_rate_of_its_own_adamw_takes_muons():
     optimizer = make_optimizer(build(PLAIN, VOCAB_SIZE), TrainConfig(steps=1, optimizer="muon", lr=0.5))
     assert {group["lr"] for group in optimizer.param_groups} == {0.5}
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "muon"])
+def test_a_restored_optimizer_makes_the_same_update(name):
+    first, second = twins(TRANSFORMER)
+    optimizers = [make_optimizer(model, TrainConfig(steps=9, optimizer=name)) for model in (first, second)]
+    updated(first, optimizers[0].step)
+    second.load_state_dict(first.state_dict())
+    optimizers[1].restore({name: tensor.clone() for name, tensor in optimizers[0].tensors().items()})
+    for model, optimizer in zip((first, second), optimizers, strict=True):
+        updated(model, optimizer.step)
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+
+
+def test_a_state_of_another_model_is_refused():
+    state = make_optimizer(build(LINEAR, VOCAB_SIZE), TrainConfig(steps=9))
+    with pytest.raises(KeyError):
+        state.restore({"99.exp_avg": torch.zeros(1)})
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_updates_are_those_of_pytorchs_class_to_the_bit(name):
+    model, reference = twins(LINEAR)
+    ours = make_optimizer(model, TrainConfig(steps=9, optimizer=name, lr=0.01, beta2=0.95))
+    theirs = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](
+        [{"params": [p for p in reference.parameters() if p.ndim >= 2]}, {"params": [p for p in reference.parameters() if p.ndim < 2]}],
+        lr=0.01,
+        betas=(0.9, 0.95),
+        weight_decay=0.0,
+        fused=True,
+    )
+    updated(model, ours.step)
+    updated(reference, theirs.step)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), reference.parameters(), strict=True))

@@ -2,7 +2,7 @@
 
 import datetime
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from tinylm.study import Planned
 from tinylm.training.bench import roofline, rows, runs
 from tinylm.training.bench.rows import Row
 
+CPUINFO = Path("/proc/cpuinfo")
 TIMED = ("architectures", "sweeps", "rope", "words", "budget", "claims")  # sections whose tables have a time beside FLOPs
 
 
@@ -45,17 +46,24 @@ def machine(device: str) -> dict[str, str]:
     """What the timings are of: processor, threads, versions."""
     name = {"cpu": processor, "cuda": torch.cuda.get_device_name}.get(device, lambda: device)()
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return {
-        "date": today,
-        "device": name,
-        "threads": str(torch.get_num_threads()),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
+    found = {"date": today, "device": name, "kind": processor_kind() if device == "cpu" else ""}
+    versions = {"threads": str(torch.get_num_threads()), "python": platform.python_version(), "torch": torch.__version__}
+    return {name: value for name, value in (found | versions).items() if value}
 
 
-def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+def _told(cpuinfo: Path) -> dict[str, str]:
+    """What Linux tells of the last processor."""
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def processor(cpuinfo: Path = CPUINFO) -> str:
     """The processor's name where the system tells it, and the widest vectors that PyTorch uses."""
-    lines: Sequence[str] = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{(names or [platform.processor() or platform.machine()])[0]}, {torch.backends.cpu.get_cpu_capability()}"
+    name = _told(cpuinfo).get("model name") or platform.processor() or platform.machine()
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}"
+
+
+def processor_kind(cpuinfo: Path = CPUINFO) -> str:
+    """Family and model, since processors of several have one name; empty where the system does not tell them."""
+    told = _told(cpuinfo)
+    return f"family {told['cpu family']}, model {told['model']}" if {"cpu family", "model"} <= told.keys() else ""

@@ -14,16 +14,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tinylm import data, files, ledger
+from tinylm import data, files, ledger, study
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TinylmError, TrainConfig, TransformerConfig
+from tinylm.config.shown import short
 from tinylm.data import Corpus, grammar
 from tinylm.evaluation.nlls import token_nlls
-from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models.networks import build
-from tinylm.study import Planned
+from tinylm.models.networks.threads import threads
+from tinylm.study import Planned, recipes
 from tinylm.training import cpu, machine, pool
-from tinylm.training.bench import textbook
-from tinylm.training.bench.timing import compare, one_product, unprepared
+from tinylm.training.bench import runs, textbook
+from tinylm.training.bench.timing import compare, median_seconds, one_product, unprepared
 from tinylm.training.step import Update, make_update
 
 PAPER = {
@@ -37,6 +38,9 @@ DENSE = TransformerConfig(context_length=128, norm_place="pre", **NO_DROPOUT)
 NANOGPT = TransformerConfig(
     context_length=64, n_layer=4, n_head=4, d_ff=512, norm_place="pre", ffn="gelu", bias=False, tied=True, init="scaled", **NO_DROPOUT
 )
+SHAKESPEARE = "tiny_shakespeare"
+RECIPES = (1e11, 1e12, 1e13)  # budgets of recipes whose steps are timed
+AS_GOOD = 4e10  # FLOPs that a recipe needs for the test NLL of the study's Transformer
 NANOGPT_TRAIN = TrainConfig(steps=2000, loss_at="all", batch_size=12, optimizer="adamw", lr=1e-3, beta2=0.99, weight_decay=0.1, clip=1.0)
 
 
@@ -46,8 +50,8 @@ class BenchError(TinylmError):
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: both sides in `unit`, how many times faster ours is (of a product's rate: the part reached), the gain
-    worth having (0: none set).
+    """One comparison: both sides in `unit`, how many times faster ours is (of a product's rate, or of a whole: the part of it), the
+    gain worth having (0: none set).
     """
 
     work: str
@@ -80,8 +84,7 @@ class Bench:
 
     def flops(self, model: ModelConfig, train: TrainConfig) -> int:
         """Executed FLOPs of such a step."""
-        spec = RunSpec(corpus=self.corpus.info.name, model=model, train=train)
-        return train.batch_size * window_flops(spec, self.corpus.info.vocab_size)[0] + optimizer_flops(spec)
+        return runs.step_flops(RunSpec(corpus=self.corpus.info.name, model=model, train=train), self.corpus.info.vocab_size)
 
 
 def open_bench(device: str, rounds: int) -> Bench:
@@ -122,13 +125,37 @@ def dense_steps(bench: Bench) -> Iterator[Row]:
         yield Row(f"Transformer, {name}, bf16", "our fp32 step", "ms", 1e3 * pair.ours, 1e3 * pair.theirs, pair.ratio, 1.4)
 
 
+def recipe_steps(bench: Bench) -> Iterator[Row]:
+    """A step of the Transformer's recipes: its rate against one large product's, and on all threads against one, as `train` takes it."""
+    product, n_flops = one_product(torch.float32, bench.device)
+    for budget in RECIPES:
+        spec = recipes.recipe("transformer", SHAKESPEARE, budget)
+        step, amount = runs.step(spec, bench.device), runs.step_flops(spec, data.vocab_size(SHAKESPEARE))
+        pair = compare(step, product, bench.rounds, bench.device)
+        name, rates = f"Transformer's recipe for {short(budget)} FLOPs, a step", (amount / pair.ours / 1e9, n_flops / pair.theirs / 1e9)
+        yield Row(name, "one large product", "GFLOP/s", *rates, amount / n_flops * pair.ratio)
+        pair = compare(step, alone(step), bench.rounds, bench.device)
+        yield Row(name, "one thread", "ms", 1e3 * pair.ours, 1e3 * pair.theirs, pair.ratio)
+
+
+def alone(call: Callable[[], object]) -> Callable[[], object]:
+    """The call on one thread of a CPU."""
+
+    def run() -> None:
+        with threads(1):
+            call()
+
+    return run
+
+
 def nanogpt_step(bench: Bench) -> Iterator[Row]:
-    """The shape of nanoGPT's CPU recipe, against a straightforward loop in its manner."""
+    """The shape of nanoGPT's CPU recipe, in fp32 and in bf16, against a straightforward loop in its manner, which is in fp32."""
     spec = RunSpec(corpus=bench.corpus.info.name, model=NANOGPT, train=NANOGPT_TRAIN)
     theirs = unprepared(textbook.gpt_step(spec, bench.corpus.train, bench.corpus.info.vocab_size, bench.device))
-    pair = compare(bench.update(NANOGPT, NANOGPT_TRAIN), theirs, bench.rounds, bench.device)
-    rates = [NANOGPT_TRAIN.batch_size * NANOGPT.context_length / seconds for seconds in (pair.ours, pair.theirs)]
-    yield Row("Transformer, nanoGPT's CPU shape", "nanoGPT-style loop", "tokens/s", *rates, pair.ratio, 1.3)
+    for name, precision in (("nanoGPT's CPU shape", "fp32"), ("nanoGPT's CPU shape, bf16", "bf16")):
+        pair = compare(bench.update(NANOGPT, replace(NANOGPT_TRAIN, precision=precision)), theirs, bench.rounds, bench.device)
+        rates = [NANOGPT_TRAIN.batch_size * NANOGPT.context_length / seconds for seconds in (pair.ours, pair.theirs)]
+        yield Row(f"Transformer, {name}", "nanoGPT-style loop", "tokens/s", *rates, pair.ratio, 1.3)
 
 
 def parallel_runs(bench: Bench) -> Iterator[Row]:
@@ -136,20 +163,20 @@ def parallel_runs(bench: Bench) -> Iterator[Row]:
     cores = os.cpu_count() or 1
     workers = cores if bench.device == "cpu" else 4
     train = TrainConfig(steps=400, eval_tokens=500)
-    runs = [RunSpec(corpus=bench.corpus.info.name, model=PAPER["Self-Attention"], train=train, seed=seed) for seed in range(2 * workers)]
-    seconds = {n: _pool_seconds(bench, runs, n) for n in (workers, 1)}
-    ours, theirs = (len(runs) / seconds[n] * 60 for n in (workers, 1))
-    name = f"{len(runs)} small runs, {workers} at a time, training time"
+    specs = [RunSpec(corpus=bench.corpus.info.name, model=PAPER["Self-Attention"], train=train, seed=seed) for seed in range(2 * workers)]
+    seconds = {n: _pool_seconds(bench, specs, n) for n in (workers, 1)}
+    ours, theirs = (len(specs) / seconds[n] * 60 for n in (workers, 1))
+    name = f"{len(specs)} small runs, {workers} at a time, training time"
     yield Row(name, "one after the other", "runs/min", ours, theirs, ours / theirs, 1.3 if bench.device == "cpu" else 3)
 
 
-def _pool_seconds(bench: Bench, runs: list[RunSpec], workers: int) -> float:
+def _pool_seconds(bench: Bench, specs: list[RunSpec], workers: int) -> float:
     """Seconds for which the runs keep the processes of a pool busy, without the start of the processes."""
     with tempfile.TemporaryDirectory() as folder:
         at = {name: Path(folder) / name for name in ("folder", "checkpoints", "weights")}
         settings = machine.Settings(device=bench.device, workers=workers, **at)
         run = partial(Planned, section="bench", role="single", architecture="Self-Attention", name="small run")
-        pool.train_all([run(spec=spec) for spec in runs], settings, _ignore)
+        pool.train_all([run(spec=spec) for spec in specs], settings, _ignore)
         return sum(ledger.read(path).seconds for path in at["folder"].glob("**/*.json")) / workers
 
 
@@ -176,6 +203,40 @@ def evaluation(bench: Bench) -> Iterator[Row]:
     yield Row("Scoring with half the context or more", "a window for each token", "tokens/s", *rates, 4 * pair.ratio)
 
 
+def time_to_loss(bench: Bench) -> Iterator[Row]:
+    """The seconds of the whole command that trains about as good a Transformer as the study's, against the study's steps in textbook code.
+
+    These are the time of one step times their number, without validations. The parts of the command are shares of it. No row where the
+    text is not at hand.
+    """
+    if not data.available(SHAKESPEARE):
+        return
+    study_run = next(run for run in study.section_plan("architectures", "full") if run.name == "Transformer")
+    corpus = data.load(SHAKESPEARE)
+    theirs = unprepared(textbook.study_step(study_run.spec, corpus.train, corpus.info.vocab_size, bench.device))
+    cpu.prepare()
+    textbook_seconds = study_run.cost.steps * median_seconds(theirs, bench.rounds, bench.device)
+    whole, record = _command(bench.device)
+    training = record.steps * median_seconds(alone(runs.step(record.spec, bench.device)), bench.rounds, bench.device)
+    name = f"train --recipe transformer --budget {short(AS_GOOD)}, the whole command"
+    yield Row(name, "the study's Transformer, its steps", "s", whole, textbook_seconds, textbook_seconds / whole, 100)
+    yield Row("its training", "the study's Transformer, its steps", "s", training, textbook_seconds, textbook_seconds / training, 500)
+    parts = {"start and end": whole - record.seconds, "training": training, "scoring": record.seconds - training}
+    for part, seconds in parts.items():
+        yield Row(f"its {part}", "the whole command", "s", seconds, whole, seconds / whole)
+
+
+def _command(device: str) -> tuple[float, ledger.RunRecord]:
+    """Seconds of the command in a new process, and the record that it wrote."""
+    words = f"-m tinylm train --corpus {SHAKESPEARE} --recipe transformer --budget {short(AS_GOOD)} --device {device}".split()
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {"TINYLM_HOME": folder, "PYTHONPATH": str(files.PACKAGE.parent)}
+        started = time.perf_counter()
+        _finish([sys.executable, *words], Path(folder), environment)
+        seconds = time.perf_counter() - started
+        return seconds, next(ledger.read(path) for path in Path(folder).glob("**/*-s0-*.json"))
+
+
 def rebuild(bench: Bench) -> Iterator[Row]:
     """Rebuilding every figure and the report in a copy of the repository, against half a minute; fails where that loads torch.
 
@@ -198,7 +259,8 @@ def rebuild(bench: Bench) -> Iterator[Row]:
 def _finish(words: list[str], folder: Path, environment: dict[str, str]) -> None:
     """Run a command in the folder; BenchError where it fails."""
     if subprocess.run(words, check=False, cwd=folder, env=environment, stdout=subprocess.DEVNULL).returncode:
-        raise BenchError("rebuilding the report failed, see above; repair that before measuring")
+        raise BenchError(f"{' '.join(words[1:3])} failed, see above; repair that before measuring")
 
 
-ROWS = (rebuild, paper_steps, dense_steps, nanogpt_step, parallel_runs, evaluation)  # what can fail comes first
+# What can fail comes first.
+ROWS = (rebuild, time_to_loss, paper_steps, dense_steps, recipe_steps, nanogpt_step, parallel_runs, evaluation)

@@ -8,7 +8,7 @@ import torch
 from tinylm import data
 from tinylm.config import GatedCountsConfig, RunSpec
 from tinylm.evaluation import counts, gated_counts
-from tinylm.models import evidence
+from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models.networks import build
 from tinylm.study import Planned, distinct
 from tinylm.training import cpu
@@ -25,8 +25,14 @@ def step(spec: RunSpec, device: str) -> Callable[[], object]:
     network = build(spec.model, vocab_size).to(device).train()
     text = torch.randint(vocab_size, (N_TOKENS,), dtype=torch.int32).to(device)
     starts = torch.randint(N_TOKENS - length, (spec.train.batch_size,)).to(device)
-    said = torch.rand(N_TOKENS, evidence.n_columns(spec.model.order), device=device) if isinstance(spec.model, GatedCountsConfig) else None
+    gated = spec.model if isinstance(spec.model, GatedCountsConfig) else None
+    said = None if gated is None else torch.rand(N_TOKENS, gated.n_predictions + gated.n_seen, device=device)
     return partial(make_update(spec, network, text, 10**6, said), starts, 0)
+
+
+def step_flops(spec: RunSpec, vocab_size: int) -> int:
+    """Executed FLOPs of such a step."""
+    return spec.train.batch_size * window_flops(spec, vocab_size)[0] + optimizer_flops(spec)
 
 
 def seconds(run: Planned, device: str) -> float:

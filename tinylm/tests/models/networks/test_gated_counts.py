@@ -12,19 +12,20 @@ from tinylm.models.networks import n_params as built_params
 from tinylm.training.loop import train
 
 CONFIG = GatedCountsConfig(order=3, d_hidden=5, context_length=8)
+NEAR = GatedCountsConfig(order=3, d_hidden=5, context_length=8, caches=(4, 12))
 
 
-def model():
+def model(config=CONFIG):
     torch.manual_seed(0)
-    network = build(CONFIG, VOCAB_SIZE)
+    network = build(config, VOCAB_SIZE)
     torch.nn.init.normal_(network.head.weight)
     return network
 
 
-def said(n=16):
+def said(n=16, config=CONFIG):
     corpus = markov_corpus()
-    counts = ngram.fit(corpus.train, CONFIG.order, VOCAB_SIZE)
-    return torch.from_numpy(evidence.read(counts, corpus.valid[:n]).reshape(2, n // 2, -1))
+    counts = ngram.fit(corpus.train, config.order, VOCAB_SIZE)
+    return torch.from_numpy(evidence.read(counts, corpus.valid[:n], config.caches).reshape(2, n // 2, -1))
 
 
 def test_an_nll_is_that_of_predictions_added_by_their_shares():
@@ -41,18 +42,25 @@ def test_a_context_that_the_text_has_not_had_has_no_share():
     assert (shares[..., 1:4][found[..., 9:] == 0] == 0).all() and (shares[..., 1:4][found[..., 9:] > 0] > 0).all()
 
 
+def test_nor_has_one_that_a_cache_has_not():
+    found = said(config=NEAR)
+    shares = model(NEAR).eval().log_shares(found[..., 7:]).exp()
+    assert (shares[..., 1:][found[..., 11:] == 0] == 0).all() and (shares[..., 1:][found[..., 11:] > 0] > 0).all()
+
+
 def test_all_begin_alike():
     network = build(CONFIG, VOCAB_SIZE).eval()
     shares = network.log_shares(said()[..., 6:])[-1, -1].exp().tolist()
     assert max(shares) == pytest.approx(min(filter(None, shares)))
 
 
-def test_parameters_and_flops_are_those_that_are_declared():
-    network, found, x = model().train(), said(), torch.zeros(2, 8, dtype=torch.long)
-    assert built_params(network) == n_params(CONFIG, VOCAB_SIZE)
+@pytest.mark.parametrize("config", [CONFIG, NEAR])
+def test_parameters_and_flops_are_those_that_are_declared(config):
+    network, found, x = model(config).train(), said(config=config), torch.zeros(2, 8, dtype=torch.long)
+    assert built_params(network) == n_params(config, VOCAB_SIZE)
     with FlopCounterMode(display=False) as counter:
         network.nlls(x, x, found).mean().backward()
-    declared = spec(CONFIG, loss_at="all")
+    declared = spec(config, loss_at="all")
     assert counter.get_total_flops() == 2 * window_flops(declared, VOCAB_SIZE)[0]
     with pytest.raises(ConfigError, match="no hidden matrices for muon"):
         optimizer_flops(spec(CONFIG, optimizer="muon", loss_at="all"))
@@ -88,3 +96,5 @@ def test_what_a_normalisation_over_the_batch_does_not_go_with_is_refused(setting
         spec(CONFIG, **{"loss_at": "all"} | settings)
     with pytest.raises(ConfigError, match="context_length must be at least 2"):
         GatedCountsConfig(context_length=1)
+    with pytest.raises(ConfigError, match="caches must have at least 1 token"):
+        GatedCountsConfig(caches=(64, 0))

@@ -69,7 +69,7 @@ def test_an_mlp_knows_what_followed_outside_its_window():
     pair = torch.tensor([[1, 2, 3, 0, 0, 0, 1, 2], [1, 2, 4, 0, 0, 0, 1, 2]])
     first, second = model(pair, 1)
     assert not torch.allclose(first, second)
-    assert torch.equal(*build(MOVING, VOCAB_SIZE).eval()(pair, 1))
+    torch.testing.assert_close(*build(MOVING, VOCAB_SIZE).eval()(pair, 1))  # to rounding: on some processors it differs between rows
 
 
 def test_an_order_whose_rows_have_no_number_is_refused():

@@ -26,7 +26,7 @@ def test_without_records_the_panel_is_empty():
 
 
 def test_a_line_a_rate_and_a_panel_a_budget():
-    plan = study.select(study.section_plan("capacity", "full"), role="linear-context")
+    plan = study.select(study.section_plan("sweeps", "full"), role="context-map")
     fig, drawn = plots.contexts([Result(run, records.made(spec=run.spec)) for run in plan])
     assert len(fig.axes) == 3
     assert [[list(line.get_xdata()) for line in ax.lines] for ax in fig.axes] == [[[8, 16, 32, 64, 128, 256]] * 4] * 3

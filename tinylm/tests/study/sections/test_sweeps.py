@@ -20,7 +20,7 @@ def plan(**changes):
 @pytest.mark.parametrize("architecture", VARIED)
 def test_one_size_of_an_architecture_varies_and_no_other(architecture):
     field, parameter = VARIED[architecture]
-    runs = select(plan(**{parameter: [1, 2, 8]}), architecture=architecture)
+    runs = select(plan(**{parameter: [1, 2, 8]}), role="sweep", architecture=architecture)
     assert [getattr(run.spec.model, field) for run in runs] == [1, 2, 8]
     assert len({replace(run.spec, model=replace(run.spec.model, **{field: 4})) for run in runs}) == 1
     assert len({run.name for run in runs}) == 3
@@ -36,3 +36,11 @@ def test_every_size_is_trained_with_each_seed():
     rows = {seed: [run.name for run in select(runs, role="sweep", seed=seed)] for seed in (0, 7)}
     assert rows[0] == rows[7] and len(rows[0]) == 8
     assert "Self-Attention, 1 head" in rows[0] and "Self-Attention, 2 heads" in rows[0]
+
+
+def test_the_map_of_linear_crosses_contexts_budgets_and_rates():
+    runs = study.select(study.section_plan("sweeps", "full"), role="context-map", seed=0)
+    cells = {(run.budget, run.spec.train.lr, run.spec.model.context_length) for run in runs}
+    assert len(runs) == len(cells) == 3 * 4 * 6
+    assert {run.spec.train.optimizer for run in runs} == {"adam"}
+    assert {run.spec.train.eval_tokens for run in runs} == {5_000}

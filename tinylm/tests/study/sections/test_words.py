@@ -42,9 +42,17 @@ def test_counts_of_a_slice_read_the_networks_text_and_score_its_tokens():
 
 def test_whole_texts_are_counted_at_the_highest_order_and_scored_as_the_recipes_bought():
     runs = select(plan(orders=[3, 1], caches=[8, 64]), corpus="grammar-char")
-    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase"]
+    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase", "gated"]
     assert [(run.spec.model.order, run.spec.model.cache) for run in runs[:3]] == [(3, 0), (3, 8), (3, 64)]
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
+
+
+def test_gated_counts_of_each_text_have_every_budget_and_seed():
+    published = select(study.plan("full"), section="words", role="gated")
+    assert [(run.spec.corpus, run.budget, run.spec.seed) for run in published] == [
+        (text, 10**10, seed) for seed in range(5) for text in ("ptb-eos", "wikitext-2-eos")
+    ]
+    assert {run.architecture for run in published} == {"Gated counts"} and all(run.spec.model.caches for run in published)
 
 
 def test_texts_are_called_by_the_names_that_are_given_for_them():
