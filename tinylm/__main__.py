@@ -14,6 +14,7 @@ with terminal.imports():
 
 EXAMPLES = """
   python -m tinylm status                          which runs of the published study are recorded
+  python -m tinylm plan --corpus my.txt --budget 1e12    what to train on a text, and what to expect of it
   python -m tinylm train --missing --minutes 9     train missing runs for nine minutes; repeat to continue
   python -m tinylm train --corpus grammar-char --model transformer --steps 500
   python -m tinylm generate --prompt "HAMLET:"     continue a prompt with a trained model
@@ -24,13 +25,13 @@ exit codes: 0 done, 1 runs left or failed, 2 bad input, 130 interrupted"""
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all subcommands; each sets `run`: arguments -> frozen request -> exit code."""
-    from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, models, status, train
+    from tinylm.cli import bench, chat, common, download, evaluate, export, flops, generate, ledger, models, plan, status, train
 
     about = "Train small language models under a counted compute budget."
     parser = common.Parser(EXAMPLES, description=about, prog="python -m tinylm")
     parser.add_argument("--version", action="version", version=f"tinylm {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (train, generate, chat, evaluate, models, status, flops, bench, ledger, download, export):
+    for module in (plan, train, generate, chat, evaluate, models, status, flops, bench, ledger, download, export):
         module.add(commands)
     return parser
 

@@ -14,10 +14,10 @@ from tinylm.study import recipes
 
 @dataclass(frozen=True)
 class Expected:
-    """The valid NLL to expect of one run, and the 95 % interval that it should lie in, from the `n` records at the `known` budgets.
+    """The valid NLL to expect of one run, and the interval that it should lie in, from the `n` records at the `known` budgets.
 
     `known` is the recorded budget itself, or the two around it; outside all recorded ones it is the nearest, whose NLL this then is.
-    The interval is NaN where no budget has two seeds.
+    The interval is NaN where no budget has two seeds. `percent` is how often it should hold the outcome.
     """
 
     nll: float
@@ -26,6 +26,7 @@ class Expected:
     n: int
     known: tuple[int, ...]
     is_outside: bool
+    percent: int = 95
 
 
 def recipe_runs(architecture: str, corpus: str, records: Iterable[RunRecord]) -> dict[int, list[RunRecord]]:

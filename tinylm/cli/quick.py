@@ -1,4 +1,4 @@
-"""`train --quick`: counts of the text beside its networks, and at the end both mixed."""
+"""`train --quick` and `train --mix`: counts of the text beside its networks, and at the end both mixed."""
 
 import contextlib
 import math
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinylm import data, ledger
+from tinylm.analysis import pilots
 from tinylm.cli.common import relative
 from tinylm.config import RunSpec, TinylmError
 from tinylm.config.shown import short
@@ -63,6 +64,12 @@ def counts_beside(planned: Sequence[Planned]) -> list[Planned]:
     return []
 
 
+def counts_to_mix(planned: Sequence[Planned], recipe: str) -> list[Planned]:
+    """The counts that the networks are to be mixed with: those of a recipe; TinylmError where the text has none."""
+    budget = {} if recipe == single.COUNTS else {"flops": pilots.GATED_FLOPS}
+    return [single.of_recipe(recipe, planned[0].spec.corpus, protocol=None if recipe == single.COUNTS else single.FULL, **budget)]
+
+
 def recorded_counts(corpus: str) -> RunSpec | None:
     """The counts of a text that are recorded, as its recipe has them; None where they are not."""
     with contextlib.suppress(TinylmError):
@@ -71,16 +78,19 @@ def recorded_counts(corpus: str) -> RunSpec | None:
     return None
 
 
-def mixtures(planned: Sequence[Planned], records: Mapping[str, RunRecord], data_dir: Path | None) -> Iterator[Mixed]:
-    """Each network whose weights are here mixed with the first of the counts, and saved; none while a run is left, and without counts."""
-    counted = [run for run in planned if run.spec.is_counts]
+def mixtures(planned: Sequence[Planned], records: Mapping[str, RunRecord], data_dir: Path | None, recipe: str = "") -> Iterator[Mixed]:
+    """Each network whose weights are here mixed with the first of the counts, and saved; none while a run is left, and without counts.
+
+    `recipe` names the counts; plain ones unless given.
+    """
+    counted = [run for run in planned if (run.spec.model.kind == recipe if recipe == pilots.GATED else run.spec.is_counts)]
     if not counted or any(run.spec.key not in records for run in planned):
         return
     from tinylm.evaluation import loading, mixture  # torch is loaded only by the commands that compute
 
     for run in planned:
         record = records[run.spec.key]
-        if run.spec.is_counts or record.diverged or run.spec.key not in pretrained.at_hand():
+        if run in counted or run.spec.is_counts or record.diverged or run.spec.key not in pretrained.at_hand():
             continue
         started, corpus = time.perf_counter(), data.load(run.spec.corpus, data_dir)
         models = [loading.load(one.spec.key, data_dir) for one in (counted[0], run)]

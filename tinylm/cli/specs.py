@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, get_args, get_type_hints
 
 from tinylm import data, ledger
+from tinylm.analysis import pilots
 from tinylm.cli.common import UsageError
 from tinylm.config import FieldError, MLPConfig, ModelConfig, TrainConfig, TransformerConfig, serialise
 from tinylm.config.errors import ArgumentError
@@ -36,6 +37,7 @@ PRESETS = {
     "counts": Preset("ngram", {}),
 }
 BUDGET = "train.flops"
+MIXED = pilots.COUNTED
 SEARCH_SEED = 100  # which no report uses: a run of a search is never one of the study
 
 
@@ -44,7 +46,8 @@ class SingleRuns:
     """Runs described one by one: a recipe at each budget, or each model with each combination of the fields' values; with each seed.
 
     `corpus` is a corpus's name or a text file, which `level` says how to cut. `fields` are those of the configs, such as train.flops.
-    `is_quick` takes a model's recipe where no flag describes the model, and less than the budget on a short text.
+    `is_quick` takes a model's recipe where no flag describes the model, and less than the budget on a short text. `mix` is the recipe of
+    the counts that each network is mixed with at the end; a quick run is mixed with plain ones where the text is quickly counted.
     """
 
     corpus: str
@@ -54,6 +57,7 @@ class SingleRuns:
     protocol: str | None = None
     is_search: bool = False
     is_quick: bool = False
+    mix: str | None = None
     seeds: tuple[int, ...] = (0,)
     fields: Mapping[str, tuple[Any, ...]]
 
@@ -158,6 +162,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--level", choices=own_texts.PREFIXES, help="tokens of a text file (character)")
     _add_models(group)
     _add_bounds(group)
+    mixed = "also train these counts of the text, and mix each network with them at the end"
+    group.add_argument("--mix", choices=MIXED, help=f"{mixed}; gated ones spend {short(pilots.GATED_FLOPS)} FLOPs besides")
     for field, (flag, options, text) in FLAGS.items():
         group.add_argument(flag, *SPELLINGS.get(flag, []), dest=field, nargs="+", action="extend", **options, help=text)
     group.add_argument(
@@ -210,7 +216,7 @@ def _add_bounds(group: Any) -> None:
 def given(args: argparse.Namespace) -> list[str]:
     """The flags of single runs that were used, as the user writes them."""
     flags = {field: flag for field, (flag, *_) in (FLAGS | BOUNDS).items()} | {
-        name: f"--{name}" for name in ("corpus", "level", "model", "recipe", "protocol", "set")
+        name: f"--{name}" for name in ("corpus", "level", "model", "recipe", "protocol", "mix", "set")
     }
     return ["--quick"] * args.quick + ["--search"] * args.search + [flag for field, flag in flags.items() if getattr(args, field)]
 
@@ -222,6 +228,8 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
     for field, value in map(_assignment, args.set):
         fields[field] = (*fields.get(field, ()), value)
     corpus, recipe = args.corpus, args.recipe
+    if args.mix and args.search:
+        raise UsageError("--mix does not go with --search, whose records have no test score")
     if args.quick:
         corpus, recipe = corpus or QUICK.corpus, recipe or (None if args.model else QUICK.recipe)
     if not corpus or not (args.model or recipe):
@@ -234,6 +242,7 @@ def single_runs(args: argparse.Namespace) -> SingleRuns:
         protocol=args.protocol,
         is_search=args.search,
         is_quick=args.quick,
+        mix=args.mix,
         seeds=tuple(args.seeds or [SEARCH_SEED if args.search else 0]),
         fields=fields,
     )

@@ -194,8 +194,8 @@ def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecor
     _explain(request, planned, found)
     if missing:
         _train(request, missing, planned, records)
-    is_quick = isinstance(request.runs, specs.SingleRuns) and request.runs.is_quick
-    mixed = list(quick.mixtures(planned, records, request.data_dir)) if is_quick else []
+    recipe = (request.runs.mix or single.COUNTS * request.runs.is_quick) if isinstance(request.runs, specs.SingleRuns) else ""
+    mixed = list(quick.mixtures(planned, records, request.data_dir, recipe)) if recipe else []
     _report(request, planned, records, mixed)
     return planned, records, mixed
 
@@ -207,7 +207,7 @@ def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> l
 
         return [weights.trainable(pretrained.key(name), pretrained.at_hand(), found.records) for name in runs.names]
     planned = runs.planned()
-    beside = quick.counts_beside(planned) if isinstance(runs, specs.SingleRuns) and runs.is_quick else []
+    beside = _beside(runs, planned) if isinstance(runs, specs.SingleRuns) else []
     if isinstance(runs, specs.SingleRuns) and own_texts.NAME.fullmatch(planned[0].spec.corpus):
         about = data.info(planned[0].spec.corpus)
         sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
@@ -215,6 +215,13 @@ def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> l
     if beside:
         print("counts of the text come first, and at the end each network is mixed with them", flush=True)
     return [*beside, *planned]
+
+
+def _beside(runs: specs.SingleRuns, planned: Sequence[Planned]) -> list[Planned]:
+    """The counts that come first, and that the networks are mixed with."""
+    if runs.mix:
+        return quick.counts_to_mix(planned, runs.mix)
+    return quick.counts_beside(planned) if runs.is_quick else []
 
 
 def _without(records: dict[str, RunRecord], planned: Sequence[Planned]) -> list[Planned]:
@@ -238,7 +245,8 @@ def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> No
         for said in dict.fromkeys(said for run in planned if (said := _caution(request.runs, run))):
             print(said, flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.budgets and request.runs.recipe:
-        corpus, budgets = planned[0].spec.corpus, dict.fromkeys(run.budget for run in planned if run.budget)
+        corpus, own = planned[0].spec.corpus, (run for run in planned if run.spec.model.kind != request.runs.mix)
+        budgets = dict.fromkeys(run.budget for run in own if run.budget)
         _count_own(corpus)
         print("\n".join(_advice(request.runs, corpus, list(budgets))), flush=True)
 
@@ -259,11 +267,9 @@ def _count_own(corpus: str) -> None:
     if not own_texts.NAME.fullmatch(corpus) or data.info(corpus).n_tokens["train"] > quick.QUICKLY_COUNTED:
         return
     with contextlib.suppress(TinylmError):  # a text that is too short for a recipe, which is said next
-        planned = single.of_recipe(single.COUNTS, corpus)
-        if ledger.known().find(planned.spec) is None:
-            from tinylm.evaluation import counts
+        from tinylm.report import plans
 
-            ledger.write(counts.count_record(planned.spec, data.load(corpus)), files.LOCAL_LEDGER / planned.section)
+        plans.count(corpus)
 
 
 def _standing(run: Planned, found: Ledger) -> str:
@@ -372,7 +378,7 @@ def _advice(runs: specs.SingleRuns, corpus: str, budgets: Sequence[int]) -> list
         found = advice.offers(known, budget)
         lines.append(f"{short(budget)} FLOPs: {_expected(next(offer for offer in found if offer.recipe == runs.recipe))}")
         best = found[0]
-        if best.is_known and best.recipe != runs.recipe and not (best.is_counts and runs.is_quick):
+        if best.is_known and best.recipe != runs.recipe and not (best.is_counts and runs.is_quick) and not runs.mix:
             instead = f"the records recommend {best.title} instead, with a valid NLL of {best.loss}; train it with: {best.command}"
             lines += [f"{short(budget)} FLOPs: {instead}", *[MIX] * best.is_counts]
     return list(dict.fromkeys(lines))
@@ -391,8 +397,12 @@ def _expected(offer: "Offer") -> str:
         else:
             bound = "a larger one should reach a lower one"
         return f"{short(seen.known[0])} FLOPs, the nearest recorded budget, reach a valid NLL of {seen.nll:.2f}; {bound}"
+    interval = "" if math.isnan(seen.low) else f" ({seen.percent} %)"
+    if not seen.n:
+        return f"valid NLL of {offer.loss}{interval}, as counts of this text let expect; no run of this recipe on it is recorded"
     between = "" if len(seen.known) == 1 else f" with {short(seen.known[0])} and {short(seen.known[1])} FLOPs"
-    interval = "" if math.isnan(seen.low) else " (95 %)"
+    if seen.known[-1] < offer.budget:
+        between = f" with {short(seen.known[-1])} FLOPs, and how its loss falls on another text"
     return f"valid NLL of {offer.loss}{interval}, from {amount(seen.n, 'recorded run')} of this recipe{between}"
 
 

@@ -27,6 +27,7 @@ WITHOUT_MODULE = {
     "test_platforms",  # paths and encodings of all rooms
     "test_faults",  # a tool among the tests, as the next
     "test_mutants",
+    "test_unseen",
     "training/test_faults",  # disks, limits and clocks
     "training/test_kills",  # processes that are killed
     "typesetting/test_fuzz",  # Markdown and formulas of any kind

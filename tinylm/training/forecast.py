@@ -9,7 +9,7 @@ from statistics import median
 import torch
 
 from tinylm import data
-from tinylm.config import RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import GatedCountsConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.flops import scoring_flops
 from tinylm.models.networks import build
 from tinylm.study import Planned
@@ -54,6 +54,30 @@ def step_seconds(optimizer: str, precision: str) -> float:
     return median(seconds)
 
 
+def timed_seconds(run: Planned, n_steps: int = 3) -> float:
+    """How long training and scoring a run should take on one core, from `n_steps` of its own steps, timed now on tokens that mean nothing.
+
+    Of a network that reads counts, whose steps need them, it is what `run_seconds` says.
+    """
+    spec, vocab_size = run.spec, data.vocab_size(run.spec.corpus)
+    if isinstance(spec.model, GatedCountsConfig):
+        return run_seconds(run, expected_speed(Settings(workers=1), 0.5))
+    length = spec.model.context_length + 1
+    with own_torch("cpu", 1):
+        tokens = torch.arange(spec.train.batch_size + length, dtype=torch.int64) % vocab_size
+        update = make_update(spec, build(spec.model, vocab_size).train(), tokens, run.cost.steps)
+        seconds = [_timed(update, torch.arange(spec.train.batch_size), step) for step in range(1 + n_steps)]
+    step = min(seconds[1:])  # the first one prepares memory, and others wait for whoever shares the core
+    return run.cost.steps * step * (1 + scoring_flops(spec, data.info(spec.corpus)) / run.cost.flops)
+
+
+def _timed(update: Callable[[torch.Tensor, int], torch.Tensor], starts: torch.Tensor, step: int) -> float:
+    """Seconds of one step."""
+    started = time.perf_counter()
+    update(starts, step).item()
+    return time.perf_counter() - started
+
+
 def share_done(run: Planned, settings: Settings) -> float:
     """How much of a run's training its checkpoint holds, from 0 to 1."""
     steps = states.steps_done(settings.checkpoint(run.spec), run.spec)
@@ -81,11 +105,16 @@ def expected_seconds(planned: Sequence[Planned], settings: Settings) -> float | 
     return max(sum(seconds) / min(settings.n_workers, machine.n_cores()), *seconds)
 
 
-def affordable_flops(plan: Callable[[int], Planned], seconds: float, settings: Settings) -> int:
-    """The FLOPs that the run of a budget, which `plan` makes, should spend in `seconds` on this machine's CPU."""
+def affordable_flops(
+    plan: Callable[[int], Planned], seconds: float, settings: Settings, took: Callable[[Planned], float] | None = None
+) -> int:
+    """The FLOPs that the run of a budget, which `plan` makes, should spend in `seconds` on this machine's CPU.
+
+    `took` says how long a run should take; `run_seconds` unless given.
+    """
     speed = expected_speed(replace(settings, workers=1))
     flops = int(seconds * speed)
     for _ in range(ROUNDS):
         run = plan(flops)
-        flops = int(run.cost.flops * seconds / run_seconds(run, speed))
+        flops = int(run.cost.flops * seconds / (took(run) if took else run_seconds(run, speed)))
     return flops

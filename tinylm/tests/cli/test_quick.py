@@ -55,3 +55,10 @@ def test_a_test_text_without_an_error_has_none_in_json_either():
 def test_nothing_is_mixed_while_a_run_is_left():
     network = single.of_recipe("transformer", "grammar-char", flops=1e10)
     assert not list(quick.mixtures([*quick.counts_beside([network]), network], {}, None))
+
+
+def test_counts_to_mix_are_named_and_gated_ones_are_no_network_to_mix():
+    (network,) = [single.of_recipe("transformer", "grammar-char", flops=1e10)]
+    (plain,), (gated,) = (quick.counts_to_mix([network], recipe) for recipe in ("counts", "gated-counts"))
+    assert plain.spec.is_counts and gated.spec.model.kind == "gated-counts" and gated.budget == 10**10
+    assert not list(quick.mixtures([gated, network], {}, None, "gated-counts"))

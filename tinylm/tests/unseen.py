@@ -1,0 +1,263 @@
+"""How far `plan` misses on texts that no fit saw: `python -m tinylm.tests.unseen [--budget FLOPS]`, in a clone; some minutes a text.
+
+Makes six texts of what this machine has, plans for each, trains what is advised and what might be better, and writes docs/plan.md. Runs
+that are recorded are not trained again. Exit codes: 0 done, 1 a text could not be made.
+"""
+
+import argparse
+import csv
+import gettext
+import gzip
+import io
+import pydoc_data.topics
+import random
+import sys
+import sysconfig
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from tinylm import files, ledger
+from tinylm.analysis import layout, pilots
+from tinylm.analysis.advice import Offer
+from tinylm.analysis.expected import Expected
+from tinylm.cli import quick
+from tinylm.config import GatedCountsConfig, RunSpec
+from tinylm.config.shown import short
+from tinylm.data import own_texts
+from tinylm.report import plans
+from tinylm.report.plans import Plan
+from tinylm.study import recipes, single
+from tinylm.training import machine, pool
+
+PAGE = files.DOCS / "plan.md"
+MOST = 800_000  # characters of a text
+LEAST = 20_000
+BUDGET = 3 * 10**11
+HEADER = ["text", "what", "forecast", "80 %", "outcome", "inside", "miss"]
+RIVALS = ["text", "advised", "NLL", "half size", "double size", "LSTM", "tuned counts", "above the best"]
+
+
+def joined(paths: Iterable[Path], read: Callable[[Path], str] = lambda path: path.read_text(encoding="utf-8")) -> str:
+    """The texts of files in a random order that is always the same, up to MOST characters; those that cannot be read are left out."""
+    found, size, chosen = [], 0, sorted(paths)
+    random.Random(0).shuffle(chosen)
+    for path in chosen:
+        try:
+            text = read(path)
+        except (OSError, UnicodeDecodeError):
+            continue
+        if size < MOST and "\0" not in text:
+            found.append(text)
+            size += len(text)
+    return "".join(found)[:MOST]
+
+
+def messages(path: Path) -> str:
+    """The translations of a message catalogue."""
+    with path.open("rb") as file:
+        catalogue = gettext.GNUTranslations(file)._catalog
+    return "\n".join(text for key, text in catalogue.items() if key and isinstance(text, str)) + "\n"
+
+
+def table() -> str:
+    """Characters of Unicode as a CSV: code, name, category, direction and width."""
+    file = io.StringIO()
+    rows = csv.writer(file)
+    for code in range(0x20, 0x3000):
+        sign = chr(code)
+        if name := unicodedata.name(sign, ""):
+            rows.writerow(
+                [f"{code:04X}", name, unicodedata.category(sign), unicodedata.bidirectional(sign), unicodedata.east_asian_width(sign)]
+            )
+    return file.getvalue().replace("\r\n", "\n")
+
+
+def _library() -> Path:
+    return Path(sysconfig.get_path("stdlib"))
+
+
+TEXTS: dict[str, Callable[[], str]] = {
+    "sources of Python's library": lambda: joined(path for path in _library().glob("*/*.py") if "test" not in path.parts[-2]),
+    "documentation of Python": lambda: "\n".join(pydoc_data.topics.topics.values())[:MOST],
+    "licences": lambda: joined([*Path("/usr/share/common-licenses").glob("*"), *Path(sysconfig.get_path("purelib")).glob("*/**/LICENSE*")]),
+    "change logs": lambda: joined(Path("/usr/share/doc").glob("*/changelog*.gz"), lambda path: gzip.decompress(path.read_bytes()).decode()),
+    "a CSV of Unicode's characters": table,
+    "messages in Greek": lambda: joined(Path("/usr/share/locale/el/LC_MESSAGES").glob("*.mo"), messages),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A forecast, and the valid NLL that its run reached."""
+
+    text: str
+    what: str
+    seen: Expected
+    nll: float
+
+    @property
+    def is_inside(self) -> bool:
+        return self.seen.low <= self.nll <= self.seen.high
+
+    @property
+    def half_width(self) -> float:
+        """Of the interval, over the forecast."""
+        return (self.seen.high - self.seen.low) / 2 / self.seen.nll
+
+    @property
+    def miss(self) -> float:
+        """Over the outcome."""
+        return self.seen.nll / self.nll - 1
+
+    def row(self) -> list[str]:
+        """Under HEADER."""
+        interval = f"{self.seen.low:.3f} to {self.seen.high:.3f}"
+        said = [f"{self.seen.nll:.3f}", interval, f"{self.nll:.3f}", "yes" if self.is_inside else "no", f"{100 * self.miss:+.1f} %"]
+        return [self.text, self.what, *said]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """What was advised for a text, its valid NLL, and those of what might have been better."""
+
+    text: str
+    title: str
+    nll: float
+    rivals: Sequence[float]
+
+    @property
+    def above(self) -> float:
+        """How far the advice is above the best of the others, in nats a token."""
+        return self.nll - min(self.rivals)
+
+    def row(self) -> list[str]:
+        """Under RIVALS."""
+        return [self.text, self.title, *(f"{nll:.3f}" for nll in (self.nll, *self.rivals)), f"{self.above:+.3f}"]
+
+
+def checked(name: str, text: str, budget: int, settings: machine.Settings) -> tuple[list[Checked], Compared]:
+    """The forecasts for a text with their outcomes, and the advice beside its rivals."""
+    corpus = own_texts.add_text(text, "character", f"{name.replace(' ', '-')}.txt")
+    counted = plans.count(corpus)
+    foreseen = pilots.of_gated(counted.valid.nll)
+    plan = plans.made(corpus, budget, 0.0, settings, partial(print, f"{name}:", flush=True))
+    network = next(choice.offer for choice in plan.choices if choice.offer.recipe == pilots.TRANSFORMER and not choice.offer.beside)
+    best = plan.choices[0].offer
+    gated = recipes.recipe(pilots.GATED, corpus, pilots.GATED_FLOPS)
+    outcomes = trained([gated, network.spec, *rivals(best, plan)], settings)
+    gated_nll, network_nll, *others = outcomes
+    forecasts = [Checked(text=name, what=f"gated counts, {short(pilots.GATED_FLOPS)}, from counts", seen=foreseen, nll=gated_nll)]
+    what = f"Transformer, {short(network.budget)}, from a run of {short(network.seen.known[-1])}"
+    forecasts.append(Checked(text=name, what=what, seen=network.seen, nll=network_nll))
+    reached = {pilots.GATED: gated_nll, single.COUNTS: counted.valid.nll, pilots.TRANSFORMER: network_nll}[best.recipe]
+    if best.beside:
+        reached = mixed_nll(corpus, [gated, network.spec])
+        forecasts.append(Checked(text=name, what="both, mixed", seen=best.seen, nll=reached))
+    return forecasts, Compared(text=name, title=best.title, nll=reached, rivals=[*others, counted.valid.nll])
+
+
+def rivals(best: Offer, plan: Plan) -> list[RunSpec]:
+    """Half and double the size of what is advised, and the LSTM's recipe for what is left of the budget."""
+    size = "d_hidden" if isinstance(best.spec.model, GatedCountsConfig) else "d_model"
+    sizes = [replace(best.spec, model=_resized(best.spec.model, size, factor)) for factor in (0.5, 2)]
+    return [*sizes, recipes.recipe("lstm", plan.corpus, pilots.rounded(plan.flops - plan.spent))]
+
+
+def _resized(model, name: str, factor: float):
+    """The model with a width, and that of its FFN, so many times as large."""
+    widths = {field: int(getattr(model, field) * factor) for field in (name, "d_ff") if hasattr(model, field)}
+    return replace(model, **widths)
+
+
+def trained(specs: Sequence[RunSpec], settings: machine.Settings) -> list[float]:
+    """The valid NLL of each spec, trained where it is not recorded."""
+    runs = [single.unplanned(spec) for spec in specs]
+    known = ledger.known()
+    pool.finish_all([run for run in runs if known.find(run.spec) is None], settings)
+    known = ledger.known()
+    return [known.find(run.spec).valid.nll for run in runs]
+
+
+def mixed_nll(corpus: str, specs: Sequence[RunSpec]) -> float:
+    """The valid NLL of a network mixed with gated counts."""
+    runs, known = [single.unplanned(spec) for spec in specs], ledger.known()
+    records = {run.spec.key: known.find(run.spec) for run in runs}
+    (both,) = quick.mixtures(runs, records, None, pilots.GATED)
+    return both.valid.nll
+
+
+def summary(title: str, forecasts: Sequence[Checked]) -> str:
+    """How many forecasts of a kind held, their median half width and miss; empty for none."""
+    if not forecasts:
+        return ""
+    half, miss = (100 * median(values) for values in ([c.half_width for c in forecasts], [abs(c.miss) for c in forecasts]))
+    inside = sum(one.is_inside for one in forecasts)
+    return f"- {title}: inside the 80 % interval {inside} of {len(forecasts)}, median half width {half:.1f} %, median miss {miss:.1f} %."
+
+
+def page(forecasts: Sequence[Checked], compared: Sequence[Compared], budget: int) -> str:
+    """The page."""
+    kinds = {"Gated counts": "gated", "Transformer": "Transformer", "Mixed": "both"}
+    summaries = [summary(title, [one for one in forecasts if one.what.startswith(start)]) for title, start in kinds.items()]
+    rows = [one.row() for one in forecasts]
+    return f"""# What to train on a text: how far the forecasts miss
+
+Written by `python -m tinylm.tests.unseen`: six texts that no fit saw, characters, one seed, valid NLL in nats per character.
+`python -m tinylm plan` counts a text, trains the Transformer's recipe with {100 * pilots.SHARE:.0f} % of the budget, and gated counts to
+their end where {short(pilots.GATED_FLOPS)} FLOPs are a tenth of the budget or less.
+
+- Gated counts: {pilots.GATED_SHARE:g} times the NLL of tuned counts.
+- A Transformer: the logarithm of its NLL over a floor, {pilots.FLOOR:g} of what counts reach, is that of Tiny Shakespeare, times a power
+  of how many times the pilot's is that of the same pilot there. The power is 1 less {pilots.CONVERGES:g} for each factor of ten between
+  both budgets.
+- A mixture: {100 * pilots.GAIN:.1f} % below its models where both are as good, and less below the better one the further they are apart.
+
+These numbers and the widths of the intervals were chosen on other texts: C headers, WikiText-2, messages in Ukrainian, Vim's
+documentation, Penn Treebank and Perl. On one more, a table of sort keys, a Transformer was better than counts from the pilot on, and the
+forecasts missed by more than their intervals. The intervals of a Transformer are no check here: the first ones, of 4 %, held the outcome
+on two of these six texts, and they are since at least {100 * pilots.MISS:.0f} % wide to each side, and wider the further a pilot is from
+what counts let expect. On the first two texts a pilot of 5e9 FLOPs, thirty steps, was tried before, for a budget of 1e11; its forecasts
+missed by 6 and 8 %, and a pilot has {short(pilots.LEAST)} or more since. The rest was as it is before these texts were looked at.
+
+{layout.markdown(HEADER, rows, ["left", "left", "right", "left", "right", "left", "right"])}
+
+{chr(10).join(filter(None, summaries))}
+
+What is advised at {short(budget)} FLOPs, beside what might have been better: half and double its size, the LSTM's recipe for the same
+budget, and tuned counts.
+
+{layout.markdown(RIVALS, [one.row() for one in compared], ["left", "left"] + ["right"] * 6)}
+
+At most {max(one.above for one in compared):+.3f} nats above the best of the four.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Check every text and write the page; the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tinylm.tests.unseen", description=__doc__.splitlines()[0])
+    parser.add_argument("--budget", type=lambda text: int(float(text)), default=BUDGET, metavar="FLOPS", help="(3e11)")
+    args = parser.parse_args(argv)
+    places = {"folder": files.LOCAL_LEDGER, "checkpoints": files.CHECKPOINTS, "weights": files.WEIGHTS}
+    settings = machine.Settings(minutes=0.0, **places)
+    texts = {name: make() for name, make in TEXTS.items()}
+    if short_ones := [name for name, text in texts.items() if len(text) < LEAST]:
+        print(f"this machine has too little text: {', '.join(short_ones)}")
+        return 1
+    forecasts, compared = [], []
+    for name, text in texts.items():
+        found, beside = checked(name, text, args.budget, settings)
+        forecasts += found
+        compared.append(beside)
+        for one in found:
+            print(" | ".join(one.row()), flush=True)
+        print(" | ".join(beside.row()), flush=True)
+    ledger.write_text(PAGE, page(forecasts, compared, args.budget))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
