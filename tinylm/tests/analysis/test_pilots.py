@@ -81,7 +81,7 @@ def test_flops_are_rounded_down_to_two_digits():
     assert [pilots.rounded(flops) for flops in (0.5, 7, 99, 123, 8.49e10, 9.99e11)] == [0, 7, 99, 120, 84 * 10**9, 99 * 10**10]
 
 
-def test_what_is_noted_of_small_budgets_goes_on_as_the_records_of_the_reference_begin():
+def test_the_reference_reaches_from_the_least_pilot_to_the_largest_recipe():
     curve = pilots.curve(recipe_runs(pilots.TRANSFORMER, pilots.REFERENCE, (result.record for result in frames.recorded())))
-    assert list(curve) == sorted(curve) and min(curve) == min(pilots.SMALL) and max(curve) > 1e13
+    assert list(curve) == sorted(curve) and min(curve) == pilots.LEAST and max(curve) > 1e13
     assert sorted(curve.values(), reverse=True) == list(curve.values())
