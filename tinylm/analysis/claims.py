@@ -201,6 +201,12 @@ def claim_verdict(verdicts: Iterable[str]) -> str:
     return SUPPORTED if found == {SUPPORTED} else UNDECIDED
 
 
+def decided(judged: pd.DataFrame) -> list[str]:
+    """The texts of the claims that are supported or refuted as a whole."""
+    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    return list(whole.index[whole.isin(DECIDED)])
+
+
 def claim_grade(grades: Iterable[str]) -> str:
     """How well a claim is known: as well as the least known of its statements."""
     found = set(grades)

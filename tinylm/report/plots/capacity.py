@@ -17,7 +17,7 @@ from tinylm.study import select, titles
 def isoflops(found: Sequence[Result], form: str = "additive") -> Drawn:
     """The mean valid NLL of each size at each budget, a panel a text; the lines are the fitted law's, a star the best size by it."""
     corpora = forecasts.corpora(found)
-    fig, axes = panels(max(1, len(corpora)), height=3.2)
+    fig, axes = panels(max(1, len(corpora)), height=2.6)
     rows = []
     for ax, corpus in zip(axes, corpora, strict=bool(corpora)):
         points = fits.points(forecasts.fitted(found, corpus))

@@ -12,6 +12,7 @@ from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, counts, with_seeds
 
 Models = dict[str, tuple[str, ModelConfig]]  # by name: architecture and model
+MAPPED = 2  # seeds of a map
 
 
 @checked
@@ -32,11 +33,10 @@ def sweeps(
     map_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000, 1_000_000_000_000),
     map_contexts: Sequence[int] = (8, 16, 32, 64, 128, 256),
     map_rates: Sequence[float] = (3e-4, 1e-3, 3e-3, 1e-2),
-    map_seeds: Sequence[int] = (0, 1),
 ) -> list[Planned]:
     """One size at a time: context of Linear, width of the MLP, heads of Self-Attention, depth of the Transformer; beside them counts.
 
-    A map of Linear has each of its contexts at each budget in FLOPs and each learning rate.
+    A map of Linear has each of its contexts at each budget in FLOPs and each learning rate, with the first seeds.
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
@@ -45,7 +45,7 @@ def sweeps(
     rows = [row(architecture=a, name=name, spec=RunSpec(corpus=corpus, model=m, train=train)) for name, (a, m) in models.items()]
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     cells = itertools.product(map_budgets, map_rates, map_contexts)
-    mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], map_seeds)
+    mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], seeds[:MAPPED])
     return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + mapped
 
 
@@ -87,7 +87,6 @@ QUICK = {
     "eval_tokens": 2_000,
     "seeds": [0],
     "map_budgets": [10_000_000_000],
-    "map_seeds": [0],
 }
 SMOKE = {
     "corpus": "grammar-char",
@@ -104,6 +103,5 @@ SMOKE = {
     "map_budgets": [100_000_000],
     "map_contexts": [8, 16],
     "map_rates": [3e-4, 3e-3],
-    "map_seeds": [0],
 }
 SECTION = Section(notebook="03_sweeps", plan=sweeps, quick=QUICK, smoke=SMOKE)

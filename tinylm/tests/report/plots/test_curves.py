@@ -131,7 +131,7 @@ def test_every_text_has_its_line_of_counts_with_and_without_a_cache_in_a_look_of
 
 
 def test_the_studys_curve_stands_over_ours_at_the_flops_of_the_same_epochs():
-    (run,) = study.select(study.section_plan("sweeps", "full"), architecture="Linear", context_length=32, seed=0)
+    (run,) = study.select(study.section_plan("sweeps", "full"), role="sweep", architecture="Linear", context_length=32, seed=0)
     fig, rows = plots.trajectories([Result(run, dataclasses.replace(record(2.5), spec=run.spec))])
     ours, theirs = fig.axes[0].lines
     assert theirs.get_label() == "Linear, T = 32, study" and list(theirs.get_xdata()) == list(ours.get_xdata()) == [500, 1000]
@@ -154,7 +154,7 @@ def test_what_error_bars_are_is_said():
 
 
 def test_the_papers_curve_and_its_run_stand_beside_ours():
-    (run,) = study.select(study.section_plan("sweeps", "full"), architecture="Linear", context_length=32, seed=0)
+    (run,) = study.select(study.section_plan("sweeps", "full"), role="sweep", architecture="Linear", context_length=32, seed=0)
     ours = Result(run, dataclasses.replace(record(2.5), spec=run.spec))
     fig, _ = plots.loss_curves([ours])
     (paper,) = [line for line in fig.axes[1].lines if line.get_label() == "Linear, T = 32, study"]
