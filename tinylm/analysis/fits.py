@@ -226,6 +226,14 @@ def parabolas(found: Points) -> list[Curve]:
     return curves
 
 
+def growth_of_parabolas(found: Points) -> float:
+    """The power of the budget that the lowest points of the parabolas grow with; NaN below two of them."""
+    curves = [curve for curve in parabolas(found) if curve.n_params > 0]
+    if len(curves) < 2:
+        return math.nan
+    return float(np.polyfit(np.log([curve.budget for curve in curves]), np.log([curve.n_params for curve in curves]), 1)[0])
+
+
 def held_out(found: Points, forms: Iterable[str] = FORMS) -> pd.DataFrame:
     """How well each form foresees each budget from the smaller ones:  `miss` and `bias` in per cent of the NLL."""
     rows = []

@@ -219,17 +219,20 @@ def rope(found: Sequence[Result]) -> str:
 
 
 def capacity(found: Sequence[Result]) -> str:
-    """How the best size grows with the budget on each text, and how far the largest budget's losses are from what smaller ones foresee."""
+    """How the best size of each text grows with the budget, by two methods, and how far smaller budgets foresee the largest's losses."""
     told = []
     for corpus in forecasts.corpora(found):
         points = fits.points(forecasts.fitted(found, corpus))
         law, largest = fits.fit(points), int(points.budget.max())
-        first, last = (fits.foreseen(law, points, int(end)) for end in (points.budget.min(), largest))
+        lowest, tried = fits.parabolas(points)[-1], points.at(points.budget == largest)
+        best = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
         missed = fits.held_out(points, ["additive"])
         ahead = f"; smaller budgets foresee its losses to {missed.iloc[-1]['miss']:.1f} %" if len(missed) else ""
         told.append(
-            f"on {titles.corpus(corpus)} the best size grows as the budget to the power {fits.growth(law, points):.2f}, "
-            f"from {first.n_params:,} parameters at {power(points.budget.min())} FLOPs to {last.n_params:,} at {power(largest)}{ahead}"
+            f"on {titles.corpus(corpus)} the best size grows as the budget to the power {fits.growth(law, points):.2f} by one law of all "
+            f"runs, {fits.growth_of_parabolas(points):.2f} by a parabola for each budget; at {power(largest)} FLOPs it is "
+            f"{fits.foreseen(law, points, largest).n_params:,} parameters by the law, {lowest.n_params:,.0f} by the parabola and "
+            f"{best:,.0f} among those tried{ahead}"
         )
     return _told(*told) if told else ""
 

@@ -96,3 +96,9 @@ def test_runs_of_two_texts_have_no_law():
     assert len({run.spec.corpus for run in plan}) == 2
     with pytest.raises(StudyError, match="one text, depth and context, got 0"):
         fits.points([])
+
+
+def test_parabolas_grow_about_as_the_law_does():
+    found = synthetic()
+    assert fits.growth_of_parabolas(found) == pytest.approx(fits.growth(TRUE, found), abs=0.15)
+    assert math.isnan(fits.growth_of_parabolas(synthetic(budgets=(1e12,))))
