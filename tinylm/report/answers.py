@@ -57,10 +57,10 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     mixed = gated or _mixed(networks, counts)
     if mixed:
         best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts)[0] if gated else counts.run
+        which = f"{'Gated counts m' if gated else 'M'}ixed with the {best.architecture} trained for {power(best.budget)} FLOPs"
         return (
-            f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}Mixed with the {best.architecture} trained for "
-            f"{power(best.budget)} FLOPs{' too' if gated else ''}, {_nll(mixed[best]):.3f} "
-            f"({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])} seeds). {alone}."
+            f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}{which}{'' if gated else ' they'} reach "
+            f"{_nll(mixed[best]):.3f} ({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])} seeds). {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
@@ -82,7 +82,7 @@ def _weighed(bought: Sequence[Result], counts: Result) -> str:
     if run is None:
         return ""
     cost = _in_time([run], " ({} on two cores)")
-    return f"Weighed by a network of {records[0].n_params:,} parameters they reach {_nll(records):.3f}{cost}. "
+    return f"A network of {records[0].n_params:,} parameters that weighs them (*gated counts*) reaches {_nll(records):.3f}{cost}. "
 
 
 def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
@@ -344,9 +344,10 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than attention: repeating what followed the same characters before (*induction*) lowers a network's test "
-        f"NLL by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is {_ahead(frame, with_it, ends=False)} "
-        f"with it, {_ahead(frame, without, ends=False)} without ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
+        "A lookup matters more than the choice of a Transformer or an LSTM: repeating what followed the same characters before "
+        f"(*induction*, in a long window) lowers the test NLL, on plays with new names, by {_effects(frame, lookup)[0]} in the mean of "
+        f"three architectures; a Transformer is {_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False)} "
+        f"without ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )
 
 
@@ -370,15 +371,18 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
 
 
 def _pointed(bought: Sequence[Result]) -> str:
-    """The best recipe on words of each text, in perplexity, and the best counts of the same tokens, whatever their cache."""
-    ours, theirs, costs = [], [], []
+    """The best recipe on words of each text, in perplexity, and the best counts of the same tokens, whatever their cache, and gated."""
+    ours, theirs, weighed, costs = [], [], [], []
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
             cached = summaries.best_counts([r.record for r in bought], records[0], UNBOUNDED)
             ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
             costs.append(f"{power(records[0].spec.train.flops)} FLOPs, n = {len(records)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
+            gated = [r.record for r in select(bought, role="gated") if summaries.same_tokens(r.record, records[0])]
+            weighed += [perplexity(_nll(gated))] if gated else []
     beside = f"; counts with a cache {' and '.join(theirs)}" if theirs else ""
+    beside += f", gated {' and '.join(weighed)}" if theirs and len(weighed) == len(ours) else ""
     if not ours:
         return ""
     cost = "; ".join(dict.fromkeys(costs))

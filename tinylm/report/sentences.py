@@ -133,7 +133,9 @@ def together(found: Sequence[Result]) -> str:
     if little:
         what = "it" if told else "the counts' test NLL"
         change = "changes" if len(little) == 1 else "change"
-        told.append(f"{', '.join(little)} {change} {what} by at most {max(most[name] for name in little):.3f}")
+        told.append(
+            f"{', '.join(little)} {change} {what} by at most {max(most[name] for name in little):.3f} where two seeds or more are mixed"
+        )
     return f"In a mixture {'; '.join(told)}." if told else ""
 
 

@@ -44,7 +44,10 @@ def test_networks_that_weigh_counts_stand_beside_them(monkeypatch):
     counts = result("KN-4", record(1.95, model=NgramConfig(order=4, cache=8)), role="tuned")
     size = f"{gated[0].record.n_params:,} parameters"
     told = answers.answer([*runs, *gated, counts], "grammar-char")
-    assert f". Weighed by a network of {size} they reach 1.700. Mixed with the MLP trained for $10^{{5}}$ FLOPs" in told
+    assert (
+        f". A network of {size} that weighs them (*gated counts*) reaches 1.700. Mixed with the MLP trained for $10^{{5}}$ FLOPs they reach"
+        in told
+    )
     told = answers.count_or_train([*runs, *gated, counts], "grammar-char")
     assert f"A network of {size} that weighs what counts predict lowers their test NLL of 1.950 to 1.700" in told
     assert "plain counts mixed with the MLP need $10^{5}$ FLOPs for as low a test NLL" in told
