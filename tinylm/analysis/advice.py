@@ -15,6 +15,7 @@ from tinylm.analysis.expected import Expected
 from tinylm.analysis.summaries import Result
 from tinylm.config import RunSpec
 from tinylm.config.shown import short
+from tinylm.data import own_texts
 from tinylm.ledger import RunRecord
 from tinylm.study import COUNTS, recipes, single, titles
 
@@ -176,6 +177,8 @@ def _by_loss(offers: Sequence[Offer]) -> list[Offer]:
 def _of_recipe(known: Known, name: str, budget: float) -> Offer:
     runs, foreseen = known.networks[name], known.foreseen(name, budget)
     is_known = (bool(runs) and min(runs) <= NEAR * budget) or (foreseen is not None and name == pilots.GATED)
+    if foreseen is None and runs and own_texts.NAME.fullmatch(known.corpus):  # of which no run stands for what more would give
+        is_known = is_known and budget <= NEAR * max(runs)
     seen = foreseen or expected.read_off(runs, budget)
     return Offer(recipe=name, corpus=known.corpus, budget=budget, seen=seen, is_known=is_known, recorded=tuple(runs))
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import special
 
 from tinylm.ledger import RunRecord
 from tinylm.study import recipes
@@ -64,5 +63,7 @@ def _half_width(runs: dict[int, list[RunRecord]]) -> Callable[[int], float]:
     df = len(gaps) - len(runs)
     if df == 0:
         return lambda n: math.nan
+    from scipy import special  # which commands that expect nothing of a run need not have
+
     sd = math.sqrt(float(np.square(gaps).sum()) / df)
     return lambda n: float(special.stdtrit(df, 0.975)) * sd * math.sqrt(1 + 1 / n)

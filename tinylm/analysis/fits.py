@@ -163,10 +163,26 @@ def foreseen(law: Law, found: Points, flops: int) -> Best:
 
 
 def growth(law: Law, found: Points) -> float:
-    """The power of the budget that the best number of parameters grows with, from the smallest budget of the runs to the largest."""
-    ends = int(found.budget.min()), int(found.budget.max())
-    first, last = (foreseen(law, found, flops).n_params for flops in ends)
-    return math.log(last / first) / math.log(ends[1] / ends[0])
+    """The power of the budget that the law's best number of parameters grows with, over the budgets of the runs, between widths too."""
+    budgets = np.unique(found.budget)
+    return _slope([(budget, _lowest_between(law, found, int(budget))) for budget in budgets])
+
+
+def _slope(sizes_at: list[tuple[float, float]]) -> float:
+    """The slope of log size over log budget; NaN below two of them."""
+    if len(sizes_at) < 2:
+        return math.nan
+    budgets, sizes_there = np.log(sizes_at).T
+    return float(np.polyfit(budgets, sizes_there, 1)[0])
+
+
+def _lowest_between(law: Law, found: Points, flops: int) -> float:
+    """The parameters where the parabola through the law's best width and its neighbours is lowest."""
+    _, n_params, tokens = sizes(found.corpus, flops, found.n_layer, found.context_length)
+    nlls = law(n_params, tokens, found.unique)
+    at = int(np.clip(np.argmin(nlls), 1, len(nlls) - 2))
+    square, slope, _ = np.polyfit(np.log(n_params[at - 1 : at + 2]), nlls[at - 1 : at + 2], 2)
+    return math.exp(-slope / (2 * square)) if square > 0 else float(n_params[np.argmin(nlls)])
 
 
 @dataclass(frozen=True)
@@ -227,11 +243,13 @@ def parabolas(found: Points) -> list[Curve]:
 
 
 def growth_of_parabolas(found: Points) -> float:
-    """The power of the budget that the lowest points of the parabolas grow with; NaN below two of them."""
-    curves = [curve for curve in parabolas(found) if curve.n_params > 0]
-    if len(curves) < 2:
-        return math.nan
-    return float(np.polyfit(np.log([curve.budget for curve in curves]), np.log([curve.n_params for curve in curves]), 1)[0])
+    """The power of the budget that the lowest points of the parabolas grow with, those among the sizes tried; NaN below two of them."""
+    kept = []
+    for curve in parabolas(found):
+        tried = found.n_params[found.budget == curve.budget]
+        if tried.min() <= curve.n_params <= tried.max():
+            kept.append((curve.budget, curve.n_params))
+    return _slope(kept)
 
 
 def held_out(found: Points, forms: Iterable[str] = FORMS) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files
 from tinylm.cli import specs, train
@@ -17,8 +17,9 @@ from tinylm.cli.common import DEVICES, Parser, Request, UsageError, command, fol
 from tinylm.config import shown
 from tinylm.config.shown import duration, short
 from tinylm.data import own_texts
-from tinylm.report import plans
-from tinylm.report.plans import Choice, Plan
+
+if TYPE_CHECKING:
+    from tinylm.report.plans import Choice, Plan
 
 EXAMPLES = """
   python -m tinylm plan --corpus my.txt --budget 1e12        what to train with 1e12 FLOPs
@@ -76,11 +77,12 @@ def run(request: PlanRequest) -> int:
     return _trained(plan.choices[0], request) if request.go else 0
 
 
-def _made(request: PlanRequest) -> Plan:
+def _made(request: PlanRequest) -> "Plan":
     """The plan; UsageError where nothing can be trained."""
     _require_small(request.corpus)
     corpus = data.corpus_name(request.corpus, request.level)
     data.load(corpus, request.data_dir)
+    from tinylm.report import plans
     from tinylm.training import machine  # torch is loaded only by the commands that compute
 
     places = {"folder": files.LOCAL_LEDGER, "checkpoints": files.CHECKPOINTS, "weights": files.WEIGHTS}
@@ -99,7 +101,7 @@ def _require_small(text: str) -> None:
         raise UsageError(f"{text} has {size / 1e6:,.0f} MB, and a plan reads {LARGEST / 1e6:.0f} MB at most; give a part of it")
 
 
-def _said(plan: Plan) -> list[str]:
+def _said(plan: "Plan") -> list[str]:
     """The plan in words and a table."""
     about, best = data.info(plan.corpus), plan.choices[0]
     sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
@@ -111,14 +113,14 @@ def _said(plan: Plan) -> list[str]:
     return lines
 
 
-def _tried(plan: Plan) -> list[str]:
+def _tried(plan: "Plan") -> list[str]:
     """What was counted and tried, and what part of the budget that cost."""
     names = [f"{record.spec.model.kind} {short(record.flops)} FLOPs, valid NLL {record.valid.nll:.3f}" for record in plan.trials[1:]]
     part = f", {100 * plan.spent / plan.flops:.1f} % of the budget" if plan.flops else ""
     return [f"tried: {'; '.join(names)} ({short(plan.spent)} FLOPs{part})"] if names else []
 
 
-def _row(choice: Choice) -> list[str]:
+def _row(choice: "Choice") -> list[str]:
     """A choice under HEADER."""
     facts = choice.facts()
     loss = ["-", "-", "-"]
@@ -130,7 +132,7 @@ def _row(choice: Choice) -> list[str]:
     return [facts["title"], *size, *loss, "-" if choice.seconds is None else f"{choice.seconds:.0f}"]
 
 
-def _expected(choice: Choice) -> str:
+def _expected(choice: "Choice") -> str:
     """What to expect of a choice."""
     facts, level = choice.facts(), data.info(choice.offer.corpus).level
     if facts["valid_nll"] is None:
@@ -140,7 +142,7 @@ def _expected(choice: Choice) -> str:
     return f"Expect a valid NLL of {facts['valid_nll']:.3f} nats per {level}{interval}, {facts['bits_per_byte']:.3f} bits per byte{took}."
 
 
-def _trained(choice: Choice, request: PlanRequest) -> int:
+def _trained(choice: "Choice", request: PlanRequest) -> int:
     """Train a choice by its command; the exit code."""
     words = [*shlex.split(choice.offer.command)[3:], "--device", request.device]
     words += ["--data-dir", str(request.data_dir)] if request.data_dir else []

@@ -60,7 +60,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         which = f"{'Gated counts m' if gated else 'M'}ixed with the {best.architecture} trained for {power(best.budget)} FLOPs"
         return (
             f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}{which}{'' if gated else ' they'} reach "
-            f"{_nll(mixed[best]):.3f} ({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])} seeds). {alone}."
+            f"{_nll(mixed[best]):.3f} ({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])}). {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
     return (
@@ -81,7 +81,7 @@ def _weighed(bought: Sequence[Result], counts: Result) -> str:
     run, records = _gated(bought, counts)
     if run is None:
         return ""
-    cost = _in_time([run], " ({} on two cores)")
+    cost = _in_time([run], " ({})")
     return f"A network of {records[0].n_params:,} parameters that weighs them (*gated counts*) reaches {_nll(records):.3f}{cost}. "
 
 
@@ -219,22 +219,33 @@ def rope(found: Sequence[Result]) -> str:
 
 
 def capacity(found: Sequence[Result]) -> str:
-    """How the best size of each text grows with the budget, by two methods, and how far smaller budgets foresee the largest's losses."""
+    """How the best size of each text grows with the budget, by several methods, and how far forecasts made before the runs missed."""
     told = []
     for corpus in forecasts.corpora(found):
         points = fits.points(forecasts.fitted(found, corpus))
-        law, largest = fits.fit(points), int(points.budget.max())
-        lowest, tried = fits.parabolas(points)[-1], points.at(points.budget == largest)
+        laws, largest = [fits.fit(points, form) for form in fits.FORMS], int(points.budget.max())
+        powers = [value for value in [*(fits.growth(law, points) for law in laws), fits.growth_of_parabolas(points)] if value > 0]
+        tried = points.at(points.budget == largest)
         best = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
-        missed = fits.held_out(points, ["additive"])
-        ahead = f"; smaller budgets foresee its losses to {missed.iloc[-1]['miss']:.1f} %" if len(missed) else ""
         told.append(
-            f"on {titles.corpus(corpus)} the best size grows as the budget to the power {fits.growth(law, points):.2f} by one law of all "
-            f"runs, {fits.growth_of_parabolas(points):.2f} by a parabola for each budget; at {power(largest)} FLOPs it is "
-            f"{fits.foreseen(law, points, largest).n_params:,} parameters by the law, {lowest.n_params:,.0f} by the parabola and "
-            f"{best:,.0f} among those tried{ahead}"
+            f"on {titles.corpus(corpus)} the best size grows as the budget to a power of {min(powers):.2f} to {max(powers):.2f}, depending "
+            f"on the method; at {power(largest)} FLOPs the best one tried has {best:,.0f} parameters, and the laws say "
+            f"{' and '.join(f'{fits.foreseen(law, points, largest).n_params:,}' for law in laws)}{_missed(found, corpus)}"
         )
     return _told(*told) if told else ""
+
+
+def _missed(found: Sequence[Result], corpus: str) -> str:
+    """How far the outcomes of a text's forecasts are above what was foreseen; nothing where none is trained."""
+    misses = [
+        (made["flops"], f"{100 * (np.mean(nlls) / said['nll'] - 1):+.1f} %".replace("-", "−"))
+        for made in forecasts.recorded()
+        for form, said in made["forms"].items()
+        if made["corpus"] == corpus and (nlls := forecasts.outcome(found, made, form))
+    ]
+    by_budget = {flops: [miss for at, miss in misses if at == flops] for flops, _ in misses}
+    told = [f"{' and '.join(each)} at {power(flops)} FLOPs" for flops, each in by_budget.items()]
+    return f"; losses are off their forecasts by {', '.join(told)}" if told else ""
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
@@ -344,10 +355,10 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than the choice of a Transformer or an LSTM: repeating what followed the same characters before "
-        f"(*induction*, in a long window) lowers the test NLL, on plays with new names, by {_effects(frame, lookup)[0]} in the mean of "
-        f"three architectures; a Transformer is {_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False)} "
-        f"without ({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
+        "A lookup matters more than Transformer or LSTM: repeating what followed the same characters before (*induction*) lowers the test "
+        f"NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
+        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False)} without "
+        f"({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )
 
 
@@ -365,7 +376,7 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
         f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs of its {len(ratios)} networks are stated "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low for what its code computes"
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low"
         f"{f'; {beaten}' if beaten else ''}."
     )
 

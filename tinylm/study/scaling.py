@@ -1,7 +1,7 @@
 """A Transformer without induction of any width, depth and context at any budget, trained by one rule. Needs no torch.
 
-The rule gives batch and rates of every run of an isoFLOP curve. It was searched at 1e11 and 1e12 FLOPs on The Winter's Tale and on valid
-of WikiText-2 as characters, and checked at 1e13; the records lie in docs/ledger/search.
+The rule gives batch and rates of every run of an isoFLOP curve. It was read off searches at 1e11 FLOPs on The Winter's Tale and on valid
+of WikiText-2 as characters, and at 1e12 on the latter; the records lie in docs/ledger/search. The recipe of 1e13 has a like rate.
 """
 
 import math

@@ -11,7 +11,7 @@ from tinylm.study import COUNTS, titles
 @mpl.rc_context(STYLE)
 def by_fold(frame: pd.DataFrame) -> Drawn:
     """The test NLL of each architecture on each part, a line of dots a part; counts are black crosses."""
-    fig, (ax,) = panels(height=0.7 + 0.32 * len(frame))
+    fig, (ax,) = panels(height=0.7 + 0.22 * len(frame))
     networks = [name for name in folds.architectures(frame) if name != COUNTS]
     styles = {name: style | {"linestyle": "none"} for name, style in zip(networks, line_styles(networks), strict=True)}
     styles |= {COUNTS: {"color": "black", "marker": "x", "linestyle": "none"}} if COUNTS in frame else {}

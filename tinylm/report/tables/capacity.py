@@ -64,29 +64,29 @@ def laws(found: Sequence[Result]) -> pd.DataFrame:
                     "R": f"{math.exp(log_r):.1f}" if points.is_repeated else NONE,
                     "size grows as": f"C^{fits.growth(law, points):.2f}",
                 }
-                | {f"miss at {short(one.budget)}": f"{one.miss:.2f} %" for one in misses.itertuples()}
+                | {f"miss at {short(one.budget)}": f"{one.miss:.1f} %" for one in misses.itertuples()}
             )
     return pd.DataFrame(rows or [{"text": NONE}]).fillna(NONE)
 
 
-def forecasts(found: Sequence[Result], form: str = "additive") -> pd.DataFrame:
-    """One row per forecast of the ledger: the size and NLL that were foreseen, what was trained since at that size, and the miss."""
+def forecasts(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per forecast of the ledger and form of the law: the size and NLL foreseen, what was trained since at that size, the miss."""
     rows = []
     for made in foreseen.recorded():
-        said = made["forms"][form]
-        nlls = foreseen.outcome(found, made, form)
-        rows.append(
-            {
-                "text": titles.corpus(made["corpus"]),
-                "budget": short(made["flops"]),
-                "made": made["date"],
-                "from up to": short(made["fitted_to"]),
-                "width": f"{said['width']} ({said['low_width']} to {said['high_width']})",
-                "NLL, 90 %": f"{said['nll']:.3f} ({said['low']:.3f} to {said['high']:.3f})",
-                "outcome (n)": f"{np.mean(nlls):.3f} ({len(nlls)})" if nlls else "not trained",
-                "miss": f"{100 * (np.mean(nlls) / said['nll'] - 1):+.2f} %".replace("-", "−") if nlls else NONE,
-            }
-        )
+        for form, said in made["forms"].items():
+            nlls = foreseen.outcome(found, made, form)
+            rows.append(
+                {
+                    "text": titles.corpus(made["corpus"]),
+                    "budget": short(made["flops"]),
+                    "made": made["date"],
+                    "form": form,
+                    "width": f"{said['width']} ({said['low_width']} to {said['high_width']})",
+                    "NLL, 90 %": f"{said['nll']:.3f} ({said['low']:.3f} to {said['high']:.3f})",
+                    "outcome (n)": f"{np.mean(nlls):.3f} ({len(nlls)})" if nlls else "not trained",
+                    "miss": f"{100 * (np.mean(nlls) / said['nll'] - 1):+.1f} %".replace("-", "−") if nlls else NONE,
+                }
+            )
     return pd.DataFrame(rows or [{"text": NONE}])
 
 

@@ -20,6 +20,7 @@ def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
             }
             for text in sorted(whole.index, key=lambda text: VERDICTS.index(whole[text]))
         ]
+        or [{"claim": "none is decided"}]
     )
 
 

@@ -1,3 +1,5 @@
+import re
+
 import capacity
 import pytest
 
@@ -35,10 +37,12 @@ def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch
         made = forecasts.made(found, "wikitext-2-char", flops, "2026-01-02")
         made["forms"]["additive"]["width"] = 64
         forecasts.write(made, tmp_path)
-    table = tables.forecasts(found).set_index("budget")
-    assert table.loc["1e13", "outcome (n)"].endswith("(2)")
-    assert abs(float(table.loc["1e13", "miss"].removesuffix(" %").replace("−", "-"))) < 1
-    assert table.loc["1e14", "outcome (n)"] == "not trained" and table.loc["1e14", "miss"] == "–"
+    table = tables.forecasts(found).set_index(["budget", "form"])
+    assert table.loc[("1e13", "additive"), "outcome (n)"].endswith("(2)")
+    assert abs(float(table.loc[("1e13", "additive"), "miss"].removesuffix(" %").replace("−", "-"))) < 1
+    assert table.loc[("1e14", "joint"), "outcome (n)"] == "not trained" and table.loc[("1e14", "joint"), "miss"] == "–"
+    assert len(table) == 4
+    assert re.search(r"off their forecasts by [+−]0\.\d % ", answers.capacity(found))
 
 
 def test_depths_and_contexts_have_columns_in_order(found):
@@ -53,10 +57,12 @@ def test_without_records_there_is_nothing_to_say():
     assert list(tables.optima([]).columns) == list(tables.laws([]).columns) == list(tables.shapes([]).columns) == ["text"]
 
 
-def test_the_answer_says_how_the_size_grows(found):
+def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity(found)
-    assert "on WikiText-2 as characters the best size grows as the budget to the power 0." in said.replace("On", "on", 1)
-    assert "smaller budgets foresee its losses to 0.0 %" in said
+    assert said.startswith("**Answer.** On WikiText-2 as characters the best size grows as the budget to a power of 0.4")
+    assert "depending on the method; at $10^{13}$ FLOPs the best one tried has " in said
+    assert "forecast" not in said
 
 
 def test_a_budget_with_two_sizes_has_no_parabola(found):
