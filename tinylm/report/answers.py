@@ -101,12 +101,9 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
         return ""
     cheapest = min(mixed, key=lambda run: run.budget)
     run, records = _gated(bought, counts)
-    reached = [one for one, mixture in mixed.items() if records and _nll(mixture) <= _nll(records)]
-    first = min(reached, key=lambda one: one.budget, default=None)
     weighed = (
         f"a network of {records[0].n_params:,} parameters that weighs what counts predict lowers their test NLL of "
         f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs ({_in_time([run], '{}, ')}n = {len(records)})"
-        + (f"; plain counts mixed with the {first.architecture} need {power(first.budget)} FLOPs for as low a test NLL" if first else "")
         if run
         else ""
     )
@@ -119,7 +116,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     reader = f"a network that reads {data.info(corpus).level}s"
     alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than {reader} up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
-    learns = f"{compressed.name}, a compressor that learns as it reads, has {compressed.test:.3f}" if compressed else ""
+    learns = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
     return _told("both", weighed or gains, alone, learns)
 
 
