@@ -201,9 +201,14 @@ def claim_verdict(verdicts: Iterable[str]) -> str:
     return SUPPORTED if found == {SUPPORTED} else UNDECIDED
 
 
+def whole_verdicts(judged: pd.DataFrame) -> pd.Series:
+    """The verdict on each claim, by its text."""
+    return judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+
+
 def decided(judged: pd.DataFrame) -> list[str]:
     """The texts of the claims that are supported or refuted as a whole."""
-    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    whole = whole_verdicts(judged)
     return list(whole.index[whole.isin(DECIDED)])
 
 

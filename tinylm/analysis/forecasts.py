@@ -3,6 +3,7 @@
 Each is a JSON file in docs/ledger/forecasts with the keys of the records it rests on; a later look compares it with what was trained.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -66,6 +67,12 @@ def recorded() -> list[dict[str, Any]]:
     """The forecasts of the study, by text and budget."""
     found = [ledger.read_facts(path) for path in (files.LEDGER / FOLDER).glob("*.json")]
     return sorted(filter(None, found), key=lambda one: (one["corpus"], one["flops"]))
+
+
+def miss(results: Sequence[Result], forecast: dict[str, Any], form: str) -> float:
+    """How far the mean of the outcomes is above what a form of the law foresaw, in per cent; NaN where nothing is trained there."""
+    nlls = outcome(results, forecast, form)
+    return 100 * (float(np.mean(nlls)) / forecast["forms"][form]["nll"] - 1) if nlls else math.nan
 
 
 def outcome(results: Sequence[Result], forecast: dict[str, Any], form: str) -> list[float]:

@@ -56,6 +56,11 @@ def p_value(p: float) -> str:
     return NONE if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.2g}"
 
 
+def percent(value: float) -> str:
+    """A signed number of per cent with one decimal; a dash for NaN."""
+    return NONE if math.isnan(value) else f"{value:+.1f} %".replace("-", "−")
+
+
 def verbatim(text: str) -> str:
     """Generated text as inline code: nothing in it is markup, and a slash stands for a line end."""
     return f"`` {text.replace('`', chr(39)).replace(chr(10), ' / ')} ``"

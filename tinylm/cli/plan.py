@@ -47,7 +47,7 @@ class PlanRequest(Request):
 
     def __post_init__(self) -> None:
         if bool(self.budget) == bool(self.minutes):
-            raise UsageError("say how much may be spent: --budget FLOPS, or --minutes M")
+            raise UsageError("say how much may be spent by one of the two: --budget FLOPS or --minutes M")
         if self.go and self.json:
             raise UsageError("--json prints a plan, and --go trains it; the command in the plan takes --json too")
 

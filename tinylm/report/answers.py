@@ -8,9 +8,9 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries
-from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, claim_verdict
+from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import CLEAR
-from tinylm.analysis.numbers import interval, perplexity, power
+from tinylm.analysis.numbers import interval, percent, perplexity, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.evaluation.probes import COMPRESSION
@@ -234,14 +234,11 @@ def capacity(found: Sequence[Result]) -> str:
 
 def _missed(found: Sequence[Result], corpus: str) -> str:
     """How far the outcomes of a text's forecasts are above what was foreseen; nothing where none is trained."""
-    misses = [
-        (made["flops"], f"{100 * (np.mean(nlls) / said['nll'] - 1):+.1f} %".replace("-", "−"))
-        for made in forecasts.recorded()
-        for form, said in made["forms"].items()
-        if made["corpus"] == corpus and (nlls := forecasts.outcome(found, made, form))
-    ]
-    by_budget = {flops: [miss for at, miss in misses if at == flops] for flops, _ in misses}
-    told = [f"{' and '.join(each)} at {power(flops)} FLOPs" for flops, each in by_budget.items()]
+    told = []
+    for made in forecasts.recorded():
+        misses = [forecasts.miss(found, made, form) for form in made["forms"]] if made["corpus"] == corpus else []
+        if shown := [percent(miss) for miss in misses if not math.isnan(miss)]:
+            told.append(f"{' and '.join(shown)} at {power(made['flops'])} FLOPs")
     return f"; losses are off their forecasts by {', '.join(told)}" if told else ""
 
 
@@ -320,7 +317,7 @@ def _ahead(effects: pd.DataFrame, name: str, ends: bool = True) -> str:
 
 def claims(judged: pd.DataFrame) -> str:
     """How many claims have which verdict, and what those that are open lack."""
-    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    whole = whole_verdicts(judged)
     grades = judged.groupby("text", sort=False)["grade"].agg(claim_grade)
     tally = ", ".join(f"{(whole == verdict).sum()} are {verdict}" for verdict in VERDICTS)
     unsettled = grades[whole == UNDECIDED].value_counts()

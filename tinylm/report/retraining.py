@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -59,17 +60,29 @@ class Comparison:
 
 
 def sample(minutes: float, settings: machine.Settings) -> list[Planned]:
-    """The cheapest recorded rows, one seed each in turn, whose corpora are at hand and which fit in the time on this machine.
+    """Recorded rows, one seed each in turn, whose corpora are at hand and which fit in the time on this machine.
 
-    The cheapest row has seed 1, the next seed 2, then 0 again where there are three: a seed that has no effect is noticed.
+    The cheapest row of each kind comes first, then the second of each, so that many rows of one kind leave room for the others. The first
+    row has seed 1, the next seed 2, then 0 again where there are three: a seed that has no effect is noticed.
     """
     budget = minutes * 60 * forecast.expected_speed(settings)
     chosen: list[Planned] = []
-    for number, seeds in enumerate(sorted(_rows(settings), key=lambda seeds: seeds[0].cost.flops), start=1):
-        budget -= seeds[0].cost.flops
-        if budget >= 0:
+    for number, seeds in enumerate(_in_turns(_rows(settings)), start=1):
+        if seeds[0].cost.flops <= budget:
+            budget -= seeds[0].cost.flops
             chosen.append(seeds[number % len(seeds)])
     return chosen
+
+
+def _in_turns(rows: Sequence[list[Planned]]) -> list[list[Planned]]:
+    """The rows in rounds, each of which has one of every kind, the cheapest left, by cost."""
+    met: Counter[tuple[str, str, str]] = Counter()
+    placed = []
+    for seeds in sorted(rows, key=lambda seeds: seeds[0].cost.flops):
+        kind = (seeds[0].section, seeds[0].role, seeds[0].architecture)
+        placed.append((met[kind], seeds))
+        met[kind] += 1
+    return [seeds for _, seeds in sorted(placed, key=lambda one: one[0])]
 
 
 def _rows(settings: machine.Settings) -> list[list[Planned]]:

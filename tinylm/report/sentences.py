@@ -9,7 +9,7 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.analysis import agreement, budgets, families, folds, significance, summaries
-from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, claim_verdict
+from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
 from tinylm.analysis.summaries import Result
@@ -281,7 +281,7 @@ def claims(judged: pd.DataFrame) -> str:
     n_tested = int(tested["p"].notna().sum())
     tally = "; ".join(f"{source}: {_verdicts(rows)}" for source, rows in tested.groupby("source", sort=False))
     parts = [f"Of {len(tested)} claimed effects {n_tested} are tested; the others wait for runs or seeds. By source, {tally}."]
-    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    whole = whole_verdicts(judged)
     parts += [f"**{verdict.capitalize()}:** {'; '.join(whole.index[whole == verdict])}." for verdict in DECIDED if (whole == verdict).any()]
     still_open = tested[tested["text"].map(whole) == UNDECIDED]
     for verdict in DECIDED:

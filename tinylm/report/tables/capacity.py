@@ -9,7 +9,7 @@ import pandas as pd
 
 from tinylm.analysis import fits, summaries
 from tinylm.analysis import forecasts as foreseen
-from tinylm.analysis.numbers import NONE
+from tinylm.analysis.numbers import NONE, percent
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.study import select, titles
@@ -84,7 +84,7 @@ def forecasts(found: Sequence[Result]) -> pd.DataFrame:
                     "width": f"{said['width']} ({said['low_width']} to {said['high_width']})",
                     "NLL, 90 %": f"{said['nll']:.3f} ({said['low']:.3f} to {said['high']:.3f})",
                     "outcome (n)": f"{np.mean(nlls):.3f} ({len(nlls)})" if nlls else "not trained",
-                    "miss": f"{100 * (np.mean(nlls) / said['nll'] - 1):+.1f} %".replace("-", "−") if nlls else NONE,
+                    "miss": percent(foreseen.miss(found, made, form)),
                 }
             )
     return pd.DataFrame(rows or [{"text": NONE}])
@@ -93,19 +93,18 @@ def forecasts(found: Sequence[Result]) -> pd.DataFrame:
 def shapes(found: Sequence[Result]) -> pd.DataFrame:
     """One row per text, budget and width: the mean valid NLL of each number of layers, and of each context at the usual number."""
     chosen = select(found, role=[foreseen.ROLE, *SHAPES])
-    rows: dict[tuple[str, int, int], dict[str, str]] = {}
+    rows: dict[tuple[str, int, int], dict[tuple[bool, int], str]] = {}  # by what varies, the context after the depth, and its value
     varied = {(run.spec.corpus, run.budget, run.spec.model.d_model) for run in (one.run for one in select(chosen, role=SHAPES))}
     for run, records in summaries.by_row(chosen).items():
         model, key = run.spec.model, (run.spec.corpus, run.budget, run.spec.model.d_model)
         if key in varied:
-            column = f"T = {model.context_length}" if run.role == "context" else f"{model.n_layer} layers"
+            column = (True, model.context_length) if run.role == "context" else (False, model.n_layer)
             rows.setdefault(key, {})[column] = f"{np.mean([record.valid.nll for record in records]):.3f}"
-    columns = sorted(
-        {column for row in rows.values() for column in row}, key=lambda one: (one[0] == "T", int("".join(filter(str.isdigit, one))))
-    )
+    columns = sorted({column for row in rows.values() for column in row})
+    names = {(varies, value): f"T = {value}" if varies else f"{value} layers" for varies, value in columns}
     table = [
         {"text": titles.corpus(corpus), "budget": short(budget), "width": str(width)}
-        | {column: row.get(column, NONE) for column in columns}
+        | {name: row.get(column, NONE) for column, name in names.items()}
         for (corpus, budget, width), row in rows.items()
     ]
     return pd.DataFrame(table or [{"text": NONE}])

@@ -2,14 +2,14 @@
 
 import pandas as pd
 
-from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, claim_verdict
+from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE
 from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
     """One row per claim in words: the verdict on the whole of it, and of an undecided one how far it is known."""
-    whole = judged.groupby("text", sort=False)["verdict"].agg(claim_verdict)
+    whole = whole_verdicts(judged)
     sources = judged.groupby("text", sort=False)["source"].first()
     return pd.DataFrame(
         [

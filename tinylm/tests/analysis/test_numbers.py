@@ -9,6 +9,7 @@ def test_amounts_spreads_and_signs_are_written_one_way():
     assert numbers.signed(-0.12345) == "−0.1235"
     assert (numbers.perplexity(2.0), numbers.perplexity(10.4126)) == ("7.389", "33,276")
     assert numbers.signed(0.1) == "+0.1000"
+    assert [numbers.percent(value) for value in (2.79, -0.36, math.nan)] == ["+2.8 %", "−0.4 %", "–"]
 
 
 def test_a_perplexity_has_four_digits_or_from_a_thousand_up_no_decimals():
