@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from tinylm.analysis import fits, forecasts, summaries
 from tinylm.analysis.numbers import power
@@ -53,8 +54,12 @@ def contexts(found: Sequence[Result]) -> Drawn:
             lengths = sorted(means)
             ax.plot(lengths, [means[length] for length in lengths], color=colour, marker=marker, label=f"rate {rate:g}")
             rows += [{"FLOPs": budget, "rate": rate, "context": length, "test NLL": means[length]} for length in lengths]
-        ax.set_xscale("log", base=2)
-        ax.set(xlabel="context", title=f"{power(budget)} FLOPs")
+        shown = sorted({row["context"] for row in rows})
+        ax.set(xscale="log", yscale="log", xlabel="context", title=f"{power(budget)} FLOPs", xticks=shown, xticklabels=shown)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(ScalarFormatter())
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("test NLL (nats per character)")
     legend_above(fig, axes[0])
     return fig, rows

@@ -62,7 +62,7 @@ def laws(found: Sequence[Result]) -> pd.DataFrame:
                     "beta": f"{beta:.2f}",
                     "p": f"{math.exp(log_p):.2f}",
                     "R": f"{math.exp(log_r):.1f}" if points.is_repeated else NONE,
-                    "size grows as": f"C^{fits.growth(law, points):.2f}",
+                    "growth": f"{fits.growth(law, points):.2f}",
                 }
                 | {f"miss at {short(one.budget)}": f"{one.miss:.1f} %" for one in misses.itertuples()}
             )
