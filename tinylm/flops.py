@@ -10,7 +10,7 @@ A module of one's own has no arithmetic here: `models.networks.flop_count` count
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Protocol
 
@@ -35,6 +35,7 @@ Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
 BACKWARD_PER_FORWARD = 2
 NEWTON_SCHULZ_STEPS = 5  # of Muon
+IN_TRAINING = "further_tokens"  # the part that scoring leaves out
 
 
 class Sizes(Protocol):
@@ -88,7 +89,22 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
         "ffn": 2 * matrices * width * config.d_ff * computed,
         "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
         "head": 2 * width * vocab_size * n_scored,
+        IN_TRAINING: sum(_further_flops(config, vocab_size, n_out, n_scored, ahead) for ahead in range(1, config.n_future)),
     }
+
+
+def _further_flops(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int, ahead: int) -> int:
+    """A block and the head for the token so many further on, at the positions where the window still has it."""
+    if n_scored <= ahead:
+        return 0
+    alone: dict[str, bool | int] = {"skips": False, "value_residual": False, "residual_scalars": False, "pointer": 0, "n_future": 1}
+    block = replace(config, **alone, n_layer=1, loops=1, induction=(), induction_times=1, context_length=config.context_length - ahead)
+    return sum(forward_parts(block, vocab_size, n_out - ahead, n_scored - ahead).values())
+
+
+def forward_flops(config: ModelConfig, vocab_size: int, n_out: int, n_scored: int) -> int:
+    """Forward FLOPs of one window that is scored and not trained on."""
+    return sum(flops for part, flops in forward_parts(config, vocab_size, n_out, n_scored).items() if part != IN_TRAINING)
 
 
 def _induction_flops(config: InductionConfig, width: int, length: int) -> int:
@@ -169,13 +185,14 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     attention += (width + bias) * config.n_head * config.head_gates
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     convolution = config.convolution * width
-    ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
+    ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm * (not config.parallel)
     positions = config.context_length * width if config.position == "learned" else 0
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
     pointer = (2 * config.pointer + 1) * width + 1 if config.pointer else 0
-    embedding = vocab_size * width + _induction_params(config, width) + positions
-    skips = config.depth // 2 * width * config.skips
-    return embedding + config.n_layer * (convolution + attention + ffn) + skips + norm + head + pointer
+    embedding = (vocab_size + config.bigrams) * width + _induction_params(config, width) + positions
+    shares = config.depth // 2 * width * config.skips + (config.depth - 1) * config.value_residual + 2 * config.depth * config.residual_scalars
+    n_blocks = config.n_layer + config.n_future - 1
+    return embedding + n_blocks * (convolution + attention + ffn) + shares + norm + head + pointer
 
 
 @n_params.register
@@ -226,7 +243,7 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
     pointer = [(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else []
-    return _induction_shapes(config, width) + (attention + ffn) * config.n_layer + pointer
+    return _induction_shapes(config, width) + (attention + ffn) * (config.n_layer + config.n_future - 1) + pointer
 
 
 @hidden_shapes.register
@@ -323,7 +340,7 @@ def run_cost(spec: RunSpec, corpus: Sizes) -> RunCost:
 def scoring_flops(spec: RunSpec, corpus: Sizes) -> int:
     """FLOPs of a run's validations and of its last score, forward only: no part of its budget. Each window counts as a whole one."""
     stride = spec.train.eval_stride
-    window = sum(forward_parts(spec.model, corpus.vocab_size, stride, stride).values())
+    window = forward_flops(spec.model, corpus.vocab_size, stride, stride)
     valid, test = (math.ceil(len(spec.scored(corpus.n_tokens[split])) / stride) for split in ("valid", "test"))
     return window * (spec.train.n_evals * valid + test)
 

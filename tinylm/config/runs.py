@@ -120,6 +120,8 @@ class RunSpec(Checked):
         n_targets, length = self.train.n_targets, self.model.context_length
         fewer = n_targets < length or not n_targets
         self.require(fewer, f"n_targets={n_targets} must be below context_length={length}; 0 takes the loss at every position")
+        n_future = getattr(self.model, "n_future", 1)
+        self.require(n_future <= max(self.n_targets, 1), f"n_future={n_future} needs the loss at as many positions; set loss_at='all'")
 
     def _check_gated(self) -> None:
         """Raise ConfigError for what batch normalisation, whose means are no weights, does not go with."""

@@ -110,10 +110,10 @@ class Update:
         rows = starts_B[:, None] + self.offsets
         window = self.tokens_N[rows].long()
         said = () if self.evidence_NE is None else (self.evidence_NE[rows[:, -self.n_out :]],)
-        loss = self.computing.model.nlls(window[:, :-1], window[:, -self.n_out :], *said).mean() * share
-        loss.backward()
+        nll, loss = self.computing.model.losses(window[:, :-1], window[:, -self.n_out :], *said)
+        (loss * share).backward()
         self.computing.return_gradients()
-        return loss.detach()
+        return nll.detach() * share
 
 
 class CapturedUpdate(Update):
