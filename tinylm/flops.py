@@ -190,7 +190,8 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
     pointer = (2 * config.pointer + 1) * width + 1 if config.pointer else 0
     embedding = (vocab_size + config.bigrams) * width + _induction_params(config, width) + positions
-    shares = config.depth // 2 * width * config.skips + (config.depth - 1) * config.value_residual + 2 * config.depth * config.residual_scalars
+    shares = config.depth // 2 * width * config.skips + (config.depth - 1) * config.value_residual
+    shares += 2 * config.depth * config.residual_scalars
     n_blocks = config.n_layer + config.n_future - 1
     return embedding + n_blocks * (convolution + attention + ffn) + shares + norm + head + pointer
 

@@ -111,6 +111,10 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
             lambda: dataclasses.replace(SPEC, train=TrainConfig(steps=1, loss_at="all", n_targets=128)),
             "n_targets=128 must be below context",
         ),
+        (
+            lambda: dataclasses.replace(SPEC, model=TransformerConfig(n_future=2)),
+            "n_future=2 needs the loss at as many positions; set loss_at='all'",
+        ),
         (lambda: TrainConfig(steps=1, lr=10**400), "lr: must be below 1e308"),
         (lambda: TransformerConfig(ffn_dropout=0.99999), "ffn_dropout must be at most 0.999"),
         (lambda: dataclasses.replace(SPEC, seed=2**64), r"RunSpec.seed: must be below 2\*\*63"),

@@ -24,6 +24,12 @@ PARTS = {
     "pointer": 4,
     "n_kv_head": 1,
     "position": "rope",
+    "norm_place": "pre",
+    "parallel": True,
+    "value_residual": True,
+    "residual_scalars": True,
+    "bigrams": 64,
+    "n_future": 2,
 }
 CONFIGS = {
     "transformer": dataclasses.replace(TRANSFORMER, n_layer=1, position="alibi", softcap=5.0),
