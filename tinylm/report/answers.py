@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries
+from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, percent, perplexity, power
@@ -17,6 +17,7 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
+from tinylm.study.techniques import regime
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
@@ -240,6 +241,35 @@ def _missed(found: Sequence[Result], corpus: str) -> str:
         if shown := [percent(miss) for miss in misses if not math.isnan(miss)]:
             told.append(f"{' and '.join(shown)} at {power(made['flops'])} FLOPs")
     return f"; losses are off their forecasts by {', '.join(told)}" if told else ""
+
+
+def transfer(found: Sequence[Result]) -> str:
+    """On each text how many techniques gain and lose clearly at the largest budget of them all, and what gains most; what grows."""
+    gains, slopes = techniques.gains(found), techniques.slopes(found)
+    told = []
+    for corpus in techniques.corpora(found):
+        tried = select(found, role="technique", corpus=corpus)
+        budget = max(set(techniques.budgets(tried, corpus)), default=0)
+        rows = gains[(gains["corpus"] == corpus) & (gains["budget"] == budget)]
+        clear = rows[rows["verdict"] == CLEAR].sort_values("gain", ascending=False)
+        if len(rows):
+            best = clear[clear["gain"] > 0].head(3)
+            most = f" (most {', '.join(f'{row.technique}, {row.gain:.3f}' for row in best.itertuples())})" if len(best) else ""
+            told.append(
+                f"on {regime(tried[0].run.spec)} {(clear['gain'] > 0).sum()} of {len(rows)} techniques lower the test NLL "
+                f"clearly at {power(budget)} FLOPs{most}, and {(clear['gain'] < 0).sum()} raise it"
+            )
+    grown = {name: _growing(slopes, sign) for name, sign in (("grows", 1), ("falls", -1))}
+    changes = [f"with the budget the gain clearly {verb} of {', '.join(names)}" for verb, names in grown.items() if names]
+    open_ones = "no technique's gain clearly changes with the budget" if len(slopes) and not changes else ""
+    return _told(*told, "; ".join(changes), open_ones)
+
+
+def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
+    """The techniques whose gain clearly grows, or falls, with the budget on some text, and on how many where on several."""
+    rows = slopes[(slopes["verdict"] == CLEAR) & (np.sign(slopes["slope"]) == sign)]
+    numbers = rows["technique"].value_counts(sort=False)
+    return [f"{name}{f' ({number} texts)' if number > 1 else ''}" for name, number in numbers.items()]
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, families, folds, significance, summaries
+from tinylm.analysis import agreement, budgets, families, folds, significance, summaries, techniques
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
@@ -17,6 +17,7 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
 from tinylm.study import Planned, select, titles
+from tinylm.study.techniques import regime
 
 LITTLE = 0.01  # nats
 
@@ -497,3 +498,19 @@ def depth(found: Sequence[Result], shallow: int = 3, deep: int = 4) -> str:
         if gaps:
             told.append(f"on {titles.corpus(corpus)} {', '.join(gaps)}")
     return f"{deep} layers against {shallow} of the same width, test NLL at equal FLOPs: {'; '.join(told)}." if told else ""
+
+
+def gains_of(found: Sequence[Result], names: Sequence[str]) -> str:
+    """The gain of each of these techniques by text and budget, from the smallest; * where it is not clear."""
+    gains, told = techniques.gains(found), []
+    for name in names:
+        by_text = []
+        for corpus in techniques.corpora(found):
+            rows = gains[(gains["corpus"] == corpus) & (gains["technique"] == name)].sort_values("budget")
+            values = [f"{row.gain:+.3f}{'' if row.verdict == CLEAR else '*'}".replace("-", "−") for row in rows.itertuples()]
+            if values:
+                by_text.append(f"{' → '.join(values)} on {regime(select(found, corpus=corpus)[0].run.spec)}")
+        if by_text:
+            told.append(f"{name} {', '.join(by_text)}")
+    budgets_of = " → ".join(power(budget) for budget in sorted(gains["budget"].unique()))
+    return f"Gains at {budgets_of} FLOPs (* not clear): {'; '.join(told)}." if told else ""

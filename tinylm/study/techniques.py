@@ -18,6 +18,7 @@ from tinylm.study.ladder import Rung
 Regime = tuple[str, int, int]  # text, how many of its first training tokens are used (0: all), and validations, of which the best counts
 Shape = tuple[int, int, int]  # context length, layers, width
 Numbers = TypeVar("Numbers")
+SEPARATOR = " + "  # between the names of techniques that are used together
 ROWS = 16_384  # of a table of bigrams
 BASELINE = Rung(
     name="baseline",
@@ -120,6 +121,13 @@ FEWER = {"word": 4}  # times fewer windows in a step: with a vocabulary's head a
 # By text, how many times the baseline's rate is best with a technique, where it is not once.
 FACTORS: dict[str, dict[str, float]] = {"wikitext-2-char": {}, "ptb-eos": {}}
 NEAREST = {"character": "wikitext-2-char", "subword": "wikitext-2-char", "word": "ptb-eos"}  # whose numbers a text without its own takes
+
+
+def regime(spec: RunSpec) -> str:
+    """What a run says of its text: words, or characters that are read again and again, or hardly ever twice."""
+    if data.info(spec.corpus).level == "word":
+        return "words"
+    return "repeated characters" if spec.train.train_tokens else "fresh characters"
 
 
 def factor(names: Sequence[str], corpus: str) -> float:

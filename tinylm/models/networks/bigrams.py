@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-FACTORS = 36_313, 27_191  # odd, so that pairs with one token in common fall on different rows of a table of a power of two
+FACTOR = 40_503  # odd: pairs with one token in common fall on different rows of a table of a power of two that has a row a token
 
 
 class Bigrams(nn.Module):
@@ -22,4 +22,4 @@ class Bigrams(nn.Module):
 
     def forward(self, x_BT: Tensor) -> Tensor:
         before_BT = F.pad(x_BT, (1, -1), value=self.no_token)
-        return self.embedding((before_BT * FACTORS[0] + x_BT * FACTORS[1]) % self.embedding.num_embeddings)
+        return self.embedding((before_BT * FACTOR + x_BT) % self.embedding.num_embeddings)

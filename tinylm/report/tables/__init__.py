@@ -25,6 +25,7 @@ from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
 from tinylm.report.tables.speed import timed
+from tinylm.report.tables.techniques import techniques_gains, techniques_of, techniques_together, techniques_tried
 from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
@@ -64,6 +65,10 @@ __all__ = [
     "shapes",
     "sister",
     "targets",
+    "techniques_gains",
+    "techniques_of",
+    "techniques_together",
+    "techniques_tried",
     "timed",
     "together",
     "verdicts",

@@ -55,7 +55,7 @@ def _with_baseline(names: Sequence[str]) -> list[str]:
 def _planned(
     role: str, names: Sequence[str], *, regime: Regime, flops: int, d_model: int, context_length: int, n_layer: int, eval_tokens: int
 ) -> Planned:
-    rung = " + ".join(names)
+    rung = techniques.SEPARATOR.join(names)
     return Planned(
         section="transfer",
         role=role,

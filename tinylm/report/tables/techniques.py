@@ -1,0 +1,93 @@
+"""Gains of techniques -> tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from tinylm.analysis import techniques
+from tinylm.analysis.families import CLEAR
+from tinylm.analysis.numbers import NONE, interval, p_value
+from tinylm.analysis.summaries import Result
+from tinylm.config.shown import short
+from tinylm.study import select
+from tinylm.study.techniques import TECHNIQUES, regime
+
+
+def techniques_gains(found: Sequence[Result], most: int) -> pd.DataFrame:
+    """One row per technique: its gain on each text with a 95 % interval, and * where it is not clear after Holm's correction.
+
+    The `most` rows with the largest mean gain over the texts, each at the largest budget at which so many techniques are recorded.
+    """
+    gains = techniques.gains(found)
+    shown = [(corpus, _largest(gains[gains["corpus"] == corpus], most)) for corpus in techniques.corpora(found)]
+    at = {f"{_regime(found, corpus)}, {short(rows['budget'].iloc[0])}": rows.set_index("technique") for corpus, rows in shown if len(rows)}
+    means = pd.DataFrame({title: rows["gain"] for title, rows in at.items()}).mean(axis=1).sort_values(ascending=False)
+    cells = {title: {row.Index: _starred(row) for row in rows.itertuples()} for title, rows in at.items()}
+    rows = [{"technique": name} | {title: of.get(name, NONE) for title, of in cells.items()} for name in means.index[:most]]
+    return pd.DataFrame(rows or [{"technique": "none is recorded"}])
+
+
+def _largest(gains: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The gains on a text at the largest budget that has so many, or at the one that has the most."""
+    numbers = gains.groupby("budget").size()
+    enough = numbers[numbers >= min(most, numbers.max())] if len(numbers) else numbers
+    return gains[gains["budget"] == enough.index.max()] if len(enough) else gains
+
+
+def techniques_of(found: Sequence[Result], corpus: str) -> pd.DataFrame:
+    """One row per technique on a text: its gain at each budget and how it grows with ten times the budget, with 95 % intervals.
+
+    p values are those of the largest budget, of the seeds of its two rows alone and corrected with all seeds pooled.
+    """
+    gains, slopes = (frame[frame["corpus"] == corpus] for frame in (techniques.gains(found), techniques.slopes(found)))
+    grown = {row.technique: interval(row.slope, row.low, row.high) + _star(row) for row in slopes.itertuples()}
+    rows: dict[str, dict[str, Any]] = {}
+    for row in gains.itertuples():
+        line = rows.setdefault(row.technique, {"technique": row.technique, "n": ""})
+        line[short(row.budget)] = _starred(row)
+        line["n"] += f"{', ' if line['n'] else ''}{row.n}"
+        line |= {"p alone": p_value(row.p_alone), "p, Holm": p_value(row.p_holm)}
+    budgets = [short(budget) for budget in sorted(gains["budget"].unique())]
+    for name, line in rows.items():
+        line["per decade"] = grown.get(name, NONE)
+    columns = ["technique", *budgets, "per decade", "n", "p alone", "p, Holm"]
+    return pd.DataFrame(list(rows.values()), columns=columns).fillna(NONE) if rows else pd.DataFrame([{"technique": "none is recorded"}])
+
+
+def techniques_together(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per text and pair of techniques: what both gain together, and how far that is from the sum of their gains."""
+    return pd.DataFrame(
+        [
+            {
+                "text": _regime(found, row.corpus),
+                "pair": row.pair,
+                "FLOPs": short(row.budget),
+                "both": interval(row.both, float("nan"), float("nan")),
+                "both − sum, 95 %": interval(row.gain, row.low, row.high),
+                "n": row.n,
+                "p alone": p_value(row.p_alone),
+                "p, Holm": p_value(row.p_holm),
+            }
+            for row in techniques.together(found).itertuples()
+        ]
+        or [{"pair": "none is recorded"}]
+    )
+
+
+def techniques_tried(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per technique of the recorded runs: what it changes."""
+    names = dict.fromkeys(result.run.rung for result in select(found, role=techniques.ROLES))
+    return pd.DataFrame([{"technique": name, "what it changes": TECHNIQUES[name].about} for name in names])
+
+
+def _regime(found: Sequence[Result], corpus: str) -> str:
+    return regime(select(found, corpus=corpus)[0].run.spec)
+
+
+def _star(row: Any) -> str:
+    return "" if row.verdict == CLEAR else "*"
+
+
+def _starred(row: Any) -> str:
+    return interval(row.gain, row.low, row.high) + _star(row)
