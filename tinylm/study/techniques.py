@@ -119,7 +119,7 @@ TECHNIQUES: dict[str, Rung] = {
 RATES = {"wikitext-2-char": 0.2, "tiny_shakespeare": 0.2, "ptb-eos": 0.15}
 FEWER = {"word": 4}  # times fewer windows in a step: with a vocabulary's head a budget has few tokens
 # By text, how many times the baseline's rate is best with a technique, where it is not once.
-FACTORS: dict[str, dict[str, float]] = {"wikitext-2-char": {}, "ptb-eos": {}}
+FACTORS: dict[str, dict[str, float]] = {"wikitext-2-char": {}, "tiny_shakespeare": {}, "ptb-eos": {}}
 NEAREST = {"character": "wikitext-2-char", "subword": "wikitext-2-char", "word": "ptb-eos"}  # whose numbers a text without its own takes
 
 
