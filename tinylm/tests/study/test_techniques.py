@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from tinylm.study import techniques
+from tinylm import files, ledger
+from tinylm.study import recipes, techniques
 from tinylm.study.techniques import TECHNIQUES
 
 FRESH, WORDS, SHAPE = ("wikitext-2-char", 0, 1), ("ptb-eos", 0, 1), (128, 4, 48)
@@ -51,3 +52,22 @@ def test_a_searched_factor_is_taken_where_none_is_given(monkeypatch):
 def test_part_of_a_text_is_read_and_the_best_of_several_validations_counts():
     made = spec("baseline", regime=("tiny_shakespeare", 100_000, 5))
     assert (made.train.train_tokens, made.train.n_evals, made.train.keep) == (100_000, 5, "best")
+
+
+SEARCHED = {"wikitext-2-char": FRESH, "tiny_shakespeare": (recipes.SEARCHED, 100_000, 5), "ptb-eos": WORDS}
+
+
+@pytest.mark.parametrize("text", SEARCHED)
+def test_every_factor_is_the_best_of_its_search_and_bracketed_on_both_sides(text):
+    known = ledger.Ledger([files.LEDGER / ledger.SEARCH])
+    for name in TECHNIQUES:
+        specs = {
+            times: techniques.spec([name], SEARCHED[text], (128, 4, 24), 10**11, times, 80_000) for times in [2.0**i for i in range(-5, 6)]
+        }
+        found = {times: record for times, one in specs.items() if (record := known.find(replace(one, seed=100)))}
+        if not found:
+            assert name not in techniques.FACTORS[text]
+            continue
+        nlls = {times: record.valid.nll if record.valid else float("inf") for times, record in found.items()}
+        best = techniques.FACTORS[text].get(name, 1.0)
+        assert min(nlls, key=nlls.__getitem__) == best and min(nlls) < best < max(nlls), (name, nlls)
