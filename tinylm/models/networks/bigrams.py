@@ -1,6 +1,6 @@
 """An embedding for each pair of tokens that follow one another, so that the first block starts from bigrams."""
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor, nn
 
 FACTOR = 40_503  # odd: pairs with one token in common fall on different rows of a table of a power of two that has a row a token
@@ -21,5 +21,5 @@ class Bigrams(nn.Module):
         nn.init.zeros_(self.embedding.weight)
 
     def forward(self, x_BT: Tensor) -> Tensor:
-        before_BT = F.pad(x_BT, (1, -1), value=self.no_token)
+        before_BT = torch.cat([torch.full_like(x_BT[:, :1], self.no_token), x_BT[:, :-1]], 1)
         return self.embedding((before_BT * FACTOR + x_BT) % self.embedding.num_embeddings)
