@@ -178,21 +178,16 @@ def _score(nll: float, by_word: bool) -> str:
 
 
 def climb(frame: pd.DataFrame) -> str:
-    """Which rungs change the test NLL clearly, after Holm's correction or only before it, and which open ones have too few seeds to say."""
-    tested = frame.dropna(subset="gain").sort_values("gain", ascending=False)
+    """How many rungs change the test NLL clearly, after Holm's correction or only before it, and how many have too few seeds to say."""
+    tested = frame.dropna(subset="gain")
     if tested.empty:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [
         f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} are clear after Holm's correction"
-        + (f", {families.clear_alone(tested)} of them by their own seeds alone." if len(clear) else "."),
-        *_changes(clear),
+        + (f", {families.clear_alone(tested)} of them by their own seeds alone." if len(clear) else ".")
     ]
-    parts += (
-        [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction.", *_changes(before)]
-        if len(before)
-        else []
-    )
+    parts += [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction."] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
     which = f"{'all' if len(few) == len(still_open) else f'{len(few)} of them'} with fewer than {ENOUGH} seeds"
     parts += [f"The other {len(still_open)} are open{f', {which}' if len(few) else ''}."] if len(still_open) else []
@@ -205,24 +200,14 @@ def seeds(n: pd.Series) -> str:
     return f"{few} seeds" if few == many else f"{few} to {many} seeds"
 
 
-def _changes(rows: pd.DataFrame) -> list[str]:
-    """Which rungs lower the loss, and which raise it, the largest first, and which were only tried; nothing of none."""
-    lower, higher = rows[rows["gain"] > 0], rows[rows["gain"] <= 0].sort_values("gain")
-    told = []
-    for how, part in (("Lower test NLL", lower), ("Higher test NLL", higher)):
-        named = [f"{row.rung}{'' if row.climbed else ' (only tried)'}, {abs(row.gain):.3f}" for row in part.itertuples()]
-        told += [f"{how}: {'; '.join(named)}."] if named else []
-    return told
-
-
-def searched(records: Sequence[RunRecord]) -> str:
-    """How many runs and FLOPs the search for the recipes took, by architecture."""
+def searched(records: Sequence[RunRecord], by_architecture: bool = True) -> str:
+    """How many runs and FLOPs the search for the recipes took, in all and by architecture."""
     families: dict[str, list[int]] = {}
     for record in records:
         families.setdefault(_family(record), []).append(record.flops)
     parts = [f"{name} {len(flops)} ({power(sum(flops))})" for name, flops in sorted(families.items())]
     total = power(sum(record.flops for record in records))
-    by_family = f"; by architecture, runs (FLOPs): {', '.join(parts)}" if len(parts) > 1 else ""
+    by_family = f"; by architecture, runs (FLOPs): {', '.join(parts)}" if by_architecture and len(parts) > 1 else ""
     return f"The search took {len(records)} runs of one seed each and {total} FLOPs{by_family}."
 
 
@@ -350,6 +335,17 @@ def equal_cost(found: Sequence[Result]) -> str:
     return f"The MLP's full run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). {' '.join(parts)}"
 
 
+def expected_costs(found: Sequence[Result]) -> str:
+    """Whether the MLP costs less than stated, in executed FLOPs, and the attention models more, as was expected."""
+    lines = summaries.summary(summaries.networks(found))
+    if lines.empty:
+        return ""
+    shares = dict(zip(lines["name"], lines["flops"] / lines["flops_2nd"], strict=True))
+    as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
+    told = [f"{name} {shares[name]:.2g} times ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
+    return f"Executed FLOPs are, of those stated: {', '.join(told)}." if told else ""
+
+
 def _records(found: Sequence[Result]) -> list[RunRecord]:
     """The finished records of results of one row."""
     return [record for records in summaries.by_row(found).values() for record in records]
@@ -384,7 +380,7 @@ def factorial_effects(effects: pd.DataFrame, mixed: pd.DataFrame) -> str:
         for budget, part in frame.groupby("budget")
     ]
     text = "; ".join(told)
-    return f"After Holm's correction, {text}. The table of effects in the appendix has them all." if text else ""
+    return f"After Holm's correction, {text}." if text else ""
 
 
 def gated(found: Sequence[Result]) -> str:
@@ -455,19 +451,16 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
 
 
 def against_counts(found: Sequence[Result], architecture: str) -> str:
-    """How far an architecture's recipes of several seeds are from the best counts on test, by budget, and where the order is open."""
-    counts = mixtures.best_counts(found)
-    rows = {run: records for run, records in summaries.by_row(select(found, architecture=architecture)).items() if len(records) > 1}
-    if not counts or not rows:
+    """How far an architecture's recipes are from the best counts on test at the first and the last budget, and where the order is open."""
+    gaps = mixtures.against_counts(found, architecture)
+    if not gaps:
         return ""
-    gaps = {run: significance.difference(records, [counts.record]) for run, records in rows.items()}
-    told = [
-        f"{interval(gaps[run].mean, *gaps[run].interval())} at {power(run.budget)} FLOPs"
-        for run in sorted(gaps, key=lambda run: run.budget)
-    ]
-    undecided = sum(gap.interval()[0] < 0 < gap.interval()[1] for gap in gaps.values())
-    note = f"; at {undecided} of these budgets the order is open, since the noise of one test text is large" if undecided else ""
-    return f"The {architecture}'s test NLL minus that of the best counts is {', '.join(told)}{note}."
+    undecided = [run.budget for run, gap in gaps.items() if gap.interval()[0] < 0 < gap.interval()[1]]
+    ends = dict([*gaps.items()][:1] + [*gaps.items()][-1:])
+    told = [f"{interval(gap.mean, *gap.interval())} at {power(run.budget)}" for run, gap in ends.items()]
+    between = f" to {power(undecided[-1])}" if len(undecided) > 1 else ""
+    note = f"; the order is open at {power(undecided[0])}{between}, since one test text is noisy" if undecided else ""
+    return f"The {architecture}'s test NLL minus that of the best counts is {' and '.join(told)} FLOPs{note}."
 
 
 def over_folds(frame: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from tinylm.report.tables.budget import (
     advice,
+    against_counts,
     at_test_time,
     averages,
     block_lengths,
@@ -29,6 +30,7 @@ from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
     "advice",
+    "against_counts",
     "at_test_time",
     "averages",
     "block_lengths",

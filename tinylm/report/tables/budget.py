@@ -10,7 +10,7 @@ import pandas as pd
 from tinylm import data, files
 from tinylm.analysis import budgets, factorial, folds, significance, summaries
 from tinylm.analysis.families import CLEAR
-from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, signed, spread
+from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, plus_minus, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
@@ -104,11 +104,16 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
         rival = summaries.best_counts(counted, groups[run][0], UNBOUNDED)
         loss = [NONE, f"{perplexity(line['test_nll'])} ({line['n']})"] if by_word else [mean(line), NONE]
         beside = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
-        cost = [short(run.budget), f"{line['n_params'] / 1e6:.2f}M", timings.shown(run)]
+        cost = [short(run.budget), _size(line["n_params"]), timings.shown(run)]
         rows.append([run.spec.corpus, run.architecture, *cost, *loss, beside])
     losses = ["test NLL ± SD (n)", "perplexity (n)"]
     frame = pd.DataFrame(rows, columns=["text", "recipe", "FLOPs", "size", "time", *losses, "counts"])
     return frame.drop(columns=[name for name in losses if rows and (frame[name] == NONE).all()])
+
+
+def _size(n_params: int) -> str:
+    """A number of parameters, in millions from a hundredth of one up."""
+    return f"{n_params / 1e6:.2f}M" if n_params >= 10_000 else f"{n_params:,}"
 
 
 def advice(
@@ -128,7 +133,7 @@ def advice(
         affordable = lines[lines["flops"] <= budget]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"budget": amount(budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
+            row = {"budget": amount(budget, 2), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
             rows.append(row | {"time": timings.shown(*filter(None, [best["partner"], best["run"]]))})
     return pd.DataFrame(rows or [{"budget": "none is recorded"}])
 
@@ -164,7 +169,7 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def together(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per purchase of words, gated and tuned counts of a text: perplexity alone, mixed with counts and with gated ones.
+    """One row per purchase of words, gated and tuned counts of a text: size, time, perplexity alone, mixed with counts and with gated ones.
 
     n are seeds, which may be fewer for mixtures.
     """
@@ -175,9 +180,19 @@ def together(found: Sequence[Result]) -> pd.DataFrame:
         for _, line in summaries.summary(results).iterrows():
             run, seeds = line["run"], "" if line["run"].spec.is_counts else f" ({line['n']})"
             cost = {"text": run.spec.corpus, "model": run.architecture, "FLOPs": short(run.budget) if run.budget else NONE}
+            cost |= {"size": NONE if run.spec.is_counts else _size(line["n_params"]), "time": timings.shown(run)}
             rows.setdefault(run, cost)[way] = perplexity(line["test_nll"]) + seeds
-    frame = pd.DataFrame(rows.values(), columns=["text", "model", "FLOPs", *ways], dtype=object).fillna(NONE)
+    frame = pd.DataFrame(rows.values(), columns=["text", "model", "FLOPs", "size", "time", *ways], dtype=object).fillna(NONE)
     return frame.sort_values("text", kind="stable") if rows else pd.DataFrame([{"text": "none is recorded"}])
+
+
+def against_counts(found: Sequence[Result], architecture: str) -> pd.DataFrame:
+    """One row per budget of an architecture's recipe: its test NLL minus that of the best counts, and n."""
+    rows = [
+        {"FLOPs": short(run.budget), "test − counts, 95 %": interval(gap.mean, *gap.interval()), "n": gap.n}
+        for run, gap in mixed_runs.against_counts(found, architecture).items()
+    ]
+    return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 
 def averages(frame: pd.DataFrame) -> pd.DataFrame:
@@ -304,7 +319,7 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _starred(row: Any) -> str:
-    return interval(row.effect, row.low, row.high) + ("" if row.verdict == CLEAR else "*")
+    return plus_minus(row.effect, row.low, row.high) + ("" if row.verdict == CLEAR else "*")
 
 
 def by_fold(frame: pd.DataFrame) -> pd.DataFrame:

@@ -124,6 +124,10 @@ def test_the_largest_clear_steps_are_those_that_were_kept():
     names = [rung.name for rung in RUNGS if rung.climbed][:5]
     frame = budgets.ladder(rungs({name: [2.0 + 0.01 * s for s in range(3)] for name in names}))
     frame = frame.assign(gain=[math.nan, 0.1, 0.4, 0.3, 0.2], verdict=[None, "clear", "open", "clear", "clear"])
+    bought = [*seeds("LSTM", 10**12, [1.5, 1.7], "purchase"), *seeds("LSTM", 10**13, [1.4], "purchase")]
+    counts = result("KN-4", record(1.9, model=NgramConfig(order=4)), role="counts")
+    said = answers.budget([*bought, counts], frame, "grammar-char")
+    assert "The LSTM, trained on grammar-char for $10^{13}$ FLOPs, has a test NLL of 1.400 (n = 1), the best counts 1.900; " in said
     text = answers.budget([], frame, "grammar-char")
     assert (
         text

@@ -61,7 +61,7 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity(found)
     assert said.startswith("**Answer.** On WikiText-2 as characters the best size grows as the budget to a power of 0.4")
-    assert "depending on the method; at $10^{13}$ FLOPs the best one tried has " in said
+    assert "by several methods; at $10^{13}$ FLOPs the best one tried has " in said
     assert "forecast" not in said
 
 
