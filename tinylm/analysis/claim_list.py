@@ -63,7 +63,7 @@ def _heads(n: int) -> Which:
 
 
 def _layers(n: int) -> Which:
-    return _which(f"Transformer, {n} layers", "sweeps", architecture="Transformer", n_layer=n)
+    return _which(f"Transformer, {n} layers", "sweeps", role="sweep", architecture="Transformer", n_layer=n)
 
 
 def _versus(text: str, source: str, first: Which, second: Which, **bounds: float) -> Claim:

@@ -33,6 +33,7 @@ def capacity(
     curves: Sequence[Curve] = CURVES,
     n_layer: int = 4,
     depths: Sequence[int] = (2, 3, 8),
+    depth_budgets: Sequence[int] = (100_000_000_000, 300_000_000_000, 1_000_000_000_000),
     context_length: int = 128,
     contexts: Sequence[int] = (64, 256),
     context_budgets: Sequence[int] = (100_000_000_000, 1_000_000_000_000),
@@ -41,7 +42,7 @@ def capacity(
 ) -> list[Planned]:
     """For each text and budget: Transformers of several widths, and at the width in the middle of other depths and contexts.
 
-    A row of `curves` has FLOPs, the number of seeds, and six widths; one of `tests` has the text, the FLOPs and the width of a forecast
+    At some budgets each width is also trained with one layer fewer. A row of `curves` has FLOPs, the number of seeds, and six widths; one of `tests` has the text, the FLOPs and the width of a forecast
     in docs/ledger/forecasts, and the number of seeds that test it.
     """
     planned: list[Planned] = []
@@ -50,6 +51,8 @@ def capacity(
         middle = widths[MIDDLE - 1]
         rows = [at("isoflop", width, n_layer, context_length) for width in widths]
         rows += [at("depth", middle, depth, context_length) for depth in depths]
+        shallower = [width for width in widths if flops in depth_budgets and (width != middle or n_layer - 1 not in depths)]
+        rows += [at("shallower", width, n_layer - 1, context_length) for width in shallower]
         rows += [at("context", middle, n_layer, length) for length in contexts if flops in context_budgets]
         planned += with_seeds(rows, range(n_seeds))
     for corpus, flops, width, n_seeds in tests:
@@ -77,6 +80,7 @@ QUICK = {
         [20_000_000_000, 1, 8, 16, 24, 32, 48, 64],
     ],
     "depths": [2],
+    "depth_budgets": [5_000_000_000],
     "contexts": [64],
     "context_budgets": [5_000_000_000],
     "tests": [["grammar-char", 20_000_000_000, 40, 1]],
@@ -87,6 +91,7 @@ SMOKE = {
     "curves": [[100_000_000, 1, 8, 16, 24, 32, 40, 48], [200_000_000, 1, 8, 16, 24, 32, 40, 48], [300_000_000, 1, 8, 16, 24, 32, 40, 48]],
     "n_layer": 2,
     "depths": [1],
+    "depth_budgets": [100_000_000],
     "context_length": 32,
     "contexts": [16],
     "context_budgets": [100_000_000],

@@ -6,10 +6,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from tinylm import data
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.shown import short
+from tinylm.flops import n_params
 from tinylm.study.parameters import Section, checked
-from tinylm.study.planned import Planned, counts, with_seeds
+from tinylm.study.planned import Planned, counts, select, with_seeds
 
 Models = dict[str, tuple[str, ModelConfig]]  # by name: architecture and model
 MAPPED = 2  # seeds of a map
@@ -30,13 +32,15 @@ def sweeps(
     eval_tokens: int = 5_000,
     orders: Sequence[int] = (4, 6),
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
+    depth_seeds: Sequence[int] = (0, 1, 2),
     map_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000, 1_000_000_000_000),
     map_contexts: Sequence[int] = (8, 16, 32, 64, 128, 256),
     map_rates: Sequence[float] = (3e-4, 1e-3, 3e-3, 1e-2),
 ) -> list[Planned]:
     """One size at a time: context of Linear, width of the MLP, heads of Self-Attention, depth of the Transformer; beside them counts.
 
-    A map of Linear has each of its contexts at each budget in FLOPs and each learning rate, with the first seeds.
+    The last depth is also trained with as many steps for each parameter as the last but one has. A map of Linear has each of its
+    contexts at each budget in FLOPs and each learning rate, with the first seeds.
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
@@ -46,7 +50,9 @@ def sweeps(
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     cells = itertools.product(map_budgets, map_rates, map_contexts)
     mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], seeds[:MAPPED])
-    return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + mapped
+    depths = select(rows, architecture="Transformer")[-2:]
+    deeper = with_seeds([_longer(*depths)] if len(depths) == 2 else [], depth_seeds)
+    return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + deeper + mapped
 
 
 def _linear_models(d_model: int, lengths: Sequence[int]) -> Models:
@@ -70,6 +76,14 @@ def _transformers(shape: dict[str, Any], head_counts: Sequence[int], layer_count
     return found
 
 
+def _longer(shallow: Planned, deep: Planned) -> Planned:
+    """The deep one with as many steps for each of its parameters as the shallow one has."""
+    spec = deep.spec
+    sizes = [n_params(run.spec.model, data.vocab_size(spec.corpus)) for run in (shallow, deep)]
+    train = replace(spec.train, windows_per_epoch=round(spec.train.windows_per_epoch * sizes[1] / sizes[0]))
+    return replace(deep, role="depth", name=f"{deep.name}, more steps", spec=replace(spec, train=train))
+
+
 def _linear(corpus: str, d_model: int, eval_tokens: int, flops: int, lr: float, context_length: int) -> Planned:
     """Linear trained as in the sweeps, but for its budget and rate."""
     train = TrainConfig(flops=flops, lr=lr, eval_tokens=eval_tokens)
@@ -86,6 +100,7 @@ QUICK = {
     "windows_per_epoch": 4_000,
     "eval_tokens": 2_000,
     "seeds": [0],
+    "depth_seeds": [0],
     "map_budgets": [10_000_000_000],
 }
 SMOKE = {
@@ -100,6 +115,7 @@ SMOKE = {
     "eval_tokens": 500,
     "orders": [3],
     "seeds": [0],
+    "depth_seeds": [0],
     "map_budgets": [100_000_000],
     "map_contexts": [8, 16],
     "map_rates": [3e-4, 3e-3],

@@ -21,6 +21,14 @@ def test_a_curve_has_six_widths_and_depth_and_context_vary_at_the_middle_one():
     assert {run.budget for run in runs if run.role != "forecast"} == {100_000_000}
 
 
+def test_each_width_is_trained_with_one_layer_fewer_at_some_budgets_and_never_twice():
+    runs = plan(depth_budgets=[200_000_000], depths=[3])
+    assert [(run.budget, run.spec.model.d_model, run.spec.model.n_layer) for run in select(runs, role="shallower")] == [
+        (200_000_000, width, 1) for width in (8, 16, 24, 32, 40, 48)
+    ]
+    assert len({run.spec.key for run in plan()}) == len(plan())
+
+
 def test_contexts_vary_at_their_budgets_only():
     runs = plan(context_budgets=[300_000_000])
     assert {run.budget for run in select(runs, role="context")} == {300_000_000}
