@@ -52,7 +52,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
     reader = f"the {_trained(networks, first['architecture'])}, reading {data.info(corpus).level}s,"
-    alone = f"Alone {reader} needs {power(first['reaches'])} FLOPs to pass the counts in the mean"
+    alone = f"Alone {reader} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -364,7 +364,7 @@ def _lookup(bought: Sequence[Result]) -> str:
     return (
         "A lookup matters more than Transformer or LSTM: repeating what followed the same characters before (*induction*) lowers the test "
         f"NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
-        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False)} without "
+        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' an LSTM', '')} without "
         f"({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )
 

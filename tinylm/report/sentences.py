@@ -398,11 +398,16 @@ def gated(found: Sequence[Result]) -> str:
 
 
 def gated_together(found: Sequence[Result], architecture: str) -> str:
-    """The test NLL of gated counts that an architecture's recipe was mixed in with, by its budget, and of how many seeds."""
+    """The test NLL of gated counts that an architecture's recipe was mixed in with, at the first and the last budget, and n.
+
+    If the last has one seed only, also at the last of several.
+    """
     rows = summaries.by_row(mixtures.mixed(select(found, architecture=architecture), gated=True))
+    rising = sorted(rows, key=lambda run: run.budget)
+    several = [run for run in rising if len(rows[run]) > 1]
     told = [
         f"{_mean(rows[run], 'test'):.3f} at {power(run.budget)} FLOPs (n = {len(rows[run])})"
-        for run in sorted(rows, key=lambda run: run.budget)
+        for run in dict.fromkeys([*rising[:1], *several[-1:], *rising[-1:]])
     ]
     return f"Mixed with the {architecture}, gated counts have a test NLL of {', '.join(told)}." if told else ""
 
@@ -482,7 +487,7 @@ def depth(found: Sequence[Result], shallow: int = 3, deep: int = 4) -> str:
     for corpus in dict.fromkeys(result.run.spec.corpus for result in found):
         gaps = []
         for width, budget in dict.fromkeys((one.run.spec.model.d_model, one.run.budget) for one in select(found, n_layer=shallow)):
-            at = {"corpus": corpus, "d_model": width, "budget": budget, "role": ["isoflop", "depth"]}
+            at = {"corpus": corpus, "d_model": width, "budget": budget, "role": ["isoflop", "depth", "shallower"]}
             few, many = (_records(select(found, n_layer=layers, **at)) for layers in (shallow, deep))
             if significance.common_seeds(many, few):
                 gap = significance.difference(many, few)

@@ -133,9 +133,9 @@ def advice(
         affordable = lines[lines["flops"] <= budget]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"budget": amount(budget, 2), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
+            row = {"FLOPs": amount(budget, 2), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
             rows.append(row | {"time": timings.shown(*filter(None, [best["partner"], best["run"]]))})
-    return pd.DataFrame(rows or [{"budget": "none is recorded"}])
+    return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 
 def _told(run: Planned) -> str:

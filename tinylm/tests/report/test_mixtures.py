@@ -113,8 +113,7 @@ def test_gated_counts_that_are_mixed_in_add_their_flops_and_stand_in_their_own_w
     assert "ixed with the LSTM trained for $10^{13}$ FLOPs reach 1.250 (3.0 min, n = 2)" in answers.answer(found, "grammar-char")
     told = sentences.gated_together(RUNS, "LSTM")
     assert told == (
-        "Mixed with the LSTM, gated counts have a test NLL of 1.460 at $10^{11}$ FLOPs (n = 2), 1.350 at $10^{12}$ FLOPs (n = 2), 1.250 at "
-        "$10^{13}$ FLOPs (n = 2)."
+        "Mixed with the LSTM, gated counts have a test NLL of 1.460 at $10^{11}$ FLOPs (n = 2), 1.250 at $10^{13}$ FLOPs (n = 2)."
     )
     assert tables.mixtures([*RUNS, COUNTS])["+ gated ± SD (n)"].tolist()[1] == "1.350 ± 0.000 (2)"
 
