@@ -32,6 +32,7 @@ class TrainConfig(Checked):
     - `schedule`: of the rate; `wsd` is a warm-up, a constant rate, and a linear decay
     - `warmup`: fraction of the run in which the rate rises
     - `decay`: fraction of the run in which the rate of wsd falls
+    - `lr_floor`: the share of the highest rate that a falling schedule ends at
     - `clip`: largest norm of a step's gradient; 0: any
     - `average`: `ema`, a running mean of the weights is scored and kept
     - `ema_decay`: a step adds 1 - ema_decay of its weights to the mean
@@ -63,6 +64,7 @@ class TrainConfig(Checked):
     schedule: Literal["constant", "cosine", "linear", "wsd"] = "constant"
     warmup: float = 0.0
     decay: float = 0.2
+    lr_floor: float = 0.0
     clip: float = 0.0
     average: Literal["none", "ema"] = "none"
     ema_decay: float = 0.999
@@ -89,6 +91,7 @@ class TrainConfig(Checked):
         self.require(0 < self.n_evals <= MAX_EVALS, f"n_evals must be at least 1 and at most {MAX_EVALS:,}")
         self.require(self.eval_stride > 0, "eval_stride must be at least 1")
         self.require(self.warmup <= 1, f"warmup is a fraction of the run, got {self.warmup}")
+        self.require(self.lr_floor <= 1, f"lr_floor is a share of the highest rate, got {self.lr_floor}")
         side_by_side = self.sampling != "tiled" or self.windows_per_epoch == TrainConfig.windows_per_epoch
         self.require(side_by_side, "windows_per_epoch has no effect with sampling='tiled'; leave it out")
         for name in ("beta1", "beta2", "ema_decay"):
@@ -98,6 +101,7 @@ class TrainConfig(Checked):
         for name, owner, value in (("adam_lr", "optimizer", "muon"), ("decay", "schedule", "wsd"), ("ema_decay", "average", "ema")):
             has_effect = getattr(self, owner) == value or getattr(self, name) == getattr(TrainConfig, name)
             self.require(has_effect, f"{name} needs {owner}={value!r}")
+        self.require(self.schedule != "constant" or not self.lr_floor, "lr_floor needs a schedule that falls, such as schedule='cosine'")
         fits = self.schedule != "wsd" or 0 < self.decay <= 1 - self.warmup
         self.require(fits, f"decay={self.decay} must be above zero and fit beside warmup={self.warmup} in the run; change one")
 

@@ -97,7 +97,7 @@ class GatedMixing(Mixing):
 
     folder = "mixing_gated"
     title = "mixtures with gated counts"
-    roles = ("frontier", "purchase")
+    roles = ("frontier", "purchase", "timed")
 
     def subjects(self, plan: Sequence[Planned], corpora: Sequence[str] = ()) -> list[Planned]:
         return [run for run in super().subjects(plan, corpora) if _place(run) in _gated()]

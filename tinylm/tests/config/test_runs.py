@@ -67,6 +67,8 @@ def test_any_other_setting_has_another_key(spec, seed):
         ("beta2", 1.0, "below 1"),
         ("adam_lr", 1e-3, "optimizer='muon'"),
         ("decay", 0.3, "schedule='wsd'"),
+        ("lr_floor", 0.1, "schedule=.cosine."),
+        ("lr_floor", 1.5, "share"),
         ("ema_decay", 0.99, "average='ema'"),
         ("ema_decay", 1, "below 1"),
         ("average", "swa", "none, ema"),

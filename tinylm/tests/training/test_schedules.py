@@ -36,6 +36,13 @@ def test_wsd_is_constant_until_the_last_share_of_the_run():
     assert rates(5, schedule="wsd", decay=1) == pytest.approx(rates(5, schedule="linear"))
 
 
+def test_a_floor_is_where_a_schedule_ends_and_no_floor_changes_no_bit():
+    floored = rates(8, schedule="cosine", lr_floor=0.1)
+    assert floored == pytest.approx([0.2 + 0.9 * rate for rate in rates(8, schedule="cosine")])
+    assert rates(1000, schedule="cosine", lr_floor=0.1)[-1] == pytest.approx(0.2, rel=1e-4)
+    assert rates(4, warmup=0.5, schedule="linear", lr_floor=0.5) == pytest.approx([1.0, 2.0, 2.0, 1.5])
+
+
 @given(
     num_steps=st.integers(1, 200),
     warmup=st.floats(0, 1),

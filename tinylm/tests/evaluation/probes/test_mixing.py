@@ -70,8 +70,8 @@ def test_gated_counts_of_the_same_seed_are_mixed_in_and_cost_what_their_training
 
 def test_the_gated_counts_of_the_published_study_are_those_of_the_smallest_budget_and_of_the_runs_seed():
     found = GATED_MIXING.subjects(study.plan("full"))
-    assert {run.role for run in found} == {"frontier", "purchase"}
-    assert {data.source(run.spec.corpus) for run in found} == {"tiny_shakespeare", "ptb-eos", "wikitext-2-eos"}
+    assert {run.role for run in found} == {"frontier", "purchase", "timed"}
+    assert {data.source(run.spec.corpus) for run in found} == {"tiny_shakespeare", "ptb-eos", "wikitext-2-eos", "wikitext-2-char"}
     assert all(GATED_MIXING.partner(run).train.flops == 10**10 and GATED_MIXING.partner(run).seed == run.spec.seed for run in found)
 
 
