@@ -25,14 +25,17 @@ QUICKLY_COUNTED = 2_000_000  # tokens: in some seconds
 
 @dataclass(frozen=True, kw_only=True)
 class Mixed:
-    """A network mixed with counts: the run, its record, the mixture's key, file and weights, its scores, and what mixing took."""
+    """A network mixed with counts: the run, its record, the mixture's key, file and weights, its scores, and what mixing took.
+
+    `valid_nll` is that of the tokens that the weights were fitted to.
+    """
 
     run: Planned
     record: RunRecord
     key: str
     file: Path
     weights: list[float]
-    valid: "TextScore"
+    valid_nll: float
     test: "TextScore"
     seconds: float
 
@@ -44,13 +47,13 @@ class Mixed:
     def row(self, label: str) -> list[str]:
         """A row under OUTCOME, the network being called so."""
         error = "" if self.test_se is None else f" +- {self.test_se:.4f}"
-        scores = [f"{self.valid.nll:.4f}", f"{self.test.nll:.4f}{error}", f"{self.test.perplexity:.4g}"]
+        scores = [f"{self.valid_nll:.4f}", f"{self.test.nll:.4f}{error}", f"{self.test.perplexity:.4g}"]
         costs = ["-", "-", short(self.record.flops)]
         return [f"{label}, with counts", str(self.run.spec.seed), *costs, *scores, f"{self.seconds:.0f}", "mixed", self.key]
 
     def facts(self) -> dict[str, Any]:
         """What is printed as JSON."""
-        scores = {"valid_nll": self.valid.nll, "test_nll": self.test.nll, "test_se": self.test_se}
+        scores = {"valid_nll": self.valid_nll, "test_nll": self.test.nll, "test_se": self.test_se}
         return {"network": self.run.spec.key, "key": self.key, "file": relative(self.file), "weights": self.weights} | scores
 
 
@@ -105,6 +108,6 @@ def mixtures(planned: Sequence[Planned], records: Mapping[str, RunRecord], data_
         started, corpus = time.perf_counter(), data.load(run.spec.corpus, data_dir)
         models = [loading.load(one.spec.key, data_dir) for one in (*counted, run)]
         both = mixture.fitted(models, corpus.valid, counted[0].spec)
-        valid, test = (both.score(corpus, split) for split in ("valid", "test"))
+        test = both.score(corpus)
         said: dict[str, Any] = {"run": run, "record": record, "key": both.key, "file": both.save(), "weights": both.weights.tolist()}
-        yield Mixed(**said, valid=valid, test=test, seconds=time.perf_counter() - started)
+        yield Mixed(**said, valid_nll=both.fitted_nll, test=test, seconds=time.perf_counter() - started)

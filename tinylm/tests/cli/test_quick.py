@@ -52,7 +52,7 @@ def test_a_test_text_without_an_error_has_none_in_json_either():
     score = SimpleNamespace(nll=1.5, se=math.nan, perplexity=4.5)
     network = single.of_recipe("transformer", "grammar-char", flops=1e10)
     said = {"run": network, "record": SimpleNamespace(flops=10**10), "key": "a" * 16, "file": Path("a"), "weights": [0.5, 0.5]}
-    mixed = quick.Mixed(**said, valid=score, test=score, seconds=1.0)
+    mixed = quick.Mixed(**said, valid_nll=1.5, test=score, seconds=1.0)
     assert mixed.facts()["test_se"] is None and "1.5000" in mixed.row("a")
 
 
