@@ -27,7 +27,7 @@ def update(folder: Path) -> None:
     address = repository(folder)
     parts = {"findings": findings(), "results": results_table(), "bought": bought_table(), "hosted": badges(address)}
     _update(folder / "README.md", parts)
-    _update(folder / "docs" / "speed.md", {"bench": timings.markdown(timings.machines())})
+    _update(folder / "docs" / "speed.md", {"bench": timings.markdown(timings.machines()), "minutes": minutes_table()})
     _set_address(folder / "notebooks" / "hosted.ipynb", address)
 
 
@@ -115,6 +115,16 @@ def bought_table() -> str:
         key=lambda result: data.info(result.record.spec.corpus).level == "word",
     )
     return _table(caption, tables.purchased(results), n_left=2)
+
+
+def minutes_table() -> str:
+    """One Markdown row per text and time: what each kind of model reaches within it, from the ledger and its timings."""
+    caption = (
+        "Test NLL in nats per character of the best on valid that trains within the time, with its number of seeds and its own time; "
+        "scoring is left out. Mixed: a network and gated counts, one after the other; Transformer: with induction or without; nanoGPT: "
+        "its recipe for Shakespeare on a CPU, in our code, with as many steps as the time allows."
+    )
+    return _table(" ".join(filter(None, [caption, timings.of_runs()])), tables.in_minutes(_recorded()), n_left=2)
 
 
 def _recorded() -> list[Result]:

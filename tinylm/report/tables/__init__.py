@@ -25,10 +25,11 @@ from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
-from tinylm.report.tables.speed import timed
+from tinylm.report.tables.speed import LIMITS, in_minutes, timed
 from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
+    "LIMITS",
     "advice",
     "against_counts",
     "at_test_time",
@@ -52,6 +53,7 @@ __all__ = [
     "flop_parts",
     "forecasts",
     "headings",
+    "in_minutes",
     "ladder",
     "laws",
     "mixtures",

@@ -20,11 +20,10 @@ from tinylm.config.shown import short
 from tinylm.data import Corpus, grammar
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.models.networks import build
-from tinylm.models.networks.threads import threads
 from tinylm.study import Planned, nanogpt, recipes
 from tinylm.training import cpu, machine, pool
 from tinylm.training.bench import runs, textbook
-from tinylm.training.bench.timing import compare, median_seconds, one_product, unprepared
+from tinylm.training.bench.timing import alone, compare, median_seconds, one_product, unprepared
 from tinylm.training.step import Update, make_update
 
 PAPER = {
@@ -132,16 +131,6 @@ def recipe_steps(bench: Bench) -> Iterator[Row]:
         yield Row(name, "one large product", "GFLOP/s", *rates, amount / n_flops * pair.ratio)
         pair = compare(step, alone(step), bench.rounds, bench.device)
         yield Row(name, "one thread", "ms", 1e3 * pair.ours, 1e3 * pair.theirs, pair.ratio)
-
-
-def alone(call: Callable[[], object]) -> Callable[[], object]:
-    """The call on one thread of a CPU."""
-
-    def run() -> None:
-        with threads(1):
-            call()
-
-    return run
 
 
 def nanogpt_step(bench: Bench) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from statistics import median
 
 import torch
 
+from tinylm.models.networks.threads import threads
 from tinylm.training import cpu
 
 BURST = 0.25  # seconds that each side runs before it is the other's turn
@@ -34,6 +35,16 @@ def unprepared(call: Callable[[], object]) -> Callable[[], object]:
     def run() -> None:
         with cpu.unprepared():
             call()
+
+    return run
+
+
+def alone(call: Callable[[], object]) -> Callable[[], object]:
+    """The call on one thread of a CPU."""
+
+    def run() -> object:
+        with threads(1):
+            return call()
 
     return run
 
