@@ -10,12 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from tinylm import files, ledger, study
-from tinylm.analysis import layout, pilots
+from tinylm.analysis import layout
 from tinylm.cli import quick
 from tinylm.cli.bench import require_idle
 from tinylm.config import TinylmError
 from tinylm.data import own_texts
-from tinylm.ledger import RunRecord
 from tinylm.report import minutes, tables
 from tinylm.report.minutes import MIXTURE, OWN, Trained
 from tinylm.study import Planned, select, single
@@ -41,15 +40,16 @@ def rows(chosen: Sequence[Planned], seconds: dict[str, float]) -> list[Trained]:
     known = ledger.known()
     records = {run.spec.key: known.find(run.spec) for run in chosen}
     (gated,) = select(chosen, role="gated")
-    found = [_row(minutes.kind(run), records[run.spec.key], seconds[run.spec.key]) for run in chosen]
+    scored = {run: (records[run.spec.key].valid.nll, records[run.spec.key].test.nll) for run in chosen}
+    found = [_row(minutes.kind(run), nlls, seconds[run.spec.key]) for run, nlls in scored.items()]
     for run in select(chosen, role="timed"):
-        for both in quick.mixtures([gated, run], records, None, pilots.GATED):
-            found.append(_row(MIXTURE, both, seconds[run.spec.key] + seconds[gated.spec.key]))
+        for both in quick.mixtures([gated, run], records, None):
+            found.append(_row(MIXTURE, (both.valid_nll, both.test.nll), seconds[run.spec.key] + seconds[gated.spec.key]))
     return found
 
 
-def _row(kind: str, scored: RunRecord | quick.Mixed, seconds: float) -> Trained:
-    return Trained(text=TEXT, kind=kind, valid=scored.valid.nll, test=scored.test.nll, n=1, seconds=seconds)
+def _row(kind: str, nlls: tuple[float, float], seconds: float) -> Trained:
+    return Trained(text=TEXT, kind=kind, valid=nlls[0], test=nlls[1], n=1, seconds=seconds)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
