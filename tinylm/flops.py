@@ -259,7 +259,8 @@ class RunCost:
     """What a run will do: updates, windows, target tokens, and its FLOPs under four conventions.
 
     `flops` is executed; `flops_textbook` computes every position in every block, as the paper's code does; `flops_2nd` and
-    `flops_6nd` are 2 and 6 times parameters times input positions, the paper's and the usual shorthand.
+    `flops_6nd` are 2 and 6 times parameters times input positions, the paper's and the usual shorthand. Its teachers' training is among
+    all of them, and their forward passes on its windows, in both shorthands 2 times parameters times positions.
     """
 
     steps: int
@@ -272,11 +273,20 @@ class RunCost:
 
 
 def window_flops(spec: RunSpec, vocab_size: int) -> tuple[int, int]:
-    """Training FLOPs of one window, forward and backward, without the optimizer's: (executed, textbook)."""
+    """Training FLOPs of one window, forward, backward and its teachers' forward, without the optimizer's: (executed, textbook)."""
     length = spec.model.context_length
     n_scored = spec.n_targets
-    counts = [sum(forward_parts(spec.model, vocab_size, n_out, n_scored).values()) for n_out in (n_scored, length)]
-    return (1 + BACKWARD_PER_FORWARD) * counts[0], (1 + BACKWARD_PER_FORWARD) * counts[1]
+    counts = [
+        (1 + BACKWARD_PER_FORWARD) * sum(forward_parts(spec.model, vocab_size, n_out, n_scored).values())
+        + teaching_flops(spec, vocab_size, n_out)
+        for n_out in (n_scored, length)
+    ]
+    return counts[0], counts[1]
+
+
+def teaching_flops(spec: RunSpec, vocab_size: int, n_out: int) -> int:
+    """Forward FLOPs of a run's teachers on one window, the last block computed at `n_out` positions."""
+    return sum(sum(forward_parts(teacher.model, vocab_size, n_out, spec.n_targets).values()) for teacher in spec.teachers)
 
 
 def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
@@ -298,10 +308,10 @@ def windows_at(steps: int, per_epoch: int, batch_size: int) -> int:
     return epochs * per_epoch + rest * batch_size
 
 
-def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:
-    """Planned updates; with a FLOP budget floor(budget / FLOPs per full step), ConfigError when that is none."""
+def num_steps(train: TrainConfig, per_epoch: int, step_flops: int, spent: int = 0) -> int:
+    """Planned updates; with a FLOP budget floor(what is not spent of it / FLOPs per full step), ConfigError when that is none."""
     if train.flops:
-        steps = train.flops // step_flops
+        steps = (train.flops - spent) // step_flops
         if steps == 0:
             raise ConfigError(
                 f"a budget of {train.flops:.3g} FLOPs is too small for one step of {step_flops:.3g}; raise it or lower batch_size"
@@ -317,7 +327,8 @@ def run_cost(spec: RunSpec, corpus: Sizes) -> RunCost:
         n_train = corpus.n_tokens["train"]
         return RunCost(0, 0, min(spec.train.train_tokens or n_train, n_train), 0, 0, 0, 0)
     step_flops = spec.train.batch_size * window_flops(spec, corpus.vocab_size)[0] + optimizer_flops(spec)
-    return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops))
+    spent = sum(run_cost(teacher, corpus).flops for teacher in spec.teachers)
+    return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops, spent))
 
 
 def scoring_flops(spec: RunSpec, corpus: Sizes) -> int:
@@ -329,10 +340,11 @@ def scoring_flops(spec: RunSpec, corpus: Sizes) -> int:
 
 
 def cost_after(spec: RunSpec, corpus: Sizes, steps: int) -> RunCost:
-    """The exact cost of the first `steps` updates of a run that trains a model by gradients."""
+    """The exact cost of the first `steps` updates of a run that trains a model by gradients, and of all its teachers before it."""
     windows = windows_at(steps, windows_per_epoch(spec, corpus.n_tokens["train"]), spec.train.batch_size)
     executed, textbook = (windows * flops + steps * optimizer_flops(spec) for flops in window_flops(spec, corpus.vocab_size))
-    length = spec.model.context_length
-    n_d = n_params(spec.model, corpus.vocab_size) * windows * length
-    targets = spec.n_targets
-    return RunCost(steps, windows, windows * targets, executed, textbook, 2 * n_d, 6 * n_d)
+    read = windows * spec.model.context_length
+    n_d, taught = n_params(spec.model, corpus.vocab_size) * read, sum(n_params(t.model, corpus.vocab_size) for t in spec.teachers) * read
+    own = (executed, textbook, 2 * (n_d + taught), 6 * n_d + 2 * taught)
+    spent = [(cost.flops, cost.flops_textbook, cost.flops_2nd, cost.flops_6nd) for cost in (run_cost(t, corpus) for t in spec.teachers)]
+    return RunCost(steps, windows, windows * spec.n_targets, *map(sum, zip(own, *spent, strict=True)))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from tinylm.analysis import families, summaries
 from tinylm.analysis.summaries import Result
-from tinylm.study import select
+from tinylm.study import select, teachers
 from tinylm.study.ladder import RUNGS, stands_on
 
 TARGET_COLUMNS = ["architecture", "misses", "reaches", "n", "n_reach"]
@@ -34,6 +34,20 @@ def ladder(results: Sequence[Result]) -> pd.DataFrame:
     tested = families.family(groups, steps).rename(columns={"contrast": "rung", "effect": "gain"})
     frame = pd.DataFrame(rows, columns=[*LADDER_COLUMNS, "n"]).merge(tested, on="rung", how="left", suffixes=("_all", ""))
     return frame.assign(n=frame["n"].fillna(frame["n_all"]).astype(int))[[*LADDER_COLUMNS, *TESTED]]
+
+
+def taught(results: Sequence[Result]) -> pd.DataFrame:
+    """One row per recorded recipe with a teacher: its run, the recipe's for the same FLOPs, and how far apart their test NLLs are.
+
+    All are tested as one family.
+    """
+    rows = summaries.by_row(select(results, role=["frontier", teachers.ROLE]))
+    recipes = {(run.architecture, run.budget): run for run in rows if run.role == "frontier"}
+    pairs = {run: recipes.get((run.architecture, run.budget)) for run in rows if run.role == teachers.ROLE}
+    pairs = {run: recipe for run, recipe in pairs.items() if recipe}
+    cells = {run: rows[run] for pair in pairs.items() for run in pair}
+    tested = families.family(cells, {run.name: {run: 1.0, recipe: -1.0} for run, recipe in pairs.items()})
+    return tested.assign(run=list(pairs), recipe=list(pairs.values()))
 
 
 def frontier(results: Sequence[Result]) -> pd.DataFrame:

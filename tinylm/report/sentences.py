@@ -16,7 +16,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
-from tinylm.study import Planned, select, titles
+from tinylm.study import Planned, select, teachers, titles
 
 LITTLE = 0.01  # nats
 
@@ -425,6 +425,16 @@ def averages(frame: pd.DataFrame) -> str:
         f"Several networks whose probabilities are averaged are better than one of the same FLOPs in {(gaps < 0).sum()} of {len(gaps)} "
         f"cases; they change the test NLL by {' to '.join(ends)}."
     )
+
+
+def taught(found: Sequence[Result]) -> str:
+    """How far each teacher moves the test NLL of a recipe, for the same FLOPs, by budget."""
+    told: dict[str, list[str]] = {}
+    for row in budgets.taught(found).itertuples():
+        gap = f"{interval(row.effect, row.low, row.high)} at {power(row.run.budget)} FLOPs (n = {row.n})"
+        told.setdefault(teachers.title(row.run.spec.teacher), []).append(gap)
+    text = "; ".join(f"taught by {who} {', '.join(gaps)}" for who, gaps in told.items())
+    return f"Test NLL of the recipe with a teacher minus that of the recipe alone, for the same FLOPs of all: {text}." if text else ""
 
 
 def vocabularies(found: Sequence[Result], architecture: str) -> str:

@@ -108,6 +108,12 @@ RUNGS = (
     _tried("context of 256, batches of 8", "windows twice as long, half as many", model={"context_length": 256}, train={"batch_size": 8}),
     _tried("averaged weights", "a running mean of the weights is scored", train={"average": "ema", "ema_decay": 0.99}),
     _tried(
+        "mean of the last weights",
+        "the equal mean of the weights after each of the last tenth of the steps is scored "
+        "[(Izmailov et al. 2018)](https://arxiv.org/abs/1803.05407)",
+        train={"average": "swa"},
+    ),
+    _tried(
         "weight decay 0.1",
         "each step shrinks the weights by a tenth of the rate [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)",
         train={"weight_decay": 0.1},

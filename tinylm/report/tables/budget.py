@@ -208,6 +208,23 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows or [{"averaged": "none is recorded"}])
 
 
+def taught(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per recipe with a teacher: its test NLL, that of the recipe alone for the same FLOPs, and the difference."""
+    lines = {line["run"]: mean(line) for _, line in summaries.summary(select(found, role=["frontier", "taught"])).iterrows()}
+    rows = [
+        {
+            "network": row.contrast,
+            "test ± SD (n)": lines[row.run],
+            "the recipe ± SD (n)": lines[row.recipe],
+            "taught − recipe, 95 %": interval(row.effect, row.low, row.high),
+            "p, Holm": p_value(row.p_holm),
+            "verdict": row.verdict,
+        }
+        for row in budgets.taught(found).itertuples()
+    ]
+    return pd.DataFrame(rows or [{"network": "none is recorded"}])
+
+
 def vocabularies(found: Sequence[Result]) -> pd.DataFrame:
     """One row per vocabulary, characters first: test NLL in nats per character of tuned counts, and at each budget of the networks.
 
