@@ -86,8 +86,7 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
         "attention_gates": 2 * width * config.n_head * config.head_gates * computed,
         "attention_scores": 4 * width * (below * pairs[0] + pairs[1]),
         "ffn": 2 * matrices * width * config.d_ff * computed,
-        "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
-        "head": 2 * width * vocab_size * n_scored,
+        **_prediction_flops(config, vocab_size, n_scored),
     }
 
 
@@ -96,7 +95,17 @@ def _induction_flops(config: InductionConfig, width: int, length: int) -> int:
     return 2 * width * width * length * bool(config.induction)
 
 
-def _pointer_flops(config: TransformerConfig, n_scored: int) -> int:
+def _prediction_flops(config: LSTMConfig | TransformerConfig, vocab_size: int, n_scored: int) -> Parts:
+    """A pointer, the projections and shares of several softmaxes, and the head, once for each of them."""
+    width, n_softmax = config.d_model, config.n_softmax
+    return {
+        "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
+        "softmaxes": 2 * width * (width + 1) * n_softmax * n_scored * (n_softmax > 1),
+        "head": 2 * width * vocab_size * n_softmax * n_scored,
+    }
+
+
+def _pointer_flops(config: LSTMConfig | TransformerConfig, n_scored: int) -> int:
     """Keys at all positions, queries and the sentinel's score at the scored ones, which meet the keys of all but the last."""
     length, width = config.context_length, config.d_model
     projections = 2 * width * (config.pointer * length + (config.pointer + 1) * n_scored)
@@ -105,14 +114,28 @@ def _pointer_flops(config: TransformerConfig, n_scored: int) -> int:
 
 @forward_parts.register
 def _(config: LSTMConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
-    """Four gates, each with an input and a recurrent matrix, at every position: the recurrence spares none, so `n_out` does not matter.
+    """Four gates, each with an input and a recurrent matrix, and a matrix for each round of a mogrifier, at every position.
+
+    The recurrence spares no position, so `n_out` does not matter.
 
     The initial states are zero; their products, and the gradient into them, count as the others' because PyTorch's kernels compute them.
     """
-    per_position = [2 * 4 * config.d_model * (n_in + config.d_model) for n_in in config.widths[:-1]]
-    recurrence = config.context_length * sum(per_position)
-    induction = _induction_flops(config, config.widths[0], config.context_length)
-    return {"embedding": 0, "induction": induction, "recurrence": recurrence, "head": 2 * config.d_model * vocab_size * n_scored}
+    per_position = sum(2 * a * b for a, b in _layer_shapes(config))
+    return {
+        "embedding": 0,
+        "induction": _induction_flops(config, config.widths[0], config.context_length),
+        "recurrence": config.context_length * per_position,
+        **_prediction_flops(config, vocab_size, n_scored),
+    }
+
+
+def _layer_shapes(config: LSTMConfig) -> list[tuple[int, int]]:
+    """Shapes of the matrices of the LSTM's layers, those of a mogrifier's rounds after the gates'."""
+    width, shapes = config.d_model, []
+    for n_in in config.widths[:-1]:
+        rounds = [(width, n_in) if number % 2 else (n_in, width) for number in range(config.mogrifier_rounds)]
+        shapes += [(4 * width, n_in), (4 * width, width), *rounds]
+    return shapes
 
 
 @forward_parts.register
@@ -172,17 +195,23 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
     positions = config.context_length * width if config.position == "learned" else 0
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
-    pointer = (2 * config.pointer + 1) * width + 1 if config.pointer else 0
     embedding = vocab_size * width + _induction_params(config, width) + positions
     skips = config.depth // 2 * width * config.skips
-    return embedding + config.n_layer * (convolution + attention + ffn) + skips + norm + head + pointer
+    return embedding + config.n_layer * (convolution + attention + ffn) + skips + norm + head + _prediction_params(config)
+
+
+def _prediction_params(config: LSTMConfig | TransformerConfig) -> int:
+    """What predictions need beside the head: the matrices of a pointer and of several softmaxes, and the bias of the pointer's sentinel."""
+    return sum(a * b for a, b in _prediction_shapes(config)) + bool(config.pointer)
 
 
 @n_params.register
 def _(config: LSTMConfig, vocab_size: int) -> int:
-    layers = sum(4 * config.d_model * (n_in + config.d_model + 2) for n_in in config.widths[:-1])  # two biases, as PyTorch has them
+    n_biases = 1 if config.mogrifier_rounds else 2  # as PyTorch has them
+    layers = sum(a * b for a, b in _layer_shapes(config)) + 4 * config.d_model * n_biases * config.n_layer
     embedding = vocab_size * config.widths[0] + _induction_params(config, config.widths[0])
-    return embedding + layers + vocab_size + (0 if config.tied else vocab_size * config.d_model)
+    head = vocab_size + (0 if config.tied else vocab_size * config.d_model)
+    return embedding + layers + head + _prediction_params(config)
 
 
 @n_params.register
@@ -225,15 +254,18 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     attention += [(config.n_head, width)] * config.head_gates
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
-    pointer = [(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else []
-    return _induction_shapes(config, width) + (attention + ffn) * config.n_layer + pointer
+    return _induction_shapes(config, width) + (attention + ffn) * config.n_layer + _prediction_shapes(config)
+
+
+def _prediction_shapes(config: LSTMConfig | TransformerConfig) -> list[tuple[int, int]]:
+    width, n_softmax = config.d_model, config.n_softmax
+    softmaxes = [(n_softmax * width, width), (n_softmax, width)] if n_softmax > 1 else []
+    return softmaxes + ([(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else [])
 
 
 @hidden_shapes.register
 def _(config: LSTMConfig) -> list[tuple[int, int]]:
-    gates = 4 * config.d_model
-    layers = [shape for n_in in config.widths[:-1] for shape in ((gates, n_in), (gates, config.d_model))]
-    return _induction_shapes(config, config.widths[0]) + layers
+    return _induction_shapes(config, config.widths[0]) + _layer_shapes(config) + _prediction_shapes(config)
 
 
 @hidden_shapes.register

@@ -30,6 +30,7 @@ class TrainConfig(Checked):
     - `optimizer`: `muon` is for hidden matrices, at the rate lr; AdamW has the rest
     - `lr`: the highest rate of the schedule
     - `adam_lr`: the rate of muon's AdamW; 0: lr
+    - `weight_decay_schedule`: of the decay, which is multiplied by the rate in any case; `linear`, it falls to zero over the run
     - `schedule`: of the rate; `wsd` is a warm-up, a constant rate, and a linear decay
     - `warmup`: fraction of the run in which the rate rises
     - `decay`: fraction of the run in which the rate of wsd falls
@@ -63,6 +64,7 @@ class TrainConfig(Checked):
     beta1: float = 0.9
     beta2: float = 0.999
     weight_decay: float = 0.0
+    weight_decay_schedule: Literal["constant", "linear"] = "constant"
     schedule: Literal["constant", "cosine", "linear", "wsd"] = "constant"
     warmup: float = 0.0
     decay: float = 0.2
@@ -108,6 +110,8 @@ class TrainConfig(Checked):
             has_effect = getattr(self, owner) == value or getattr(self, name) == getattr(TrainConfig, name)
             self.require(has_effect, f"{name} needs {owner}={value!r}")
         self.require(self.schedule != "constant" or not self.lr_floor, "lr_floor needs a schedule that falls, such as schedule='cosine'")
+        falls = self.weight_decay_schedule != "constant"
+        self.require(self.weight_decay > 0 or not falls, "weight_decay_schedule needs a weight_decay above zero")
         fits = self.schedule != "wsd" or 0 < self.decay <= 1 - self.warmup
         self.require(fits, f"decay={self.decay} must be above zero and fit beside warmup={self.warmup} in the run; change one")
 

@@ -12,7 +12,7 @@ from tinylm.models.networks import LanguageModel
 from tinylm.models.networks.base import target_nlls
 from tinylm.training import cpu
 from tinylm.training.optimizers import Optimizer, make_optimizer
-from tinylm.training.schedules import learning_rate
+from tinylm.training.schedules import learning_rate, weight_decay
 from tinylm.training.teaching import Teacher
 
 WARM_UP = 3  # updates before a CUDA graph is recorded: libraries choose kernels and the optimizer makes its state
@@ -93,13 +93,14 @@ class Update:
         return self.apply(starts_B)
 
     def set_rate(self, step: int) -> None:
-        """Set the learning rates of a step; where the optimizer holds it on the device, without waiting for the device."""
+        """Set the learning rates and decays of a step; where the optimizer holds one on the device, without waiting for the device."""
         for group in self.optimizer.param_groups:
-            rate = learning_rate(self.train, step, self.num_steps, group["peak_lr"])
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+            for name, schedule in (("lr", learning_rate), ("weight_decay", weight_decay)):
+                value = schedule(self.train, step, self.num_steps, group[f"peak_{name}"])
+                if isinstance(group[name], Tensor):
+                    group[name].fill_(value)
+                else:
+                    group[name] = value
 
     def apply(self, starts_B: Tensor) -> Tensor:
         """The step at the learning rate as it is set."""

@@ -7,12 +7,13 @@ from torch import Tensor, nn
 
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models.networks.attention import Attention
-from tinylm.models.networks.base import LanguageModel, build
+from tinylm.models.networks.base import build
 from tinylm.models.networks.dropout import DROPOUTS
 from tinylm.models.networks.induction import induction
-from tinylm.models.networks.layers import NORMS, RESIDUALS, ffn, last, vocabulary_head
-from tinylm.models.networks.pointer import NoPointer, Pointer
+from tinylm.models.networks.layers import NORMS, RESIDUALS, ffn, vocabulary_head
+from tinylm.models.networks.pointer import pointer
 from tinylm.models.networks.positions import LearnedPositions
+from tinylm.models.networks.prediction import Predictor, softmaxes
 
 RESIDUAL_WRITERS = (".out", ".down")  # how the names end of the projections that write to the residual stream
 
@@ -34,7 +35,7 @@ class Block(nn.Module):
         return x_BND
 
 
-class Transformer(LanguageModel):
+class Transformer(Predictor):
     """Embedding, blocks, final norm, vocabulary head (arXiv 2512.20877 with the config's defaults).
 
     The last block computes queries, output projection and FFN at the last `n_out` positions only: the same function as
@@ -56,24 +57,11 @@ class Transformer(LanguageModel):
         self.norm = NORMS[config.norm](config.d_model)
         self.output_dropout = DROPOUTS[config.dropout_kind](config.output_dropout)
         self.head = vocabulary_head(config, vocab_size)
-        self.pointer = Pointer(config) if config.pointer else NoPointer()
+        self.softmaxes, self.pointer = softmaxes(config), pointer(config)
         INITIALISERS[config.init](self, config)
         if config.tied:
             self.head.weight = self.embedding.weight
         self.pointer.initialise()
-
-    def forward(self, x_BT: Tensor, n_out: int) -> Tensor:
-        states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
-        return self.pointer.logits(self.head(last(states_BSD, n_out)), states_BSD, x_BT)
-
-    def nlls(self, x_BT: Tensor, y_BN: Tensor) -> Tensor:
-        return self.states_and_nlls(x_BT, y_BN)[1]
-
-    def states_and_nlls(self, x_BT: Tensor, y_BN: Tensor) -> tuple[Tensor, Tensor]:
-        n_out = y_BN.shape[1]
-        states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
-        states_BND = last(states_BSD, n_out)
-        return states_BND, self.pointer.nlls(self.head(states_BND), states_BSD, x_BT, y_BN)
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         if x_BT.shape[1] > self.context_length:

@@ -119,6 +119,8 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
     ("make", "message"),
     [
         (lambda: TrainConfig(steps=1, optimizer="adam", weight_decay=0.1), "adam has no weight_decay; set optimizer='adamw'"),
+        (lambda: TrainConfig(steps=1, weight_decay_schedule="linear"), "weight_decay_schedule needs a weight_decay above zero"),
+        (lambda: LSTMConfig(d_model=8, pointer=9), "pointer=9 is wider than the states, d_model=8; lower it"),
         (lambda: TrainConfig(steps=1, schedule="wsd", warmup=0.9), "decay=0.2 must be above zero and fit beside warmup=0.9"),
         (lambda: TrainConfig(steps=1, schedule="wsd", decay=0), "decay=0.0 must be above zero"),
         (lambda: TrainConfig(steps=1, n_targets=2), "n_targets needs loss_at='all'"),
