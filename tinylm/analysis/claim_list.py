@@ -112,6 +112,20 @@ def _nonlinear() -> list[Claim]:
     return [_versus(text, PAPER, nonlinear, LINEAR, below=-FAR) for nonlinear in (MLP, ATTENTION, TRANSFORMER)]
 
 
+def _depths() -> list[Claim]:
+    """Whether a fourth layer is held back by too few steps alone."""
+    longer = _which("Transformer, 4 layers, more steps", "sweeps", role="depth", architecture="Transformer")
+    at_equal_cost = Claim(
+        text="A fourth layer pays at equal FLOPs",
+        source=OURS,
+        contrast=f"{_layers(4).label} − {_layers(3).label} (valid, equal executed FLOPs)",
+        runs=(_layers(4), _layers(3)),
+        measure=partial(at_largest_cost, convention="flops"),
+        below=0.0,
+    )
+    return [_versus("With as many steps a parameter a fourth layer helps", OURS, longer, _layers(3), below=0.0), at_equal_cost]
+
+
 def _sizes() -> list[Claim]:
     depth = "At a small number of updates a fourth layer hurts"
     heads = "More heads are better"
@@ -212,6 +226,7 @@ CLAIMS = (
     *_small_budgets(),
     *_nonlinear(),
     *_sizes(),
+    *_depths(),
     *_contexts(),
     *_techniques(),
     *_words(),

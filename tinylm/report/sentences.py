@@ -9,7 +9,8 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.analysis import agreement, budgets, families, folds, significance, summaries
-from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, whole_verdicts
+from tinylm.analysis import depth as layers
+from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
 from tinylm.analysis.summaries import Result
@@ -491,17 +492,54 @@ def over_folds(frame: pd.DataFrame) -> str:
     return f"{text[:1].upper()}{text[1:]} (means weighted by length; 95 % over the parts)." if told else ""
 
 
-def depth(found: Sequence[Result], shallow: int = 3, deep: int = 4) -> str:
-    """How far more layers raise the test NLL of the same width at the same FLOPs, by text and budget."""
-    told = []
-    for corpus in dict.fromkeys(result.run.spec.corpus for result in found):
-        gaps = []
-        for width, budget in dict.fromkeys((one.run.spec.model.d_model, one.run.budget) for one in select(found, n_layer=shallow)):
-            at = {"corpus": corpus, "d_model": width, "budget": budget, "role": ["isoflop", "depth", "shallower"]}
-            few, many = (_records(select(found, n_layer=layers, **at)) for layers in (shallow, deep))
-            if significance.common_seeds(many, few):
-                gap = significance.difference(many, few)
-                gaps.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)} FLOPs (n = {gap.n})")
-        if gaps:
-            told.append(f"on {titles.corpus(corpus)} {', '.join(gaps)}")
-    return f"{deep} layers against {shallow} of the same width, test NLL at equal FLOPs: {'; '.join(told)}." if told else ""
+def depth(found: Sequence[Result]) -> str:
+    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, and its effect at the largest budget."""
+    told, pairs = [], layers.pairs(found)
+    for corpus in dict.fromkeys(pair.corpus for pair in pairs):
+        own = [pair for pair in pairs if pair.corpus == corpus]
+        last, at = max(own, key=lambda pair: pair.budget), layers.threshold(own)
+        where = (
+            "no number of steps a parameter tells where it hurts" if math.isnan(at.steps) else f"it hurts below {_steps(at)} a parameter"
+        )
+        told.append(
+            f"on {titles.corpus(corpus)} {where} ({len(own)} pairs of runs, {_amount(min(p.steps for p in own))} to "
+            f"{_amount(max(p.steps for p in own))}); at {power(last.budget)} FLOPs and width {last.width}, with {_amount(last.steps)}, it "
+            f"changes the loss by {interval(last.gap.mean, *last.gap.interval())} (n = {last.gap.n})"
+        )
+    return f"One more layer at equal FLOPs: {'; '.join(told)}." if told else ""
+
+
+def _steps(at: layers.Threshold) -> str:
+    """Steps a parameter with their interval, which may have no ends."""
+    if not at.low or math.isinf(at.high):
+        return f"{_amount(at.steps)} steps (95 %: not bounded)"
+    return f"{_amount(at.steps)} steps ({_amount(at.low)} to {_amount(at.high)})"
+
+
+def _amount(value: float) -> str:
+    """A number with two digits and no exponent."""
+    return f"{float(f'{value:.2g}'):.10f}".rstrip("0").rstrip(".")
+
+
+def studied_depth(swept: Sequence[Result]) -> str:
+    """What one more layer does under the study's own recipe: after equally many steps, at equal FLOPs, and with equal steps a parameter."""
+    rows = summaries.by_row(select(swept, architecture="Transformer"))
+    by_depth = {(run.role, run.spec.model.n_layer): records for run, records in rows.items()}
+    depths = sorted(n_layer for role, n_layer in by_depth if role == "sweep")[-2:]
+    if len(depths) < 2:
+        return ""
+    shallow, deep = (by_depth["sweep", n_layer] for n_layer in depths)
+    after, cost = significance.difference(deep, shallow), at_largest_cost(deep, shallow, "flops")
+    told = [f"{interval(after.mean, *after.interval())} on test after {deep[0].steps:,} steps of both (n = {after.n})"]
+    if cost.estimate:
+        told.append(f"{interval(cost.estimate.mean, *cost.estimate.interval())} on valid {_where(cost.note)} (n = {cost.estimate.n})")
+    if longer := by_depth.get(("depth", depths[1])):
+        more = significance.difference(longer, shallow)
+        steps = f"{longer[0].steps:,} steps of the deeper, as many a parameter"
+        told.append(f"{interval(more.mean, *more.interval())} on test with {steps} (n = {more.n})")
+    return f"Under the study's own recipe {depths[1]} layers change the NLL of {depths[0]} by {'; by '.join(told)}."
+
+
+def _where(note: str) -> str:
+    """The FLOPs that a comparison at equal cost is made at."""
+    return note.partition(";")[0]

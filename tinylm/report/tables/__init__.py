@@ -21,7 +21,7 @@ from tinylm.report.tables.budget import (
     vocabularies,
     worth,
 )
-from tinylm.report.tables.capacity import forecasts, laws, optima, shapes
+from tinylm.report.tables.capacity import depths, forecasts, laws, optima, shapes
 from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
@@ -47,6 +47,7 @@ __all__ = [
     "corpora",
     "counted",
     "decomposition",
+    "depths",
     "effects",
     "entropies",
     "excess",

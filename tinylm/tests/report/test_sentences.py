@@ -222,12 +222,41 @@ def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_win
     assert "with a cache" not in sentences.purchases([bought, plain, far])
 
 
-def test_a_fourth_layer_is_compared_at_equal_flops():
-    found = capacity.results(largest=10**11)
-    said = sentences.depth(found)
-    assert said.startswith("4 layers against 3 of the same width, test NLL at equal FLOPs: on WikiText-2 as characters ")
-    assert said.count("(n = 3)") == 1
+def layered(gap, largest=10**11):
+    """Results of the curves whose deeper models' test NLLs are above the others' by what `gap` says of their steps a parameter."""
+    made = []
+    for one in capacity.results(largest):
+        n_layer, steps = one.run.spec.model.n_layer, one.record.steps / one.record.n_params
+        blocks = [2.0 + (n_layer == 4) * gap(steps) + one.run.spec.seed / 1_000] * len(one.record.test.blocks)
+        made.append(
+            Result(one.run, dataclasses.replace(one.record, test=dataclasses.replace(one.record.test, nll=blocks[0], blocks=blocks)))
+        )
+    return made
+
+
+def test_one_more_layer_is_said_to_hurt_below_some_steps_a_parameter():
+    said = sentences.depth(layered(lambda steps: -0.05 * math.log(steps / 0.02)))
+    assert said.startswith(
+        "One more layer at equal FLOPs: on WikiText-2 as characters it hurts below 0.02 steps (0.02 to 0.02) a parameter"
+    )
+    assert "(6 pairs of runs, 0.00" in said and said.count("(n = 3)") == 1
+    assert "no number of steps a parameter tells where it hurts" in sentences.depth(layered(lambda steps: 0.1))
     assert sentences.depth([]) == ""
+
+
+def test_a_fourth_layer_of_the_study_is_compared_in_three_ways():
+    three, four = TransformerConfig(n_layer=3), TransformerConfig(n_layer=4)
+    rows = [("sweep", three, [2.0, 2.1], 1_000), ("sweep", four, [2.05, 2.15], 1_500), ("depth", four, [1.9, 2.0], 2_000)]
+    found = [
+        result(f"{role} {model.n_layer}", record(nll, seed, model, flops=flops), role=role, architecture="Transformer")
+        for role, model, nlls, flops in rows
+        for seed, nll in enumerate(nlls)
+    ]
+    said = sentences.studied_depth(found)
+    assert said.startswith("Under the study's own recipe 4 layers change the NLL of 3 by +0.050 [")
+    assert said.count(";") == 2 and "by −0.100 [" in said and said.endswith("as many a parameter (n = 2).")
+    assert sentences.studied_depth(found[:4]).count(";") == 1
+    assert sentences.studied_depth(found[:2]) == sentences.studied_depth([]) == ""
 
 
 def test_costs_that_were_not_expected_are_named():
