@@ -15,6 +15,7 @@ from tinylm.study.planned import Planned, counts, select, with_seeds
 
 Models = dict[str, tuple[str, ModelConfig]]  # by name: architecture and model
 MAPPED = 2  # seeds of a map
+DEEPER = 3  # seeds of the deepest Transformer with more steps: five cost 1.6e14 FLOPs
 
 
 @checked
@@ -32,7 +33,6 @@ def sweeps(
     eval_tokens: int = 5_000,
     orders: Sequence[int] = (4, 6),
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
-    depth_seeds: Sequence[int] = (0, 1, 2),
     map_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000, 1_000_000_000_000),
     map_contexts: Sequence[int] = (8, 16, 32, 64, 128, 256),
     map_rates: Sequence[float] = (3e-4, 1e-3, 3e-3, 1e-2),
@@ -51,7 +51,7 @@ def sweeps(
     cells = itertools.product(map_budgets, map_rates, map_contexts)
     mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], seeds[:MAPPED])
     depths = select(rows, architecture="Transformer")[-2:]
-    deeper = with_seeds([_longer(*depths)] if len(depths) == 2 else [], depth_seeds)
+    deeper = with_seeds([_longer(*depths)] if len(depths) == 2 else [], seeds[:DEEPER])
     return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + deeper + mapped
 
 
@@ -100,7 +100,6 @@ QUICK = {
     "windows_per_epoch": 4_000,
     "eval_tokens": 2_000,
     "seeds": [0],
-    "depth_seeds": [0],
     "map_budgets": [10_000_000_000],
 }
 SMOKE = {
@@ -115,7 +114,6 @@ SMOKE = {
     "eval_tokens": 500,
     "orders": [3],
     "seeds": [0],
-    "depth_seeds": [0],
     "map_budgets": [100_000_000],
     "map_contexts": [8, 16],
     "map_rates": [3e-4, 3e-3],
