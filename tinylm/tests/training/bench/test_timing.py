@@ -29,6 +29,12 @@ def test_a_call_is_timed_in_seconds():
     assert 0.01 < per_call(lambda: time.sleep(0.02), "cpu") < 0.1
 
 
+def test_a_long_call_is_made_once(monkeypatch):
+    monkeypatch.setattr(timing, "ENOUGH", 0.01)
+    calls = []
+    assert per_call(lambda: calls.append(time.sleep(0.02)), "cpu") > 0.01 and len(calls) == 1
+
+
 @pytest.fixture
 def timed(monkeypatch):
     """Calls are numbers of seconds in turn, instead of being called."""
