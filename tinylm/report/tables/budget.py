@@ -20,7 +20,7 @@ from tinylm.ledger import RunRecord
 from tinylm.report import mixtures as mixed_runs
 from tinylm.report import timings
 from tinylm.report.tables.losses import mean, spread_over
-from tinylm.study import Planned, select, titles
+from tinylm.study import Planned, select, teachers, titles
 from tinylm.study.factorial import OPTIMIZERS, Cell
 from tinylm.study.ladder import RUNGS
 
@@ -209,19 +209,29 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def taught(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per recipe with a teacher: its test NLL, that of the recipe alone for the same FLOPs, and the difference."""
-    lines = {line["run"]: mean(line) for _, line in summaries.summary(select(found, role=["frontier", "taught"])).iterrows()}
+    """One row per recipe with a teacher: its test NLL, that of the recipe alone for the same FLOPs, and the difference.
+
+    Beside them both mixed with the tuned counts, where a mixture with a taught one is recorded.
+    """
+    shown = select(found, role=["frontier", teachers.ROLE])
+    alone, together = (
+        {line["run"]: mean(line) for _, line in summaries.summary(one).iterrows()} for one in (shown, mixed_runs.mixed(shown))
+    )
+    pairs = list(budgets.taught(found).itertuples())
     rows = [
         {
             "network": row.contrast,
-            "test ± SD (n)": lines[row.run],
-            "the recipe ± SD (n)": lines[row.recipe],
+            "test ± SD (n)": alone[row.run],
+            "the recipe ± SD (n)": alone[row.recipe],
             "taught − recipe, 95 %": interval(row.effect, row.low, row.high),
             "p, Holm": p_value(row.p_holm),
             "verdict": row.verdict,
         }
-        for row in budgets.taught(found).itertuples()
+        for row in pairs
     ]
+    if any(row.run in together for row in pairs):
+        for row, told in zip(pairs, rows, strict=True):
+            told |= {"taught + counts": together.get(row.run, NONE), "the recipe + counts": together.get(row.recipe, NONE)}
     return pd.DataFrame(rows or [{"network": "none is recorded"}])
 
 

@@ -44,12 +44,21 @@ def test_a_recipe_with_a_teacher_stands_beside_the_recipe_of_its_budget():
     frame = budgets.taught(found)
     assert frame["effect"].tolist() == pytest.approx([-0.0967, 0.1], abs=1e-3) and frame["n"].tolist() == [3, 3]
     assert [run.budget for run in frame["recipe"]] == [run.budget for run in frame["run"]] == [1_000, 10_000]
-    shown = tables.taught(found)
-    assert shown["test ± SD (n)"][0] == "1.913 ± 0.015 (3)" and shown["the recipe ± SD (n)"][0] == "2.010 ± 0.010 (3)"
-    assert shown["taught − recipe, 95 %"][1].startswith("+0.100 [") and shown["network"].tolist() == ["by 1 for 1000", "by 2 for 10000"]
     told = sentences.taught(found)
     assert "by counts −0.097 [" in told and "by 2 networks +0.100 [" in told and told.count("(n = 3)") == 2
-    assert sentences.taught(alone) == "" and tables.taught(alone).values.tolist() == [["none is recorded"]]
+    assert sentences.taught(alone) == ""
+
+
+def test_the_table_of_taught_recipes_has_mixtures_where_they_are_recorded(monkeypatch):
+    found = [*seeds("Transformer", 1_000, [2.0, 2.02, 2.01]), *taught([1.9, 1.93, 1.91], 1_000)]
+    shown = tables.taught(found).to_dict("records")
+    assert [row["network"] for row in shown] == ["by 1 for 1000"] and "taught + counts" not in shown[0]
+    assert shown[0]["test ± SD (n)"] == "1.913 ± 0.015 (3)" and shown[0]["the recipe ± SD (n)"] == "2.010 ± 0.010 (3)"
+    assert shown[0]["taught − recipe, 95 %"].startswith("−0.097 [")
+    monkeypatch.setattr(tables.budget.mixed_runs, "mixed", lambda results: [one for one in results if one.run.role == "taught"])
+    (row,) = tables.taught(found).to_dict("records")
+    assert (row["taught + counts"], row["the recipe + counts"]) == ("1.913 ± 0.015 (3)", "–")
+    assert tables.taught(found[:3]).values.tolist() == [["none is recorded"]]
 
 
 def test_a_target_is_reached_by_the_smallest_budget_whose_seeds_do_on_average():

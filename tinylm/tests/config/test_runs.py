@@ -32,6 +32,12 @@ GOLDEN_KEYS = {
     "8580671d1bf2777b": RunSpec(corpus="ptb", model=MLPConfig(dropout=0.2), train=TrainConfig(flops=10**15)),
     "0d84415086f80634": RunSpec(corpus="ptb", model=LinearConfig(d_model=9999, embedding_init="identity"), train=TrainConfig(steps=1)),
     "37c7163cd2bfd5dd": RunSpec(corpus="ptb", model=MLPConfig(activation="gelu", hidden_widths=(8, 16)), train=TrainConfig(steps=1)),
+    "7ae6be37bca2e933": RunSpec(
+        corpus="ptb",
+        model=MLPConfig(),
+        train=TrainConfig(flops=10**15),
+        teacher=TeacherConfig(model=NgramConfig(order=3), weight=0.8),
+    ),
     "58dcb1669c94cfed": RunSpec(corpus="ptb", model=NgramConfig(order=3), train=TrainConfig(epochs=1, train_tokens=80_000)),
 }
 

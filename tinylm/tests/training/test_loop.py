@@ -276,7 +276,8 @@ def test_the_kept_weights_give_the_record(corpus, tmp_path):
     checkpoint.load_weights(model, tmp_path / "weights")
     for score, ids in ((record.valid, corpus.valid), (record.test, corpus.test)):
         assert score.nll == pytest.approx(token_nlls(model, torch.from_numpy(ids.astype(np.int32)), planned).mean(), rel=1e-6)
-    assert checkpoint.load(tmp_path / "weights")[1] == json.loads(json.dumps(weights.facts(planned, corpus)))  # a tuple is read as a list
+    facts = json.loads(json.dumps(weights.facts(planned, corpus)))  # a tuple is read as a list
+    assert checkpoint.load(tmp_path / "weights")[1] == facts | {"seconds": record.seconds}
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])

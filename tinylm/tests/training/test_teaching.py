@@ -10,11 +10,12 @@ from tinylm import data, ledger
 from tinylm.config import ConfigError, NgramConfig, RunSpec, TeacherConfig, TinylmError, TrainConfig, memory
 from tinylm.evaluation import counts
 from tinylm.ledger import verify
-from tinylm.models import ngram, recency
+from tinylm.models import checkpoint, ngram, recency
 from tinylm.models.evidence import PARTS
 from tinylm.models.networks import build
 from tinylm.study import Planned
 from tinylm.training import executors, loop, pool, teaching
+from tinylm.training.machine import Settings
 from tinylm.training.step import make_update
 
 PLAIN = dataclasses.replace(TRANSFORMER, attention_dropout=0.0, ffn_dropout=0.0)
@@ -77,6 +78,19 @@ def test_networks_teach_by_the_mean_of_their_probabilities():
     torch.testing.assert_close(found.softmax(-1), expected)
 
 
+def test_networks_teach_in_their_students_precision_and_without_dropout(tmp_path):
+    wet = dataclasses.replace(STUDENT, model=TRANSFORMER, train=dataclasses.replace(TRAIN, precision="bf16"))
+    settings = Settings(weights=tmp_path)
+    planned = taught(wet, model=TRANSFORMER, number=2)
+    for one in planned.teachers:
+        weights = build(TRANSFORMER, data.vocab_size("grammar-char")).state_dict()
+        checkpoint.save(settings.weights_file(one), weights, {"seconds": 1.5})
+    teacher = teaching.teacher(planned, data.load("grammar-char"), settings)
+    assert {p.dtype for network in teacher.networks for p in network.parameters()} == {torch.bfloat16}
+    x, places = torch.arange(8)[None], torch.zeros(1, 8, dtype=torch.long)
+    assert torch.equal(teacher.log_probs(x, places), teacher.log_probs(x, places)) and teacher.seconds == 3.0
+
+
 @pytest.mark.parametrize("cache", [0, 30])
 def test_counts_say_of_each_place_what_the_other_parts_let_expect(settings, cache):
     corpus, planned = data.load("grammar-char"), taught(model=NgramConfig(order=3, cache=cache))
@@ -113,7 +127,7 @@ def test_teachers_are_trained_before_their_student_and_all_is_counted(settings, 
     before = [one for one in planned.teachers if not one.is_counts]
     assert here == {planned.key, *(one.key for one in before), *(one.key for first in before for one in first.teachers)}
     assert not list(settings.checkpoints.glob("*.safetensors")), "the teachers' states too have done their duty"
-    assert record.seconds > sum(teaching.checkpoint.facts(settings.weights_file(one))["seconds"] for one in before)
+    assert record.seconds > sum(checkpoint.facts(settings.weights_file(one))["seconds"] for one in before)
     (written,) = settings.folder.glob("**/*.json")
     assert ledger.read(written).spec == planned
 
@@ -127,14 +141,16 @@ def test_weights_of_a_teacher_that_are_here_are_taken(settings, monkeypatch):
     assert specs == [planned] and again.test == first.test and again.seconds > 0
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(settings, tmp_path):
+@pytest.mark.parametrize("in_student", [False, True])
+def test_a_run_that_is_stopped_goes_on_to_the_same_bits(settings, tmp_path, monkeypatch, in_student):
     planned = taught()
     whole = trained(planned, settings)
     elsewhere = {part: tmp_path / "parts" / part for part in ("folder", "checkpoints", "weights")}
-    parts = dataclasses.replace(settings, **elsewhere)
-    asked = iter([False] * 2 + [True])
+    parts, (before,) = dataclasses.replace(settings, **elsewhere), planned.teachers
+    monkeypatch.setattr(loop, "CHECK_EVERY", 1)
     with pytest.raises(loop.Interrupted):
-        executors.run_one(planned, parts, lambda now: None, lambda: next(asked))
+        executors.run_one(planned, parts, lambda now: None, lambda: not in_student or parts.weights_file(before).exists())
+    assert parts.weights_file(before).exists() == in_student == parts.checkpoint(planned).exists() != parts.checkpoint(before).exists()
     assert trained(planned, parts).test == whole.test
 
 

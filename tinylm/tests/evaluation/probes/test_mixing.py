@@ -83,4 +83,4 @@ def test_what_is_scored_on_the_tokens_of_tuned_counts_is_mixed(run):
 
 def test_of_the_published_study_recipes_and_the_factorial_are_mixed():
     found = MIXING.subjects(study.plan("full"))
-    assert {run.role for run in found} == {"frontier", "purchase", "factorial"} and not any(run.spec.is_counts for run in found)
+    assert {run.role for run in found} == {"frontier", "purchase", "taught", "factorial"} and not any(run.spec.is_counts for run in found)
