@@ -14,6 +14,7 @@ from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
 from tinylm.analysis.summaries import Result
+from tinylm.config.shown import amount
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
@@ -502,7 +503,7 @@ def depth(found: Sequence[Result]) -> str:
             "no number of steps a parameter tells where it hurts" if math.isnan(at.steps) else f"it hurts below {_steps(at)} a parameter"
         )
         told.append(
-            f"on {titles.corpus(corpus)} {where} ({len(own)} pairs of runs, {_amount(min(p.steps for p in own))} to "
+            f"on {titles.corpus(corpus)} {where} ({amount(len(own), 'pair')} of runs, {_amount(min(p.steps for p in own))} to "
             f"{_amount(max(p.steps for p in own))}); at {power(last.budget)} FLOPs and width {last.width}, with {_amount(last.steps)}, it "
             f"changes the loss by {interval(last.gap.mean, *last.gap.interval())} (n = {last.gap.n})"
         )
