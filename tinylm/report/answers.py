@@ -283,8 +283,8 @@ def _bought(found: Sequence[Result], corpus: str) -> str:
         return ""
     return (
         f"the {_trained(networks, run.architecture)}, trained on {run.spec.corpus} for {power(run.budget)} FLOPs, has a test NLL of "
-        f"{_nll(records):.3f} (n = {len(records)}), the best counts {counts.record.test.nll:.3f}; [00_answer](00_answer.ipynb) says what "
-        "to do with less"
+        f"{_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "
+        f"{counts.record.test.nll:.3f}; [00_answer](00_answer.ipynb) says what to do with less"
     )
 
 
@@ -362,8 +362,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than Transformer or LSTM: repeating what followed the same characters before (*induction*) lowers the test "
-        f"NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
+        "A lookup matters more than Transformer or LSTM: copying what followed the same characters in a long window (*induction*) lowers "
+        f"the test NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
         f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' an LSTM', '')} without "
         f"({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )

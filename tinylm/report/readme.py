@@ -124,9 +124,9 @@ def minutes() -> str:
         return ""
     caption = (
         "## What minutes buy\n\n`python -m tinylm plan --corpus FILE --minutes M` says what to train in a time on your machine. This is "
-        "what minutes on two cores bought. Runs have budgets in FLOPs, and their times are those of their steps on a machine that does nothing "
-        "else (`python -m tinylm bench --runs --json docs/ledger/bench/runs.json`); the text of one's own is made, trained and timed by "
-        "`python -m tinylm.tests.minutes`.\n\n"
+        "what minutes on two cores bought. Runs have budgets in FLOPs, and their times are those of their steps on a machine that does "
+        "nothing else (`python -m tinylm bench --runs --json docs/ledger/bench/runs.json`); the text of one's own is made, "
+        "trained and timed by `python -m tinylm.tests.minutes`.\n\n"
         "Test NLL in nats per character of the best on valid that trains within the time, with its number of seeds and its own time; "
         "scoring is left out. Mixed: a network and gated counts, one after the other; Transformer: with induction or without; nanoGPT: "
         "its recipe for Shakespeare on a CPU, in our code, with as many steps as the time allows."

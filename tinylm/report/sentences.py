@@ -101,7 +101,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
-    text = f"The best counts by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {data.info(corpus).level}s "
+    read = f"{data.info(corpus).level}s"
+    text = f"The best counts of {read} by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {read} "
     text += f"their loss is first reached {told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
@@ -330,7 +331,7 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"For the same {name} FLOPs Self-Attention would not reach its first validation.")
+            parts.append(f"For the same {name} FLOPs Self-Attention would stop before its first validation.")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
         parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")
@@ -422,7 +423,10 @@ def averages(frame: pd.DataFrame) -> str:
         return ""
     gaps = np.array([row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()])
     best, worst = frame.iloc[gaps.argmin()], frame.iloc[gaps.argmax()]
-    ends = [f"{signed(gap)} ({row['size']} of {power(row['budget'])} FLOPs)" for gap, row in ((gaps.min(), best), (gaps.max(), worst))]
+    ends = [
+        f"{signed(gap)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
+        for gap, row in ((gaps.min(), best), (gaps.max(), worst))
+    ]
     return (
         f"Several networks whose probabilities are averaged are better than one of the same FLOPs in {(gaps < 0).sum()} of {len(gaps)} "
         f"cases; they change the test NLL by {' to '.join(ends)}."
@@ -477,7 +481,7 @@ def against_counts(found: Sequence[Result], architecture: str) -> str:
     told = [f"{interval(gap.mean, *gap.interval())} at {power(run.budget)}" for run, gap in ends.items()]
     between = f" to {power(undecided[-1])}" if len(undecided) > 1 else ""
     note = f"; the order is open at {power(undecided[0])}{between}, since one test text is noisy" if undecided else ""
-    return f"The {architecture}'s test NLL minus that of the best counts is {' and '.join(told)} FLOPs{note}."
+    return f"The {architecture}'s test NLL minus that of these counts is {' and '.join(told)} FLOPs{note}."
 
 
 def over_folds(frame: pd.DataFrame) -> str:
@@ -488,9 +492,9 @@ def over_folds(frame: pd.DataFrame) -> str:
         gap = folds.over_folds(frame, worse, better)
         wins = sum(value > 0 for value in gap.gaps)
         gain = interval(gap.mean, *gap.interval(), plus="")
-        told.append(f"the loss of {better} is lower than that of {worse} on {wins} of {gap.n} parts, by {gain} nats")
+        told.append(f"{better} {'are' if better.endswith('s') else 'is'} ahead of {worse} on {wins} of {gap.n} parts, by {gain}")
     text = "; ".join(told)
-    return f"{text[:1].upper()}{text[1:]} (means weighted by length; 95 % over the parts)." if told else ""
+    return f"{text[:1].upper()}{text[1:]} (nats; means weighted by length; 95 % over the parts)." if told else ""
 
 
 def depth(found: Sequence[Result]) -> str:

@@ -127,7 +127,10 @@ def test_the_largest_clear_steps_are_those_that_were_kept():
     bought = [*seeds("LSTM", 10**12, [1.5, 1.7], "purchase"), *seeds("LSTM", 10**13, [1.4], "purchase")]
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4)), role="counts")
     said = answers.budget([*bought, counts], frame, "grammar-char")
-    assert "The LSTM, trained on grammar-char for $10^{13}$ FLOPs, has a test NLL of 1.400 (n = 1), the best counts 1.900; " in said
+    assert (
+        "The LSTM, trained on grammar-char for $10^{13}$ FLOPs, has a test NLL of 1.400 (n = 1), the best counts of characters 1.900; "
+        in said
+    )
     text = answers.budget([], frame, "grammar-char")
     assert (
         text
