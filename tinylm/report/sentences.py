@@ -343,7 +343,7 @@ def expected_costs(found: Sequence[Result]) -> str:
     lines = summaries.summary(summaries.networks(found))
     if lines.empty:
         return ""
-    shares = dict(zip(lines["name"], lines["flops"] / lines["flops_2nd"], strict=True))
+    shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
     as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
     told = [f"{name} {shares[name]:.2g} times ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
     return f"Executed FLOPs are, of those stated: {', '.join(told)}." if told else ""
