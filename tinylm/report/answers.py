@@ -51,8 +51,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    reader = f"the {_trained(networks, first['architecture'])}, reading {data.info(corpus).level}s,"
-    alone = f"Alone {reader} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
+    alone = f"Alone the {_trained(networks, first['architecture'])} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
