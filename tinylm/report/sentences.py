@@ -176,6 +176,17 @@ def improvement(found: Sequence[Result], without: str, whole: str) -> str:
     return f"{whole} lowers the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
 
 
+def rivals(found: Sequence[Result], base: str) -> str:
+    """For each text and budget that recipes are compared at: the best by valid, its test loss and n."""
+    groups, sentences = summaries.by_row(found), []
+    for _, rows in budgets.rivals(found, base).groupby("place"):
+        run = rows.iloc[0]["run"]
+        score = _score(_mean(groups[run], "test"), data.info(run.spec.corpus).level == "word")
+        beaten = f"{run.architecture}, {score} (n = {len(groups[run])})" if len(rows) > 1 else f"{run.architecture} alone is recorded"
+        sentences.append(f"{run.spec.corpus}, {power(run.budget)} FLOPs: {beaten}")
+    return f"Of the recipes compared at equal FLOPs the best on valid are: {'; '.join(sentences)}." if sentences else ""
+
+
 def _score(nll: float, by_word: bool) -> str:
     return f"a perplexity of {perplexity(nll)}" if by_word else f"{nll:.3f} nats"
 

@@ -147,6 +147,11 @@ RUNGS = (
     ),
     Rung(name="weight decay 0.3", about="each step shrinks the weights by three tenths of the rate", train={"weight_decay": 0.3}),
     _tried(
+        "weight decay that falls",
+        "the decay begins at twice as much and falls in a line to zero, beside the rate that it is multiplied by in any case",
+        train={"weight_decay": 0.6, "weight_decay_schedule": "linear"},
+    ),
+    _tried(
         "gates on heads",
         "what each head gives is scaled by a gate that its position's input opens [(Qiu et al. 2025)](https://arxiv.org/abs/2505.06708)",
         model={"head_gates": True},

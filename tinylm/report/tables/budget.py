@@ -100,15 +100,40 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
     rows, groups = [], summaries.by_row(purchases := select(found, role="purchase"))
     counted = [result.record for result in summaries.counts(found)]
     for _, line in summaries.summary(purchases).iterrows():
-        run, by_word = line["run"], data.info(line["run"].spec.corpus).level == "word"
-        rival = summaries.best_counts(counted, groups[run][0], UNBOUNDED)
-        loss = [NONE, f"{perplexity(line['test_nll'])} ({line['n']})"] if by_word else [mean(line), NONE]
-        beside = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
-        cost = [short(run.budget), _size(line["n_params"]), timings.shown(run)]
-        rows.append([run.spec.corpus, run.architecture, *cost, *loss, beside])
-    losses = ["test NLL ± SD (n)", "perplexity (n)"]
-    frame = pd.DataFrame(rows, columns=["text", "recipe", "FLOPs", "size", "time", *losses, "counts"])
-    return frame.drop(columns=[name for name in losses if rows and (frame[name] == NONE).all()])
+        rival = summaries.best_counts(counted, groups[line["run"]][0], UNBOUNDED)
+        beside = NONE if rival is None else perplexity(rival.test.nll) if _is_of_words(line["run"]) else f"{rival.test.nll:.3f}"
+        rows.append([*_recipe(line), beside])
+    return _recipes(rows, "counts")
+
+
+def rivals(found: Sequence[Result], base: str) -> pd.DataFrame:
+    """One row per network at a text and budget that has a rival: its cost, its test loss, its NLL minus that of the base, and a verdict."""
+    lines = {line["run"]: line for _, line in summaries.summary(found).iterrows()}
+    rows = []
+    for row in budgets.rivals(found, base).itertuples():
+        compared = [NONE, NONE] if pd.isna(row.verdict) else [interval(row.effect, row.low, row.high), row.verdict]
+        rows.append([*_recipe(lines[row.run]), *compared])
+    return _recipes(rows, f"minus {base}, 95 %", "verdict")
+
+
+LOSSES = ["test NLL ± SD (n)", "perplexity (n)"]
+
+
+def _recipe(line: pd.Series) -> list[str]:
+    """What is said of a recipe: its text, name, costs, and of characters the NLL with its spread over seeds, of words the perplexity."""
+    run = line["run"]
+    loss = [NONE, f"{perplexity(line['test_nll'])} ({line['n']})"] if _is_of_words(run) else [mean(line), NONE]
+    return [run.spec.corpus, run.architecture, short(run.budget), _size(line["n_params"]), timings.shown(run), *loss]
+
+
+def _is_of_words(run: Planned) -> bool:
+    return data.info(run.spec.corpus).level == "word"
+
+
+def _recipes(rows: Sequence[Sequence[str]], *beside: str) -> pd.DataFrame:
+    """A table of recipes with more columns beside, without a loss that none of them has."""
+    frame = pd.DataFrame(rows, columns=["text", "recipe", "FLOPs", "size", "time", *LOSSES, *beside])
+    return frame.drop(columns=[name for name in LOSSES if rows and (frame[name] == NONE).all()])
 
 
 def _size(n_params: int) -> str:

@@ -61,6 +61,22 @@ def test_the_table_of_taught_recipes_has_mixtures_where_they_are_recorded(monkey
     assert tables.taught(found[:3]).values.tolist() == [["none is recorded"]]
 
 
+def test_rivals_are_compared_with_the_base_of_their_text_and_budget_as_one_family():
+    found = [*seeds("Transformer", 1_000, [2.0, 2.1, 2.2], "rival"), *seeds("LSTM", 1_000, [2.3, 2.4, 2.5], "rival")]
+    found += [*seeds("Transformer", 9_000, [1.5, 1.6], "purchase"), *seeds("Mogrifier LSTM", 9_000, [1.3, 1.4], "rival")]
+    alone = [*seeds("LSTM", 10, [3.0], "rival"), *seeds("Transformer", 77, [1.0], "purchase")]  # and a purchase without a rival
+    frame = budgets.rivals([*found, *alone], "Transformer")
+    assert [(run.architecture, run.budget) for run in frame["run"]] == [
+        ("Transformer", 1_000),
+        ("LSTM", 1_000),
+        ("Mogrifier LSTM", 9_000),
+        ("Transformer", 9_000),
+        ("LSTM", 10),
+    ]
+    assert frame["effect"].tolist() == pytest.approx([math.nan, 0.3, -0.2, math.nan, math.nan], nan_ok=True)
+    assert budgets.rivals([], "Transformer").empty
+
+
 def test_a_target_is_reached_by_the_smallest_budget_whose_seeds_do_on_average():
     found = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     frame = budgets.to_target(found, 1.75).set_index("architecture")  # valid is 0.1 below test: 2.0, then 1.8 and 1.6

@@ -35,6 +35,15 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     assert "For the same executed FLOPs Self-Attention would stop before its first validation." in sentences.cost(costlier)
 
 
+def test_the_best_of_rivals_is_told_for_each_text_and_budget():
+    found = [*seeds("Transformer", 1_000, [2.0, 2.2], "rival"), *seeds("LSTM", 1_000, [2.4], "rival"), *seeds("LSTM", 10, [3.0], "rival")]
+    assert sentences.rivals(found, "Transformer") == (
+        "Of the recipes compared at equal FLOPs the best on valid are: grammar-char, $10^{3}$ FLOPs: Transformer, 2.100 nats (n = 2); "
+        "grammar-char, $10^{1}$ FLOPs: LSTM alone is recorded."
+    )
+    assert sentences.rivals([], "Transformer") == ""
+
+
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
     made = [*seeds("A", 1_000, [1.5, 1.6], "purchase"), *seeds("A", 10_000, [1.4], "purchase"), *seeds("Linear", 10_000, [1.0])]
     kn = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=made[0].record.valid.start))
