@@ -21,6 +21,7 @@ TRANSFORMER = TransformerConfig(context_length=8, n_layer=2, n_head=2, d_model=1
 POINTING = dataclasses.replace(TRANSFORMER, pointer=4, attention_dropout=0.0, ffn_dropout=0.0)
 BESIDE_A_POINTER = [{}, {"attention_window": 2}, {"attention_window": 4, "induction": (1, 2), "convolution": 3, "position": "rope"}]
 LSTM = LSTMConfig(context_length=8, n_layer=2, d_model=12, d_embedding=10)
+MOGRIFIED = dataclasses.replace(LSTM, mogrifier_rounds=5, pointer=4, n_softmax=2)
 
 
 def markov_corpus() -> Corpus:

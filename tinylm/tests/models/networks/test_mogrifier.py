@@ -12,7 +12,7 @@ from tinylm.models.networks import build
 from tinylm.models.networks.exportable import Exportable
 from tinylm.models.networks.mogrifier import MogrifierLSTM
 
-MOGRIFIED = dataclasses.replace(LSTM, mogrifier_rounds=5)
+GATED = dataclasses.replace(LSTM, mogrifier_rounds=5)
 
 
 def test_without_rounds_it_is_an_lstm():
@@ -32,9 +32,9 @@ def test_gradients_are_those_of_differences(n_rounds):
 
 
 def test_its_products_are_what_a_window_costs():
-    executed, _ = window_flops(spec(MOGRIFIED, loss_at="all"), VOCAB_SIZE)
+    executed, _ = window_flops(spec(GATED, loss_at="all"), VOCAB_SIZE)
     plain, _ = window_flops(spec(LSTM, loss_at="all"), VOCAB_SIZE)
-    assert counted(MOGRIFIED, 2, 8, 8) == 2 * executed
+    assert counted(GATED, 2, 8, 8) == 2 * executed
     assert executed - plain == 3 * 8 * 5 * 2 * (10 * 12 + 12 * 12)  # five matrices of each layer at eight positions, forward and backward
 
 
@@ -48,4 +48,4 @@ def test_in_bf16_it_computes_in_float32():
 
 def test_onnx_cannot_have_it():
     with pytest.raises(Exception, match="ONNX has no mogrifier; export this model with --hf"):
-        Exportable(build(MOGRIFIED, VOCAB_SIZE), MOGRIFIED)
+        Exportable(build(GATED, VOCAB_SIZE), GATED)
