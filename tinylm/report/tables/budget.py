@@ -113,7 +113,7 @@ def rivals(found: Sequence[Result], base: str) -> pd.DataFrame:
     for row in budgets.rivals(found, base).itertuples():
         compared = [NONE, NONE] if pd.isna(row.verdict) else [interval(row.effect, row.low, row.high), row.verdict]
         rows.append([*_recipe(lines[row.run]), *compared])
-    return _recipes(rows, f"minus {base}, 95 %", "verdict")
+    return _recipes(rows, f"minus {base}, 95 %", "verdict") if rows else pd.DataFrame([{"text": "none is recorded"}])
 
 
 LOSSES = ["test NLL ± SD (n)", "perplexity (n)"]
