@@ -87,8 +87,7 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
         "attention_gates": 2 * width * config.n_head * config.head_gates * computed,
         "attention_scores": 4 * width * (below * pairs[0] + pairs[1]),
         "ffn": 2 * matrices * width * config.d_ff * computed,
-        "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
-        "head": 2 * width * vocab_size * n_scored,
+        **_prediction_flops(config, vocab_size, n_scored),
         IN_TRAINING: sum(_further_flops(config, vocab_size, n_out, n_scored, ahead) for ahead in range(1, config.n_future)),
     }
 
@@ -112,7 +111,17 @@ def _induction_flops(config: InductionConfig, width: int, length: int) -> int:
     return 2 * width * width * length * bool(config.induction)
 
 
-def _pointer_flops(config: TransformerConfig, n_scored: int) -> int:
+def _prediction_flops(config: LSTMConfig | TransformerConfig, vocab_size: int, n_scored: int) -> Parts:
+    """A pointer, the projections and shares of several softmaxes, and the head, once for each of them."""
+    width, n_softmax = config.d_model, config.n_softmax
+    return {
+        "pointer": _pointer_flops(config, n_scored) if config.pointer else 0,
+        "softmaxes": 2 * width * (width + 1) * n_softmax * n_scored * (n_softmax > 1),
+        "head": 2 * width * vocab_size * n_softmax * n_scored,
+    }
+
+
+def _pointer_flops(config: LSTMConfig | TransformerConfig, n_scored: int) -> int:
     """Keys at all positions, queries and the sentinel's score at the scored ones, which meet the keys of all but the last."""
     length, width = config.context_length, config.d_model
     projections = 2 * width * (config.pointer * length + (config.pointer + 1) * n_scored)
@@ -121,14 +130,28 @@ def _pointer_flops(config: TransformerConfig, n_scored: int) -> int:
 
 @forward_parts.register
 def _(config: LSTMConfig, vocab_size: int, n_out: int, n_scored: int) -> Parts:
-    """Four gates, each with an input and a recurrent matrix, at every position: the recurrence spares none, so `n_out` does not matter.
+    """Four gates, each with an input and a recurrent matrix, and a matrix for each round of a mogrifier, at every position.
+
+    The recurrence spares no position, so `n_out` does not matter.
 
     The initial states are zero; their products, and the gradient into them, count as the others' because PyTorch's kernels compute them.
     """
-    per_position = [2 * 4 * config.d_model * (n_in + config.d_model) for n_in in config.widths[:-1]]
-    recurrence = config.context_length * sum(per_position)
-    induction = _induction_flops(config, config.widths[0], config.context_length)
-    return {"embedding": 0, "induction": induction, "recurrence": recurrence, "head": 2 * config.d_model * vocab_size * n_scored}
+    per_position = sum(2 * a * b for a, b in _layer_shapes(config))
+    return {
+        "embedding": 0,
+        "induction": _induction_flops(config, config.widths[0], config.context_length),
+        "recurrence": config.context_length * per_position,
+        **_prediction_flops(config, vocab_size, n_scored),
+    }
+
+
+def _layer_shapes(config: LSTMConfig) -> list[tuple[int, int]]:
+    """Shapes of the matrices of the LSTM's layers, those of a mogrifier's rounds after the gates'."""
+    width, shapes = config.d_model, []
+    for n_in in config.widths[:-1]:
+        rounds = [(width, n_in) if number % 2 else (n_in, width) for number in range(config.mogrifier_rounds)]
+        shapes += [(4 * width, n_in), (4 * width, width), *rounds]
+    return shapes
 
 
 @forward_parts.register
@@ -188,19 +211,25 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm * (not config.parallel)
     positions = config.context_length * width if config.position == "learned" else 0
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
-    pointer = (2 * config.pointer + 1) * width + 1 if config.pointer else 0
     embedding = (vocab_size + config.bigrams) * width + _induction_params(config, width) + positions
     shares = config.depth // 2 * width * config.skips + (config.depth - 1) * config.value_residual
     shares += 2 * config.depth * config.residual_scalars
     n_blocks = config.n_layer + config.n_future - 1
-    return embedding + n_blocks * (convolution + attention + ffn) + shares + norm + head + pointer
+    return embedding + n_blocks * (convolution + attention + ffn) + shares + norm + head + _prediction_params(config)
+
+
+def _prediction_params(config: LSTMConfig | TransformerConfig) -> int:
+    """What predictions need beside the head: the matrices of a pointer and of several softmaxes, and the bias of the pointer's sentinel."""
+    return sum(a * b for a, b in _prediction_shapes(config)) + bool(config.pointer)
 
 
 @n_params.register
 def _(config: LSTMConfig, vocab_size: int) -> int:
-    layers = sum(4 * config.d_model * (n_in + config.d_model + 2) for n_in in config.widths[:-1])  # two biases, as PyTorch has them
+    n_biases = 1 if config.mogrifier_rounds else 2  # as PyTorch has them
+    layers = sum(a * b for a, b in _layer_shapes(config)) + 4 * config.d_model * n_biases * config.n_layer
     embedding = vocab_size * config.widths[0] + _induction_params(config, config.widths[0])
-    return embedding + layers + vocab_size + (0 if config.tied else vocab_size * config.d_model)
+    head = vocab_size + (0 if config.tied else vocab_size * config.d_model)
+    return embedding + layers + head + _prediction_params(config)
 
 
 @n_params.register
@@ -243,15 +272,18 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     attention += [(config.n_head, width)] * config.head_gates
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
-    pointer = [(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else []
-    return _induction_shapes(config, width) + (attention + ffn) * (config.n_layer + config.n_future - 1) + pointer
+    return _induction_shapes(config, width) + (attention + ffn) * (config.n_layer + config.n_future - 1) + _prediction_shapes(config)
+
+
+def _prediction_shapes(config: LSTMConfig | TransformerConfig) -> list[tuple[int, int]]:
+    width, n_softmax = config.d_model, config.n_softmax
+    softmaxes = [(n_softmax * width, width), (n_softmax, width)] if n_softmax > 1 else []
+    return softmaxes + ([(config.pointer, width), (config.pointer, width), (1, width)] if config.pointer else [])
 
 
 @hidden_shapes.register
 def _(config: LSTMConfig) -> list[tuple[int, int]]:
-    gates = 4 * config.d_model
-    layers = [shape for n_in in config.widths[:-1] for shape in ((gates, n_in), (gates, config.d_model))]
-    return _induction_shapes(config, config.widths[0]) + layers
+    return _induction_shapes(config, config.widths[0]) + _layer_shapes(config) + _prediction_shapes(config)
 
 
 @hidden_shapes.register
@@ -277,7 +309,8 @@ class RunCost:
     """What a run will do: updates, windows, target tokens, and its FLOPs under four conventions.
 
     `flops` is executed; `flops_textbook` computes every position in every block, as the paper's code does; `flops_2nd` and
-    `flops_6nd` are 2 and 6 times parameters times input positions, the paper's and the usual shorthand.
+    `flops_6nd` are 2 and 6 times parameters times input positions, the paper's and the usual shorthand. Its teachers' training is among
+    all of them, and their forward passes on its windows, in both shorthands 2 times parameters times positions.
     """
 
     steps: int
@@ -290,11 +323,20 @@ class RunCost:
 
 
 def window_flops(spec: RunSpec, vocab_size: int) -> tuple[int, int]:
-    """Training FLOPs of one window, forward and backward, without the optimizer's: (executed, textbook)."""
+    """Training FLOPs of one window, forward, backward and its teachers' forward, without the optimizer's: (executed, textbook)."""
     length = spec.model.context_length
     n_scored = spec.n_targets
-    counts = [sum(forward_parts(spec.model, vocab_size, n_out, n_scored).values()) for n_out in (n_scored, length)]
-    return (1 + BACKWARD_PER_FORWARD) * counts[0], (1 + BACKWARD_PER_FORWARD) * counts[1]
+    counts = [
+        (1 + BACKWARD_PER_FORWARD) * sum(forward_parts(spec.model, vocab_size, n_out, n_scored).values())
+        + teaching_flops(spec, vocab_size, n_out)
+        for n_out in (n_scored, length)
+    ]
+    return counts[0], counts[1]
+
+
+def teaching_flops(spec: RunSpec, vocab_size: int, n_out: int) -> int:
+    """Forward FLOPs of a run's teachers on one window, the last block computed at `n_out` positions."""
+    return sum(forward_flops(teacher.model, vocab_size, n_out, spec.n_targets) for teacher in spec.teachers)
 
 
 def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
@@ -316,10 +358,10 @@ def windows_at(steps: int, per_epoch: int, batch_size: int) -> int:
     return epochs * per_epoch + rest * batch_size
 
 
-def num_steps(train: TrainConfig, per_epoch: int, step_flops: int) -> int:
-    """Planned updates; with a FLOP budget floor(budget / FLOPs per full step), ConfigError when that is none."""
+def num_steps(train: TrainConfig, per_epoch: int, step_flops: int, spent: int = 0) -> int:
+    """Planned updates; with a FLOP budget floor(what is not spent of it / FLOPs per full step), ConfigError when that is none."""
     if train.flops:
-        steps = train.flops // step_flops
+        steps = (train.flops - spent) // step_flops
         if steps == 0:
             raise ConfigError(
                 f"a budget of {train.flops:.3g} FLOPs is too small for one step of {step_flops:.3g}; raise it or lower batch_size"
@@ -335,7 +377,8 @@ def run_cost(spec: RunSpec, corpus: Sizes) -> RunCost:
         n_train = corpus.n_tokens["train"]
         return RunCost(0, 0, min(spec.train.train_tokens or n_train, n_train), 0, 0, 0, 0)
     step_flops = spec.train.batch_size * window_flops(spec, corpus.vocab_size)[0] + optimizer_flops(spec)
-    return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops))
+    spent = sum(run_cost(teacher, corpus).flops for teacher in spec.teachers)
+    return cost_after(spec, corpus, num_steps(spec.train, windows_per_epoch(spec, corpus.n_tokens["train"]), step_flops, spent))
 
 
 def scoring_flops(spec: RunSpec, corpus: Sizes) -> int:
@@ -347,10 +390,11 @@ def scoring_flops(spec: RunSpec, corpus: Sizes) -> int:
 
 
 def cost_after(spec: RunSpec, corpus: Sizes, steps: int) -> RunCost:
-    """The exact cost of the first `steps` updates of a run that trains a model by gradients."""
+    """The exact cost of the first `steps` updates of a run that trains a model by gradients, and of all its teachers before it."""
     windows = windows_at(steps, windows_per_epoch(spec, corpus.n_tokens["train"]), spec.train.batch_size)
     executed, textbook = (windows * flops + steps * optimizer_flops(spec) for flops in window_flops(spec, corpus.vocab_size))
-    length = spec.model.context_length
-    n_d = n_params(spec.model, corpus.vocab_size) * windows * length
-    targets = spec.n_targets
-    return RunCost(steps, windows, windows * targets, executed, textbook, 2 * n_d, 6 * n_d)
+    read = windows * spec.model.context_length
+    n_d, taught = n_params(spec.model, corpus.vocab_size) * read, sum(n_params(t.model, corpus.vocab_size) for t in spec.teachers) * read
+    own = (executed, textbook, 2 * (n_d + taught), 6 * n_d + 2 * taught)
+    spent = [(cost.flops, cost.flops_textbook, cost.flops_2nd, cost.flops_6nd) for cost in (run_cost(t, corpus) for t in spec.teachers)]
+    return RunCost(steps, windows, windows * spec.n_targets, *map(sum, zip(own, *spent, strict=True)))

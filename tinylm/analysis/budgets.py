@@ -8,7 +8,7 @@ import pandas as pd
 
 from tinylm.analysis import families, summaries
 from tinylm.analysis.summaries import Result
-from tinylm.study import select
+from tinylm.study import Planned, select, teachers
 from tinylm.study.ladder import RUNGS, stands_on
 
 TARGET_COLUMNS = ["architecture", "misses", "reaches", "n", "n_reach"]
@@ -34,6 +34,42 @@ def ladder(results: Sequence[Result]) -> pd.DataFrame:
     tested = families.family(groups, steps).rename(columns={"contrast": "rung", "effect": "gain"})
     frame = pd.DataFrame(rows, columns=[*LADDER_COLUMNS, "n"]).merge(tested, on="rung", how="left", suffixes=("_all", ""))
     return frame.assign(n=frame["n"].fillna(frame["n_all"]).astype(int))[[*LADDER_COLUMNS, *TESTED]]
+
+
+def taught(results: Sequence[Result]) -> pd.DataFrame:
+    """One row per recorded recipe with a teacher: its run, the recipe's for the same FLOPs, and how far apart their test NLLs are.
+
+    All are tested as one family.
+    """
+    rows = summaries.by_row(select(results, role=["frontier", teachers.ROLE]))
+    recipes = {(run.architecture, run.budget): run for run in rows if run.role == "frontier"}
+    pairs = {run: recipes.get((run.architecture, run.budget)) for run in rows if run.role == teachers.ROLE}
+    pairs = {run: recipe for run, recipe in pairs.items() if recipe}
+    cells = {run: rows[run] for pair in pairs.items() for run in pair}
+    tested = families.family(cells, {run.name: {run: 1.0, recipe: -1.0} for run, recipe in pairs.items()})
+    return tested.assign(run=list(pairs), recipe=list(pairs.values()))
+
+
+def rivals(results: Sequence[Result], base: str) -> pd.DataFrame:
+    """One row per network at a text and budget that has a rival, the best on valid first: its test NLL minus that of the base.
+
+    The base is the architecture of that title at the same text and budget; all differences are one family.
+    """
+    recipes = summaries.by_row(select(results, role=["rival", "purchase"]))
+    places = list(dict.fromkeys(_place(run) for run in recipes if run.role == "rival"))
+    cells = {run: records for run, records in recipes.items() if _place(run) in places}
+    bases = {_place(run): run for run in cells if run.architecture == base}
+    rows = [{"contrast": i, "run": run, "place": places.index(_place(run))} for i, run in enumerate(cells)]
+    pairs = {row["contrast"]: (row["run"], bases.get(_place(row["run"]))) for row in rows}
+    tested = families.family(cells, {name: {run: 1.0, other: -1.0} for name, (run, other) in pairs.items() if other not in (run, None)})
+    frame = pd.DataFrame(rows, columns=["contrast", "run", "place"]).merge(tested, on="contrast", how="left")
+    valid = [float(np.mean([record.valid.nll for record in cells[run]])) for run in frame["run"]]
+    return frame.assign(valid_nll=valid).sort_values(["place", "valid_nll"], kind="stable", ignore_index=True)
+
+
+def _place(run: Planned) -> tuple[str, int]:
+    """Where recipes are compared: a text and a budget."""
+    return run.spec.corpus, run.budget
 
 
 def frontier(results: Sequence[Result]) -> pd.DataFrame:

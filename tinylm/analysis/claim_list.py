@@ -65,7 +65,7 @@ def _heads(n: int) -> Which:
 
 
 def _layers(n: int) -> Which:
-    return _which(f"Transformer, {n} layers", "sweeps", architecture="Transformer", n_layer=n)
+    return _which(f"Transformer, {n} layers", "sweeps", role="sweep", architecture="Transformer", n_layer=n)
 
 
 def _versus(text: str, source: str, first: Which, second: Which, **bounds: float) -> Claim:
@@ -112,6 +112,20 @@ def _small_budgets() -> list[Claim]:
 def _nonlinear() -> list[Claim]:
     text = f"Models with nonlinearities are far ahead of Linear, by more than {FAR:g} nats"
     return [_versus(text, PAPER, nonlinear, LINEAR, below=-FAR) for nonlinear in (MLP, ATTENTION, TRANSFORMER)]
+
+
+def _depths() -> list[Claim]:
+    """Whether a fourth layer is held back by too few steps alone."""
+    longer = _which("Transformer, 4 layers, more steps", "sweeps", role="depth", architecture="Transformer")
+    at_equal_cost = Claim(
+        text="A fourth layer pays at equal FLOPs",
+        source=OURS,
+        contrast=f"{_layers(4).label} − {_layers(3).label} (valid, equal executed FLOPs)",
+        runs=(_layers(4), _layers(3)),
+        measure=partial(at_largest_cost, convention="flops"),
+        below=0.0,
+    )
+    return [_versus("With as many steps a parameter a fourth layer helps", OURS, longer, _layers(3), below=0.0), at_equal_cost]
 
 
 def _sizes() -> list[Claim]:
@@ -221,6 +235,7 @@ CLAIMS = (
     *_small_budgets(),
     *_nonlinear(),
     *_sizes(),
+    *_depths(),
     *_contexts(),
     *_techniques(),
     *_words(),

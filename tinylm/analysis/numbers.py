@@ -9,11 +9,11 @@ from tinylm.config import shown
 NONE = "–"
 
 
-def amount(value: float) -> str:
-    """A count with three digits, as $a \\times 10^b$; a dash for none."""
+def amount(value: float, n_digits: int = 3) -> str:
+    """A count with so many digits, as $a \\times 10^b$; a dash for none."""
     if not value:
         return NONE
-    digits, exponent = f"{value:.2e}".split("e")
+    digits, exponent = f"{value:.{n_digits - 1}e}".split("e")
     return rf"${digits} \times 10^{{{int(exponent)}}}$"
 
 
@@ -49,6 +49,11 @@ def interval(effect: float, low: float, high: float, plus: str = "+") -> str:
         return f"at least {effect:+.3f} (from {low:+.3f})".replace("-", "−").replace("+", plus)
     ends = [f"{value:+.3f}" for value in (low, high)]
     return f"{effect:+.3f}{'' if pd.isna(low) else f' [{ends[0]}, {ends[1]}]'}".replace("-", "−").replace("+", plus)
+
+
+def plus_minus(effect: float, low: float, high: float) -> str:
+    """A difference in nats with three decimals and half its interval, which has equal sides."""
+    return f"{effect:+.3f} ± {(high - low) / 2:.3f}".replace("-", "−")
 
 
 def p_value(p: float) -> str:

@@ -53,7 +53,7 @@ def run(request: BenchRequest) -> int:
         _require_writable(request.json)
         _require_own(request.json, bench.machine(device), request.runs)
     if request.runs:
-        _require_idle()
+        require_idle()
         known = _known(request.json, bench.machine(device)) if request.missing else {}
         facts = bench.run_seconds(device, lambda run, took: print(f"{run.title}: {duration(took)}", flush=True), known)
     else:
@@ -96,7 +96,7 @@ def _known(path: Path | None, machine: dict[str, str]) -> dict[str, float]:
     return found["runs"]
 
 
-def _require_idle() -> None:
+def require_idle() -> None:
     """UsageError on a busy machine: beside two busy threads, times of runs were up to twenty times too long."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > IDLE:

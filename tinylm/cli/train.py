@@ -39,7 +39,7 @@ from tinylm.config.shown import amount, duration, short
 from tinylm.data import own_texts
 from tinylm.evaluation import pretrained
 from tinylm.ledger import Ledger, RunRecord, bundle, scores
-from tinylm.study import Planned, distinct, recipes, single
+from tinylm.study import Planned, distinct, recipes
 
 if TYPE_CHECKING:
     from tinylm.analysis.advice import Offer
@@ -104,6 +104,16 @@ class TrainRequest(Request):
     def is_study(self) -> bool:
         """Whether all missing runs of the study are asked for, and not certain runs."""
         return isinstance(self.runs, StudyRuns)
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether networks are mixed with counts in the end."""
+        return isinstance(self.runs, specs.SingleRuns) and bool(self.runs.mix or self.runs.is_quick)
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether a run is trained that is recorded, where its weights are not here."""
+        return isinstance(self.runs, NamedRuns) or self.is_mixed
 
     def label(self, run: Planned) -> str:
         """What one of the runs is called in this request's tables."""
@@ -184,18 +194,19 @@ def run(request: TrainRequest) -> int:
 def _carry_out(request: TrainRequest) -> tuple[list[Planned], dict[str, RunRecord], list[quick.Mixed]]:
     """The runs asked for, the records there are of them at the end, by key, and what was mixed of them."""
     found = ledger.known()
-    planned = distinct(_planned(request.runs, found))
-    known = [run for run in planned if not isinstance(request.runs, NamedRuns) or _weights(run.spec)]
+    asked = _planned(request.runs, found)
+    beside = _beside(request.runs, asked)
+    planned = distinct([*beside, *asked])
+    known = [run for run in planned if run.spec.is_counts or not request.needs_weights or _weights(run.spec)]
     records = {run.spec.key: ledger.kept(record, run.section) for run in known if (record := found.find(run.spec)) is not None}
     missing = _without(records, planned)
     _pack(request.out, planned, records)  # before any training: is the file writable?
     flops = sum(map(_checked_flops, missing))
     print(f"{amount(len(planned), 'run')}, {len(records)} recorded, {len(missing)} to train: {short(flops)} FLOPs", flush=True)
-    _explain(request, planned, found)
+    _explain(request, asked, beside, found)
     if missing:
         _train(request, missing, planned, records)
-    recipe = (request.runs.mix or single.COUNTS * request.runs.is_quick) if isinstance(request.runs, specs.SingleRuns) else ""
-    mixed = list(quick.mixtures(planned, records, request.data_dir, recipe)) if recipe else []
+    mixed = list(quick.mixtures(planned, records, request.data_dir)) if request.is_mixed else []
     _report(request, planned, records, mixed)
     return planned, records, mixed
 
@@ -207,21 +218,21 @@ def _planned(runs: StudyRuns | NamedRuns | specs.SingleRuns, found: Ledger) -> l
 
         return [weights.trainable(pretrained.key(name), pretrained.at_hand(), found.records) for name in runs.names]
     planned = runs.planned()
-    beside = _beside(runs, planned) if isinstance(runs, specs.SingleRuns) else []
     if isinstance(runs, specs.SingleRuns) and own_texts.NAME.fullmatch(planned[0].spec.corpus):
         about = data.info(planned[0].spec.corpus)
         sizes = ", ".join(f"{split} {n:,}" for split, n in about.n_tokens.items())
         print(f"{shown.printable(data.called(about.name))}: {about.vocab_size:,} distinct {about.level}s; {sizes}", flush=True)
+    return list(planned)
+
+
+def _beside(runs: StudyRuns | NamedRuns | specs.SingleRuns, planned: Sequence[Planned]) -> list[Planned]:
+    """The counts that come first, and that the networks are mixed with; says so."""
+    if not isinstance(runs, specs.SingleRuns):
+        return []
+    beside = quick.counts_to_mix(planned, runs.mix) if runs.mix else quick.counts_beside(planned) if runs.is_quick else []
     if beside:
         print("counts of the text come first, and at the end each network is mixed with them", flush=True)
-    return [*beside, *planned]
-
-
-def _beside(runs: specs.SingleRuns, planned: Sequence[Planned]) -> list[Planned]:
-    """The counts that come first, and that the networks are mixed with."""
-    if runs.mix:
-        return quick.counts_to_mix(planned, runs.mix)
-    return quick.counts_beside(planned) if runs.is_quick else []
+    return beside
 
 
 def _without(records: dict[str, RunRecord], planned: Sequence[Planned]) -> list[Planned]:
@@ -237,16 +248,17 @@ def _checked_flops(run: Planned) -> int:
     return flops
 
 
-def _explain(request: TrainRequest, planned: list[Planned], found: Ledger) -> None:
+def _explain(request: TrainRequest, asked: Sequence[Planned], beside: Sequence[Planned], found: Ledger) -> None:
     """Print how each of certain runs stands in the ledger, what a recipe is expected to reach, and what is recommended instead."""
     if not request.is_study:
-        print("\n".join(f"{request.label(run)} (seed {run.spec.seed}): {_standing(run, found)}" for run in planned), flush=True)
+        runs = distinct([*beside, *asked])
+        print("\n".join(f"{request.label(run)} (seed {run.spec.seed}): {_standing(run, found)}" for run in runs), flush=True)
     if isinstance(request.runs, specs.SingleRuns):
-        for said in dict.fromkeys(said for run in planned if (said := _caution(request.runs, run))):
+        for said in dict.fromkeys(said for run in asked if (said := _caution(request.runs, run))):
             print(said, flush=True)
     if isinstance(request.runs, specs.SingleRuns) and request.runs.budgets and request.runs.recipe:
-        corpus, own = planned[0].spec.corpus, (run for run in planned if run.spec.model.kind != request.runs.mix)
-        budgets = dict.fromkeys(run.budget for run in own if run.budget)
+        corpus = asked[0].spec.corpus
+        budgets = dict.fromkeys(run.budget for run in asked if run.budget)
         _count_own(corpus)
         print("\n".join(_advice(request.runs, corpus, list(budgets))), flush=True)
 
@@ -371,14 +383,14 @@ def _train(request: TrainRequest, missing: list[Planned], planned: list[Planned]
 
 def _advice(runs: specs.SingleRuns, corpus: str, budgets: Sequence[int]) -> list[str]:
     """The loss to expect of a recipe at each budget, and what the records recommend instead of it or beside it."""
-    from tinylm.analysis import advice, frames  # scipy is loaded only where it is asked for
+    from tinylm.analysis import advice, frames, pilots  # scipy is loaded only where it is asked for
 
     known, lines = advice.known(corpus, frames.recorded()), []
     for budget in budgets:
         found = advice.offers(known, budget)
         lines.append(f"{short(budget)} FLOPs: {_expected(next(offer for offer in found if offer.recipe == runs.recipe))}")
         best = found[0]
-        if best.is_known and best.recipe != runs.recipe and not (best.is_counts and runs.is_quick) and not runs.mix:
+        if best.is_known and best.recipe != runs.recipe and not (runs.is_quick and best.recipe in pilots.COUNTED) and not runs.mix:
             instead = f"the records recommend {best.title} instead, with a valid NLL of {best.loss}; train it with: {best.command}"
             lines += [f"{short(budget)} FLOPs: {instead}", *[MIX] * best.is_counts]
     return list(dict.fromkeys(lines))

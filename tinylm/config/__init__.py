@@ -13,7 +13,7 @@ from tinylm.config.models import (
     NgramConfig,
     TransformerConfig,
 )
-from tinylm.config.runs import MAX_EVALS, RunSpec, TrainConfig, changed
+from tinylm.config.runs import MAX_EVALS, RunSpec, TeacherConfig, TrainConfig, changed
 
 __all__ = [
     "MAX_EVALS",
@@ -29,6 +29,7 @@ __all__ = [
     "ModuleConfig",
     "NgramConfig",
     "RunSpec",
+    "TeacherConfig",
     "TinylmError",
     "TrainConfig",
     "TransformerConfig",

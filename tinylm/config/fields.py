@@ -131,7 +131,8 @@ def _coerce(owner: str, name: str, hint: Any, value: Any) -> Any:
             raise FieldError(owner, name, f"needs a list of numbers, got {value!r}; write a single one as 2,")
         return tuple(_coerce(owner, name, get_args(hint)[0], entry) for entry in value)
     if not isinstance(value, hint):
-        raise FieldError(owner, name, f"needs a {hint.__name__}, got {value!r} ({type(value).__name__})")
+        kind = (get_args(hint) or (hint,))[0]  # of one that may be left out
+        raise FieldError(owner, name, f"needs a {kind.__name__}, got {value!r} ({type(value).__name__})")
     return value
 
 

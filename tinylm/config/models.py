@@ -177,6 +177,7 @@ class TransformerConfig(InductionConfig, ModelConfig):
     - `weight_dropout`: the share of the blocks' matrices that is dropped, by one mask for all windows computed at once
     - `dropout_kind`: `variational`, where positions share a mask, but for the attention weights
     - `pointer`: width of the keys by which a share of each prediction goes to the window's tokens; 0: none
+    - `n_softmax`: softmaxes that are mixed, each of a projected state (Yang et al. 2018)
     - `loops`: how often the blocks run, one after another with the same weights (Dehghani et al. 2019)
     - `skips`: a block of the upper half gets the input of its mirror image in the lower half added, by learned shares
     - `head_gates`: what each head gives is scaled by a gate between 0 and 2 that its position's input opens
@@ -215,6 +216,7 @@ class TransformerConfig(InductionConfig, ModelConfig):
     weight_dropout: float = 0.0
     dropout_kind: Literal["element", "variational"] = "element"
     pointer: int = 0
+    n_softmax: int = 1
     loops: int = 1
     skips: bool = False
     head_gates: bool = False
@@ -243,7 +245,7 @@ class TransformerConfig(InductionConfig, ModelConfig):
     def check(self) -> None:
         super().check()
         self.require_layers("n_layer")
-        self.require_positive("loops")
+        self.require_positive("loops", "n_softmax")
         self.require(self.depth <= MAX_LAYERS, f"n_layer x loops must be at most {MAX_LAYERS:,}, got {self.depth:,}")
         self.require_positive("n_head", "d_model", "rope_base")
         if self.ffn != "none":
@@ -272,6 +274,10 @@ class LSTMConfig(InductionConfig, ModelConfig):
     - `layer_dropout`: between layers
     - `output_dropout`: before the vocabulary head
     - `dropout_kind`: `variational`, where positions share a mask
+    - `weight_dropout`: the share of the matrices from state to gates that is dropped, by one mask for all windows computed at once
+    - `mogrifier_rounds`: how often, in turns, the input is gated by the state and the state by the input (Melis et al. 2020)
+    - `pointer`: width of the keys by which a share of each prediction goes to the window's tokens; 0: none
+    - `n_softmax`: softmaxes that are mixed, each of a projected state (Yang et al. 2018)
     """
 
     kind: ClassVar[str] = "lstm"
@@ -284,6 +290,10 @@ class LSTMConfig(InductionConfig, ModelConfig):
     layer_dropout: float = 0.0
     output_dropout: float = 0.0
     dropout_kind: Literal["element", "variational"] = "element"
+    weight_dropout: float = 0.0
+    mogrifier_rounds: int = 0
+    pointer: int = 0
+    n_softmax: int = 1
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -292,11 +302,12 @@ class LSTMConfig(InductionConfig, ModelConfig):
 
     def check(self) -> None:
         super().check()
-        self.require_positive("d_model")
+        self.require_positive("d_model", "n_softmax")
         self.require_layers("n_layer")
         self.require(self.d_embedding != self.d_model, "d_embedding=0 is the width of the layers; leave it out")  # one key a model
         self.require(not (self.tied and self.d_embedding), "a tied head has the embedding's width; leave d_embedding out")
-        self.require_probability("embedding_dropout", "layer_dropout", "output_dropout")
+        self.require_probability("embedding_dropout", "layer_dropout", "output_dropout", "weight_dropout")
+        self.require(self.pointer <= self.d_model, f"pointer={self.pointer} is wider than the states, d_model={self.d_model}; lower it")
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -5,18 +5,18 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from tinylm.config import ConfigError, ModelConfig, RunSpec, TrainConfig, shown
+from tinylm.config import ConfigError, ModelConfig, RunSpec, TeacherConfig, TrainConfig, shown
 from tinylm.config.errors import unknown
 
 ARCHITECTURES = "tinylm.architectures"  # found by name: the package lies above this room
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """Every field of a config as JSON values, nested configs likewise, each model with its kind."""
+    """Every field of a config as JSON values, nested configs likewise, each model with its kind; without parts that there are not."""
     out: dict[str, Any] = {"kind": config.kind} if isinstance(config, ModelConfig) else {}
     for f in dataclasses.fields(config):
         value = getattr(config, f.name)
-        if f.init:
+        if f.init and value is not None:
             out[f.name] = to_dict(value) if dataclasses.is_dataclass(value) else value
     return out
 
@@ -24,10 +24,17 @@ def to_dict(config: Any) -> dict[str, Any]:
 def spec_from_dict(data: dict[str, Any]) -> RunSpec:
     """The spec that `to_dict` wrote; absent fields take their defaults, unknown ones raise ConfigError, as does what is no spec."""
     parts = _fields("spec", data)
-    model = _fields("model", parts.pop("model", {}))
-    cls = model_class(model.pop("kind", ""))
-    train = TrainConfig(**_fields("train", parts.pop("train", {})))
-    return RunSpec(**parts | {"model": cls(**model), "train": train})
+    parts |= {"model": _model(parts.get("model", {})), "train": TrainConfig(**_fields("train", parts.get("train", {})))}
+    if "teacher" in parts:
+        teacher = _fields("teacher", parts["teacher"])
+        parts["teacher"] = TeacherConfig(**teacher | {"model": _model(teacher.get("model", {}))})
+    return RunSpec(**parts)
+
+
+def _model(data: Any) -> ModelConfig:
+    """The config of a model that `to_dict` wrote."""
+    fields = _fields("model", data)
+    return model_class(fields.pop("kind", ""))(**fields)
 
 
 def _fields(what: str, data: Any) -> dict[str, Any]:

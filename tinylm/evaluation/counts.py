@@ -18,7 +18,7 @@ from tinylm.data.vocabulary import Vocabulary
 from tinylm.evaluation.model import Model, ModelError
 from tinylm.ledger import RunRecord, Score, versions
 from tinylm.ledger.scores import summarise
-from tinylm.models import ngram, recency
+from tinylm.models import evidence, ngram, recency
 
 if TYPE_CHECKING:
     from tinylm.evaluation.generate import Predictor
@@ -82,6 +82,13 @@ def fit(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = None) -> Co
         return counted
     held_out = corpus.valid[: scored_range(spec, len(corpus.valid)).stop]
     return replace(counted, counts=recency.fit(counted.counts, held_out, model.cache))
+
+
+def of_parts(spec: RunSpec, corpus: Corpus, data_dir: str | Path | None = None) -> Iterator[np.ndarray]:
+    """For each part of the training text log probabilities (n, V), float16, of every token in the place of each, by the others' counts."""
+    weights = fit(spec, corpus, data_dir).counts.weights if spec.model.cache else None
+    for others, part in evidence.apart(counted_tokens(spec, corpus)):
+        yield np.log(of_tokens(spec, corpus.vocabulary, others, weights).counts.distributions(part)).astype(np.float16)
 
 
 def of_tokens(spec: RunSpec, vocabulary: Vocabulary, tokens: np.ndarray, weights: np.ndarray | None = None) -> CountsModel:

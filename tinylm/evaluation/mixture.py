@@ -1,6 +1,7 @@
 """Models that know the same tokens, mixed: a network that has learnt, and counts that remember. Needs torch only to write."""
 
 import hashlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,11 +32,13 @@ ROUNDS = 1_000  # of expectation maximisation
 class MixtureModel(Model):
     """Two or more models whose probabilities are added with `weights` (k,) that sum to one; it is scored as the first of them.
 
-    Each model reads its own windows, and all predict the same tokens.
+    Each model reads its own windows, and all predict the same tokens. `fitted_nll` is the mean NLL of those that the weights were fitted
+    to; NaN for a mixture read from a file.
     """
 
     models: tuple[Model, ...]
     weights: np.ndarray
+    fitted_nll: float = math.nan
 
     @property
     def key(self) -> str:
@@ -146,8 +149,10 @@ def mix(first: Model, *others: Model, held_out: str | Path | Corpus | None = Non
 
 def fitted(models: Sequence[Model], ids: np.ndarray, spec: RunSpec) -> MixtureModel:
     """The mixture that makes those of the ids (N,) likeliest that a spec, with which the first model reads them, scores."""
-    weights = mixing.fit(_probabilities(models, ids, spec), ROUNDS)
-    return MixtureModel(spec=models[0].spec, vocabulary=models[0].vocabulary, models=tuple(models), weights=weights)
+    probs = _probabilities(models, ids, spec)
+    weights = mixing.fit(probs, ROUNDS)
+    reached = float(-np.log(probs @ weights).mean())
+    return MixtureModel(spec=models[0].spec, vocabulary=models[0].vocabulary, models=tuple(models), weights=weights, fitted_nll=reached)
 
 
 def _probabilities(models: Sequence[Model], ids: np.ndarray, spec: RunSpec) -> np.ndarray:

@@ -91,14 +91,15 @@ def of_train(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: fl
 
     Parts share their speakers with the others, so what is read is nearer to the truth than in a text of its own.
     """
-    return np.concatenate(list(_parts(tokens, order, vocab_size, discount_scale, caches)))
+    read_parts = (read(ngram.fit(others, order, vocab_size, discount_scale), part, caches) for others, part in apart(tokens))
+    return np.concatenate(list(read_parts))
 
 
-def _parts(tokens: np.ndarray, order: int, vocab_size: int, discount_scale: float, caches: Sequence[int]) -> Iterator[np.ndarray]:
+def apart(tokens: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each of PARTS of a text (N,), after all the others joined."""
     parts = np.array_split(tokens, PARTS)
     for place, part in enumerate(parts):
-        others = np.concatenate([other for k, other in enumerate(parts) if k != place])
-        yield read(ngram.fit(others, order, vocab_size, discount_scale), part, caches)
+        yield np.concatenate([other for k, other in enumerate(parts) if k != place]), part
 
 
 def _joint(

@@ -54,6 +54,12 @@ class NgramTable:
         shares[self.codes[start:stop] - first_code] = self.share[start:stop]
         return shares
 
+    def all_followers(self, vocab_size: int) -> np.ndarray:
+        """The `followers` of every history (histories + 1, V), float32."""
+        shares = np.zeros((len(self.total), vocab_size), dtype=np.float32)
+        shares.reshape(-1)[self.codes[:-1]] = self.share[:-1]
+        return shares
+
     def find(self, codes: np.ndarray) -> np.ndarray:
         """The rank of each code among the n-grams, -1 where it was never seen."""
         rank = np.searchsorted(self.codes, codes)
@@ -99,6 +105,15 @@ class NgramModel:
         for table, context, _ in self.walk(np.append(recent, 0)):
             probs *= table.backoff[context[-1]]
             probs += table.followers(int(context[-1]), self.vocab_size)
+        return probs
+
+    def distributions(self, tokens: np.ndarray) -> np.ndarray:
+        """Probability (n, V), float32, of every token in the place of each token (n,), given those before it in the same array."""
+        stream = checked_tokens(tokens, self.vocab_size)
+        probs = np.full((stream.size, self.vocab_size), 1 / self.vocab_size, dtype=np.float32)
+        for table, context, _ in self.walk(stream):
+            probs *= table.backoff[context, None].astype(np.float32)
+            probs += table.all_followers(self.vocab_size)[context]
         return probs
 
     def walk(self, stream: np.ndarray) -> Iterator[tuple[NgramTable, np.ndarray, np.ndarray]]:

@@ -10,6 +10,7 @@ The weights a and b depend on the longest context among the recent tokens, and o
 They are fitted by expectation maximisation (Jelinek and Mercer 1980) to held-out text, so the NLL of that text is a chosen one.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,30 @@ class RecencyModel:
                 shares[n] = np.bincount(stream[places], minlength=self.counts.vocab_size) / len(places)
         weights = self.weights[Sightings(shares[:, 0][None], seen[None]).kinds[0]]
         return weights[0] * self.counts.distribution(history) + weights[1:] @ shares
+
+    def distributions(self, tokens: np.ndarray) -> np.ndarray:
+        """Probability (n, V), float32, of every token in the place of each token (n,), as `NgramModel.distributions`."""
+        order, size = self.counts.order, self.counts.vocab_size
+        weights = self.weights[sightings(tokens, order, self.size, size).kinds].astype(np.float32)
+        probs = self.counts.distributions(tokens) * weights[:, :1]
+        for n, said in enumerate(_followers(checked_tokens(tokens, size), order, self.size, size)):
+            probs[n:] += said * (weights[n:, n + 1] / np.maximum(said.sum(1), 1))[:, None]
+        return probs
+
+
+def _followers(stream: np.ndarray, order: int, size: int, vocab_size: int) -> Iterator[np.ndarray]:
+    """For each context length n how often each token recently followed the context of each token from the n-th on, (N - n, V)."""
+    context = np.zeros(len(stream), dtype=np.int64)
+    for n in range(min(order, len(stream))):
+        places = np.arange(len(context))
+        keys = context * len(places) + places  # by context, then by place
+        order_of = np.argsort(keys)
+        seen = np.zeros((len(places) + 1, vocab_size), dtype=np.float32)
+        seen[1:][places, stream[n:][order_of]] = 1
+        seen = seen.cumsum(0)
+        first, now = (np.searchsorted(keys[order_of], key) for key in (context * len(places) + np.maximum(places - size, 0), keys))
+        yield seen[now] - seen[first]
+        context = np.unique(context * vocab_size + stream[n:], return_inverse=True)[1][:-1]
 
 
 def after(stream: np.ndarray, n: int, size: int) -> np.ndarray:

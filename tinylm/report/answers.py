@@ -52,8 +52,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    reader = f"the {_trained(networks, first['architecture'])}, reading {data.info(corpus).level}s,"
-    alone = f"Alone {reader} needs {power(first['reaches'])} FLOPs to pass the counts in the mean"
+    alone = f"Alone the {_trained(networks, first['architecture'])} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -226,9 +225,8 @@ def capacity(found: Sequence[Result]) -> str:
         tried = points.at(points.budget == largest)
         best = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
         told.append(
-            f"on {titles.corpus(corpus)} the best size grows as the budget to a power of {min(powers):.2f} to {max(powers):.2f}, depending "
-            f"on the method; at {power(largest)} FLOPs the best one tried has {best:,.0f} parameters, and the laws say "
-            f"{' and '.join(f'{fits.foreseen(law, points, largest).n_params:,}' for law in laws)}{_missed(found, corpus)}"
+            f"on {titles.corpus(corpus)} the best size grows as the budget to a power of {min(powers):.2f} to {max(powers):.2f}, by "
+            f"several methods; at {power(largest)} FLOPs the best one tried has {best:,.0f} parameters{_missed(found, corpus)}"
         )
     return _told(*told) if told else ""
 
@@ -299,10 +297,24 @@ def _on_each(told: Sequence[tuple[str, str]]) -> str:
 
 
 def budget(found: Sequence[Result], ladder: pd.DataFrame, corpus: str) -> str:
-    """The title's answer for a corpus, and the largest steps of the ladder."""
+    """The best that was bought for a corpus, beside counts, and the largest steps of the ladder."""
     climbed = ladder[(ladder["verdict"] == CLEAR) & ladder["climbed"]].nlargest(3, "gain")
     steps = ", ".join(f"{row.gain:.3f} ({row.rung})" for row in climbed.itertuples())
-    return _told(answer(found, corpus).removesuffix("."), f"the largest clear gains on the ladder are, in nats, {steps}" if steps else "")
+    return _told(_bought(found, corpus), f"the largest clear gains on the ladder are, in nats, {steps}" if steps else "")
+
+
+def _bought(found: Sequence[Result], corpus: str) -> str:
+    """The purchase that is best on valid of those scored on the tokens of a corpus's best counts, its training text, and the counts."""
+    networks, counts = _rivals(found, corpus)
+    rows = summaries.by_row(select(networks, role="purchase"))
+    run, records = min(rows.items(), key=lambda row: _valid(row[1]), default=(None, []))
+    if run is None:
+        return ""
+    return (
+        f"the {_trained(networks, run.architecture)}, trained on {run.spec.corpus} for {power(run.budget)} FLOPs, has a test NLL of "
+        f"{_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "
+        f"{counts.record.test.nll:.3f}; [00_answer](00_answer.ipynb) says what to do with less"
+    )
 
 
 def copying(effects: pd.DataFrame, by_fold: pd.DataFrame, fold_budget: int) -> str:
@@ -379,9 +391,9 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than Transformer or LSTM: repeating what followed the same characters before (*induction*) lowers the test "
-        f"NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
-        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False)} without "
+        "A lookup matters more than Transformer or LSTM: copying what followed the same characters in a long window (*induction*) lowers "
+        f"the test NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
+        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' an LSTM', '')} without "
         f"({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )
 
@@ -406,7 +418,7 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
 
 
 def _pointed(bought: Sequence[Result]) -> str:
-    """The best recipe on words of each text, in perplexity, and the best counts of the same tokens, whatever their cache, and gated."""
+    """The best recipe on words of each text, in perplexity, and gated counts of the same tokens; without those the best counts."""
     ours, theirs, weighed, costs = [], [], [], []
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
@@ -417,7 +429,7 @@ def _pointed(bought: Sequence[Result]) -> str:
             gated = [r.record for r in select(bought, role="gated") if summaries.same_tokens(r.record, records[0])]
             weighed += [perplexity(_nll(gated))] if gated else []
     beside = f"; counts with a cache {' and '.join(theirs)}" if theirs else ""
-    beside += f", gated {' and '.join(weighed)}" if theirs and len(weighed) == len(ours) else ""
+    beside = f"; gated counts {' and '.join(weighed)}" if weighed and len(weighed) == len(ours) else beside
     if not ours:
         return ""
     cost = "; ".join(dict.fromkeys(costs))

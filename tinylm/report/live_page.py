@@ -30,6 +30,7 @@ COMPUTED = {
     "softcap": 0.0,
     "convolution": 0,
     "pointer": 0,
+    "n_softmax": 1,
     "loops": 1,
     "skips": False,
     "head_gates": False,

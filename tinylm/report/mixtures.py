@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from tinylm import files
-from tinylm.analysis import summaries
+from tinylm.analysis import significance, summaries
+from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.evaluation.probes import AVERAGES, GATED_MIXING, MIXING
 from tinylm.ledger import RunRecord
@@ -63,3 +64,11 @@ def share(records: Iterable[RunRecord], results: Iterable[Result]) -> float:
     """The mean weight of the network in mixtures."""
     keys = {record.spec.key for record in records}
     return float(np.mean([MIXING.read(result.run, files.ledgers())["weight"] for result in results if result.record.spec.key in keys]))
+
+
+def against_counts(results: Sequence[Result], architecture: str) -> dict[Planned, Estimate]:
+    """The test NLL of an architecture's rows of several seeds minus that of the best counts of the results, by rising budget."""
+    counts = best_counts(results)
+    rows = {run: records for run, records in summaries.by_row(select(results, architecture=architecture)).items() if len(records) > 1}
+    rising = sorted(rows, key=lambda run: run.budget)
+    return {run: significance.difference(rows[run], [counts.record]) for run in rising} if counts else {}

@@ -9,14 +9,16 @@ import pandas as pd
 
 from tinylm import data
 from tinylm.analysis import agreement, budgets, families, folds, significance, summaries, techniques
-from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, whole_verdicts
+from tinylm.analysis import depth as layers
+from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
 from tinylm.analysis.summaries import Result
+from tinylm.config.shown import amount
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
-from tinylm.study import Planned, select, titles
+from tinylm.study import Planned, select, teachers, titles
 from tinylm.study.techniques import regime
 
 LITTLE = 0.01  # nats
@@ -100,7 +102,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
-    text = f"The best counts by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {data.info(corpus).level}s "
+    read = f"{data.info(corpus).level}s"
+    text = f"The best counts of {read} by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {read} "
     text += f"their loss is first reached {told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
@@ -174,26 +177,32 @@ def improvement(found: Sequence[Result], without: str, whole: str) -> str:
     return f"{whole} lowers the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
 
 
+def rivals(found: Sequence[Result], base: str) -> str:
+    """For each text and budget that recipes are compared at: the best by valid, its test loss and n."""
+    groups, sentences = summaries.by_row(found), []
+    for _, rows in budgets.rivals(found, base).groupby("place"):
+        run = rows.iloc[0]["run"]
+        score = _score(_mean(groups[run], "test"), data.info(run.spec.corpus).level == "word")
+        beaten = f"{run.architecture}, {score} (n = {len(groups[run])})" if len(rows) > 1 else f"{run.architecture} alone is recorded"
+        sentences.append(f"{run.spec.corpus}, {power(run.budget)} FLOPs: {beaten}")
+    return f"Of the recipes compared at equal FLOPs the best on valid are: {'; '.join(sentences)}." if sentences else ""
+
+
 def _score(nll: float, by_word: bool) -> str:
     return f"a perplexity of {perplexity(nll)}" if by_word else f"{nll:.3f} nats"
 
 
 def climb(frame: pd.DataFrame) -> str:
-    """Which rungs change the test NLL clearly, after Holm's correction or only before it, and which open ones have too few seeds to say."""
-    tested = frame.dropna(subset="gain").sort_values("gain", ascending=False)
+    """How many rungs change the test NLL clearly, after Holm's correction or only before it, and how many have too few seeds to say."""
+    tested = frame.dropna(subset="gain")
     if tested.empty:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [
         f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} are clear after Holm's correction"
-        + (f", {families.clear_alone(tested)} of them by their own seeds alone." if len(clear) else "."),
-        *_changes(clear),
+        + (f", {families.clear_alone(tested)} of them by their own seeds alone." if len(clear) else ".")
     ]
-    parts += (
-        [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction.", *_changes(before)]
-        if len(before)
-        else []
-    )
+    parts += [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction."] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
     which = f"{'all' if len(few) == len(still_open) else f'{len(few)} of them'} with fewer than {ENOUGH} seeds"
     parts += [f"The other {len(still_open)} are open{f', {which}' if len(few) else ''}."] if len(still_open) else []
@@ -206,24 +215,14 @@ def seeds(n: pd.Series) -> str:
     return f"{few} seeds" if few == many else f"{few} to {many} seeds"
 
 
-def _changes(rows: pd.DataFrame) -> list[str]:
-    """Which rungs lower the loss, and which raise it, the largest first, and which were only tried; nothing of none."""
-    lower, higher = rows[rows["gain"] > 0], rows[rows["gain"] <= 0].sort_values("gain")
-    told = []
-    for how, part in (("Lower test NLL", lower), ("Higher test NLL", higher)):
-        named = [f"{row.rung}{'' if row.climbed else ' (only tried)'}, {abs(row.gain):.3f}" for row in part.itertuples()]
-        told += [f"{how}: {'; '.join(named)}."] if named else []
-    return told
-
-
-def searched(records: Sequence[RunRecord]) -> str:
-    """How many runs and FLOPs the search for the recipes took, by architecture."""
+def searched(records: Sequence[RunRecord], by_architecture: bool = True) -> str:
+    """How many runs and FLOPs the search for the recipes took, in all and by architecture."""
     families: dict[str, list[int]] = {}
     for record in records:
         families.setdefault(_family(record), []).append(record.flops)
     parts = [f"{name} {len(flops)} ({power(sum(flops))})" for name, flops in sorted(families.items())]
     total = power(sum(record.flops for record in records))
-    by_family = f"; by architecture, runs (FLOPs): {', '.join(parts)}" if len(parts) > 1 else ""
+    by_family = f"; by architecture, runs (FLOPs): {', '.join(parts)}" if by_architecture and len(parts) > 1 else ""
     return f"The search took {len(records)} runs of one seed each and {total} FLOPs{by_family}."
 
 
@@ -344,11 +343,22 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"For the same {name} FLOPs Self-Attention would not reach its first validation.")
+            parts.append(f"For the same {name} FLOPs Self-Attention would stop before its first validation.")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
         parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")
     return f"The MLP's full run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). {' '.join(parts)}"
+
+
+def expected_costs(found: Sequence[Result]) -> str:
+    """Whether the MLP costs less than stated, in executed FLOPs, and the attention models more, as was expected."""
+    lines = summaries.summary(summaries.networks(found))
+    if lines.empty:
+        return ""
+    shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
+    as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
+    told = [f"{name} {shares[name]:.2g} times ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
+    return f"Executed FLOPs are, of those stated: {', '.join(told)}." if told else ""
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:
@@ -385,7 +395,7 @@ def factorial_effects(effects: pd.DataFrame, mixed: pd.DataFrame) -> str:
         for budget, part in frame.groupby("budget")
     ]
     text = "; ".join(told)
-    return f"After Holm's correction, {text}. The table of effects in the appendix has them all." if text else ""
+    return f"After Holm's correction, {text}." if text else ""
 
 
 def gated(found: Sequence[Result]) -> str:
@@ -403,11 +413,16 @@ def gated(found: Sequence[Result]) -> str:
 
 
 def gated_together(found: Sequence[Result], architecture: str) -> str:
-    """The test NLL of gated counts that an architecture's recipe was mixed in with, by its budget, and of how many seeds."""
+    """The test NLL of gated counts that an architecture's recipe was mixed in with, at the first and the last budget, and n.
+
+    If the last has one seed only, also at the last of several.
+    """
     rows = summaries.by_row(mixtures.mixed(select(found, architecture=architecture), gated=True))
+    rising = sorted(rows, key=lambda run: run.budget)
+    several = [run for run in rising if len(rows[run]) > 1]
     told = [
         f"{_mean(rows[run], 'test'):.3f} at {power(run.budget)} FLOPs (n = {len(rows[run])})"
-        for run in sorted(rows, key=lambda run: run.budget)
+        for run in dict.fromkeys([*rising[:1], *several[-1:], *rising[-1:]])
     ]
     return f"Mixed with the {architecture}, gated counts have a test NLL of {', '.join(told)}." if told else ""
 
@@ -420,11 +435,24 @@ def averages(frame: pd.DataFrame) -> str:
         return ""
     gaps = np.array([row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()])
     best, worst = frame.iloc[gaps.argmin()], frame.iloc[gaps.argmax()]
-    ends = [f"{signed(gap)} ({row['size']} of {power(row['budget'])} FLOPs)" for gap, row in ((gaps.min(), best), (gaps.max(), worst))]
+    ends = [
+        f"{signed(gap)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
+        for gap, row in ((gaps.min(), best), (gaps.max(), worst))
+    ]
     return (
         f"Several networks whose probabilities are averaged are better than one of the same FLOPs in {(gaps < 0).sum()} of {len(gaps)} "
         f"cases; they change the test NLL by {' to '.join(ends)}."
     )
+
+
+def taught(found: Sequence[Result]) -> str:
+    """How far each teacher moves the test NLL of a recipe, for the same FLOPs, by budget."""
+    told: dict[str, list[str]] = {}
+    for row in budgets.taught(found).itertuples():
+        gap = f"{interval(row.effect, row.low, row.high)} at {power(row.run.budget)} FLOPs (n = {row.n})"
+        told.setdefault(teachers.title(row.run.spec.teacher), []).append(gap)
+    text = "; ".join(f"taught by {who} {', '.join(gaps)}" for who, gaps in told.items())
+    return f"Test NLL of the recipe with a teacher minus that of the recipe alone, for the same FLOPs of all: {text}." if text else ""
 
 
 def vocabularies(found: Sequence[Result], architecture: str) -> str:
@@ -456,19 +484,16 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
 
 
 def against_counts(found: Sequence[Result], architecture: str) -> str:
-    """How far an architecture's recipes of several seeds are from the best counts on test, by budget, and where the order is open."""
-    counts = mixtures.best_counts(found)
-    rows = {run: records for run, records in summaries.by_row(select(found, architecture=architecture)).items() if len(records) > 1}
-    if not counts or not rows:
+    """How far an architecture's recipes are from the best counts on test at the first and the last budget, and where the order is open."""
+    gaps = mixtures.against_counts(found, architecture)
+    if not gaps:
         return ""
-    gaps = {run: significance.difference(records, [counts.record]) for run, records in rows.items()}
-    told = [
-        f"{interval(gaps[run].mean, *gaps[run].interval())} at {power(run.budget)} FLOPs"
-        for run in sorted(gaps, key=lambda run: run.budget)
-    ]
-    undecided = sum(gap.interval()[0] < 0 < gap.interval()[1] for gap in gaps.values())
-    note = f"; at {undecided} of these budgets the order is open, since the noise of one test text is large" if undecided else ""
-    return f"The {architecture}'s test NLL minus that of the best counts is {', '.join(told)}{note}."
+    undecided = [run.budget for run, gap in gaps.items() if gap.interval()[0] < 0 < gap.interval()[1]]
+    ends = dict([*gaps.items()][:1] + [*gaps.items()][-1:])
+    told = [f"{interval(gap.mean, *gap.interval())} at {power(run.budget)}" for run, gap in ends.items()]
+    between = f" to {power(undecided[-1])}" if len(undecided) > 1 else ""
+    note = f"; the order is open at {power(undecided[0])}{between}, since one test text is noisy" if undecided else ""
+    return f"The {architecture}'s test NLL minus that of these counts is {' and '.join(told)} FLOPs{note}."
 
 
 def over_folds(frame: pd.DataFrame) -> str:
@@ -479,25 +504,62 @@ def over_folds(frame: pd.DataFrame) -> str:
         gap = folds.over_folds(frame, worse, better)
         wins = sum(value > 0 for value in gap.gaps)
         gain = interval(gap.mean, *gap.interval(), plus="")
-        told.append(f"the loss of {better} is lower than that of {worse} on {wins} of {gap.n} parts, by {gain} nats")
+        told.append(f"{better} {'are' if better.endswith('s') else 'is'} ahead of {worse} on {wins} of {gap.n} parts, by {gain}")
     text = "; ".join(told)
-    return f"{text[:1].upper()}{text[1:]} (means weighted by length; 95 % over the parts)." if told else ""
+    return f"{text[:1].upper()}{text[1:]} (nats; means weighted by length; 95 % over the parts)." if told else ""
 
 
-def depth(found: Sequence[Result], shallow: int = 3, deep: int = 4) -> str:
-    """How far more layers raise the test NLL of the same width at the same FLOPs, by text and budget."""
-    told = []
-    for corpus in dict.fromkeys(result.run.spec.corpus for result in found):
-        gaps = []
-        for width, budget in dict.fromkeys((one.run.spec.model.d_model, one.run.budget) for one in select(found, n_layer=shallow)):
-            at = {"corpus": corpus, "d_model": width, "budget": budget, "role": ["isoflop", "depth"]}
-            few, many = (_records(select(found, n_layer=layers, **at)) for layers in (shallow, deep))
-            if significance.common_seeds(many, few):
-                gap = significance.difference(many, few)
-                gaps.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)} FLOPs (n = {gap.n})")
-        if gaps:
-            told.append(f"on {titles.corpus(corpus)} {', '.join(gaps)}")
-    return f"{deep} layers against {shallow} of the same width, test NLL at equal FLOPs: {'; '.join(told)}." if told else ""
+def depth(found: Sequence[Result]) -> str:
+    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, and its effect at the largest budget."""
+    told, pairs = [], layers.pairs(found)
+    for corpus in dict.fromkeys(pair.corpus for pair in pairs):
+        own = [pair for pair in pairs if pair.corpus == corpus]
+        last, at = max(own, key=lambda pair: pair.budget), layers.threshold(own)
+        where = (
+            "no number of steps a parameter tells where it hurts" if math.isnan(at.steps) else f"it hurts below {_steps(at)} a parameter"
+        )
+        told.append(
+            f"on {titles.corpus(corpus)} {where} ({amount(len(own), 'pair')} of runs, {_amount(min(p.steps for p in own))} to "
+            f"{_amount(max(p.steps for p in own))}); at {power(last.budget)} FLOPs and width {last.width}, with {_amount(last.steps)}, it "
+            f"changes the loss by {interval(last.gap.mean, *last.gap.interval())} (n = {last.gap.n})"
+        )
+    return f"One more layer at equal FLOPs: {'; '.join(told)}." if told else ""
+
+
+def _steps(at: layers.Threshold) -> str:
+    """Steps a parameter with their interval, which may have no ends."""
+    if not at.low or math.isinf(at.high):
+        return f"{_amount(at.steps)} steps (95 %: not bounded)"
+    return f"{_amount(at.steps)} steps ({_amount(at.low)} to {_amount(at.high)})"
+
+
+def _amount(value: float) -> str:
+    """A number with two digits and no exponent."""
+    return f"{float(f'{value:.2g}'):.10f}".rstrip("0").rstrip(".")
+
+
+def studied_depth(swept: Sequence[Result]) -> str:
+    """What one more layer does under the study's own recipe: after equally many steps, at equal FLOPs, and with equal steps a parameter."""
+    rows = summaries.by_row(select(swept, architecture="Transformer"))
+    by_depth = {(run.role, run.spec.model.n_layer): records for run, records in rows.items()}
+    depths = sorted(n_layer for role, n_layer in by_depth if role == "sweep")[-2:]
+    if len(depths) < 2:
+        return ""
+    shallow, deep = (by_depth["sweep", n_layer] for n_layer in depths)
+    after, cost = significance.difference(deep, shallow), at_largest_cost(deep, shallow, "flops")
+    told = [f"{interval(after.mean, *after.interval())} on test after {deep[0].steps:,} steps of both (n = {after.n})"]
+    if cost.estimate:
+        told.append(f"{interval(cost.estimate.mean, *cost.estimate.interval())} on valid {_where(cost.note)} (n = {cost.estimate.n})")
+    if longer := by_depth.get(("depth", depths[1])):
+        more = significance.difference(longer, shallow)
+        steps = f"{longer[0].steps:,} steps of the deeper, as many a parameter"
+        told.append(f"{interval(more.mean, *more.interval())} on test with {steps} (n = {more.n})")
+    return f"Under the study's own recipe {depths[1]} layers change the NLL of {depths[0]} by {'; by '.join(told)}."
+
+
+def _where(note: str) -> str:
+    """The FLOPs that a comparison at equal cost is made at."""
+    return note.partition(";")[0]
 
 
 def gains_of(found: Sequence[Result], names: Sequence[str]) -> str:

@@ -91,6 +91,10 @@ def cost(run: Planned) -> Cost:
             }
             for name, value in forward.items()
         } | {"optimizer": {"forward": 0, "backward": 0, "run": total.steps * flops.optimizer_flops(run.spec)}}
+        if run.spec.teachers:
+            taught = flops.teaching_flops(run.spec, info.vocab_size, n_out)
+            before = sum(getattr(flops.run_cost(teacher, info), CONVENTIONS[convention]) for teacher in run.spec.teachers)
+            parts[convention]["teachers"] = {"forward": taught, "backward": 0, "run": taught * total.windows + before}
     params = flops.n_params(run.spec.model, info.vocab_size)
     about = {
         "name": run.name,

@@ -108,6 +108,12 @@ RUNGS = (
     _tried("context of 256, batches of 8", "windows twice as long, half as many", model={"context_length": 256}, train={"batch_size": 8}),
     _tried("averaged weights", "a running mean of the weights is scored", train={"average": "ema", "ema_decay": 0.99}),
     _tried(
+        "mean of the last weights",
+        "the equal mean of the weights after each of the last tenth of the steps is scored "
+        "[(Izmailov et al. 2018)](https://arxiv.org/abs/1803.05407)",
+        train={"average": "swa"},
+    ),
+    _tried(
         "weight decay 0.1",
         "each step shrinks the weights by a tenth of the rate [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)",
         train={"weight_decay": 0.1},
@@ -140,6 +146,11 @@ RUNGS = (
         train={"batch_size": 1},
     ),
     Rung(name="weight decay 0.3", about="each step shrinks the weights by three tenths of the rate", train={"weight_decay": 0.3}),
+    _tried(
+        "weight decay that falls",
+        "the decay begins at twice as much and falls in a line to zero, beside the rate that it is multiplied by in any case",
+        train={"weight_decay": 0.6, "weight_decay_schedule": "linear"},
+    ),
     _tried(
         "gates on heads",
         "what each head gives is scaled by a gate that its position's input opens [(Qiu et al. 2025)](https://arxiv.org/abs/2505.06708)",

@@ -86,6 +86,13 @@ def _pointing(context_length: int, window: int, n_layer: int, n_head: int, d_mod
     return replace(tied, attention_window=window, pointer=64 if d_model > 64 else 32)
 
 
+def _recurrent(context_length: int, d_model: int, mogrifier_rounds: int = 0, **dropouts: float) -> LSTMConfig:
+    """For words: one layer with a pointer, and dropouts of one mask for all positions of a window."""
+    kind = {"dropout_kind": "variational"} if dropouts else {}
+    shape = LSTMConfig(context_length=context_length, n_layer=1, d_model=d_model, tied=True, mogrifier_rounds=mogrifier_rounds)
+    return replace(shape, pointer=64 if d_model > 64 else 32, **kind, **dropouts)
+
+
 def _shared(model: TransformerConfig, dropout: float) -> TransformerConfig:
     """With dropout before the head too, and one mask for all positions of a window."""
     return replace(model, output_dropout=dropout, dropout_kind="variational")
@@ -165,6 +172,25 @@ FEW_POINTED_WORDS = (  # searched on Penn Treebank alone
     Recipe(flops=1e12, model=_pointing(256, 32, 2, 4, 48), train=MUON | {"batch_size": 2, "adam_lr": 1e-2}),
     Recipe(flops=2.5e13, model=_pointing(512, 64, 3, 4, 128), train=MUON | {"batch_size": 2, "adam_lr": 6e-3}),
 )
+RECURRENT = MUON | {"adam_lr": 2e-2}
+
+
+def _recurrent_words(mogrifier_rounds: int) -> tuple[Recipe, ...]:
+    """Searched on Penn Treebank at 1e12 FLOPs; the larger ones are as wide as Transformers, with Muon's rate by one over the width."""
+    dropouts = {"embedding_dropout": 0.1, "output_dropout": 0.1, "weight_dropout": 0.3}
+    large = _recurrent(256, 192, mogrifier_rounds, **dropouts)
+    return (
+        Recipe(flops=1e12, model=_recurrent(128, 64, mogrifier_rounds), train=RECURRENT | {"batch_size": 4, "lr": 2e-2}),
+        Recipe(flops=1e13, model=_recurrent(256, 128, mogrifier_rounds), train=RECURRENT | {"batch_size": 2, "lr": 1e-2}),
+        Recipe(flops=1e14, model=large, train=RECURRENT | {"batch_size": 8, "lr": 7e-3, "weight_decay": 0.3}),
+    )
+
+
+def _mixing(known: Recipe) -> Recipe:
+    """The recipe with a prediction that is mixed of two softmaxes, and half of the windows in a step."""
+    return replace(known, model=replace(known.model, n_softmax=2), train=known.train | {"batch_size": known.train["batch_size"] // 2})
+
+
 SEARCHED = "tiny_shakespeare-plays"  # whose held-out play the recipes for characters were chosen on
 # Counts tuned as networks are, on plays held out of the training text or on valid; they take no budget.
 COUNTS: dict[str, NgramConfig] = {
@@ -215,6 +241,15 @@ RECIPES: dict[tuple[str, str], tuple[Recipe, ...]] = {
     ),
     ("ptb-eos", "transformer-no-pointer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 3, 192, dropout=0.1), train=WORDS)),
     ("wikitext-2-eos", "transformer-no-pointer"): (*FEW_WORDS, Recipe(flops=1e14, model=_tied(128, 4, 160), train=WORDS)),
+    **{
+        (text, architecture): found
+        for text in ("ptb-eos", "wikitext-2-eos")
+        for architecture, found in {
+            "transformer-softmaxes": tuple(map(_mixing, FEW_POINTED_WORDS)),
+            "lstm": _recurrent_words(0),
+            "mogrifier": _recurrent_words(4),
+        }.items()
+    },
     ("ptb-eos", "transformer"): (
         *FEW_POINTED_WORDS,
         Recipe(flops=1e14, model=_pointing(512, 128, 3, 4, 192, dropout=0.1), train=POINTED_WORDS),

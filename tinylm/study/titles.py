@@ -13,7 +13,9 @@ TITLES = {  # by the name of a recipe or a kind of model
     "transformer": "Transformer",
     "transformer-no-induction": "Transformer without induction",
     "transformer-no-pointer": "Transformer without pointer",
+    "transformer-softmaxes": "Transformer with mixed softmaxes",
     "lstm": "LSTM",
+    "mogrifier": "Mogrifier LSTM",
     "gated-counts": "Gated counts",
 }
 CORPORA = {  # in sentences, and what is left out of one for a play; elsewhere a corpus is called as it is

@@ -8,7 +8,7 @@ from specs import LINEAR, MLP, SIZES, TRANSFORMER, VOCAB_SIZE, counted, feedforw
 from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm import flops
-from tinylm.config import ConfigError, ModelConfig, NgramConfig
+from tinylm.config import ConfigError, ModelConfig, NgramConfig, TeacherConfig
 from tinylm.data import CorpusInfo
 from tinylm.flops import cost_after, n_params, optimizer_flops, run_cost, window_flops, windows_at, windows_per_epoch
 from tinylm.models.networks import build
@@ -141,6 +141,30 @@ def test_counting_costs_no_flops():
     assert cost.tokens_seen == 100
     assert {value for name, value in dataclasses.asdict(cost).items() if name != "tokens_seen"} == {0}
     assert n_params(NgramConfig(), VOCAB_SIZE) == 0
+
+
+@pytest.mark.parametrize("teacher", [{"number": 3}, {"generations": 2}, {"model": dataclasses.replace(TRANSFORMER, n_layer=5)}])
+@pytest.mark.parametrize("loss_at", ["last", "all"])
+def test_teachers_and_their_passes_are_part_of_a_budget(teacher, loss_at):
+    teaching = TeacherConfig(**{"model": TRANSFORMER, "share": 0.4} | teacher)
+    planned = dataclasses.replace(spec(TRANSFORMER, flops=10**8, loss_at=loss_at), teacher=teaching)
+    cost, teachers = run_cost(planned, INFO), [run_cost(one, INFO) for one in planned.teachers]
+    own = cost_after(dataclasses.replace(planned, teacher=None), INFO, cost.steps)
+    n_scored = planned.n_targets
+    for field, n_out in (("flops", n_scored), ("flops_textbook", 8)):
+        passes = sum(flops.forward_parts(teaching.model, VOCAB_SIZE, n_out, n_scored).values()) * teaching.number * cost.windows
+        before = sum(getattr(one, field) for one in teachers)
+        assert getattr(cost, field) == getattr(own, field) + passes + before
+    read = 2 * teaching.number * n_params(teaching.model, VOCAB_SIZE) * cost.windows * 8
+    for field in ("flops_2nd", "flops_6nd"):
+        assert getattr(cost, field) == getattr(own, field) + read + sum(getattr(one, field) for one in teachers)
+    assert 0.9 * 10**8 < cost.flops <= 10**8 and sum(one.flops for one in teachers) <= 0.4 * 10**8
+    assert (cost.steps, cost.windows) == (own.steps, own.windows) and cost == cost_after(planned, INFO, cost.steps)
+
+
+def test_counts_teach_for_nothing():
+    planned = spec(TRANSFORMER, flops=10**8, loss_at="all")
+    assert run_cost(dataclasses.replace(planned, teacher=TeacherConfig(model=NgramConfig())), INFO) == run_cost(planned, INFO)
 
 
 def test_scoring_costs_a_window_for_each_stride_begun():

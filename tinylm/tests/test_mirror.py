@@ -26,6 +26,7 @@ WITHOUT_MODULE = {
     "test_mirror",
     "test_platforms",  # paths and encodings of all rooms
     "test_faults",  # a tool among the tests, as the next
+    "test_minutes",
     "test_mutants",
     "test_unseen",
     "training/test_faults",  # disks, limits and clocks

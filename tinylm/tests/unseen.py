@@ -1,7 +1,8 @@
 """How far `plan` misses on texts that no fit saw: `python -m tinylm.tests.unseen [--budget FLOPS]`, in a clone; some minutes a text.
 
-Makes six texts of what this machine has, plans for each, trains what is advised and what might be better, and writes docs/plan.md. Runs
-that are recorded are not trained again. Exit codes: 0 done, 1 a text could not be made.
+Makes six texts of what this machine has, plans for each, trains what is advised and what might be better, and writes docs/plan.md. What
+was foreseen is kept in out/unseen before anything else is trained, and runs that are recorded are not trained again: a command that was
+stopped goes on. Exit codes: 0 done, 1 a text could not be made, or its runs were trained before anything was foreseen of them.
 """
 
 import argparse
@@ -15,21 +16,20 @@ import sys
 import sysconfig
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from tinylm import files, ledger
 from tinylm.analysis import layout, pilots
-from tinylm.analysis.advice import Offer
 from tinylm.analysis.expected import Expected
 from tinylm.cli import quick
-from tinylm.config import GatedCountsConfig, RunSpec
+from tinylm.config import GatedCountsConfig, ModelConfig, RunSpec, TinylmError
 from tinylm.config.shown import short
 from tinylm.data import own_texts
 from tinylm.report import plans
-from tinylm.report.plans import Plan
 from tinylm.study import recipes, single
 from tinylm.training import machine, pool
 
@@ -139,38 +139,83 @@ class Compared:
         return [self.text, self.title, *(f"{nll:.3f}" for nll in (self.nll, *self.rivals)), f"{self.above:+.3f}"]
 
 
-def checked(name: str, text: str, budget: int, settings: machine.Settings) -> tuple[list[Checked], Compared]:
-    """The forecasts for a text with their outcomes, and the advice beside its rivals."""
-    corpus = own_texts.add_text(text, "character", f"{name.replace(' ', '-')}.txt")
-    counted = plans.count(corpus)
-    foreseen = pilots.of_gated(counted.valid.nll)
+@dataclass(frozen=True, kw_only=True)
+class Foreseen:
+    """What `plan` says of a text: the Transformer, and what is advised, a recipe and the counts that it is mixed with, if it is.
+
+    `budget` and `best_budget` are what is left for each, `left` is that for any other run.
+    """
+
+    budget: int
+    network: Expected
+    title: str
+    best: str
+    beside: str
+    best_budget: int
+    both: Expected
+    left: int
+
+
+def foreseen(name: str, corpus: str, budget: int, settings: machine.Settings) -> Foreseen:
+    """What was foreseen of a text, or what `plan` says now, which is kept: a plan that knows a run says what came of it.
+
+    TinylmError where the run is recorded, but nothing is kept that was foreseen of it.
+    """
+    path = files.OUT / "unseen" / f"{corpus}-{short(budget)}.json"
+    if facts := ledger.read_facts(path) if path.exists() else None:
+        return Foreseen(**facts | {field: _expected(facts[field]) for field in ("network", "both")})
     plan = plans.made(corpus, budget, 0.0, settings, partial(print, f"{name}:", flush=True))
     network = next(choice.offer for choice in plan.choices if choice.offer.recipe == pilots.TRANSFORMER and not choice.offer.beside)
+    if network.budget in network.seen.known:
+        raise TinylmError(
+            f"{name}: {short(network.budget)} FLOPs are trained already, and nothing is left to foresee; move out/ledger away"
+        )
     best = plan.choices[0].offer
+    made = Foreseen(
+        budget=int(network.budget),
+        network=network.seen,
+        title=best.title,
+        best=best.recipe,
+        beside=best.beside,
+        best_budget=int(best.budget),
+        both=best.seen,
+        left=pilots.rounded(plan.flops - plan.spent),
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ledger.write_facts(path, asdict(made))
+    return made
+
+
+def _expected(facts: dict[str, Any]) -> Expected:
+    return Expected(**facts | {"known": tuple(facts["known"])})
+
+
+def checked(name: str, text: str, budget: int, settings: machine.Settings) -> tuple[list[Checked], Compared]:
+    """The forecasts for a text with their outcomes, and the advice beside its rivals: half and double its size, an LSTM and counts."""
+    corpus = own_texts.add_text(text, "character", f"{name.replace(' ', '-')}.txt")
+    counted, said = plans.count(corpus).valid.nll, foreseen(name, corpus, budget, settings)
     gated = recipes.recipe(pilots.GATED, corpus, pilots.GATED_FLOPS)
-    outcomes = trained([gated, network.spec, *rivals(best, plan)], settings)
-    gated_nll, network_nll, *others = outcomes
-    forecasts = [Checked(text=name, what=f"gated counts, {short(pilots.GATED_FLOPS)}, from counts", seen=foreseen, nll=gated_nll)]
-    what = f"Transformer, {short(network.budget)}, from a run of {short(network.seen.known[-1])}"
-    forecasts.append(Checked(text=name, what=what, seen=network.seen, nll=network_nll))
-    reached = {pilots.GATED: gated_nll, single.COUNTS: counted.valid.nll, pilots.TRANSFORMER: network_nll}[best.recipe]
-    if best.beside:
-        reached = mixed_nll(corpus, [gated, network.spec])
-        forecasts.append(Checked(text=name, what="both, mixed", seen=best.seen, nll=reached))
-    return forecasts, Compared(text=name, title=best.title, nll=reached, rivals=[*others, counted.valid.nll])
+    network, lstm = (recipes.recipe(recipe, corpus, flops) for recipe, flops in ((pilots.TRANSFORMER, said.budget), ("lstm", said.left)))
+    best = recipes.recipe(said.best, corpus, said.best_budget)
+    sizes = [] if best.is_counts else [replace(best, model=resized(best.model, factor)) for factor in (0.5, 2)]
+    nlls = dict(zip([gated, network, lstm, *sizes], trained([gated, network, lstm, *sizes], settings), strict=True))
+    what = f"Transformer, {short(said.budget)}, from a run of {short(said.network.known[-1])}"
+    forecasts = [
+        Checked(text=name, what=f"gated counts, {short(pilots.GATED_FLOPS)}, from counts", seen=pilots.of_gated(counted), nll=nlls[gated]),
+        Checked(text=name, what=what, seen=said.network, nll=nlls[network]),
+    ]
+    if said.beside:
+        nlls |= {spec: mixed_nll(gated, spec) for spec in (best, *sizes)}
+        forecasts.append(Checked(text=name, what="both, mixed", seen=said.both, nll=nlls[best]))
+    reached = counted if best.is_counts else nlls[best]
+    rivals = [*(nlls[spec] for spec in sizes or (gated, gated)), nlls[lstm], counted]
+    return forecasts, Compared(text=name, title=said.title, nll=reached, rivals=rivals)
 
 
-def rivals(best: Offer, plan: Plan) -> list[RunSpec]:
-    """Half and double the size of what is advised, and the LSTM's recipe for what is left of the budget."""
-    size = "d_hidden" if isinstance(best.spec.model, GatedCountsConfig) else "d_model"
-    sizes = [replace(best.spec, model=_resized(best.spec.model, size, factor)) for factor in (0.5, 2)]
-    return [*sizes, recipes.recipe("lstm", plan.corpus, pilots.rounded(plan.flops - plan.spent))]
-
-
-def _resized(model, name: str, factor: float):
-    """The model with a width, and that of its FFN, so many times as large."""
-    widths = {field: int(getattr(model, field) * factor) for field in (name, "d_ff") if hasattr(model, field)}
-    return replace(model, **widths)
+def resized(model: ModelConfig, factor: float) -> ModelConfig:
+    """The model with its width and that of its FFN, where it has one, or the width of a gate, so many times as large."""
+    names = ("d_hidden",) if isinstance(model, GatedCountsConfig) else ("d_model", "d_ff")
+    return replace(model, **{name: int(getattr(model, name) * factor) for name in names if hasattr(model, name)})
 
 
 def trained(specs: Sequence[RunSpec], settings: machine.Settings) -> list[float]:
@@ -182,12 +227,11 @@ def trained(specs: Sequence[RunSpec], settings: machine.Settings) -> list[float]
     return [known.find(run.spec).valid.nll for run in runs]
 
 
-def mixed_nll(corpus: str, specs: Sequence[RunSpec]) -> float:
+def mixed_nll(gated: RunSpec, network: RunSpec) -> float:
     """The valid NLL of a network mixed with gated counts."""
-    runs, known = [single.unplanned(spec) for spec in specs], ledger.known()
-    records = {run.spec.key: known.find(run.spec) for run in runs}
-    (both,) = quick.mixtures(runs, records, None, pilots.GATED)
-    return both.valid.nll
+    runs, known = [single.unplanned(spec) for spec in (gated, network)], ledger.known()
+    (both,) = quick.mixtures(runs, {run.spec.key: known.find(run.spec) for run in runs}, None)
+    return both.valid_nll
 
 
 def summary(title: str, forecasts: Sequence[Checked]) -> str:
@@ -227,8 +271,8 @@ missed by 6 and 8 %, and a pilot has {short(pilots.LEAST)} or more since. The re
 
 {chr(10).join(filter(None, summaries))}
 
-What is advised at {short(budget)} FLOPs, beside what might have been better: half and double its size, the LSTM's recipe for the same
-budget, and tuned counts.
+What is advised at {short(budget)} FLOPs, beside what might have been better: half and double its size (mixed as it is), the LSTM's recipe
+for the same budget, and tuned counts.
 
 {layout.markdown(RIVALS, [one.row() for one in compared], ["left", "left"] + ["right"] * 6)}
 
@@ -249,7 +293,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     forecasts, compared = [], []
     for name, text in texts.items():
-        found, beside = checked(name, text, args.budget, settings)
+        try:
+            found, beside = checked(name, text, args.budget, settings)
+        except TinylmError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
         forecasts += found
         compared.append(beside)
         for one in found:

@@ -1,4 +1,4 @@
-"""Which weights a run scores and keeps: the trained ones, or a running mean of them."""
+"""Which weights a run scores and keeps: the trained ones, or a mean of them."""
 
 import copy
 
@@ -13,7 +13,7 @@ from tinylm.models.networks import LanguageModel
 class NoAverage:
     """The weights as they are trained; `model` holds what is scored and kept."""
 
-    def __init__(self, model: LanguageModel, train: TrainConfig) -> None:
+    def __init__(self, model: LanguageModel, train: TrainConfig, num_steps: int) -> None:
         self.model = model
 
     def update(self, step: int) -> None:
@@ -34,11 +34,15 @@ class Ema(NoAverage):
     TensorFlow's ExponentialMovingAverage).
     """
 
-    def __init__(self, model: LanguageModel, train: TrainConfig) -> None:
-        self.trained, self.model, self.decay = model, copy.deepcopy(model), train.ema_decay
+    def __init__(self, model: LanguageModel, train: TrainConfig, num_steps: int) -> None:
+        self.trained, self.model, self.train, self.num_steps = model, copy.deepcopy(model), train, num_steps
+
+    def kept(self, step: int) -> float:
+        """The share of the mean that stays when the weights after `step` updates are added."""
+        return min(self.train.ema_decay, (1 + step) / (10 + step))
 
     def update(self, step: int) -> None:
-        average = get_ema_multi_avg_fn(min(self.decay, (1 + step) / (10 + step)))
+        average = get_ema_multi_avg_fn(self.kept(step))
         average(list(self.model.parameters()), list(self.trained.parameters()), step)
 
     def tensors(self) -> dict[str, Tensor]:
@@ -48,4 +52,12 @@ class Ema(NoAverage):
         checkpoint.restore_weights(self.model, tensors)
 
 
-AVERAGES = {"none": NoAverage, "ema": Ema}
+class Swa(Ema):
+    """The equal mean of the weights after each step of the run's last part; before it, the weights as trained (Izmailov et al. 2018)."""
+
+    def kept(self, step: int) -> float:
+        first = self.num_steps - round(self.train.swa_share * self.num_steps)
+        return 1 - 1 / max(1, step - first)
+
+
+AVERAGES = {"none": NoAverage, "ema": Ema, "swa": Swa}

@@ -88,7 +88,7 @@ class Cluster(RunExecutor):
             if record.spec != spec:
                 raise ClusterError(f"a worker sent the record of {record.spec.key} for {spec.key}; repeat")
             if weights:
-                with files.written(settings.weights / f"{spec.key}.safetensors") as new:
+                with files.written(settings.weights_file(spec)) as new:
                     new.write_bytes(weights)
             arrived.set_result(record)
         except (asyncio.CancelledError, concurrent.futures.CancelledError):
@@ -190,7 +190,7 @@ def train_job(index: int, job: dict[str, Any], topic: str) -> tuple[str, bytes]:
     )
     record = work(index, spec, settings, _Reports(worker, topic), _Asked(worker, topic), 1 if settings.device == "cpu" else 0)
     settings.checkpoint(spec).unlink(missing_ok=True)
-    weights = settings.weights / f"{spec.key}.safetensors"
+    weights = settings.weights_file(spec)
     return ledger.to_json(record), weights.read_bytes() if weights.exists() and record.status == "done" else b""
 
 

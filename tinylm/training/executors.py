@@ -25,7 +25,7 @@ from tinylm.config import RunSpec, TinylmError
 from tinylm.evaluation.counts import count_record
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned
-from tinylm.training import machine, states
+from tinylm.training import machine, states, teaching
 from tinylm.training.loop import Hooks, Progress, train
 from tinylm.training.machine import Settings
 from tinylm.training.own_torch import own_torch
@@ -51,13 +51,23 @@ def run_one(
     warn: Callable[[str], None] = warnings.warn,
     n_at_once: int = 1,
 ) -> RunRecord:
-    """Run one spec in this process; its checkpoint stays, to be removed once the record is written. Busy where another process runs it."""
+    """Run one spec in this process, after the networks that teach it, of which no weights are here.
+
+    Its checkpoint stays, to be removed once the record is written. Busy where another process runs it.
+    """
     corpus = data.load(spec.corpus, settings.data_dir)
     if spec.is_counts:
         return count_record(spec, corpus, settings.data_dir)
-    state, weights = settings.checkpoint(spec), settings.weights / f"{spec.key}.safetensors"
+    state = settings.checkpoint(spec)
     with states.locked(state, stop):
-        return train(spec, corpus, settings.device, Hooks(progress, stop, warn, state, weights, n_at_once))
+        for before in spec.teachers:
+            if not (before.is_counts or settings.weights_file(before).exists()):
+                record = run_one(before, settings, lambda found: None, stop, warn, n_at_once)
+                settings.checkpoint(before).unlink(missing_ok=True)
+                if record.diverged:
+                    raise TinylmError(f"a network that should teach, seed {before.seed}: {record.diverged}")
+        teacher = teaching.teacher(spec, corpus, settings)
+        return train(spec, corpus, settings.device, Hooks(progress, stop, warn, state, settings.weights_file(spec), n_at_once), teacher)
 
 
 class RunExecutor(AbstractContextManager, Protocol):

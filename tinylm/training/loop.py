@@ -34,6 +34,7 @@ from tinylm.training.averaging import AVERAGES
 from tinylm.training.batches import WindowStarts
 from tinylm.training.declared_counts import check_counts, check_unchanged
 from tinylm.training.step import make_update
+from tinylm.training.teaching import Teacher
 
 CHECK_EVERY = 50  # steps between looks at the loss: a look makes the host wait for the device
 LOOK_AFTER = 2.0  # seconds after which it looks all the same, so that a stop is soon noticed
@@ -94,7 +95,7 @@ class _History:
     curve_seconds: list[float] = field(default_factory=list)
 
 
-def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | None = None) -> RunRecord:
+def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | None = None, teacher: Teacher | None = None) -> RunRecord:
     """Train, validate and test one spec; continues from `hooks.checkpoint` where that file exists, with as many threads as it began with.
 
     A checkpoint that is damaged or of another run is set aside, which `hooks.warn` is told, and the run starts anew.
@@ -104,9 +105,9 @@ def train(spec: RunSpec, corpus: Corpus, device: str = "cpu", hooks: Hooks | Non
     """
     try:
         with threads(0):  # a checkpoint may change them
-            run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
+            run = _Run(spec, corpus, torch.device(device), hooks or Hooks(), teacher)
             if not run.resume():  # without what it has taken of a bad one
-                run = _Run(spec, corpus, torch.device(device), hooks or Hooks())
+                run = _Run(spec, corpus, torch.device(device), hooks or Hooks(), teacher)
             return run.record(run.fit())
     except torch.OutOfMemoryError as error:
         raise MemoryShort(_memory_advice(spec, device)) from error
@@ -123,7 +124,7 @@ def _memory_advice(spec: RunSpec, device: str) -> str:
 class _Run:
     """One training in progress."""
 
-    def __init__(self, spec: RunSpec, corpus: Corpus, device: torch.device, hooks: Hooks) -> None:
+    def __init__(self, spec: RunSpec, corpus: Corpus, device: torch.device, hooks: Hooks, teacher: Teacher | None) -> None:
         self.spec, self.corpus, self.device, self.hooks = spec, corpus, device, hooks
         self.cost: RunCost = run_cost(spec, corpus.info)
         self.starts = WindowStarts(spec, len(corpus.train))
@@ -132,15 +133,15 @@ class _Run:
         cpu.prepare()
         torch.manual_seed(spec.seed)
         self.model = build(spec.model, corpus.info.vocab_size).to(device)
-        self.average = AVERAGES[spec.train.average](self.model, spec.train)
+        self.average = AVERAGES[spec.train.average](self.model, spec.train, self.cost.steps)
         self.tokens = {split: self._on_device(getattr(corpus, split)) for split in ("train", "valid", "test")}
         started = time.perf_counter()
         self.evidence = {split: said.to(device) for split, said in gated_counts.of_splits(spec, corpus).items()}
-        self.counting = time.perf_counter() - started if self.evidence else 0.0
-        self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps, self.evidence.get("train"))
+        before = (time.perf_counter() - started if self.evidence else 0.0) + (teacher.seconds if teacher else 0.0)
+        self.update = make_update(spec, self.model, self.tokens["train"], self.cost.steps, self.evidence.get("train"), teacher)
         self.best: dict[str, Tensor] = {}
         self.best_nlls: np.ndarray | None = None  # of valid, by the best weights; unknown after a resumption
-        self.history = _History(seconds=self.counting)
+        self.history = _History(seconds=before)
         self.reported = (0.0, 0)  # loss_sum and loss_windows at the last report
         self.eval_steps = set(spec.train.validations(self.cost.steps))
 
@@ -277,15 +278,15 @@ class _Run:
 
     def record(self, finite: bool) -> RunRecord:
         """Test the kept weights and put everything in a record."""
-        started = time.perf_counter()
+        started, history = time.perf_counter(), self.history
         scores: dict[str, Score | None] = {"valid": None, "test": None}
         if finite:
             check_unchanged(self.spec, self.model, self.corpus.info.vocab_size)
             checkpoint.restore_weights(self.model.to(self.device), self.best)
             scores = {split: self._score(split) for split in scores}
-            if self.hooks.weights is not None:
-                checkpoint.save(self.hooks.weights, self.best, weights.facts(self.spec, self.corpus))
-        history = self.history
+        seconds = round(history.seconds + time.perf_counter() - started, 1)
+        if finite and self.hooks.weights is not None:
+            checkpoint.save(self.hooks.weights, self.best, weights.facts(self.spec, self.corpus) | {"seconds": seconds})
         return RunRecord(
             spec=self.spec,
             version=versions.current(self.spec),
@@ -295,7 +296,7 @@ class _Run:
             curve=history.curve,
             curve_seconds=history.curve_seconds,
             best_step=history.best_step,
-            seconds=round(history.seconds + time.perf_counter() - started, 1),
+            seconds=seconds,
             corpus_sha256=self.corpus.info.sha256,
             environment=environment(self.device),
             **asdict(self._spent()),  # less than planned if it diverged

@@ -38,6 +38,10 @@ class Settings:
         """Where the state of a run is saved while it trains."""
         return self.checkpoints / f"{spec.key}.safetensors"
 
+    def weights_file(self, spec: RunSpec) -> Path:
+        """Where the weights of a run are kept once it is trained."""
+        return self.weights / f"{spec.key}.safetensors"
+
     @property
     def n_workers(self) -> int:
         """Number of processes."""

@@ -20,7 +20,7 @@ class Optimizer:
     """PyTorch's fused Adam or AdamW (Loshchilov and Hutter 2019) on groups of parameters, which have a rate and a decay each.
 
     It calls the function that `torch.optim.AdamW` calls. That class loads PyTorch's compiler when its first object is made, which takes
-    a second. A group keeps the highest rate of its schedule under `peak_lr`.
+    a second. A group keeps the highest rate of its schedule under `peak_lr`, and the highest decay under `peak_weight_decay`.
     """
 
     update: Callable[..., None] = staticmethod(adamw)
@@ -49,7 +49,12 @@ class Optimizer:
         moved = [parameter for parameter in group["params"] if parameter.grad is not None]
         states = [self._means(parameter) for parameter in moved]
         means, squares, steps = ([state[name] for state in states] for name in ("exp_avg", "exp_avg_sq", "step"))
-        settings = {"lr": group["lr"], "beta1": group["betas"][0], "beta2": group["betas"][1], "weight_decay": group["weight_decay"]}
+        decay = group["weight_decay"]
+        if isinstance(decay, Tensor):  # which the fused function does not take
+            for parameter in moved:
+                parameter.mul_(1 - group["lr"] * decay)
+            decay = 0.0
+        settings = {"lr": group["lr"], "beta1": group["betas"][0], "beta2": group["betas"][1], "weight_decay": decay}
         settings |= {"eps": EPS, "amsgrad": False, "maximize": False, "fused": True, "capturable": isinstance(group["lr"], Tensor)}
         self.update(moved, [parameter.grad for parameter in moved], means, squares, [], steps, **settings)
 
@@ -84,7 +89,7 @@ class Adam(Optimizer):
 def make_optimizer(model: LanguageModel, train: TrainConfig) -> Optimizer:
     """The optimizer of a config, with weight decay on matrices and embeddings, not on biases or norms.
 
-    On a GPU the learning rate and the step count live on the device, so that a CUDA graph can hold the update.
+    On a GPU the learning rate, a decay that changes and the step count live on the device, so that a CUDA graph can hold the update.
     """
     return OPTIMIZERS[train.optimizer](model, train)
 
@@ -106,8 +111,12 @@ def _decaying(model: nn.Module, train: TrainConfig, parameters: list[nn.Paramete
 
 def _group(model: nn.Module, train: TrainConfig, parameters: list[nn.Parameter], lr: float, decay: float) -> dict[str, Any]:
     device, betas = next(model.parameters()).device, (train.beta1, train.beta2)
-    rate = torch.tensor(lr, device=device) if device.type == "cuda" else lr
-    return {"params": parameters, "lr": rate, "peak_lr": lr, "betas": betas, "weight_decay": decay}
+    on_device = device.type == "cuda"
+    group = {"params": parameters, "betas": betas, "peak_lr": lr, "peak_weight_decay": decay}
+    changes = on_device and train.weight_decay_schedule != "constant"
+    group["lr"] = torch.tensor(lr, device=device) if on_device else lr
+    group["weight_decay"] = torch.tensor(decay, device=device) if changes else decay
+    return group
 
 
 MOMENTUM = 0.95

@@ -1,4 +1,4 @@
-"""Learning-rate schedules, by the names in TrainConfig."""
+"""Learning-rate schedules, by the names in TrainConfig, and that of the weight decay."""
 
 import math
 from collections.abc import Callable
@@ -28,10 +28,16 @@ SCHEDULES: dict[str, Callable[[float, float], float]] = {"constant": _constant, 
 
 
 def learning_rate(train: TrainConfig, step: int, num_steps: int, peak: float) -> float:
-    """Learning rate of a 0-based step: linear warm-up to `peak` over `warmup` of the run, then the schedule down to its end."""
+    """Learning rate of a 0-based step: linear warm-up to `peak` over `warmup` of the run, then the schedule down to its end, or floor."""
     n_warmup = round(train.warmup * num_steps)
     if step < n_warmup:
         return peak * (step + 1) / n_warmup
     n_left = max(1, num_steps - n_warmup)
     n_decay = max(1, round(train.decay * num_steps))
-    return peak * SCHEDULES[train.schedule]((step - n_warmup) / n_left, n_decay / n_left)
+    share = SCHEDULES[train.schedule]((step - n_warmup) / n_left, n_decay / n_left)
+    return peak * (share + train.lr_floor * (1 - share) if train.lr_floor else share)
+
+
+def weight_decay(train: TrainConfig, step: int, num_steps: int, peak: float) -> float:
+    """Weight decay of a 0-based step, before it is multiplied by the rate: always the peak, or falling in a line to zero at the end."""
+    return peak if train.weight_decay_schedule == "constant" else peak * (1 - step / num_steps)

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from tinylm.config import RunSpec
 from tinylm.models.networks import LanguageModel
+from tinylm.models.networks.base import target_nlls
 from tinylm.training import cpu
 from tinylm.training.optimizers import Optimizer, make_optimizer
-from tinylm.training.schedules import learning_rate
+from tinylm.training.schedules import learning_rate, weight_decay
+from tinylm.training.teaching import Teacher
 
 WARM_UP = 3  # updates before a CUDA graph is recorded: libraries choose kernels and the optimizer makes its state
 
@@ -59,14 +61,23 @@ PRECISIONS = {"fp32": Fp32, "bf16": Bf16}
 class Update:
     """A spec's training step: windows cut by index from `tokens_N` on its device, their mean loss, gradients, optimizer.
 
-    `evidence_NE`, cut alike, is what counts say of the tokens, for a network that reads it.
+    `evidence_NE`, cut alike, is what counts say of the tokens, for a network that reads it. With a `teacher` the gradients are those of its
+    loss.
 
     With `micro_batch` set, gradients of that many windows at a time add up in fp32 to the batch's: less memory, the same result
     but for rounding and for which elements drop out.
     """
 
-    def __init__(self, spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int, evidence_NE: Tensor | None = None) -> None:
-        self.train, self.tokens_N, self.num_steps, self.evidence_NE = spec.train, tokens_N, num_steps, evidence_NE
+    def __init__(
+        self,
+        spec: RunSpec,
+        model: LanguageModel,
+        tokens_N: Tensor,
+        num_steps: int,
+        evidence_NE: Tensor | None = None,
+        teacher: Teacher | None = None,
+    ) -> None:
+        self.train, self.tokens_N, self.num_steps, self.evidence_NE, self.teacher = spec.train, tokens_N, num_steps, evidence_NE, teacher
         self.parameters = list(model.parameters())
         self.computing = PRECISIONS[spec.train.precision](model)
         self.optimizer = make_optimizer(model, spec.train)
@@ -77,18 +88,19 @@ class Update:
         self.offsets = torch.arange(spec.model.context_length + 1, device=tokens_N.device)
 
     def __call__(self, starts_B: Tensor, step: int) -> Tensor:
-        """Update on the windows at `starts_B` as 0-based step `step`; the mean loss before it, on the device."""
+        """Update on the windows at `starts_B` as 0-based step `step`; the mean NLL before it, on the device."""
         self.set_rate(step)
         return self.apply(starts_B)
 
     def set_rate(self, step: int) -> None:
-        """Set the learning rates of a step; where the optimizer holds it on the device, without waiting for the device."""
+        """Set the learning rates and decays of a step; where the optimizer holds one on the device, without waiting for the device."""
         for group in self.optimizer.param_groups:
-            rate = learning_rate(self.train, step, self.num_steps, group["peak_lr"])
-            if isinstance(group["lr"], Tensor):
-                group["lr"].fill_(rate)
-            else:
-                group["lr"] = rate
+            for name, schedule in (("lr", learning_rate), ("weight_decay", weight_decay)):
+                value = schedule(self.train, step, self.num_steps, group[f"peak_{name}"])
+                if isinstance(group[name], Tensor):
+                    group[name].fill_(value)
+                else:
+                    group[name] = value
 
     def apply(self, starts_B: Tensor) -> Tensor:
         """The step at the learning rate as it is set."""
@@ -106,11 +118,17 @@ class Update:
         return starts_B.split(self.train.micro_batch) if self.train.micro_batch else [starts_B]
 
     def _backward(self, starts_B: Tensor, share: float) -> Tensor:
-        """Add the gradients of some of the batch's windows; their share of its mean loss."""
+        """Add the gradients of some of the batch's windows; their share of its mean NLL."""
         rows = starts_B[:, None] + self.offsets
-        window = self.tokens_N[rows].long()
-        said = () if self.evidence_NE is None else (self.evidence_NE[rows[:, -self.n_out :]],)
-        nll, loss = self.computing.model.losses(window[:, :-1], window[:, -self.n_out :], *said)
+        window, places_BN = self.tokens_N[rows].long(), rows[:, -self.n_out :]
+        x_BT, y_BN = window[:, :-1], window[:, -self.n_out :]
+        if self.teacher:
+            logits_BNV = self.computing.model(x_BT, self.n_out)
+            nll = target_nlls(logits_BNV, y_BN).mean()
+            loss = self.teacher.loss(nll, logits_BNV, x_BT, places_BN)
+        else:
+            said = () if self.evidence_NE is None else (self.evidence_NE[places_BN],)
+            nll, loss = self.computing.model.losses(x_BT, y_BN, *said)
         (loss * share).backward()
         self.computing.return_gradients()
         return nll.detach() * share
@@ -167,6 +185,13 @@ def _optimizer_copy(optimizer: Optimizer) -> dict[int, dict[str, Tensor]]:
     return {id(parameter): {name: t.clone() for name, t in state.items()} for parameter, state in optimizer.state.items()}
 
 
-def make_update(spec: RunSpec, model: LanguageModel, tokens_N: Tensor, num_steps: int, evidence_NE: Tensor | None = None) -> Update:
+def make_update(
+    spec: RunSpec,
+    model: LanguageModel,
+    tokens_N: Tensor,
+    num_steps: int,
+    evidence_NE: Tensor | None = None,
+    teacher: Teacher | None = None,
+) -> Update:
     """The update of a spec on the device of its model and tokens."""
-    return (CapturedUpdate if tokens_N.is_cuda else Update)(spec, model, tokens_N, num_steps, evidence_NE)
+    return (CapturedUpdate if tokens_N.is_cuda else Update)(spec, model, tokens_N, num_steps, evidence_NE, teacher)

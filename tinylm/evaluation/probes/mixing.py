@@ -25,6 +25,7 @@ from tinylm.ledger.scores import summarise
 from tinylm.models import mixing
 from tinylm.study import Planned, recipes, select
 from tinylm.study.factorial import ROLE as FACTORIAL
+from tinylm.study.teachers import ROLE as TAUGHT
 
 
 class Mixing(RunProbe):
@@ -36,7 +37,7 @@ class Mixing(RunProbe):
     folder = "mixing"
     title = "mixtures with counts"
     is_costly = True
-    roles = ("frontier", "purchase", FACTORIAL)
+    roles = ("frontier", "purchase", TAUGHT, FACTORIAL)
 
     def subjects(self, plan: Sequence[Planned], corpora: Sequence[str] = ()) -> list[Planned]:
         """The runs of these roles whose text has tuned counts that are scored on the same tokens."""
@@ -97,7 +98,7 @@ class GatedMixing(Mixing):
 
     folder = "mixing_gated"
     title = "mixtures with gated counts"
-    roles = ("frontier", "purchase")
+    roles = ("frontier", "purchase", "timed")
 
     def subjects(self, plan: Sequence[Planned], corpora: Sequence[str] = ()) -> list[Planned]:
         return [run for run in super().subjects(plan, corpora) if _place(run) in _gated()]

@@ -44,9 +44,9 @@ class LanguageModel(nn.Module):
         return [p for p in self.parameters() if p.ndim == 2 and id(p) not in excluded]
 
 
-def target_nlls(logits_BNV: Tensor, y_BN: Tensor) -> Tensor:
-    """Cross-entropy of each target in nats (B, N), float32."""
-    return F.cross_entropy(logits_BNV.flatten(0, 1).float(), y_BN.flatten(), reduction="none").view(y_BN.shape)
+def target_nlls(logits: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy in nats, float32, of each target (...) by its logits (..., V)."""
+    return F.cross_entropy(logits.flatten(0, -2).float(), y.flatten(), reduction="none").view(y.shape)
 
 
 def build(config: ModelConfig, vocab_size: int) -> LanguageModel:

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tinylm.config import ModelConfig
+from tinylm.config import ConfigError, ModelConfig
 from tinylm.models.networks.attention import Attention, Values, unmixed
 from tinylm.models.networks.attention_maps import attention_weights
 from tinylm.models.networks.base import LanguageModel
@@ -15,16 +15,20 @@ from tinylm.models.networks.convolution import ShortConvolution
 from tinylm.models.networks.induction import Induction
 from tinylm.models.networks.layers import last
 from tinylm.models.networks.lstm import LSTM
+from tinylm.models.networks.mogrifier import MogrifierLSTM
 
 
 class Exportable(nn.Module):
     """A copy of a network that maps ids (B, T) to logits (B, T, V), or to (B, 1, V) where it gives one prediction.
 
-    The layers of an LSTM are ONNX's own, which nothing but `torch.onnx.export` can follow.
+    The layers of an LSTM are ONNX's own, which nothing but `torch.onnx.export` can follow. ConfigError for a mogrifier, whose loop over
+    positions torch would unroll, for one length only.
     """
 
     def __init__(self, network: LanguageModel, config: ModelConfig) -> None:
         super().__init__()
+        if any(isinstance(module, MogrifierLSTM) for module in network.modules()):
+            raise ConfigError("ONNX has no mogrifier; export this model with --hf")
         self.network, self.predicts_every_position = copy.deepcopy(network).eval(), config.predicts_every_position
         # A user's architecture may have an nn.LSTM of another form than those of LSTM.
         forms = FORMS | {nn.LSTM: _lstm} if isinstance(network, LSTM) else FORMS

@@ -5,8 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from tinylm.config import TransformerConfig
-from tinylm.models.networks.base import target_nlls
+from tinylm.config import LSTMConfig, TransformerConfig
 from tinylm.models.networks.layers import last
 
 FIRST_SHARE = 0.1  # of the pointer at the end of a window, before training
@@ -19,7 +18,7 @@ class Pointer(nn.Module):
     The sentinel is that of Merity et al. 2017; that a state speaks for the word after it is the neural cache's (Grave et al. 2017).
     """
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: LSTMConfig | TransformerConfig) -> None:
         super().__init__()
         self.query = nn.Linear(config.d_model, config.pointer, bias=False)
         self.key = nn.Linear(config.d_model, config.pointer, bias=False)
@@ -49,11 +48,11 @@ class Pointer(nn.Module):
         p_BNV = torch.zeros_like(logits_BNV, dtype=torch.float32).scatter_add(-1, followers_BNS, pointed_BNS.exp())
         return torch.logaddexp(logits_BNV.float().log_softmax(-1) + vocabulary, _log(p_BNV))
 
-    def nlls(self, logits_BNV: Tensor, states_BSD: Tensor, x_BS: Tensor, y_BN: Tensor) -> Tensor:
-        """What `logits` says of the targets, without the probabilities of all other tokens."""
+    def nlls(self, nlls_BN: Tensor, states_BSD: Tensor, x_BS: Tensor, y_BN: Tensor) -> Tensor:
+        """What `logits` says of the targets, from the vocabulary's NLLs of them, without the probabilities of all other tokens."""
         vocabulary, pointed_BNS = self.log_shares(states_BSD, y_BN.shape[1])
         p_BN = (pointed_BNS.exp() * (x_BS[:, None, 1:] == y_BN[..., None])).sum(-1)
-        return -torch.logaddexp(vocabulary[..., 0] - target_nlls(logits_BNV, y_BN), _log(p_BN))
+        return -torch.logaddexp(vocabulary[..., 0] - nlls_BN, _log(p_BN))
 
 
 def _log(p: Tensor) -> Tensor:
@@ -74,5 +73,10 @@ class NoPointer(nn.Module):
     def logits(self, logits_BNV: Tensor, states_BSD: Tensor, x_BS: Tensor) -> Tensor:
         return logits_BNV
 
-    def nlls(self, logits_BNV: Tensor, states_BSD: Tensor, x_BS: Tensor, y_BN: Tensor) -> Tensor:
-        return target_nlls(logits_BNV, y_BN)
+    def nlls(self, nlls_BN: Tensor, states_BSD: Tensor, x_BS: Tensor, y_BN: Tensor) -> Tensor:
+        return nlls_BN
+
+
+def pointer(config: LSTMConfig | TransformerConfig) -> Pointer | NoPointer:
+    """The pointer that a config asks for."""
+    return Pointer(config) if config.pointer else NoPointer()

@@ -7,13 +7,14 @@ from torch import Tensor, nn
 
 from tinylm.config import ConfigError, TransformerConfig
 from tinylm.models.networks.attention import Attention, FirstValues
-from tinylm.models.networks.base import LanguageModel, build, target_nlls
+from tinylm.models.networks.base import build
 from tinylm.models.networks.bigrams import Bigrams
 from tinylm.models.networks.dropout import DROPOUTS
 from tinylm.models.networks.induction import induction
 from tinylm.models.networks.layers import NORMS, RESIDUALS, PreNorm, ffn, last, vocabulary_head
-from tinylm.models.networks.pointer import NoPointer, Pointer
+from tinylm.models.networks.pointer import pointer
 from tinylm.models.networks.positions import LearnedPositions
+from tinylm.models.networks.prediction import Predictor, softmaxes
 
 RESIDUAL_WRITERS = (".out", ".down")  # how the names end of the projections that write to the residual stream
 
@@ -48,7 +49,7 @@ class ParallelBlock(nn.Module):
         return last(x_BTD, n_out) + self.attention.layer(normed_BTD, n_out, *shared) + self.ffn(normed_BTD, n_out)
 
 
-class Transformer(LanguageModel):
+class Transformer(Predictor):
     """Embedding, blocks, final norm, vocabulary head (arXiv 2512.20877 with the config's defaults).
 
     The last block computes queries, output projection and FFN at the last `n_out` positions only: the same function as
@@ -77,7 +78,7 @@ class Transformer(LanguageModel):
         self.norm = NORMS[config.norm](config.d_model)
         self.output_dropout = DROPOUTS[config.dropout_kind](config.output_dropout)
         self.head = vocabulary_head(config, vocab_size)
-        self.pointer = Pointer(config) if config.pointer else NoPointer()
+        self.softmaxes, self.pointer = softmaxes(config), pointer(config)
         INITIALISERS[config.init](self, config)
         if config.tied:
             self.head.weight = self.embedding.weight
@@ -85,33 +86,19 @@ class Transformer(LanguageModel):
         if self.bigrams is not None:
             self.bigrams.initialise()
 
-    def forward(self, x_BT: Tensor, n_out: int) -> Tensor:
-        states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
-        return self.pointer.logits(self.head(last(states_BSD, n_out)), states_BSD, x_BT)
-
-    def nlls(self, x_BT: Tensor, y_BN: Tensor) -> Tensor:
-        return self.states_and_nlls(x_BT, y_BN)[1]
-
-    def states_and_nlls(self, x_BT: Tensor, y_BN: Tensor) -> tuple[Tensor, Tensor]:
-        n_out = y_BN.shape[1]
-        states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
-        states_BND = last(states_BSD, n_out)
-        return states_BND, self.pointer.nlls(self.head(states_BND), states_BSD, x_BT, y_BN)
-
     def losses(self, x_BT: Tensor, y_BN: Tensor) -> tuple[Tensor, Tensor]:
         if not self.further:
             return super().losses(x_BT, y_BN)
-        n_out = y_BN.shape[1]
         read_BTD, *shared = self._below(x_BT)
-        states_BSD = self._above(self.blocks[-1](read_BTD, self.pointer.n_states(n_out, x_BT.shape[1]), *shared))
-        nll = self.pointer.nlls(self.head(last(states_BSD, n_out)), states_BSD, x_BT, y_BN).mean()
+        states_BSD = self._above(self.blocks[-1](read_BTD, self.pointer.n_states(y_BN.shape[1], x_BT.shape[1]), *shared))
+        nll = self.nlls_of(states_BSD, x_BT, y_BN).mean()
         further = [self._further_nll(block, read_BTD, y_BN, ahead) for ahead, block in enumerate(self.further, 1)]
         return nll, nll + sum(further)
 
     def _further_nll(self, block: nn.Module, read_BTD: Tensor, y_BN: Tensor, ahead: int) -> Tensor:
         """The mean NLL of the tokens so many after the next ones, at the positions where the window still has them."""
         states_BMD = self._above(block(read_BTD[:, :-ahead], y_BN.shape[1] - ahead))
-        return target_nlls(self.head(states_BMD), y_BN[:, ahead:]).mean()
+        return self.softmaxes.nlls(self.head, states_BMD, y_BN[:, ahead:]).mean()
 
     def hidden(self, x_BT: Tensor, n_out: int) -> Tensor:
         read_BTD, *shared = self._below(x_BT)

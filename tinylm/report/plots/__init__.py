@@ -2,7 +2,7 @@
 
 from tinylm.report.plots.attention import attention_map
 from tinylm.report.plots.budget import frontier, waterfall
-from tinylm.report.plots.capacity import contexts, isoflops
+from tinylm.report.plots.capacity import contexts, depths, isoflops
 from tinylm.report.plots.conventions import costs
 from tinylm.report.plots.counting import answer
 from tinylm.report.plots.curves import loss_curves, progress_curves, run_curves, sweep_panels, test_against_flops, trajectories, zipf
@@ -28,6 +28,7 @@ __all__ = [
     "contexts",
     "copying",
     "costs",
+    "depths",
     "frontier",
     "isoflops",
     "line_styles",

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.colors import to_hex
 from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
-from tinylm.analysis import fits, forecasts, summaries
+from tinylm.analysis import depth, fits, forecasts, summaries
 from tinylm.analysis.numbers import power
 from tinylm.analysis.summaries import Result
 from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, legend_above, panels
@@ -36,6 +36,38 @@ def isoflops(found: Sequence[Result], form: str = "additive") -> Drawn:
             rows += [{"corpus": corpus, "FLOPs": int(budget), "parameters": int(size), "valid NLL": nll} for size, nll in means.items()]
         ax.set(xscale="log", xlabel="parameters", title=titles.corpus(corpus))
     axes[0].set_ylabel("valid NLL (nats per character)")
+    legend_above(fig, axes[0])
+    return fig, rows
+
+
+@mpl.rc_context(STYLE)
+def depths(found: Sequence[Result]) -> Drawn:
+    """How far one more layer raises the test NLL at equal FLOPs, by optimizer steps a parameter, a panel a text and a colour a budget."""
+    pairs = depth.pairs(found)
+    corpora = list(dict.fromkeys(pair.corpus for pair in pairs))
+    budgets = sorted({pair.budget for pair in pairs})
+    fig, axes = panels(max(1, len(corpora)), height=2.6)
+    rows = []
+    for ax, corpus in zip(axes, corpora, strict=bool(corpora)):
+        for budget, colour in zip(budgets, mpl.colormaps["viridis"](np.linspace(0, 0.85, len(budgets))), strict=True):
+            chosen = [pair for pair in pairs if (pair.corpus, pair.budget) == (corpus, budget)]
+            gaps, halves = [pair.gap.mean for pair in chosen], [pair.gap.mean - pair.gap.interval()[0] for pair in chosen]
+            label = f"{power(budget)} FLOPs"
+            ax.errorbar([pair.steps for pair in chosen], gaps, halves, fmt="o", color=to_hex(colour), label=label, elinewidth=0.8)
+            rows += [
+                {
+                    "corpus": corpus,
+                    "FLOPs": budget,
+                    "width": pair.width,
+                    "steps a parameter": pair.steps,
+                    "gap": pair.gap.mean,
+                    "n": pair.gap.n,
+                }
+                for pair in chosen
+            ]
+        ax.axhline(0, color="grey", linewidth=0.8)
+        ax.set(xscale="log", xlabel="steps a parameter", title=titles.corpus(corpus))
+    axes[0].set_ylabel("test NLL, one more layer − without")
     legend_above(fig, axes[0])
     return fig, rows
 

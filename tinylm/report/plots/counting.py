@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from tinylm.analysis import budgets, summaries
+from tinylm.analysis import budgets, significance, summaries
 from tinylm.analysis.summaries import DifferentTokens, Result
 from tinylm.config.shown import duration
 from tinylm.evaluation.probes import COMPRESSION
@@ -19,9 +19,10 @@ from tinylm.report.plots.style import COUNT_COLOUR, FAMILIES, SMALL, STYLE, Draw
 from tinylm.study import Planned
 
 ROOM = 0.5  # decades between two times on the upper axis, at least
-HIGHEST = 1.18  # times the largest loss of a best recipe; the study's networks above it are marked at the edge, one below the other
+HIGHEST = 1.37  # times the largest loss of a best recipe; the study's networks above it are marked at the edge, one below the other
 STEP = 0.16  # of the axis, from one to the next
-COUNTS_WIN = "#e4e4e4"
+SPAN = 1.0  # decades that a name takes up, at most
+COUNTS_WIN, OPEN = "#dedede", "#f1f1f1"
 MIXED = "#117733"
 ROW = ["name", "architecture", "flops", "n", "n_params", "valid_nll", "test_nll", "half"]  # of what is drawn
 
@@ -38,9 +39,9 @@ def answer(
     """Test NLL against training FLOPs: at each budget the recipe best on valid, alone and `mixed` with gated counts; counts as lines.
 
     The study's networks stand beside them, and networks that weigh counts. Bars are 95 % intervals of the mean over seeds, whose number
-    stands beside a point that has fewer than the others. It is shaded to the largest budget whose mean is above the counts. The counts
-    are the best on valid, with and without a cache; so is the compressor. With the `seconds` of runs an upper axis has the time of each
-    best recipe. All must be scored on the same tokens: else DifferentTokens.
+    stands beside a point that has fewer than the others. It is shaded where counts are ahead of the best recipe, lightly where their order
+    is open. The counts are the best on valid, with and without a cache; so is the compressor. With the `seconds` of runs an upper axis has
+    the time of each best recipe. All must be scored on the same tokens: else DifferentTokens.
     """
     _require_same_tokens([*results, *counts, *study, *mixed, *gated])
     best = _best(results)
@@ -55,7 +56,7 @@ def answer(
     ax.set(ylabel="test NLL (nats)", ylim=(low - 0.18 * (high - low), high + 0.28 * (high - low)))  # room for numbers and names
     log_flops(ax, "training FLOPs (executed)")
     if counts:
-        _shade(ax, best, min(counts, key=lambda result: result.record.valid.nll).record.test.nll)
+        _shade(ax, _gaps(best, results, min(counts, key=lambda result: result.record.valid.nll)))
     for *_, nll in levels:
         ax.axhline(nll, color=COUNT_COLOUR, linestyle="--", linewidth=1, zorder=1)
     if seconds is not None:
@@ -132,7 +133,7 @@ def _draw_gated(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str, Any]]:
     """The study's networks, each with its name; those above the top are at the edge, with their loss."""
-    rows, at_edge, step = [], 0, STEP * (top - ax.get_ylim()[0])
+    rows, at_edge, step, placed = [], 0, STEP * (top - ax.get_ylim()[0]), []
     for run, records in summaries.by_row(study).items():
         nll, flops = float(np.mean([record.test.nll for record in records])), records[0].flops
         half = summaries.half_width([record.test.nll for record in records])
@@ -140,24 +141,38 @@ def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str,
         look = {"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": "none", "zorder": 3}
         y, at_edge = (nll, at_edge) if nll <= top else (top - at_edge * step, at_edge + 1)
         ax.errorbar(flops, y, half if nll <= top else math.nan, capsize=2.5, **look)
-        text = run.architecture + ("" if nll <= top else f", {nll:.2f} ↑")
-        side = {"xytext": (-6, 0), "va": "center"}  # to the left, where there is room
-        ax.annotate(text, (flops, y), **side, ha="right", textcoords="offset points", color=ink(colour), fontsize=SMALL)
+        is_free = not any(0 < math.log10(flops / x) < SPAN and abs(y - height) < step for x, height in placed)
+        place = {"va": "center", "textcoords": "offset points", "color": ink(colour), "fontsize": SMALL}
+        text = f"{run.architecture}, {nll:.2f}{'' if nll <= top else ' ↑'}"
+        ax.annotate(text, (flops, y), (-6 if is_free else 6, 0), ha="right" if is_free else "left", **place)
+        placed.append((flops, y))
         rows.append({"name": run.name, "architecture": run.architecture, "flops": flops, "n": len(records), "test_nll": nll, "half": half})
     return rows
 
 
-def _shade(ax: Axes, best: pd.DataFrame, level: float) -> None:
-    """Where the best recipe is above the loss of counts."""
-    above, below = best["flops"][best["test_nll"] > level], best["flops"][best["test_nll"] <= level]
+def _gaps(best: pd.DataFrame, results: Sequence[Result], rival: Result) -> list[tuple[float, float, float]]:
+    """The FLOPs of each best recipe of several seeds, and the interval of its distance to the counts; above zero counts are ahead."""
+    groups = summaries.by_row(results)
+    rows = [(row.flops, groups[row.run]) for row in best.sort_values("flops").itertuples() if row.n > 1]
+    return [(flops, *significance.difference(records, [rival.record]).interval()) for flops, records in rows]
+
+
+def _shade(ax: Axes, gaps: Sequence[tuple[float, float, float]]) -> None:
+    """Where counts are ahead, where the order is open, and where the best recipe is ahead; borders lie between budgets."""
     low, high = ax.get_xlim()
-    turn = above.max() if len(above) else low
-    beyond = below[below > turn]
-    if len(above):
-        ax.axvspan(low, turn, color=COUNTS_WIN, linewidth=0, zorder=0)
+    behind = [flops for flops, least, _ in gaps if least > 0]
+    ahead = [flops for flops, _, most in gaps if most < 0]
+    middle = [flops for flops, *_ in gaps if flops not in behind and flops not in ahead]
+    start = low if not behind else math.sqrt(behind[-1] * middle[0]) if middle else behind[-1]
+    end = high if not ahead else math.sqrt(ahead[0] * middle[-1]) if middle else ahead[0]
+    if behind:
+        ax.axvspan(low, start, color=COUNTS_WIN, linewidth=0, zorder=0)
         _at_top(ax, low, 4, "counts ahead", "left")
-    if len(beyond):
-        _at_top(ax, high, -4, "network ahead", "right")
+    if middle:
+        ax.axvspan(start, end, color=OPEN, linewidth=0, zorder=0)
+        _at_top(ax, math.sqrt(start * end), 0, "open", "center")
+    if ahead:
+        _at_top(ax, high, -4, "network", "right")
     ax.set_xlim(low, high)
 
 

@@ -67,7 +67,8 @@ def _(config: TransformerConfig) -> list[Stage]:
 
 @stages.register
 def _(config: LSTMConfig) -> list[Stage]:
-    layer = Stage(f"LSTM, 4 gates\nwidth {config.d_model}", "recurrence", config.n_layer)
+    kind = f"mogrifier, {config.mogrifier_rounds} rounds" if config.mogrifier_rounds else "LSTM, 4 gates"
+    layer = Stage(f"{kind}\nwidth {config.d_model}", "recurrence", config.n_layer)
     return [_embedding(config.widths[0]), layer, _head(config.d_model)]
 
 

@@ -28,7 +28,7 @@ def literature(ours: Sequence[Result]) -> Drawn:
 
     Stars take recent words up again, by a cache or a pointer. A model whose size is not stated is a dashed line.
     """
-    fig, axes = plt.subplots(len(CORPORA), 1, figsize=(6.3, 4.6), sharex=True, height_ratios=(1.6, 1))
+    fig, axes = plt.subplots(len(CORPORA), 1, figsize=(6.3, 4.1), sharex=True, height_ratios=(1.6, 1))
     rows = [*_theirs(), *_ours(ours)]
     by_corpus = [[row for row in rows if row["corpus"] == corpus] for corpus in CORPORA]
     for ax, corpus, points in zip(axes, CORPORA, by_corpus, strict=True):

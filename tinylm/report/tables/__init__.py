@@ -2,6 +2,7 @@
 
 from tinylm.report.tables.budget import (
     advice,
+    against_counts,
     at_test_time,
     averages,
     block_lengths,
@@ -14,22 +15,26 @@ from tinylm.report.tables.budget import (
     ladder,
     mixtures,
     purchased,
+    rivals,
     targets,
+    taught,
     together,
     vocabularies,
     worth,
 )
-from tinylm.report.tables.capacity import forecasts, laws, optima, shapes
+from tinylm.report.tables.capacity import depths, forecasts, laws, optima, shapes
 from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
-from tinylm.report.tables.speed import timed
+from tinylm.report.tables.speed import LIMITS, in_minutes, timed
 from tinylm.report.tables.techniques import techniques_gains, techniques_of, techniques_together, techniques_tried
 from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
+    "LIMITS",
     "advice",
+    "against_counts",
     "at_test_time",
     "averages",
     "block_lengths",
@@ -44,6 +49,7 @@ __all__ = [
     "corpora",
     "counted",
     "decomposition",
+    "depths",
     "effects",
     "entropies",
     "excess",
@@ -51,6 +57,7 @@ __all__ = [
     "flop_parts",
     "forecasts",
     "headings",
+    "in_minutes",
     "ladder",
     "laws",
     "mixtures",
@@ -62,9 +69,11 @@ __all__ = [
     "purchased",
     "reproduced",
     "results",
+    "rivals",
     "shapes",
     "sister",
     "targets",
+    "taught",
     "techniques_gains",
     "techniques_of",
     "techniques_together",

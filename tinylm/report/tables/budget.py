@@ -10,7 +10,7 @@ import pandas as pd
 from tinylm import data, files
 from tinylm.analysis import budgets, factorial, folds, significance, summaries
 from tinylm.analysis.families import CLEAR
-from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, signed, spread
+from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, plus_minus, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
@@ -20,7 +20,7 @@ from tinylm.ledger import RunRecord
 from tinylm.report import mixtures as mixed_runs
 from tinylm.report import timings
 from tinylm.report.tables.losses import mean, spread_over
-from tinylm.study import Planned, select, titles
+from tinylm.study import Planned, select, teachers, titles
 from tinylm.study.factorial import OPTIMIZERS, Cell
 from tinylm.study.ladder import RUNGS
 
@@ -100,15 +100,45 @@ def purchased(found: Sequence[Result]) -> pd.DataFrame:
     rows, groups = [], summaries.by_row(purchases := select(found, role="purchase"))
     counted = [result.record for result in summaries.counts(found)]
     for _, line in summaries.summary(purchases).iterrows():
-        run, by_word = line["run"], data.info(line["run"].spec.corpus).level == "word"
-        rival = summaries.best_counts(counted, groups[run][0], UNBOUNDED)
-        loss = [NONE, f"{perplexity(line['test_nll'])} ({line['n']})"] if by_word else [mean(line), NONE]
-        beside = NONE if rival is None else perplexity(rival.test.nll) if by_word else f"{rival.test.nll:.3f}"
-        cost = [short(run.budget), f"{line['n_params'] / 1e6:.2f}M", timings.shown(run)]
-        rows.append([run.spec.corpus, run.architecture, *cost, *loss, beside])
-    losses = ["test NLL ± SD (n)", "perplexity (n)"]
-    frame = pd.DataFrame(rows, columns=["text", "recipe", "FLOPs", "size", "time", *losses, "counts"])
-    return frame.drop(columns=[name for name in losses if rows and (frame[name] == NONE).all()])
+        rival = summaries.best_counts(counted, groups[line["run"]][0], UNBOUNDED)
+        beside = NONE if rival is None else perplexity(rival.test.nll) if _is_of_words(line["run"]) else f"{rival.test.nll:.3f}"
+        rows.append([*_recipe(line), beside])
+    return _recipes(rows, "counts")
+
+
+def rivals(found: Sequence[Result], base: str) -> pd.DataFrame:
+    """One row per network at a text and budget that has a rival: its cost, its test loss, its NLL minus that of the base, and a verdict."""
+    lines = {line["run"]: line for _, line in summaries.summary(found).iterrows()}
+    rows = []
+    for row in budgets.rivals(found, base).itertuples():
+        compared = [NONE, NONE] if pd.isna(row.verdict) else [interval(row.effect, row.low, row.high), row.verdict]
+        rows.append([*_recipe(lines[row.run]), *compared])
+    return _recipes(rows, f"minus {base}, 95 %", "verdict") if rows else pd.DataFrame([{"text": "none is recorded"}])
+
+
+LOSSES = ["test NLL ± SD (n)", "perplexity (n)"]
+
+
+def _recipe(line: pd.Series) -> list[str]:
+    """What is said of a recipe: its text, name, costs, and of characters the NLL with its spread over seeds, of words the perplexity."""
+    run = line["run"]
+    loss = [NONE, f"{perplexity(line['test_nll'])} ({line['n']})"] if _is_of_words(run) else [mean(line), NONE]
+    return [run.spec.corpus, run.architecture, short(run.budget), _size(line["n_params"]), timings.shown(run), *loss]
+
+
+def _is_of_words(run: Planned) -> bool:
+    return data.info(run.spec.corpus).level == "word"
+
+
+def _recipes(rows: Sequence[Sequence[str]], *beside: str) -> pd.DataFrame:
+    """A table of recipes with more columns beside, without a loss that none of them has."""
+    frame = pd.DataFrame(rows, columns=["text", "recipe", "FLOPs", "size", "time", *LOSSES, *beside])
+    return frame.drop(columns=[name for name in LOSSES if rows and (frame[name] == NONE).all()])
+
+
+def _size(n_params: int) -> str:
+    """A number of parameters, in millions from a hundredth of one up."""
+    return f"{n_params / 1e6:.2f}M" if n_params >= 10_000 else f"{n_params:,}"
 
 
 def advice(
@@ -128,9 +158,9 @@ def advice(
         affordable = lines[lines["flops"] <= budget]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"budget": amount(budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
+            row = {"FLOPs": amount(best["flops"], 2), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
             rows.append(row | {"time": timings.shown(*filter(None, [best["partner"], best["run"]]))})
-    return pd.DataFrame(rows or [{"budget": "none is recorded"}])
+    return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 
 def _told(run: Planned) -> str:
@@ -164,7 +194,7 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def together(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per purchase of words, gated and tuned counts of a text: perplexity alone, mixed with counts and with gated ones.
+    """One row per purchase of words, gated and tuned counts of a text: size, time, perplexity alone, mixed with counts and with gated ones.
 
     n are seeds, which may be fewer for mixtures.
     """
@@ -175,9 +205,19 @@ def together(found: Sequence[Result]) -> pd.DataFrame:
         for _, line in summaries.summary(results).iterrows():
             run, seeds = line["run"], "" if line["run"].spec.is_counts else f" ({line['n']})"
             cost = {"text": run.spec.corpus, "model": run.architecture, "FLOPs": short(run.budget) if run.budget else NONE}
+            cost |= {"size": NONE if run.spec.is_counts else _size(line["n_params"]), "time": timings.shown(run)}
             rows.setdefault(run, cost)[way] = perplexity(line["test_nll"]) + seeds
-    frame = pd.DataFrame(rows.values(), columns=["text", "model", "FLOPs", *ways], dtype=object).fillna(NONE)
+    frame = pd.DataFrame(rows.values(), columns=["text", "model", "FLOPs", "size", "time", *ways], dtype=object).fillna(NONE)
     return frame.sort_values("text", kind="stable") if rows else pd.DataFrame([{"text": "none is recorded"}])
+
+
+def against_counts(found: Sequence[Result], architecture: str) -> pd.DataFrame:
+    """One row per budget of an architecture's recipe: its test NLL minus that of the best counts, and n."""
+    rows = [
+        {"FLOPs": short(run.budget), "test − counts, 95 %": interval(gap.mean, *gap.interval()), "n": gap.n}
+        for run, gap in mixed_runs.against_counts(found, architecture).items()
+    ]
+    return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 
 def averages(frame: pd.DataFrame) -> pd.DataFrame:
@@ -191,6 +231,33 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
         shown |= {"average ± SD (choices)": spread_over(row.test, row.sd, row.n), "one network ± SD (n)": one}
         rows.append(shown | {"average − one": signed(row.test - float(np.mean(nlls)))})
     return pd.DataFrame(rows or [{"averaged": "none is recorded"}])
+
+
+def taught(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per recipe with a teacher: its test NLL, that of the recipe alone for the same FLOPs, and the difference.
+
+    Beside them both mixed with the tuned counts, where a mixture with a taught one is recorded.
+    """
+    shown = select(found, role=["frontier", teachers.ROLE])
+    alone, together = (
+        {line["run"]: mean(line) for _, line in summaries.summary(one).iterrows()} for one in (shown, mixed_runs.mixed(shown))
+    )
+    pairs = list(budgets.taught(found).itertuples())
+    rows = [
+        {
+            "network": row.contrast,
+            "test ± SD (n)": alone[row.run],
+            "the recipe ± SD (n)": alone[row.recipe],
+            "taught − recipe, 95 %": interval(row.effect, row.low, row.high),
+            "p, Holm": p_value(row.p_holm),
+            "verdict": row.verdict,
+        }
+        for row in pairs
+    ]
+    if any(row.run in together for row in pairs):
+        for row, told in zip(pairs, rows, strict=True):
+            told |= {"taught + counts": together.get(row.run, NONE), "the recipe + counts": together.get(row.recipe, NONE)}
+    return pd.DataFrame(rows or [{"network": "none is recorded"}])
 
 
 def vocabularies(found: Sequence[Result]) -> pd.DataFrame:
@@ -304,7 +371,7 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _starred(row: Any) -> str:
-    return interval(row.effect, row.low, row.high) + ("" if row.verdict == CLEAR else "*")
+    return plus_minus(row.effect, row.low, row.high) + ("" if row.verdict == CLEAR else "*")
 
 
 def by_fold(frame: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm.analysis import fits, summaries
+from tinylm.analysis import depth, fits, summaries
 from tinylm.analysis import forecasts as foreseen
 from tinylm.analysis.numbers import NONE, percent
 from tinylm.analysis.summaries import Result
@@ -108,3 +108,24 @@ def shapes(found: Sequence[Result]) -> pd.DataFrame:
         for (corpus, budget, width), row in rows.items()
     ]
     return pd.DataFrame(table or [{"text": NONE}])
+
+
+def depths(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per text and width: how far one more layer raises the test NLL at each budget, and the budget from which on it does not."""
+    pairs = depth.pairs(found)
+    rows = []
+    for corpus, width in dict.fromkeys((pair.corpus, pair.width) for pair in pairs):
+        of_width = [pair for pair in pairs if (pair.corpus, pair.width) == (corpus, width)]
+        cells = {short(pair.budget): f"{pair.gap.mean:+.3f} ± {_half(pair):.3f} ({pair.gap.n})".replace("-", "−") for pair in of_width}
+        level = depth.level_at(of_width)
+        largest, smallest = (short(choose(pair.budget for pair in of_width)) for choose in (max, min))
+        said = f"above {largest}" if math.isinf(level) else short(float(f"{level:.2g}")) if level else f"below {smallest}"
+        rows.append({"text": titles.corpus(corpus), "width": str(width)} | cells | {"level at": said})
+    budgets = [short(budget) for budget in sorted({pair.budget for pair in pairs})]
+    return pd.DataFrame(rows, columns=["text", "width", *budgets, "level at"] if rows else ["text"]).fillna(NONE)
+
+
+def _half(pair: depth.Pair) -> float:
+    """Half the 95 % interval of a gap."""
+    low, high = pair.gap.interval()
+    return (high - low) / 2

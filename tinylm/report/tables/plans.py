@@ -37,7 +37,7 @@ def flop_parts(runs: Sequence[Planned]) -> pd.DataFrame:
 def continuations(runs: Sequence[Planned], start: int, temperatures: Sequence[float] = ()) -> pd.DataFrame:
     """The end of the window at `start`, then one row per sampled network and temperature: how it goes on; line ends as a slash.
 
-    Of no `temperatures` all are shown.
+    Of no `temperatures` all are shown; a single one has no column.
     """
     rows = []
     for run in SAMPLES.subjects(runs):
@@ -50,7 +50,8 @@ def continuations(runs: Sequence[Planned], start: int, temperatures: Sequence[fl
         if chosen and not rows:
             rows = [{"model": "the prompt", "temperature": NONE, "continuation": verbatim("…" + chosen[0]["prompt"][-samples.SHOWN :])}]
         rows += [{"model": run.name, "temperature": f"{s['temperature']:g}", "continuation": verbatim(s["text"])} for s in chosen]
-    return pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])
+    frame = pd.DataFrame(rows or [{"model": NONE, "temperature": NONE, "continuation": "no samples are recorded"}])
+    return frame.drop(columns="temperature") if len(temperatures) == 1 else frame
 
 
 def _networks(runs: Sequence[Planned]) -> list[Planned]:

@@ -8,12 +8,14 @@ from functools import partial
 from tinylm import data
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.shown import short
-from tinylm.study import recipes, titles
+from tinylm.study import recipes, teachers, titles
 from tinylm.study.ladder import ALL_POSITIONS, PAPER, RUNGS, climb
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned
 from tinylm.study.purchases import GATED, Purchase, affordable, purchases, rivals, tuned
+from tinylm.study.teachers import Lesson
 
+CACHES = (256, 2_048)  # most recent tokens that plain counts with a cache count too
 CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
 BOUGHT: tuple[Purchase, ...] = (
     ("tiny_shakespeare", "Transformer without induction", 75_500_000_000_000),
@@ -23,6 +25,15 @@ BOUGHT: tuple[Purchase, ...] = (
     ("tiny_shakespeare-respelled", "Transformer", 22_000_000_000_000),
     ("tiny_shakespeare-respelled", "Transformer", 75_500_000_000_000),
     ("tiny_shakespeare-respelled", "Transformer", 2_000_000_000_000_000),
+)
+LESSONS: tuple[Lesson, ...] = (
+    ("counts", 100_000_000_000),
+    ("counts", 1_000_000_000_000),
+    ("counts", 10_000_000_000_000),
+    ("a chain of networks", 100_000_000_000),
+    ("a chain of networks", 1_000_000_000_000),
+    ("2 networks", 100_000_000_000),
+    ("2 networks", 1_000_000_000_000),
 )
 
 
@@ -40,8 +51,8 @@ def budget(
     gated_budgets: Sequence[int] = (10_000_000_000, 100_000_000_000),
     bought: Sequence[Purchase] = BOUGHT,
     vocabularies: Sequence[int] = (256, 512, 1_024, 2_048),
+    taught: Sequence[Lesson] = LESSONS,
     orders: Sequence[int] = (4, 6),
-    caches: Sequence[int] = (256, 2_048),
     eval_tokens: int = 0,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
@@ -49,6 +60,7 @@ def budget(
 
     `vocabularies` are numbers of subwords that the text is cut into in place of characters, for tuned counts, and for the Transformer's
     recipe at the frontier's budgets and the smallest of the closer ones; those are left out that the text is not known in.
+    `taught` are the recipes of that architecture that learn from a teacher, by who teaches and the FLOPs of both together.
     A rung that reads an augmented text is there where that text is among those `bought`. All runs of a text are scored on the same
     tokens.
     """
@@ -61,9 +73,9 @@ def budget(
     rows += _recipes(GATED, corpus, "gated", gated_budgets)
     cut = [f"{corpus}-bpe{size}" for size in vocabularies if f"{corpus}-bpe{size}" in data.names()]
     rows += _subwords(cut, sorted({*frontier_budgets, min(closer_budgets)}))
-    rows += purchases("budget", bought)
+    rows += teachers.taught("budget", corpus, CLOSER, taught) + purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
-    counted = rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + [_counted(text, eval_tokens) for text in cut]
+    counted = rivals("budget", [corpus, *texts], orders, CACHES, eval_tokens) + [_counted(text, eval_tokens) for text in cut]
     return counted + affordable(rows, seeds)
 
 
@@ -104,6 +116,7 @@ QUICK = {
     "closer_budgets": [50_000_000_000],
     "gated_budgets": [1_000_000_000],
     "vocabularies": [512],
+    "taught": [["counts", 100_000_000_000], ["a chain of networks", 100_000_000_000]],
     "bought": [["tiny_shakespeare-respelled", "Transformer", 1_000_000_000_000]],
     "eval_tokens": 2_000,
     "seeds": [0],
@@ -119,9 +132,9 @@ SMOKE = {
     "closer_budgets": [1_500_000_000],
     "gated_budgets": [100_000_000],
     "vocabularies": [512],
+    "taught": [["counts", 2_000_000_000], ["a chain of networks", 2_000_000_000], ["2 networks", 2_000_000_000]],
     "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "orders": [3],
-    "caches": [64],
     "eval_tokens": 500,
     "seeds": [0],
 }

@@ -6,13 +6,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from tinylm import data
 from tinylm.config import LinearConfig, MLPConfig, ModelConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.shown import short
+from tinylm.flops import n_params
 from tinylm.study.parameters import Section, checked
-from tinylm.study.planned import Planned, counts, with_seeds
+from tinylm.study.planned import Planned, counts, select, with_seeds
 
 Models = dict[str, tuple[str, ModelConfig]]  # by name: architecture and model
 MAPPED = 2  # seeds of a map
+DEEPER = 3  # seeds of the deepest Transformer with more steps: five cost 1.6e14 FLOPs
 
 
 @checked
@@ -36,7 +39,8 @@ def sweeps(
 ) -> list[Planned]:
     """One size at a time: context of Linear, width of the MLP, heads of Self-Attention, depth of the Transformer; beside them counts.
 
-    A map of Linear has each of its contexts at each budget in FLOPs and each learning rate, with the first seeds.
+    The last depth is also trained with as many steps for each parameter as the last but one has. A map of Linear has each of its
+    contexts at each budget in FLOPs and each learning rate, with the first seeds.
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
@@ -46,7 +50,9 @@ def sweeps(
     counting = TrainConfig(epochs=1, eval_start=context_length, eval_tokens=eval_tokens)
     cells = itertools.product(map_budgets, map_rates, map_contexts)
     mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], seeds[:MAPPED])
-    return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + mapped
+    depths = select(rows, architecture="Transformer")[-2:]
+    deeper = with_seeds([_longer(*depths)] if len(depths) == 2 else [], seeds[:DEEPER])
+    return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + deeper + mapped
 
 
 def _linear_models(d_model: int, lengths: Sequence[int]) -> Models:
@@ -68,6 +74,14 @@ def _transformers(shape: dict[str, Any], head_counts: Sequence[int], layer_count
     for layers in layer_counts:
         found[f"Transformer, {layers} layers"] = ("Transformer", replace(transformer, n_layer=layers))
     return found
+
+
+def _longer(shallow: Planned, deep: Planned) -> Planned:
+    """The deep one with as many steps for each of its parameters as the shallow one has."""
+    spec = deep.spec
+    sizes = [n_params(run.spec.model, data.vocab_size(spec.corpus)) for run in (shallow, deep)]
+    train = replace(spec.train, windows_per_epoch=round(spec.train.windows_per_epoch * sizes[1] / sizes[0]))
+    return replace(deep, role="depth", name=f"{deep.name}, more steps", spec=replace(spec, train=train))
 
 
 def _linear(corpus: str, d_model: int, eval_tokens: int, flops: int, lr: float, context_length: int) -> Planned:

@@ -18,6 +18,19 @@ BOUGHT: tuple[Purchase, ...] = (
     ("wikitext-2-eos", "Transformer", 125_000_000_000_000),
     ("wikitext-2-eos", "Transformer", 1_200_000_000_000_000),
 )
+RIVALS: tuple[Purchase, ...] = (
+    ("ptb-eos", "Transformer", 10_000_000_000_000),
+    ("ptb-eos", "Transformer with mixed softmaxes", 10_000_000_000_000),
+    ("ptb-eos", "LSTM", 10_000_000_000_000),
+    ("ptb-eos", "Mogrifier LSTM", 10_000_000_000_000),
+    ("ptb-eos", "LSTM", 114_000_000_000_000),
+    ("ptb-eos", "Mogrifier LSTM", 114_000_000_000_000),
+    ("wikitext-2-eos", "Transformer", 10_000_000_000_000),
+    ("wikitext-2-eos", "Transformer with mixed softmaxes", 10_000_000_000_000),
+    ("wikitext-2-eos", "LSTM", 10_000_000_000_000),
+    ("wikitext-2-eos", "Mogrifier LSTM", 10_000_000_000_000),
+)
+RIVALS_SEEDS = 3
 
 
 @checked
@@ -37,12 +50,13 @@ def words(
     bought: Sequence[Purchase] = BOUGHT,
     caches: Sequence[int] = (128, 512),
     gated_budgets: Sequence[int] = (10_000_000_000,),
+    rivals: Sequence[Purchase] = RIVALS,
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
     An epoch is a window for each place of the text. They start at random, as the study's do on characters; the first seed also with each
     visited once. Beside them recipes of whole corpora at budgets of their own, and their counts of the highest order, without and with
-    a cache, and gated.
+    a cache, and gated. `rivals` are recipes that are compared with each other at the budget that they share, with the first few seeds.
     """
     if train_tokens < context_length + 2:
         raise StudyError(
@@ -57,7 +71,8 @@ def words(
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
     reproduced = counts("words", prefixes, orders, counting) + _transformers(prefixes, model, train, seeds)
     gated = purchases.gated("words", [text for text, _, _ in bought], gated_budgets)
-    return reproduced + purchases.bought("words", bought, [max(orders)], caches, seeds) + with_seeds(gated, seeds)
+    compared = with_seeds(purchases.purchases("words", rivals, "rival"), seeds[:RIVALS_SEEDS])
+    return reproduced + purchases.bought("words", bought, [max(orders)], caches, seeds) + with_seeds(gated, seeds) + compared
 
 
 def _transformers(prefixes: dict[str, str], model: TransformerConfig, train: TrainConfig, seeds: Sequence[int]) -> list[Planned]:
@@ -81,6 +96,7 @@ QUICK = {
     "seeds": [0],
     "bought": [["ptb-eos", "Transformer", 1_000_000_000_000]],
     "gated_budgets": [1_000_000_000],
+    "rivals": [["ptb-eos", "Mogrifier LSTM", 1_000_000_000_000]],
 }
 SMOKE = {
     "corpora": ["grammar-word"],
@@ -96,5 +112,6 @@ SMOKE = {
     "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "caches": [64],
     "gated_budgets": [100_000_000],
+    "rivals": [["grammar-char", "LSTM", 4_000_000_000]],
 }
 SECTION = Section(notebook="05_word_level", plan=words, quick=QUICK, smoke=SMOKE)

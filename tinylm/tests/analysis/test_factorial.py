@@ -72,7 +72,7 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     assert tables.effects(frame)["effect"].tolist() == list(factorial.contrasts())
     frame = factorial.effects(at(found(), 10**12))
     worth = tables.worth(frame, frame.iloc[:0]).set_index("gain")["1e12 (n = 3)"]
-    assert worth["induction with its window"].startswith("+0.133 [+0.") and worth["its window alone"] == "–"
+    assert worth["induction with its window"].startswith("+0.133 ± 0.") and worth["its window alone"] == "–"
     assert [worth[f"… in the {name}"][:6] for name in NLL] == ["+0.100", "+0.100", "+0.200"]
     assert worth["Transformer over MLP, with induction"].startswith("+0.200")
     assert f"of {len(frame)} effects at $10^{{12}}$ FLOPs " in sentences.factorial_effects(frame, frame.iloc[:0])

@@ -13,7 +13,7 @@ import pytest
 
 from tinylm import files, study
 from tinylm.cli import specs
-from tinylm.config import LSTMConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import LSTMConfig, MLPConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import own_texts
 from tinylm.study import recipes, single
 from tinylm.training import executors, machine
@@ -239,8 +239,8 @@ def test_a_quick_model_has_its_recipe_unless_it_is_described():
     assert counts.spec == recipes.recipe("counts", "tiny_shakespeare", 0)
     (described,) = quick("--model lstm --layers 2")
     assert described.spec == single.spec("tiny_shakespeare", LSTMConfig(n_layer=2), flops=10**12)
-    (words,) = quick("--model lstm --corpus grammar-word")  # which has no recipe
-    assert words.spec.model == LSTMConfig()
+    (words,) = quick("--model mlp --corpus grammar-word")  # which has no recipe
+    assert words.spec.model == MLPConfig()
 
 
 def test_a_quick_run_reads_a_short_text_few_times(home):

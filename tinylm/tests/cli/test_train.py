@@ -310,7 +310,7 @@ def test_a_short_own_text_gets_a_smaller_budget_and_counts_to_compare_with(call,
 
 
 def test_what_is_recorded_without_weights_says_what_is_there_and_what_to_do(call, trained):
-    line = "train --quick --corpus grammar-char"
+    line = "train --recipe transformer --budget 1e12 --corpus grammar-char"
     for _ in range(2):
         code, out, _ = call(line)
     assert code == 0 and ": recorded\n" in out and "the run is recorded, and nothing was trained" in out.splitlines()[-1]

@@ -1,11 +1,23 @@
 import dataclasses
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from specs import run_specs
 
-from tinylm.config import ConfigError, LinearConfig, LSTMConfig, MLPConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import (
+    ConfigError,
+    GatedCountsConfig,
+    LinearConfig,
+    LSTMConfig,
+    MLPConfig,
+    NgramConfig,
+    RunSpec,
+    TeacherConfig,
+    TrainConfig,
+    TransformerConfig,
+)
 from tinylm.config.serialise import spec_from_dict, to_dict
 
 SPEC = RunSpec(corpus="tiny_shakespeare", model=TransformerConfig(), train=TrainConfig(epochs=4))
@@ -20,6 +32,12 @@ GOLDEN_KEYS = {
     "8580671d1bf2777b": RunSpec(corpus="ptb", model=MLPConfig(dropout=0.2), train=TrainConfig(flops=10**15)),
     "0d84415086f80634": RunSpec(corpus="ptb", model=LinearConfig(d_model=9999, embedding_init="identity"), train=TrainConfig(steps=1)),
     "37c7163cd2bfd5dd": RunSpec(corpus="ptb", model=MLPConfig(activation="gelu", hidden_widths=(8, 16)), train=TrainConfig(steps=1)),
+    "7ae6be37bca2e933": RunSpec(
+        corpus="ptb",
+        model=MLPConfig(),
+        train=TrainConfig(flops=10**15),
+        teacher=TeacherConfig(model=NgramConfig(order=3), weight=0.8),
+    ),
     "58dcb1669c94cfed": RunSpec(corpus="ptb", model=NgramConfig(order=3), train=TrainConfig(epochs=1, train_tokens=80_000)),
 }
 
@@ -67,9 +85,12 @@ def test_any_other_setting_has_another_key(spec, seed):
         ("beta2", 1.0, "below 1"),
         ("adam_lr", 1e-3, "optimizer='muon'"),
         ("decay", 0.3, "schedule='wsd'"),
+        ("lr_floor", 0.1, "schedule=.cosine."),
+        ("lr_floor", 1.5, "share"),
         ("ema_decay", 0.99, "average='ema'"),
         ("ema_decay", 1, "below 1"),
-        ("average", "swa", "none, ema"),
+        ("average", "mean", "none, ema, swa"),
+        ("swa_share", 1.5, "a fraction of the run"),
         ("optimizer", "sgd", "adam, adamw, muon"),
         ("loss_at", ["last"], "last, all"),
         ("schedule", 1, "constant, cosine, linear, wsd"),
@@ -104,6 +125,8 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
     ("make", "message"),
     [
         (lambda: TrainConfig(steps=1, optimizer="adam", weight_decay=0.1), "adam has no weight_decay; set optimizer='adamw'"),
+        (lambda: TrainConfig(steps=1, weight_decay_schedule="linear"), "weight_decay_schedule needs a weight_decay above zero"),
+        (lambda: LSTMConfig(d_model=8, pointer=9), "pointer=9 is wider than the states, d_model=8; lower it"),
         (lambda: TrainConfig(steps=1, schedule="wsd", warmup=0.9), "decay=0.2 must be above zero and fit beside warmup=0.9"),
         (lambda: TrainConfig(steps=1, schedule="wsd", decay=0), "decay=0.0 must be above zero"),
         (lambda: TrainConfig(steps=1, n_targets=2), "n_targets needs loss_at='all'"),
@@ -128,6 +151,69 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
     ],
 )
 def test_what_cannot_be_run_says_so(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+TRANSFORMER = TransformerConfig()
+COUNTS = NgramConfig(order=3)
+BUDGET = TrainConfig(flops=10**9, loss_at="all", n_evals=3, eval_stride=8)
+
+
+def taught(train=BUDGET, **teacher):
+    return RunSpec(corpus="ptb", model=TRANSFORMER, train=train, seed=4, teacher=TeacherConfig(**{"model": TRANSFORMER} | teacher))
+
+
+def test_teachers_are_trained_as_their_student_is_for_their_part_of_its_budget():
+    spec = taught(number=2, share=0.3)
+    assert [teacher.seed for teacher in spec.teachers] == [1004, 2004]
+    for teacher in spec.teachers:
+        assert teacher.train == dataclasses.replace(BUDGET, flops=15 * 10**7, n_evals=1, eval_tokens=8)
+        assert (teacher.corpus, teacher.model, teacher.teacher) == ("ptb", TRANSFORMER, None)
+    assert SPEC.teachers == ()
+
+
+def test_of_a_chain_each_network_is_taught_by_the_one_before():
+    (second,) = taught(generations=2, share=0.5).teachers
+    (first,) = second.teachers
+    assert (second.train.flops, first.train.flops) == (5 * 10**8, 25 * 10**7) and first.teachers == ()
+    assert (second.seed, first.seed) == (1004, 2004) and second.teacher.generations == 1
+
+
+def test_counts_teach_without_training():
+    (counts,) = taught(dataclasses.replace(BUDGET, train_tokens=99), model=COUNTS).teachers
+    assert counts.is_counts and counts.model == COUNTS and counts.train.train_tokens == 99
+
+
+def test_what_teaches_is_part_of_the_key_and_nothing_else_is():
+    alone = dataclasses.replace(taught(), teacher=None)
+    assert len({alone.key, *(taught(**settings).key for settings in ({}, {"weight": 0.3}, {"model": COUNTS}, {"number": 3}))}) == 5
+    assert taught().key == taught(share=0.5).key
+    assert alone.key == RunSpec(corpus="ptb", model=TRANSFORMER, train=BUDGET, seed=4).key
+    for spec in (alone, taught(generations=2)):
+        assert spec_from_dict(json.loads(json.dumps(to_dict(spec)))) == spec
+    assert "teacher" not in to_dict(alone)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: taught(number=0), "number and generations must be at least 1"),
+        (lambda: taught(share=1), "share is the part of a budget that trains teachers, got 1"),
+        (lambda: taught(weight=0), "weight must be above 0 and at most 1"),
+        (lambda: taught(temperature=0), "temperature must be above zero"),
+        (lambda: taught(model=COUNTS, share=0.3), "counts are one teacher, which is not trained; leave out share"),
+        (lambda: taught(model=GatedCountsConfig()), "gated-counts cannot teach"),
+        (lambda: taught(TrainConfig(steps=5)), "teachers get a share of a budget; set flops"),
+        (lambda: taught(model=LinearConfig()), "teachers read the same windows; set their context_length=128"),
+        (lambda: taught(model=TransformerConfig(context_length=64)), "set their context_length=128"),
+        (lambda: dataclasses.replace(taught(), model=COUNTS), "ngram cannot learn from a teacher"),
+        (lambda: dataclasses.replace(taught(), model=TransformerConfig(n_future=2)), "the next token only; leave n_future out"),
+        (lambda: dataclasses.replace(SPEC, teacher=COUNTS), r"RunSpec.teacher: needs a TeacherConfig, got Counts\(order=3\)"),
+        (lambda: TrainConfig(steps=1, swa_share=0.5), "swa_share needs average='swa'"),
+    ],
+)
+def test_what_cannot_teach_or_be_taught_says_so(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from specs import LINEAR, LSTM, TRANSFORMER, VOCAB_SIZE, spec
+from specs import LINEAR, LSTM, MOGRIFIED, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.evaluation import generate, nlls
 from tinylm.evaluation.network_model import NetworkModel
@@ -18,7 +18,9 @@ def trained(corpus, config, loss_at):
     return NetworkModel(spec=planned, vocabulary=corpus.vocabulary, lead_ids=lead, network=network)
 
 
-@pytest.mark.parametrize(("config", "loss_at"), [(TRANSFORMER, "all"), (TRANSFORMER, "last"), (LSTM, "all"), (LINEAR, "last")])
+@pytest.mark.parametrize(
+    ("config", "loss_at"), [(TRANSFORMER, "all"), (TRANSFORMER, "last"), (LSTM, "all"), (MOGRIFIED, "all"), (LINEAR, "last")]
+)
 def test_each_token_costs_what_its_own_window_says(corpus, config, loss_at):
     opened, ids, length = trained(corpus, config, loss_at), corpus.valid[100:112], config.context_length
     lead = opened.lead_ids[-(length - 1) :] if loss_at == "last" else opened.lead_ids[:0]
@@ -49,7 +51,9 @@ def test_one_token_alone_has_no_surprise(corpus):
     assert np.isnan(trained(corpus, TRANSFORMER, "all").surprises(corpus.valid[:1])).all()
 
 
-@pytest.mark.parametrize(("config", "loss_at"), [(TRANSFORMER, "all"), (TRANSFORMER, "last"), (LSTM, "all"), (LINEAR, "last")])
+@pytest.mark.parametrize(
+    ("config", "loss_at"), [(TRANSFORMER, "all"), (TRANSFORMER, "last"), (LSTM, "all"), (MOGRIFIED, "all"), (LINEAR, "last")]
+)
 @pytest.mark.parametrize("n", [1, 5, 40])
 def test_the_next_token_is_predicted_from_one_window_as_it_is_generated(corpus, monkeypatch, config, loss_at, n):
     opened, ids = trained(corpus, config, loss_at), corpus.valid[:n]

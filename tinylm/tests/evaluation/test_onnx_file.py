@@ -23,6 +23,7 @@ PARTS = {
     "attention_window": 3,
     "pointer": 4,
     "n_kv_head": 1,
+    "n_softmax": 2,
     "position": "rope",
     "norm_place": "pre",
     "parallel": True,
@@ -34,7 +35,7 @@ PARTS = {
 CONFIGS = {
     "transformer": dataclasses.replace(TRANSFORMER, n_layer=1, position="alibi", softcap=5.0),
     "all parts": dataclasses.replace(POINTING, **PARTS),
-    "lstm": dataclasses.replace(LSTM, induction=(2,)),
+    "lstm": dataclasses.replace(LSTM, induction=(2,), pointer=4, n_softmax=2),
     "moving mlp": dataclasses.replace(MLP, window=3, induction=(2,)),
     "linear": LINEAR,
 }

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from tinylm.config import LinearConfig, LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.data import Corpus, CorpusInfo
 from tinylm.models.networks import build
-from tinylm.models.networks.base import target_nlls
+from tinylm.models.networks.prediction import OneSoftmax
 
 VOCAB_SIZE = 11
 SIZES = {"train": 4000, "valid": 500, "test": 600}
@@ -21,6 +21,7 @@ TRANSFORMER = TransformerConfig(context_length=8, n_layer=2, n_head=2, d_model=1
 POINTING = dataclasses.replace(TRANSFORMER, pointer=4, attention_dropout=0.0, ffn_dropout=0.0)
 BESIDE_A_POINTER = [{}, {"attention_window": 2}, {"attention_window": 4, "induction": (1, 2), "convolution": 3, "position": "rope"}]
 LSTM = LSTMConfig(context_length=8, n_layer=2, d_model=12, d_embedding=10)
+MOGRIFIED = dataclasses.replace(LSTM, mogrifier_rounds=5, pointer=4, n_softmax=2)
 
 
 def markov_corpus() -> Corpus:
@@ -75,6 +76,7 @@ def transformer_configs(draw) -> TransformerConfig:
         attention_dropout=0.0,
         ffn_dropout=0.0,
         pointer=draw(st.sampled_from([0, 0, 1, 2])),
+        n_softmax=draw(st.sampled_from([1, 1, 3])),
         loops=loops,
         skips=is_deep and draw(st.booleans()),
         head_gates=draw(st.booleans()),
@@ -110,6 +112,9 @@ def lstm_configs(draw) -> LSTMConfig:
         d_embedding=0 if tied else draw(st.integers(0, 9).filter(lambda d: d != width)),
         tied=tied,
         **draw(INDUCTIONS),
+        mogrifier_rounds=draw(st.sampled_from([0, 0, 1, 2, 5])),
+        pointer=draw(st.sampled_from([0, 0, 1, 2])),
+        n_softmax=draw(st.sampled_from([1, 1, 3])),
     )
 
 
@@ -166,7 +171,8 @@ def counted(config, n_windows, n_computed, n_scored):
         if n_computed == n_scored:
             model.losses(x_BT, y_BN)[1].backward()
         else:
-            target_nlls(model.head(model.hidden(x_BT, n_computed)[:, -n_scored:]), y_BN).mean().backward()
+            softmaxes = getattr(model, "softmaxes", OneSoftmax())
+            softmaxes.nlls(model.head, model.hidden(x_BT, n_computed)[:, -n_scored:], y_BN).mean().backward()
     return counter.get_total_flops()
 
 

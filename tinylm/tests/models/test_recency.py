@@ -47,6 +47,16 @@ def test_probabilities_sum_to_one_after_every_history():
         assert probs.sum() == pytest.approx(1, abs=1e-12)
 
 
+@pytest.mark.parametrize("size", [3, 40, 10**9])
+def test_all_distributions_of_a_text_are_those_after_each_history(size):
+    mixed, text = model(size=size), np.random.default_rng(4).integers(5, size=120)
+    for counts in (mixed, mixed.counts):
+        found = counts.distributions(text)
+        assert found.shape == (120, 5)
+        np.testing.assert_allclose(found, [counts.distribution(text[:n]) for n in range(120)], rtol=1e-5)
+        np.testing.assert_allclose(np.log(found[np.arange(120), text]), counts.log_probs(text), rtol=1e-5)
+
+
 def test_later_tokens_do_not_change_a_score():
     mixed, text = model(), np.random.default_rng(2).integers(5, size=100)
     changed = text.copy()

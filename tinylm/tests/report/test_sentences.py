@@ -32,7 +32,16 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     text = sentences.cost(found)
     assert "For the same executed FLOPs Self-Attention has 1.750 (n = 1). For the same textbook FLOPs Self-Attention has" in text
     costlier = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
-    assert "For the same executed FLOPs Self-Attention would not reach its first validation." in sentences.cost(costlier)
+    assert "For the same executed FLOPs Self-Attention would stop before its first validation." in sentences.cost(costlier)
+
+
+def test_the_best_of_rivals_is_told_for_each_text_and_budget():
+    found = [*seeds("Transformer", 1_000, [2.0, 2.2], "rival"), *seeds("LSTM", 1_000, [2.4], "rival"), *seeds("LSTM", 10, [3.0], "rival")]
+    assert sentences.rivals(found, "Transformer") == (
+        "Of the recipes compared at equal FLOPs the best on valid are: grammar-char, $10^{3}$ FLOPs: Transformer, 2.100 nats (n = 2); "
+        "grammar-char, $10^{1}$ FLOPs: LSTM alone is recorded."
+    )
+    assert sentences.rivals([], "Transformer") == ""
 
 
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
@@ -58,7 +67,8 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     assert "on valid by no network here" in hard and hard.endswith("Where no network reaches it, count.")
     assert sentences.worth_training(counts, "grammar-char") == sentences.worth_training(runs, "grammar-char") == ""
     tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
-    assert "The best counts by valid, KN-8, cost no training." in sentences.worth_training([*runs, *counts, tuned], "grammar-char")
+    said = sentences.worth_training([*runs, *counts, tuned], "grammar-char")
+    assert said.startswith("The best counts of characters by valid, KN-8, cost no training.")
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
     monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
     assert (
@@ -83,11 +93,9 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     said = sentences.climb(frame)
     assert said.startswith(
         "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 are clear after Holm's correction, "
-        f"0 of them by their own seeds alone. Lower test NLL: {names[1]}, 0.500. Higher test NLL: {names[2]}, 0.300."
+        "0 of them by their own seeds alone. 1 more is clear only before the correction."
     )
-    assert said.endswith(
-        f"only before the correction. Lower test NLL: {names[3]}, 0.020. The other 3 are open, 1 of them with fewer than 5 seeds."
-    )
+    assert said.endswith(" The other 3 are open, 1 of them with fewer than 5 seeds.")
     few = sentences.climb(frame.assign(n=3, verdict="open"))
     assert few.startswith("Of 6 changes, kept or only tried (3 seeds each), 0 are clear after Holm's correction. ")
     assert few.endswith("correction. The other 6 are open, all with fewer than 5 seeds.")
@@ -201,8 +209,8 @@ def test_architectures_are_compared_over_the_plays_left_out():
     nlls = {"A": (2.0, 2.1, 2.2), "B": (1.9, 2.3, 1.9)}
     found = [result("", record(nll, corpus=c), architecture=a) for a, row in nlls.items() for c, nll in zip(plays, row, strict=True)]
     text = sentences.over_folds(folds.by_fold(found))
-    assert text.startswith("The loss of B is lower than that of A on 2 of 3 parts, by 0.067 [") and text.endswith(
-        " nats (means weighted by length; 95 % over the parts)."
+    assert text.startswith("B is ahead of A on 2 of 3 parts, by 0.067 [") and text.endswith(
+        " (nats; means weighted by length; 95 % over the parts)."
     )
     assert sentences.over_folds(folds.by_fold(found[:3])) == ""
 
@@ -224,9 +232,52 @@ def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_win
     assert "with a cache" not in sentences.purchases([bought, plain, far])
 
 
-def test_a_fourth_layer_is_compared_at_equal_flops():
-    found = capacity.results(largest=10**11)
-    said = sentences.depth(found)
-    assert said.startswith("4 layers against 3 of the same width, test NLL at equal FLOPs: on WikiText-2 as characters ")
-    assert said.count("(n = 3)") == 1
+def layered(gap, largest=10**11):
+    """Results of the curves whose deeper models' test NLLs are above the others' by what `gap` says of their steps a parameter."""
+    made = []
+    for one in capacity.results(largest):
+        n_layer, steps = one.run.spec.model.n_layer, one.record.steps / one.record.n_params
+        blocks = [2.0 + (n_layer == 4) * gap(steps) + one.run.spec.seed / 1_000] * len(one.record.test.blocks)
+        made.append(
+            Result(one.run, dataclasses.replace(one.record, test=dataclasses.replace(one.record.test, nll=blocks[0], blocks=blocks)))
+        )
+    return made
+
+
+def test_one_more_layer_is_said_to_hurt_below_some_steps_a_parameter():
+    said = sentences.depth(layered(lambda steps: -0.05 * math.log(steps / 0.02)))
+    assert said.startswith(
+        "One more layer at equal FLOPs: on WikiText-2 as characters it hurts below 0.02 steps (0.02 to 0.02) a parameter"
+    )
+    assert "(6 pairs of runs, 0.00" in said and said.count("(n = 3)") == 1
+    assert "no number of steps a parameter tells where it hurts" in sentences.depth(layered(lambda steps: 0.1))
     assert sentences.depth([]) == ""
+
+
+def test_a_fourth_layer_of_the_study_is_compared_in_three_ways():
+    three, four = TransformerConfig(n_layer=3), TransformerConfig(n_layer=4)
+    rows = [("sweep", three, [2.0, 2.1], 1_000), ("sweep", four, [2.05, 2.15], 1_500), ("depth", four, [1.9, 2.0], 2_000)]
+    found = [
+        result(f"{role} {model.n_layer}", record(nll, seed, model, flops=flops), role=role, architecture="Transformer")
+        for role, model, nlls, flops in rows
+        for seed, nll in enumerate(nlls)
+    ]
+    said = sentences.studied_depth(found)
+    assert said.startswith("Under the study's own recipe 4 layers change the NLL of 3 by +0.050 [")
+    assert said.count(";") == 2 and "by −0.100 [" in said and said.endswith("as many a parameter (n = 2).")
+    assert sentences.studied_depth(found[:4]).count(";") == 1
+    assert sentences.studied_depth(found[:2]) == sentences.studied_depth([]) == ""
+
+
+def test_costs_that_were_not_expected_are_named():
+    costs = {"Linear": 100, "MLP": 100, "Self-Attention": 50, "Transformer": 200}
+    rows = [
+        result(name, dataclasses.replace(record(2.0, seed=s), flops=cost, flops_2nd=100), architecture=name)
+        for name, cost in costs.items()
+        for s in (0, 1)
+    ]
+    assert sentences.expected_costs(rows) == (
+        "Executed FLOPs are, of those stated: MLP 1 times (not as expected), Self-Attention 0.5 times (not as expected), Transformer "
+        "2 times (as expected)."
+    )
+    assert sentences.expected_costs([]) == ""

@@ -1,7 +1,9 @@
+import dataclasses
+
 import pytest
 
 from tinylm import study
-from tinylm.config import NgramConfig, RunSpec, TrainConfig, TransformerConfig
+from tinylm.config import NgramConfig, RunSpec, TeacherConfig, TrainConfig, TransformerConfig
 from tinylm.flops import run_cost
 from tinylm.study import Planned, costs
 
@@ -19,6 +21,17 @@ def test_the_parts_add_up_to_the_totals_that_the_run_will_have():
     assert found.parts.groupby("convention")["share"].sum().tolist() == pytest.approx([1, 1])
     assert (found.steps, found.flops, found.n_params) == (3, run.cost.flops, found.facts["n_params"])
     assert all(dtype.kind in "iuf" for dtype in found.parts.dtypes)
+
+
+def test_what_teachers_cost_is_a_part():
+    small = TransformerConfig(n_layer=2, d_model=16, d_ff=32, n_head=2)
+    alone = planned(small, flops=10**11)
+    taught = TeacherConfig(model=small, number=2)
+    run = dataclasses.replace(alone, spec=dataclasses.replace(alone.spec, teacher=taught))
+    found = costs.cost(run)
+    assert found.parts.groupby("convention")["run"].sum().to_dict() == {"executed": run.cost.flops, "textbook": run.cost.flops_textbook}
+    assert found.parts.loc[("executed", "teachers"), "share"] > 0.5 and "teachers" in found._repr_html_()
+    assert "teachers" not in costs.cost(alone)._repr_html_()
 
 
 def test_it_is_shown_in_one_line_and_as_a_card():

@@ -91,7 +91,14 @@ def test_a_model_that_predicts_every_position_is_trained_at_each_and_scored_with
 
 
 def test_architectures_of_a_level_are_those_that_have_a_recipe():
-    assert set(recipes.architectures("word")) == {"transformer", "transformer-no-pointer", "gated-counts"}
+    assert set(recipes.architectures("word")) == {
+        "transformer",
+        "transformer-no-pointer",
+        "transformer-softmaxes",
+        "lstm",
+        "mogrifier",
+        "gated-counts",
+    }
     assert "transformer-no-pointer" not in recipes.architectures("character") and "lstm" in recipes.architectures("character")
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from tinylm import data, study
 from tinylm.config.errors import MissingName
+from tinylm.data.base import HELD_OUT
 from tinylm.flops import run_cost
 from tinylm.study import SECTIONS, Planned, StudyError, plan, section_plan
 
@@ -39,7 +40,7 @@ def test_every_run_of_a_section_is_planned_once_and_can_run(section, profile):
 def test_runs_that_share_a_table_share_the_scored_tokens(section, profile):
     """Except where the study sweeps the context itself, and scores after each context as the paper does."""
     specs = [run.spec for run in section_plan(section, profile)]
-    scored = {(spec.corpus, spec.train.eval_start or spec.model.context_length, spec.train.eval_tokens) for spec in specs}
+    scored = {(spec.corpus, *(spec.scored(data.info(spec.corpus).n_tokens[split]) for split in HELD_OUT)) for spec in specs}
     assert len(scored) == len({spec.corpus for spec in specs}) or section == "sweeps"
 
 

@@ -56,7 +56,7 @@ class Scalar(torch.nn.Module):
 def averaged(values, ema_decay, first_step=1):
     """The average of a weight that starts at zero and has these values after `first_step` steps, the next step and so on."""
     model = Scalar()
-    average = AVERAGES["ema"](model, TrainConfig(steps=1, average="ema", ema_decay=ema_decay))
+    average = AVERAGES["ema"](model, TrainConfig(steps=1, average="ema", ema_decay=ema_decay), 0)
     for step, value in enumerate(values, first_step):
         model.weight.data.fill_(value)
         average.update(step)
@@ -75,9 +75,27 @@ def test_a_long_run_averages_over_as_many_steps_as_the_decay_says():
     assert averaged([1.0], 0.999, first_step=100_000) == pytest.approx(0.001)
 
 
+def swa(values, swa_share):
+    """The weight that is scored after each step of a run in which it has these values."""
+    model, scored = Scalar(), []
+    average = AVERAGES["swa"](model, TrainConfig(steps=1, average="swa", swa_share=swa_share), len(values))
+    for step, value in enumerate(values, 1):
+        model.weight.data.fill_(value)
+        average.update(step)
+        scored.append(average.model.weight.item())
+    return scored
+
+
+def test_the_last_part_of_a_run_has_equal_shares():
+    values = [5.0, 1.0, 9.0, 2.0, 4.0, 3.0, 7.0, 8.0]
+    assert swa(values, 0.5) == pytest.approx([5.0, 1.0, 9.0, 2.0, 4.0, 3.5, 14 / 3, 5.5]), "before it the weights are as trained"
+    assert swa(values, 1) == pytest.approx([sum(values[:n]) / n for n in range(1, 9)])
+    assert swa(values, 0.01) == values, "a part of less than a step"
+
+
 def test_a_restored_average_goes_on_where_it_stopped():
     models, train = [Scalar(), Scalar()], TrainConfig(steps=1, average="ema", ema_decay=0.5)
-    first, second = (AVERAGES["ema"](model, train) for model in models)
+    first, second = (AVERAGES["ema"](model, train, 0) for model in models)
     models[0].weight.data.fill_(4.0)
     first.update(100)
     taken = first.tensors()
@@ -92,6 +110,6 @@ def test_a_restored_average_goes_on_where_it_stopped():
 
 def test_without_an_average_the_trained_weights_are_scored():
     model = Scalar()
-    average = AVERAGES["none"](model, TrainConfig(steps=1))
+    average = AVERAGES["none"](model, TrainConfig(steps=1), 1)
     average.update(1)
     assert average.model is model and average.tensors() == {}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
+from specs import LINEAR, LSTM, MLP, MOGRIFIED, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm import ledger
 from tinylm.config import ConfigError, NgramConfig
@@ -26,6 +26,7 @@ POINTING = dataclasses.replace(DROPOUT, pointer=4, output_dropout=0.1, dropout_k
 RUN = {"epochs": 2, "n_evals": 4, "lr": 3e-3}  # 16 steps of 4 windows, every 8th of 2
 ADAMW = {"loss_at": "all", "optimizer": "adamw", "weight_decay": 0.1, "schedule": "cosine", "warmup": 0.5, "clip": 0.5, "beta2": 0.95}
 MUON = {"optimizer": "muon", "adam_lr": 1e-3, "weight_decay": 0.1, "schedule": "wsd", "decay": 0.5, "clip": 0.5}
+FALLING = MUON | {"weight_decay_schedule": "linear"}
 EMA = {"average": "ema", "ema_decay": 0.6}
 MOVED = (
     "these numbers moved: bump the version of the {} in tinylm/ledger/versions.py, which makes the published records stale, "
@@ -102,8 +103,9 @@ def stop_at(*calls):
         (DROPOUT, EMA),
         (dataclasses.replace(LSTM, layer_dropout=0.1), MUON | EMA),
         (POINTING, {"loss_at": "all", "precision": "bf16"} | MUON),
+        (dataclasses.replace(MOGRIFIED, weight_dropout=0.1), {"loss_at": "all", "precision": "bf16"} | FALLING),
     ],
-    ids=["last adam", "all adamw", "last muon", "averaged", "lstm muon averaged", "pointer all muon bf16"],
+    ids=["last adam", "all adamw", "last muon", "averaged", "lstm muon averaged", "pointer all muon bf16", "mogrified decay falls"],
 )
 @pytest.mark.parametrize("stops", [(1,), (7, 1, 1), (3, 5, 3), (8,), (15,)], ids=str)
 def test_an_interrupted_run_ends_with_the_same_bits(corpus, tmp_path, every_step, model, settings, stops):
@@ -276,7 +278,8 @@ def test_the_kept_weights_give_the_record(corpus, tmp_path):
     checkpoint.load_weights(model, tmp_path / "weights")
     for score, ids in ((record.valid, corpus.valid), (record.test, corpus.test)):
         assert score.nll == pytest.approx(token_nlls(model, torch.from_numpy(ids.astype(np.int32)), planned).mean(), rel=1e-6)
-    assert checkpoint.load(tmp_path / "weights")[1] == json.loads(json.dumps(weights.facts(planned, corpus)))  # a tuple is read as a list
+    facts = json.loads(json.dumps(weights.facts(planned, corpus)))  # a tuple is read as a list
+    assert checkpoint.load(tmp_path / "weights")[1] == facts | {"seconds": record.seconds}
 
 
 @pytest.mark.parametrize("keep", ["best", "last"])

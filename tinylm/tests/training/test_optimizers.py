@@ -114,6 +114,27 @@ def test_a_schedule_scales_the_rates_of_both_kinds_of_parameters(corpus):
         assert [group["lr"] for group in update.optimizer.param_groups] == pytest.approx([0.02 * factor, 0.003 * factor, 0.003 * factor])
 
 
+def test_a_decay_that_falls_does_so_where_parameters_decay(corpus):
+    tokens = torch.from_numpy(corpus.train.astype("int32"))
+    planned = spec(PLAIN, optimizer="muon", weight_decay=0.4, weight_decay_schedule="linear")
+    update = Update(planned, build(PLAIN, VOCAB_SIZE), tokens, 8)
+    for step, decay in ((0, 0.4), (6, 0.1)):
+        update.set_rate(step)
+        assert [group["weight_decay"] for group in update.optimizer.param_groups] == pytest.approx([decay, decay, 0.0])
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_a_decay_on_the_device_makes_the_same_update(name):
+    first, second = twins()
+    optimizers = [make_optimizer(model, TrainConfig(steps=9, optimizer=name, lr=0.1, weight_decay=0.5)) for model in (first, second)]
+    for group in optimizers[1].param_groups:
+        group["weight_decay"] = torch.tensor(group["weight_decay"])
+    for model, optimizer in zip((first, second), optimizers, strict=True):
+        updated(model, optimizer.step)
+    for ours, theirs in zip(first.parameters(), second.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+
+
 def test_without_a_rate_of_its_own_adamw_takes_muons():
     optimizer = make_optimizer(build(PLAIN, VOCAB_SIZE), TrainConfig(steps=1, optimizer="muon", lr=0.5))
     assert {group["lr"] for group in optimizer.param_groups} == {0.5}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinylm.config import TrainConfig
-from tinylm.training.schedules import learning_rate
+from tinylm.training.schedules import learning_rate, weight_decay
 
 
 def rates(num_steps, **settings):
@@ -34,6 +34,19 @@ def test_a_schedule_runs_from_the_end_of_the_warm_up_to_the_end():
 def test_wsd_is_constant_until_the_last_share_of_the_run():
     assert rates(10, warmup=0.2, schedule="wsd", decay=0.4) == pytest.approx([1.0] + [2.0] * 6 + [1.5, 1.0, 0.5])
     assert rates(5, schedule="wsd", decay=1) == pytest.approx(rates(5, schedule="linear"))
+
+
+def test_a_floor_is_where_a_schedule_ends_and_no_floor_changes_no_bit():
+    floored = rates(8, schedule="cosine", lr_floor=0.1)
+    assert floored == pytest.approx([0.2 + 0.9 * rate for rate in rates(8, schedule="cosine")])
+    assert rates(1000, schedule="cosine", lr_floor=0.1)[-1] == pytest.approx(0.2, rel=1e-4)
+    assert rates(4, warmup=0.5, schedule="linear", lr_floor=0.5) == pytest.approx([1.0, 2.0, 2.0, 1.5])
+
+
+def test_a_decay_stays_or_falls_to_one_step_short_of_zero():
+    falling = TrainConfig(steps=4, optimizer="adamw", weight_decay=2.0, weight_decay_schedule="linear")
+    assert [weight_decay(falling, step, 4, 2.0) for step in range(4)] == [2.0, 1.5, 1.0, 0.5]
+    assert weight_decay(TrainConfig(steps=4, optimizer="adamw", weight_decay=2.0), 3, 4, 2.0) == 2.0
 
 
 @given(

@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from specs import LINEAR, LSTM, MLP, TRANSFORMER, VOCAB_SIZE, spec
+from specs import LINEAR, LSTM, MLP, MOGRIFIED, TRANSFORMER, VOCAB_SIZE, spec
 from torch import nn
 
 from tinylm.config import ConfigError, TransformerConfig
@@ -50,7 +50,7 @@ def test_a_step_is_plain_pytorchs_step(corpus):
     assert_same_weights(model, reference, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [PLAIN, LSTM, MOVING], ids=lambda c: c.kind)
+@pytest.mark.parametrize("config", [PLAIN, LSTM, MOGRIFIED, MOVING], ids=lambda c: c.kind)
 def test_the_loss_may_be_taken_at_the_last_positions_only(corpus, config):
     planned = spec(config, loss_at="all", n_targets=3)
     losses, _ = updated(planned, corpus, 1)
@@ -75,7 +75,7 @@ def test_a_step_says_the_loss_of_the_next_token_and_learns_the_further_ones_too(
 
 # Without biases: a key's bias has no gradient but rounding's, which Adam makes as large as any other.
 @pytest.mark.parametrize(
-    "config", [dataclasses.replace(PLAIN, bias=False), LINEAR, LSTM, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind
+    "config", [dataclasses.replace(PLAIN, bias=False), LINEAR, LSTM, MOGRIFIED, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind
 )
 @pytest.mark.parametrize("micro_batch", [1, 2, 3])
 def test_a_batch_in_parts_is_the_same_batch(corpus, config, micro_batch):
@@ -198,7 +198,7 @@ def test_a_recorded_step_of_muon_is_the_step(corpus):
 
 
 @needs_cuda
-@pytest.mark.parametrize("config", [PLAIN, LSTM, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind)
+@pytest.mark.parametrize("config", [PLAIN, LSTM, MOGRIFIED, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind)
 def test_a_recorded_step_is_the_step(corpus, config):
     (plain, kept), (recorded, model) = (updated(spec(config), corpus, device="cuda", make=make) for make in (Update, CapturedUpdate))
     torch.testing.assert_close(recorded, plain, rtol=1e-4, atol=1e-5)

@@ -15,7 +15,7 @@ from tinylm.training.bench import roofline, rows, runs
 from tinylm.training.bench.rows import Row
 
 CPUINFO = Path("/proc/cpuinfo")
-TIMED = ("architectures", "sweeps", "rope", "words", "budget", "claims")  # sections whose tables have a time beside FLOPs
+TIMED = ("architectures", "sweeps", "rope", "words", "budget", "claims", "capacity")  # sections whose tables have a time beside FLOPs
 
 
 def run(device: str, rounds: int, said: Callable[[Row], None]) -> dict[str, Any]:

@@ -20,11 +20,10 @@ from tinylm.config.shown import short
 from tinylm.data import Corpus, grammar
 from tinylm.evaluation.nlls import token_nlls
 from tinylm.models.networks import build
-from tinylm.models.networks.threads import threads
-from tinylm.study import Planned, recipes
+from tinylm.study import Planned, nanogpt, recipes
 from tinylm.training import cpu, machine, pool
 from tinylm.training.bench import runs, textbook
-from tinylm.training.bench.timing import compare, median_seconds, one_product, unprepared
+from tinylm.training.bench.timing import alone, compare, median_seconds, one_product, unprepared
 from tinylm.training.step import Update, make_update
 
 PAPER = {
@@ -35,13 +34,9 @@ PAPER = {
 }
 NO_DROPOUT = {"attention_dropout": 0.0, "ffn_dropout": 0.0}
 DENSE = TransformerConfig(context_length=128, norm_place="pre", **NO_DROPOUT)
-NANOGPT = TransformerConfig(
-    context_length=64, n_layer=4, n_head=4, d_ff=512, norm_place="pre", ffn="gelu", bias=False, tied=True, init="scaled", **NO_DROPOUT
-)
 SHAKESPEARE = "tiny_shakespeare"
 RECIPES = (1e11, 1e12, 1e13)  # budgets of recipes whose steps are timed
 AS_GOOD = 4e10  # FLOPs that a recipe needs for the test NLL of the study's Transformer
-NANOGPT_TRAIN = TrainConfig(steps=2000, loss_at="all", batch_size=12, optimizer="adamw", lr=1e-3, beta2=0.99, weight_decay=0.1, clip=1.0)
 
 
 class BenchError(TinylmError):
@@ -138,23 +133,13 @@ def recipe_steps(bench: Bench) -> Iterator[Row]:
         yield Row(name, "one thread", "ms", 1e3 * pair.ours, 1e3 * pair.theirs, pair.ratio)
 
 
-def alone(call: Callable[[], object]) -> Callable[[], object]:
-    """The call on one thread of a CPU."""
-
-    def run() -> None:
-        with threads(1):
-            call()
-
-    return run
-
-
 def nanogpt_step(bench: Bench) -> Iterator[Row]:
     """The shape of nanoGPT's CPU recipe, in fp32 and in bf16, against a straightforward loop in its manner, which is in fp32."""
-    spec = RunSpec(corpus=bench.corpus.info.name, model=NANOGPT, train=NANOGPT_TRAIN)
+    spec = RunSpec(corpus=bench.corpus.info.name, model=nanogpt.MODEL, train=nanogpt.TRAIN)
     theirs = unprepared(textbook.gpt_step(spec, bench.corpus.train, bench.corpus.info.vocab_size, bench.device))
     for name, precision in (("nanoGPT's CPU shape", "fp32"), ("nanoGPT's CPU shape, bf16", "bf16")):
-        pair = compare(bench.update(NANOGPT, replace(NANOGPT_TRAIN, precision=precision)), theirs, bench.rounds, bench.device)
-        rates = [NANOGPT_TRAIN.batch_size * NANOGPT.context_length / seconds for seconds in (pair.ours, pair.theirs)]
+        pair = compare(bench.update(nanogpt.MODEL, replace(nanogpt.TRAIN, precision=precision)), theirs, bench.rounds, bench.device)
+        rates = [nanogpt.TRAIN.batch_size * nanogpt.MODEL.context_length / seconds for seconds in (pair.ours, pair.theirs)]
         yield Row(f"Transformer, {name}", "nanoGPT-style loop", "tokens/s", *rates, pair.ratio, 1.3)
 
 

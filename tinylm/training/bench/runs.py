@@ -12,7 +12,7 @@ from tinylm.flops import optimizer_flops, window_flops
 from tinylm.models.networks import build
 from tinylm.study import Planned, distinct
 from tinylm.training import cpu
-from tinylm.training.bench.timing import per_call
+from tinylm.training.bench.timing import alone, per_call
 from tinylm.training.step import make_update
 
 N_TOKENS = 100_000  # of the random text that steps read
@@ -38,12 +38,13 @@ def step_flops(spec: RunSpec, vocab_size: int) -> int:
 def seconds(run: Planned, device: str) -> float:
     """Seconds of a run without its validations: its steps at their median time, or the fit of counts with all weights.
 
-    Gated counts take both. What is counted must be at hand.
+    A step has all threads of a CPU or one, whichever is faster. Gated counts take both. What is counted must be at hand.
     """
     if run.spec.is_counts:
         corpus = data.load(run.spec.corpus)
         return per_call(lambda: counts.fit(run.spec, corpus), "cpu")
-    training = run.cost.steps * per_call(step(run.spec, device), device)
+    update = step(run.spec, device)
+    training = run.cost.steps * min(per_call(call, device) for call in (update, *([alone(update)] if device == "cpu" else [])))
     if not isinstance(run.spec.model, GatedCountsConfig):
         return training
     corpus = data.load(run.spec.corpus)

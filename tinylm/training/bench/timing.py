@@ -7,9 +7,11 @@ from statistics import median
 
 import torch
 
+from tinylm.models.networks.threads import threads
 from tinylm.training import cpu
 
 BURST = 0.25  # seconds that each side runs before it is the other's turn
+ENOUGH = 5.0  # seconds: what warms up is little beside them
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,37 @@ def unprepared(call: Callable[[], object]) -> Callable[[], object]:
     return run
 
 
+def alone(call: Callable[[], object]) -> Callable[[], object]:
+    """The call on one thread of a CPU."""
+
+    def run() -> object:
+        with threads(1):
+            return call()
+
+    return run
+
+
 def per_call(call: Callable[[], object], device: str) -> float:
-    """Median seconds of a call after one unmeasured one, over calls that fill a burst; on a GPU the mean, waited for once."""
-    call()
+    """Median seconds of a call after one that is left out, over calls that fill a burst; on a GPU the mean, waited for once.
+
+    A call that takes longer than ENOUGH is made once.
+    """
+    first = _seconds(call)
     _wait(device)
     if device != "cpu":
         return _mean_on_device(call, device)
+    if first > ENOUGH:
+        return first
     times: list[float] = []
     while sum(times) < BURST or len(times) < 3:
-        started = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - started)
+        times.append(_seconds(call))
     return median(times)
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
 
 
 def _mean_on_device(call: Callable[[], object], device: str, n_calls: int = 50) -> float:

@@ -70,8 +70,8 @@ def test_gated_counts_of_the_same_seed_are_mixed_in_and_cost_what_their_training
 
 def test_the_gated_counts_of_the_published_study_are_those_of_the_smallest_budget_and_of_the_runs_seed():
     found = GATED_MIXING.subjects(study.plan("full"))
-    assert {run.role for run in found} == {"frontier", "purchase"}
-    assert {data.source(run.spec.corpus) for run in found} == {"tiny_shakespeare", "ptb-eos", "wikitext-2-eos"}
+    assert {run.role for run in found} == {"frontier", "purchase", "timed"}
+    assert {data.source(run.spec.corpus) for run in found} == {"tiny_shakespeare", "ptb-eos", "wikitext-2-eos", "wikitext-2-char"}
     assert all(GATED_MIXING.partner(run).train.flops == 10**10 and GATED_MIXING.partner(run).seed == run.spec.seed for run in found)
 
 
@@ -83,4 +83,4 @@ def test_what_is_scored_on_the_tokens_of_tuned_counts_is_mixed(run):
 
 def test_of_the_published_study_recipes_and_the_factorial_are_mixed():
     found = MIXING.subjects(study.plan("full"))
-    assert {run.role for run in found} == {"frontier", "purchase", "factorial"} and not any(run.spec.is_counts for run in found)
+    assert {run.role for run in found} == {"frontier", "purchase", "taught", "factorial"} and not any(run.spec.is_counts for run in found)

@@ -6,43 +6,37 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from specs import LSTM, VOCAB_SIZE, assert_causal, lstm_configs, spec
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from tinylm.config import LSTMConfig
 from tinylm.flops import hidden_shapes, n_params, window_flops
 from tinylm.models.networks import build
 from tinylm.models.networks import n_params as built_params
-from tinylm.models.networks.induction import induction
+from tinylm.models.networks.lstm import LSTM as Network
 
 
-class Unrolled(nn.Module):
-    """The same model from single cells, whose products PyTorch counts; its initial states take gradients, as in fused kernels."""
+class Unrolled(Network):
+    """The same model from single cells, whose products PyTorch counts; its initial states take gradients, as in kernels and loops."""
 
-    def __init__(self, config):
-        super().__init__()
-        self.config, self.embedding = config, nn.Embedding(VOCAB_SIZE, config.widths[0])
-        self.induction = induction(config, config.widths[0], VOCAB_SIZE)
-        self.cells = nn.ModuleList(nn.LSTMCell(n_in, config.d_model) for n_in in config.widths[:-1])
-        self.head = nn.Linear(config.d_model, VOCAB_SIZE)
-
-    def forward(self, x_BT, n_out):
-        x_BTD = self.induction(x_BT, self.embedding, x_BT.shape[1])
-        for cell in self.cells:
-            state = tuple(x_BTD.new_zeros(len(x_BT), self.config.d_model, requires_grad=True) for _ in range(2))
-            states = []
-            for x_BD in x_BTD.unbind(1):
-                state = cell(x_BD, state)
-                states.append(state[0])
-            x_BTD = torch.stack(states, 1)
-        return self.head(x_BTD[:, -n_out:])
+    def _read(self, layer, x_BTD):
+        h_BD, c_BD = (x_BTD.new_zeros(len(x_BTD), self.head.in_features, requires_grad=True) for _ in range(2))
+        states = []
+        for x_BD in x_BTD.unbind(1):
+            for number, weight in enumerate(getattr(layer, "rounds", ())):
+                if number % 2 == 0:
+                    x_BD = x_BD * 2 * torch.sigmoid(F.linear(h_BD, weight))
+                else:
+                    h_BD = h_BD * 2 * torch.sigmoid(F.linear(x_BD, weight))
+            biases = [bias for name, bias in layer.named_parameters() if name.startswith("bias")]
+            h_BD, c_BD = torch.lstm_cell(x_BD, (h_BD, c_BD), layer.weight_ih_l0, layer.weight_hh_l0, sum(biases), 0 * biases[0])
+            states.append(h_BD)
+        return torch.stack(states, 1)
 
 
 def unrolled(model, config):
     """The unrolled model with a model's weights."""
-    twin = Unrolled(config).double()
-    names = {name: name.replace("layers.", "cells.").removesuffix("_l0") for name in model.state_dict()}
-    twin.load_state_dict({names[name]: tensor for name, tensor in model.state_dict().items()})
+    twin = Unrolled(config, VOCAB_SIZE).double()
+    twin.load_state_dict(model.state_dict())
     return twin
 
 
@@ -68,9 +62,9 @@ def test_it_costs_what_pytorch_counts_of_its_cells(config, loss_at, n_windows):
     executed, textbook = window_flops(spec(config, loss_at=loss_at), VOCAB_SIZE)
     n_scored = config.context_length if loss_at == "all" else 1
     y_BN = torch.zeros(n_windows, n_scored, dtype=torch.long)
-    model = Unrolled(config)
+    model = Unrolled(config, VOCAB_SIZE)
     with FlopCounterMode(display=False) as counter:
-        F.cross_entropy(model(tokens(config, n_windows), n_scored).flatten(0, 1), y_BN.flatten()).backward()
+        model.nlls(tokens(config, n_windows), y_BN).mean().backward()
     assert counter.get_total_flops() == n_windows * executed
     assert executed == textbook, "a recurrence spares no position"
 
@@ -91,6 +85,24 @@ def test_a_tied_head_is_the_embedding():
     model = build(LSTMConfig(tied=True), VOCAB_SIZE)
     assert model.head.weight is model.embedding.weight
     assert 0.09 < model.head.weight.abs().max() <= 0.1
+
+
+@pytest.mark.parametrize("rounds", [0, 2])
+def test_elements_of_recurrent_matrices_drop_out_for_all_positions_alike(rounds):
+    config = dataclasses.replace(LSTM, mogrifier_rounds=rounds, weight_dropout=0.5)
+    torch.manual_seed(0)
+    model, plain = build(config, VOCAB_SIZE), build(dataclasses.replace(config, weight_dropout=0.0), VOCAB_SIZE)
+    plain.load_state_dict(model.state_dict())
+    x_BT = tokens(LSTM)
+    assert torch.equal(model.eval()(x_BT, 8), plain(x_BT, 8))
+    torch.manual_seed(3)
+    dropped = model.train()(x_BT, 8)
+    torch.manual_seed(3)
+    with torch.no_grad():
+        for layer in plain.layers:
+            layer.weight_hh_l0.copy_(model.weight_dropout(layer.weight_hh_l0))
+    assert (plain.layers[0].weight_hh_l0 == 0).float().mean() == pytest.approx(0.5, abs=0.1)
+    torch.testing.assert_close(dropped, plain(x_BT, 8))
 
 
 @pytest.mark.parametrize("kind", ["element", "variational"])

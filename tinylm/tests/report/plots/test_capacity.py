@@ -32,3 +32,10 @@ def test_a_line_a_rate_and_a_panel_a_budget():
     assert [[list(line.get_xdata()) for line in ax.lines] for ax in fig.axes] == [[[8, 16, 32, 64, 128, 256]] * 4] * 3
     assert len(drawn) == 3 * 4 * 6
     assert plots.contexts([])[1] == []
+
+
+def test_the_worth_of_a_layer_has_a_panel_a_text_and_a_point_a_pair():
+    fig, drawn = plots.depths(capacity.results(10**12) + capacity.results(10**11, corpus="tiny_shakespeare"))
+    assert [ax.get_title() for ax in fig.axes] == ["Tiny Shakespeare", "WikiText-2 as characters"]
+    assert len(drawn) == 6 + 18 and {row["n"] for row in drawn} == {2, 3}
+    assert plots.depths([])[1] == []

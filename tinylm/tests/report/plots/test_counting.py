@@ -9,7 +9,7 @@ from tinylm.config import NgramConfig
 from tinylm.evaluation.probes.compression import Compressed
 from tinylm.report import plots
 from tinylm.report.plots import counting
-from tinylm.report.plots.counting import COUNTS_WIN
+from tinylm.report.plots.counting import COUNTS_WIN, OPEN
 
 RUNS = [
     *seeds("LSTM", 10**11, [2.0, 2.2]),
@@ -30,11 +30,6 @@ def counted(nll, cache=0):
     return result(model.title, record(nll, model=model))
 
 
-def spans(fig):
-    """The shaded stretches by their colours."""
-    return {patch.get_facecolor()[0]: (patch.get_x(), patch.get_x() + patch.get_width()) for patch in fig.axes[0].patches}
-
-
 def test_at_each_budget_the_recipe_that_is_best_on_valid_stands_with_its_interval_and_its_seeds():
     fig, rows = plots.answer(RUNS, [])
     assert [(row["architecture"], row["n"]) for row in rows] == [("LSTM", 2), ("Transformer", 3), ("Transformer", 2)]
@@ -45,13 +40,24 @@ def test_at_each_budget_the_recipe_that_is_best_on_valid_stands_with_its_interva
     assert [text for text in texts if "recipe" in text] == ["best recipe: LSTM", "best recipe: Transformer"]
 
 
-def test_counting_wins_up_to_the_largest_budget_that_is_above_the_counts_that_are_best_on_valid():
-    fig, rows = plots.answer(RUNS, [counted(1.9), counted(1.6, cache=8), counted(1.5, cache=2)])
+def zones(fig):
+    """What the stretches of FLOPs are called."""
+    return [text.get_text() for text in fig.axes[0].texts if text.get_text() in ("counts ahead", "open", "network")]
+
+
+def test_it_is_shaded_where_counts_are_ahead_or_the_order_is_open_by_the_intervals_over_seeds():
+    nlls = {10**10: 2.0, 10**11: 1.9, 10**12: 1.5, 10**13: 1.3}
+    runs = [one for budget, nll in nlls.items() for one in seeds("LSTM", budget, [nll - 0.001, nll, nll + 0.001])]
+    fig, rows = plots.answer(runs, [counted(1.9), counted(1.6, cache=8), counted(1.5, cache=2)])
     assert [row["name"] for row in rows[-2:]] == ["KN-4", "KN-4 + cache 2"], "the best of each kind"
-    (shaded,) = fig.axes[0].patches
-    assert shaded.get_x() + shaded.get_width() == 10**12 and shaded.get_facecolor() == to_rgba(COUNTS_WIN)
-    texts = [text.get_text() for text in fig.axes[0].texts]
-    assert {"counts ahead", "network ahead", "counts, 1.900", "with a cache, 1.500"} < set(texts)
+    behind, undecided = sorted(fig.axes[0].patches, key=lambda patch: patch.get_x())
+    assert behind.get_facecolor() == to_rgba(COUNTS_WIN) and undecided.get_facecolor() == to_rgba(OPEN)
+    ends = [patch.get_x() + patch.get_width() for patch in (behind, undecided)]
+    assert ends == pytest.approx([10**11.5, 10**12.5]), "half way between two budgets"
+    assert zones(fig) == ["counts ahead", "open", "network"]
+    assert {"counts, 1.900", "with a cache, 1.500"} < {text.get_text() for text in fig.axes[0].texts}
+    single = plots.answer(seeds("LSTM", 10**12, [1.9]), [counted(1.91)])[0]
+    assert zones(single) == [] == list(single.axes[0].patches), "one seed has no interval"
 
 
 def test_networks_that_weigh_counts_stand_beside_the_recipes():
@@ -61,11 +67,11 @@ def test_networks_that_weigh_counts_stand_beside_the_recipes():
     assert "gated counts" in [text.get_text() for text in fig.axes[0].texts] and fig.axes[0].get_xlim()[0] < 10**10
 
 
-@pytest.mark.parametrize(("nll", "said"), [(0.5, ["counts ahead"]), (3.0, ["network ahead"])])
+@pytest.mark.parametrize(("nll", "said"), [(1.4, ["counts ahead"]), (1.7, ["counts ahead", "network"]), (2.1, ["network"])])
 def test_only_what_is_the_case_is_said(nll, said):
-    fig, _ = plots.answer(RUNS, [counted(nll)])
-    assert [text.get_text() for text in fig.axes[0].texts if "ahead" in text.get_text()] == said
-    assert len(fig.axes[0].patches) == (nll < 1)
+    runs = [one for budget, mean in ((10**11, 2.0), (10**12, 1.5)) for one in seeds("LSTM", budget, [mean - 0.001, mean, mean + 0.001])]
+    fig, _ = plots.answer(runs, [counted(nll)])
+    assert zones(fig) == said and len(fig.axes[0].patches) == (nll < 2)
 
 
 def test_the_compressor_has_a_line_and_no_shade(monkeypatch):
@@ -83,7 +89,7 @@ def test_the_studys_networks_stand_at_their_cost_and_those_far_above_at_the_edge
     fig, rows = plots.answer(RUNS, [], study)
     assert [(row["flops"], row["test_nll"]) for row in rows[-3:]] == [(4 * 10**12, 2.0), (10**12, 5.0), (10**13, 4.0)]
     places = {text.get_text(): text.xy[1] for text in fig.axes[0].texts}
-    assert places["MLP"] == 2.0 and places["Linear, 5.00 ↑"] > places["Transformer, 4.00 ↑"], "one below the other"
+    assert places["MLP, 2.00"] == 2.0 and places["Linear, 5.00 ↑"] > places["Transformer, 4.00 ↑"], "one below the other"
     assert fig.axes[0].get_ylim()[1] < 4.5
 
 

@@ -38,6 +38,7 @@ def test_sizes_are_those_of_the_config():
 def test_an_lstm_is_drawn_with_its_widths_and_depth():
     embedding, layer, head = diagrams.stages(LSTMConfig(n_layer=3, d_model=200, d_embedding=64))
     assert "V × 64" in embedding.text and "width 200" in layer.text and layer.repeats == 3 and "linear 200 → V" in head.text
+    assert diagrams.stages(LSTMConfig(mogrifier_rounds=5))[1].text == "mogrifier, 5 rounds\nwidth 128"
 
 
 def test_a_column_a_model_without_the_counts():

@@ -27,6 +27,15 @@ def test_purchases_stand_beside_the_counts_of_their_own_text():
     assert frame.loc["KN-4", "test"] == "1.5000" and frame.loc["KN-4", "test − counts, 95 %"] == "–"
 
 
+def test_rivals_show_what_they_cost_and_how_far_they_are_from_the_base():
+    found = [*seeds("Transformer", 1_000, [2.0, 2.1, 2.2], "purchase"), *seeds("LSTM", 1_000, [2.3, 2.4, 2.5], "rival")]
+    base, rival = tables.rivals([*found, *seeds("MLP", 1_000, [1.0])], "Transformer").to_dict("records")
+    assert (base["recipe"], base["minus Transformer, 95 %"], base["verdict"]) == ("Transformer", "–", "–")
+    assert rival["recipe"] == "LSTM" and rival["FLOPs"] == "1e3" and rival["test NLL ± SD (n)"] == "2.400 ± 0.100 (3)"
+    assert rival["minus Transformer, 95 %"].startswith("+0.300 [") and rival["verdict"] == "clear"
+    assert "perplexity (n)" not in rival and tables.rivals([], "Transformer").values.tolist() == [["none is recorded"]]
+
+
 def test_left_out_plays_end_in_means_and_differences():
     plays = [f"tiny_shakespeare-without-{play}" for play in ("tempest", "winters-tale")]
     nlls = {"A": (2.0, 2.3), "B": (1.5, 1.4)}
@@ -174,5 +183,5 @@ def test_averages_stand_beside_one_network_of_their_cost(monkeypatch):
     (row,) = tables.averages(frame).to_dict("records")
     assert row["averaged"] == "2 of 1e11" and row["one network ± SD (n)"] == "1.650 ± 0.071 (2)" and row["average − one"] == "−0.0500"
     told = sentences.averages(frame)
-    assert "in 1 of 1 cases" in told and told.endswith("test NLL by −0.0500 (2 of $10^{11}$ FLOPs) to −0.0500 (2 of $10^{11}$ FLOPs).")
+    assert "in 1 of 1 cases" in told and told.endswith("(2 networks of $10^{11}$ FLOPs each).")
     assert sentences.averages(frame[:0]) == "" and tables.averages(frame[:0])["averaged"].tolist() == ["none is recorded"]

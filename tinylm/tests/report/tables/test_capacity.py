@@ -52,16 +52,29 @@ def test_depths_and_contexts_have_columns_in_order(found):
     assert list(table["T = 64"] != "–") == [True, False, True, False, False]
 
 
+def test_one_more_layer_is_compared_at_each_budget_and_width(found):
+    table = tables.depths(found).set_index("width")
+    assert list(table.columns) == ["text", "1e11", "3e11", "1e12", "3e12", "1e13", "level at"]
+    assert table.loc["16", "1e11"].endswith("(3)") and table.loc["16", "1e12"] == "–"
+    assert " ± " in table.loc["64", "1e12"] and table.loc["128", "1e13"].endswith("(2)")
+
+
 def test_without_records_there_is_nothing_to_say():
     assert answers.capacity([]) == ""
-    assert list(tables.optima([]).columns) == list(tables.laws([]).columns) == list(tables.shapes([]).columns) == ["text"]
+    assert (
+        list(tables.optima([]).columns)
+        == list(tables.laws([]).columns)
+        == list(tables.shapes([]).columns)
+        == list(tables.depths([]).columns)
+        == ["text"]
+    )
 
 
 def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity(found)
     assert said.startswith("**Answer.** On WikiText-2 as characters the best size grows as the budget to a power of 0.4")
-    assert "depending on the method; at $10^{13}$ FLOPs the best one tried has " in said
+    assert "by several methods; at $10^{13}$ FLOPs the best one tried has " in said
     assert "forecast" not in said
 
 

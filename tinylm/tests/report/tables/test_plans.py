@@ -49,5 +49,9 @@ def test_continuations_follow_the_end_of_the_prompt_that_they_share(home):
         ["b", "0.5", "`` of b /  ``"],
         ["b", "1", "`` 'warm' ``"],
     ]
-    assert tables.continuations([first, second], 0, [1.0])["continuation"].tolist() == [f"`` …{'y' * 100} ``"] + ["`` 'warm' ``"] * 2
+    assert tables.continuations([first, second], 0, [1.0]).values.tolist() == [
+        ["the prompt", f"`` …{'y' * 100} ``"],
+        ["a", "`` 'warm' ``"],
+        ["b", "`` 'warm' ``"],
+    ], "one temperature needs no column"
     assert tables.continuations([first], 7)["continuation"].tolist() == ["no samples are recorded"]

@@ -16,7 +16,7 @@ def buying(*corpora):
 
 
 def test_each_run_plays_one_part():
-    assert {run.role for run in plan()} == {"counts", "tuned", "rung", "larger", "frontier", "gated", "purchase"}
+    assert {run.role for run in plan()} == {"counts", "tuned", "rung", "larger", "frontier", "gated", "purchase", "taught"}
     assert all(run.spec.train.flops == run.budget for run in plan()), "a budget is asked for by every run but counts"
 
 
@@ -55,6 +55,14 @@ def test_the_budgets_around_the_counts_have_recipes_of_their_own():
     full = study.SECTIONS["budget"].parameters("full")
     known = {recipe.flops for recipe in recipes.RECIPES["tiny_shakespeare", "transformer"]}
     assert {*full["closer_budgets"], *full["frontier_budgets"]} <= known
+
+
+def test_taught_recipes_are_those_of_the_frontier_but_for_their_teacher():
+    runs = select(plan(frontier_budgets=[2 * 10**9], closer_budgets=[2 * 10**9]), architecture="Transformer", role=["frontier", "taught"])
+    alone, *taught = runs
+    assert [run.spec.teacher is None for run in runs] == [True, False, False, False]
+    assert all(replace(run.spec, teacher=None) == alone.spec and run.budget == alone.budget for run in taught)
+    assert all(0 < run.cost.flops <= run.budget for run in taught)
 
 
 def test_every_run_is_scored_alike():

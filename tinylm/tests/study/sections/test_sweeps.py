@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from tinylm import study
+from tinylm import data, study
+from tinylm.flops import n_params
 from tinylm.study import select
 
 VARIED = {
@@ -44,3 +45,14 @@ def test_the_map_of_linear_crosses_contexts_budgets_and_rates():
     assert len(runs) == len(cells) == 3 * 4 * 6
     assert {run.spec.train.optimizer for run in runs} == {"adam"}
     assert {run.spec.train.eval_tokens for run in runs} == {5_000}
+
+
+def test_the_deepest_transformer_is_trained_again_with_as_many_steps_a_parameter_as_the_next_one():
+    runs = study.section_plan("sweeps", "full")
+    (longer,) = select(runs, role="depth", seed=0)
+    shallow, deep = (select(runs, role="sweep", architecture="Transformer", n_layer=layers, seed=0)[0] for layers in (3, 4))
+    windows = {"windows_per_epoch": deep.spec.train.windows_per_epoch}
+    assert replace(longer.spec, train=replace(longer.spec.train, **windows)) == deep.spec
+    a_parameter = [run.cost.steps / n_params(run.spec.model, data.vocab_size(run.spec.corpus)) for run in (shallow, longer)]
+    assert a_parameter[0] == pytest.approx(a_parameter[1], rel=1e-3)
+    assert select(plan(layer_counts=[2]), role="depth") == []

@@ -42,7 +42,7 @@ def test_counts_of_a_slice_read_the_networks_text_and_score_its_tokens():
 
 def test_whole_texts_are_counted_at_the_highest_order_and_scored_as_the_recipes_bought():
     runs = select(plan(orders=[3, 1], caches=[8, 64]), corpus="grammar-char")
-    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase", "gated"]
+    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase", "gated", "rival"]
     assert [(run.spec.model.order, run.spec.model.cache) for run in runs[:3]] == [(3, 0), (3, 8), (3, 64)]
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
 
@@ -53,6 +53,14 @@ def test_gated_counts_of_each_text_have_every_budget_and_seed():
         (text, 10**10, seed) for seed in range(5) for text in ("ptb-eos", "wikitext-2-eos")
     ]
     assert {run.architecture for run in published} == {"Gated counts"} and all(run.spec.model.caches for run in published)
+
+
+def test_rivals_share_a_text_and_a_budget_with_a_transformer_and_have_three_seeds():
+    published = select(study.plan("full"), section="words", role=["rival", "purchase"])
+    transformers = {(run.spec.corpus, run.budget) for run in published if run.architecture == "Transformer"}
+    rivals = select(published, role="rival")
+    assert {run.spec.seed for run in rivals} == {0, 1, 2} and {(run.spec.corpus, run.budget) for run in rivals} <= transformers
+    assert {run.architecture for run in rivals} >= {"LSTM", "Mogrifier LSTM", "Transformer with mixed softmaxes"}
 
 
 def test_texts_are_called_by_the_names_that_are_given_for_them():

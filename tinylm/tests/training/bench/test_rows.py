@@ -3,7 +3,6 @@ import os
 import sys
 
 import pytest
-import torch
 from specs import LINEAR, TRANSFORMER, spec
 from synthetic import record
 
@@ -38,12 +37,6 @@ def test_steps_of_recipes_are_timed_against_a_product_and_against_one_thread(sma
     product, thread = rows.recipe_steps(small)
     assert (product.unit, thread.unit) == ("GFLOP/s", "ms") and product.ours > 0 and thread.ours > 0
     assert product.ratio == pytest.approx(product.ours / product.theirs, rel=1e-6), "one round"
-
-
-def test_a_call_alone_has_one_thread_and_leaves_the_others_theirs():
-    seen, before = [], torch.get_num_threads()
-    rows.alone(lambda: seen.append(torch.get_num_threads()))()
-    assert seen == [1] and torch.get_num_threads() == before
 
 
 def test_a_whole_command_is_cut_into_its_parts(small, monkeypatch):

@@ -15,6 +15,12 @@ def test_a_run_takes_as_long_as_its_steps(monkeypatch):
     assert runs.seconds(PLANNED[2], "cpu") == 0.25, "counts have no steps"
 
 
+def test_a_step_has_one_thread_or_all_whichever_is_faster(monkeypatch):
+    taken = iter([0.5, 0.25, 0.5, 1.0])
+    monkeypatch.setattr(runs, "per_call", lambda call, device: next(taken))
+    assert [runs.seconds(PLANNED[0], "cpu") / PLANNED[0].cost.steps for _ in range(2)] == [0.25, 0.5]
+
+
 def test_every_row_is_timed_once_and_told(monkeypatch):
     told = []
     monkeypatch.setattr(runs, "seconds", lambda run, device: float(run.spec.is_counts))

@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from specs import LINEAR, MLP, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.models.networks import build
-from tinylm.training.bench import rows, textbook
+from tinylm.study import nanogpt
+from tinylm.training.bench import textbook
 
-GPT = dataclasses.replace(rows.NANOGPT, context_length=8, n_layer=2, n_head=2, d_model=16, d_ff=24)
+GPT = dataclasses.replace(nanogpt.MODEL, context_length=8, n_layer=2, n_head=2, d_model=16, d_ff=24)
 
 
 def gpt_weights(model):

@@ -5,7 +5,7 @@ import torch
 
 from tinylm.training import cpu
 from tinylm.training.bench import timing
-from tinylm.training.bench.timing import compare, median_seconds, one_product, per_call, unprepared
+from tinylm.training.bench.timing import alone, compare, median_seconds, one_product, per_call, unprepared
 
 
 def test_both_sides_of_a_row_are_called_and_the_process_is_put_back(monkeypatch):
@@ -19,8 +19,20 @@ def test_both_sides_of_a_row_are_called_and_the_process_is_put_back(monkeypatch)
     assert not cpu.has_onednn() or "ieee" in seen
 
 
+def test_a_call_alone_has_one_thread_and_leaves_the_others_theirs():
+    seen, before = [], torch.get_num_threads()
+    alone(lambda: seen.append(torch.get_num_threads()))()
+    assert seen == [1] and torch.get_num_threads() == before
+
+
 def test_a_call_is_timed_in_seconds():
     assert 0.01 < per_call(lambda: time.sleep(0.02), "cpu") < 0.1
+
+
+def test_a_long_call_is_made_once(monkeypatch):
+    monkeypatch.setattr(timing, "ENOUGH", 0.01)
+    calls = []
+    assert per_call(lambda: calls.append(time.sleep(0.02)), "cpu") > 0.01 and len(calls) == 1
 
 
 @pytest.fixture
