@@ -509,20 +509,29 @@ def over_folds(frame: pd.DataFrame) -> str:
 
 
 def depth(found: Sequence[Result]) -> str:
-    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, and its effect at the largest budget."""
+    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, and what it does at the best width of
+    the largest budget.
+    """
     told, pairs = [], layers.pairs(found)
     for corpus in dict.fromkeys(pair.corpus for pair in pairs):
         own = [pair for pair in pairs if pair.corpus == corpus]
-        last, at = max(own, key=lambda pair: pair.budget), layers.threshold(own)
-        where = (
-            "no number of steps a parameter tells where it hurts" if math.isnan(at.steps) else f"it hurts below {_steps(at)} a parameter"
-        )
+        last = min(own, key=lambda pair: (-pair.budget, pair.valid))
         told.append(
-            f"on {titles.corpus(corpus)} {where} ({amount(len(own), 'pair')} of runs, {_amount(min(p.steps for p in own))} to "
+            f"on {titles.corpus(corpus)} {_hurting(own)} ({amount(len(own), 'pair')} of runs, {_amount(min(p.steps for p in own))} to "
             f"{_amount(max(p.steps for p in own))}); at {power(last.budget)} FLOPs and width {last.width}, with {_amount(last.steps)}, it "
             f"changes the loss by {interval(last.gap.mean, *last.gap.interval())} (n = {last.gap.n})"
         )
     return f"One more layer at equal FLOPs: {'; '.join(told)}." if told else ""
+
+
+def _hurting(pairs: Sequence[layers.Pair]) -> str:
+    """Below how many steps a parameter one more layer hurts, as far as the pairs of a text tell."""
+    at, gaps = layers.threshold(pairs), [pair.gap.mean for pair in pairs]
+    if not math.isnan(at.steps):
+        return f"it hurts below {_steps(at)} a parameter"
+    if min(gaps) > 0:
+        return "it hurts at every number of steps a parameter tried"
+    return "it hurts at none" if max(gaps) <= 0 else "no number of steps a parameter tells where it hurts"
 
 
 def _steps(at: layers.Threshold) -> str:

@@ -250,7 +250,9 @@ def test_one_more_layer_is_said_to_hurt_below_some_steps_a_parameter():
         "One more layer at equal FLOPs: on WikiText-2 as characters it hurts below 0.02 steps (0.02 to 0.02) a parameter"
     )
     assert "(6 pairs of runs, 0.00" in said and said.count("(n = 3)") == 1
-    assert "no number of steps a parameter tells where it hurts" in sentences.depth(layered(lambda steps: 0.1))
+    assert "characters it hurts at every number of steps a parameter tried (6 pairs" in sentences.depth(layered(lambda steps: 0.1))
+    assert "characters it hurts at none (6 pairs" in sentences.depth(layered(lambda steps: -0.1))
+    assert "no number of steps a parameter tells where it hurts" in sentences.depth(layered(lambda steps: math.log(steps / 0.02)))
     assert sentences.depth([]) == ""
 
 
