@@ -51,8 +51,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    reader = f"the {_trained(networks, first['architecture'])}, reading {data.info(corpus).level}s,"
-    alone = f"Alone {reader} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
+    alone = f"Alone the {_trained(networks, first['architecture'])} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -283,8 +282,8 @@ def _bought(found: Sequence[Result], corpus: str) -> str:
         return ""
     return (
         f"the {_trained(networks, run.architecture)}, trained on {run.spec.corpus} for {power(run.budget)} FLOPs, has a test NLL of "
-        f"{_nll(records):.3f} (n = {len(records)}), the best counts {counts.record.test.nll:.3f}; [00_answer](00_answer.ipynb) says what "
-        "to do with less"
+        f"{_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "
+        f"{counts.record.test.nll:.3f}; [00_answer](00_answer.ipynb) says what to do with less"
     )
 
 
@@ -362,8 +361,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than Transformer or LSTM: repeating what followed the same characters before (*induction*) lowers the test "
-        f"NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
+        "A lookup matters more than Transformer or LSTM: copying what followed the same characters in a long window (*induction*) lowers "
+        f"the test NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
         f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' an LSTM', '')} without "
         f"({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
     )

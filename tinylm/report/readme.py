@@ -27,7 +27,7 @@ def update(folder: Path) -> None:
     address = repository(folder)
     parts = {"findings": findings(), "results": results_table(), "bought": bought_table(), "hosted": badges(address)}
     _update(folder / "README.md", parts)
-    _update(folder / "docs" / "speed.md", {"bench": timings.markdown(timings.machines()), "minutes": minutes_table()})
+    _update(folder / "docs" / "speed.md", {"bench": timings.markdown(timings.machines()), "minutes": minutes()})
     _set_address(folder / "notebooks" / "hosted.ipynb", address)
 
 
@@ -117,14 +117,21 @@ def bought_table() -> str:
     return _table(caption, tables.purchased(results), n_left=2)
 
 
-def minutes_table() -> str:
-    """One Markdown row per text and time: what each kind of model reaches within it, from the ledger and its timings."""
+def minutes() -> str:
+    """What each kind of model reaches within some minutes, one row per text and time; nothing before any is timed."""
+    table = tables.in_minutes(_recorded())
+    if table.shape[1] == len(("text", "minutes")):
+        return ""
     caption = (
+        "## What minutes buy\n\n`python -m tinylm plan --corpus FILE --minutes M` says what to train in a time on your machine. This is "
+        "what minutes on two cores bought. Runs have budgets in FLOPs, and their times are those of their steps on a machine that does "
+        "nothing else (`python -m tinylm bench --runs --json docs/ledger/bench/runs.json`); the text of one's own is made, "
+        "trained and timed by `python -m tinylm.tests.minutes`.\n\n"
         "Test NLL in nats per character of the best on valid that trains within the time, with its number of seeds and its own time; "
         "scoring is left out. Mixed: a network and gated counts, one after the other; Transformer: with induction or without; nanoGPT: "
         "its recipe for Shakespeare on a CPU, in our code, with as many steps as the time allows."
     )
-    return _table(" ".join(filter(None, [caption, timings.of_runs()])), tables.in_minutes(_recorded()), n_left=2)
+    return _table(" ".join(filter(None, [caption, timings.of_runs()])), table, n_left=2)
 
 
 def _recorded() -> list[Result]:

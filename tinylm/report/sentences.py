@@ -14,6 +14,7 @@ from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
 from tinylm.analysis.summaries import Result
+from tinylm.config.shown import amount
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
@@ -100,7 +101,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return ""
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
-    text = f"The best counts by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {data.info(corpus).level}s "
+    read = f"{data.info(corpus).level}s"
+    text = f"The best counts of {read} by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {read} "
     text += f"their loss is first reached {told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
@@ -329,7 +331,7 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"For the same {name} FLOPs Self-Attention would not reach its first validation.")
+            parts.append(f"For the same {name} FLOPs Self-Attention would stop before its first validation.")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
         parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")
@@ -341,7 +343,7 @@ def expected_costs(found: Sequence[Result]) -> str:
     lines = summaries.summary(summaries.networks(found))
     if lines.empty:
         return ""
-    shares = dict(zip(lines["name"], lines["flops"] / lines["flops_2nd"], strict=True))
+    shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
     as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
     told = [f"{name} {shares[name]:.2g} times ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
     return f"Executed FLOPs are, of those stated: {', '.join(told)}." if told else ""
@@ -421,7 +423,10 @@ def averages(frame: pd.DataFrame) -> str:
         return ""
     gaps = np.array([row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()])
     best, worst = frame.iloc[gaps.argmin()], frame.iloc[gaps.argmax()]
-    ends = [f"{signed(gap)} ({row['size']} of {power(row['budget'])} FLOPs)" for gap, row in ((gaps.min(), best), (gaps.max(), worst))]
+    ends = [
+        f"{signed(gap)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
+        for gap, row in ((gaps.min(), best), (gaps.max(), worst))
+    ]
     return (
         f"Several networks whose probabilities are averaged are better than one of the same FLOPs in {(gaps < 0).sum()} of {len(gaps)} "
         f"cases; they change the test NLL by {' to '.join(ends)}."
@@ -476,7 +481,7 @@ def against_counts(found: Sequence[Result], architecture: str) -> str:
     told = [f"{interval(gap.mean, *gap.interval())} at {power(run.budget)}" for run, gap in ends.items()]
     between = f" to {power(undecided[-1])}" if len(undecided) > 1 else ""
     note = f"; the order is open at {power(undecided[0])}{between}, since one test text is noisy" if undecided else ""
-    return f"The {architecture}'s test NLL minus that of the best counts is {' and '.join(told)} FLOPs{note}."
+    return f"The {architecture}'s test NLL minus that of these counts is {' and '.join(told)} FLOPs{note}."
 
 
 def over_folds(frame: pd.DataFrame) -> str:
@@ -487,9 +492,9 @@ def over_folds(frame: pd.DataFrame) -> str:
         gap = folds.over_folds(frame, worse, better)
         wins = sum(value > 0 for value in gap.gaps)
         gain = interval(gap.mean, *gap.interval(), plus="")
-        told.append(f"the loss of {better} is lower than that of {worse} on {wins} of {gap.n} parts, by {gain} nats")
+        told.append(f"{better} {'are' if better.endswith('s') else 'is'} ahead of {worse} on {wins} of {gap.n} parts, by {gain}")
     text = "; ".join(told)
-    return f"{text[:1].upper()}{text[1:]} (means weighted by length; 95 % over the parts)." if told else ""
+    return f"{text[:1].upper()}{text[1:]} (nats; means weighted by length; 95 % over the parts)." if told else ""
 
 
 def depth(found: Sequence[Result]) -> str:
@@ -502,7 +507,7 @@ def depth(found: Sequence[Result]) -> str:
             "no number of steps a parameter tells where it hurts" if math.isnan(at.steps) else f"it hurts below {_steps(at)} a parameter"
         )
         told.append(
-            f"on {titles.corpus(corpus)} {where} ({len(own)} pairs of runs, {_amount(min(p.steps for p in own))} to "
+            f"on {titles.corpus(corpus)} {where} ({amount(len(own), 'pair')} of runs, {_amount(min(p.steps for p in own))} to "
             f"{_amount(max(p.steps for p in own))}); at {power(last.budget)} FLOPs and width {last.width}, with {_amount(last.steps)}, it "
             f"changes the loss by {interval(last.gap.mean, *last.gap.interval())} (n = {last.gap.n})"
         )

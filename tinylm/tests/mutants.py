@@ -42,12 +42,12 @@ class Mutant:
 
 
 FLOPS, LOOP, OPTIMIZERS, SUMMARIES = "flops.py", "training/loop.py", "training/optimizers.py", "analysis/summaries.py"
-RATE = "return peak * SCHEDULES"
+RATE = "return peak * (share"
 N_STARTS = "self.n_starts = min(n_train, "
 NETWORKS = "models/networks"
 MUTANTS = [
-    Mutant("rate x 1.1", "training/schedules.py", RATE, "return 1.1 * peak * SCHEDULES", LIVE),
-    Mutant("rate x 1.3", "training/schedules.py", RATE, "return 1.3 * peak * SCHEDULES", LIVE),
+    Mutant("rate x 1.1", "training/schedules.py", RATE, "return 1.1 * peak * (share", LIVE),
+    Mutant("rate x 1.3", "training/schedules.py", RATE, "return 1.3 * peak * (share", LIVE),
     Mutant("momentum x 0.9", OPTIMIZERS, "(train.beta1, train.beta2)", "(0.9 * train.beta1, train.beta2)", LIVE),
     Mutant("half of the text", "training/batches.py", N_STARTS, "self.n_starts = min(n_train // 2, ", LIVE),
     Mutant("initial weights without seed", LOOP, "torch.manual_seed(spec.seed)", "torch.manual_seed(0)", LIVE),

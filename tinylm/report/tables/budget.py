@@ -133,7 +133,7 @@ def advice(
         affordable = lines[lines["flops"] <= budget]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"FLOPs": amount(budget, 2), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
+            row = {"FLOPs": amount(best["flops"], 2), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
             rows.append(row | {"time": timings.shown(*filter(None, [best["partner"], best["run"]]))})
     return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 

@@ -15,6 +15,7 @@ from tinylm.study.planned import Planned
 from tinylm.study.purchases import GATED, Purchase, affordable, purchases, rivals, tuned
 from tinylm.study.teachers import Lesson
 
+CACHES = (256, 2_048)  # most recent tokens that plain counts with a cache count too
 CLOSER = "Transformer"  # the architecture that is trained at more budgets, those around which it overtakes counts
 BOUGHT: tuple[Purchase, ...] = (
     ("tiny_shakespeare", "Transformer without induction", 75_500_000_000_000),
@@ -52,7 +53,6 @@ def budget(
     vocabularies: Sequence[int] = (256, 512, 1_024, 2_048),
     taught: Sequence[Lesson] = LESSONS,
     orders: Sequence[int] = (4, 6),
-    caches: Sequence[int] = (256, 2_048),
     eval_tokens: int = 0,
     seeds: Sequence[int] = (0, 1, 2, 3, 4),
 ) -> list[Planned]:
@@ -75,7 +75,7 @@ def budget(
     rows += _subwords(cut, sorted({*frontier_budgets, min(closer_budgets)}))
     rows += teachers.taught("budget", corpus, CLOSER, taught) + purchases("budget", bought)
     rows = [replace(run, spec=recipes.scored(run.spec, eval_tokens)) for run in rows]
-    counted = rivals("budget", [corpus, *texts], orders, caches, eval_tokens) + [_counted(text, eval_tokens) for text in cut]
+    counted = rivals("budget", [corpus, *texts], orders, CACHES, eval_tokens) + [_counted(text, eval_tokens) for text in cut]
     return counted + affordable(rows, seeds)
 
 
@@ -135,7 +135,6 @@ SMOKE = {
     "taught": [["counts", 2_000_000_000], ["a chain of networks", 2_000_000_000], ["2 networks", 2_000_000_000]],
     "bought": [["grammar-char", "Transformer", 4_000_000_000]],
     "orders": [3],
-    "caches": [64],
     "eval_tokens": 500,
     "seeds": [0],
 }

@@ -24,7 +24,7 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
     text = answers.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
     assert text.startswith("On grammar-char, do not train with $10^{3}$ FLOPs or less: Kneser-Ney counts with a cache ")
-    assert "Alone the MLP, reading characters, needs $10^{5}$ FLOPs to pass counts in the mean; the best recipe has 1.800" in text
+    assert "Alone the MLP needs $10^{5}$ FLOPs to pass counts in the mean; the best recipe has 1.800" in text
     assert text.endswith("times too low."), "no counts are recorded on its slice"
     assert "its 4 losses agree with ours" in text and "On words" not in text and len(text.split()) < 150
 
@@ -127,7 +127,10 @@ def test_the_largest_clear_steps_are_those_that_were_kept():
     bought = [*seeds("LSTM", 10**12, [1.5, 1.7], "purchase"), *seeds("LSTM", 10**13, [1.4], "purchase")]
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4)), role="counts")
     said = answers.budget([*bought, counts], frame, "grammar-char")
-    assert "The LSTM, trained on grammar-char for $10^{13}$ FLOPs, has a test NLL of 1.400 (n = 1), the best counts 1.900; " in said
+    assert (
+        "The LSTM, trained on grammar-char for $10^{13}$ FLOPs, has a test NLL of 1.400 (n = 1), the best counts of characters 1.900; "
+        in said
+    )
     text = answers.budget([], frame, "grammar-char")
     assert (
         text

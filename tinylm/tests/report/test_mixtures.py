@@ -120,7 +120,7 @@ def test_gated_counts_that_are_mixed_in_add_their_flops_and_stand_in_their_own_w
 
 def test_where_the_order_of_network_and_counts_is_open_is_said():
     told = sentences.against_counts([*RUNS, COUNTS], "LSTM")
-    assert told.startswith("The LSTM's test NLL minus that of the best counts is +0.600 [") and "at $10^{13}$ FLOPs; the order" in told
+    assert told.startswith("The LSTM's test NLL minus that of these counts is +0.600 [") and "at $10^{13}$ FLOPs; the order" in told
     assert told.endswith("the order is open at $10^{11}$ to $10^{13}$, since one test text is noisy.")
     rows = tables.against_counts([*RUNS, COUNTS], "LSTM")
     assert rows["FLOPs"].tolist() == ["1e11", "1e12", "1e13"] and rows["test − counts, 95 %"][0].startswith("+0.600 [")

@@ -32,7 +32,7 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     text = sentences.cost(found)
     assert "For the same executed FLOPs Self-Attention has 1.750 (n = 1). For the same textbook FLOPs Self-Attention has" in text
     costlier = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
-    assert "For the same executed FLOPs Self-Attention would not reach its first validation." in sentences.cost(costlier)
+    assert "For the same executed FLOPs Self-Attention would stop before its first validation." in sentences.cost(costlier)
 
 
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
@@ -58,7 +58,8 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     assert "on valid by no network here" in hard and hard.endswith("Where no network reaches it, count.")
     assert sentences.worth_training(counts, "grammar-char") == sentences.worth_training(runs, "grammar-char") == ""
     tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
-    assert "The best counts by valid, KN-8, cost no training." in sentences.worth_training([*runs, *counts, tuned], "grammar-char")
+    said = sentences.worth_training([*runs, *counts, tuned], "grammar-char")
+    assert said.startswith("The best counts of characters by valid, KN-8, cost no training.")
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
     monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
     assert (
@@ -199,8 +200,8 @@ def test_architectures_are_compared_over_the_plays_left_out():
     nlls = {"A": (2.0, 2.1, 2.2), "B": (1.9, 2.3, 1.9)}
     found = [result("", record(nll, corpus=c), architecture=a) for a, row in nlls.items() for c, nll in zip(plays, row, strict=True)]
     text = sentences.over_folds(folds.by_fold(found))
-    assert text.startswith("The loss of B is lower than that of A on 2 of 3 parts, by 0.067 [") and text.endswith(
-        " nats (means weighted by length; 95 % over the parts)."
+    assert text.startswith("B is ahead of A on 2 of 3 parts, by 0.067 [") and text.endswith(
+        " (nats; means weighted by length; 95 % over the parts)."
     )
     assert sentences.over_folds(folds.by_fold(found[:3])) == ""
 

@@ -89,7 +89,7 @@ def test_the_studys_networks_stand_at_their_cost_and_those_far_above_at_the_edge
     fig, rows = plots.answer(RUNS, [], study)
     assert [(row["flops"], row["test_nll"]) for row in rows[-3:]] == [(4 * 10**12, 2.0), (10**12, 5.0), (10**13, 4.0)]
     places = {text.get_text(): text.xy[1] for text in fig.axes[0].texts}
-    assert places["MLP"] == 2.0 and places["Linear, 5.00 ↑"] > places["Transformer, 4.00 ↑"], "one below the other"
+    assert places["MLP, 2.00"] == 2.0 and places["Linear, 5.00 ↑"] > places["Transformer, 4.00 ↑"], "one below the other"
     assert fig.axes[0].get_ylim()[1] < 4.5
 
 

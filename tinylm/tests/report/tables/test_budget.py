@@ -174,5 +174,5 @@ def test_averages_stand_beside_one_network_of_their_cost(monkeypatch):
     (row,) = tables.averages(frame).to_dict("records")
     assert row["averaged"] == "2 of 1e11" and row["one network ± SD (n)"] == "1.650 ± 0.071 (2)" and row["average − one"] == "−0.0500"
     told = sentences.averages(frame)
-    assert "in 1 of 1 cases" in told and told.endswith("test NLL by −0.0500 (2 of $10^{11}$ FLOPs) to −0.0500 (2 of $10^{11}$ FLOPs).")
+    assert "in 1 of 1 cases" in told and told.endswith("(2 networks of $10^{11}$ FLOPs each).")
     assert sentences.averages(frame[:0]) == "" and tables.averages(frame[:0])["averaged"].tolist() == ["none is recorded"]
