@@ -10,6 +10,7 @@ import pandas as pd
 from tinylm import data
 from tinylm.analysis import agreement, budgets, families, folds, significance, summaries
 from tinylm.analysis import depth as layers
+from tinylm.analysis.claim_list import Expectation
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
@@ -102,8 +103,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
     read = f"{data.info(corpus).level}s"
-    text = f"The best counts of {read} by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {read} "
-    text += f"their loss is first reached {told}."
+    text = f"The best counts of {read} by valid are {rival.run.spec.model.title}. Of networks that read {read} the first that reach "
+    text += f"their loss are {told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
@@ -114,8 +115,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return text
     reached = brackets(networks, compressed.valid, compressed.test)[1]
     return (
-        f"{text} {compressed.name}, a compressor that learns while it reads, costs {compressed.valid:.3f} nats per "
-        f"{data.info(corpus).level} on valid and {compressed.test:.3f} on test; that is first reached {reached}."
+        f"{text} {compressed.name}, a compressor that learns while it reads, has {compressed.valid:.3f} on valid and "
+        f"{compressed.test:.3f} on test; the first to reach that are {reached}."
     )
 
 
@@ -152,16 +153,16 @@ def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[lis
     """The architectures that reach a loss on valid and on test, cheapest first, and the cheapest in words."""
     nlls = {"valid": valid, "test": test}
     frames = {split: budgets.to_target(networks, nll, split).dropna(subset="reaches").sort_values("reaches") for split, nll in nlls.items()}
-    return list(frames.values()), " and ".join(f"on {split} {_reaching(frame)}" for split, frame in frames.items())
+    return list(frames.values()), ", ".join(f"on {split} {_reaching(frame)}" for split, frame in frames.items())
 
 
 def _reaching(frame: pd.DataFrame) -> str:
     """The cheapest architecture that reaches a loss, and how many of its seeds do."""
     if frame.empty:
-        return "by no network here"
+        return "none here"
     first = frame.iloc[0]
     smallest = ", its smallest budget" if math.isnan(first["misses"]) else ""
-    return f"by {first['architecture']} at {power(first['reaches'])} FLOPs{smallest} ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
+    return f"{first['architecture']} at {power(first['reaches'])} FLOPs{smallest} ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
 
 
 def improvement(found: Sequence[Result], without: str, whole: str) -> str:
@@ -245,9 +246,8 @@ def buried(found: Sequence[Result]) -> str:
         best, of_study = min(((run.name, _mean(records, "test")) for run, records in baselines.items()), key=lambda item: item[1])
         order = "below" if _mean(records, "test") < of_study else "above"
         told.append(
-            f"{run.name}, the sister project's best model on valid, has {_mean(records, 'test'):.3f} on the test slice "
-            f"(n = {len(records)}) for {power(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best "
-            f"({of_study:.3f})."
+            f"The sister project's best model on valid, {run.name}, has {_mean(records, 'test'):.3f} there for {power(records[0].flops)} "
+            f"FLOPs (n = {len(records)}), {order} the best of the study ({best}, {of_study:.3f})."
         )
     return " ".join(told)
 
@@ -263,9 +263,9 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     ]
     below = sum(gap < 0 for gap in gaps)
     return (
-        f"On valid the study's MLP, trained longer, is ahead of its Transformer at {below} of the {len(gaps)} executed costs at which both "
-        f"were validated. On the test slice the MLP ends at {_mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), and the Transformer at "
-        f"{_mean(transformer, 'test'):.3f} ({power(transformer[0].flops)})."
+        f"Trained longer, the study's MLP is ahead of its Transformer on valid at {below} of {len(gaps)} equal executed costs. On the test "
+        f"slice it ends at {_mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), the Transformer at {_mean(transformer, 'test'):.3f} "
+        f"({power(transformer[0].flops)})."
     )
 
 
@@ -288,6 +288,18 @@ def claims(judged: pd.DataFrame) -> str:
         if not contrasts.empty:
             parts.append(f"Of claims that are undecided as a whole, {verdict} in part: {'; '.join(contrasts)}.")
     return " ".join(parts)
+
+
+def expectations(judged: pd.DataFrame, expected: Sequence[Expectation]) -> str:
+    """Which expectations hold in the mean effects of judged claims, and which do not; those without records are left out."""
+    held: dict[bool, list[str]] = {True: [], False: []}
+    for one in expected:
+        rows = judged[judged["contrast"].isin([claim.contrast for claim in one.claims])]
+        if len(rows) and rows["effect"].notna().all():
+            held[one.holds(rows)].append(one.text)
+    told = [f"As expected, {'; '.join(held[True])}."] if held[True] else []
+    told += [f"Expected and not so: {'; '.join(held[False])}."] if held[False] else []
+    return " ".join(told)
 
 
 def _verdicts(rows: pd.DataFrame) -> str:
@@ -435,12 +447,12 @@ def averages(frame: pd.DataFrame) -> str:
     gaps = np.array([row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()])
     best, worst = frame.iloc[gaps.argmin()], frame.iloc[gaps.argmax()]
     ends = [
-        f"{signed(gap)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
+        f"{signed(gap, 3)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
         for gap, row in ((gaps.min(), best), (gaps.max(), worst))
     ]
     return (
         f"Several networks whose probabilities are averaged are better than one of the same FLOPs in {(gaps < 0).sum()} of {len(gaps)} "
-        f"cases; they change the test NLL by {' to '.join(ends)}."
+        f"cases: test NLLs differ by {' to '.join(ends)}."
     )
 
 
@@ -462,21 +474,19 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
     for run, records in rows.items():
         if run.role == "vocabulary" and run.budget in characters and len(records) > 1:
             cut.setdefault(run.budget, []).append(records)
-    told = []
+    told, n, reached = [], 0, math.nan
     for budget, sizes in sorted(cut.items()):
         best = min(sizes, key=lambda records: np.mean([record.valid.nll_per_character for record in records]))
         first, second = ([record.test.nll_per_character for record in records] for records in (best, characters[budget]))
         gap = significance.welch(first, second)
-        told.append(
-            f"{interval(gap.mean, *gap.interval())} to {np.mean(first):.3f} at {power(budget)} FLOPs ({best[0].vocab_size:,} subwords, "
-            f"n = {gap.n})"
-        )
+        n, reached = gap.n if not told else min(n, gap.n), np.mean(first)
+        told.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)}")
     counted = summaries.counts(select(found, role="vocabulary"))
     beside = min((result.record for result in counted), key=lambda record: record.valid.nll_per_character, default=None)
     rival = f"; the best counts of subwords have {beside.test.nll_per_character:.3f}" if beside else ""
     return (
-        f"Cut into the number of subwords that is best on valid, instead of into characters, the text changes the {architecture}'s test "
-        f"NLL per character by {', '.join(told)}{rival}."
+        f"With subwords, as many as are best on valid, the {architecture}'s test NLL per character changes by {', by '.join(told)} FLOPs "
+        f"(n = {n}), to {reached:.3f} at the last{rival}."
         if told
         else ""
     )

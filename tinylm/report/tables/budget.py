@@ -361,11 +361,11 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
     names |= {factorial.WINDOW: "its window alone", factorial.EQUAL_WINDOW: "induction at equal windows"}
     for rival, by_lookup in factorial.AGAINST.items():
         for induction, title in by_lookup.items():
-            names[title] = f"Transformer over {rival}, {'with' if induction else 'without'} induction"
+            names[title] = f"Transformer over {rival}, {'with' if induction else 'without'} it"
     columns = {}
     for frame, beside in ((effects, ""), (mixed, " + counts")):
         for budget, part in frame.groupby("budget"):
-            columns[f"{short(budget)}{beside} (n = {part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
+            columns[f"{short(budget)}{beside} ({part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
     rows = [{"gain": shown} | {column: found.get(name, NONE) for column, found in columns.items()} for name, shown in names.items()]
     return pd.DataFrame(rows if columns else [{"gain": "not every cell is recorded"}])
 

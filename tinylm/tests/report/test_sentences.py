@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from synthetic import record, reproduced, result, results, rungs, seeds
 
-from tinylm.analysis import budgets, folds
+from tinylm.analysis import budgets, claim_list, folds
+from tinylm.analysis.families import CLEAR, OPEN
 from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, TransformerConfig
 from tinylm.evaluation.probes.compression import Compressed
@@ -57,23 +58,20 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training([*runs, *counts], "grammar-char")
-    assert "first reached on valid by MLP at $10^{5}$ FLOPs (2 of 2 seeds) and on test by" in text
-    assert "on test by MLP at" in text and text.endswith(
-        "With $10^{3}$ FLOPs or less, counts alone have the lower mean loss on both splits."
-    )
+    assert "the first that reach their loss are on valid MLP at $10^{5}$ FLOPs (2 of 2 seeds), on test" in text
+    assert "on test MLP at" in text and text.endswith("With $10^{3}$ FLOPs or less, counts alone have the lower mean loss on both splits.")
     easy = sentences.worth_training([*runs, result("KN-1", record(2.9, model=NgramConfig(order=1)))], "grammar-char")
     assert "FLOPs, its smallest budget (2 of 2 seeds)" in easy and "count." not in easy
     hard = sentences.worth_training([*runs, result("KN-9", record(0.5, model=NgramConfig(order=4)))], "grammar-char")
-    assert "on valid by no network here" in hard and hard.endswith("Where no network reaches it, count.")
+    assert "on valid none here" in hard and hard.endswith("Where no network reaches it, count.")
     assert sentences.worth_training(counts, "grammar-char") == sentences.worth_training(runs, "grammar-char") == ""
     tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
     said = sentences.worth_training([*runs, *counts, tuned], "grammar-char")
-    assert said.startswith("The best counts of characters by valid, KN-8, cost no training.")
+    assert said.startswith("The best counts of characters by valid are KN-8.")
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
     monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
-    assert (
-        "PPMd, a compressor that learns while it reads, costs 1.750 nats per character on valid and 1.850 on test; that is first reached on"
-        in (sentences.worth_training([*runs, *counts], "grammar-char"))
+    assert "PPMd, a compressor that learns while it reads, has 1.750 on valid and 1.850 on test; the first to reach that are on valid" in (
+        sentences.worth_training([*runs, *counts], "grammar-char")
     )
 
 
@@ -112,11 +110,24 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     sister = result("GELU MLP", record(1.9, flops=300), section="claims", role="sister")
     text = sentences.buried([*study_rows, longer, sister])
     # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
-    assert "trained longer, is ahead of its Transformer at 0 of the 1 executed costs at which both were validated. On the test" in text
-    assert (
-        "GELU MLP, the sister project's best model on valid, has 1.900 on the test slice (n = 1)" in text and "below every network" in text
+    assert text.startswith(
+        "Trained longer, the study's MLP is ahead of its Transformer on valid at 0 of 1 equal executed costs. On the test"
     )
+    assert "best model on valid, GELU MLP, has 1.900 there for $3 \\times 10^{2}$ FLOPs (n = 1)," in text
+    assert text.endswith("below the best of the study (Transformer, 2.000).")
     assert sentences.buried(study_rows) == ""
+
+
+def test_what_was_expected_is_said_to_hold_or_not_once_it_is_recorded():
+    expected = claim_list.EXPECTED
+    judged = pd.DataFrame([{"contrast": claim.contrast, "effect": -0.1, "grade": OPEN} for one in expected for claim in one.claims])
+    told = sentences.expectations(judged, expected)
+    assert told.startswith(f"As expected, {expected[0].text}; {expected[2].text}") and told.endswith(
+        f"Expected and not so: {expected[1].text}."
+    )
+    clear = sentences.expectations(judged.assign(grade=CLEAR), expected)
+    assert f"not so: {expected[1].text}; {expected[2].text}." in clear
+    assert sentences.expectations(judged.assign(effect=math.nan), expected) == ""
 
 
 def test_the_search_is_summed_by_text():
