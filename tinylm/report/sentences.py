@@ -444,7 +444,7 @@ def averages(frame: pd.DataFrame) -> str:
     """
     if frame.empty:
         return ""
-    gaps = np.array([row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()])
+    gaps = np.array([row.test - np.mean([record.test.nll_per_character for record in row.one]) for row in frame.itertuples()])
     best, worst = frame.iloc[gaps.argmin()], frame.iloc[gaps.argmax()]
     ends = [
         f"{signed(gap, 3)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
