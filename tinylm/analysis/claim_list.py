@@ -268,8 +268,8 @@ def _none_clear(rows: pd.DataFrame) -> bool:
 
 
 EXPECTED = (
-    Expectation(text="attention is ahead of the MLP at equal executed FLOPs", claims=_at_equal("executed"), holds=_below),
-    Expectation(text="it is behind at equal textbook FLOPs", claims=_at_equal("textbook"), holds=_above),
+    Expectation(text="at equal executed FLOPs Self-Attention is ahead of the study's MLP", claims=_at_equal("executed"), holds=_below),
+    Expectation(text="at equal textbook FLOPs it is behind", claims=_at_equal("textbook"), holds=_above),
     Expectation(text="no difference between heads or depths is clear", claims=_sizes(), holds=_none_clear),
-    Expectation(text="a longer context comes to win in longer training", claims=_longer_contexts(), holds=_below),
+    Expectation(text="that a longer context wins once training is longer", claims=_longer_contexts(), holds=_below),
 )

@@ -63,11 +63,11 @@ def reproduction(found: Sequence[Result]) -> str:
     if joint is None:
         return ""
     margins = rows["margin"].dropna()
-    alike = "look like" if joint.is_alike else "differ from"
+    alike = "lie where further seeds of ours would" if joint.is_alike else "differ from further seeds of ours"
     return (
-        f"Taken together, the study's {joint.n_rows} losses, sweeps and words included, {alike} further seeds of ours (Fisher "
-        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). The {len(margins)} margins reach from "
-        f"{margins.min():.3f} nats to {margins.max():.3f}, with a median of {margins.median():.3f}."
+        f"The study states {joint.n_rows} losses, sweeps and words included. Taken together they {alike} (Fisher "
+        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). A shift within the {len(margins)} margins could be "
+        f"missed: {margins.min():.3f} to {margins.max():.3f} nats, with a median of {margins.median():.3f}."
     )
 
 
@@ -103,8 +103,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
     read = f"{data.info(corpus).level}s"
-    text = f"The best counts of {read} by valid are {rival.run.spec.model.title}. Of networks that read {read} the first that reach "
-    text += f"their loss are {told}."
+    text = f"The best counts of {read} by valid are {rival.run.spec.model.title}. The first network of {read} to reach their loss is, "
+    text += f"{told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
@@ -116,44 +116,42 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     reached = brackets(networks, compressed.valid, compressed.test)[1]
     return (
         f"{text} {compressed.name}, a compressor that learns while it reads, has {compressed.valid:.3f} on valid and "
-        f"{compressed.test:.3f} on test; the first to reach that are {reached}."
+        f"{compressed.test:.3f} on test; the first network to reach that is, {reached}."
     )
 
 
 def together(found: Sequence[Result]) -> str:
     """How far each architecture lowers the test NLL of the best counts when it is mixed with them, at its first budget and at its last.
 
-    Mixtures of a single seed are left out. Architectures that change it little at every budget are told together.
+    Architectures that change it little at every budget are told together. A single seed has no interval.
     """
     rival = mixtures.best_counts(found)
     rows: dict[str, list[tuple[Planned, significance.Estimate]]] = {}
     for run, (_, records) in sorted(mixtures.by_row(found).items(), key=lambda row: row[0].budget) if rival else ():
-        if len(records) > 1:
-            gap = significance.difference([rival.record], records)
-            rows.setdefault(run.architecture, []).append((run, gap))
+        gap = significance.difference([rival.record], records)
+        rows.setdefault(run.architecture, []).append((run, gap))
     most = {name: max(abs(gap.mean) for _, gap in each) for name, each in rows.items()}
     told = [f"the {name} lowers the counts' test NLL by {_at_both_ends(each)}" for name, each in rows.items() if most[name] >= LITTLE]
     little = [name for name in rows if most[name] < LITTLE]
     if little:
         what = "it" if told else "the counts' test NLL"
         change = "changes" if len(little) == 1 else "change"
-        told.append(
-            f"{', '.join(little)} {change} {what} by at most {max(most[name] for name in little):.3f} where two seeds or more are mixed"
-        )
+        told.append(f"{', '.join(little)} {change} {what} by at most {max(most[name] for name in little):.3f}")
     return f"In a mixture {'; '.join(told)}." if told else ""
 
 
 def _at_both_ends(rows: Sequence[tuple[Planned, significance.Estimate]]) -> str:
     """The gaps at the smallest and at the largest of some budgets."""
     ends = [*rows[:1], *rows[1:][-1:]]
-    return " and by ".join(f"{interval(gap.mean, *gap.interval(), plus='')} at {power(run.budget)} FLOPs" for run, gap in ends)
+    told = [(interval(gap.mean, *gap.interval(), plus=""), f"{power(run.budget)} FLOPs (n = {gap.n})") for run, gap in ends]
+    return " and by ".join(f"{apart} at {where}" for apart, where in told)
 
 
 def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[list[pd.DataFrame], str]:
     """The architectures that reach a loss on valid and on test, cheapest first, and the cheapest in words."""
     nlls = {"valid": valid, "test": test}
     frames = {split: budgets.to_target(networks, nll, split).dropna(subset="reaches").sort_values("reaches") for split, nll in nlls.items()}
-    return list(frames.values()), ", ".join(f"on {split} {_reaching(frame)}" for split, frame in frames.items())
+    return list(frames.values()), ", and ".join(f"on {split}, {_reaching(frame)}" for split, frame in frames.items())
 
 
 def _reaching(frame: pd.DataFrame) -> str:
@@ -199,8 +197,8 @@ def climb(frame: pd.DataFrame) -> str:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [
-        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} are clear after Holm's correction"
-        + (f", {families.clear_alone(tested)} of them by their own seeds alone." if len(clear) else ".")
+        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} make a clear difference after Holm's "
+        + (f"correction, {families.clear_alone(tested)} of them without pooling the spread too." if len(clear) else "correction.")
     ]
     parts += [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction."] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
@@ -244,10 +242,9 @@ def buried(found: Sequence[Result]) -> str:
     if sister and baselines:
         run, records = min(sister.items(), key=lambda item: _mean(item[1], "valid"))
         best, of_study = min(((run.name, _mean(records, "test")) for run, records in baselines.items()), key=lambda item: item[1])
-        order = "below" if _mean(records, "test") < of_study else "above"
         told.append(
-            f"The sister project's best model on valid, {run.name}, has {_mean(records, 'test'):.3f} there for {power(records[0].flops)} "
-            f"FLOPs (n = {len(records)}), {order} the best of the study ({best}, {of_study:.3f})."
+            f"On the same slice the sister project's best model on valid, {run.name}, has {_mean(records, 'test'):.3f} for "
+            f"{power(records[0].flops)} FLOPs (n = {len(records)}); the study's best, {best} retrained, {of_study:.3f}."
         )
     return " ".join(told)
 
@@ -263,9 +260,9 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     ]
     below = sum(gap < 0 for gap in gaps)
     return (
-        f"Trained longer, the study's MLP is ahead of its Transformer on valid at {below} of {len(gaps)} equal executed costs. On the test "
-        f"slice it ends at {_mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), the Transformer at {_mean(transformer, 'test'):.3f} "
-        f"({power(transformer[0].flops)})."
+        f"Trained longer, the study's MLP is ahead of its Transformer on valid, at {below} of {len(gaps)} equal executed costs. On the "
+        f"test slice only their ends can be compared, at unequal costs: the MLP {_mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), "
+        f"the Transformer {_mean(transformer, 'test'):.3f} ({power(transformer[0].flops)})."
     )
 
 
@@ -298,7 +295,7 @@ def expectations(judged: pd.DataFrame, expected: Sequence[Expectation]) -> str:
         if len(rows) and rows["effect"].notna().all():
             held[one.holds(rows)].append(one.text)
     told = [f"As expected, {'; '.join(held[True])}."] if held[True] else []
-    told += [f"Expected and not so: {'; '.join(held[False])}."] if held[False] else []
+    told += [f"Also expected, and not found: {'; '.join(held[False])}."] if held[False] else []
     return " ".join(told)
 
 
@@ -354,11 +351,11 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"For the same {name} FLOPs Self-Attention would stop before its first validation.")
+            parts.append(f"for the same {name} FLOPs it would stop before its first validation")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
-        parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")
-    return f"The MLP's full run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). {' '.join(parts)}"
+        parts.append(f"for the same {name} FLOPs it has {at_budget:.3f} (n = {len(attention)})")
+    return f"The MLP's full run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). Self-Attention: {'; '.join(parts)}."
 
 
 def expected_costs(found: Sequence[Result]) -> str:
@@ -368,8 +365,8 @@ def expected_costs(found: Sequence[Result]) -> str:
         return ""
     shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
     as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
-    told = [f"{name} {shares[name]:.2g} times ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
-    return f"Executed FLOPs are, of those stated: {', '.join(told)}." if told else ""
+    told = [f"{shares[name]:.2g} times for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
+    return f"Executed FLOPs are those stated {', '.join(told)}." if told else ""
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:
@@ -474,20 +471,20 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
     for run, records in rows.items():
         if run.role == "vocabulary" and run.budget in characters and len(records) > 1:
             cut.setdefault(run.budget, []).append(records)
-    told, n, reached = [], 0, math.nan
+    gaps, n, reached = [], 0, math.nan
     for budget, sizes in sorted(cut.items()):
         best = min(sizes, key=lambda records: np.mean([record.valid.nll_per_character for record in records]))
         first, second = ([record.test.nll_per_character for record in records] for records in (best, characters[budget]))
         gap = significance.welch(first, second)
-        n, reached = gap.n if not told else min(n, gap.n), np.mean(first)
-        told.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)}")
+        n, reached = min(n, gap.n) if gaps else gap.n, float(np.mean(first))
+        gaps.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)}")
     counted = summaries.counts(select(found, role="vocabulary"))
     beside = min((result.record for result in counted), key=lambda record: record.valid.nll_per_character, default=None)
     rival = f"; the best counts of subwords have {beside.test.nll_per_character:.3f}" if beside else ""
     return (
-        f"With subwords, as many as are best on valid, the {architecture}'s test NLL per character changes by {', by '.join(told)} FLOPs "
-        f"(n = {n}), to {reached:.3f} at the last{rival}."
-        if told
+        f"Reading subwords, their number chosen on valid, changes the {architecture}'s test NLL per character by "
+        f"{' and by '.join([*gaps[:1], *gaps[1:][-1:]])} FLOPs (n = {n}), where it reaches {reached:.3f}{rival}."
+        if gaps
         else ""
     )
 

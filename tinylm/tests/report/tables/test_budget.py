@@ -171,7 +171,7 @@ def test_subwords_stand_beside_characters_by_what_a_character_costs():
     assert tables.vocabularies([*found, *counted])["counts"].tolist() == ["1.400", "1.300"]
     assert sentences.vocabularies([*found, counted[1]], "Transformer").endswith("; the best counts of subwords have 1.300.")
     told = sentences.vocabularies(found, "Transformer")
-    assert "changes by −0.300 [" in told and told.endswith("] at $10^{11}$ FLOPs (n = 2), to 1.550 at the last.")
+    assert "per character by −0.300 [" in told and told.endswith("] at $10^{11}$ FLOPs (n = 2), where it reaches 1.550.")
     assert sentences.vocabularies(found[:4], "Transformer") == ""
     assert tables.vocabularies([])["vocabulary"].tolist() == ["none is recorded"]
 
