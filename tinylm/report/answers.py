@@ -92,8 +92,8 @@ def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, li
 
 
 def count_or_train(bought: Sequence[Result], corpus: str) -> str:
-    """What counts gain by a network that weighs them, or by one beside them, up to which budget they are better than one alone, and what a
-    compressor has.
+    """What counts gain by a network that weighs them, or by one beside them, up to which budget they are better than one alone, and what
+    counts of subwords have, or else a compressor.
     """
     networks, counts = _rivals(bought, corpus)
     mixed = _mixed(networks, counts) if networks else {}
@@ -116,11 +116,11 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     reader = f"a network that reads {data.info(corpus).level}s"
     alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than {reader} up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
-    learns = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
+    beside = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
     cut = summaries.counts(select(bought, role="vocabulary"))
     if best := min((result.record for result in cut), key=lambda record: record.valid.nll_per_character, default=None):
-        learns += f"{', ' if learns else ''}counts of subwords {'' if learns else 'have '}{best.test.nll_per_character:.3f}"
-    return _told("both", weighed or gains, alone, learns)
+        beside = f"counts of subwords have {best.test.nll_per_character:.3f}"
+    return _told("both", weighed or gains, alone, beside)
 
 
 def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:

@@ -114,10 +114,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     if compressed is None:
         return text
     reached = brackets(networks, compressed.valid, compressed.test)[1]
-    return (
-        f"{text} {compressed.name}, a compressor that learns while it reads, has {compressed.valid:.3f} on valid and "
-        f"{compressed.test:.3f} on test; the first network to reach that is, {reached}."
-    )
+    scored = f"{compressed.name} has {compressed.valid:.3f} on valid and {compressed.test:.3f} on test"
+    return f"{text} {scored}; the first network to reach that is, {reached}."
 
 
 def together(found: Sequence[Result]) -> str:
