@@ -4,9 +4,12 @@ Effects are differences in nats per token, first run minus second. `FAR` and `CL
 sister project's runs: a perplexity lower by the factor exp(0.5) = 1.65, and perplexities within about five per cent of each other.
 """
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
+
+import pandas as pd
 
 from tinylm.analysis.claims import (
     Claim,
@@ -19,6 +22,7 @@ from tinylm.analysis.claims import (
     later_than,
     test_difference,
 )
+from tinylm.analysis.families import CLEAR
 from tinylm.study.techniques import BASELINE
 
 FAR = 0.5
@@ -75,22 +79,24 @@ def _versus(text: str, source: str, first: Which, second: Which, **bounds: float
     )
 
 
-def _per_flop() -> list[Claim]:
-    text = "Attention beats the MLP per FLOP"
-    at_equal_cost = [
+def _at_equal(name: str) -> list[Claim]:
+    """Attention against the MLP at equal FLOPs of one convention."""
+    return [
         Claim(
-            text=text,
+            text="Attention beats the MLP per FLOP",
             source=PAPER,
             contrast=f"{ATTENTION.label} − {mlp.label} (valid, equal {name} FLOPs)",
             runs=(ATTENTION, mlp),
-            measure=partial(at_largest_cost, convention=convention),
+            measure=partial(at_largest_cost, convention=CONVENTIONS[name]),
             below=0.0,
         )
-        for name, convention in CONVENTIONS.items()
         for mlp in (MLP, LONG_MLP)
     ]
+
+
+def _per_flop() -> list[Claim]:
     ends = _versus("Attention also beats an MLP trained longer", OURS, ATTENTION, LONG_MLP, below=0.0)
-    return [*at_equal_cost, ends]
+    return [*_at_equal("executed"), *_at_equal("textbook"), ends]
 
 
 def _small_budgets() -> list[Claim]:
@@ -139,6 +145,11 @@ def _sizes() -> list[Claim]:
     ]
 
 
+def _longer_contexts() -> list[Claim]:
+    longest, shortest = _linear(128, long=True), _linear(16, long=True)
+    return [_versus("A longer context helps the linear model once it is trained for longer", SISTER, longest, shortest, below=0.0)]
+
+
 def _contexts() -> list[Claim]:
     longest, shortest = _linear(128, long=True), _linear(16, long=True)
     return [
@@ -152,7 +163,7 @@ def _contexts() -> list[Claim]:
             above=0.0,
         ),
         _versus("A longer context helps the linear model of one-hot codes", SISTER, _one_hot(128), _one_hot(16), below=0.0),
-        _versus("A longer context helps the linear model once it is trained for longer", SISTER, longest, shortest, below=0.0),
+        *_longer_contexts(),
         _versus("A longer context helps attention", SISTER, ATTENTION, _attention(32), below=0.0),
         _versus("A longer context helps attention", SISTER, _attention(32), _attention(16), below=0.0),
     ]
@@ -193,9 +204,9 @@ def _words() -> list[Claim]:
         )
         for text, words, epoch in (("the Penn Treebank", WORDS["PTB"], 2), ("WikiText-2", WORDS["WikiText-2"], 1))
     ]
-    vocabulary = "A larger vocabulary raises the loss"
+    vocabulary = "The text with the larger vocabulary has the higher loss"
     excess = Claim(
-        text=f"{vocabulary} more than its text's own difficulty, taken from counts",
+        text="That text's loss is higher by more than its own difficulty, taken from counts",
         source=OURS,
         contrast="WikiText-2 − PTB Transformer (each above its KN-5)",
         runs=(WORDS["WikiText-2"], WORD_COUNTS["WikiText-2"], WORDS["PTB"], WORD_COUNTS["PTB"]),
@@ -241,4 +252,33 @@ CLAIMS = (
     *_words(),
     *_sister_models(),
     *_counts(),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """What was expected before the runs of some claims' effects: below zero, above it, or none clear."""
+
+    text: str
+    claims: Sequence[Claim]
+    holds: Callable[[pd.DataFrame], bool]
+
+
+def _below(rows: pd.DataFrame) -> bool:
+    return bool((rows["effect"] < 0).all())
+
+
+def _above(rows: pd.DataFrame) -> bool:
+    return bool((rows["effect"] > 0).all())
+
+
+def _none_clear(rows: pd.DataFrame) -> bool:
+    return CLEAR not in set(rows["grade"])
+
+
+EXPECTED = (
+    Expectation(text="at equal executed FLOPs Self-Attention is ahead of the study's MLP", claims=_at_equal("executed"), holds=_below),
+    Expectation(text="at equal textbook FLOPs it is behind", claims=_at_equal("textbook"), holds=_above),
+    Expectation(text="no difference between heads or depths is clear", claims=_sizes(), holds=_none_clear),
+    Expectation(text="that a longer context wins once training is longer", claims=_longer_contexts(), holds=_below),
 )

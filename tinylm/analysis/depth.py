@@ -20,12 +20,16 @@ ROLES = (ROLE, "depth", "shallower")
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """Runs of a text, budget and width: how far the deeper one's test NLL is above the other's, and its optimizer steps a parameter."""
+    """Runs of a text, budget and width: how far the deeper one's test NLL is above the other's.
+
+    `steps` are the deeper one's optimizer steps a parameter, `valid` is its mean valid NLL.
+    """
 
     corpus: str
     budget: int
     width: int
     steps: float
+    valid: float
     gap: Estimate
 
 
@@ -42,7 +46,9 @@ def pairs(found: Sequence[Result]) -> list[Pair]:
     for (corpus, width, budget), row in sorted(rows.items()):
         if len(row) == 2 and significance.common_seeds(row[deep], row[deep - 1]):
             record, gap = row[deep][0], significance.difference(row[deep], row[deep - 1])
-            made.append(Pair(corpus=corpus, budget=budget, width=width, steps=record.steps / record.n_params, gap=gap))
+            valid = float(np.mean([one.valid.nll for one in row[deep]]))
+            steps = record.steps / record.n_params
+            made.append(Pair(corpus=corpus, budget=budget, width=width, steps=steps, valid=valid, gap=gap))
     return [_pooled(pair, [one.gap.gaps for one in made if one.corpus == pair.corpus]) for pair in made]
 
 

@@ -71,6 +71,6 @@ def verbatim(text: str) -> str:
     return f"`` {text.replace('`', chr(39)).replace(chr(10), ' / ')} ``"
 
 
-def signed(value: float) -> str:
+def signed(value: float, digits: int = 4) -> str:
     """A difference in nats with its sign."""
-    return f"{value:+.4f}".replace("-", "−")
+    return f"{value:+.{digits}f}".replace("-", "−")

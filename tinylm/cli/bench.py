@@ -4,12 +4,15 @@ import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tinylm import files, ledger
 from tinylm.cli.common import DEVICES, Request, UsageError, command, table, whole
 from tinylm.config.shown import duration
 from tinylm.report import timings
+
+if TYPE_CHECKING:
+    from tinylm.study import Planned
 
 EXAMPLES = """
   python -m tinylm bench                               takes about five minutes; run nothing else meanwhile
@@ -54,14 +57,29 @@ def run(request: BenchRequest) -> int:
         _require_own(request.json, bench.machine(device), request.runs)
     if request.runs:
         require_idle()
-        known = _known(request.json, bench.machine(device)) if request.missing else {}
-        facts = bench.run_seconds(device, lambda run, took: print(f"{run.title}: {duration(took)}", flush=True), known)
+        facts = _run_seconds(request, device)
     else:
         facts = _compared(device, request.rounds)
     if request.json:
         ledger.write_facts(request.json, facts)
     print(", ".join(f"{name} {value}" for name, value in facts["machine"].items()))
     return 0
+
+
+def _run_seconds(request: BenchRequest, device: str) -> dict[str, Any]:
+    """The times of the study's runs, each told and saved as it is measured, so that --missing goes on where this one is stopped."""
+    from tinylm.training import bench
+
+    machine = bench.machine(device)
+    known = _known(request.json, machine) if request.missing else {}
+
+    def measured(run: "Planned", took: float) -> None:
+        known[run.row.spec.key] = took
+        print(f"{run.title}: {duration(took)}", flush=True)
+        if request.json:
+            ledger.write_facts(request.json, {"machine": machine, "runs": known})
+
+    return bench.run_seconds(device, measured, dict(known))
 
 
 def _compared(device: str, rounds: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pandas as pd
 from tinylm import data
 from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
-from tinylm.analysis.families import CLEAR
+from tinylm.analysis.families import BEFORE, CLEAR
 from tinylm.analysis.numbers import interval, percent, perplexity, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
@@ -21,6 +21,7 @@ from tinylm.study.techniques import regime
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
+LARGER = {"Linear": "a longer context", "MLP": "a wider layer", "Self-Attention": "a larger number of heads", "Transformer": "more depth"}
 
 
 def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> str:
@@ -92,8 +93,8 @@ def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, li
 
 
 def count_or_train(bought: Sequence[Result], corpus: str) -> str:
-    """What counts gain by a network that weighs them, or by one beside them, up to which budget they are better than one alone, and what a
-    compressor has.
+    """What counts gain by a network that weighs them, or by one beside them, up to which budget they are better than one alone, and what
+    counts of subwords have, or else a compressor.
     """
     networks, counts = _rivals(bought, corpus)
     mixed = _mixed(networks, counts) if networks else {}
@@ -116,8 +117,11 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     reader = f"a network that reads {data.info(corpus).level}s"
     alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than {reader} up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
-    learns = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
-    return _told("both", weighed or gains, alone, learns)
+    beside = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
+    cut = summaries.counts(select(bought, role="vocabulary"))
+    if best := min((result.record for result in cut), key=lambda record: record.valid.nll_per_character, default=None):
+        beside = f"counts of subwords have {best.test.nll_per_character:.3f}"
+    return _told("both", weighed or gains, alone, beside)
 
 
 def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:
@@ -142,7 +146,7 @@ def architectures(found: Sequence[Result]) -> str:
     costs = _charged(dict(zip(lines["name"], lines["flops_2nd"] / lines["flops_textbook"], strict=True)))
     return _told(
         f"the study's losses come back, at most {rows['deviation'].abs().max():.3f} nats from the mean of {sentences.seeds(rows['n'])}",
-        f"its stated costs are not those of its own computation, counted exactly: they are {costs}",
+        f"its stated costs are not those of its own computation (the textbook count): they are {costs}",
         _beaten(found),
     )
 
@@ -182,7 +186,7 @@ def _stated(run: Planned) -> str:
 
 def sweeps(found: Sequence[Result]) -> str:
     """How the test NLL changes from the smallest size of each architecture to the largest."""
-    told = []
+    told, n = [], []
     families: dict[str, list[tuple[Planned, list[RunRecord]]]] = {}
     for run, records in summaries.by_row(summaries.networks(found)).items():
         families.setdefault(run.architecture, []).append((run, records))
@@ -190,9 +194,11 @@ def sweeps(found: Sequence[Result]) -> str:
         (_, a), (last, b) = rows[0], rows[-1]
         gap = significance.difference(b, a)
         low, high = gap.interval()
-        verdict = "worse" if low > 0 else "better" if high < 0 else "undecided"
-        told.append(f"{last.architecture} {interval(gap.mean, low, high)}, {verdict} (n = {gap.n})")
-    return _told(f"the largest size minus the smallest, in test NLL, uncorrected: {'; '.join(told)}") if told else ""
+        verdict = "makes {} worse, by" if low > 0 else "makes {} better, by" if high < 0 else "leaves {} undecided,"
+        what = LARGER.get(last.architecture, "a larger size")
+        told.append(f"{what} {verdict.format(last.architecture)} {interval(gap.mean, low, high)}")
+        n.append(gap.n)
+    return _told(f"in test NLL, largest against smallest size (n = {min(n)}, uncorrected): {'; '.join(told)}") if told else ""
 
 
 def rope(found: Sequence[Result]) -> str:
@@ -237,8 +243,8 @@ def _missed(found: Sequence[Result], corpus: str) -> str:
     for made in forecasts.recorded():
         misses = [forecasts.miss(found, made, form) for form in made["forms"]] if made["corpus"] == corpus else []
         if shown := [percent(miss) for miss in misses if not math.isnan(miss)]:
-            told.append(f"{' and '.join(shown)} at {power(made['flops'])} FLOPs")
-    return f"; losses are off their forecasts by {', '.join(told)}" if told else ""
+            told.append(f"{power(made['flops'])} FLOPs by {' and '.join(shown)}")
+    return f"; losses differ from what forms of a law had foreseen, at {', at '.join(told)}" if told else ""
 
 
 def transfer(found: Sequence[Result]) -> str:
@@ -311,22 +317,33 @@ def _bought(found: Sequence[Result], corpus: str) -> str:
     if run is None:
         return ""
     return (
-        f"the {_trained(networks, run.architecture)}, trained on {run.spec.corpus} for {power(run.budget)} FLOPs, has a test NLL of "
+        f"alone the {_trained(networks, run.architecture)}, trained on {run.spec.corpus} for {power(run.budget)} FLOPs, has a test NLL of "
         f"{_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "
-        f"{counts.record.test.nll:.3f}; [00_answer](00_answer.ipynb) says what to do with less"
+        f"{counts.record.test.nll:.3f}{_better_mixed(networks, counts, _nll(records))}"
+    )
+
+
+def _better_mixed(networks: Sequence[Result], counts: Result, nll: float) -> str:
+    """The mixture with gated counts that is best on valid, where it is below a test NLL."""
+    mixed = _mixed(networks, counts, gated=True)
+    best = min(mixed, key=lambda run: _valid(mixed[run]), default=None)
+    if best is None or _nll(mixed[best]) >= nll:
+        return ""
+    return (
+        f"; mixed with gated counts the {best.architecture} of {power(best.budget)} has {_nll(mixed[best]):.3f} "
+        "([00_answer](00_answer.ipynb))"
     )
 
 
 def copying(effects: pd.DataFrame, by_fold: pd.DataFrame, fold_budget: int) -> str:
-    """What induction, its window and the architecture are worth at each budget, and what induction is on parts that were left out."""
+    """What induction and the architecture are worth at the largest budget, and what induction is on parts that were left out."""
     told = []
-    for budget, frame in effects.groupby("budget") if len(effects) else []:
-        lookup, with_it, without = LOOKUP
-        alone = [f", the window alone by {window}" for window in _effects(frame, factorial.WINDOW)]
+    if len(effects):
+        frame, (lookup, with_it, without) = effects[effects["budget"] == effects["budget"].max()], LOOKUP
         told.append(
-            f"at {power(budget)} FLOPs (n = {frame['n'].min()}) induction and its long window lower the test NLL by "
-            f"{_effects(frame, lookup)[0]} nats{''.join(alone)}; a Transformer is {_ahead(frame, with_it)} with induction and "
-            f"{_ahead(frame, without)} without"
+            f"at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}) induction and its long window lower the test NLL by "
+            f"{_effects(frame, lookup)[0]} nats; a Transformer is {_ahead(frame, with_it)} with induction and {_ahead(frame, without)} "
+            "without"
         )
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
     if set(names) <= set(folds.architectures(by_fold)):
@@ -357,13 +374,16 @@ def _ahead(effects: pd.DataFrame, name: str, ends: bool = True) -> str:
     return f"ahead of an LSTM by {interval(effect, low, high, plus='')}"
 
 
+STILL = {BEFORE: "lean", LACKS: "lack seeds or runs"}  # what undecided claims do
+
+
 def claims(judged: pd.DataFrame) -> str:
     """How many claims have which verdict, and what those that are open lack."""
     whole = whole_verdicts(judged)
     grades = judged.groupby("text", sort=False)["grade"].agg(claim_grade)
     tally = ", ".join(f"{(whole == verdict).sum()} are {verdict}" for verdict in VERDICTS)
     unsettled = grades[whole == UNDECIDED].value_counts()
-    lacking = [f"{n} {'lack seeds or runs' if grade == LACKS else f'are {grade}'}" for grade, n in unsettled.items()]
+    lacking = [f"{n} {STILL.get(grade, f'are {grade}')}" for grade, n in unsettled.items()]
     return _told(f"of {len(whole)} claims {tally}", f"of the undecided, {', '.join(lacking)}")
 
 
@@ -391,7 +411,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than Transformer or LSTM: copying what followed the same characters in a long window (*induction*) lowers "
+        "A lookup matters more than the choice of Transformer or LSTM: copying what followed the same characters in a long window "
+        "(*induction*) lowers "
         f"the test NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
         f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' an LSTM', '')} without "
         f"({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."

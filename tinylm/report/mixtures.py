@@ -37,22 +37,30 @@ def by_row(results: Sequence[Result], gated: bool = False) -> dict[Planned, tupl
 
 
 def averaged(plan: Sequence[Planned], found: Sequence[Result]) -> pd.DataFrame:
-    """One row per number of networks that are averaged and per budget of each, where one network of the same row has cost as much.
+    """One row per number of networks that are averaged and per budget of each, where one network of that recipe has cost as much.
 
-    `test` is the mean NLL over all choices among the seeds, `sd` its spread over them, `n` their number; `one` the records of that one
-    network. Choices share seeds, so that their spread is no error.
+    `test` is the mean NLL per character or word over all choices among the seeds, `sd` its spread over them, `n` their number;
+    `one` the records of that one network. Choices share seeds, so that their spread is no error.
     """
     rows = []
-    networks = {(run.architecture, run.budget): records for run, records in summaries.by_row(select(found, role="frontier")).items()}
+    recipes = summaries.by_row(summaries.networks(select(found, role=["frontier", "vocabulary"])))
+    networks = {(run.architecture, run.spec.corpus, run.budget): records for run, records in recipes.items()}
     for seeds in AVERAGES.subjects(plan):
         facts, run = AVERAGES.read(seeds, files.ledgers()), seeds[0]
         for size, nlls in facts["nlls"].items() if facts else ():
-            one = networks.get((run.architecture, int(size) * run.budget))
+            one = networks.get((run.architecture, run.spec.corpus, int(size) * run.budget))
             if int(size) > 1 and one:
-                test = np.array(nlls["test"])
-                row = {"architecture": run.architecture, "budget": run.budget, "size": int(size), "test": test.mean(), "n": len(test)}
+                test = np.array(nlls["test"]) * one[0].test.nll_per_character / one[0].test.nll
+                row = {
+                    "architecture": run.architecture,
+                    "budget": run.budget,
+                    "size": int(size),
+                    "corpus": run.spec.corpus,
+                    "test": test.mean(),
+                    "n": len(test),
+                }
                 rows.append(row | {"sd": test.std(ddof=min(1, len(test) - 1)), "one": one})
-    return pd.DataFrame(rows, columns=["architecture", "budget", "size", "test", "sd", "n", "one"])
+    return pd.DataFrame(rows, columns=["architecture", "corpus", "budget", "size", "test", "sd", "n", "one"])
 
 
 def best_counts(results: Iterable[Result]) -> Result | None:

@@ -10,6 +10,7 @@ import pandas as pd
 from tinylm import data
 from tinylm.analysis import agreement, budgets, families, folds, significance, summaries, techniques
 from tinylm.analysis import depth as layers
+from tinylm.analysis.claim_list import Expectation
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR, ENOUGH, OPEN
 from tinylm.analysis.numbers import interval, p_value, perplexity, power, signed
@@ -63,11 +64,11 @@ def reproduction(found: Sequence[Result]) -> str:
     if joint is None:
         return ""
     margins = rows["margin"].dropna()
-    alike = "look like" if joint.is_alike else "differ from"
+    alike = "lie where further seeds of ours would" if joint.is_alike else "differ from further seeds of ours"
     return (
-        f"Taken together, the study's {joint.n_rows} losses, sweeps and words included, {alike} further seeds of ours (Fisher "
-        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). The {len(margins)} margins reach from "
-        f"{margins.min():.3f} nats to {margins.max():.3f}, with a median of {margins.median():.3f}."
+        f"The study states {joint.n_rows} losses, sweeps and words included. Taken together they {alike} (Fisher "
+        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). A shift within the {len(margins)} margins could be "
+        f"missed: {margins.min():.3f} to {margins.max():.3f} nats, with a median of {margins.median():.3f}."
     )
 
 
@@ -103,8 +104,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
     read = f"{data.info(corpus).level}s"
-    text = f"The best counts of {read} by valid, {rival.run.spec.model.title}, cost no training. Of networks that read {read} "
-    text += f"their loss is first reached {told}."
+    text = f"The best counts of {read} by valid are {rival.run.spec.model.title}. The first network of {read} to reach their loss is, "
+    text += f"{told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
@@ -114,55 +115,51 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     if compressed is None:
         return text
     reached = brackets(networks, compressed.valid, compressed.test)[1]
-    return (
-        f"{text} {compressed.name}, a compressor that learns while it reads, costs {compressed.valid:.3f} nats per "
-        f"{data.info(corpus).level} on valid and {compressed.test:.3f} on test; that is first reached {reached}."
-    )
+    scored = f"{compressed.name} has {compressed.valid:.3f} on valid and {compressed.test:.3f} on test"
+    return f"{text} {scored}; the first network to reach that is, {reached}."
 
 
 def together(found: Sequence[Result]) -> str:
     """How far each architecture lowers the test NLL of the best counts when it is mixed with them, at its first budget and at its last.
 
-    Mixtures of a single seed are left out. Architectures that change it little at every budget are told together.
+    Architectures that change it little at every budget are told together. A single seed has no interval.
     """
     rival = mixtures.best_counts(found)
     rows: dict[str, list[tuple[Planned, significance.Estimate]]] = {}
     for run, (_, records) in sorted(mixtures.by_row(found).items(), key=lambda row: row[0].budget) if rival else ():
-        if len(records) > 1:
-            gap = significance.difference([rival.record], records)
-            rows.setdefault(run.architecture, []).append((run, gap))
+        gap = significance.difference([rival.record], records)
+        rows.setdefault(run.architecture, []).append((run, gap))
     most = {name: max(abs(gap.mean) for _, gap in each) for name, each in rows.items()}
     told = [f"the {name} lowers the counts' test NLL by {_at_both_ends(each)}" for name, each in rows.items() if most[name] >= LITTLE]
     little = [name for name in rows if most[name] < LITTLE]
     if little:
         what = "it" if told else "the counts' test NLL"
         change = "changes" if len(little) == 1 else "change"
-        told.append(
-            f"{', '.join(little)} {change} {what} by at most {max(most[name] for name in little):.3f} where two seeds or more are mixed"
-        )
+        told.append(f"{', '.join(little)} {change} {what} by at most {max(most[name] for name in little):.3f}")
     return f"In a mixture {'; '.join(told)}." if told else ""
 
 
 def _at_both_ends(rows: Sequence[tuple[Planned, significance.Estimate]]) -> str:
     """The gaps at the smallest and at the largest of some budgets."""
     ends = [*rows[:1], *rows[1:][-1:]]
-    return " and by ".join(f"{interval(gap.mean, *gap.interval(), plus='')} at {power(run.budget)} FLOPs" for run, gap in ends)
+    told = [(interval(gap.mean, *gap.interval(), plus=""), f"{power(run.budget)} FLOPs (n = {gap.n})") for run, gap in ends]
+    return " and by ".join(f"{apart} at {where}" for apart, where in told)
 
 
 def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[list[pd.DataFrame], str]:
     """The architectures that reach a loss on valid and on test, cheapest first, and the cheapest in words."""
     nlls = {"valid": valid, "test": test}
     frames = {split: budgets.to_target(networks, nll, split).dropna(subset="reaches").sort_values("reaches") for split, nll in nlls.items()}
-    return list(frames.values()), " and ".join(f"on {split} {_reaching(frame)}" for split, frame in frames.items())
+    return list(frames.values()), ", and ".join(f"on {split}, {_reaching(frame)}" for split, frame in frames.items())
 
 
 def _reaching(frame: pd.DataFrame) -> str:
     """The cheapest architecture that reaches a loss, and how many of its seeds do."""
     if frame.empty:
-        return "by no network here"
+        return "none here"
     first = frame.iloc[0]
     smallest = ", its smallest budget" if math.isnan(first["misses"]) else ""
-    return f"by {first['architecture']} at {power(first['reaches'])} FLOPs{smallest} ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
+    return f"{first['architecture']} at {power(first['reaches'])} FLOPs{smallest} ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
 
 
 def improvement(found: Sequence[Result], without: str, whole: str) -> str:
@@ -199,8 +196,8 @@ def climb(frame: pd.DataFrame) -> str:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [
-        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} are clear after Holm's correction"
-        + (f", {families.clear_alone(tested)} of them by their own seeds alone." if len(clear) else ".")
+        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} make a clear difference after Holm's "
+        + (f"correction, {families.clear_alone(tested)} of them without pooling the spread too." if len(clear) else "correction.")
     ]
     parts += [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction."] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
@@ -244,11 +241,9 @@ def buried(found: Sequence[Result]) -> str:
     if sister and baselines:
         run, records = min(sister.items(), key=lambda item: _mean(item[1], "valid"))
         best, of_study = min(((run.name, _mean(records, "test")) for run, records in baselines.items()), key=lambda item: item[1])
-        order = "below" if _mean(records, "test") < of_study else "above"
         told.append(
-            f"{run.name}, the sister project's best model on valid, has {_mean(records, 'test'):.3f} on the test slice "
-            f"(n = {len(records)}) for {power(records[0].flops)} FLOPs, {order} every network of the study, of which {best} is best "
-            f"({of_study:.3f})."
+            f"On the same slice the sister project's best model on valid, {run.name}, has {_mean(records, 'test'):.3f} for "
+            f"{power(records[0].flops)} FLOPs (n = {len(records)}); the study's best, {best} retrained, {of_study:.3f}."
         )
     return " ".join(told)
 
@@ -264,9 +259,9 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     ]
     below = sum(gap < 0 for gap in gaps)
     return (
-        f"On valid the study's MLP, trained longer, is ahead of its Transformer at {below} of the {len(gaps)} executed costs at which both "
-        f"were validated. On the test slice the MLP ends at {_mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), and the Transformer at "
-        f"{_mean(transformer, 'test'):.3f} ({power(transformer[0].flops)})."
+        f"Trained longer, the study's MLP is ahead of its Transformer on valid, at {below} of {len(gaps)} equal executed costs. On the "
+        f"test slice only their ends can be compared, at unequal costs: the MLP {_mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), "
+        f"the Transformer {_mean(transformer, 'test'):.3f} ({power(transformer[0].flops)})."
     )
 
 
@@ -289,6 +284,18 @@ def claims(judged: pd.DataFrame) -> str:
         if not contrasts.empty:
             parts.append(f"Of claims that are undecided as a whole, {verdict} in part: {'; '.join(contrasts)}.")
     return " ".join(parts)
+
+
+def expectations(judged: pd.DataFrame, expected: Sequence[Expectation]) -> str:
+    """Which expectations hold in the mean effects of judged claims, and which do not; those without records are left out."""
+    held: dict[bool, list[str]] = {True: [], False: []}
+    for one in expected:
+        rows = judged[judged["contrast"].isin([claim.contrast for claim in one.claims])]
+        if len(rows) and rows["effect"].notna().all():
+            held[one.holds(rows)].append(one.text)
+    told = [f"As expected, {'; '.join(held[True])}."] if held[True] else []
+    told += [f"Also expected, and not found: {'; '.join(held[False])}."] if held[False] else []
+    return " ".join(told)
 
 
 def _verdicts(rows: pd.DataFrame) -> str:
@@ -343,11 +350,11 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"For the same {name} FLOPs Self-Attention would stop before its first validation.")
+            parts.append(f"for the same {name} FLOPs it would stop before its first validation")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
-        parts.append(f"For the same {name} FLOPs Self-Attention has {at_budget:.3f} (n = {len(attention)}).")
-    return f"The MLP's full run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). {' '.join(parts)}"
+        parts.append(f"for the same {name} FLOPs it has {at_budget:.3f} (n = {len(attention)})")
+    return f"The MLP's full run ends at a valid NLL of {nll:.3f} (n = {len(mlp)}). Self-Attention: {'; '.join(parts)}."
 
 
 def expected_costs(found: Sequence[Result]) -> str:
@@ -357,8 +364,8 @@ def expected_costs(found: Sequence[Result]) -> str:
         return ""
     shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
     as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
-    told = [f"{name} {shares[name]:.2g} times ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
-    return f"Executed FLOPs are, of those stated: {', '.join(told)}." if told else ""
+    told = [f"{shares[name]:.2g} times for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
+    return f"Executed FLOPs are those stated {', '.join(told)}." if told else ""
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:
@@ -433,15 +440,15 @@ def averages(frame: pd.DataFrame) -> str:
     """
     if frame.empty:
         return ""
-    gaps = np.array([row.test - np.mean([record.test.nll for record in row.one]) for row in frame.itertuples()])
+    gaps = np.array([row.test - np.mean([record.test.nll_per_character for record in row.one]) for row in frame.itertuples()])
     best, worst = frame.iloc[gaps.argmin()], frame.iloc[gaps.argmax()]
     ends = [
-        f"{signed(gap)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
+        f"{signed(gap, 3)} ({row['size']} networks of {power(row['budget'])} FLOPs each)"
         for gap, row in ((gaps.min(), best), (gaps.max(), worst))
     ]
     return (
         f"Several networks whose probabilities are averaged are better than one of the same FLOPs in {(gaps < 0).sum()} of {len(gaps)} "
-        f"cases; they change the test NLL by {' to '.join(ends)}."
+        f"cases: test NLLs differ by {' to '.join(ends)}."
     )
 
 
@@ -463,22 +470,20 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
     for run, records in rows.items():
         if run.role == "vocabulary" and run.budget in characters and len(records) > 1:
             cut.setdefault(run.budget, []).append(records)
-    told = []
+    gaps, n, reached = [], 0, math.nan
     for budget, sizes in sorted(cut.items()):
         best = min(sizes, key=lambda records: np.mean([record.valid.nll_per_character for record in records]))
         first, second = ([record.test.nll_per_character for record in records] for records in (best, characters[budget]))
         gap = significance.welch(first, second)
-        told.append(
-            f"{interval(gap.mean, *gap.interval())} to {np.mean(first):.3f} at {power(budget)} FLOPs ({best[0].vocab_size:,} subwords, "
-            f"n = {gap.n})"
-        )
+        n, reached = min(n, gap.n) if gaps else gap.n, float(np.mean(first))
+        gaps.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)}")
     counted = summaries.counts(select(found, role="vocabulary"))
     beside = min((result.record for result in counted), key=lambda record: record.valid.nll_per_character, default=None)
     rival = f"; the best counts of subwords have {beside.test.nll_per_character:.3f}" if beside else ""
     return (
-        f"Cut into the number of subwords that is best on valid, instead of into characters, the text changes the {architecture}'s test "
-        f"NLL per character by {', '.join(told)}{rival}."
-        if told
+        f"Reading subwords, their number chosen on valid, changes the {architecture}'s test NLL per character by "
+        f"{' and by '.join([*gaps[:1], *gaps[1:][-1:]])} FLOPs (n = {n}), where it reaches {reached:.3f}{rival}."
+        if gaps
         else ""
     )
 
@@ -510,20 +515,29 @@ def over_folds(frame: pd.DataFrame) -> str:
 
 
 def depth(found: Sequence[Result]) -> str:
-    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, and its effect at the largest budget."""
+    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, and what it does at the best width of
+    the largest budget.
+    """
     told, pairs = [], layers.pairs(found)
     for corpus in dict.fromkeys(pair.corpus for pair in pairs):
         own = [pair for pair in pairs if pair.corpus == corpus]
-        last, at = max(own, key=lambda pair: pair.budget), layers.threshold(own)
-        where = (
-            "no number of steps a parameter tells where it hurts" if math.isnan(at.steps) else f"it hurts below {_steps(at)} a parameter"
-        )
+        last = min(own, key=lambda pair: (-pair.budget, pair.valid))
         told.append(
-            f"on {titles.corpus(corpus)} {where} ({amount(len(own), 'pair')} of runs, {_amount(min(p.steps for p in own))} to "
+            f"on {titles.corpus(corpus)} {_hurting(own)} ({amount(len(own), 'pair')} of runs, {_amount(min(p.steps for p in own))} to "
             f"{_amount(max(p.steps for p in own))}); at {power(last.budget)} FLOPs and width {last.width}, with {_amount(last.steps)}, it "
             f"changes the loss by {interval(last.gap.mean, *last.gap.interval())} (n = {last.gap.n})"
         )
     return f"One more layer at equal FLOPs: {'; '.join(told)}." if told else ""
+
+
+def _hurting(pairs: Sequence[layers.Pair]) -> str:
+    """Below how many steps a parameter one more layer hurts, as far as the pairs of a text tell."""
+    at, gaps = layers.threshold(pairs), [pair.gap.mean for pair in pairs]
+    if not math.isnan(at.steps):
+        return f"it hurts below {_steps(at)} a parameter"
+    if min(gaps) > 0:
+        return "it hurts at every number of steps a parameter tried"
+    return "it hurts at none" if max(gaps) <= 0 else "no number of steps a parameter tells where it hurts"
 
 
 def _steps(at: layers.Threshold) -> str:

@@ -28,10 +28,11 @@ class Averages(Probe[Row]):
     is_costly = True
 
     def subjects(self, plan: Sequence[Planned], corpora: Sequence[str] = ()) -> list[Row]:
-        """The rows of the frontier that have two seeds or more."""
+        """The networks' rows of the frontier, of characters and of subwords, that have two seeds or more."""
         rows: dict[Planned, list[Planned]] = {}
-        for run in select(plan, role="frontier"):
-            rows.setdefault(run.row, []).append(run)
+        for run in select(plan, role=["frontier", "vocabulary"]):
+            if not run.spec.is_counts:
+                rows.setdefault(run.row, []).append(run)
         return [tuple(runs) for runs in rows.values() if len(runs) > 1]
 
     def name(self, subject: Row) -> str:

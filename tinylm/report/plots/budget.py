@@ -30,7 +30,7 @@ def waterfall(frame: pd.DataFrame, most: int = 0) -> Drawn:
     them as one grey bar each.
     """
     steps = _steps(frame, most) if most else _steps(frame, len(frame), tried=True)
-    fig, (ax,) = panels(1, 6.8, 1.0 + 0.24 * len(steps))
+    fig, (ax,) = panels(1, 6.8, 1.0 + 0.21 * len(steps))
     for y, step in enumerate(steps):
         _draw_step(ax, y, step)
     single = [step for step in steps if step["steps"] == 1]

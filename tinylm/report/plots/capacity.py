@@ -32,7 +32,7 @@ def isoflops(found: Sequence[Result], form: str = "additive") -> Drawn:
             nlls = law(sizes[1], sizes[2], points.unique)
             ax.plot(sizes[1], nlls, **shown)
             best = int(np.argmin(nlls))
-            ax.plot(sizes[1, best], nlls[best], "*", markersize=10, markeredgecolor="white", **shown)
+            ax.plot(sizes[1, best], nlls[best], "*", markersize=11, markeredgecolor="black", markeredgewidth=0.7, zorder=3, **shown)
             rows += [{"corpus": corpus, "FLOPs": int(budget), "parameters": int(size), "valid NLL": nll} for size, nll in means.items()]
         ax.set(xscale="log", xlabel="parameters", title=titles.corpus(corpus))
     axes[0].set_ylabel("valid NLL (nats per character)")

@@ -19,8 +19,8 @@ from tinylm.report.plots.style import COUNT_COLOUR, FAMILIES, SMALL, STYLE, Draw
 from tinylm.study import Planned
 
 ROOM = 0.5  # decades between two times on the upper axis, at least
-HIGHEST = 1.37  # times the largest loss of a best recipe; the study's networks above it are marked at the edge, one below the other
-STEP = 0.16  # of the axis, from one to the next
+HIGHEST = 1.1  # times the largest loss of a best recipe; the study's networks above it are marked at the edge, in two rows
+STEP = 0.2  # of the axis, from one to the next
 SPAN = 1.0  # decades that a name takes up, at most
 COUNTS_WIN, OPEN = "#dedede", "#f1f1f1"
 MIXED = "#117733"
@@ -133,18 +133,21 @@ def _draw_gated(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _draw_study(ax: Axes, study: Sequence[Result], top: float) -> list[dict[str, Any]]:
     """The study's networks, each with its name; those above the top are at the edge, with their loss."""
-    rows, at_edge, step, placed = [], 0, STEP * (top - ax.get_ylim()[0]), []
+    rows, step, placed = [], STEP * (top - ax.get_ylim()[0]), []
+
+    def is_free(flops: float, y: float) -> bool:
+        return not any(0 < math.log10(flops / x) < SPAN and abs(y - height) < step for x, height in placed)
+
     for run, records in summaries.by_row(study).items():
         nll, flops = float(np.mean([record.test.nll for record in records])), records[0].flops
         half = summaries.half_width([record.test.nll for record in records])
         colour, marker = FAMILIES.get(run.architecture, ("black", "o"))
         look = {"color": colour, "marker": marker, "markerfacecolor": "white", "linestyle": "none", "zorder": 3}
-        y, at_edge = (nll, at_edge) if nll <= top else (top - at_edge * step, at_edge + 1)
+        y = nll if nll <= top else next((y for y in (top, top - step) if is_free(flops, y)), top - step)
         ax.errorbar(flops, y, half if nll <= top else math.nan, capsize=2.5, **look)
-        is_free = not any(0 < math.log10(flops / x) < SPAN and abs(y - height) < step for x, height in placed)
         place = {"va": "center", "textcoords": "offset points", "color": ink(colour), "fontsize": SMALL}
         text = f"{run.architecture}, {nll:.2f}{'' if nll <= top else ' ↑'}"
-        ax.annotate(text, (flops, y), (-6 if is_free else 6, 0), ha="right" if is_free else "left", **place)
+        ax.annotate(text, (flops, y), (-6 if is_free(flops, y) else 6, 0), ha="right" if is_free(flops, y) else "left", **place)
         placed.append((flops, y))
         rows.append({"name": run.name, "architecture": run.architecture, "flops": flops, "n": len(records), "test_nll": nll, "half": half})
     return rows

@@ -87,7 +87,7 @@ def _layout(has_example: bool) -> tuple[Figure, Axes, list[Axes]]:
     if not has_example:
         fig, (ax,) = panels(1, 6.3, 2.6)
         return fig, ax, []
-    fig = plt.figure(figsize=(6.3, 4.3))
+    fig = plt.figure(figsize=(6.3, 3.8))
     grid = fig.add_gridspec(2, 2, height_ratios=(2, 1.15))
     return fig, fig.add_subplot(grid[0, :]), [fig.add_subplot(grid[1, i]) for i in range(2)]
 

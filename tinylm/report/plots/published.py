@@ -14,7 +14,7 @@ from tinylm.analysis import summaries
 from tinylm.analysis.numbers import NONE, amount
 from tinylm.analysis.summaries import Result
 from tinylm.report.plots.style import FAMILY_COLOURS, STYLE, Drawn, label_right, legend_above
-from tinylm.report.tables.literature import CORPORA, PTB, ROWS, WIKITEXT
+from tinylm.report.tables.literature import CORPORA, PTB, ROWS, WIKITEXT, Reported
 
 THEIRS = "#777777"
 STATIC, RECENT = "o", "*"  # of models that take no recent words up again, and of those with a cache or a pointer
@@ -28,7 +28,7 @@ def literature(ours: Sequence[Result]) -> Drawn:
 
     Stars take recent words up again, by a cache or a pointer. A model whose size is not stated is a dashed line.
     """
-    fig, axes = plt.subplots(len(CORPORA), 1, figsize=(6.3, 4.1), sharex=True, height_ratios=(1.6, 1))
+    fig, axes = plt.subplots(len(CORPORA), 1, figsize=(6.3, 3.4), sharex=True, height_ratios=(1.6, 1))
     rows = [*_theirs(), *_ours(ours)]
     by_corpus = [[row for row in rows if row["corpus"] == corpus] for corpus in CORPORA]
     for ax, corpus, points in zip(axes, CORPORA, by_corpus, strict=True):
@@ -46,7 +46,7 @@ def literature(ours: Sequence[Result]) -> Drawn:
 
 
 def _theirs() -> list[dict[str, Any]]:
-    """The points of what others report."""
+    """The points of what others report, but for models that a smaller one of their kind beats."""
     return [
         {
             "corpus": row.corpus,
@@ -59,7 +59,15 @@ def _theirs() -> list[dict[str, Any]]:
             "colour": THEIRS,
         }
         for row in ROWS
+        if not any(_beats(other, row) for other in ROWS)
     ]
+
+
+def _beats(other: Reported, row: Reported) -> bool:
+    """Whether a model is smaller and better than another on the same text, with a cache or pointer as that one or without."""
+    if (other.corpus, other.recent != NONE) != (row.corpus, row.recent != NONE):
+        return False
+    return bool(other.params and row.params and other.params <= row.params and other.perplexity < row.perplexity)
 
 
 def _ours(results: Sequence[Result]) -> list[dict[str, Any]]:

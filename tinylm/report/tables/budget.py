@@ -224,10 +224,10 @@ def averages(frame: pd.DataFrame) -> pd.DataFrame:
     """One row per average of networks in a frame of `mixtures.averaged`: its test NLL, and that of one network of the same FLOPs."""
     rows = []
     for row in frame.itertuples():
-        nlls = [record.test.nll for record in row.one]
+        nlls = [record.test.nll_per_character for record in row.one]
         sd = float(np.std(nlls, ddof=min(1, len(nlls) - 1)))
         one = spread_over(float(np.mean(nlls)), sd, len(nlls))
-        shown = {"averaged": f"{row.size} of {short(row.budget)}", "FLOPs": short(row.size * row.budget)}
+        shown = {"averaged": f"{row.size} of {short(row.budget)}", "of": _vocabulary(row.one[0]), "FLOPs": short(row.size * row.budget)}
         shown |= {"average ± SD (choices)": spread_over(row.test, row.sd, row.n), "one network ± SD (n)": one}
         rows.append(shown | {"average − one": signed(row.test - float(np.mean(nlls)))})
     return pd.DataFrame(rows or [{"averaged": "none is recorded"}])
@@ -361,11 +361,11 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
     names |= {factorial.WINDOW: "its window alone", factorial.EQUAL_WINDOW: "induction at equal windows"}
     for rival, by_lookup in factorial.AGAINST.items():
         for induction, title in by_lookup.items():
-            names[title] = f"Transformer over {rival}, {'with' if induction else 'without'} induction"
+            names[title] = f"Transformer over {rival}, with it" if induction else "… without it"
     columns = {}
     for frame, beside in ((effects, ""), (mixed, " + counts")):
         for budget, part in frame.groupby("budget"):
-            columns[f"{short(budget)}{beside} (n = {part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
+            columns[f"{short(budget)}{beside} ({part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
     rows = [{"gain": shown} | {column: found.get(name, NONE) for column, found in columns.items()} for name, shown in names.items()]
     return pd.DataFrame(rows if columns else [{"gain": "not every cell is recorded"}])
 

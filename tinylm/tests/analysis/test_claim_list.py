@@ -38,3 +38,8 @@ def test_attention_is_compared_with_the_mlp_in_both_conventions():
     per_flop = [(claim.contrast, claim.measure.keywords["convention"]) for claim in equal]
     assert [convention for _, convention in per_flop] == ["flops"] * 2 + ["flops_textbook"] * 2
     assert [("executed" in contrast, "textbook" in contrast) for contrast, _ in per_flop] == [(True, False)] * 2 + [(False, True)] * 2
+
+
+def test_every_expectation_is_of_claims_that_are_judged():
+    judged = {claim.contrast for claim in claim_list.CLAIMS}
+    assert all({claim.contrast for claim in one.claims} <= judged and one.claims for one in claim_list.EXPECTED)

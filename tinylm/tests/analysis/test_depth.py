@@ -10,7 +10,7 @@ from tinylm.analysis.significance import paired
 
 
 def pair(budget, gap, width=32, steps=0.01, corpus="grammar-char"):
-    return Pair(corpus=corpus, budget=budget, width=width, steps=steps, gap=paired([gap - 0.01, gap, gap + 0.01]))
+    return Pair(corpus=corpus, budget=budget, width=width, steps=steps, valid=2.0, gap=paired([gap - 0.01, gap, gap + 0.01]))
 
 
 def test_pairs_have_one_width_and_budget_and_differ_in_depth():

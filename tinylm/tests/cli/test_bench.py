@@ -56,6 +56,23 @@ def test_the_runs_of_the_study_are_timed_and_saved(call, home, monkeypatch):
     assert (code, out) == (0, f"{run.title}: 1.5 min\ncpu a\n") and json.loads((home / "r.json").read_text()) == facts
 
 
+def test_what_is_timed_before_a_stop_is_kept_and_not_timed_again(call, home, monkeypatch):
+    runs, given = study.section_plan("rope", "smoke"), []
+
+    def stopped(device, said, known):
+        given.append(dict(known))
+        for run in runs[len(known) :][:1]:
+            said(run, 2.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("os.getloadavg", lambda: (0.1, 0.1, 0.1))
+    monkeypatch.setattr(bench, "run_seconds", stopped)
+    for words in ("", "--missing "):
+        assert call(f"bench --runs {words}--json {home / 'r.json'}")[0] == 130
+    assert given == [{}, {runs[0].row.spec.key: 2.0}]
+    assert len(json.loads((home / "r.json").read_text())["runs"]) == len({run.row.spec.key for run in runs[:2]})
+
+
 def test_only_what_a_file_lacks_is_timed_on_the_same_machine(call, refused, home, monkeypatch):
     monkeypatch.setattr("os.getloadavg", lambda: (0.1, 0.1, 0.1))
     monkeypatch.setattr(bench, "machine", lambda device: {"date": "today", "device": "a"})

@@ -95,7 +95,10 @@ def test_the_studys_losses_costs_and_counts_are_one_answer():
 def test_sweeps_compare_the_smallest_size_with_the_largest():
     nlls = {"small": [2.5, 2.6], "middle": [9.0, 9.0], "large": [2.4, 2.5]}
     found = [result(name, record(nll, seed=s), architecture="MLP") for name, values in nlls.items() for s, nll in enumerate(values)]
-    assert "smallest, in test NLL, uncorrected: MLP −0.100 [" in answers.sweeps(found) and answers.sweeps([]) == ""
+    assert (
+        "smallest size (n = 2, uncorrected): a wider layer makes MLP better, by −0.100 [" in answers.sweeps(found)
+        and answers.sweeps([]) == ""
+    )
 
 
 def test_a_pair_of_positions_is_ahead_behind_or_level():
@@ -128,8 +131,8 @@ def test_the_largest_clear_steps_are_those_that_were_kept():
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4)), role="counts")
     said = answers.budget([*bought, counts], frame, "grammar-char")
     assert (
-        "The LSTM, trained on grammar-char for $10^{13}$ FLOPs, has a test NLL of 1.400 (n = 1), the best counts of characters 1.900; "
-        in said
+        "Alone the LSTM, trained on grammar-char for $10^{13}$ FLOPs, has a test NLL of 1.400 (n = 1), the best counts of characters "
+        "1.900. " in said
     )
     text = answers.budget([], frame, "grammar-char")
     assert (
@@ -166,6 +169,5 @@ def test_claims_are_tallied_by_verdict_and_the_undecided_by_what_they_lack():
         columns=["text", "verdict", "grade"],
     )
     assert answers.claims(judged) == (
-        "**Answer.** Of 3 claims 1 are supported, 0 are refuted, 2 are undecided. "
-        "Of the undecided, 1 are open, 1 are clear before correction."
+        "**Answer.** Of 3 claims 1 are supported, 0 are refuted, 2 are undecided. Of the undecided, 1 are open, 1 lean."
     )

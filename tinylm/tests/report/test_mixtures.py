@@ -137,9 +137,7 @@ def test_mixtures_are_drawn_beside_the_networks(recorded):
 def test_the_sentence_has_what_each_architecture_adds_at_its_first_budget_and_at_its_last(recorded):
     text = sentences.together([*RUNS, COUNTS])
     assert text.startswith("In a mixture the LSTM lowers the counts' test NLL by ") and text.count(" at $10^{") == 2
-    assert "at $10^{11}$ FLOPs and by" in text and "at $10^{13}$ FLOPs." in text
+    assert "at $10^{11}$ FLOPs (n = 2) and by" in text and "at $10^{13}$ FLOPs (n = 2)." in text
     level = result("KN-4", record(2.1, model=NgramConfig(order=4, cache=8)), role="tuned")  # as the blocks of the first two
-    assert sentences.together([*RUNS[:2], level]).endswith(
-        "mixture LSTM changes the counts' test NLL by at most 0.000 where two seeds or more are mixed."
-    )
+    assert sentences.together([*RUNS[:2], level]).endswith("mixture LSTM changes the counts' test NLL by at most 0.000.")
     assert sentences.together(RUNS) == sentences.together([COUNTS]) == ""

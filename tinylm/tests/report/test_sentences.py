@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from synthetic import record, reproduced, result, results, rungs, seeds
 
-from tinylm.analysis import budgets, folds
+from tinylm.analysis import budgets, claim_list, folds
+from tinylm.analysis.families import CLEAR, OPEN
 from tinylm.analysis.summaries import Result
 from tinylm.config import LinearConfig, NgramConfig, TransformerConfig
 from tinylm.evaluation.probes.compression import Compressed
@@ -30,9 +31,9 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     found = [*results(MLP=[2.0]), *results(**{"Self-Attention": [1.5]})]
     # Both cost 1,000 FLOPs and end there; attention's textbook cost is twice as much, so its first validation is at 1,000 too.
     text = sentences.cost(found)
-    assert "For the same executed FLOPs Self-Attention has 1.750 (n = 1). For the same textbook FLOPs Self-Attention has" in text
+    assert "Self-Attention: for the same executed FLOPs it has 1.750 (n = 1); for the same textbook FLOPs it has" in text
     costlier = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
-    assert "For the same executed FLOPs Self-Attention would stop before its first validation." in sentences.cost(costlier)
+    assert "for the same executed FLOPs it would stop before its first validation" in sentences.cost(costlier)
 
 
 def test_the_best_of_rivals_is_told_for_each_text_and_budget():
@@ -57,23 +58,20 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training([*runs, *counts], "grammar-char")
-    assert "first reached on valid by MLP at $10^{5}$ FLOPs (2 of 2 seeds) and on test by" in text
-    assert "on test by MLP at" in text and text.endswith(
-        "With $10^{3}$ FLOPs or less, counts alone have the lower mean loss on both splits."
-    )
+    assert "The first network of characters to reach their loss is, on valid, MLP at $10^{5}$ FLOPs (2 of 2 seeds), and on test" in text
+    assert "on test, MLP at" in text and text.endswith("With $10^{3}$ FLOPs or less, counts alone have the lower mean loss on both splits.")
     easy = sentences.worth_training([*runs, result("KN-1", record(2.9, model=NgramConfig(order=1)))], "grammar-char")
     assert "FLOPs, its smallest budget (2 of 2 seeds)" in easy and "count." not in easy
     hard = sentences.worth_training([*runs, result("KN-9", record(0.5, model=NgramConfig(order=4)))], "grammar-char")
-    assert "on valid by no network here" in hard and hard.endswith("Where no network reaches it, count.")
+    assert "on valid, none here" in hard and hard.endswith("Where no network reaches it, count.")
     assert sentences.worth_training(counts, "grammar-char") == sentences.worth_training(runs, "grammar-char") == ""
     tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
     said = sentences.worth_training([*runs, *counts, tuned], "grammar-char")
-    assert said.startswith("The best counts of characters by valid, KN-8, cost no training.")
+    assert said.startswith("The best counts of characters by valid are KN-8.")
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
     monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
-    assert (
-        "PPMd, a compressor that learns while it reads, costs 1.750 nats per character on valid and 1.850 on test; that is first reached on"
-        in (sentences.worth_training([*runs, *counts], "grammar-char"))
+    assert "PPMd has 1.750 on valid and 1.850 on test; the first network to reach that is, on valid" in (
+        sentences.worth_training([*runs, *counts], "grammar-char")
     )
 
 
@@ -92,12 +90,12 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
     said = sentences.climb(frame)
     assert said.startswith(
-        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 are clear after Holm's correction, "
-        "0 of them by their own seeds alone. 1 more is clear only before the correction."
+        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 make a clear difference after Holm's correction, "
+        "0 of them without pooling the spread too. 1 more is clear only before the correction."
     )
     assert said.endswith(" The other 3 are open, 1 of them with fewer than 5 seeds.")
     few = sentences.climb(frame.assign(n=3, verdict="open"))
-    assert few.startswith("Of 6 changes, kept or only tried (3 seeds each), 0 are clear after Holm's correction. ")
+    assert few.startswith("Of 6 changes, kept or only tried (3 seeds each), 0 make a clear difference after Holm's correction. ")
     assert few.endswith("correction. The other 6 are open, all with fewer than 5 seeds.")
     assert sentences.climb(frame.assign(n=5)).endswith("The other 3 are open.")
     assert sentences.climb(budgets.ladder([])) == ""
@@ -112,11 +110,22 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     sister = result("GELU MLP", record(1.9, flops=300), section="claims", role="sister")
     text = sentences.buried([*study_rows, longer, sister])
     # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
-    assert "trained longer, is ahead of its Transformer at 0 of the 1 executed costs at which both were validated. On the test" in text
-    assert (
-        "GELU MLP, the sister project's best model on valid, has 1.900 on the test slice (n = 1)" in text and "below every network" in text
+    assert text.startswith(
+        "Trained longer, the study's MLP is ahead of its Transformer on valid, at 0 of 1 equal executed costs. On the test"
     )
+    assert "best model on valid, GELU MLP, has 1.900 for $3 \\times 10^{2}$ FLOPs (n = 1);" in text
+    assert text.endswith("; the study's best, Transformer retrained, 2.000.")
     assert sentences.buried(study_rows) == ""
+
+
+def test_what_was_expected_is_said_to_hold_or_not_once_it_is_recorded():
+    expected = claim_list.EXPECTED
+    judged = pd.DataFrame([{"contrast": claim.contrast, "effect": -0.1, "grade": OPEN} for one in expected for claim in one.claims])
+    told = sentences.expectations(judged, expected)
+    assert told.startswith(f"As expected, {expected[0].text}; {expected[2].text}") and told.endswith(f"not found: {expected[1].text}.")
+    clear = sentences.expectations(judged.assign(grade=CLEAR), expected)
+    assert f"not found: {expected[1].text}; {expected[2].text}." in clear
+    assert sentences.expectations(judged.assign(effect=math.nan), expected) == ""
 
 
 def test_the_search_is_summed_by_text():
@@ -171,11 +180,11 @@ def test_stated_costs_are_set_against_counted_ones_and_may_overturn_the_ranking(
 def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     alike, other = (sentences.reproduction(reproduced(*shifts)) for shifts in ((0.003, -0.006, 0.01, -0.015), (0.04, 0.05, 0.04, -0.05)))
     assert alike.startswith(
-        "Taken together, the study's 4 losses, sweeps and words included, look like further seeds of ours (Fisher p = 0."
+        "The study states 4 losses, sweeps and words included. Taken together they lie where further seeds of ours would (Fisher p = 0."
     )
     assert "differ from further seeds of ours" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
-    assert alike.endswith("The 4 margins reach from 0.037 nats to 0.049, with a median of 0.042.")
+    assert alike.endswith("A shift within the 4 margins could be missed: 0.037 to 0.049 nats, with a median of 0.042.")
 
 
 def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
@@ -250,7 +259,9 @@ def test_one_more_layer_is_said_to_hurt_below_some_steps_a_parameter():
         "One more layer at equal FLOPs: on WikiText-2 as characters it hurts below 0.02 steps (0.02 to 0.02) a parameter"
     )
     assert "(6 pairs of runs, 0.00" in said and said.count("(n = 3)") == 1
-    assert "no number of steps a parameter tells where it hurts" in sentences.depth(layered(lambda steps: 0.1))
+    assert "characters it hurts at every number of steps a parameter tried (6 pairs" in sentences.depth(layered(lambda steps: 0.1))
+    assert "characters it hurts at none (6 pairs" in sentences.depth(layered(lambda steps: -0.1))
+    assert "no number of steps a parameter tells where it hurts" in sentences.depth(layered(lambda steps: math.log(steps / 0.02)))
     assert sentences.depth([]) == ""
 
 
@@ -277,7 +288,7 @@ def test_costs_that_were_not_expected_are_named():
         for s in (0, 1)
     ]
     assert sentences.expected_costs(rows) == (
-        "Executed FLOPs are, of those stated: MLP 1 times (not as expected), Self-Attention 0.5 times (not as expected), Transformer "
-        "2 times (as expected)."
+        "Executed FLOPs are those stated 1 times for MLP (not as expected), 0.5 times for Self-Attention (not as expected), "
+        "2 times for Transformer (as expected)."
     )
     assert sentences.expected_costs([]) == ""

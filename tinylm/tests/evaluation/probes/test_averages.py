@@ -8,7 +8,7 @@ from specs import TRANSFORMER
 from synthetic import planned
 
 from tinylm import data, files, ledger, study
-from tinylm.config import RunSpec, TrainConfig
+from tinylm.config import NgramConfig, RunSpec, TrainConfig
 from tinylm.evaluation import generate, nlls
 from tinylm.evaluation.probes import AVERAGES
 from tinylm.models import checkpoint
@@ -53,6 +53,9 @@ def test_the_average_of_other_seeds_is_another(row, tmp_path):
 
 def test_what_is_averaged_are_the_seeds_of_the_frontiers_rows(row):
     alone = planned("Alone", dataclasses.replace(row[0].spec, train=TrainConfig(flops=10**10, loss_at="all")), role="frontier")
-    assert AVERAGES.subjects([*row, alone, planned("Swept", row[0].spec, role="sweep")]) == [row]
+    counts = [
+        planned("Counts", dataclasses.replace(row[0].spec, model=NgramConfig(order=2), seed=seed), role="vocabulary") for seed in (0, 1)
+    ]
+    assert AVERAGES.subjects([*row, alone, *counts, planned("Swept", row[0].spec, role="sweep")]) == [row]
     for seeds in AVERAGES.subjects(study.plan("full")):
         assert [run.spec.seed for run in seeds] == [0, 1, 2, 3, 4] and len({run.row for run in seeds}) == 1

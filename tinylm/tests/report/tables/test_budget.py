@@ -1,4 +1,5 @@
 import dataclasses
+import math
 
 import numpy as np
 import pandas as pd
@@ -170,9 +171,18 @@ def test_subwords_stand_beside_characters_by_what_a_character_costs():
     assert tables.vocabularies([*found, *counted])["counts"].tolist() == ["1.400", "1.300"]
     assert sentences.vocabularies([*found, counted[1]], "Transformer").endswith("; the best counts of subwords have 1.300.")
     told = sentences.vocabularies(found, "Transformer")
-    assert "per character by −0.300 [" in told and told.endswith("] to 1.550 at $10^{11}$ FLOPs (512 subwords, n = 2).")
+    assert "per character by −0.300 [" in told and told.endswith("] at $10^{11}$ FLOPs (n = 2), where it reaches 1.550.")
     assert sentences.vocabularies(found[:4], "Transformer") == ""
     assert tables.vocabularies([])["vocabulary"].tolist() == ["none is recorded"]
+
+
+def test_averages_of_subwords_are_told_by_what_a_character_costs(monkeypatch):
+    small, large = cut(10**11, [3.0, 3.0], 2_000), cut(2 * 10**11, [2.8], 2_000)
+    facts = {"nlls": {"1": {"test": [3.0, 3.0]}, "2": {"test": [2.6]}}}
+    monkeypatch.setattr(AVERAGES, "read", lambda seeds, folders: facts if seeds[0].budget == 10**11 else None)
+    frame = mixtures.averaged([one.run for one in [*small, *large]], [*small, *large])
+    assert math.isclose(frame["test"][0], 1.3), "1,000 tokens of 2,000 characters"
+    assert tables.averages(frame)["average − one"].tolist() == ["−0.1000"]
 
 
 def test_averages_stand_beside_one_network_of_their_cost(monkeypatch):
@@ -182,6 +192,7 @@ def test_averages_stand_beside_one_network_of_their_cost(monkeypatch):
     frame = mixtures.averaged([one.run for one in [*small, *large]], [*small, *large])
     (row,) = tables.averages(frame).to_dict("records")
     assert row["averaged"] == "2 of 1e11" and row["one network ± SD (n)"] == "1.650 ± 0.071 (2)" and row["average − one"] == "−0.0500"
+    assert row["of"] == "35 characters"
     told = sentences.averages(frame)
     assert "in 1 of 1 cases" in told and told.endswith("(2 networks of $10^{11}$ FLOPs each).")
     assert sentences.averages(frame[:0]) == "" and tables.averages(frame[:0])["averaged"].tolist() == ["none is recorded"]
