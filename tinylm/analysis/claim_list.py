@@ -169,9 +169,9 @@ def _contexts() -> list[Claim]:
     ]
 
 
-def _transferred(technique: str, corpus: str = "wikitext-2-char", budget: int = 10**12) -> Which:
-    """A row of the section on techniques: at the budget that all of them have, on the text that is read but once."""
-    label = f"{technique}, plain Transformer" if technique != BASELINE.name else "plain Transformer"
+def _transferred(technique: str, corpus: str = "wikitext-2-char", budget: int = 10**11) -> Which:
+    """A row of the section on techniques: at the budget that rates were searched at, on the text that is read but once."""
+    label = "plain Transformer" if technique == BASELINE.name else f"Transformer with {technique}"
     return _which(label, "transfer", role="technique", rung=technique, corpus=corpus, budget=budget)
 
 

@@ -54,6 +54,15 @@ def gains(found: Sequence[Result]) -> pd.DataFrame:
     return _joined(frames, ["corpus", "budget", "technique", *TESTED], names)
 
 
+def fullest_budget(gains: pd.DataFrame) -> int:
+    """The budget at which most gains are known with two seeds or more, the largest of several; else with one; 0 where none is."""
+    for least in (2, 1):
+        numbers = gains[gains["n"] >= least].groupby("budget").size()
+        if len(numbers):
+            return int(numbers.index[numbers == numbers.max()].max())
+    return 0
+
+
 def slopes(found: Sequence[Result]) -> pd.DataFrame:
     """One row per `corpus` and `technique` that is recorded at two budgets or more: by how much ten times the budget raises its gain.
 

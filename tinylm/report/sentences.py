@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, families, folds, significance, summaries, techniques
+from tinylm.analysis import agreement, budgets, families, folds, significance, summaries
 from tinylm.analysis import depth as layers
 from tinylm.analysis.claim_list import Expectation
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost, whole_verdicts
@@ -20,7 +20,6 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
 from tinylm.study import Planned, select, teachers, titles
-from tinylm.study.techniques import regime
 
 LITTLE = 0.01  # nats
 
@@ -574,19 +573,3 @@ def studied_depth(swept: Sequence[Result]) -> str:
 def _where(note: str) -> str:
     """The FLOPs that a comparison at equal cost is made at."""
     return note.partition(";")[0]
-
-
-def gains_of(found: Sequence[Result], names: Sequence[str]) -> str:
-    """The gain of each of these techniques by text and budget, from the smallest; * where it is not clear."""
-    gains, told = techniques.gains(found), []
-    for name in names:
-        by_text = []
-        for corpus in techniques.corpora(found):
-            rows = gains[(gains["corpus"] == corpus) & (gains["technique"] == name)].sort_values("budget")
-            values = [f"{row.gain:+.3f}{'' if row.verdict == CLEAR else '*'}".replace("-", "−") for row in rows.itertuples()]
-            if values:
-                by_text.append(f"{' → '.join(values)} on {regime(select(found, corpus=corpus)[0].run.spec)}")
-        if by_text:
-            told.append(f"{name} {', '.join(by_text)}")
-    budgets_of = " → ".join(power(budget) for budget in sorted(gains["budget"].unique()))
-    return f"Gains at {budgets_of} FLOPs (* not clear): {'; '.join(told)}." if told else ""

@@ -1,6 +1,6 @@
 """Gains of techniques -> tables."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,28 +11,24 @@ from tinylm.analysis.numbers import NONE, interval, p_value
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.study import select
-from tinylm.study.techniques import TECHNIQUES, regime
+from tinylm.study.techniques import TECHNIQUES, factor, regime
 
 
-def techniques_gains(found: Sequence[Result], most: int) -> pd.DataFrame:
-    """One row per technique: its gain on each text with a 95 % interval, and * where it is not clear after Holm's correction.
+def techniques_expected(found: Sequence[Result], expected: Mapping[str, str]) -> pd.DataFrame:
+    """One row per technique of which something was expected: that, and its gain on each text at the budget that has most techniques.
 
-    The `most` rows with the largest mean gain over the texts, each at the largest budget at which so many techniques are recorded.
+    Gains have a 95 % interval, and * where they are not clear after Holm's correction.
     """
     gains = techniques.gains(found)
-    shown = [(corpus, _largest(gains[gains["corpus"] == corpus], most)) for corpus in techniques.corpora(found)]
-    at = {f"{_regime(found, corpus)}, {short(rows['budget'].iloc[0])}": rows.set_index("technique") for corpus, rows in shown if len(rows)}
-    means = pd.DataFrame({title: rows["gain"] for title, rows in at.items()}).mean(axis=1).sort_values(ascending=False)
-    cells = {title: {row.Index: _starred(row) for row in rows.itertuples()} for title, rows in at.items()}
-    rows = [{"technique": name} | {title: of.get(name, NONE) for title, of in cells.items()} for name in means.index[:most]]
-    return pd.DataFrame(rows or [{"technique": "none is recorded"}])
-
-
-def _largest(gains: pd.DataFrame, most: int) -> pd.DataFrame:
-    """The gains on a text at the largest budget that has so many, or at the one that has the most."""
-    numbers = gains.groupby("budget").size()
-    enough = numbers[numbers >= min(most, numbers.max())] if len(numbers) else numbers
-    return gains[gains["budget"] == enough.index.max()] if len(enough) else gains
+    gains = gains[gains["budget"] == techniques.fullest_budget(gains)]
+    cells = {(row.corpus, row.technique): _starred(row) for row in gains.itertuples()}
+    texts = {corpus: _regime(found, corpus) for corpus in techniques.corpora(found)}
+    return pd.DataFrame(
+        [
+            {"technique": name, "expected": what} | {title: cells.get((corpus, name), NONE) for corpus, title in texts.items()}
+            for name, what in expected.items()
+        ]
+    )
 
 
 def techniques_of(found: Sequence[Result], corpus: str) -> pd.DataFrame:
@@ -51,7 +47,7 @@ def techniques_of(found: Sequence[Result], corpus: str) -> pd.DataFrame:
     budgets = [short(budget) for budget in sorted(gains["budget"].unique())]
     for name, line in rows.items():
         line["per decade"] = grown.get(name, NONE)
-    columns = ["technique", *budgets, "per decade", "n", "p alone", "p, Holm"]
+    columns = ["technique", *budgets, *(["per decade"] if grown else []), "n", "p alone", "p, Holm"]
     return pd.DataFrame(list(rows.values()), columns=columns).fillna(NONE) if rows else pd.DataFrame([{"technique": "none is recorded"}])
 
 
@@ -76,9 +72,16 @@ def techniques_together(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def techniques_tried(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per technique of the recorded runs: what it changes."""
+    """One row per technique of the recorded runs: what it changes, and its multiple of the baseline's learning rate on each text."""
     names = dict.fromkeys(result.run.rung for result in select(found, role=techniques.ROLES))
-    return pd.DataFrame([{"technique": name, "what it changes": TECHNIQUES[name].about} for name in names])
+    texts = {_regime(found, corpus): corpus for corpus in techniques.corpora(found)}
+    return pd.DataFrame(
+        [
+            {"technique": name, "what it changes": TECHNIQUES[name].about}
+            | {f"rate, {title}": f"{factor([name], corpus):g}" for title, corpus in texts.items()}
+            for name in names
+        ]
+    )
 
 
 def _regime(found: Sequence[Result], corpus: str) -> str:

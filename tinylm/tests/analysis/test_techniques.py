@@ -33,6 +33,14 @@ def test_what_a_seed_does_to_all_rows_is_not_in_the_interval(found):
     assert row["high"] - row["low"] < transfers.SEED_NOISE / 5
 
 
+def test_the_budget_with_most_gains_is_the_fullest(found):
+    gains = techniques.gains(found)
+    assert techniques.fullest_budget(gains) == MIDDLE, "the larger of two that are alike"
+    assert techniques.fullest_budget(gains[gains["budget"] == LARGE]) == LARGE
+    assert techniques.fullest_budget(gains[~((gains["budget"] == MIDDLE) & (gains["technique"] == "Muon"))]) == SMALL
+    assert techniques.fullest_budget(techniques.gains([])) == 0
+
+
 def test_a_slope_is_by_how_much_ten_times_the_budget_raises_a_gain(found):
     frame = techniques.slopes(found).set_index(["corpus", "technique"])
     assert set(frame.index) == {(corpus, name) for corpus, _, _ in REGIMES for name in GAINS}, "what has one budget has no slope"
