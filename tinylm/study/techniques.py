@@ -61,7 +61,7 @@ TECHNIQUES: dict[str, Rung] = {
         _model("post-norm", "normalisation after each sum [(Vaswani et al. 2017)](https://arxiv.org/abs/1706.03762)", norm_place="post"),
         _model(
             "parallel blocks",
-            "attention and FFN side by side ([Wang and Komatsuzaki 2021](https://github.com/kingoflolz/mesh-transformer-jax))",
+            "attention and FFN side by side [(Wang and Komatsuzaki 2021)](https://github.com/kingoflolz/mesh-transformer-jax)",
             parallel=True,
         ),
         _model("logit soft-cap", "a tanh bounds the logits at 15 [(Gemma Team 2024)](https://arxiv.org/abs/2408.00118)", softcap=15.0),
