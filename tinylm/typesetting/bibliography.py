@@ -39,7 +39,7 @@ def read_works(path: Path) -> list[Work]:
 
 
 def _work(entry: dict[str, Any]) -> Work:
-    names = [author.get("family", "") for author in entry["author"]]  # `and others` has no family name
-    several = f"{names[0]} et al." if len(names) > 2 or not all(names) else " and ".join(names)
+    names = [author.get("family") or author["literal"] for author in entry["author"]]  # a team has no family name, `and others` is literal
+    several = f"{names[0]} et al." if len(names) > 2 or "others" in names else " and ".join(names)
     year = entry["issued"]["date-parts"][0][0]
     return Work(key=entry["id"], name=f"{several} {year}", address=entry.get("URL", ""))
