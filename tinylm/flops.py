@@ -10,7 +10,7 @@ A module of one's own has no arithmetic here: `models.networks.flop_count` count
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import singledispatch
 from typing import Protocol
 
@@ -35,6 +35,7 @@ Parts = dict[str, int]
 # Both gradients of a matrix product cost as much as the product; the embedding below the first one is a lookup.
 BACKWARD_PER_FORWARD = 2
 NEWTON_SCHULZ_STEPS = 5  # of Muon
+IN_TRAINING = "further_tokens"  # the part that scoring leaves out
 
 
 class Sizes(Protocol):
@@ -87,7 +88,22 @@ def _(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int) -> 
         "attention_scores": 4 * width * (below * pairs[0] + pairs[1]),
         "ffn": 2 * matrices * width * config.d_ff * computed,
         **_prediction_flops(config, vocab_size, n_scored),
+        IN_TRAINING: sum(_further_flops(config, vocab_size, n_out, n_scored, ahead) for ahead in range(1, config.n_future)),
     }
+
+
+def _further_flops(config: TransformerConfig, vocab_size: int, n_out: int, n_scored: int, ahead: int) -> int:
+    """A block and the head for the token so many further on, at the positions where the window still has it."""
+    if n_scored <= ahead:
+        return 0
+    alone: dict[str, bool | int] = {"skips": False, "value_residual": False, "residual_scalars": False, "pointer": 0, "n_future": 1}
+    block = replace(config, **alone, n_layer=1, loops=1, induction=(), induction_times=1, context_length=config.context_length - ahead)
+    return sum(forward_parts(block, vocab_size, n_out - ahead, n_scored - ahead).values())
+
+
+def forward_flops(config: ModelConfig, vocab_size: int, n_out: int, n_scored: int) -> int:
+    """Forward FLOPs of one window that is scored and not trained on."""
+    return sum(flops for part, flops in forward_parts(config, vocab_size, n_out, n_scored).items() if part != IN_TRAINING)
 
 
 def _induction_flops(config: InductionConfig, width: int, length: int) -> int:
@@ -192,12 +208,14 @@ def _(config: TransformerConfig, vocab_size: int) -> int:
     attention += (width + bias) * config.n_head * config.head_gates
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     convolution = config.convolution * width
-    ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm
+    ffn = 0 if config.ffn == "none" else (width + bias) * up + (config.d_ff + bias) * width + norm * (not config.parallel)
     positions = config.context_length * width if config.position == "learned" else 0
     head = bias * vocab_size + (0 if config.tied else width * vocab_size)
-    embedding = vocab_size * width + _induction_params(config, width) + positions
-    skips = config.depth // 2 * width * config.skips
-    return embedding + config.n_layer * (convolution + attention + ffn) + skips + norm + head + _prediction_params(config)
+    embedding = (vocab_size + config.bigrams) * width + _induction_params(config, width) + positions
+    shares = config.depth // 2 * width * config.skips + (config.depth - 1) * config.value_residual
+    shares += 2 * config.depth * config.residual_scalars
+    n_blocks = config.n_layer + config.n_future - 1
+    return embedding + n_blocks * (convolution + attention + ffn) + shares + norm + head + _prediction_params(config)
 
 
 def _prediction_params(config: LSTMConfig | TransformerConfig) -> int:
@@ -254,7 +272,7 @@ def _(config: TransformerConfig) -> list[tuple[int, int]]:
     attention += [(config.n_head, width)] * config.head_gates
     up = config.d_ff * (2 if config.ffn == "swiglu" else 1)
     ffn = [] if config.ffn == "none" else [(up, width), (width, config.d_ff)]
-    return _induction_shapes(config, width) + (attention + ffn) * config.n_layer + _prediction_shapes(config)
+    return _induction_shapes(config, width) + (attention + ffn) * (config.n_layer + config.n_future - 1) + _prediction_shapes(config)
 
 
 def _prediction_shapes(config: LSTMConfig | TransformerConfig) -> list[tuple[int, int]]:
@@ -318,7 +336,7 @@ def window_flops(spec: RunSpec, vocab_size: int) -> tuple[int, int]:
 
 def teaching_flops(spec: RunSpec, vocab_size: int, n_out: int) -> int:
     """Forward FLOPs of a run's teachers on one window, the last block computed at `n_out` positions."""
-    return sum(sum(forward_parts(teacher.model, vocab_size, n_out, spec.n_targets).values()) for teacher in spec.teachers)
+    return sum(forward_flops(teacher.model, vocab_size, n_out, spec.n_targets) for teacher in spec.teachers)
 
 
 def windows_per_epoch(spec: RunSpec, n_train: int) -> int:
@@ -366,7 +384,7 @@ def run_cost(spec: RunSpec, corpus: Sizes) -> RunCost:
 def scoring_flops(spec: RunSpec, corpus: Sizes) -> int:
     """FLOPs of a run's validations and of its last score, forward only: no part of its budget. Each window counts as a whole one."""
     stride = spec.train.eval_stride
-    window = sum(forward_parts(spec.model, corpus.vocab_size, stride, stride).values())
+    window = forward_flops(spec.model, corpus.vocab_size, stride, stride)
     valid, test = (math.ceil(len(spec.scored(corpus.n_tokens[split])) / stride) for split in ("valid", "test"))
     return window * (spec.train.n_evals * valid + test)
 

@@ -23,10 +23,12 @@ from tinylm.analysis.claims import (
     test_difference,
 )
 from tinylm.analysis.families import CLEAR
+from tinylm.study.techniques import BASELINE
 
 FAR = 0.5
 CLOSE = 0.05
 PAPER, SISTER, OURS = "study", "sister", "ours"
+STANDARD = ("SwiGLU", "RMSNorm", "GQA", "qk-norm", "Muon")  # what large models of today have, rotary positions beside them
 CONVENTIONS = {"executed": "flops", "textbook": "flops_textbook"}
 
 
@@ -167,6 +169,12 @@ def _contexts() -> list[Claim]:
     ]
 
 
+def _transferred(technique: str, corpus: str = "wikitext-2-char", budget: int = 10**11) -> Which:
+    """A row of the section on techniques: at the budget that rates were searched at, on the text that is read but once."""
+    label = "plain Transformer" if technique == BASELINE.name else f"Transformer with {technique}"
+    return _which(label, "transfer", role="technique", rung=technique, corpus=corpus, budget=budget)
+
+
 def _techniques() -> list[Claim]:
     rotary, learned = _which("RoPE", "rope", position="rope"), _which("Learned positions", "rope", position="learned")
     rope = _versus("Rotary positions are worse than learned ones", PAPER, rotary, learned, above=0.0)
@@ -178,9 +186,10 @@ def _techniques() -> list[Claim]:
         measure=rope.measure,
         above=0.0,
         follows=rope.contrast,
-        remark="the only such technique that is tested here",
     )
-    return [rope, general]
+    plain = _transferred(BASELINE.name)  # which has rotary positions
+    pairs = [(plain, _transferred("learned positions")), *((_transferred(name), plain) for name in STANDARD)]
+    return [rope, general, *(_versus(general.text, PAPER, first, second, above=0.0) for first, second in pairs)]
 
 
 def _words() -> list[Claim]:

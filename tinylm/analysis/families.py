@@ -32,13 +32,32 @@ def pooled_variance(values: Sequence[Sequence[float]]) -> Part:
     return Part(variance=squares / df if df else math.nan, df=max(df, 1))
 
 
-def family(cells: Mapping[Cell, Sequence[RunRecord]], contrasts: Mapping[str, Mapping[Cell, float]]) -> pd.DataFrame:
+def paired_variance(cells: Mapping[Cell, Sequence[RunRecord]]) -> Part:
+    """The variance of one test NLL about its cell's mean and its seed's effect, which is taken to be the same in every cell.
+
+    That of randomised blocks: what a seed does to all rows alike, as by the order of the text, is in no difference of two of them.
+    """
+    values = [(cell, record.spec.seed, record.test.nll) for cell, records in cells.items() for record in records]
+    if not values:
+        return Part(variance=math.nan, df=1)
+    names, seeds = list(cells), sorted({seed for _, seed, _ in values})
+    design = np.array([[*(cell == name for name in names), *(seed == one for one in seeds)] for cell, seed, _ in values], float)
+    nlls = np.array([nll for _, _, nll in values])
+    fit, _, rank, _ = np.linalg.lstsq(design, nlls, rcond=None)
+    df = len(values) - int(rank)
+    return Part(variance=float(np.sum((nlls - design @ fit) ** 2)) / df if df else math.nan, df=max(df, 1))
+
+
+def family(
+    cells: Mapping[Cell, Sequence[RunRecord]], contrasts: Mapping[str, Mapping[Cell, float]], spread: Part | None = None
+) -> pd.DataFrame:
     """One row per contrast: n, its effect on test NLL with a 95 % interval, p values, and a verdict.
 
-    `p` and the interval are those of the pooled variance, `p_holm` is corrected for all contrasts, `p_alone` is of the contrast's own
-    seeds. A contrast is over the seeds that its cells share; of one seed it stays open.
+    `p` and the interval are those of the pooled variance, or of another `spread` of one value; `p_holm` is corrected for all contrasts,
+    `p_alone` is of the contrast's own seeds. A contrast is over the seeds that its cells share; of one seed it stays open.
     """
-    spread = pooled_variance([[record.test.nll for record in records] for records in cells.values() if not records[0].spec.is_counts])
+    networks = [[record.test.nll for record in records] for records in cells.values() if not records[0].spec.is_counts]
+    spread = spread or pooled_variance(networks)
     alone = {
         name: significance.contrast([(weight, cells[cell]) for cell, weight in weights.items()]) for name, weights in contrasts.items()
     }

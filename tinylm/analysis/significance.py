@@ -119,9 +119,9 @@ def block_length(first: Sequence[RunRecord], second: Sequence[RunRecord]) -> int
     return summaries.block_length(gaps, [*first, *second])
 
 
-def with_seed_noise(estimate: Estimate, seeds: Part) -> Estimate:
+def with_seed_noise(estimate: Estimate, *seeds: Part) -> Estimate:
     """The estimate with another measure of the seeds' noise than its own seeds give, and the same noise of the text."""
-    se, df = _combined([seeds], [estimate.text])
+    se, df = _combined(seeds, [estimate.text])
     return replace(estimate, se=se, df=df, test="pooled t")
 
 

@@ -182,6 +182,11 @@ class TransformerConfig(InductionConfig, ModelConfig):
     - `skips`: a block of the upper half gets the input of its mirror image in the lower half added, by learned shares
     - `head_gates`: what each head gives is scaled by a gate between 0 and 2 that its position's input opens
     - `exclusive`: each head gives what it takes from other positions, without its part along the value of its own
+    - `parallel`: attention and FFN of a block read the same normalised states (Wang and Komatsuzaki 2021)
+    - `value_residual`: a block's values are mixed with those of the first block, by a learned share (Zhou et al. 2024)
+    - `residual_scalars`: a block reads the states and the first block's input, each times a learned number (Jordan et al. 2024)
+    - `bigrams`: rows of a table of embeddings of the last two tokens, which are hashed to a row; 0: none
+    - `n_future`: tokens that a position predicts in training, those after the first each by a block more (Gloeckle et al. 2024)
     """
 
     kind: ClassVar[str] = "transformer"
@@ -216,6 +221,11 @@ class TransformerConfig(InductionConfig, ModelConfig):
     skips: bool = False
     head_gates: bool = False
     exclusive: bool = False
+    parallel: bool = False
+    value_residual: bool = False
+    residual_scalars: bool = False
+    bigrams: int = 0
+    n_future: int = 1
 
     @property
     def d_head(self) -> int:
@@ -246,7 +256,11 @@ class TransformerConfig(InductionConfig, ModelConfig):
         self.require(not odd_rope, f"RoPE rotates pairs, but a head is {self.d_head} wide, which is odd; change n_head or d_model")
         self.require_probability("embedding_dropout", "attention_dropout", "projection_dropout", "ffn_dropout", "output_dropout")
         self.require_probability("weight_dropout")
-        self.require(self.depth > 1 or not self.skips, "skips need two blocks or more; raise n_layer")
+        for name in ("skips", "value_residual", "residual_scalars"):
+            self.require(self.depth > 1 or not getattr(self, name), f"{name} needs two blocks or more; raise n_layer")
+        side_by_side = self.norm_place == "pre" and self.ffn != "none"
+        self.require(side_by_side or not self.parallel, "parallel needs norm_place='pre' and an FFN")
+        self.require(0 < self.n_future <= self.context_length, "n_future must be at least 1 and at most context_length")
         self.require(self.pointer <= self.d_model, f"pointer={self.pointer} is wider than the states, d_model={self.d_model}; lower it")
 
 

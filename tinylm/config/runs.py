@@ -167,6 +167,8 @@ class RunSpec(Checked):
         n_targets, length = self.train.n_targets, self.model.context_length
         fewer = n_targets < length or not n_targets
         self.require(fewer, f"n_targets={n_targets} must be below context_length={length}; 0 takes the loss at every position")
+        n_future = getattr(self.model, "n_future", 1)
+        self.require(n_future <= max(self.n_targets, 1), f"n_future={n_future} needs the loss at as many positions; set loss_at='all'")
 
     def _check_gated(self) -> None:
         """Raise ConfigError for what batch normalisation, whose means are no weights, does not go with."""
@@ -180,6 +182,7 @@ class RunSpec(Checked):
     def _check_teacher(self, model: ModelConfig) -> None:
         """Raise ConfigError for a run that cannot learn from the predictions of such a model."""
         self.require(not isinstance(self.model, GatedCountsConfig | NgramConfig), f"{self.model.kind} cannot learn from a teacher")
+        self.require(getattr(self.model, "n_future", 1) == 1, "a teacher predicts the next token only; leave n_future out")
         if isinstance(model, NgramConfig):
             return
         self.require(self.train.flops > 0, "teachers get a share of a budget; set flops")

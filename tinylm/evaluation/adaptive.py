@@ -14,7 +14,7 @@ from tinylm.config import RunSpec
 from tinylm.config.fields import Checked
 from tinylm.config.scored import eval_context, scored_range, short_window
 from tinylm.evaluation.nlls import token_nlls
-from tinylm.flops import BACKWARD_PER_FORWARD, forward_parts
+from tinylm.flops import BACKWARD_PER_FORWARD, forward_flops
 from tinylm.models.networks import LanguageModel
 
 QUERIES_PER_BATCH = 256  # rows of similarities that are held at once
@@ -202,4 +202,4 @@ def _segment_nlls(model: LanguageModel, tokens_N: Tensor, spec: RunSpec, end: in
 def _window_flops(model: LanguageModel, spec: RunSpec, n_scored: int) -> int:
     """Forward FLOPs of one window that scores its last `n_scored` positions; one short of its context counts as whole."""
     shape = replace(spec.model, context_length=eval_context(spec))
-    return sum(forward_parts(shape, model.vocab_size, n_scored, n_scored).values())
+    return forward_flops(shape, model.vocab_size, n_scored, n_scored)

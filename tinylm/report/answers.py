@@ -1,13 +1,14 @@
 """Records -> the Answer of each section, and the abstract made of them: findings in short sentences, each with its numbers."""
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries
+from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR
 from tinylm.analysis.numbers import interval, percent, perplexity, power
@@ -17,6 +18,7 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
+from tinylm.study.techniques import regime
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
@@ -244,6 +246,57 @@ def _missed(found: Sequence[Result], corpus: str) -> str:
         if shown := [percent(miss) for miss in misses if not math.isnan(miss)]:
             told.append(f"{power(made['flops'])} FLOPs by {' and '.join(shown)}")
     return f"; losses differ from what forms of a law had foreseen, at {', at '.join(told)}" if told else ""
+
+
+def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
+    """How many techniques gain and lose clearly on each text at one budget, what gains on all, what gains most, and what the budget does.
+
+    Says which of the planned runs are not recorded.
+    """
+    gains = techniques.gains(found)
+    budget = techniques.fullest_budget(gains)
+    texts = {regime(select(found, corpus=corpus)[0].run.spec): corpus for corpus in techniques.corpora(found)}
+    rows = {name: gains[(gains["corpus"] == corpus) & (gains["budget"] == budget)] for name, corpus in texts.items()}
+    rows = {name: of for name, of in rows.items() if len(of)}
+    clear = {name: of[of["verdict"] == CLEAR].sort_values("gain", ascending=False) for name, of in rows.items()}
+    up = {name: list(of["technique"][of["gain"] > 0]) for name, of in clear.items()}
+    numbers = [
+        f"on {name} {len(up[name])} of {len(of)} lower it and {len(clear[name]) - len(up[name])} raise it" for name, of in rows.items()
+    ]
+    most = [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]
+    everywhere = [name for name in next(iter(up.values()), []) if all(name in names for names in up.values())]
+    return _told(
+        f"techniques that change the test NLL clearly at {power(budget)} FLOPs: {'; '.join(numbers)}" if rows else "",
+        f"on every text a clear gain comes from {', '.join(everywhere) or 'none of them'}" if len(rows) > 1 else "",
+        f"the most is gained by {', by '.join(most)}" if most else "",
+        _with_budget(techniques.slopes(found)),
+        _not_recorded(found, planned),
+    )
+
+
+def _with_budget(slopes: pd.DataFrame) -> str:
+    """Whose gains clearly grow and fall with the budget, where two budgets are recorded."""
+    grown = {name: _growing(slopes, sign) for name, sign in (("grows", 1), ("falls", -1))}
+    changes = [f"with the budget the gain clearly {verb} of {', '.join(names)}" for verb, names in grown.items() if names]
+    return "; ".join(changes) or ("no technique's gain clearly changes with the budget" if len(slopes) else "")
+
+
+def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
+    """The planned budgets of which runs are missing, and what follows where fewer than two have any."""
+    numbers, recorded = Counter(run.budget for run in planned), Counter(one.run.budget for one in found)
+    none = [power(budget) for budget in sorted(numbers) if not recorded[budget]]
+    some = [f"{recorded[b]:,} of {numbers[b]:,} runs at {power(b)}" for b in sorted(numbers) if 0 < recorded[b] < numbers[b]]
+    told = [f"no run at {' or '.join(none)} FLOPs is recorded yet"] if none else []
+    told += [f"only {', '.join(some)} FLOPs are recorded"] if some else []
+    alone = "with one budget so far, whether a gain grows or shrinks with the budget is not known: " if len(recorded) == 1 else ""
+    return f"{alone}{'; '.join(told)}" if told else ""
+
+
+def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
+    """The techniques whose gain clearly grows, or falls, with the budget on some text, and on how many where on several."""
+    rows = slopes[(slopes["verdict"] == CLEAR) & (np.sign(slopes["slope"]) == sign)]
+    numbers = rows["technique"].value_counts(sort=False)
+    return [f"{name}{f' ({number} texts)' if number > 1 else ''}" for name, number in numbers.items()]
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:

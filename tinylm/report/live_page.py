@@ -35,6 +35,10 @@ COMPUTED = {
     "skips": False,
     "head_gates": False,
     "exclusive": False,
+    "parallel": False,
+    "value_residual": False,
+    "residual_scalars": False,
+    "bigrams": 0,
 }
 
 

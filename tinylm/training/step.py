@@ -128,7 +128,7 @@ class Update:
             loss = self.teacher.loss(nll, logits_BNV, x_BT, places_BN)
         else:
             said = () if self.evidence_NE is None else (self.evidence_NE[places_BN],)
-            loss = nll = self.computing.model.nlls(x_BT, y_BN, *said).mean()
+            nll, loss = self.computing.model.losses(x_BT, y_BN, *said)
         (loss * share).backward()
         self.computing.return_gradients()
         return nll.detach() * share

@@ -2,7 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +19,26 @@ from tinylm.models.networks.turning import turned
 
 ScoreBias = Callable[[Tensor, Tensor], Tensor]  # positions of queries (N,) and of keys (T,) -> biases (H, N, T)
 BYTES_PER_CHUNK = 2**21  # of scores: what stays in a CPU core's cache between passes
+Values = Callable[[Tensor], Tensor]  # a block's values as they are projected -> as its attention takes them
 FEW_PRODUCTS = 2**19  # multiplications in a batch of small matrices
+
+
+def unmixed(v_BHTK: Tensor) -> Tensor:
+    """The values as they are."""
+    return v_BHTK
+
+
+class FirstValues:
+    """The values of one pass: the first block's as they are, each later block's mixed with them by its share (Zhou et al. 2024)."""
+
+    def __init__(self, shares: Iterable[Tensor]) -> None:
+        self.shares, self.first = iter(shares), None
+
+    def __call__(self, v_BHTK: Tensor) -> Tensor:
+        if self.first is None:
+            self.first = v_BHTK
+            return v_BHTK
+        return torch.lerp(v_BHTK, self.first, next(self.shares))
 
 
 class Attention(nn.Module):
@@ -46,23 +65,25 @@ class Attention(nn.Module):
         self.attention_dropout, self.window = config.attention_dropout, config.attention_window
         self.dropout = DROPOUTS[config.dropout_kind](config.projection_dropout)
 
-    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
+    def forward(self, x_BTD: Tensor, n_out: int, values: Values = unmixed) -> Tensor:
         n_positions, x_BTD = x_BTD.shape[1], self.convolution(x_BTD)
         if n_out < n_positions:
-            return self.mix(last(x_BTD, n_out), self.queries(last(x_BTD, n_out), n_positions), *self.keys_values(x_BTD, n_positions))
+            q_BHNK = self.queries(last(x_BTD, n_out), n_positions)
+            return self.mix(last(x_BTD, n_out), q_BHNK, *self.keys_values(x_BTD, n_positions, values))
         # All in one product and one turn: half of the kernels.
         heads_BHTK, n_heads = self._heads([self.query, self.key_value], x_BTD), [self.n_head, self.kv_heads, self.kv_heads]
-        return self.mix(x_BTD, *turned(heads_BHTK, n_heads, [self.query_norm, self.key_norm], self.rotate, n_positions))
+        q_BHTK, k_BHTK, v_BHTK = turned(heads_BHTK, n_heads, [self.query_norm, self.key_norm], self.rotate, n_positions)
+        return self.mix(x_BTD, q_BHTK, k_BHTK, values(v_BHTK))
 
     def queries(self, x_BND: Tensor, n_positions: int) -> Tensor:
         """Queries (B, H, N, K) of the last N of `n_positions` positions, from their inputs as the convolution leaves them."""
         return turned(self._heads([self.query], x_BND), [self.n_head], [self.query_norm], self.rotate, n_positions)[0]
 
-    def keys_values(self, x_BND: Tensor, n_positions: int) -> tuple[Tensor, Tensor]:
+    def keys_values(self, x_BND: Tensor, n_positions: int, values: Values = unmixed) -> tuple[Tensor, Tensor]:
         """Keys and values (B, kv heads, N, K), likewise."""
         heads_BHNK = self._heads([self.key_value], x_BND)
         k_BHNK, v_BHNK = turned(heads_BHNK, [self.kv_heads, self.kv_heads], [self.key_norm], self.rotate, n_positions)
-        return k_BHNK, v_BHNK
+        return k_BHNK, values(v_BHNK)
 
     def mix(self, x_BND: Tensor, q_BHNK: Tensor, k_BHTK: Tensor, v_BHTK: Tensor) -> Tensor:
         """What the last N positions, given their inputs, take from the values of all T, projected (B, N, D)."""

@@ -27,6 +27,11 @@ class LanguageModel(nn.Module):
         """NLL in nats (B, N), float32, of the tokens after each of the last N positions."""
         return target_nlls(self(x_BT, y_BN.shape[1]), y_BN)
 
+    def losses(self, x_BT: Tensor, y_BN: Tensor, *said: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean of `nlls`, and the loss that training minimises."""
+        loss = self.nlls(x_BT, y_BN, *said).mean()
+        return loss, loss
+
     def states_and_nlls(self, x_BT: Tensor, y_BN: Tensor) -> tuple[Tensor, Tensor]:
         """The states (B, N, D) of the last N positions and the NLLs (B, N) of the tokens after them, from one pass."""
         states_BND = self.hidden(x_BT, y_BN.shape[1])

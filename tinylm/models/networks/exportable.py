@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import ConfigError, ModelConfig
-from tinylm.models.networks.attention import Attention
+from tinylm.models.networks.attention import Attention, Values, unmixed
 from tinylm.models.networks.attention_maps import attention_weights
 from tinylm.models.networks.base import LanguageModel
 from tinylm.models.networks.convolution import ShortConvolution
@@ -40,11 +40,11 @@ class Exportable(nn.Module):
         return self.network(ids, ids.shape[1] if self.predicts_every_position else 1)
 
 
-def _attention(attention: Attention, x_BTD: Tensor, n_out: int) -> Tensor:
+def _attention(attention: Attention, x_BTD: Tensor, n_out: int, values: Values = unmixed) -> Tensor:
     """With all scores at once, masked: those of all pairs of positions, or those of its window's blocks."""
     n_positions, x_BTD = x_BTD.shape[1], attention.convolution(x_BTD)
     group = attention.n_head // attention.kv_heads
-    k_BHTK, v_BHTK = (t.repeat_interleave(group, 1) for t in attention.keys_values(x_BTD, n_positions))
+    k_BHTK, v_BHTK = (t.repeat_interleave(group, 1) for t in attention.keys_values(x_BTD, n_positions, values))
     if attention.window:
         mixed_BHTK = _mixed_in_blocks(attention, attention.queries(x_BTD, n_positions), k_BHTK, v_BHTK)
     else:

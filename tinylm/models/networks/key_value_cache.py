@@ -5,7 +5,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from tinylm.models.networks.attention import Attention
+from tinylm.models.networks.attention import Attention, Values, unmixed
+from tinylm.models.networks.bigrams import Bigrams
 from tinylm.models.networks.convolution import ShortConvolution
 from tinylm.models.networks.induction import Induction
 from tinylm.models.networks.layers import last
@@ -22,11 +23,11 @@ class _CachedAttention(nn.Module):
         self.attention = attention
         self.read: list[tuple[Tensor, Tensor]] = []
 
-    def forward(self, x_BND: Tensor, n_out: int) -> Tensor:
+    def forward(self, x_BND: Tensor, n_out: int, values: Values = unmixed) -> Tensor:
         x_BND = self.attention.convolution(x_BND)
         n_positions = x_BND.shape[1] + sum(k_BHTK.shape[2] for k_BHTK, _ in self.read)
         q_BHNK = self.attention.queries(last(x_BND, n_out), n_positions)
-        self.read.append(self.attention.keys_values(x_BND, n_positions))
+        self.read.append(self.attention.keys_values(x_BND, n_positions, values))
         k_BHTK, v_BHTK = (torch.cat(parts, 2) for parts in zip(*self.read, strict=True))
         self.read = [(k_BHTK, v_BHTK)]
         return self.attention.mix(last(x_BND, n_out), q_BHNK, k_BHTK, v_BHTK)
@@ -56,6 +57,20 @@ class _CountedPositions(nn.Module):
     def forward(self, x_BND: Tensor) -> Tensor:
         start, self.n_read = self.n_read, self.n_read + x_BND.shape[1]
         return x_BND + self.positions.embedding.weight[start : self.n_read]
+
+
+class _CachedBigrams(nn.Module):
+    """Embeddings of pairs of tokens that remembers the last token."""
+
+    def __init__(self, bigrams: Bigrams) -> None:
+        super().__init__()
+        self.bigrams = bigrams
+        self.read: list[Tensor] = []
+
+    def forward(self, x_BN: Tensor) -> Tensor:
+        x_BT = torch.cat([*self.read, x_BN], 1)
+        self.read = [x_BT[:, -1:]]
+        return last(self.bigrams(x_BT), x_BN.shape[1])
 
 
 class _CachedInduction(nn.Module):
@@ -105,6 +120,8 @@ def with_cache(model: Transformer) -> Transformer:
         block.attention.layer = _CachedAttention(block.attention.layer)
     if isinstance(reader.induction, Induction):
         reader.induction = _CachedInduction(reader.induction)
+    if isinstance(reader.bigrams, Bigrams):
+        reader.bigrams = _CachedBigrams(reader.bigrams)
     if isinstance(reader.pointer, Pointer):
         reader.pointer = _CachedPointer(reader.pointer)
     if isinstance(reader.positions, LearnedPositions):

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -155,8 +156,8 @@ class PostNorm(nn.Module):
         super().__init__()
         self.layer, self.norm = layer, norm
 
-    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        return self.norm(last(x_BTD, n_out) + self.layer(x_BTD, n_out))
+    def forward(self, x_BTD: Tensor, n_out: int, *shared: Any) -> Tensor:
+        return self.norm(last(x_BTD, n_out) + self.layer(x_BTD, n_out, *shared))
 
 
 class PreNorm(nn.Module):
@@ -166,8 +167,8 @@ class PreNorm(nn.Module):
         super().__init__()
         self.layer, self.norm = layer, norm
 
-    def forward(self, x_BTD: Tensor, n_out: int) -> Tensor:
-        return last(x_BTD, n_out) + self.layer(self.norm(x_BTD), n_out)
+    def forward(self, x_BTD: Tensor, n_out: int, *shared: Any) -> Tensor:
+        return last(x_BTD, n_out) + self.layer(self.norm(x_BTD), n_out, *shared)
 
 
 NORMS = {"layer": nn.LayerNorm, "rms": RMSNorm}

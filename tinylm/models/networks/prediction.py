@@ -67,5 +67,8 @@ class Predictor(LanguageModel):
     def states_and_nlls(self, x_BT: Tensor, y_BN: Tensor) -> tuple[Tensor, Tensor]:
         n_out = y_BN.shape[1]
         states_BSD = self.hidden(x_BT, self.pointer.n_states(n_out, x_BT.shape[1]))
-        states_BND = last(states_BSD, n_out)
-        return states_BND, self.pointer.nlls(self.softmaxes.nlls(self.head, states_BND, y_BN), states_BSD, x_BT, y_BN)
+        return last(states_BSD, n_out), self.nlls_of(states_BSD, x_BT, y_BN)
+
+    def nlls_of(self, states_BSD: Tensor, x_BT: Tensor, y_BN: Tensor) -> Tensor:
+        """The NLLs (B, N) of the tokens after the last N positions, from the states of those S that the pointer needs."""
+        return self.pointer.nlls(self.softmaxes.nlls(self.head, last(states_BSD, y_BN.shape[1]), y_BN), states_BSD, x_BT, y_BN)

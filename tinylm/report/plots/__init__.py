@@ -12,6 +12,7 @@ from tinylm.report.plots.headings import copying
 from tinylm.report.plots.published import literature
 from tinylm.report.plots.speed import roofline, time_shares
 from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours, line_styles
+from tinylm.report.plots.techniques import techniques_by_budget
 from tinylm.report.plots.verdicts import VERDICTS, claims
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "roofline",
     "run_curves",
     "sweep_panels",
+    "techniques_by_budget",
     "test_against_flops",
     "time_shares",
     "trajectories",

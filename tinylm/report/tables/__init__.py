@@ -28,6 +28,7 @@ from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
 from tinylm.report.tables.speed import LIMITS, in_minutes, timed
+from tinylm.report.tables.techniques import techniques_expected, techniques_of, techniques_together, techniques_tried
 from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
@@ -73,6 +74,10 @@ __all__ = [
     "sister",
     "targets",
     "taught",
+    "techniques_expected",
+    "techniques_of",
+    "techniques_together",
+    "techniques_tried",
     "timed",
     "together",
     "verdicts",

@@ -111,3 +111,24 @@ def test_the_pooled_variance_is_that_within_groups():
 )
 def test_a_verdict_is_one_of_three(p, p_holm, verdict):
     assert families.verdict(p, p_holm) == verdict
+
+
+def test_the_variance_of_paired_rows_leaves_out_what_a_seed_does_to_all():
+    rng = np.random.default_rng(1)
+    found = []
+    for _ in range(100):
+        seeds = rng.normal(0, 0.1, 5)
+        rows = {name: [record(2 + seeds[s] + rng.normal(0, 0.01), seed=s) for s in range(4 if name == "a" else 5)] for name in "abcdef"}
+        found.append(families.paired_variance(rows))
+    assert np.mean([part.variance for part in found]) == pytest.approx(1e-4, rel=0.1)
+    assert {part.df for part in found} == {29 - 6 - 4}
+    assert math.isnan(families.paired_variance({"a": [record(2.0)], "b": [record(2.1)]}).variance)
+    assert math.isnan(families.paired_variance({}).variance)
+
+
+def test_a_family_may_have_another_spread():
+    names = {"a": 2.0, "b": 1.99}
+    rows = {name: [record(nll + 0.1 * s, seed=s) for s in range(3)] for name, nll in names.items()}
+    paired = families.family(rows, steps(names), families.paired_variance(rows))
+    assert (paired["high"] - paired["low"] < 1e-6).all()
+    assert (families.family(rows, steps(names)).eval("high - low") > 0.2).all()

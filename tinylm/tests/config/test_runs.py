@@ -134,6 +134,10 @@ def test_linear_and_mlp_predict_one_token_a_window(model, settings):
             lambda: dataclasses.replace(SPEC, train=TrainConfig(steps=1, loss_at="all", n_targets=128)),
             "n_targets=128 must be below context",
         ),
+        (
+            lambda: dataclasses.replace(SPEC, model=TransformerConfig(n_future=2)),
+            "n_future=2 needs the loss at as many positions; set loss_at='all'",
+        ),
         (lambda: TrainConfig(steps=1, lr=10**400), "lr: must be below 1e308"),
         (lambda: TransformerConfig(ffn_dropout=0.99999), "ffn_dropout must be at most 0.999"),
         (lambda: dataclasses.replace(SPEC, seed=2**64), r"RunSpec.seed: must be below 2\*\*63"),
@@ -204,6 +208,7 @@ def test_what_teaches_is_part_of_the_key_and_nothing_else_is():
         (lambda: taught(model=LinearConfig()), "teachers read the same windows; set their context_length=128"),
         (lambda: taught(model=TransformerConfig(context_length=64)), "set their context_length=128"),
         (lambda: dataclasses.replace(taught(), model=COUNTS), "ngram cannot learn from a teacher"),
+        (lambda: dataclasses.replace(taught(), model=TransformerConfig(n_future=2)), "the next token only; leave n_future out"),
         (lambda: dataclasses.replace(SPEC, teacher=COUNTS), r"RunSpec.teacher: needs a TeacherConfig, got Counts\(order=3\)"),
         (lambda: TrainConfig(steps=1, swa_share=0.5), "swa_share needs average='swa'"),
     ],

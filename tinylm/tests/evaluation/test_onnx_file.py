@@ -25,6 +25,12 @@ PARTS = {
     "n_kv_head": 1,
     "n_softmax": 2,
     "position": "rope",
+    "norm_place": "pre",
+    "parallel": True,
+    "value_residual": True,
+    "residual_scalars": True,
+    "bigrams": 64,
+    "n_future": 2,
 }
 CONFIGS = {
     "transformer": dataclasses.replace(TRANSFORMER, n_layer=1, position="alibi", softcap=5.0),

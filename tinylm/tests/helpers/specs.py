@@ -52,17 +52,19 @@ INDUCTIONS = st.sampled_from([{}, {"induction": (2,)}, {"induction": (1, 3), "in
 def transformer_configs(draw) -> TransformerConfig:
     """Any small Transformer that the config allows, without dropout."""
     n_head, n_layer, loops = draw(st.sampled_from([1, 2, 4])), draw(st.integers(1, 3)), draw(st.sampled_from([1, 1, 2]))
+    context_length, is_deep = draw(st.integers(1, 7)), n_layer * loops > 1
+    norm_place, ffn = draw(st.sampled_from(["post", "pre"])), draw(st.sampled_from(["relu", "gelu", "swiglu", "relu2", "none"]))
     return TransformerConfig(
-        context_length=draw(st.integers(1, 7)),
+        context_length=context_length,
         n_layer=n_layer,
         n_head=n_head,
         n_kv_head=draw(st.sampled_from([0, *(k for k in (1, 2, 4) if n_head % k == 0)])),
         d_model=n_head * draw(st.sampled_from([2, 4])),
         d_ff=draw(st.integers(1, 9)),
         norm=draw(st.sampled_from(["layer", "rms"])),
-        norm_place=draw(st.sampled_from(["post", "pre"])),
+        norm_place=norm_place,
         position=draw(st.sampled_from(["learned", "rope", "alibi", "none"])),
-        ffn=draw(st.sampled_from(["relu", "gelu", "swiglu", "relu2", "none"])),
+        ffn=ffn,
         qk_norm=draw(st.booleans()),
         tied=draw(st.booleans()),
         bias=draw(st.booleans()),
@@ -76,9 +78,14 @@ def transformer_configs(draw) -> TransformerConfig:
         pointer=draw(st.sampled_from([0, 0, 1, 2])),
         n_softmax=draw(st.sampled_from([1, 1, 3])),
         loops=loops,
-        skips=n_layer * loops > 1 and draw(st.booleans()),
+        skips=is_deep and draw(st.booleans()),
         head_gates=draw(st.booleans()),
         exclusive=draw(st.booleans()),
+        parallel=norm_place == "pre" and ffn != "none" and draw(st.booleans()),
+        value_residual=is_deep and draw(st.booleans()),
+        residual_scalars=is_deep and draw(st.booleans()),
+        bigrams=draw(st.sampled_from([0, 0, 7, 64])),
+        n_future=draw(st.integers(1, min(3, context_length))),
     )
 
 
@@ -149,16 +156,20 @@ def run_specs(draw) -> RunSpec:
     models = (transformer_configs(), feedforward_configs(), lstm_configs(), module_configs(), counts)
     model, train = draw(st.one_of(*models)), draw(train_configs())
     train = train if model.predicts_every_position else replace(train, loss_at="last")
+    train = train if getattr(model, "n_future", 1) == 1 else replace(train, loss_at="all")
     return RunSpec(corpus=draw(st.text(max_size=9)), model=model, train=train, seed=draw(st.integers(0, 2**40)))
 
 
 def counted(config, n_windows, n_computed, n_scored):
-    """FLOPs that PyTorch counts in one update: the last block at `n_computed` positions, head and loss at `n_scored`."""
+    """FLOPs that PyTorch counts in one update: the last block at `n_computed` positions, head and loss at `n_scored`.
+
+    Where these differ, without blocks for further tokens.
+    """
     model = build(config, VOCAB_SIZE)
     x_BT, y_BN = torch.zeros(n_windows, config.context_length, dtype=torch.long), torch.zeros(n_windows, n_scored, dtype=torch.long)
     with FlopCounterMode(display=False) as counter:
         if n_computed == n_scored:
-            model.nlls(x_BT, y_BN).mean().backward()
+            model.losses(x_BT, y_BN)[1].backward()
         else:
             softmaxes = getattr(model, "softmaxes", OneSoftmax())
             softmaxes.nlls(model.head, model.hidden(x_BT, n_computed)[:, -n_scored:], y_BN).mean().backward()

@@ -62,6 +62,17 @@ def test_the_loss_may_be_taken_at_the_last_positions_only(corpus, config):
     assert losses[0].item() == pytest.approx(loss.item(), rel=1e-6)
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_step_says_the_loss_of_the_next_token_and_learns_the_further_ones_too(corpus, precision):
+    planned = spec(dataclasses.replace(PLAIN, n_future=2), loss_at="all", precision=precision)
+    losses, model = updated(planned, corpus, 1)
+    alone, _ = updated(spec(PLAIN, loss_at="all", precision=precision), corpus, 1)
+    assert losses[0] < 1.1 * alone[0]
+    torch.manual_seed(0)
+    before = build(planned.model, VOCAB_SIZE).further[0].state_dict()
+    assert all(not torch.equal(tensor, before[name]) for name, tensor in model.further[0].state_dict().items() if name.endswith("weight"))
+
+
 # Without biases: a key's bias has no gradient but rounding's, which Adam makes as large as any other.
 @pytest.mark.parametrize(
     "config", [dataclasses.replace(PLAIN, bias=False), LINEAR, LSTM, MOGRIFIED, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind

@@ -217,7 +217,7 @@ def without_induction(config):
     return dataclasses.replace(config, induction=(), induction_times=1) if isinstance(config, InductionConfig) else config
 
 
-WITHOUT_CONVOLUTION = transformer_configs().map(lambda config: dataclasses.replace(config, convolution=0))
+WITHOUT_CONVOLUTION = transformer_configs().map(lambda config: dataclasses.replace(config, convolution=0, n_future=1))
 PLAIN = (WITHOUT_CONVOLUTION | lstm_configs() | feedforward_configs()).map(without_induction)
 
 

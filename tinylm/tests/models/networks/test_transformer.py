@@ -112,7 +112,7 @@ def distinct_tokens(config, n_batch=2):
 def test_computing_the_last_positions_only_changes_nothing(config, data):
     n_out = data.draw(st.sampled_from(sorted({1, (config.context_length + 1) // 2, config.context_length})))
     x_BT = distinct_tokens(config)
-    model = build(config, VOCAB_SIZE).double()
+    model = build(dataclasses.replace(config, n_future=1), VOCAB_SIZE).double()
     full = model(x_BT, config.context_length)[:, -n_out:]
     part = model(x_BT, n_out)
     torch.testing.assert_close(part, full)
@@ -272,6 +272,60 @@ def test_skips_add_what_the_mirrored_block_read():
     below_BTD = model.blocks[1](model.blocks[0](first_BTD, 9), 9)
     expected = model.head(model.norm(model.blocks[2](below_BTD + share_D * first_BTD, 9)))
     torch.testing.assert_close(model(x_BT, 9), expected)
+
+
+def test_parallel_branches_read_the_same_normalised_states():
+    model, x_BT = build(dataclasses.replace(PRE, n_layer=1, parallel=True), VOCAB_SIZE).eval(), distinct_tokens(PRE)
+    x_BTD = model.positions(model.embedding(x_BT))
+    block = model.blocks[0]
+    normed_BTD = block.attention.norm(x_BTD)
+    expected = x_BTD + block.attention.layer(normed_BTD, 9) + block.ffn.down(block.ffn.up(normed_BTD).relu())
+    torch.testing.assert_close(model(x_BT, 9), model.head(model.norm(expected)))
+
+
+def test_later_blocks_take_a_share_of_the_first_values():
+    model, x_BT = build(dataclasses.replace(PRE, value_residual=True), VOCAB_SIZE).eval(), distinct_tokens(PRE)
+    shares, projected, taken = (0.25, 1.0), [], []
+    for parameter, share in zip(model.value_shares, shares, strict=True):
+        torch.nn.init.constant_(parameter, share)
+    for block in model.blocks:
+        attention = block.attention.layer
+        attention.register_forward_pre_hook(lambda layer, given: projected.append(layer.keys_values(given[0], 9)[1]))
+        attention.mix = lambda x, q, k, v, mix=attention.mix: taken.append(v) or mix(x, q, k, v)
+    model(x_BT, 9)
+    first_BHTK, second_BHTK, _ = projected
+    torch.testing.assert_close(taken, [first_BHTK, 0.75 * second_BHTK + 0.25 * first_BHTK, first_BHTK])
+
+
+def test_blocks_read_the_first_input_again():
+    model = build(dataclasses.replace(PRE, n_layer=2, residual_scalars=True), VOCAB_SIZE).eval()
+    plain, x_BT = build(dataclasses.replace(PRE, n_layer=2), VOCAB_SIZE).eval(), distinct_tokens(PRE)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    torch.testing.assert_close(model(x_BT, 9), plain(x_BT, 9))
+    with torch.no_grad():
+        model.scalars[1].copy_(torch.tensor([0.5, 2.0]))
+    first_BTD = model.positions(model.embedding(x_BT))
+    read_BTD = 0.5 * model.blocks[0](first_BTD, 9) + 2 * first_BTD
+    torch.testing.assert_close(model(x_BT, 9), model.head(model.norm(model.blocks[1](read_BTD, 9))))
+
+
+@pytest.mark.parametrize("n_out", [9, 4])
+def test_further_tokens_have_a_block_each_beside_the_last(n_out):
+    config = dataclasses.replace(PRE, n_future=3)
+    model, x_BT, y_BT = build(config, VOCAB_SIZE), distinct_tokens(PRE), distinct_tokens(PRE).flip(1)
+    plain = build(PRE, VOCAB_SIZE)
+    plain.load_state_dict(model.state_dict(), strict=False)
+    torch.testing.assert_close(model(x_BT, 9), plain(x_BT, 9))
+    expected = 0.0
+    for ahead, block in enumerate([plain.blocks[2], *model.further]):
+        plain.blocks[2] = block
+        logits_BTV = plain(x_BT, 9)[:, 9 - n_out : 9 - ahead]
+        expected += F.cross_entropy(logits_BTV.flatten(0, 1), y_BT[:, 9 - n_out + ahead :].flatten())
+    nll, loss = model.losses(x_BT, y_BT[:, -n_out:])
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(nll, model.nlls(x_BT, y_BT[:, -n_out:]).mean())
+    loss.backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 @pytest.mark.parametrize("kv_heads", [0, 1])

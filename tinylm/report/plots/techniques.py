@@ -1,0 +1,62 @@
+"""Gains of techniques by budget and text -> a figure."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.ticker import NullLocator
+
+from tinylm.analysis import techniques
+from tinylm.analysis.families import CLEAR
+from tinylm.analysis.numbers import power
+from tinylm.analysis.summaries import Result
+from tinylm.report.plots.style import STYLE, Drawn, legend_above, panels
+from tinylm.study import select
+from tinylm.study.techniques import regime
+
+ROW = 0.115  # inches
+LINEAR = 0.02  # nats around zero that are drawn to scale
+TICKS = (-1, -0.1, -0.02, 0, 0.02, 0.1, 1)
+
+
+@mpl.rc_context(STYLE)
+def techniques_by_budget(found: Sequence[Result]) -> Drawn:
+    """The gain of each technique, a panel a text and a dot a budget, filled where it is clear; sorted by the mean gain over texts."""
+    gains, slopes = techniques.gains(found), techniques.slopes(found)
+    order, corpora, budgets = _order(gains), techniques.corpora(found), sorted(gains["budget"].unique())
+    fig, axes = panels(max(1, len(corpora)), 7.0, 0.9 + ROW * max(5, len(order)))
+    colours = dict(zip(budgets, map(to_hex, mpl.colormaps["viridis"](np.linspace(0, 0.85, len(budgets)))), strict=True))
+    for ax, corpus in zip(axes, corpora, strict=bool(corpora)):
+        for row in gains[gains["corpus"] == corpus].itertuples():
+            colour, y = colours[row.budget], order.index(row.technique)
+            ax.plot([row.low, row.high], [y, y], color=colour, linewidth=0.7, alpha=0.6)
+            filled = colour if row.verdict == CLEAR else "white"
+            ax.plot(row.gain, y, "o", markersize=3, markeredgewidth=0.7, color=colour, markerfacecolor=filled)
+        _axes(ax, order, regime(select(found, corpus=corpus)[0].run.spec))
+    for ax in axes[1:]:
+        ax.tick_params(labelleft=False)
+    for budget, colour in colours.items():
+        axes[0].plot([], [], "o", color=colour, label=f"{power(budget)} FLOPs")
+    legend_above(fig, axes[0])
+    ranked = gains.merge(slopes[["corpus", "technique", "slope"]], on=["corpus", "technique"], how="left")
+    return fig, ranked.to_dict("records")
+
+
+def _order(gains: pd.DataFrame) -> list[str]:
+    """The techniques from the largest mean gain at the budget that has most of them; others last."""
+    means = gains[gains["budget"] == techniques.fullest_budget(gains)].groupby("technique")["gain"].mean()
+    return sorted(gains["technique"].unique(), key=lambda name: -means.get(name, -np.inf))
+
+
+def _axes(ax: Axes, order: Sequence[str], title: str) -> None:
+    """Techniques from the top down; gains to scale near zero and in powers of ten beyond."""
+    ax.axvline(0, color="black", linewidth=0.7)
+    ax.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)
+    low, high = ax.get_xlim()
+    ax.set_xticks([tick for tick in TICKS if low <= tick <= high], [f"{tick:g}".replace("-", "−") for tick in TICKS if low <= tick <= high])
+    ax.xaxis.set_minor_locator(NullLocator())
+    ax.set_yticks(range(len(order)), order, fontsize=6)
+    ax.set(ylim=(len(order) - 0.4, -0.6), title=title, xlabel="gain (nats)")

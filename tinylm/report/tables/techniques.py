@@ -1,0 +1,96 @@
+"""Gains of techniques -> tables."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from tinylm.analysis import techniques
+from tinylm.analysis.families import CLEAR
+from tinylm.analysis.numbers import NONE, interval, p_value
+from tinylm.analysis.summaries import Result
+from tinylm.config.shown import short
+from tinylm.study import select
+from tinylm.study.techniques import TECHNIQUES, factor, regime
+
+
+def techniques_expected(found: Sequence[Result], expected: Mapping[str, str]) -> pd.DataFrame:
+    """One row per technique of which something was expected: that, and its gain on each text at the budget that has most techniques.
+
+    Gains have a 95 % interval, and * where they are not clear after Holm's correction.
+    """
+    gains = techniques.gains(found)
+    gains = gains[gains["budget"] == techniques.fullest_budget(gains)]
+    cells = {(row.corpus, row.technique): _starred(row) for row in gains.itertuples()}
+    texts = {corpus: _regime(found, corpus) for corpus in techniques.corpora(found)}
+    return pd.DataFrame(
+        [
+            {"technique": name, "expected": what} | {title: cells.get((corpus, name), NONE) for corpus, title in texts.items()}
+            for name, what in expected.items()
+        ]
+    )
+
+
+def techniques_of(found: Sequence[Result], corpus: str) -> pd.DataFrame:
+    """One row per technique on a text: its gain at each budget and how it grows with ten times the budget, with 95 % intervals.
+
+    p values are those of the largest budget, of the seeds of its two rows alone and corrected with all seeds pooled.
+    """
+    gains, slopes = (frame[frame["corpus"] == corpus] for frame in (techniques.gains(found), techniques.slopes(found)))
+    grown = {row.technique: interval(row.slope, row.low, row.high) + _star(row) for row in slopes.itertuples()}
+    rows: dict[str, dict[str, Any]] = {}
+    for row in gains.itertuples():
+        line = rows.setdefault(row.technique, {"technique": row.technique, "n": ""})
+        line[short(row.budget)] = _starred(row)
+        line["n"] += f"{', ' if line['n'] else ''}{row.n}"
+        line |= {"p alone": p_value(row.p_alone), "p, Holm": p_value(row.p_holm)}
+    budgets = [short(budget) for budget in sorted(gains["budget"].unique())]
+    for name, line in rows.items():
+        line["per decade"] = grown.get(name, NONE)
+    columns = ["technique", *budgets, *(["per decade"] if grown else []), "n", "p alone", "p, Holm"]
+    return pd.DataFrame(list(rows.values()), columns=columns).fillna(NONE) if rows else pd.DataFrame([{"technique": "none is recorded"}])
+
+
+def techniques_together(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per text and pair of techniques: what both gain together, and how far that is from the sum of their gains."""
+    return pd.DataFrame(
+        [
+            {
+                "text": _regime(found, row.corpus),
+                "pair": row.pair,
+                "FLOPs": short(row.budget),
+                "both": interval(row.both, float("nan"), float("nan")),
+                "both − sum, 95 %": interval(row.gain, row.low, row.high),
+                "n": row.n,
+                "p alone": p_value(row.p_alone),
+                "p, Holm": p_value(row.p_holm),
+            }
+            for row in techniques.together(found).itertuples()
+        ]
+        or [{"pair": "none is recorded"}]
+    )
+
+
+def techniques_tried(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per technique of the recorded runs: what it changes, and its multiple of the baseline's learning rate on each text."""
+    names = dict.fromkeys(result.run.rung for result in select(found, role=techniques.ROLES))
+    texts = {_regime(found, corpus): corpus for corpus in techniques.corpora(found)}
+    return pd.DataFrame(
+        [
+            {"technique": name, "what it changes": TECHNIQUES[name].about}
+            | {f"rate, {title}": f"{factor([name], corpus):g}" for title, corpus in texts.items()}
+            for name in names
+        ]
+    )
+
+
+def _regime(found: Sequence[Result], corpus: str) -> str:
+    return regime(select(found, corpus=corpus)[0].run.spec)
+
+
+def _star(row: Any) -> str:
+    return "" if row.verdict == CLEAR else "*"
+
+
+def _starred(row: Any) -> str:
+    return interval(row.gain, row.low, row.high) + _star(row)

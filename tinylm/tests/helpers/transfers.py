@@ -1,0 +1,43 @@
+"""Results of the section on techniques, whose gains are known."""
+
+import math
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import records
+
+from tinylm import study
+from tinylm.analysis.summaries import Result
+from tinylm.study.techniques import SEPARATOR
+
+N_BLOCKS = 40
+NOISE, SEED_NOISE, TEXT_NOISE = 0.002, 0.05, 0.002  # of a run beside its seed's, of a seed in all rows, of a block's gap
+
+
+def gain(name, budget, gains):
+    """The sum of the gains of the parts: each a number, or a number at 1e11 FLOPs and by how much ten times the budget raises it."""
+    at, slope = gains.get(name, 0.0) if isinstance(gains.get(name, 0.0), tuple) else (gains.get(name, 0.0), 0.0)
+    return at + slope * (math.log10(budget) - 11)
+
+
+def results(gains, together=0.0, **parameters):
+    """A result of each planned run with these parameters; a pair gains `together` more than its parts."""
+    planned = study.transfer(**parameters)
+    return [Result(run, record(run, gains, together)) for run in planned]
+
+
+def record(run, gains, together=0.0):
+    parts = run.rung.split(SEPARATOR)
+    spec = run.spec
+    by_row = np.random.default_rng(zlib.crc32(f"{run.name} {spec.seed}".encode()))
+    by_seed = np.random.default_rng([spec.seed, run.budget % 2**32])
+    nll = 3.0 + by_seed.normal(0, SEED_NOISE) + by_row.normal(0, NOISE)
+    nll -= sum(gain(part, run.budget, gains) for part in parts) + together * (len(parts) > 1)
+    made = records.made(spec=spec)
+    size = math.ceil(made.test.n_tokens / N_BLOCKS)
+    blocks = (
+        nll + np.sin(np.arange(math.ceil(made.test.n_tokens / size))) + by_row.normal(0, TEXT_NOISE, math.ceil(made.test.n_tokens / size))
+    )
+    blocks += nll - blocks.mean()
+    return replace(made, test=replace(made.test, nll=float(nll), block_size=size, blocks=list(blocks)))

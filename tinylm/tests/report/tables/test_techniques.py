@@ -1,0 +1,86 @@
+import pytest
+import transfers
+
+from tinylm.report import answers, tables
+from tinylm.study import techniques
+
+REGIMES = [["wikitext-2-char", 0, 1], ["tiny_shakespeare", 100_000, 5], ["ptb-eos", 0, 1]]
+GAINS = {"Muon": (0.05, 0.02), "RMSNorm": 0.0, "dropout": -0.03, "short convolution": (0.06, -0.02)}
+
+
+@pytest.fixture(scope="module")
+def found():
+    return transfers.results(GAINS, regimes=REGIMES, tried=list(GAINS), kept=["Muon", "GELU"], combined=["Muon", "RMSNorm"])
+
+
+def number(cell):
+    """The effect before its interval."""
+    return float(cell.split()[0].replace("−", "-"))
+
+
+def test_gains_stand_beside_what_was_expected_at_the_budget_that_has_most_techniques(found):
+    table = tables.techniques_expected(found, {"Muon": "gains", "RMSNorm": "no gain", "GELU": "loses"})
+    assert list(table.columns) == ["technique", "expected", "fresh characters", "repeated characters", "words"]
+    assert number(table["words"][0]) == pytest.approx(0.07, abs=0.005), "of the second of three budgets"
+    assert table["words"][1].endswith("*") and table["words"][2] == "–", "which lacks what is kept for the third"
+    assert list(table["expected"]) == ["gains", "no gain", "loses"]
+
+
+def test_a_text_has_every_budget_and_the_slope(found):
+    table = tables.techniques_of(found, "ptb-eos").set_index("technique")
+    assert list(table.columns) == ["1e11", "1e12", "1e13", "per decade", "n", "p alone", "p, Holm"]
+    assert table.loc["Muon", "n"] == "5, 5, 3" and table.loc["dropout", "1e13"] == "–"
+    assert number(table.loc["Muon", "per decade"]) == pytest.approx(0.02, abs=0.005)
+    assert not table.loc["Muon", "per decade"].endswith("*")
+    assert table.loc["RMSNorm", "per decade"].endswith("*") and table.loc["GELU", "per decade"] == "–"
+
+
+def test_pairs_and_what_each_technique_changes(found):
+    pairs = tables.techniques_together(found)
+    assert list(pairs["pair"]) == ["Muon + RMSNorm"] * 3 and list(pairs["text"])[1:] == ["repeated characters", "words"]
+    tried = tables.techniques_tried(found).set_index("technique")["what it changes"]
+    assert list(tried.index) == ["baseline", *GAINS, "GELU"] and "Jordan et al. 2024" in tried["Muon"]
+
+
+def test_each_technique_has_its_multiple_of_the_rate(found, monkeypatch):
+    monkeypatch.setattr(techniques, "FACTORS", {"wikitext-2-char": {"Muon": 2.0}, "tiny_shakespeare": {}, "ptb-eos": {"Muon": 0.5}})
+    row = tables.techniques_tried(found).set_index("technique").loc["Muon"]
+    assert list(row)[1:] == ["2", "1", "0.5"]
+
+
+def test_what_is_not_recorded_leaves_a_line_that_says_so():
+    for table in (tables.techniques_of([], "ptb-eos"), tables.techniques_together([])):
+        assert len(table) == 1 and "none is recorded" in table.iloc[0].tolist()
+    assert tables.techniques_tried([]).empty
+    assert list(tables.techniques_expected([], {"Muon": "gains"}).columns) == ["technique", "expected"]
+    assert answers.transfer([]) == ""
+
+
+def test_one_budget_has_no_growth_and_says_so(found):
+    plan = [one.run for one in found]
+    some = [one for one in found if one.run.spec.corpus != "ptb-eos" and one.run.budget == 10**11]
+    assert list(tables.techniques_of(some, "wikitext-2-char").columns) == ["technique", "1e11", "n", "p alone", "p, Holm"]
+    assert tables.techniques_of(some, "ptb-eos").iloc[0, 0] == "none is recorded"
+    said = answers.transfer(some, plan)
+    assert "clearly at $10^{11}$ FLOPs: on fresh" in said and "on words" not in said
+    assert said.endswith(
+        "With one budget so far, whether a gain grows or shrinks with the budget is not known: no run at $10^{12}$ or $10^{13}$ FLOPs is "
+        "recorded yet; only 50 of 75 runs at $10^{11}$ FLOPs are recorded."
+    )
+
+
+def test_a_budget_of_which_only_one_seed_is_recorded_is_not_the_one_that_is_told(found):
+    some = [one for one in found if one.run.budget == 10**11 or (one.run.budget == 10**12 and one.run.spec.seed == 0)]
+    assert "clearly at $10^{11}$ FLOPs" in answers.transfer(some)
+    assert "clearly at $10^{12}$ FLOPs" in answers.transfer([one for one in some if one.run.budget == 10**12])
+
+
+def test_the_answer_counts_what_is_clear(found):
+    said = answers.transfer(found, [one.run for one in found])
+    assert said.startswith(
+        "**Answer.** Techniques that change the test NLL clearly at $10^{12}$ FLOPs: on fresh characters 2 of 4 lower it and 1 raise it"
+    )
+    assert ". On every text a clear gain comes from Muon, short convolution. The most is gained by Muon on fresh characters (0.07" in said
+    assert said.endswith(
+        "With the budget the gain clearly grows of Muon (3 texts); with the budget the gain clearly falls of short convolution (3 texts)."
+    )
