@@ -196,8 +196,10 @@ def regime(spec: RunSpec) -> str:
 
 
 def factor(names: Sequence[str], corpus: str) -> float:
-    """How many times the baseline's rate is best with these techniques, each searched alone: of several the product."""
-    return math.prod(_known(FACTORS, corpus).get(name, 1.0) for name in names)
+    """How many times the text's rate is best with these techniques, each searched alone: each multiplies what is best for the baseline."""
+    known = _known(FACTORS, corpus)
+    best = known.get(BASELINE.name, 1.0)
+    return best * math.prod(known.get(name, 1.0) / best for name in names)
 
 
 def spec(names: Sequence[str], regime: Regime, shape: Shape, flops: int, times: float = 0.0, eval_tokens: int = 0) -> RunSpec:

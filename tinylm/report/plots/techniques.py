@@ -17,7 +17,7 @@ from tinylm.report.plots.style import STYLE, Drawn, legend_above, panels
 from tinylm.study import select
 from tinylm.study.techniques import regime
 
-ROW = 0.115  # inches
+ROW = 0.1  # inches
 LINEAR = 0.02  # nats around zero that are drawn to scale
 TICKS = (-1, -0.1, -0.02, 0, 0.02, 0.1, 1)
 

@@ -46,6 +46,9 @@ def test_a_searched_factor_is_taken_where_none_is_given(monkeypatch):
     assert spec("GELU", times=0.0) == spec("GELU", times=1.0)
     assert techniques.factor(["RMSNorm", "Muon"], "tiny_shakespeare") == 1.0, "a text of its level, and the product of two"
     assert techniques.factor(["RMSNorm"], "grammar-word") == 4.0
+    monkeypatch.setitem(techniques.FACTORS["ptb-eos"], "baseline", 2.0)
+    assert techniques.factor(["baseline"], "ptb-eos") == 2.0 and techniques.factor(["RMSNorm"], "ptb-eos") == 4.0
+    assert techniques.factor(["RMSNorm", "GELU"], "ptb-eos") == 2.0, "one doubles what is best for the baseline, the other halves it"
     assert techniques.factor(["RMSNorm"], "tiny_shakespeare-plays") == 2.0
 
 
