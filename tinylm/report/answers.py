@@ -54,12 +54,12 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    alone = f"Alone the {_trained(networks, first['architecture'])} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
+    alone = f"Alone the {first['architecture']} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
         best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts)[0] if gated else counts.run
-        which = f"{'Gated counts m' if gated else 'M'}ixed with the {best.architecture} trained for {power(best.budget)} FLOPs"
+        which = f"{'Gated counts m' if gated else 'M'}ixed with the {best.architecture} of {power(best.budget)} FLOPs"
         return (
             f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}{which}{'' if gated else ' they'} reach "
             f"{_nll(mixed[best]):.3f} ({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])}). {alone}."
@@ -160,29 +160,25 @@ def _charged(ratios: Mapping[str, float]) -> str:
     return ", ".join(f"{how} {' and '.join(names)}" for how, names in alike.items())
 
 
-def _beaten(found: Sequence[Result], whose: str = "the study's") -> str:
-    """What counts have on the study's slice, beside its best network; nothing where no counts are recorded."""
+def _beaten(found: Sequence[Result], brief: bool = False) -> str:
+    """What counts have on the study's slice, beside its best network as stated and, unless in brief, retrained; nothing without counts."""
     lines = summaries.summary(summaries.networks(found))
     best = lines.loc[lines["valid_nll"].idxmin()]
     counts = summaries.best_counts([result.record for result in found], summaries.by_row(found)[best["run"]][0])
     if not counts:
         return ""
-    how = "with" if counts.spec.model.cache else "without"
-    return (
-        f"on its test slice ({_sliced(best['run'])}) counts {how} a cache reach {counts.test.nll:.3f} nats, {whose} best network "
-        f"{_stated(best['run'])}{best['test_nll']:.3f}"
-    )
+    how, stated = "with" if counts.spec.model.cache else "without", reported.paper_row(best["run"].spec)
+    reach = f"counts {how} a cache reach {counts.test.nll:.3f} nats"
+    if brief and stated:
+        return f"on its test slice {reach}, its best network {stated.test_nll:.3f}"
+    ours = f"{stated.test_nll:.3f}, retrained {best['test_nll']:.3f}" if stated else f"{best['test_nll']:.3f}"
+    whose = "its" if brief else "the study's"
+    return f"on its test slice ({_sliced(best['run'])}) {reach}, {whose} best network {ours}"
 
 
 def _sliced(run: Planned) -> str:
     """How long the part of the test split is that a run is scored on."""
     return f"{run.spec.train.eval_tokens:,} {data.info(run.spec.corpus).level}s" if run.spec.train.eval_tokens else "all of the split"
-
-
-def _stated(run: Planned) -> str:
-    """The study's own loss of a run, before that of ours."""
-    row = reported.paper_row(run.spec)
-    return f"{row.test_nll:.3f}, retrained " if row else ""
 
 
 def sweeps(found: Sequence[Result]) -> str:
@@ -436,11 +432,9 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than the choice of Transformer or LSTM: copying what followed the same characters in a long window "
-        "(*induction*) lowers "
-        f"the test NLL, on plays with new names, by {_effects(frame, lookup)[0]}, in the mean of three architectures; a Transformer is "
-        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' an LSTM', '')} without "
-        f"({power(frame['budget'].max())} FLOPs, n = {frame['n'].min()})."
+        "A lookup matters more than the architecture: copying what followed the same characters (*induction*) is worth "
+        f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}); a Transformer is "
+        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' of an LSTM', '').replace(' an LSTM', '')} without."
     )
 
 
@@ -454,12 +448,11 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     lines, joint = summaries.summary(summaries.networks(found)), agreement.joint(agreement.rows(everything))
     if lines.empty or joint is None:
         return ""
-    ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, "its")
+    ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, brief=True)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; counted exactly, the costs of its {len(ratios)} "
-        f"networks are stated {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low"
-        f"{f'; {beaten}' if beaten else ''}."
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; counted exactly, its costs are stated "
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
     )
 
 

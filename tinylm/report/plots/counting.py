@@ -46,7 +46,7 @@ def answer(
     _require_same_tokens([*results, *counts, *study, *mixed, *gated])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 1.9)
+    fig, (ax,) = panels(1, 6.3, 2.0)
     rows = [*_draw_best(ax, best, bool(gated)), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)

@@ -45,8 +45,7 @@ def test_networks_that_weigh_counts_stand_beside_them(monkeypatch):
     size = f"{gated[0].record.n_params:,} parameters"
     told = answers.answer([*runs, *gated, counts], "grammar-char")
     assert (
-        f". A network of {size} that weighs them (*gated counts*) reaches 1.700. Mixed with the MLP trained for $10^{{5}}$ FLOPs they reach"
-        in told
+        f". A network of {size} that weighs them (*gated counts*) reaches 1.700. Mixed with the MLP of $10^{{5}}$ FLOPs they reach" in told
     )
     told = answers.count_or_train([*runs, *gated, counts], "grammar-char")
     assert f"A network of {size} that weighs what counts predict lowers their test NLL of 1.950 to 1.700" in told

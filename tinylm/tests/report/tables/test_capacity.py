@@ -42,7 +42,7 @@ def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch
     assert abs(float(table.loc[("1e13", "additive"), "miss"].removesuffix(" %").replace("−", "-"))) < 1
     assert table.loc[("1e14", "joint"), "outcome (n)"] == "not trained" and table.loc[("1e14", "joint"), "miss"] == "–"
     assert len(table) == 4
-    assert re.search(r"off their forecasts by [+−]0\.\d % ", answers.capacity(found))
+    assert re.search(r"losses came out [+−]0\.\d % ", answers.capacity(found))
 
 
 def test_depths_and_contexts_have_columns_in_order(found):
