@@ -116,12 +116,12 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
     reader = f"a network that reads {data.info(corpus).level}s"
-    alone = "" if math.isnan(misses) else f"on test, counts alone are in the mean better than {reader} up to {power(misses)} FLOPs"
+    alone = "" if math.isnan(misses) else f"on test {reader} alone has the higher mean loss up to {power(misses)} FLOPs"
     compressed = COMPRESSION.best(corpus)
     beside = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
     cut = summaries.counts(select(bought, role="vocabulary"))
     if best := min((result.record for result in cut), key=lambda record: record.valid.nll_per_character, default=None):
-        beside = f"counts of subwords have {best.test.nll_per_character:.3f}"
+        beside = f"counts of subwords, pieces of words, have {best.test.nll_per_character:.3f}"
     return _told("both", weighed or gains, alone, beside)
 
 
@@ -197,7 +197,9 @@ def sweeps(found: Sequence[Result]) -> str:
         low, high = gap.interval()
         verdict = "makes {} worse, by" if low > 0 else "makes {} better, by" if high < 0 else "leaves {} undecided,"
         what = LARGER.get(last.architecture, "a larger size")
-        told.append(f"{what} {verdict.format(last.architecture)} {interval(gap.mean, low, high)}")
+        sign = -1 if high < 0 else 1
+        apart = interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus="" if low > 0 or high < 0 else "+")
+        told.append(f"{what} {verdict.format(last.architecture)} {apart}")
         n.append(gap.n)
     return _told(f"in test NLL, largest against smallest size (n = {min(n)}, uncorrected): {'; '.join(told)}") if told else ""
 
@@ -244,8 +246,8 @@ def _missed(found: Sequence[Result], corpus: str) -> str:
     for made in forecasts.recorded():
         misses = [forecasts.miss(found, made, form) for form in made["forms"]] if made["corpus"] == corpus else []
         if shown := [percent(miss) for miss in misses if not math.isnan(miss)]:
-            told.append(f"{power(made['flops'])} FLOPs by {' and '.join(shown)}")
-    return f"; losses differ from what forms of a law had foreseen, at {', at '.join(told)}" if told else ""
+            told.append(f"{' and '.join(shown)} at {power(made['flops'])} FLOPs")
+    return f"; losses came out {', '.join(told)} from what forms of a law had foreseen" if told else ""
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -375,8 +377,8 @@ def copying(effects: pd.DataFrame, by_fold: pd.DataFrame, fold_budget: int) -> s
         frame, (lookup, with_it, without) = effects[effects["budget"] == effects["budget"].max()], LOOKUP
         told.append(
             f"at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}) induction and its long window lower the test NLL by "
-            f"{_effects(frame, lookup)[0]} nats; a Transformer is {_ahead(frame, with_it)} with induction and {_ahead(frame, without)} "
-            "without"
+            f"{_effects(frame, lookup)[0]} nats in the mean of three architectures; a Transformer is {_ahead(frame, with_it)} with "
+            f"induction and {_ahead(frame, without)} without"
         )
     names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
     if set(names) <= set(folds.architectures(by_fold)):
@@ -465,8 +467,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, "its")
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs of its {len(ratios)} networks are stated "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low"
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; counted exactly, the costs of its {len(ratios)} "
+        f"networks are stated {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low"
         f"{f'; {beaten}' if beaten else ''}."
     )
 

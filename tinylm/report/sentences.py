@@ -30,12 +30,12 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
     best = lines.iloc[0]
     below = lines[lines["test_nll"] < floor["test"] - 2 * lines["test_se"]]
     verdict = (
-        "no model is below that by more than two standard errors of the test text."
+        "no model is below that by more than two standard errors of the test text"
         if below.empty
-        else f"**below it, which must be an error: {', '.join(below['name'])}.**"
+        else f"**below it, which must be an error: {', '.join(below['name'])}**"
     )
     return (
-        f"On {found[0].record.spec.corpus} the least possible test NLL is {floor['test']:.3f} nats; {verdict} The best, {best['name']}, "
+        f"On {found[0].record.spec.corpus} the least possible test NLL is {floor['test']:.3f} nats; {verdict}: the best, {best['name']}, "
         f"has {best['test_nll']:.3f} (n = {best['n']})."
     )
 
@@ -196,7 +196,7 @@ def climb(frame: pd.DataFrame) -> str:
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [
         f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} make a clear difference after Holm's "
-        + (f"correction, {families.clear_alone(tested)} of them without pooling the spread too." if len(clear) else "correction.")
+        + (f"correction; {families.clear_alone(tested)} of these do so without pooled spread as well." if len(clear) else "correction.")
     ]
     parts += [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction."] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
@@ -239,10 +239,10 @@ def buried(found: Sequence[Result]) -> str:
     sister = summaries.by_row(select(found, section="claims", role="sister"))
     if sister and baselines:
         run, records = min(sister.items(), key=lambda item: _mean(item[1], "valid"))
-        best, of_study = min(((run.name, _mean(records, "test")) for run, records in baselines.items()), key=lambda item: item[1])
+        order = "below" if _mean(records, "test") < min(_mean(study, "test") for study in baselines.values()) else "not below"
         told.append(
             f"On the same slice the sister project's best model on valid, {run.name}, has {_mean(records, 'test'):.3f} for "
-            f"{power(records[0].flops)} FLOPs (n = {len(records)}); the study's best, {best} retrained, {of_study:.3f}."
+            f"{power(records[0].flops)} FLOPs (n = {len(records)}), {order} every network of the study."
         )
     return " ".join(told)
 
@@ -363,8 +363,8 @@ def expected_costs(found: Sequence[Result]) -> str:
         return ""
     shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
     as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
-    told = [f"{shares[name]:.2g} times for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
-    return f"Executed FLOPs are those stated {', '.join(told)}." if told else ""
+    told = [f"{shares[name]:.2g} times those for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
+    return f"Beside the stated FLOPs the executed ones are {', '.join(told)}." if told else ""
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:

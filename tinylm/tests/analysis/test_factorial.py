@@ -71,10 +71,10 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     assert len(shown) == len(CELLS) and shown.loc[0, "test ± SD (n)"] == "1.601 ± 0.001 (3)"
     assert tables.effects(frame)["effect"].tolist() == list(factorial.contrasts())
     frame = factorial.effects(at(found(), 10**12))
-    worth = tables.worth(frame, frame.iloc[:0]).set_index("gain")["1e12 (n = 3)"]
+    worth = tables.worth(frame, frame.iloc[:0]).set_index("gain")["1e12 (3)"]
     assert worth["induction with its window"].startswith("+0.133 ± 0.") and worth["its window alone"] == "–"
     assert [worth[f"… in the {name}"][:6] for name in NLL] == ["+0.100", "+0.100", "+0.200"]
-    assert worth["Transformer over MLP, with induction"].startswith("+0.200")
+    assert worth["Transformer over MLP, with it"].startswith("+0.200")
     assert f"of {len(frame)} effects at $10^{{12}}$ FLOPs " in sentences.factorial_effects(frame, frame.iloc[:0])
     assert "by 0.133" in answers.abstract([], found(), [], "grammar-char")
 
@@ -89,8 +89,8 @@ def at(results, budget):
 def test_an_effect_that_is_not_clear_has_a_star():
     frame = factorial.effects(at(found(), 10**12))
     clear, other = (frame.assign(verdict=verdict) for verdict in ("clear", "open"))
-    assert not any(cell.endswith("*") for cell in tables.worth(clear, other)["1e12 (n = 3)"])
-    assert all(cell.endswith("*") for cell in tables.worth(clear, other)["1e12 + counts (n = 3)"] if cell != "–")
+    assert not any(cell.endswith("*") for cell in tables.worth(clear, other)["1e12 (3)"])
+    assert all(cell.endswith("*") for cell in tables.worth(clear, other)["1e12 + counts (3)"] if cell != "–")
 
 
 def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is_recorded():
@@ -103,7 +103,7 @@ def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is
     shown = tables.cells([*small, *large])
     assert len(shown) == len(CELLS) and {"valid at 1e12", "test ± SD (n) at 1e13"} <= set(shown.columns)
     columns = tables.worth(both, both).columns.tolist()
-    assert columns[1:] == ["1e12 (n = 2)", "1e13 (n = 2)", "1e12 + counts (n = 2)", "1e13 + counts (n = 2)"]
+    assert columns[1:] == ["1e12 (2)", "1e13 (2)", "1e12 + counts (2)", "1e13 + counts (2)"]
     assert sentences.factorial_effects(both, both).count(" are clear") == 4
     worth = "lowers the test NLL, on plays with new names, by 0.133 [A], in the mean of three architectures; a Transformer is"
     assert re.search(re.escape(worth).replace("A", "[^]]+"), answers.abstract([], [*small, *large], [], "grammar-char"))

@@ -96,7 +96,7 @@ def test_sweeps_compare_the_smallest_size_with_the_largest():
     nlls = {"small": [2.5, 2.6], "middle": [9.0, 9.0], "large": [2.4, 2.5]}
     found = [result(name, record(nll, seed=s), architecture="MLP") for name, values in nlls.items() for s, nll in enumerate(values)]
     assert (
-        "smallest size (n = 2, uncorrected): a wider layer makes MLP better, by −0.100 [" in answers.sweeps(found)
+        "smallest size (n = 2, uncorrected): a wider layer makes MLP better, by 0.100 [" in answers.sweeps(found)
         and answers.sweeps([]) == ""
     )
 

@@ -90,8 +90,8 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
     said = sentences.climb(frame)
     assert said.startswith(
-        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 make a clear difference after Holm's correction, "
-        "0 of them without pooling the spread too. 1 more is clear only before the correction."
+        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 make a clear difference after Holm's correction; "
+        "0 of these do so without pooled spread as well. 1 more is clear only before the correction."
     )
     assert said.endswith(" The other 3 are open, 1 of them with fewer than 5 seeds.")
     few = sentences.climb(frame.assign(n=3, verdict="open"))
@@ -113,8 +113,8 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     assert text.startswith(
         "Trained longer, the study's MLP is ahead of its Transformer on valid, at 0 of 1 equal executed costs. On the test"
     )
-    assert "best model on valid, GELU MLP, has 1.900 for $3 \\times 10^{2}$ FLOPs (n = 1);" in text
-    assert text.endswith("; the study's best, Transformer retrained, 2.000.")
+    assert "best model on valid, GELU MLP, has 1.900 for $3 \\times 10^{2}$" in text
+    assert text.endswith("FLOPs (n = 1), below every network of the study.")
     assert sentences.buried(study_rows) == ""
 
 
@@ -198,7 +198,7 @@ def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
 def test_the_control_reading_names_the_model_nearest_to_the_floor():
     text = sentences.control(results(a=[2.0, 2.2], b=[2.05]), {"test": 1.9})
     assert text.startswith("On grammar-char the least possible test NLL is 1.900 nats; no") and text.endswith(
-        "The best, b, has 2.050 (n = 1)."
+        ": the best, b, has 2.050 (n = 1)."
     )
 
 
@@ -288,7 +288,7 @@ def test_costs_that_were_not_expected_are_named():
         for s in (0, 1)
     ]
     assert sentences.expected_costs(rows) == (
-        "Executed FLOPs are those stated 1 times for MLP (not as expected), 0.5 times for Self-Attention (not as expected), "
-        "2 times for Transformer (as expected)."
+        "Beside the stated FLOPs the executed ones are 1 times those for MLP (not as expected), 0.5 times those for Self-Attention (not "
+        "as expected), 2 times those for Transformer (as expected)."
     )
     assert sentences.expected_costs([]) == ""
