@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -255,28 +255,36 @@ def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
     budget = techniques.fullest_budget(gains)
     texts = {regime(select(found, corpus=corpus)[0].run.spec): corpus for corpus in techniques.corpora(found)}
     rows = {name: gains[(gains["corpus"] == corpus) & (gains["budget"] == budget)] for name, corpus in texts.items()}
-    rows = {name: of for name, of in rows.items() if len(of)}
-    clear = {name: of[of["verdict"] == CLEAR].sort_values("gain", ascending=False) for name, of in rows.items()}
-    up = {name: list(of["technique"][of["gain"] > 0]) for name, of in clear.items()}
-    numbers = [
-        f"on {name} {len(up[name])} of {len(of)} lower it and {len(clear[name]) - len(up[name])} raise it" for name, of in rows.items()
-    ]
-    most = [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]
-    everywhere = [name for name in next(iter(up.values()), []) if all(name in names for names in up.values())]
     return _told(
-        f"techniques that change the test NLL clearly at {power(budget)} FLOPs: {'; '.join(numbers)}" if rows else "",
-        f"on every text a clear gain comes from {', '.join(everywhere) or 'none of them'}" if len(rows) > 1 else "",
-        f"the most is gained by {', by '.join(most)}" if most else "",
+        *_clear_gains({name: of for name, of in rows.items() if of["n"].max() > 1}, power(budget)),
         _with_budget(techniques.slopes(found)),
         _not_recorded(found, planned),
     )
+
+
+def _clear_gains(rows: Mapping[str, pd.DataFrame], budget: str) -> Iterator[str]:
+    """What the gains on each text at a budget say, of texts whose differences can be tested."""
+    if not rows:
+        return
+    clear = {name: of[of["verdict"] == CLEAR].sort_values("gain", ascending=False) for name, of in rows.items()}
+    up = {name: list(of["technique"][of["gain"] > 0]) for name, of in clear.items()}
+    counted = {name: (len(names), len(clear[name]) - len(names), len(rows[name])) for name, names in up.items()}
+    numbers = [f"on {name} {better} of {n} lower it and {worse} raise it" for name, (better, worse, n) in counted.items()]
+    seeds = sorted({int(n) for of in rows.values() for n in of["n"]})
+    n_seeds = f"n = {seeds[0]}{f' to {seeds[-1]}' if len(seeds) > 1 else ''}"
+    yield f"techniques that change the test NLL clearly at {budget} FLOPs ({n_seeds}): {'; '.join(numbers)}"
+    if len(rows) > 1:
+        everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
+        yield f"on every text a clear gain comes from {', '.join(everywhere) or 'none of them'}"
+    if most := [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]:
+        yield f"the most is gained by {', by '.join(most)}"
 
 
 def _with_budget(slopes: pd.DataFrame) -> str:
     """Whose gains clearly grow and fall with the budget, where two budgets are recorded."""
     grown = {name: _growing(slopes, sign) for name, sign in (("grows", 1), ("falls", -1))}
     changes = [f"with the budget the gain clearly {verb} of {', '.join(names)}" for verb, names in grown.items() if names]
-    return "; ".join(changes) or ("no technique's gain clearly changes with the budget" if len(slopes) else "")
+    return "; ".join(changes) or ("no technique's gain clearly changes with the budget" if (slopes["n"] > 1).any() else "")
 
 
 def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
@@ -287,6 +295,8 @@ def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
     told = [f"no run at {' or '.join(none)} FLOPs is recorded yet"] if none else []
     told += [f"only {', '.join(some)} FLOPs are recorded"] if some else []
     alone = "with one budget so far, whether a gain grows or shrinks with the budget is not known: " if len(recorded) == 1 else ""
+    if found and max(Counter(one.run.row for one in found).values()) == 1:
+        alone = f"with one seed no difference can be tested; {alone}"
     return f"{alone}{'; '.join(told)}" if told else ""
 
 

@@ -18,8 +18,8 @@ from tinylm.study import select
 from tinylm.study.techniques import regime
 
 ROW = 0.1  # inches
-LINEAR = 0.02  # nats around zero that are drawn to scale
-TICKS = (-1, -0.1, -0.02, 0, 0.02, 0.1, 1)
+LINEAR = 0.1  # nats around zero that are drawn to scale
+TICKS = (-1, -0.1, -0.05, 0, 0.05, 0.1, 1)
 
 
 @mpl.rc_context(STYLE)
@@ -54,7 +54,7 @@ def _order(gains: pd.DataFrame) -> list[str]:
 def _axes(ax: Axes, order: Sequence[str], title: str) -> None:
     """Techniques from the top down; gains to scale near zero and in powers of ten beyond."""
     ax.axvline(0, color="black", linewidth=0.7)
-    ax.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)
+    ax.set_xscale("symlog", linthresh=LINEAR, linscale=1.2)
     low, high = ax.get_xlim()
     ax.set_xticks([tick for tick in TICKS if low <= tick <= high], [f"{tick:g}".replace("-", "−") for tick in TICKS if low <= tick <= high])
     ax.xaxis.set_minor_locator(NullLocator())
