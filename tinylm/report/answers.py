@@ -394,15 +394,15 @@ def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
     return [interval(*by_name.loc[name, ["effect", "low", "high"]], plus="") for name in names if name in by_name.index]
 
 
-def _ahead(effects: pd.DataFrame, name: str, ends: bool = True) -> str:
+def _ahead(effects: pd.DataFrame, name: str, ends: bool = True, whom: str = " an LSTM") -> str:
     """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name, with its interval or without."""
     effect, low, high = effects.set_index("contrast").loc[name, ["effect", "low", "high"]]
     if low < 0 < high:
-        return f"level with an LSTM ({interval(effect, low, high)})"
+        return f"level{whom and f' with{whom}'} ({interval(effect, low, high)})"
     low, high = (low, high) if ends else (math.nan, math.nan)
     if effect < 0:
-        return f"behind an LSTM by {interval(-effect, -high, -low, plus='')}"
-    return f"ahead of an LSTM by {interval(effect, low, high, plus='')}"
+        return f"behind{whom} by {interval(-effect, -high, -low, plus='')}"
+    return f"ahead{whom and f' of{whom}'} by {interval(effect, low, high, plus='')}"
 
 
 STILL = {BEFORE: "lean", LACKS: "lack seeds or runs"}  # what undecided claims do
@@ -444,7 +444,7 @@ def _lookup(bought: Sequence[Result]) -> str:
     return (
         "A lookup matters more than the architecture: copying what followed the same characters (*induction*) is worth "
         f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}); a Transformer is "
-        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False).replace(' of an LSTM', '').replace(' an LSTM', '')} without."
+        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False, whom='')} without."
     )
 
 
