@@ -72,7 +72,7 @@ def test_purchases_stand_in_perplexity_beside_their_mixtures_and_the_counts(reco
 def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_better_than_counts(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
     assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach a test NLL of 1.500")
-    assert "nats per character. Mixed with the LSTM trained for $10^{13}$ FLOPs they reach 1.300 (n = 2). Alone the LSTM needs" in text
+    assert "nats per character. Mixed with the LSTM of $10^{13}$ FLOPs they reach 1.300 (n = 2). Alone the LSTM needs" in text
     more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
     assert more.startswith(
         "**Answer.** Both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
@@ -82,7 +82,7 @@ def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_bet
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
     alone = [one for one in RUNS if one.record.spec.seed == 0 or one.run.budget < 10**13]
-    assert "ixed with the LSTM trained for $10^{12}$ FLOPs they reach 1.400 (n = 2)." in answers.answer([*alone, COUNTS], "grammar-char")
+    assert "ixed with the LSTM of $10^{12}$ FLOPs they reach 1.400 (n = 2)." in answers.answer([*alone, COUNTS], "grammar-char")
     single = [*[one for one in RUNS if one.record.spec.seed == 0], COUNTS]
     assert "mixed" not in answers.answer(single, "grammar-char") and answers.count_or_train(single, "grammar-char") == ""
 
@@ -110,7 +110,7 @@ def test_gated_counts_that_are_mixed_in_add_their_flops_and_stand_in_their_own_w
     assert shown["do this"].tolist() == ["train: Gated counts", "train: LSTM, mix with counts", "train: LSTM, mix with gated counts"]
     assert shown["test NLL ± SD (n)"].tolist()[1:] == ["1.400 ± 0.000 (2)", "1.350 ± 0.000 (2)"], "1e12 and 1e10 are above 1e12"
     assert shown["time"].tolist() == ["2.0 min", "1.5 min", "3.0 min"], "with the time of what is mixed in"
-    assert "ixed with the LSTM trained for $10^{13}$ FLOPs reach 1.250 (3.0 min, n = 2)" in answers.answer(found, "grammar-char")
+    assert "ixed with the LSTM of $10^{13}$ FLOPs reach 1.250 (3.0 min, n = 2)" in answers.answer(found, "grammar-char")
     told = sentences.gated_together(RUNS, "LSTM")
     assert told == (
         "Mixed with the LSTM, gated counts have a test NLL of 1.460 at $10^{11}$ FLOPs (n = 2), 1.250 at $10^{13}$ FLOPs (n = 2)."
