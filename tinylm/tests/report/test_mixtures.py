@@ -77,7 +77,7 @@ def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_bet
     assert more.startswith(
         "**Answer.** Both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
     )
-    assert "On test, counts alone are in the mean better than a network that reads characters up to" in more
+    assert "On test a network that reads characters alone has the higher mean loss up to" in more
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
