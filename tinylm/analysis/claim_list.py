@@ -17,7 +17,7 @@ from tinylm.analysis.claims import (
     after_first_epoch,
     at_largest_cost,
     at_smallest_cost,
-    dearer_difference,
+    costlier_difference,
     excess_difference,
     later_than,
     test_difference,
@@ -226,7 +226,7 @@ def _sister_models() -> list[Claim]:
             source=SISTER,
             contrast=f"{transformer.label} − {mlp.label}",
             runs=(transformer, mlp),
-            measure=dearer_difference,
+            measure=costlier_difference,
             below=0.0,
         )
         for transformer, mlp in ((TIED, GELU_MLP), (TRANSFORMER, MLP))

@@ -225,7 +225,7 @@ def test_difference(first: Records, second: Records) -> Finding:
     return Finding(estimate=significance.difference(first, second), reported=theirs)
 
 
-def dearer_difference(first: Records, second: Records) -> Finding:
+def costlier_difference(first: Records, second: Records) -> Finding:
     """Test NLL of `first` minus `second`, with how many times as much `first` costs, counted three ways."""
     finding = test_difference(first, second)
     ratios = {

@@ -91,7 +91,7 @@ def _end(seen: Expected, end: str) -> float:
     return seen.nll if math.isnan(value) else value
 
 
-def wanted(budget: float) -> dict[str, int]:
+def planned(budget: float) -> dict[str, int]:
     """The runs, recipe and FLOPs, that a plan makes for a budget: a pilot of each network tried, and gated counts where they are cheap."""
     pilot = rounded(min(SHARE * budget, MOST))
     found = dict.fromkeys(PILOTED, pilot) if pilot >= LEAST else {}

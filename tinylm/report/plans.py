@@ -112,8 +112,8 @@ def made(corpus: str, budget: float, minutes: float, settings: "Settings", say: 
     clock = Clock(corpus, counted.seconds, settings)
     known = advice.known(corpus, frames.recorded())
     total = budget or clock.affordable(pilots.TRANSFORMER, 60 * minutes)
-    wanted = pilots.wanted(total) if known.reference else {}
-    runs = [run for name, flops in wanted.items() if (run := _pilot(known, name, flops, total))]
+    planned = pilots.planned(total) if known.reference else {}
+    runs = [run for name, flops in planned.items() if (run := _pilot(known, name, flops, total))]
     if minutes:
         runs = [run for run in runs if clock.seconds(run) <= PATIENCE * 60 * minutes]
     _train(runs, settings, say)

@@ -1,6 +1,7 @@
 """What a network learns from beside its text: the predictions of networks that were trained before it, or of counts."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,15 +18,15 @@ from tinylm.training.machine import Settings
 BYTES = 2  # of a log probability, float16
 
 
-class Teacher:
+class Teacher(ABC):
     """Predicts each window that a network trains on; `seconds` are what it took to train or count. Subclasses say how."""
 
     def __init__(self, config: TeacherConfig, seconds: float) -> None:
         self.config, self.seconds = config, seconds
 
+    @abstractmethod
     def log_probs(self, x_BT: Tensor, places_BN: Tensor) -> Tensor:
         """Log probabilities (B, N, V), up to a constant each, of the tokens that stand at places of the training text."""
-        raise NotImplementedError
 
     def loss(self, nll: Tensor, logits_BNV: Tensor, x_BT: Tensor, places_BN: Tensor) -> Tensor:
         """The mean NLL of the text and the mean cross-entropy to what the teacher predicts, weighted (Hinton et al. 2015)."""

@@ -69,12 +69,12 @@ def test_a_mixture_is_below_both_most_where_they_are_equal_and_no_lower_far_apar
 
 
 def test_a_plan_spends_a_small_part_on_trials():
-    assert pilots.wanted(1e10) == {}
-    assert pilots.wanted(1e11) == {"gated-counts": 10**10}
-    assert pilots.wanted(3e11) == {"transformer": 15 * 10**9, "gated-counts": 10**10}
+    assert pilots.planned(1e10) == {}
+    assert pilots.planned(1e11) == {"gated-counts": 10**10}
+    assert pilots.planned(3e11) == {"transformer": 15 * 10**9, "gated-counts": 10**10}
     for budget in (1e12, 3.3e12, 1e15):
-        assert sum(pilots.wanted(budget).values()) <= 0.06 * budget + 1
-    assert pilots.wanted(1e15)["transformer"] == pilots.MOST
+        assert sum(pilots.planned(budget).values()) <= 0.06 * budget + 1
+    assert pilots.planned(1e15)["transformer"] == pilots.MOST
 
 
 def test_flops_are_rounded_down_to_two_digits():
