@@ -3,8 +3,9 @@
 import contextlib
 import os
 import subprocess
+import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ KERNEL_METADATA = {
     "language_info": {"name": "python"},
 }
 LONGEST_SOCKET = 100  # bytes of the name of a Unix socket; systems allow 103 to 107
+MOST_AT_ONCE = 4  # kernels, of some 400 MB each
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}  # for NumPy's products in each: more threads than cores wait for each other
 WIDGET = "application/vnd.jupyter.widget-view+json"  # which shows nothing without the kernel that made it
 
 
@@ -49,21 +52,56 @@ def _of_profile(profile: str) -> str:
     return "" if profile == "full" else f" --profile {profile}"
 
 
-def execute(section: str, profile: str, folder: Path) -> Path:
-    """Run a section's notebook under a profile into `folder`; the full profile runs its stored parameters as they are.
+def execute(sections: Sequence[str], profile: str, folder: Path) -> list[Path]:
+    """Run sections' notebooks under a profile into `folder`, several at a time; the full profile runs their stored parameters.
 
     What was there stays until all cells have run. Raises NotebookError with the cell, the error and the command that runs only this
-    notebook again.
+    notebook again; an interrupt ends every kernel and is raised once they are gone.
     """
+    started: list[AsyncKernelManager] = []
+    stop = threading.Event()
+
+    class Kernel(AsyncKernelManager):
+        async def start_kernel(self, **options: Any) -> None:
+            started.append(self)
+            options["env"] = ONE_THREAD | (options.get("env") or os.environ)
+            await super().start_kernel(**options, stderr=subprocess.DEVNULL)  # what libraries say there is no business of the reader's
+
+    def run(section: str) -> Path | None:
+        """Where the notebook went; None where it was not begun, since one before it has failed or was interrupted."""
+        try:
+            return None if stop.is_set() else _execute(section, profile, folder, Kernel)
+        except BaseException:
+            stop.set()
+            raise
+
+    # In threads: nbclient, in the main one, takes the signals to itself, and a notebook that was interrupted then looks like a failed one.
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_AT_ONCE)) as threads:
+        warnings.simplefilter("ignore")  # nor are warnings of the Jupyter stack
+        running = [threads.submit(run, section) for section in sections]
+        try:
+            while wait(running, timeout=1).not_done:  # Windows hears no Ctrl-C in a longer wait
+                pass
+        except KeyboardInterrupt:
+            stop.set()
+            while wait(running, timeout=0.1).not_done:
+                _kill(started)  # again, since a kernel may only be starting now
+            raise
+    return [path for one in running if (path := one.result())]
+
+
+def _execute(section: str, profile: str, folder: Path, kernel: type[AsyncKernelManager]) -> Path:
+    """Run one section's notebook."""
     name = study.SECTIONS[section].notebook
     source, target = files.NOTEBOOKS / f"{name}.ipynb", folder / f"{name}.ipynb"
     parameters = {} if profile == "full" else study.SECTIONS[section].parameters(profile)
     _check_parameters(source, parameters)
     again = f"then repeat: {command(name, profile)}"
+    print(f"  {name}", flush=True)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with files.scratch("kernel") as place:
-            _run(source, target, parameters, place)
+            _run(source, target, parameters, place, kernel)
     except PapermillExecutionError as error:
         beginning = error.source.strip().partition("\n")[0]
         raise NotebookError(
@@ -84,48 +122,19 @@ def _failed(target: Path) -> Path:
     return target.with_suffix(".failed")
 
 
-def _run(source: Path, target: Path, parameters: dict[str, Any], place: Path) -> None:
+def _run(source: Path, target: Path, parameters: dict[str, Any], place: Path, kernel: type[AsyncKernelManager]) -> None:
     """Execute a notebook in a private folder, then put it clean into its place; one that fails is kept beside it."""
     new = place / target.name
     options = {"kernel_name": "python3", "progress_bar": False, "cwd": files.NOTEBOOKS, "config": _connection(place)}
     try:
-        _interruptible(lambda kernel: papermill.execute_notebook(source, new, parameters, kernel_manager_class=kernel, **options))
+        with contextlib.closing(ensure_event_loop(prefer_selector_loop=True)):  # the one that nbclient takes, and leaves open
+            papermill.execute_notebook(source, new, parameters, kernel_manager_class=kernel, **options)
     except PapermillExecutionError:
         ledger.write_text(_failed(target), new.read_text(encoding="utf-8"))
         raise
     clean(new)
     ledger.write_text(target, new.read_text(encoding="utf-8"))
     _failed(target).unlink(missing_ok=True)
-
-
-def _interruptible(run: Callable[[type[AsyncKernelManager]], object]) -> None:
-    """Run what starts a kernel of the class that it is given; an interrupt kills the kernel and is raised once it is gone.
-
-    In a thread: nbclient, in the main one, takes the signals to itself, and a notebook that was interrupted then looks like a failed one.
-    """
-    started: list[AsyncKernelManager] = []
-
-    class Kernel(AsyncKernelManager):
-        async def start_kernel(self, **options: Any) -> None:
-            started.append(self)
-            await super().start_kernel(**options, stderr=subprocess.DEVNULL)  # what libraries say there is no business of the reader's
-
-    def run_in_loop() -> None:
-        with contextlib.closing(ensure_event_loop(prefer_selector_loop=True)):  # the one that nbclient takes, and leaves open
-            run(Kernel)
-
-    with warnings.catch_warnings(), ThreadPoolExecutor(1) as thread:
-        warnings.simplefilter("ignore")  # nor are warnings of the Jupyter stack
-        done = thread.submit(run_in_loop)
-        try:
-            while not done.done():
-                wait([done], timeout=1)  # Windows hears no Ctrl-C in a longer wait
-        except KeyboardInterrupt:
-            while not done.done():  # again, since a kernel may only be starting now
-                _kill(started)
-                wait([done], timeout=0.1)
-            raise
-    done.result()
 
 
 def _kill(kernels: Iterable[AsyncKernelManager]) -> None:

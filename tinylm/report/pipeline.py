@@ -119,9 +119,7 @@ def record_probes(request: Request) -> None:
 def execute(request: Request) -> list[Path]:
     """Run the asked notebooks; all notebooks of the profile that are executed now or before, in order."""
     folder = request.folder / "notebooks"
-    for section in request.sections:
-        print(f"  {study.SECTIONS[section].notebook}", flush=True)
-        execution.execute(section, request.profile, folder)
+    execution.execute(request.sections, request.profile, folder)
     source = files.NOTEBOOKS if request.is_full else folder
     names = [f"{name}.ipynb" for name in _notebooks()]
     chosen = [folder / name if name.removesuffix(".ipynb") in _asked(request) else source / name for name in names]

@@ -149,7 +149,7 @@ def sweeps(tmp_path, monkeypatch):
     def execute(cell):
         notebook = nbformat.v4.new_notebook(metadata=execution.KERNEL_METADATA, cells=[nbformat.v4.new_code_cell(cell, id="a")])
         nbformat.write(notebook, tmp_path / "03_sweeps.ipynb")
-        return execution.execute("sweeps", "full", tmp_path / "out")
+        return execution.execute(["sweeps"], "full", tmp_path / "out")[0]
 
     yield execute, tmp_path / "out" / "03_sweeps.ipynb"
     assert list(place.iterdir()) == []
@@ -169,6 +169,19 @@ def test_a_failed_notebook_names_cell_error_and_the_command_that_reruns_only_it(
         execute(cell)
     failed = nbformat.read(target.with_suffix(".failed"), as_version=4)
     assert failed.cells[-1].outputs[0].output_type == "error" and list(target.parent.iterdir()) == [target.with_suffix(".failed")]
+
+
+def test_one_that_fails_leaves_those_that_have_begun_to_their_end_and_begins_no_other(sweeps, tmp_path, monkeypatch):
+    _, target = sweeps
+    monkeypatch.setattr(execution, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    cells = {"03_sweeps": "1 / 0", "04_rope_ablation": "import time; time.sleep(3)", "05_word_level": "1"}
+    for name, cell in cells.items():
+        notebook = nbformat.v4.new_notebook(metadata=execution.KERNEL_METADATA, cells=[nbformat.v4.new_code_cell(cell, id="a")])
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    with pytest.raises(execution.NotebookError, match=r"03_sweeps.*ZeroDivisionError"):
+        execution.execute(["sweeps", "rope", "words"], "full", target.parent)
+    assert {path.name for path in target.parent.iterdir()} == {"03_sweeps.failed", "04_rope_ablation.ipynb"}
 
 
 @pytest.mark.parametrize("before", ["the one before", "", "{"])
@@ -213,7 +226,7 @@ from tinylm import files
 from tinylm.config.links import unlinked
 from tinylm.report import execution
 files.NOTEBOOKS = Path(sys.argv[1])
-execution.execute("sweeps", "full", files.NOTEBOOKS / "out")
+execution.execute(["sweeps"], "full", files.NOTEBOOKS / "out")
 """
 WAITING = "import pathlib, time\npathlib.Path('begun').touch()\nfor second in range(60):\n    time.sleep(1)"
 
@@ -279,7 +292,7 @@ def test_a_notebook_runs_where_the_place_for_temporary_folders_has_a_long_name(s
     with tempfile.TemporaryDirectory(prefix="x" * 120) as place, monkeypatch.context() as patch:
         patch.setattr(tempfile, "tempdir", place)
         assert execute("print(7)") == target and os.listdir(place) == []
-    assert capfd.readouterr() == ("", "")
+    assert capfd.readouterr() == ("  03_sweeps\n", "")
 
 
 def test_nbval_compares_notebooks_where_the_home_folder_takes_nothing(tmp_path):
@@ -297,7 +310,7 @@ def test_an_unknown_parameter_is_refused_before_the_kernel_starts(tmp_path, monk
     monkeypatch.setitem(study.SECTIONS, "sweeps", odd)
     monkeypatch.setattr(papermill, "execute_notebook", lambda *args, **kwargs: pytest.fail("the kernel was started"))
     with pytest.raises(execution.NotebookError, match=r"no parameter 'seedz'; did you mean 'seeds'\? Its parameters are corpus"):
-        execution.execute("sweeps", "smoke", tmp_path)
+        execution.execute(["sweeps"], "smoke", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -318,4 +331,4 @@ def test_a_damaged_notebook_is_named_with_the_mend(monkeypatch, tmp_path):
     monkeypatch.setattr(files, "ROOT", tmp_path)
     (tmp_path / "03_sweeps.ipynb").write_text("{")
     with pytest.raises(execution.NotebookError, match=r"03_sweeps.ipynb is not a readable notebook.*git checkout -- 03_sweeps.ipynb"):
-        execution.execute("sweeps", "full", tmp_path / "out")
+        execution.execute(["sweeps"], "full", tmp_path / "out")
