@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 
-from tinylm.analysis import significance
+from tinylm.analysis import significance, summaries
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.text_noise import Part
 from tinylm.ledger import RunRecord
@@ -20,9 +20,11 @@ from tinylm.ledger import RunRecord
 CLEAR, BEFORE, OPEN = "clear", "clear before correction", "open"
 LEVEL = 0.05
 ENOUGH = 5  # seeds: an effect that is open with fewer may only lack them
+SLOPE = ["contrast", "n", "effect", "low", "high", "p", "p_holm", "verdict"]
 COLUMNS = ["contrast", "n", "effect", "low", "high", "text_se", "p_alone", "p", "p_holm", "verdict"]
 
 Cell = TypeVar("Cell")
+Name = TypeVar("Name")
 
 
 def pooled_variance(values: Sequence[Sequence[float]]) -> Part:
@@ -49,7 +51,7 @@ def paired_variance(cells: Mapping[Cell, Sequence[RunRecord]]) -> Part:
 
 
 def family(
-    cells: Mapping[Cell, Sequence[RunRecord]], contrasts: Mapping[str, Mapping[Cell, float]], spread: Part | None = None
+    cells: Mapping[Cell, Sequence[RunRecord]], contrasts: Mapping[Name, Mapping[Cell, float]], spread: Part | None = None
 ) -> pd.DataFrame:
     """One row per contrast: n, its effect on test NLL with a 95 % interval, p values, and a verdict.
 
@@ -71,6 +73,55 @@ def family(
         row |= {"p_alone": alone[name].p_other(), "p": p[name], "p_holm": math.nan if math.isnan(p[name]) else float(corrected)}
         rows.append(row | {"verdict": verdict(row["p"], row["p_holm"])})
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def comparable(cells: Mapping[Cell, Sequence[RunRecord]], baseline: Cell) -> dict[Cell, Sequence[RunRecord]]:
+    """The cells that share a seed with the baseline, itself among them; none where it has no record."""
+    seeds = {record.spec.seed for record in cells.get(baseline, [])}
+    return {cell: records for cell, records in cells.items() if seeds & {record.spec.seed for record in records}}
+
+
+def gains(cells: Mapping[Cell, Sequence[RunRecord]], baseline: Cell) -> pd.DataFrame:
+    """`family` of how much lower the test NLL of every other cell is than the baseline's, with the noise of randomised blocks."""
+    contrasts = {cell: {baseline: 1.0, cell: -1.0} for cell in cells if cell != baseline}
+    return family(cells, contrasts, paired_variance(cells))
+
+
+def slopes(by_scale: Mapping[int, Mapping[Cell, Sequence[RunRecord]]], baseline: Cell, times: float = 10) -> pd.DataFrame:
+    """By how much so many times the scale raises each other cell's gain over the baseline: those with two scales or more, one family.
+
+    The line of least squares over the scale's logarithm. Every scale has its own noise of seeds, that of randomised blocks; the text's
+    noise is that of the line in each block of the test text, which every scale must share.
+    """
+    names = dict.fromkeys(cell for cells in by_scale.values() for cell in cells if cell != baseline)
+    estimates = {name: estimate for name in names if (estimate := _slope(by_scale, baseline, name, times)) is not None}
+    p = [estimate.p_other() if estimate.n > 1 else math.nan for estimate in estimates.values()]
+    p_holm = significance.holm([1.0 if math.isnan(value) else value for value in p])
+    rows = []
+    for (name, estimate), single, corrected in zip(estimates.items(), p, p_holm, strict=True):
+        low, high = estimate.interval() if estimate.n > 1 else (math.nan, math.nan)
+        row = {"contrast": name, "n": estimate.n, "effect": estimate.mean, "low": low, "high": high}
+        rows.append(row | {"p": single, "p_holm": float(corrected), "verdict": verdict(single, float(corrected))})
+    return pd.DataFrame(rows, columns=SLOPE)
+
+
+def _slope(by_scale: Mapping[int, Mapping[Cell, Sequence[RunRecord]]], baseline: Cell, cell: Cell, times: float) -> Estimate | None:
+    """The slope of a cell's gain, over the scales that have it; None for fewer than two, and where no text is shared."""
+    shared = {scale: significance.common_seeds(cells[baseline], cells[cell]) for scale, cells in by_scale.items() if cell in cells}
+    if len(shared) < 2:
+        return None
+    logs = np.log(list(shared)) / math.log(times)
+    weights = (logs - logs.mean()) / np.sum((logs - logs.mean()) ** 2)
+    blocks, seeds = np.zeros(1), []
+    for (scale, pairs), weight in zip(shared.items(), weights, strict=True):
+        blocks = blocks + weight * np.mean([summaries.block_gaps(base, other) for base, other in pairs], axis=0)
+        spread = paired_variance(by_scale[scale])
+        seeds.append(Part(variance=2 * weight**2 * spread.variance / len(pairs), df=spread.df))
+    records = [record for pairs in shared.values() for record in pairs[0]]
+    text = summaries.text_part(blocks, records)
+    mean = float(np.average(blocks, weights=summaries.block_sizes(records[0].test)))
+    unknown = Estimate(n=min(map(len, shared.values())), mean=mean, se=math.nan, df=1.0, test="", text=text)
+    return significance.with_seed_noise(unknown, *seeds)
 
 
 def verdict(p: float, p_holm: float) -> str:

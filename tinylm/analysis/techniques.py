@@ -4,16 +4,13 @@ A gain is the baseline's test NLL minus the technique's, over the seeds that bot
 noise of seeds is that of all its rows, less what a seed does to all of them alike.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from tinylm.analysis import families, significance, summaries
-from tinylm.analysis.significance import Estimate
+from tinylm.analysis import families, summaries
 from tinylm.analysis.summaries import Result
-from tinylm.analysis.text_noise import Part
 from tinylm.ledger import RunRecord
 from tinylm.study import select
 from tinylm.study.techniques import BASELINE, SEPARATOR
@@ -36,10 +33,7 @@ def budgets(found: Sequence[Result], corpus: str) -> list[int]:
 def cells(found: Sequence[Result], corpus: str, budget: int) -> Cells:
     """The finished records of a text and budget by technique or pair of techniques, of those that share a seed with the baseline."""
     groups = {run.rung: records for run, records in summaries.by_row(select(found, corpus=corpus, budget=budget)).items()}
-    if BASELINE.name not in groups:
-        return {}
-    seeds = {record.spec.seed for record in groups[BASELINE.name]}
-    return {name: records for name, records in groups.items() if seeds & {record.spec.seed for record in records}}
+    return families.comparable(groups, BASELINE.name)
 
 
 def gains(found: Sequence[Result]) -> pd.DataFrame:
@@ -48,8 +42,7 @@ def gains(found: Sequence[Result]) -> pd.DataFrame:
     for corpus in corpora(found):
         for budget in budgets(found, corpus):
             at = cells(select(found, role=ROLES), corpus, budget)
-            contrasts = {name: {BASELINE.name: 1.0, name: -1.0} for name in at if name != BASELINE.name}
-            frames.append(families.family(at, contrasts, families.paired_variance(at)).assign(corpus=corpus, budget=budget))
+            frames.append(families.gains(at, BASELINE.name).assign(corpus=corpus, budget=budget))
     names = {"contrast": "technique", "effect": "gain"}
     return _joined(frames, ["corpus", "budget", "technique", *TESTED], names)
 
@@ -63,48 +56,23 @@ def fullest_budget(gains: pd.DataFrame) -> int:
     return 0
 
 
+def order(gains: pd.DataFrame) -> list[str]:
+    """The techniques from the largest mean gain over texts at the fullest budget; others last."""
+    means = gains[gains["budget"] == fullest_budget(gains)].groupby("technique")["gain"].mean()
+    return sorted(gains["technique"].unique(), key=lambda name: -means.get(name, -np.inf))
+
+
 def slopes(found: Sequence[Result]) -> pd.DataFrame:
     """One row per `corpus` and `technique` that is recorded at two budgets or more: by how much ten times the budget raises its gain.
 
-    The slope of least squares over the logarithm of the budget. Every budget has its own pooled variance of seeds; the text's noise is
-    that of the slope in each block. The techniques of a text are one family.
+    The techniques of a text are one family, as `families.slopes`.
     """
-    rows = []
+    frames = []
     for corpus in corpora(found):
         by_budget = {budget: cells(select(found, role=ROLES), corpus, budget) for budget in budgets(found, corpus)}
-        names = dict.fromkeys(name for at in by_budget.values() for name in at if name != BASELINE.name)
-        estimates = {name: estimate for name in names if (estimate := _slope(by_budget, name)) is not None}
-        p = [estimate.p_other() if estimate.n > 1 else math.nan for estimate in estimates.values()]
-        p_holm = significance.holm([1.0 if math.isnan(value) else value for value in p])
-        for (name, estimate), single, corrected in zip(estimates.items(), p, p_holm, strict=True):
-            low, high = estimate.interval() if estimate.n > 1 else (math.nan, math.nan)
-            row = {"corpus": corpus, "technique": name, "n": estimate.n, "slope": estimate.mean, "low": low, "high": high}
-            rows.append(row | {"p": single, "p_holm": float(corrected), "verdict": families.verdict(single, float(corrected))})
-    return pd.DataFrame(rows, columns=["corpus", "technique", "n", "slope", "low", "high", "p", "p_holm", "verdict"])
-
-
-def _slope(by_budget: Mapping[int, Cells], name: str) -> Estimate | None:
-    """The slope of a technique's gain, over the budgets that have it; None for fewer than two, and where no text is shared."""
-    shared = {budget: _pairs(at, name) for budget, at in by_budget.items() if name in at}
-    if len(shared) < 2:
-        return None
-    logs = np.log10(list(shared))
-    weights = (logs - logs.mean()) / np.sum((logs - logs.mean()) ** 2)
-    blocks, seeds = np.zeros(1), []
-    for (budget, pairs), weight in zip(shared.items(), weights, strict=True):
-        blocks = blocks + weight * np.mean([summaries.block_gaps(base, other) for base, other in pairs], axis=0)
-        spread = families.paired_variance(by_budget[budget])
-        seeds.append(Part(variance=2 * weight**2 * spread.variance / len(pairs), df=spread.df))
-    records = [record for pairs in shared.values() for record in pairs[0]]
-    text = summaries.text_part(blocks, records)
-    mean = float(np.average(blocks, weights=summaries.block_sizes(records[0].test)))
-    unknown = Estimate(n=min(map(len, shared.values())), mean=mean, se=math.nan, df=1.0, test="", text=text)
-    return significance.with_seed_noise(unknown, *seeds)
-
-
-def _pairs(at: Cells, name: str) -> list[tuple[RunRecord, RunRecord]]:
-    """The baseline's record and a technique's, for each seed that both have."""
-    return significance.common_seeds(at[BASELINE.name], at[name])
+        frames.append(families.slopes(by_budget, BASELINE.name).assign(corpus=corpus))
+    names = {"contrast": "technique", "effect": "slope"}
+    return _joined(frames, ["corpus", "technique", "n", "slope", "low", "high", "p", "p_holm", "verdict"], names)
 
 
 def together(found: Sequence[Result]) -> pd.DataFrame:

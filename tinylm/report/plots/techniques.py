@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.ticker import NullLocator
@@ -26,7 +25,7 @@ TICKS = (-1, -0.1, -0.05, 0, 0.05, 0.1, 1)
 def techniques_by_budget(found: Sequence[Result]) -> Drawn:
     """The gain of each technique, a panel a text and a dot a budget, filled where it is clear; sorted by the mean gain over texts."""
     gains, slopes = techniques.gains(found), techniques.slopes(found)
-    order, corpora, budgets = _order(gains), techniques.corpora(found), sorted(gains["budget"].unique())
+    order, corpora, budgets = techniques.order(gains), techniques.corpora(found), sorted(gains["budget"].unique())
     fig, axes = panels(max(1, len(corpora)), 7.0, 0.9 + ROW * max(5, len(order)))
     colours = dict(zip(budgets, map(to_hex, mpl.colormaps["viridis"](np.linspace(0, 0.85, len(budgets)))), strict=True))
     for ax, corpus in zip(axes, corpora, strict=bool(corpora)):
@@ -43,12 +42,6 @@ def techniques_by_budget(found: Sequence[Result]) -> Drawn:
     legend_above(fig, axes[0])
     ranked = gains.merge(slopes[["corpus", "technique", "slope"]], on=["corpus", "technique"], how="left")
     return fig, ranked.to_dict("records")
-
-
-def _order(gains: pd.DataFrame) -> list[str]:
-    """The techniques from the largest mean gain at the budget that has most of them; others last."""
-    means = gains[gains["budget"] == techniques.fullest_budget(gains)].groupby("technique")["gain"].mean()
-    return sorted(gains["technique"].unique(), key=lambda name: -means.get(name, -np.inf))
 
 
 def _axes(ax: Axes, order: Sequence[str], title: str) -> None:

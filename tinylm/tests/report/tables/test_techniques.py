@@ -1,6 +1,7 @@
 import pytest
 import transfers
 
+from tinylm.analysis import techniques as analysis
 from tinylm.report import answers, tables
 from tinylm.study import techniques
 
@@ -26,13 +27,27 @@ def test_gains_stand_beside_what_was_expected_at_the_budget_that_has_most_techni
     assert list(table["expected"]) == ["gains", "no gain", "loses"]
 
 
-def test_a_text_has_every_budget_and_the_slope(found):
-    table = tables.techniques_of(found, "ptb-eos").set_index("technique")
-    assert list(table.columns) == ["1e11", "1e12", "1e13", "per decade", "n", "p alone", "p, Holm"]
-    assert table.loc["Muon", "n"] == "5, 5, 3" and table.loc["dropout", "1e13"] == "–"
-    assert number(table.loc["Muon", "per decade"]) == pytest.approx(0.02, abs=0.005)
-    assert not table.loc["Muon", "per decade"].endswith("*")
-    assert table.loc["RMSNorm", "per decade"].endswith("*") and table.loc["GELU", "per decade"] == "–"
+def test_one_table_has_each_text_and_budget_and_the_slope(found):
+    table = tables.techniques_by_budget(found).set_index("technique")
+    assert list(table.columns)[-4:] == ["words, 1e11", "words, 1e12", "words, 1e13", "words, per decade"] and len(table.columns) == 12
+    assert table.loc["dropout", "words, 1e13"] == "–" and table.loc["GELU", "words, per decade"] == "–"
+    assert number(table.loc["Muon", "words, 1e12"]) == pytest.approx(0.07, abs=0.005)
+    assert number(table.loc["Muon", "words, per decade"]) == pytest.approx(0.02, abs=0.005)
+    assert table.loc["RMSNorm", "words, per decade"].endswith("*")
+
+
+def test_a_column_ends_with_half_its_widest_interval(found):
+    column = tables.techniques_by_budget(found).set_index("technique")["words, 1e12"]
+    gains = half_intervals(found, "ptb-eos", 10**12)
+    assert column.index[-1] == "half the widest interval" and number(column.iloc[-1]) == pytest.approx(max(gains), abs=1e-4)
+    assert list(column.index[:2]) == ["Muon", "short convolution"], "sorted by the mean gain"
+
+
+def half_intervals(found, corpus, budget):
+    """Half of each interval."""
+    gains = analysis.gains(found)
+    rows = gains[(gains["corpus"] == corpus) & (gains["budget"] == budget)]
+    return list((rows["high"] - rows["low"]) / 2)
 
 
 def test_pairs_and_what_each_technique_changes(found):
@@ -49,7 +64,7 @@ def test_each_technique_has_its_multiple_of_the_rate(found, monkeypatch):
 
 
 def test_what_is_not_recorded_leaves_a_line_that_says_so():
-    for table in (tables.techniques_of([], "ptb-eos"), tables.techniques_together([])):
+    for table in (tables.techniques_by_budget([]), tables.techniques_together([])):
         assert len(table) == 1 and "none is recorded" in table.iloc[0].tolist()
     assert tables.techniques_tried([]).empty
     assert list(tables.techniques_expected([], {"Muon": "gains"}).columns) == ["technique", "expected"]
@@ -59,8 +74,7 @@ def test_what_is_not_recorded_leaves_a_line_that_says_so():
 def test_one_budget_has_no_growth_and_says_so(found):
     plan = [one.run for one in found]
     some = [one for one in found if one.run.spec.corpus != "ptb-eos" and one.run.budget == 10**11]
-    assert list(tables.techniques_of(some, "wikitext-2-char").columns) == ["technique", "1e11", "n", "p alone", "p, Holm"]
-    assert tables.techniques_of(some, "ptb-eos").iloc[0, 0] == "none is recorded"
+    assert list(tables.techniques_by_budget(some).columns) == ["technique", "fresh characters, 1e11", "repeated characters, 1e11"]
     said = answers.transfer(some, plan)
     assert "clearly at $10^{11}$ FLOPs (n = 5): on fresh" in said and "on words" not in said
     assert said.endswith(
