@@ -176,7 +176,9 @@ def _transferred(technique: str, corpus: str = "wikitext-2-char", budget: int = 
 
 
 def _techniques() -> list[Claim]:
-    rotary, learned = _which("RoPE", "rope", position="rope"), _which("Learned positions", "rope", position="learned")
+    rotary, learned = (
+        _which(label, "rope", role="ablation", position=kind) for label, kind in (("RoPE", "rope"), ("Learned positions", "learned"))
+    )
     rope = _versus("Rotary positions are worse than learned ones", PAPER, rotary, learned, above=0.0)
     general = Claim(
         text="Techniques of large models do not carry over to small ones",

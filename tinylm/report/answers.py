@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, factorial, fits, folds, forecasts, significance, summaries, techniques
+from tinylm.analysis import agreement, factorial, fits, folds, forecasts, positions, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR
 from tinylm.analysis.numbers import interval, percent, perplexity, power
@@ -201,7 +201,11 @@ def sweeps(found: Sequence[Result]) -> str:
 
 
 def rope(found: Sequence[Result]) -> str:
-    """How far rotary positions are from learned ones, in our runs and in the study's."""
+    """How far rotary positions are from learned ones, in our runs and in the study's, and at which lengths of our own training."""
+    return _told(_rope_pair(select(found, role="ablation")), _rope_by_length(positions.gains(found)))
+
+
+def _rope_pair(found: Sequence[Result]) -> str:
     rows = list(summaries.by_row(found).items())
     if len(rows) < 2:
         return ""
@@ -217,7 +221,21 @@ def rope(found: Sequence[Result]) -> str:
         apart = f", by {interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus='')}"
     told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
     theirs = f"; in the study's single runs by {told}" if told else ""
-    return _told(f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}")
+    return f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}"
+
+
+def _rope_by_length(gains: pd.DataFrame) -> str:
+    """At which lengths rotary positions are clearly ahead of learned ones, and behind, over all texts."""
+    rotary = gains[(gains["positions"] == "rope") & (gains["n"] > 1)]
+    if not len(rotary):
+        return ""
+    n_texts, lengths = rotary["corpus"].nunique(), sorted(rotary["length"].unique())
+    numbers = f"{rotary['gain'].min():.3f} to {rotary['gain'].max():.3f} nats (n = {rotary['n'].min()})".replace("-", "−")
+    span = f"windows of {lengths[0]:,} to {lengths[-1]:,} and the loss at every position"
+    if all(rotary["verdict"] == CLEAR) and all(rotary["gain"] > 0):
+        return f"with {span} it is ahead at every length on {n_texts} texts, by {numbers}, so the order never changes"
+    ahead, behind = (rotary[(rotary["verdict"] == CLEAR) & (sign * rotary["gain"] > 0)] for sign in (1, -1))
+    return f"with {span} it is clearly ahead in {len(ahead)} and behind in {len(behind)} of {len(rotary)} cases, by {numbers}"
 
 
 def capacity(found: Sequence[Result]) -> str:

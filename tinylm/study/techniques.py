@@ -16,6 +16,7 @@ from tinylm.study import recipes, scaling
 from tinylm.study.ladder import Rung
 
 Regime = tuple[str, int, int]  # text, how many of its first training tokens are used (0: all), and validations, of which the best counts
+Budget = tuple[int, int, int]  # FLOPs, seeds, and the width of the Transformer
 Shape = tuple[int, int, int]  # context length, layers, width
 Numbers = TypeVar("Numbers")
 SEPARATOR = " + "  # between the names of techniques that are used together

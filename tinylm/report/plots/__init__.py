@@ -9,6 +9,7 @@ from tinylm.report.plots.curves import loss_curves, progress_curves, run_curves,
 from tinylm.report.plots.diagrams import architectures
 from tinylm.report.plots.folds import by_fold
 from tinylm.report.plots.headings import copying
+from tinylm.report.plots.positions import positions_by_length
 from tinylm.report.plots.published import literature
 from tinylm.report.plots.speed import roofline, time_shares
 from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours, line_styles
@@ -34,6 +35,7 @@ __all__ = [
     "line_styles",
     "literature",
     "loss_curves",
+    "positions_by_length",
     "progress_curves",
     "roofline",
     "run_curves",

@@ -27,8 +27,9 @@ from tinylm.report.tables.corpora import corpora, entropies, headings
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
+from tinylm.report.tables.positions import positions_beyond, positions_by_length
 from tinylm.report.tables.speed import LIMITS, in_minutes, timed
-from tinylm.report.tables.techniques import techniques_expected, techniques_of, techniques_together, techniques_tried
+from tinylm.report.tables.techniques import techniques_by_budget, techniques_expected, techniques_together, techniques_tried
 from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
@@ -65,6 +66,8 @@ __all__ = [
     "optima",
     "overfitting",
     "planned",
+    "positions_beyond",
+    "positions_by_length",
     "published",
     "purchased",
     "reproduced",
@@ -74,8 +77,8 @@ __all__ = [
     "sister",
     "targets",
     "taught",
+    "techniques_by_budget",
     "techniques_expected",
-    "techniques_of",
     "techniques_together",
     "techniques_tried",
     "timed",

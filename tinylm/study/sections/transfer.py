@@ -9,9 +9,8 @@ from tinylm.config.shown import short
 from tinylm.study import techniques
 from tinylm.study.parameters import Section, StudyError, checked
 from tinylm.study.planned import Planned, with_seeds
-from tinylm.study.techniques import TECHNIQUES, Regime
+from tinylm.study.techniques import TECHNIQUES, Budget, Regime
 
-Budget = tuple[int, int, int]  # FLOPs, seeds, and the width of the Transformer
 BASELINE = techniques.BASELINE.name
 
 

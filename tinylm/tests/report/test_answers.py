@@ -103,7 +103,7 @@ def test_sweeps_compare_the_smallest_size_with_the_largest():
 def test_a_pair_of_positions_is_ahead_behind_or_level():
     def pair(second):
         rows = {"Learned": [2.0, 2.01, 2.02], "RoPE": second}
-        return [result(name, record(nll, seed=s)) for name, values in rows.items() for s, nll in enumerate(values)]
+        return [result(name, record(nll, seed=s), role="ablation") for name, values in rows.items() for s, nll in enumerate(values)]
 
     assert "RoPE is behind Learned, by 0.100" in answers.rope(pair([2.1, 2.111, 2.12]))
     assert "RoPE is ahead of Learned, by 0.100" in answers.rope(pair([1.9, 1.911, 1.92]))
