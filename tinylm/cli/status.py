@@ -63,7 +63,7 @@ def _sections(runs: list[Planned], ledger: Ledger, broken: Counter) -> dict[str,
         if ledger.find(run.spec) is not None:
             section["recorded"] += 1
             continue
-        section["stale" if run.spec.key in ledger.records else "missing"][str(run.spec.seed)].append(run.name)
+        section["stale" if ledger.record(run.spec.key) else "missing"][str(run.spec.seed)].append(run.name)
         section["flops_left"] += run.cost.flops
     return out
 

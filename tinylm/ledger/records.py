@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypedDict, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -320,30 +321,59 @@ def _read_version(path: Path, *version: int) -> RunRecord:
 
 
 class Ledger:
-    """The records of several folders as they are now; the first folder that holds a key wins. Broken files are named and skipped."""
+    """The records of several folders as they are now; the first folder that holds a key wins. Broken files are named and skipped.
+
+    A record is found by the key in its file's name, and read when it is asked for.
+    """
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(folders)
-        self.records: dict[str, RunRecord] = {}
-        self.sections: dict[str, str] = {}  # the folder that a record lies in, by its key
+        self._paths: dict[str, list[Path]] = {}
         for path in (p for folder in self.folders for p in sorted(folder.glob("**/*-s*-*.json"))):
+            self._paths.setdefault(path.stem.rpartition("-")[2], []).append(path)
+
+    @cached_property
+    def _all(self) -> dict[str, tuple[RunRecord, str]]:
+        return {key: found for key in self._paths if (found := self._found(key))}
+
+    @property
+    def records(self) -> dict[str, RunRecord]:
+        """Every record by its key; stale ones too."""
+        return {key: record for key, (record, _) in self._all.items()}
+
+    @property
+    def sections(self) -> dict[str, str]:
+        """The folder that a record lies in, by its key."""
+        return {key: section for key, (_, section) in self._all.items()}
+
+    def record(self, key: str) -> RunRecord | None:
+        """The record of a key, stale or not; None where there is none."""
+        found = self._found(key)
+        return found and found[0]
+
+    def _found(self, key: str) -> tuple[RunRecord, str] | None:
+        """The record of a key and its folder: one of today's code before a stale one, one with a test score before that of a search."""
+        best: tuple[RunRecord, str] | None = None
+        for path in self._paths.get(key, ()):
             try:
                 record = read_once(path)
+                if record.spec.key != key:
+                    raise LedgerError(f"{path} has the settings of another run than its name says: {record.spec.key}")
             except LedgerError as error:
-                warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=2)
+                warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=3)
                 continue
-            known = self.records.get(record.spec.key)
-            if known is None or known.is_stale or (known.test is None and record.test is not None):  # a search's has no test score
-                self.records[record.spec.key], self.sections[record.spec.key] = record, path.parent.name
+            if best is None or best[0].is_stale or (best[0].test is None and record.test is not None):
+                best = record, path.parent.name
+        return best
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """The spec's record, or None where it is missing or stale."""
-        record = self.records.get(spec.key)
+        record = self.record(spec.key)
         return None if record is None or record.is_stale else record
 
     def explain(self, spec: RunSpec) -> str:
         """Why `find` gave what it gave: a record, a stale one, or none, and in what the nearest record differs."""
-        record = self.records.get(spec.key)
+        record = self.record(spec.key)
         if record is not None:
             now = versions.current(spec)
             return f"recorded by older code, {record.version}, which is now {now}" if record.is_stale else "recorded"

@@ -68,5 +68,5 @@ def is_here(key: str) -> bool:
     """Whether a model that is no mixture can be opened by its key: from a file, or counted anew as its record says."""
     if found := at_hand().get(key):
         return not mixed(found)
-    record = ledger.known().records.get(key)
+    record = ledger.known().record(key)
     return record is not None and record.spec.is_counts

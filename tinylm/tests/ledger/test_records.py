@@ -140,9 +140,9 @@ def test_a_broken_file_is_named_skipped_and_kept(tmp_path, content):
     kept = ledger.write(record(), tmp_path)
     broken = tmp_path / "markov-linear-s0-0123456789abcdef.json"
     broken.write_bytes(content)
+    found = Ledger([tmp_path])
     with pytest.warns(LedgerWarning, match=f"{broken.name}.*; restore it with git checkout, or delete it"):
-        found = Ledger([tmp_path])
-    assert list(found.records) == [record().spec.key]
+        assert list(found.records) == [record().spec.key]
     assert broken.read_bytes() == content
     assert kept.exists()
 
@@ -160,11 +160,19 @@ def test_a_second_look_reads_only_what_has_changed_or_is_new(tmp_path, monkeypat
     assert len(Ledger([tmp_path]).records) == 2 and len(read) == 2
     assert len(Ledger([tmp_path]).records) == 2 and len(read) == 2
     ledger.write(record(spec(seed=2)), tmp_path), ledger.write(record(spec(seed=1), seconds=9.0), tmp_path)
-    assert Ledger([tmp_path]).find(spec(seed=1)).seconds == 9.0 and len(read) == 4
+    assert Ledger([tmp_path]).find(spec(seed=1)).seconds == 9.0 and len(read) == 3, "no other record is read for one"
+    assert len(Ledger([tmp_path]).records) == 3 and len(read) == 4
     edited(paths[0], lambda data: data.update(flops=True))
     for _ in range(2):  # a broken file is named each time
         with pytest.warns(LedgerWarning, match="flops must be a whole number"):
             assert len(Ledger([tmp_path]).records) == 2
+
+
+def test_a_file_under_the_name_of_another_run_is_named_and_skipped(tmp_path):
+    written = ledger.write(record(), tmp_path)
+    written.rename(written.with_name(written.name.replace(spec().key, spec(seed=1).key)))
+    with pytest.warns(LedgerWarning, match=f"settings of another run than its name says: {spec().key}; restore it"):
+        assert Ledger([tmp_path]).find(spec(seed=1)) is None
 
 
 def test_the_first_folder_wins_unless_stale(tmp_path):
