@@ -168,9 +168,9 @@ def improvement(found: Sequence[Result], without: str, whole: str) -> str:
         records = groups[run]
         for partner in select(groups, architecture=whole, corpus=run.spec.corpus, budget=run.budget):
             gap = significance.difference(records, groups[partner])
-            cost = power(records[0].spec.train.flops)
-            sentences.append(f"{records[0].spec.corpus}, {cost} FLOPs: {interval(gap.mean, *gap.interval())} (n = {gap.n})")
-    return f"{whole} lowers the test NLL of {without}, in nats with 95 % intervals: {'; '.join(sentences)}." if sentences else ""
+            told = interval(gap.mean, *gap.interval(), plus="")
+            sentences.append(f"on {titles.corpus(run.spec.corpus)} at {power(run.budget)} FLOPs by {told} (n = {gap.n})")
+    return f"{whole} lowers the test NLL of {without}, in nats with 95 % intervals, {'; '.join(sentences)}." if sentences else ""
 
 
 def rivals(found: Sequence[Result], base: str) -> str:
@@ -180,8 +180,8 @@ def rivals(found: Sequence[Result], base: str) -> str:
         run = rows.iloc[0]["run"]
         score = _score(_mean(groups[run], "test"), data.info(run.spec.corpus).level == "word")
         beaten = f"{run.architecture}, {score} (n = {len(groups[run])})" if len(rows) > 1 else f"{run.architecture} alone is recorded"
-        sentences.append(f"{run.spec.corpus}, {power(run.budget)} FLOPs: {beaten}")
-    return f"Of the recipes compared at equal FLOPs the best on valid are: {'; '.join(sentences)}." if sentences else ""
+        sentences.append(f"on {titles.corpus(run.spec.corpus)} at {power(run.budget)} FLOPs {beaten}")
+    return f"Of the recipes compared at equal FLOPs the best on valid are {'; '.join(sentences)}." if sentences else ""
 
 
 def _score(nll: float, by_word: bool) -> str:

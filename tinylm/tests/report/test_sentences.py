@@ -39,8 +39,8 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
 def test_the_best_of_rivals_is_told_for_each_text_and_budget():
     found = [*seeds("Transformer", 1_000, [2.0, 2.2], "rival"), *seeds("LSTM", 1_000, [2.4], "rival"), *seeds("LSTM", 10, [3.0], "rival")]
     assert sentences.rivals(found, "Transformer") == (
-        "Of the recipes compared at equal FLOPs the best on valid are: grammar-char, $10^{3}$ FLOPs: Transformer, 2.100 nats (n = 2); "
-        "grammar-char, $10^{1}$ FLOPs: LSTM alone is recorded."
+        "Of the recipes compared at equal FLOPs the best on valid are on grammar-char at $10^{3}$ FLOPs Transformer, 2.100 nats (n = 2); "
+        "on grammar-char at $10^{1}$ FLOPs LSTM alone is recorded."
     )
     assert sentences.rivals([], "Transformer") == ""
 
@@ -78,7 +78,7 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
 def test_what_a_part_takes_off_is_told_for_each_text_that_has_both():
     found = [*seeds("A-no-b", 1_000, [1.6, 1.7, 1.6], "purchase"), *seeds("A", 1_000, [1.4, 1.5, 1.4], "purchase")]
     text = sentences.improvement([*found, *seeds("A", 10_000, [1.0], "purchase")], "A-no-b", "A")
-    assert "grammar-char" in text and "+0.200" in text and "(n = 3)" in text and text.count("FLOPs") == 1
+    assert "grammar-char" in text and "by 0.200" in text and "(n = 3)" in text and text.count("FLOPs") == 1
     assert sentences.improvement([], "A-no-b", "A") == ""
 
 
