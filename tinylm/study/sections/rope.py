@@ -40,7 +40,16 @@ def rope(
     a `longer` one.
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
-    learned = TransformerConfig(
+    pair = _pair(RunSpec(corpus=corpus, model=_learned(context_length, d_model, n_layer, rope_base), train=train))
+    flops, n_seeds, width = length_budget
+    by_length = partial(_by_length, flops=flops, width=width, eval_tokens=length_eval_tokens)
+    more = [by_length(text, kind, length) for text in texts for length in lengths for kind in POSITIONS]
+    more += [by_length(text, kind, lengths[0], longer) for text in texts for kind in POSITIONS if kind != "learned"]
+    return with_seeds(pair, seeds) + with_seeds(more, range(n_seeds))
+
+
+def _learned(context_length: int, d_model: int, n_layer: int, rope_base: float) -> TransformerConfig:
+    return TransformerConfig(
         context_length=context_length,
         d_model=d_model,
         n_layer=n_layer,
@@ -52,14 +61,13 @@ def rope(
         projection_dropout=0.1,
         ffn_dropout=0.19,  # twice 0.1: 1 - 0.9 ** 2
     )
-    models = {"Learned positions": learned, "RoPE": replace(learned, position="rope")}
+
+
+def _pair(learned: RunSpec) -> list[Planned]:
+    """Learned positions, and the same with rotary ones."""
+    rotary = replace(learned, model=replace(learned.model, position="rope"))
     row = partial(Planned, section="rope", role="ablation", architecture="Transformer")
-    pair = [row(name=name, spec=RunSpec(corpus=corpus, model=m, train=train)) for name, m in models.items()]
-    flops, n_seeds, width = length_budget
-    by_length = partial(_by_length, flops=flops, width=width, eval_tokens=length_eval_tokens)
-    more = [by_length(text, kind, length) for text in texts for length in lengths for kind in POSITIONS]
-    more += [by_length(text, kind, lengths[0], longer) for text in texts for kind in POSITIONS if kind != "learned"]
-    return with_seeds(pair, seeds) + with_seeds(more, range(n_seeds))
+    return [row(name="Learned positions", spec=learned), row(name="RoPE", spec=rotary)]
 
 
 def _by_length(corpus: str, kind: str, length: int, longer: int = 0, *, flops: int, width: int, eval_tokens: int) -> Planned:

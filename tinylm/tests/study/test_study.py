@@ -4,7 +4,7 @@ from tinylm import data, study
 from tinylm.config.errors import MissingName
 from tinylm.data.base import HELD_OUT
 from tinylm.flops import run_cost
-from tinylm.study import SECTIONS, Planned, StudyError, plan, section_plan
+from tinylm.study import SECTIONS, Planned, StudyError, plan, section_plan, select
 
 SECTION_PROFILES = [(section, profile) for profile in study.PROFILES for section in study.SECTIONS]
 
@@ -39,9 +39,11 @@ def test_every_run_of_a_section_is_planned_once_and_can_run(section, profile):
 @pytest.mark.parametrize(("section", "profile"), SECTION_PROFILES)
 def test_runs_that_share_a_table_share_the_scored_tokens(section, profile):
     """Except where the study sweeps the context itself, and scores after each context as the paper does."""
-    specs = [run.spec for run in section_plan(section, profile)]
-    scored = {(spec.corpus, *(spec.scored(data.info(spec.corpus).n_tokens[split]) for split in HELD_OUT)) for spec in specs}
-    assert len(scored) == len({spec.corpus for spec in specs}) or section == "sweeps"
+    runs = section_plan(section, profile)
+    for group in ([run for run in runs if (run.role == "ablation") == apart] for apart in (True, False)):  # it has tables of its own
+        specs = [run.spec for run in group]
+        scored = {(spec.corpus, *(spec.scored(data.info(spec.corpus).n_tokens[split]) for split in HELD_OUT)) for spec in specs}
+        assert len(scored) == len({spec.corpus for spec in specs}) or section == "sweeps"
 
 
 def test_unknown_names_list_what_there_is():
@@ -67,7 +69,7 @@ def test_sections_are_found_by_name_notebook_or_number():
 
 
 def test_a_section_plans_by_its_name_and_no_other_name_is_known():
-    assert study.rope(seeds=[1]) == [run for run in section_plan("rope", "full") if run.spec.seed == 1]
+    assert select(study.rope(seeds=[1]), role="ablation") == select(section_plan("rope", "full"), role="ablation", seed=1)
     with pytest.raises(MissingName, match=r"unknown section 'sweep'; did you mean 'sweeps'\? There are: answer, control"):
         study.sweep  # noqa: B018
     assert not hasattr(study, "rnn")

@@ -3,7 +3,7 @@ import transfers
 
 from tinylm import study
 from tinylm.analysis.summaries import Result
-from tinylm.report import answers, plots, tables
+from tinylm.report import answers, tables
 
 GAINS = {"rope": 0.1, "alibi": 0.05, "none": 0.0, "learned": 0.0}
 
@@ -35,13 +35,6 @@ def test_longer_windows_have_a_column_for_each_length_of_training(found):
 def test_the_answer_says_where_rotary_positions_are_ahead(found):
     assert "it is ahead at every length on 2 texts, by 0." in answers.rope(found)
     assert "ahead in 0 and behind in 8 of 8 cases, by −0." in answers.rope(results(rope=-0.1))
-
-
-def test_the_figure_has_a_line_a_kind(found):
-    fig, drawn = plots.positions_by_length(found)
-    assert len(fig.axes) == 2 and len(drawn) == 2 * 4 * 3
-    assert [text.get_text() for text in fig.legends[0].get_texts()] == ["rotary positions", "ALiBi", "no positions"]
-    assert plots.positions_by_length([])[1] == []
 
 
 def test_without_records_a_line_says_so():
