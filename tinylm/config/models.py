@@ -17,7 +17,8 @@ class ModelConfig(Checked):
     """The shape of a model that reads `context_length` tokens; `kind` is its tag in records.
 
     `predicts_every_position` is False for a model that gives one prediction per window, `is_local` True for one whose code lives in
-    this Python process only: no other process can build it.
+    this Python process only: no other process can build it. `reads_beyond` is True for one whose weights do not depend on the length of
+    the window, so that it can be scored with longer ones than it was trained with.
 
     - `context_length`: tokens of a window; of counts, one less than their order
     """
@@ -25,6 +26,7 @@ class ModelConfig(Checked):
     kind: ClassVar[str] = ""
     predicts_every_position: ClassVar[bool] = True
     is_local: ClassVar[bool] = False
+    reads_beyond: ClassVar[bool] = False
     context_length: int = 128
 
     def check(self) -> None:
@@ -226,6 +228,11 @@ class TransformerConfig(InductionConfig, ModelConfig):
     residual_scalars: bool = False
     bigrams: int = 0
     n_future: int = 1
+
+    @property
+    def reads_beyond(self) -> bool:  # type: ignore[override]
+        """Learned positions have no vector for a place beyond the window."""
+        return self.position != "learned"
 
     @property
     def d_head(self) -> int:

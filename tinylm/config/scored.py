@@ -51,7 +51,7 @@ def check_scoring(spec: RunSpec, n_tokens: dict[str, int]) -> None:
     for n_split in sorted(n_tokens[split] for split in ("valid", "test")):
         scored_range(spec, n_split)
     context, stride, length = eval_context(spec), spec.train.eval_stride, spec.model.context_length
-    if not stride <= context <= length:
+    if stride > context or (context > length and not spec.model.reads_beyond):
         raise ConfigError(
             f"scoring needs eval_stride <= eval_context <= context_length, got {stride}, {context}, {length}; lower the first two"
         )

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from tqdm.auto import tqdm
 
 from tinylm.config import RunSpec
 from tinylm.config.scored import eval_context, scored_range, short_window
-from tinylm.models.networks import LanguageModel
+from tinylm.models.networks import LanguageModel, build
 
 POSITIONS_PER_BATCH = {
     "cpu": 16_384,
@@ -33,6 +34,7 @@ def token_nlls(
     `bar` draws a bar with the time left, once scoring has taken some seconds. `evidence_NE` is what counts say of the tokens, for a
     network that reads it. On a CPU `n_at_once` batches are scored side by side, to the same bits, by a model that allows it.
     """
+    model = _longer(model, spec, eval_context(spec))
     n_at_once = n_at_once if model.is_stateless and tokens_N.device.type == "cpu" else 1
     context, stride, scored = eval_context(spec), spec.train.eval_stride, scored_range(spec, len(tokens_N))
     short = short_window(scored, context)
@@ -43,6 +45,16 @@ def token_nlls(
     parts += _full_windows(model, tokens_N, score, range(short.stop, scored.stop), context, stride, bar, n_at_once)
     model.train(was_training)
     return torch.cat(parts).numpy()
+
+
+def _longer(model: LanguageModel, spec: RunSpec, context: int) -> LanguageModel:
+    """The model, with the same weights, for windows that are longer than those of training, where these are."""
+    if context <= spec.model.context_length:
+        return model
+    with torch.random.fork_rng(devices=[]):  # training goes on as if nothing had been made
+        longer = build(replace(spec.model, context_length=context), model.vocab_size)
+    longer.load_state_dict(model.state_dict())
+    return longer.to(next(model.parameters()).device)
 
 
 def _full_windows(

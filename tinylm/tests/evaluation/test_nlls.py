@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from specs import LINEAR, TRANSFORMER, VOCAB_SIZE, spec
 
 from tinylm.config import ConfigError, NgramConfig
-from tinylm.config.scored import least_context
+from tinylm.config.scored import check_scoring, least_context
 from tinylm.evaluation import nlls
 from tinylm.evaluation.counts import count_record
 from tinylm.evaluation.nlls import token_nlls
@@ -140,3 +140,24 @@ def test_a_model_that_may_keep_something_is_given_one_batch_at_a_time():
     model.register_forward_hook(lambda *_: seen.add(threading.get_ident()))
     token_nlls(model, torch.zeros(2_000, dtype=torch.int32), spec(eval_tokens=0), n_at_once=4)
     assert seen == {threading.get_ident()}
+
+
+@pytest.mark.parametrize("position", ["rope", "alibi", "none"])
+def test_windows_longer_than_those_of_training_are_read_by_the_same_weights(position):
+    short, long = (dataclasses.replace(TRANSFORMER, position=position, context_length=length) for length in (4, 8))
+    models = []
+    for config in (short, long):
+        torch.manual_seed(0)
+        models.append(build(config, VOCAB_SIZE))
+    ids = torch.randint(VOCAB_SIZE, (60,), generator=torch.Generator().manual_seed(1)).int()
+    scoring = {"eval_context": 8, "eval_stride": 4, "eval_start": 8}
+    before = torch.get_rng_state()
+    beyond, whole = (token_nlls(model, ids, spec(config, **scoring)) for model, config in zip(models, (short, long), strict=True))
+    assert np.array_equal(beyond, whole) and torch.equal(torch.get_rng_state(), before)
+    assert not np.array_equal(beyond, token_nlls(models[0], ids, spec(short, eval_stride=4, eval_start=8)))
+
+
+def test_learned_positions_know_no_longer_windows():
+    asked = spec(dataclasses.replace(TRANSFORMER, position="learned"), eval_context=2 * TRANSFORMER.context_length)
+    with pytest.raises(ConfigError, match="eval_context <= context_length"):
+        check_scoring(asked, {"valid": 1_000, "test": 1_000})
