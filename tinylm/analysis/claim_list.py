@@ -4,6 +4,7 @@ Effects are differences in nats per token, first run minus second. `FAR` and `CL
 sister project's runs: a perplexity lower by the factor exp(0.5) = 1.65, and perplexities within about five per cent of each other.
 """
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -194,6 +195,18 @@ def _techniques() -> list[Claim]:
     return [rope, general, *(_versus(general.text, PAPER, first, second, above=0.0) for first, second in pairs)]
 
 
+def _positions() -> list[Claim]:
+    """The study's pair with the loss at every position, at the shortest and the longest windows tried."""
+    text = "Trained at every position, rotary positions are ahead of learned ones"
+    claims = []
+    for length, corpus in itertools.product((128, 1024), ("tiny_shakespeare", "wikitext-2-char")):
+        where = {"role": "length", "corpus": corpus, "context_length": length}
+        kinds = {"RoPE": "rope", "Learned": "learned"}
+        rotary, learned = (_which(f"{kind}, T = {length:,}, {corpus}", "rope", position=name, **where) for kind, name in kinds.items())
+        claims.append(_versus(text, OURS, rotary, learned, below=0.0))
+    return claims
+
+
 def _words() -> list[Claim]:
     overfits = [
         Claim(
@@ -251,6 +264,7 @@ CLAIMS = (
     *_depths(),
     *_contexts(),
     *_techniques(),
+    *_positions(),
     *_words(),
     *_sister_models(),
     *_counts(),
