@@ -26,6 +26,7 @@ CORPORA = {  # in sentences, and what is left out of one for a play; elsewhere a
     "wikitext-2-eos": "WikiText-2",
     "wikitext-2-char": "WikiText-2 as characters",
 }
+POSITIONS = {"learned": "learned positions", "rope": "rotary positions", "alibi": "ALiBi", "none": "no positions"}
 LEFT_OUT = {  # by group of plays
     "coriolanus": "Coriolanus",
     "richard-iii": "Richard III, 3 Henry VI",

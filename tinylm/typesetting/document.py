@@ -192,7 +192,10 @@ def _lines(block: Block) -> list[str]:
 
 def _power_of_ten(cell: str) -> str:
     power = POWER_OF_TEN.fullmatch(cell)
-    return f"${power[1]} \\times 10^{{{power[2]}}}$".replace("−", "-") if power else cell
+    if not power:
+        return cell
+    times = "" if power[1] == "1" else rf"{power[1]} \times "
+    return f"${times}10^{{{power[2]}}}$".replace("−", "-")
 
 
 def _key(block: Figure | Table) -> str:

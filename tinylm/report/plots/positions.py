@@ -9,7 +9,7 @@ from tinylm.analysis import positions
 from tinylm.analysis.summaries import Result
 from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, legend_above, panels
 from tinylm.study import titles
-from tinylm.study.sections.rope import POSITIONS
+from tinylm.study.titles import POSITIONS
 
 
 @mpl.rc_context(STYLE)

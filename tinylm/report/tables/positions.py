@@ -8,10 +8,10 @@ import pandas as pd
 
 from tinylm.analysis import positions
 from tinylm.analysis.families import CLEAR
-from tinylm.analysis.numbers import NONE, interval
+from tinylm.analysis.numbers import NONE, plus_minus, signed
 from tinylm.analysis.summaries import Result
 from tinylm.study import titles
-from tinylm.study.sections.rope import POSITIONS
+from tinylm.study.titles import POSITIONS
 
 EMPTY = pd.DataFrame([{"text": "none is recorded"}])
 
@@ -52,4 +52,5 @@ def _cells(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _told(row: Any) -> str:
-    return interval(row.gain, row.low, row.high) + ("" if row.verdict == CLEAR else "*")
+    told = signed(row.gain, 3) if pd.isna(row.low) else plus_minus(row.gain, row.low, row.high)
+    return told + ("" if row.verdict == CLEAR else "*")

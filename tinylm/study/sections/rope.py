@@ -9,8 +9,8 @@ from tinylm.study import techniques
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, with_seeds
 from tinylm.study.techniques import Budget
+from tinylm.study.titles import POSITIONS
 
-POSITIONS = {"learned": "learned positions", "rope": "rotary positions", "alibi": "ALiBi", "none": "no positions"}
 # How many times the text's rate is best, of those tried at 1e12 FLOPs with windows of 256, by valid of a seed that is not reported.
 TIMES = {"wikitext-2-char": {"rope": 4.0, "none": 2.0}, "tiny_shakespeare": {"rope": 2.0, "learned": 0.5, "none": 2.0}}
 

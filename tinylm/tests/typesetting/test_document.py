@@ -5,7 +5,7 @@ from chapters import PROSE, code, printed, text, words, words_of
 from nbformat.v4 import new_output
 
 from tinylm.report import display
-from tinylm.typesetting import ReportError
+from tinylm.typesetting import ReportError, document
 from tinylm.typesetting.bibliography import read_works
 from tinylm.typesetting.publish import REFERENCES
 
@@ -163,3 +163,17 @@ def test_errors_between_outputs(report, shown, figure):
 def test_a_notebook_begins_with_its_title(report, first):
     with pytest.raises(ReportError, match="begins with its title"):
         report([first])
+
+
+@pytest.mark.parametrize(
+    ("cell", "set_as"),
+    [
+        ("1e13", "$10^{13}$"),
+        ("7.55e13", r"$7.55 \times 10^{13}$"),
+        ("−1e-05", r"$-1 \times 10^{-05}$"),
+        ("1e13 x", "1e13 x"),
+        ("3 of 1e12", "3 of 1e12"),
+    ],
+)
+def test_a_number_alone_in_a_cell_is_a_power_of_ten(cell, set_as):
+    assert document._power_of_ten(cell) == set_as
