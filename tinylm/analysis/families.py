@@ -6,13 +6,14 @@ all seeds of the family measure one spread, which is taken to be the same in eve
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from tinylm.analysis import significance, summaries
+from tinylm.analysis.numbers import interval
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.text_noise import Part
 from tinylm.ledger import RunRecord
@@ -34,15 +35,16 @@ def pooled_variance(values: Sequence[Sequence[float]]) -> Part:
     return Part(variance=squares / df if df else math.nan, df=max(df, 1))
 
 
-def paired_variance(cells: Mapping[Cell, Sequence[RunRecord]]) -> Part:
-    """The variance of one test NLL about its cell's mean and its seed's effect, which is taken to be the same in every cell.
+def paired_variance(cells: Mapping[Cell, Sequence[RunRecord]], group: Callable[[Cell], Hashable] = lambda cell: None) -> Part:
+    """The variance of one test NLL about its cell's mean and its seed's effect, which is taken to be the same in every cell of a group.
 
-    That of randomised blocks: what a seed does to all rows alike, as by the order of the text, is in no difference of two of them.
+    That of randomised blocks: what a seed does to all rows alike, as by the order of the text, is in no difference of two of them. All
+    cells are one group unless `group` tells them apart, as by the text that they read.
     """
-    values = [(cell, record.spec.seed, record.test.nll) for cell, records in cells.items() for record in records]
+    values = [(cell, (group(cell), record.spec.seed), record.test.nll) for cell, records in cells.items() for record in records]
     if not values:
         return Part(variance=math.nan, df=1)
-    names, seeds = list(cells), sorted({seed for _, seed, _ in values})
+    names, seeds = list(cells), dict.fromkeys(seed for _, seed, _ in values)
     design = np.array([[*(cell == name for name in names), *(seed == one for one in seeds)] for cell, seed, _ in values], float)
     nlls = np.array([nll for _, _, nll in values])
     fit, _, rank, _ = np.linalg.lstsq(design, nlls, rcond=None)
@@ -124,9 +126,20 @@ def _slope(by_scale: Mapping[int, Mapping[Cell, Sequence[RunRecord]]], baseline:
     return significance.with_seed_noise(unknown, *seeds)
 
 
+def joined(frames: Sequence[pd.DataFrame], columns: Sequence[str], names: Mapping[str, str]) -> pd.DataFrame:
+    """The rows of several families with these columns, some of which have other names there."""
+    filled = [frame.rename(columns=names)[list(columns)] for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))
+
+
 def verdict(p: float, p_holm: float) -> str:
     """Clear also after the correction, clear before it only, or open, as where there is no p value."""
     return CLEAR if p_holm <= LEVEL else BEFORE if p <= LEVEL else OPEN
+
+
+def told(effect: float, low: float, high: float, verdict: str) -> str:
+    """A difference in nats with its interval, and * where it is not clear."""
+    return interval(effect, low, high) + ("" if verdict == CLEAR else "*")
 
 
 def clear_alone(frame: pd.DataFrame) -> int:

@@ -12,6 +12,7 @@ from tinylm.study import Planned, select
 BASELINE = "learned"
 KEYS = ["corpus", "length", "positions"]
 TESTED = ["n", "gain", "low", "high", "p_alone", "p", "p_holm", "verdict"]
+NAMES = {"contrast": "positions", "effect": "gain"}
 Cell = tuple[str, int]  # a kind, and the windows of training; 0: the shortest, scored with longer ones
 Cells = Mapping[str, Sequence[RunRecord]]
 
@@ -36,13 +37,13 @@ def gains(found: Sequence[Result]) -> pd.DataFrame:
         for corpus in corpora(found)
         for length, cells in by_length(found, corpus).items()
     ]
-    return _joined(frames, [*KEYS, *TESTED])
+    return families.joined(frames, [*KEYS, *TESTED], NAMES)
 
 
 def slopes(found: Sequence[Result]) -> pd.DataFrame:
     """One row per text and kind: by how much windows of twice the length raise that gain, as `families.slopes`."""
     frames = [families.slopes(by_length(found, corpus), BASELINE, times=2).assign(corpus=corpus) for corpus in corpora(found)]
-    return _joined(frames, ["corpus", "positions", "n", "gain", "low", "high", "p", "p_holm", "verdict"])
+    return families.joined(frames, ["corpus", "positions", "n", "gain", "low", "high", "p", "p_holm", "verdict"], NAMES)
 
 
 def longer(found: Sequence[Result]) -> pd.DataFrame:
@@ -67,14 +68,8 @@ def longer(found: Sequence[Result]) -> pd.DataFrame:
         if len(frame):
             kinds, against = zip(*frame["contrast"], strict=True)
             frames.append(frame.assign(corpus=corpus, length=against, contrast=kinds))
-    return _joined(frames, [*KEYS, *TESTED])
+    return families.joined(frames, [*KEYS, *TESTED], NAMES)
 
 
 def _cell(run: Planned) -> Cell:
     return run.spec.model.position, run.spec.model.context_length
-
-
-def _joined(frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> pd.DataFrame:
-    names = {"contrast": "positions", "effect": "gain"}
-    filled = [frame.rename(columns=names)[list(columns)] for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))

@@ -44,7 +44,7 @@ def gains(found: Sequence[Result]) -> pd.DataFrame:
             at = cells(select(found, role=ROLES), corpus, budget)
             frames.append(families.gains(at, BASELINE.name).assign(corpus=corpus, budget=budget))
     names = {"contrast": "technique", "effect": "gain"}
-    return _joined(frames, ["corpus", "budget", "technique", *TESTED], names)
+    return families.joined(frames, ["corpus", "budget", "technique", *TESTED], names)
 
 
 def fullest_budget(gains: pd.DataFrame) -> int:
@@ -72,7 +72,7 @@ def slopes(found: Sequence[Result]) -> pd.DataFrame:
         by_budget = {budget: cells(select(found, role=ROLES), corpus, budget) for budget in budgets(found, corpus)}
         frames.append(families.slopes(by_budget, BASELINE.name).assign(corpus=corpus))
     names = {"contrast": "technique", "effect": "slope"}
-    return _joined(frames, ["corpus", "technique", "n", "slope", "low", "high", "p", "p_holm", "verdict"], names)
+    return families.joined(frames, ["corpus", "technique", "n", "slope", "low", "high", "p", "p_holm", "verdict"], names)
 
 
 def together(found: Sequence[Result]) -> pd.DataFrame:
@@ -89,14 +89,9 @@ def together(found: Sequence[Result]) -> pd.DataFrame:
             both = families.family(at, {name: {BASELINE.name: 1.0, name: -1.0} for name in contrasts})
             frame = families.family(at, contrasts, families.paired_variance(at))
             frames.append(frame.assign(corpus=corpus, budget=budget, both=both["effect"]))
-    return _joined(frames, ["corpus", "budget", "pair", "both", *TESTED], {"contrast": "pair", "effect": "gain"})
+    return families.joined(frames, ["corpus", "budget", "pair", "both", *TESTED], {"contrast": "pair", "effect": "gain"})
 
 
 def _interaction(pair: str, parts: Sequence[str]) -> dict[str, float]:
     """The gain of both minus the gains of each."""
     return {BASELINE.name: -1.0, pair: -1.0} | dict.fromkeys(parts, 1.0)
-
-
-def _joined(frames: Sequence[pd.DataFrame], columns: Sequence[str], names: Mapping[str, str]) -> pd.DataFrame:
-    filled = [frame.rename(columns=names)[list(columns)] for frame in frames if len(frame)]
-    return pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(columns))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tinylm.analysis import techniques
+from tinylm.analysis import families, techniques
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 from tinylm.analysis.summaries import Result
@@ -55,7 +55,10 @@ def techniques_by_budget(found: Sequence[Result]) -> pd.DataFrame:
 
 def _column(rows: pd.DataFrame, values: pd.Series) -> pd.Series:
     """What a table shows of these rows by technique, and under it half their widest interval."""
-    cells = {row.technique: signed(value, 3) + _star(row) for row, value in zip(rows.itertuples(), values, strict=True)}
+    cells = {
+        row.technique: signed(value, 3) + ("" if row.verdict == CLEAR else "*")
+        for row, value in zip(rows.itertuples(), values, strict=True)
+    }
     return pd.Series(cells | {WIDEST: spread((rows["high"] - rows["low"]).max() / 2)})
 
 
@@ -96,9 +99,5 @@ def _regime(found: Sequence[Result], corpus: str) -> str:
     return regime(select(found, corpus=corpus)[0].run.spec)
 
 
-def _star(row: Any) -> str:
-    return "" if row.verdict == CLEAR else "*"
-
-
 def _starred(row: Any) -> str:
-    return interval(row.gain, row.low, row.high) + _star(row)
+    return families.told(row.gain, row.low, row.high, row.verdict)

@@ -126,6 +126,27 @@ def test_the_variance_of_paired_rows_leaves_out_what_a_seed_does_to_all():
     assert math.isnan(families.paired_variance({}).variance)
 
 
+def test_a_seed_may_have_another_effect_in_each_group():
+    found = []
+    for _ in range(200):
+        effects = {text: RNG.normal(0, 0.1, 3) for text in "xy"}
+        rows = {
+            (text, model): [record(2.0 + effect + RNG.normal(0, 0.01), seed=s) for s, effect in enumerate(of)]
+            for text, of in effects.items()
+            for model in "abc"
+        }
+        found.append(families.paired_variance(rows, lambda cell: cell[0]))
+    assert np.mean([part.variance for part in found]) == pytest.approx(1e-4, rel=0.1) and found[0].df == 2 * 4
+
+
+def test_families_are_joined_under_other_names_and_tell_their_differences():
+    frame = families.family(cells(a=2.0, b=1.9), steps("ab"))
+    joined = families.joined([frame, frame.iloc[:0], frame], ["contrast", "gain"], {"effect": "gain"})
+    assert list(joined.columns) == ["contrast", "gain"] and len(joined) == 2
+    assert list(families.joined([], ["gain"], {}).columns) == ["gain"]
+    assert families.told(0.1, 0.05, 0.15, CLEAR) == "+0.100 [+0.050, +0.150]" and families.told(0.1, -0.1, 0.3, BEFORE).endswith("]*")
+
+
 def test_a_family_may_have_another_spread():
     names = {"a": 2.0, "b": 1.99}
     rows = {name: [record(nll + 0.1 * s, seed=s) for s in range(3)] for name, nll in names.items()}
