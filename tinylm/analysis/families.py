@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from tinylm.analysis import significance, summaries
-from tinylm.analysis.numbers import interval
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.text_noise import Part
 from tinylm.ledger import RunRecord
@@ -137,9 +136,9 @@ def verdict(p: float, p_holm: float) -> str:
     return CLEAR if p_holm <= LEVEL else BEFORE if p <= LEVEL else OPEN
 
 
-def told(effect: float, low: float, high: float, verdict: str) -> str:
-    """A difference in nats with its interval, and * where it is not clear."""
-    return interval(effect, low, high) + ("" if verdict == CLEAR else "*")
+def star(verdict: str) -> str:
+    """What a table puts behind a difference: * where it is not clear."""
+    return "" if verdict == CLEAR else "*"
 
 
 def clear_alone(frame: pd.DataFrame) -> int:

@@ -64,8 +64,10 @@ def longer(found: Sequence[Result]) -> pd.DataFrame:
                 if beside and significance.common_seeds(records, beside):
                     cells[kind, length] = beside
                     contrasts[kind, length] = {(kind, length): 1.0, (kind, 0): -1.0}
-        frame = families.family(cells, contrasts, families.paired_variance(cells)) if contrasts else pd.DataFrame()
-        if len(frame):
+        if contrasts:
+            shortest = min(length for _, length in trained)
+            spread = families.paired_variance(cells, lambda cell, shortest=shortest: cell[1] or shortest)  # windows of training
+            frame = families.family(cells, contrasts, spread)
             kinds, against = zip(*frame["contrast"], strict=True)
             frames.append(frame.assign(corpus=corpus, length=against, contrast=kinds))
     return families.joined(frames, [*KEYS, *TESTED], NAMES)

@@ -336,12 +336,12 @@ class Ledger:
     def _all(self) -> dict[str, tuple[RunRecord, str]]:
         return {key: found for key in self._paths if (found := self._found(key))}
 
-    @property
+    @cached_property
     def records(self) -> dict[str, RunRecord]:
         """Every record by its key; stale ones too."""
         return {key: record for key, (record, _) in self._all.items()}
 
-    @property
+    @cached_property
     def sections(self) -> dict[str, str]:
         """The folder that a record lies in, by its key."""
         return {key: section for key, (_, section) in self._all.items()}

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data, files
-from tinylm.analysis import budgets, factorial, folds, significance, summaries
-from tinylm.analysis.families import CLEAR
+from tinylm.analysis import budgets, factorial, families, folds, significance, summaries
 from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, plus_minus, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
@@ -371,7 +370,7 @@ def worth(effects: pd.DataFrame, mixed: pd.DataFrame) -> pd.DataFrame:
 
 
 def _starred(row: Any) -> str:
-    return plus_minus(row.effect, row.low, row.high) + ("" if row.verdict == CLEAR else "*")
+    return plus_minus(row.effect, row.low, row.high) + families.star(row.verdict)
 
 
 def by_fold(frame: pd.DataFrame) -> pd.DataFrame:

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tinylm.analysis import positions
-from tinylm.analysis.families import CLEAR
+from tinylm.analysis import families, positions
 from tinylm.analysis.numbers import NONE, plus_minus, signed
 from tinylm.analysis.summaries import Result
 from tinylm.study import titles
@@ -53,4 +52,4 @@ def _cells(rows: pd.DataFrame) -> dict[str, str]:
 
 def _told(row: Any) -> str:
     told = signed(row.gain, 3) if pd.isna(row.low) else plus_minus(row.gain, row.low, row.high)
-    return told + ("" if row.verdict == CLEAR else "*")
+    return told + families.star(row.verdict)

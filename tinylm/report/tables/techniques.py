@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from tinylm.analysis import families, techniques
-from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
@@ -55,10 +54,7 @@ def techniques_by_budget(found: Sequence[Result]) -> pd.DataFrame:
 
 def _column(rows: pd.DataFrame, values: pd.Series) -> pd.Series:
     """What a table shows of these rows by technique, and under it half their widest interval."""
-    cells = {
-        row.technique: signed(value, 3) + ("" if row.verdict == CLEAR else "*")
-        for row, value in zip(rows.itertuples(), values, strict=True)
-    }
+    cells = {row.technique: signed(value, 3) + families.star(row.verdict) for row, value in zip(rows.itertuples(), values, strict=True)}
     return pd.Series(cells | {WIDEST: spread((rows["high"] - rows["low"]).max() / 2)})
 
 
@@ -100,4 +96,4 @@ def _regime(found: Sequence[Result], corpus: str) -> str:
 
 
 def _starred(row: Any) -> str:
-    return families.told(row.gain, row.low, row.high, row.verdict)
+    return interval(row.gain, row.low, row.high) + families.star(row.verdict)
