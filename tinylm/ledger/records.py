@@ -329,6 +329,7 @@ class Ledger:
     def __init__(self, folders: Sequence[Path]) -> None:
         self.folders = list(folders)
         self._paths: dict[str, list[Path]] = {}
+        self._read: dict[str, tuple[RunRecord, str] | None] = {}  # what was found of the keys that were asked for
         for path in (p for folder in self.folders for p in sorted(folder.glob("**/*-s*-*.json"))):
             self._paths.setdefault(path.stem.rpartition("-")[2], []).append(path)
 
@@ -352,7 +353,13 @@ class Ledger:
         return found and found[0]
 
     def _found(self, key: str) -> tuple[RunRecord, str] | None:
-        """The record of a key and its folder: one of today's code before a stale one, one with a test score before that of a search."""
+        """The record of a key and its folder, read once, so that a broken file is named once."""
+        if key not in self._read:
+            self._read[key] = self._best(key)
+        return self._read[key]
+
+    def _best(self, key: str) -> tuple[RunRecord, str] | None:
+        """Of a key's records and their folders: one of today's code before a stale one, one with a test score before that of a search."""
         best: tuple[RunRecord, str] | None = None
         for path in self._paths.get(key, ()):
             try:
@@ -360,7 +367,7 @@ class Ledger:
                 if record.spec.key != key:
                     raise LedgerError(f"{path} has the settings of another run than its name says: {record.spec.key}")
             except LedgerError as error:
-                warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=3)
+                warnings.warn(f"skipped a broken ledger file: {error}; {REMEDY}", LedgerWarning, stacklevel=4)
                 continue
             if best is None or best[0].is_stale or (best[0].test is None and record.test is not None):
                 best = record, path.parent.name
