@@ -1,6 +1,7 @@
 """Run the study's notebooks with papermill and keep them clean: stable bytes, no timestamps, no machine's traces."""
 
 import contextlib
+import logging
 import os
 import subprocess
 import threading
@@ -84,6 +85,7 @@ def execute(sections: Sequence[str], profile: str, folder: Path) -> list[Path]:
                 pass
         except KeyboardInterrupt:
             stop.set()
+            logging.getLogger("papermill").setLevel(logging.CRITICAL)  # which would say of each kernel that it died
             while wait(running, timeout=0.1).not_done:
                 _kill(started)  # again, since a kernel may only be starting now
             raise

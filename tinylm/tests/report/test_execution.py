@@ -276,6 +276,7 @@ def test_an_interrupt_ends_the_kernel_and_leaves_what_was_there(sweeps, tmp_path
     step.send_signal(number)
     said = step.communicate(timeout=30)[1]
     assert step.returncode and said.strip().endswith("KeyboardInterrupt") and "NotebookError" not in said, said
+    assert "Kernel died" not in said
     assert kernels(place) == [] and list(place.iterdir()) == []
     assert target.read_text() == "the one before" and list(target.parent.iterdir()) == [target]
 
