@@ -27,6 +27,9 @@ TESTS: Sequence[Test] = (
     ("tiny_shakespeare", 10_000_000_000_000, 88, 2),
     ("wikitext-2-char", 10_000_000_000_000, 56, 2),
     ("wikitext-2-char", 10_000_000_000_000, 80, 2),
+    ("tiny_shakespeare", 30_000_000_000_000, 136, 2),
+    ("wikitext-2-char", 30_000_000_000_000, 72, 2),
+    ("wikitext-2-char", 30_000_000_000_000, 104, 2),
 )
 TIMED: Sequence[Timed] = (  # one minute, five and fifteen on two cores
     ("Transformer", 1_900_000_000_000, 22_000_000_000_000, 66_000_000_000_000),
