@@ -11,7 +11,7 @@ from tinylm import data
 from tinylm.analysis import agreement, factorial, fits, folds, forecasts, positions, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR
-from tinylm.analysis.numbers import interval, percent, perplexity, power
+from tinylm.analysis.numbers import interval, percent, perplexity, power, signed
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.evaluation.probes import COMPRESSION
@@ -202,7 +202,7 @@ def sweeps(found: Sequence[Result]) -> str:
 
 def rope(found: Sequence[Result]) -> str:
     """How far rotary positions are from learned ones, in our runs and in the study's, and at which lengths of our own training."""
-    return _told(_rope_pair(select(found, role="ablation")), _rope_by_length(positions.gains(found)))
+    return _told(_rope_pair(select(found, role="ablation")), _rope_by_length(positions.gains(found), positions.slopes(found)))
 
 
 def _rope_pair(found: Sequence[Result]) -> str:
@@ -224,8 +224,8 @@ def _rope_pair(found: Sequence[Result]) -> str:
     return f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}"
 
 
-def _rope_by_length(gains: pd.DataFrame) -> str:
-    """At which lengths rotary positions are clearly ahead of learned ones, and behind, over all texts."""
+def _rope_by_length(gains: pd.DataFrame, slopes: pd.DataFrame) -> str:
+    """At which lengths rotary positions are clearly ahead of learned ones, and behind, over all texts, and what longer windows do to that."""
     rotary = gains[(gains["positions"] == "rope") & (gains["n"] > 1)]
     if not len(rotary):
         return ""
@@ -233,9 +233,16 @@ def _rope_by_length(gains: pd.DataFrame) -> str:
     numbers = f"{rotary['gain'].min():.3f} to {rotary['gain'].max():.3f} nats (n = {rotary['n'].min()})".replace("-", "−")
     span = f"windows of {lengths[0]:,} to {lengths[-1]:,} and the loss at every position"
     if all(rotary["verdict"] == CLEAR) and all(rotary["gain"] > 0):
-        return f"with {span} it is ahead at every length on {n_texts} texts, by {numbers}, so the order never changes"
+        return f"with {span} it is ahead at every length on {n_texts} texts, by {numbers}{_with_length(slopes)}"
     ahead, behind = (rotary[(rotary["verdict"] == CLEAR) & (sign * rotary["gain"] > 0)] for sign in (1, -1))
-    return f"with {span} it is clearly ahead in {len(ahead)} and behind in {len(behind)} of {len(rotary)} cases, by {numbers}"
+    return f"with {span} it is clearly ahead in {len(ahead)} and behind in {len(behind)} of {len(rotary)} cases, by {numbers}{_with_length(slopes)}"
+
+
+def _with_length(slopes: pd.DataFrame) -> str:
+    """By how much windows of twice the length raise the gain of rotary positions on each text."""
+    rows = slopes[(slopes["positions"] == "rope") & (slopes["n"] > 1)]
+    numbers = " and ".join(signed(row.gain, 3) for row in rows.itertuples())
+    return f"; windows of twice the length change that by {numbers}" if numbers else ""
 
 
 def capacity(found: Sequence[Result]) -> str:

@@ -34,6 +34,7 @@ def test_longer_windows_have_a_column_for_each_length_of_training(found):
 
 def test_the_answer_says_where_rotary_positions_are_ahead(found):
     assert "it is ahead at every length on 2 texts, by 0." in answers.rope(found)
+    assert "; windows of twice the length change that by " in answers.rope(found)
     assert "ahead in 0 and behind in 8 of 8 cases, by −0." in answers.rope(results(rope=-0.1))
 
 
