@@ -244,9 +244,9 @@ def load(name: str, data_dir: str | Path | None = None) -> Corpus:
     return _read_cache(cache, about) or Corpus(info=about, vocab=vocab, **arrays)
 
 
-def _folder_name(name: str) -> str:
-    """The corpus's folder in the folders that are searched."""
-    return _about(name).get("folder", name)
+def folder_name(name: str) -> str:
+    """The folder of the files that a corpus is made from, in the folders that are searched; its own name for a generated one."""
+    return (_about(source(name)) or {}).get("folder", source(name))
 
 
 def _search_path(name: str, data_dir: str | Path | None) -> list[Path]:
@@ -260,9 +260,9 @@ def _search_path(name: str, data_dir: str | Path | None) -> list[Path]:
 def _find(name: str, data_dir: str | Path | None) -> Path | None:
     """The first searched folder of the corpus that holds a split file; where it is datasets/, all three, so a download can go on."""
     for base in _search_path(name, data_dir):
-        present = [os.path.exists(path) for path, _ in _files(name, base / _folder_name(name)).values()]
+        present = [os.path.exists(path) for path, _ in _files(name, base / folder_name(name)).values()]
         if all(present) or (any(present) and base != files.DATASETS):
-            return base / _folder_name(name)
+            return base / folder_name(name)
     return None
 
 
@@ -276,7 +276,7 @@ def _fetch(name: str, data_dir: str | Path | None) -> Path:
     try:
         return download.download(name)
     except DataError as error:
-        above = _folder_name(name)
+        above = folder_name(name)
         looked = ", ".join(str(base / above) for base in _search_path(name, data_dir))
         remedy = f"Run `python -m tinylm download {name}` where there is a network, or set TINYLM_DATA to the folder that holds {above}/."
         raise DataError(f"corpus {name} is not in {looked}, and the download failed: {error}.\n{remedy}") from error

@@ -51,10 +51,11 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     frames, _ = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)
     if any(frame.empty or math.isnan(frame.iloc[0]["misses"]) for frame in frames):
         return sentences.worth_training(bought, corpus)
-    how = "Kneser-Ney counts" + (" with a cache" if counts.run.spec.model.cache else "")
+    cache = counts.run.spec.model.cache
+    how = "Kneser-Ney counts" + (f" with {'an unbounded' if cache == UNBOUNDED else 'a'} cache" if cache else "")
     how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
     first = frames[1].iloc[0]
-    alone = f"Alone the {first['architecture']} needs {power(first['reaches'])} FLOPs to pass counts in the mean"
+    alone = f"Alone the {first['architecture']} needs {power(first['reaches'])} FLOPs to pass those counts in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -83,8 +84,8 @@ def _weighed(bought: Sequence[Result], counts: Result) -> str:
     run, records = _gated(bought, counts)
     if run is None:
         return ""
-    cost = _in_time([run], " ({})")
-    return f"A network of {records[0].n_params:,} parameters that weighs them (*gated counts*) reaches {_nll(records):.3f}{cost}. "
+    cost = f"{_in_time([run], '{}, ')}n = {len(records)}"
+    return f"A network of {records[0].n_params:,} parameters that weighs them (*gated counts*) reaches {_nll(records):.3f} ({cost}). "
 
 
 def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
@@ -225,7 +226,7 @@ def _rope_pair(found: Sequence[Result]) -> str:
 
 
 def _rope_by_length(gains: pd.DataFrame, slopes: pd.DataFrame) -> str:
-    """At which lengths rotary positions are clearly ahead of learned ones, and behind, over all texts, and what longer windows do to that."""
+    """At which lengths rotary positions are clearly ahead of learned ones, and behind, and what longer windows do to that."""
     rotary = gains[(gains["positions"] == "rope") & (gains["n"] > 1)]
     if not len(rotary):
         return ""
@@ -235,7 +236,8 @@ def _rope_by_length(gains: pd.DataFrame, slopes: pd.DataFrame) -> str:
     if all(rotary["verdict"] == CLEAR) and all(rotary["gain"] > 0):
         return f"with {span} it is ahead at every length on {n_texts} texts, by {numbers}{_with_length(slopes)}"
     ahead, behind = (rotary[(rotary["verdict"] == CLEAR) & (sign * rotary["gain"] > 0)] for sign in (1, -1))
-    return f"with {span} it is clearly ahead in {len(ahead)} and behind in {len(behind)} of {len(rotary)} cases, by {numbers}{_with_length(slopes)}"
+    cases = f"clearly ahead in {len(ahead)} and behind in {len(behind)} of {len(rotary)} cases"
+    return f"with {span} it is {cases}, by {numbers}{_with_length(slopes)}"
 
 
 def _with_length(slopes: pd.DataFrame) -> str:
@@ -467,10 +469,18 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     return (
-        "A lookup matters more than the architecture: copying what followed the same characters (*induction*) is worth "
-        f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}); a Transformer is "
-        f"{_ahead(frame, with_it, ends=False)} with it, {_ahead(frame, without, ends=False, whom='')} without."
+        "A lookup is worth more than the choice between a Transformer and an LSTM: copying what followed the same characters "
+        f"(*induction*, with its long window) is worth {_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs "
+        f"(n = {frame['n'].min()}){_lookup_mixed(bought, frame['budget'].max())}; a Transformer is {_ahead(frame, with_it, ends=False)} "
+        f"with it, {_ahead(frame, without, ends=False, whom='')} without."
     )
+
+
+def _lookup_mixed(bought: Sequence[Result], budget: int) -> str:
+    """What is left of the lookup's worth at a budget where every cell is mixed with counts; nothing where that is not recorded."""
+    effects = factorial.effects(mixtures.mixed(select(bought, role=["factorial", "factorial-control"])))
+    frame = effects[(effects["budget"] == budget) & (effects["contrast"] == LOOKUP[0])]
+    return f", and {_effects(frame, LOOKUP[0])[0]} where counts are mixed in (n = {frame['n'].min()})" if len(frame) else ""
 
 
 def _in_time(runs: Sequence[Planned], told: str) -> str:
@@ -486,14 +496,14 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, brief=True)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; counted exactly, its costs are stated "
-        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; counted exactly, the costs of its {len(lines)} "
+        f"networks are stated {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
     )
 
 
 def _pointed(bought: Sequence[Result]) -> str:
     """The best recipe on words of each text, in perplexity, and gated counts of the same tokens; without those the best counts."""
-    ours, theirs, weighed, costs = [], [], [], []
+    ours, theirs, weighed, costs, weights = [], [], [], [], {}
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
             cached = summaries.best_counts([r.record for r in bought], records[0], UNBOUNDED)
@@ -502,8 +512,9 @@ def _pointed(bought: Sequence[Result]) -> str:
             theirs += [perplexity(cached.test.nll)] if cached else []
             gated = [r.record for r in select(bought, role="gated") if summaries.same_tokens(r.record, records[0])]
             weighed += [perplexity(_nll(gated))] if gated else []
+            weights |= dict.fromkeys([f"{power(r.spec.train.flops)} FLOPs, n = {len(gated)}" for r in gated])
     beside = f"; counts with a cache {' and '.join(theirs)}" if theirs else ""
-    beside = f"; gated counts {' and '.join(weighed)}" if weighed and len(weighed) == len(ours) else beside
+    beside = f"; gated counts {' and '.join(weighed)} ({'; '.join(weights)})" if weighed and len(weighed) == len(ours) else beside
     if not ours:
         return ""
     cost = "; ".join(dict.fromkeys(costs))

@@ -223,11 +223,12 @@ def searched(records: Sequence[RunRecord], by_architecture: bool = True) -> str:
 
 
 def _family(record: RunRecord) -> str:
-    """The architecture of a searched run, apart from others with induction."""
-    name, copies = titles.architecture(record.spec.model), bool(getattr(record.spec.model, "induction", ()))
-    if name == titles.title("transformer"):  # whose recipe has induction
-        return name if copies else titles.title("transformer-no-induction")
-    return name + (" with induction" if copies else "")
+    """The architecture of a searched run, apart from others with a pointer on words, and with induction on other tokens."""
+    lookup = "pointer" if data.info(record.spec.corpus).level == "word" else "induction"
+    name, copies = titles.architecture(record.spec.model), bool(getattr(record.spec.model, lookup, ()))
+    if name == titles.title("transformer"):  # whose recipe has it
+        return name if copies else titles.title(f"transformer-no-{lookup}")
+    return name + (f" with {lookup}" if copies else "")
 
 
 def buried(found: Sequence[Result]) -> str:

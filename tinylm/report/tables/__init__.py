@@ -20,6 +20,7 @@ from tinylm.report.tables.budget import (
     taught,
     together,
     vocabularies,
+    vocabularies_of_words,
     worth,
 )
 from tinylm.report.tables.capacity import depths, forecasts, laws, optima, shapes
@@ -85,5 +86,6 @@ __all__ = [
     "together",
     "verdicts",
     "vocabularies",
+    "vocabularies_of_words",
     "worth",
 ]

@@ -1,7 +1,8 @@
 """Gains, frontiers and purchases -> tables."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,7 @@ def taught(found: Sequence[Result]) -> pd.DataFrame:
             "test ± SD (n)": alone[row.run],
             "the recipe ± SD (n)": alone[row.recipe],
             "taught − recipe, 95 %": interval(row.effect, row.low, row.high),
+            "p alone": p_value(row.p_alone),
             "p, Holm": p_value(row.p_holm),
             "verdict": row.verdict,
         }
@@ -264,21 +266,49 @@ def vocabularies(found: Sequence[Result]) -> pd.DataFrame:
 
     Networks are those that read subwords, and of their architecture those that read characters; with the seeds' spread.
     """
-    cut = select(found, role="vocabulary")
-    architectures = list(dict.fromkeys(result.run.architecture for result in summaries.networks(cut)))
-    networks = summaries.by_row([*select(found, role="frontier", architecture=architectures), *summaries.networks(cut)])
-    shown = sorted({run.budget for run in networks if run.role == "vocabulary"})
+    cut = summaries.networks(select(found, role="vocabulary"))
+    architectures = list(dict.fromkeys(result.run.architecture for result in cut))
+    networks = [*select(found, role="frontier", architecture=architectures), *cut]
+    return _by_vocabulary(networks, summaries.counts(select(found, role=["tuned", "vocabulary"])), _per_character)
+
+
+def vocabularies_of_words(found: Sequence[Result], words: str) -> pd.DataFrame:
+    """One row per vocabulary that the text of the corpus `words` is read in: test perplexity of a word, as `vocabularies`.
+
+    Of subwords and characters it is that of all that they predict, spread over the words that the test text has.
+    """
+    read = [one for one in select(found, role="vocabulary") if data.folder_name(one.run.spec.corpus) == data.folder_name(words)]
+    counted = summaries.counts([*select(found, role="tuned", corpus=words), *read])
+    return _by_vocabulary(summaries.networks(read), counted, partial(_per_word, words=words))
+
+
+def _by_vocabulary(networks: Sequence[Result], counted: Sequence[Result], told: Callable[[Sequence[RunRecord]], str]) -> pd.DataFrame:
+    """One row per vocabulary: what is told of counts, and of the networks of each budget at which some read other tokens."""
     rows: dict[str, dict[str, str]] = {}
-    for run, records in networks.items():
-        if run.budget in shown:
-            nlls = [record.test.nll_per_character for record in records]
-            told = spread_over(float(np.mean(nlls)), float(np.std(nlls, ddof=min(1, len(nlls) - 1))), len(nlls))
-            rows.setdefault(_vocabulary(records[0]), {})[short(run.budget)] = told
-    for result in summaries.counts(select(found, role=["tuned", "vocabulary"])) if shown else ():
-        rows.setdefault(_vocabulary(result.record), {})["counts"] = f"{result.record.test.nll_per_character:.3f}"
+    shown = sorted({result.run.budget for result in networks if result.run.role == "vocabulary"})
+    for run, records in summaries.by_row([result for result in networks if result.run.budget in shown]).items():
+        rows.setdefault(_vocabulary(records[0]), {})[short(run.budget)] = told(records)
+    for result in counted if shown else ():
+        rows.setdefault(_vocabulary(result.record), {})["counts"] = told([result.record])
     columns = ["vocabulary", "counts", *map(short, shown)]
     frame = pd.DataFrame([{"vocabulary": name} | row for name, row in rows.items()], columns=columns, dtype=object)
     return frame.fillna(NONE) if shown else pd.DataFrame([{"vocabulary": "none is recorded"}])
+
+
+def _per_character(records: Sequence[RunRecord]) -> str:
+    """The test NLL per character, of networks with the seeds' spread."""
+    nlls = [record.test.nll_per_character for record in records]
+    if records[0].spec.is_counts:
+        return f"{nlls[0]:.3f}"
+    return spread_over(float(np.mean(nlls)), float(np.std(nlls, ddof=min(1, len(nlls) - 1))), len(nlls))
+
+
+def _per_word(records: Sequence[RunRecord], words: str) -> str:
+    """The test perplexity of a word of the corpus `words`, of networks with the number of seeds."""
+    corpus = records[0].spec.corpus
+    n_words, n_characters = (data.info(name).n_tokens["test"] for name in (words, data.source(corpus)))
+    nll = float(np.mean([record.test.nll_per_character for record in records])) * (1 if corpus == words else n_characters / n_words)
+    return perplexity(nll) + ("" if records[0].spec.is_counts else f" ({len(records)})")
 
 
 def _vocabulary(record: RunRecord) -> str:

@@ -5,11 +5,12 @@ from dataclasses import replace
 from functools import partial
 
 from tinylm.config import RunSpec, TrainConfig, TransformerConfig
-from tinylm.study import purchases
+from tinylm.study import purchases, recipes, titles
 from tinylm.study.parameters import Section, StudyError, checked
 from tinylm.study.planned import Planned, counts, with_seeds
 from tinylm.study.purchases import Purchase
 
+NAMES = {"ptb": "PTB", "wikitext-2": "WikiText-2"}  # of the study's rows
 BOUGHT: tuple[Purchase, ...] = (
     ("ptb-eos", "Transformer without pointer", 114_000_000_000_000),
     ("ptb-eos", "Transformer", 114_000_000_000_000),
@@ -30,14 +31,21 @@ RIVALS: tuple[Purchase, ...] = (
     ("wikitext-2-eos", "LSTM", 10_000_000_000_000),
     ("wikitext-2-eos", "Mogrifier LSTM", 10_000_000_000_000),
 )
+Vocabulary = tuple[str, float, int, int]  # a text, how many times its recipe's rates are best at the smaller budget, by valid; budgets
+VOCABULARIES: tuple[Vocabulary, ...] = (
+    ("wikitext-2-eos", 4.0, 1_000_000_000_000, 10_000_000_000_000),
+    ("wikitext-2-char-bpe4096", 8.0, 1_000_000_000_000, 10_000_000_000_000),
+    ("wikitext-2-char-bpe1024", 4.0, 1_000_000_000_000, 10_000_000_000_000),
+    ("wikitext-2-char", 2.0, 1_000_000_000_000, 10_000_000_000_000),
+)
 RIVALS_SEEDS = 3
+TRANSFORMER = titles.TITLES["transformer"]
 
 
 @checked
 def words(
     *,
     corpora: Sequence[str] = ("ptb", "wikitext-2"),
-    names: Sequence[str] = ("PTB", "WikiText-2"),
     context_length: int = 64,
     d_model: int = 128,
     n_layer: int = 3,
@@ -51,28 +59,46 @@ def words(
     caches: Sequence[int] = (128, 512),
     gated_budgets: Sequence[int] = (10_000_000_000,),
     rivals: Sequence[Purchase] = RIVALS,
+    vocabularies: Sequence[Vocabulary] = VOCABULARIES,
 ) -> list[Planned]:
     """The Transformer on words, trained on the first tokens of each corpus, and n-gram counts of the same text.
 
     An epoch is a window for each place of the text. They start at random, as the study's do on characters; the first seed also with each
     visited once. Beside them recipes of whole corpora at budgets of their own, and their counts of the highest order, without and with
-    a cache, and gated. `rivals` are recipes that are compared with each other at the budget that they share, with the first few seeds.
+    a cache, and gated. `rivals` are recipes that are compared with each other at the budget that they share, with the first few seeds;
+    `vocabularies` are texts in words, subwords or characters, each with its tuned counts and the Transformer's recipe.
     """
     if train_tokens < context_length + 2:
         raise StudyError(
             f"train_tokens: needs at least {context_length + 2}, a window of {context_length} and what follows; got {train_tokens}"
         )
-    if len(names) != len(corpora):
-        raise StudyError(f"names: needs one for each of the {len(corpora)} corpora, got {names!r}")
-    prefixes = dict(zip(corpora, (f"{name} " for name in names), strict=True))
+    prefixes = {corpus: f"{NAMES.get(corpus, corpus)} " for corpus in corpora}
     sizes = {"train_tokens": train_tokens, "eval_tokens": eval_tokens, "windows_per_epoch": train_tokens - context_length - 1}
     train = TrainConfig(epochs=epochs, n_evals=epochs, batch_size=batch_size, **sizes)
     model = TransformerConfig(context_length=context_length, d_model=d_model, n_layer=n_layer, d_ff=2 * d_model)
     counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=context_length, eval_tokens=eval_tokens)
     reproduced = counts("words", prefixes, orders, counting) + _transformers(prefixes, model, train, seeds)
     gated = purchases.gated("words", [text for text, _, _ in bought], gated_budgets)
-    compared = with_seeds(purchases.purchases("words", rivals, "rival"), seeds[:RIVALS_SEEDS])
-    return reproduced + purchases.bought("words", bought, [max(orders)], caches, seeds) + with_seeds(gated, seeds) + compared
+    compared = purchases.purchases("words", rivals, "rival") + _vocabularies(vocabularies)
+    counted = _counted([text for text, *_ in vocabularies if text not in [known for known, _, _ in bought]])
+    whole = purchases.bought("words", bought, [max(orders)], caches, seeds) + counted
+    return reproduced + whole + with_seeds(gated, seeds) + with_seeds(compared, seeds[:RIVALS_SEEDS])
+
+
+def _vocabularies(texts: Sequence[Vocabulary]) -> list[Planned]:
+    """The Transformer's recipe on each text at its budgets, with so many times its rates."""
+    rows = []
+    for text, times, flops in [(text, times, flops) for text, times, *budgets in texts for flops in budgets]:
+        (row,) = purchases.purchases("words", [(text, TRANSFORMER, flops)], "vocabulary")
+        rates = {rate: float(f"{getattr(row.spec.train, rate) * times:.2g}") for rate in ("lr", "adam_lr")}
+        rows.append(replace(row, name=f"{row.name}, rates x {times:g}", spec=replace(row.spec, train=replace(row.spec.train, **rates))))
+    return rows
+
+
+def _counted(texts: Sequence[str]) -> list[Planned]:
+    """Tuned counts of each text, scored where its recipes are."""
+    counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START)
+    return [replace(purchases.tuned("words", text, counting), role="vocabulary") for text in texts]
 
 
 def _transformers(prefixes: dict[str, str], model: TransformerConfig, train: TrainConfig, seeds: Sequence[int]) -> list[Planned]:
@@ -89,7 +115,6 @@ def _transformers(prefixes: dict[str, str], model: TransformerConfig, train: Tra
 
 QUICK = {
     "corpora": ["ptb"],
-    "names": ["PTB"],
     "epochs": 4,
     "train_tokens": 8_000,
     "eval_tokens": 2_000,
@@ -97,10 +122,10 @@ QUICK = {
     "bought": [["ptb-eos", "Transformer", 1_000_000_000_000]],
     "gated_budgets": [1_000_000_000],
     "rivals": [["ptb-eos", "Mogrifier LSTM", 1_000_000_000_000]],
+    "vocabularies": [["tiny_shakespeare", 1.0, 50_000_000_000, 100_000_000_000]],
 }
 SMOKE = {
     "corpora": ["grammar-word"],
-    "names": ["Grammar"],
     "context_length": 16,
     "d_model": 16,
     "n_layer": 1,
@@ -113,5 +138,6 @@ SMOKE = {
     "caches": [64],
     "gated_budgets": [100_000_000],
     "rivals": [["grammar-char", "LSTM", 4_000_000_000]],
+    "vocabularies": [["grammar-char", 2.0, 2_000_000_000, 3_000_000_000]],
 }
 SECTION = Section(notebook="05_word_level", plan=words, quick=QUICK, smoke=SMOKE)

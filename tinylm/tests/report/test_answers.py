@@ -24,7 +24,7 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
     text = answers.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
     assert text.startswith("On grammar-char, do not train with $10^{3}$ FLOPs or less: Kneser-Ney counts with a cache ")
-    assert "Alone the MLP needs $10^{5}$ FLOPs to pass counts in the mean; the best recipe has 1.800" in text
+    assert "Alone the MLP needs $10^{5}$ FLOPs to pass those counts in the mean; the best recipe has 1.800" in text
     assert text.endswith("times too low."), "no counts are recorded on its slice"
     assert "its 4 losses agree with ours" in text and "On words" not in text and len(text.split()) < 150
 
@@ -45,7 +45,8 @@ def test_networks_that_weigh_counts_stand_beside_them(monkeypatch):
     size = f"{gated[0].record.n_params:,} parameters"
     told = answers.answer([*runs, *gated, counts], "grammar-char")
     assert (
-        f". A network of {size} that weighs them (*gated counts*) reaches 1.700. Mixed with the MLP of $10^{{5}}$ FLOPs they reach" in told
+        f". A network of {size} that weighs them (*gated counts*) reaches 1.700 (n = 2). Mixed with the MLP of $10^{{5}}$ FLOPs they reach"
+        in told
     )
     told = answers.count_or_train([*runs, *gated, counts], "grammar-char")
     assert f"A network of {size} that weighs what counts predict lowers their test NLL of 1.950 to 1.700" in told

@@ -176,6 +176,26 @@ def test_subwords_stand_beside_characters_by_what_a_character_costs():
     assert tables.vocabularies([])["vocabulary"].tolist() == ["none is recorded"]
 
 
+def read_as(corpus, nlls, vocab_size, characters=0):
+    """Results of one row that reads a text in these tokens."""
+    found = []
+    for one in seeds("Transformer", 1_000, nlls):
+        made = dataclasses.replace(one.record, vocab_size=vocab_size, **scores(one.record, characters))
+        spec = dataclasses.replace(made.spec, corpus=corpus)
+        found.append(result(one.run.name, dataclasses.replace(made, spec=spec), role="vocabulary", architecture="Transformer"))
+    return found
+
+
+def test_words_subwords_and_characters_are_told_by_what_a_word_costs():
+    words = read_as("wikitext-2-eos", [5.0, 5.2], 33_278)
+    cut = [*read_as("wikitext-2-char-bpe1024", [2.0], 1_024, 2_000), *read_as("wikitext-2-char", [1.0], 283)]
+    frame = tables.vocabularies_of_words([*words, *cut, *read_as("ptb-eos", [1.0], 10_000)], "wikitext-2-eos")
+    assert list(frame["vocabulary"]) == ["33,278 words", "1,024 subwords", "283 characters"]
+    a_word = math.exp(1_255_018 / 245_569)  # of a nat a character
+    assert list(frame["1e3"]) == [f"{math.exp(5.1):.1f} (2)", f"{a_word:.1f} (1)", f"{a_word:.1f} (1)"], "1,000 tokens"
+    assert tables.vocabularies_of_words(words, "ptb-eos")["vocabulary"].tolist() == ["none is recorded"]
+
+
 def test_averages_of_subwords_are_told_by_what_a_character_costs(monkeypatch):
     small, large = cut(10**11, [3.0, 3.0], 2_000), cut(2 * 10**11, [2.8], 2_000)
     facts = {"nlls": {"1": {"test": [3.0, 3.0]}, "2": {"test": [2.6]}}}

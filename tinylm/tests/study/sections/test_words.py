@@ -11,8 +11,6 @@ def plan(**changes):
 
 
 def test_parameters_that_contradict_each_other_are_named():
-    with pytest.raises(StudyError, match="names: needs one for each of the 2 corpora"):
-        study.words(names=["PTB"])
     with pytest.raises(StudyError, match="train_tokens: needs at least 66"):
         study.words(train_tokens=65)
 
@@ -42,7 +40,7 @@ def test_counts_of_a_slice_read_the_networks_text_and_score_its_tokens():
 
 def test_whole_texts_are_counted_at_the_highest_order_and_scored_as_the_recipes_bought():
     runs = select(plan(orders=[3, 1], caches=[8, 64]), corpus="grammar-char")
-    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase", "gated", "rival"]
+    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase", "gated", "rival", "vocabulary", "vocabulary"]
     assert [(run.spec.model.order, run.spec.model.cache) for run in runs[:3]] == [(3, 0), (3, 8), (3, 64)]
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
 
@@ -63,6 +61,18 @@ def test_rivals_share_a_text_and_a_budget_with_a_transformer_and_have_three_seed
     assert {run.architecture for run in rivals} >= {"LSTM", "Mogrifier LSTM", "Transformer with mixed softmaxes"}
 
 
-def test_texts_are_called_by_the_names_that_are_given_for_them():
-    names = [run.name for run in plan(corpora=["grammar-word", "grammar-char"], names=["W", "C"], orders=[2])]
-    assert names[:4] == ["W KN-2", "C KN-2", "W Transformer", "C Transformer"]
+def test_a_text_in_words_subwords_and_characters_has_recipes_with_three_seeds_and_tuned_counts():
+    found = select(study.plan("full"), section="words", role="vocabulary")
+    networks, counts = ([run for run in found if run.spec.is_counts == is_counts] for is_counts in (False, True))
+    cut = {"wikitext-2-char", "wikitext-2-char-bpe1024", "wikitext-2-char-bpe4096"}
+    assert {run.spec.corpus for run in counts} == cut and len(counts) == 3, "words are counted beside what is bought"
+    assert {run.spec.corpus for run in networks} == cut | {"wikitext-2-eos"} and len(networks) == 4 * 2 * 3
+    assert {run.spec.seed for run in networks} == {0, 1, 2} and {run.architecture for run in networks} == {"Transformer"}
+    assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in found} == {(recipes.EVAL_START, 0)}
+    rates = {run.spec.train.lr for run in networks if run.spec.corpus == "wikitext-2-char" and run.budget == 10**12}
+    assert rates == {2 * recipes.recipe("transformer", "wikitext-2-char", 10**12).train.lr}
+
+
+def test_texts_of_the_study_are_called_as_it_calls_them():
+    names = [run.name for run in plan(corpora=["ptb", "grammar-word"], orders=[2])]
+    assert names[:4] == ["PTB KN-2", "grammar-word KN-2", "PTB Transformer", "grammar-word Transformer"]
