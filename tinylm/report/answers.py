@@ -480,7 +480,7 @@ def _lookup_mixed(bought: Sequence[Result], budget: int) -> str:
     """What is left of the lookup's worth at a budget where every cell is mixed with counts; nothing where that is not recorded."""
     effects = factorial.effects(mixtures.mixed(select(bought, role=["factorial", "factorial-control"])))
     frame = effects[(effects["budget"] == budget) & (effects["contrast"] == LOOKUP[0])]
-    return f", and {_effects(frame, LOOKUP[0])[0]} where counts are mixed in (n = {frame['n'].min()})" if len(frame) else ""
+    return f", and {_effects(frame, LOOKUP[0])[0]} mixed with counts (n = {frame['n'].min()})" if len(frame) else ""
 
 
 def _in_time(runs: Sequence[Planned], told: str) -> str:
