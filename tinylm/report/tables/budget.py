@@ -277,7 +277,7 @@ def vocabularies_of_words(found: Sequence[Result], words: str) -> pd.DataFrame:
 
     Of subwords and characters it is that of all that they predict, spread over the words that the test text has.
     """
-    read = [one for one in select(found, role="vocabulary") if data.folder_name(one.run.spec.corpus) == data.folder_name(words)]
+    read = [one for one in select(found, role="tokens") if data.folder_name(one.run.spec.corpus) == data.folder_name(words)]
     counted = summaries.counts([*select(found, role="tuned", corpus=words), *read])
     return _by_vocabulary(summaries.networks(read), counted, partial(_per_word, words=words))
 
@@ -285,7 +285,7 @@ def vocabularies_of_words(found: Sequence[Result], words: str) -> pd.DataFrame:
 def _by_vocabulary(networks: Sequence[Result], counted: Sequence[Result], told: Callable[[Sequence[RunRecord]], str]) -> pd.DataFrame:
     """One row per vocabulary: what is told of counts, and of the networks of each budget at which some read other tokens."""
     rows: dict[str, dict[str, str]] = {}
-    shown = sorted({result.run.budget for result in networks if result.run.role == "vocabulary"})
+    shown = sorted({result.run.budget for result in networks if result.run.role != "frontier"})
     for run, records in summaries.by_row([result for result in networks if result.run.budget in shown]).items():
         rows.setdefault(_vocabulary(records[0]), {})[short(run.budget)] = told(records)
     for result in counted if shown else ():

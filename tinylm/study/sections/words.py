@@ -89,7 +89,7 @@ def _vocabularies(texts: Sequence[Vocabulary]) -> list[Planned]:
     """The Transformer's recipe on each text at its budgets, with so many times its rates."""
     rows = []
     for text, times, flops in [(text, times, flops) for text, times, *budgets in texts for flops in budgets]:
-        (row,) = purchases.purchases("words", [(text, TRANSFORMER, flops)], "vocabulary")
+        (row,) = purchases.purchases("words", [(text, TRANSFORMER, flops)], "tokens")
         rates = {rate: float(f"{getattr(row.spec.train, rate) * times:.2g}") for rate in ("lr", "adam_lr")}
         rows.append(replace(row, name=f"{row.name}, rates x {times:g}", spec=replace(row.spec, train=replace(row.spec.train, **rates))))
     return rows
@@ -98,7 +98,7 @@ def _vocabularies(texts: Sequence[Vocabulary]) -> list[Planned]:
 def _counted(texts: Sequence[str]) -> list[Planned]:
     """Tuned counts of each text, scored where its recipes are."""
     counting = TrainConfig(epochs=1, eval_start=recipes.EVAL_START)
-    return [replace(purchases.tuned("words", text, counting), role="vocabulary") for text in texts]
+    return [replace(purchases.tuned("words", text, counting), role="tokens") for text in texts]
 
 
 def _transformers(prefixes: dict[str, str], model: TransformerConfig, train: TrainConfig, seeds: Sequence[int]) -> list[Planned]:

@@ -182,7 +182,7 @@ def read_as(corpus, nlls, vocab_size, characters=0):
     for one in seeds("Transformer", 1_000, nlls):
         made = dataclasses.replace(one.record, vocab_size=vocab_size, **scores(one.record, characters))
         spec = dataclasses.replace(made.spec, corpus=corpus)
-        found.append(result(one.run.name, dataclasses.replace(made, spec=spec), role="vocabulary", architecture="Transformer"))
+        found.append(result(one.run.name, dataclasses.replace(made, spec=spec), role="tokens", architecture="Transformer"))
     return found
 
 

@@ -40,7 +40,7 @@ def test_counts_of_a_slice_read_the_networks_text_and_score_its_tokens():
 
 def test_whole_texts_are_counted_at_the_highest_order_and_scored_as_the_recipes_bought():
     runs = select(plan(orders=[3, 1], caches=[8, 64]), corpus="grammar-char")
-    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase", "gated", "rival", "vocabulary", "vocabulary"]
+    assert [run.role for run in runs] == ["counts"] * 3 + ["tuned", "purchase", "gated", "rival", "tokens", "tokens"]
     assert [(run.spec.model.order, run.spec.model.cache) for run in runs[:3]] == [(3, 0), (3, 8), (3, 64)]
     assert {(run.spec.train.eval_start, run.spec.train.eval_tokens) for run in runs} == {(recipes.EVAL_START, 0)}
 
@@ -62,7 +62,7 @@ def test_rivals_share_a_text_and_a_budget_with_a_transformer_and_have_three_seed
 
 
 def test_a_text_in_words_subwords_and_characters_has_recipes_with_three_seeds_and_tuned_counts():
-    found = select(study.plan("full"), section="words", role="vocabulary")
+    found = select(study.plan("full"), section="words", role="tokens")
     networks, counts = ([run for run in found if run.spec.is_counts == is_counts] for is_counts in (False, True))
     cut = {"wikitext-2-char", "wikitext-2-char-bpe1024", "wikitext-2-char-bpe4096"}
     assert {run.spec.corpus for run in counts} == cut and len(counts) == 3, "words are counted beside what is bought"
