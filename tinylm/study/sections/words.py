@@ -31,12 +31,12 @@ RIVALS: tuple[Purchase, ...] = (
     ("wikitext-2-eos", "LSTM", 10_000_000_000_000),
     ("wikitext-2-eos", "Mogrifier LSTM", 10_000_000_000_000),
 )
-Vocabulary = tuple[str, float, int, int]  # a text, how many times its recipe's rates are best at the smaller budget, by valid; budgets
+Vocabulary = tuple[str, float, int]  # a text, how many times its recipe's rates are best by valid, and at how many FLOPs
 VOCABULARIES: tuple[Vocabulary, ...] = (
-    ("wikitext-2-eos", 4.0, 1_000_000_000_000, 10_000_000_000_000),
-    ("wikitext-2-char-bpe4096", 8.0, 1_000_000_000_000, 10_000_000_000_000),
-    ("wikitext-2-char-bpe1024", 4.0, 1_000_000_000_000, 10_000_000_000_000),
-    ("wikitext-2-char", 2.0, 1_000_000_000_000, 10_000_000_000_000),
+    ("wikitext-2-eos", 4.0, 1_000_000_000_000),
+    ("wikitext-2-char-bpe4096", 8.0, 1_000_000_000_000),
+    ("wikitext-2-char-bpe1024", 4.0, 1_000_000_000_000),
+    ("wikitext-2-char", 2.0, 1_000_000_000_000),
 )
 RIVALS_SEEDS = 3
 TRANSFORMER = titles.TITLES["transformer"]
@@ -86,9 +86,9 @@ def words(
 
 
 def _vocabularies(texts: Sequence[Vocabulary]) -> list[Planned]:
-    """The Transformer's recipe on each text at its budgets, with so many times its rates."""
+    """The Transformer's recipe on each text, with so many times its rates."""
     rows = []
-    for text, times, flops in [(text, times, flops) for text, times, *budgets in texts for flops in budgets]:
+    for text, times, flops in texts:
         (row,) = purchases.purchases("words", [(text, TRANSFORMER, flops)], "tokens")
         rates = {rate: float(f"{getattr(row.spec.train, rate) * times:.2g}") for rate in ("lr", "adam_lr")}
         rows.append(replace(row, name=f"{row.name}, rates x {times:g}", spec=replace(row.spec, train=replace(row.spec.train, **rates))))
@@ -122,7 +122,7 @@ QUICK = {
     "bought": [["ptb-eos", "Transformer", 1_000_000_000_000]],
     "gated_budgets": [1_000_000_000],
     "rivals": [["ptb-eos", "Mogrifier LSTM", 1_000_000_000_000]],
-    "vocabularies": [["tiny_shakespeare", 1.0, 50_000_000_000, 100_000_000_000]],
+    "vocabularies": [["tiny_shakespeare", 1.0, 100_000_000_000]],
 }
 SMOKE = {
     "corpora": ["grammar-word"],
@@ -138,6 +138,6 @@ SMOKE = {
     "caches": [64],
     "gated_budgets": [100_000_000],
     "rivals": [["grammar-char", "LSTM", 4_000_000_000]],
-    "vocabularies": [["grammar-char", 2.0, 2_000_000_000, 3_000_000_000]],
+    "vocabularies": [["grammar-char", 2.0, 3_000_000_000]],
 }
 SECTION = Section(notebook="05_word_level", plan=words, quick=QUICK, smoke=SMOKE)
