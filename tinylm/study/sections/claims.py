@@ -101,4 +101,4 @@ SMOKE = {
     "sister_windows": 2,
     "seeds": [0],
 }
-SECTION = Section(notebook="13_claims", plan=claims, quick=QUICK, smoke=SMOKE)
+SECTION = Section(notebook="14_claims", plan=claims, quick=QUICK, smoke=SMOKE)

@@ -62,4 +62,4 @@ SMOKE = {
     "factorial_budgets": [2_000_000_000],
     "factorial_seeds": [0],
 }
-SECTION = Section(notebook="12_copying", plan=copying, quick=QUICK, smoke=SMOKE)
+SECTION = Section(notebook="13_copying", plan=copying, quick=QUICK, smoke=SMOKE)
