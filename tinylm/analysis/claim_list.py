@@ -20,16 +20,20 @@ from tinylm.analysis.claims import (
     at_smallest_cost,
     costlier_difference,
     excess_difference,
+    gap_growth,
     later_than,
     test_difference,
 )
 from tinylm.analysis.families import CLEAR
+from tinylm.study import titles
 from tinylm.study.techniques import BASELINE
 
 FAR = 0.5
 CLOSE = 0.05
 PAPER, SISTER, OURS = "study", "sister", "asked here"
 STANDARD = ("SwiGLU", "RMSNorm", "GQA", "qk-norm", "Muon")  # what large models of today have, rotary positions beside them
+SHORT = 892_117  # characters: as many as Tiny Shakespeare has to train on
+TEXTS = ("tiny_shakespeare", "wikitext-2-char")
 CONVENTIONS = {"executed": "flops", "textbook": "flops_textbook"}
 
 
@@ -256,6 +260,46 @@ def _counts() -> list[Claim]:
     return [_versus(text, OURS, network, counts, below=0.0) for network, counts in characters + words]
 
 
+def _on_text(name: str, corpus: str, context_length: int = 0, train_tokens: int = 0) -> Which:
+    """A row of the section on ten times the text: with a context at the smaller budget, or at the larger one."""
+    where: dict[str, Any] = {"role": "gap", "train_tokens": train_tokens}
+    label = f"{name} on {titles.text(corpus, train_tokens)}"
+    if context_length:
+        where, label = {"role": "context", "context_length": context_length}, f"{label}, T = {context_length}"
+    return _which(label, "ten_times", rung=name, corpus=corpus, **where)
+
+
+def _more_text() -> list[Claim]:
+    """The open questions on ten times the text, and on where attention's lead ends."""
+    persists = _versus(
+        "On ten times the text attention is ahead of the MLP too",
+        OURS,
+        *(_on_text(name, TEXTS[1]) for name in (titles.ATTENTION, titles.MLP)),
+        below=0.0,
+    )
+    rows = [_on_text(name, TEXTS[1], train_tokens=n) for n in (0, SHORT) for name in (titles.LEARNED, titles.ROTARY)]
+    grows = Claim(
+        text="Rotary positions gain more on ten times the text",
+        source=OURS,
+        contrast=f"learned − rotary positions on {titles.corpus(TEXTS[1])} (all − its beginning)",
+        runs=tuple(rows),
+        measure=gap_growth,
+        above=0.0,
+    )
+    return [persists, grows, *_short_contexts(), *_longer_mlp()]
+
+
+def _short_contexts() -> list[Claim]:
+    pairs = [[_on_text(name, text, length) for name in (titles.ATTENTION, titles.MLP)] for text in TEXTS for length in (2, 4)]
+    return [_versus("With contexts below eight attention is ahead of the MLP too", OURS, *pair, below=0.0) for pair in pairs]
+
+
+def _longer_mlp() -> list[Claim]:
+    """Against attention with its recipe's context."""
+    pairs = [(_on_text(titles.ATTENTION, text, 32), _on_text(titles.MLP, text)) for text in TEXTS]
+    return [_versus("Attention is ahead of an MLP with ten times its FLOPs", OURS, *pair, below=0.0) for pair in pairs]
+
+
 CLAIMS = (
     *_per_flop(),
     *_small_budgets(),
@@ -265,6 +309,7 @@ CLAIMS = (
     *_contexts(),
     *_techniques(),
     *_positions(),
+    *_more_text(),
     *_words(),
     *_sister_models(),
     *_counts(),

@@ -225,6 +225,14 @@ def test_difference(first: Records, second: Records) -> Finding:
     return Finding(estimate=significance.difference(first, second), reported=theirs)
 
 
+def gap_growth(first: Records, second: Records, third: Records, fourth: Records) -> Finding:
+    """Test NLL of `first` minus `second`, less that of `third` minus `fourth`, over the seeds that all have."""
+    rows = (first, second, third, fourth)
+    if not set.intersection(*({record.spec.seed for record in row} for row in rows)):
+        return Finding(estimate=None, note="the runs share no seed")
+    return Finding(estimate=significance.contrast(list(zip((1.0, -1.0, -1.0, 1.0), rows, strict=True))))
+
+
 def costlier_difference(first: Records, second: Records) -> Finding:
     """Test NLL of `first` minus `second`, with how many times as much `first` costs, counted three ways."""
     finding = test_difference(first, second)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, factorial, fits, folds, forecasts, positions, significance, summaries, techniques
+from tinylm.analysis import agreement, factorial, fits, folds, forecasts, gaps, positions, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR
 from tinylm.analysis.numbers import interval, percent, perplexity, power, signed
@@ -19,6 +19,7 @@ from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
 from tinylm.study.techniques import regime
+from tinylm.study.titles import ATTENTION
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
@@ -332,6 +333,38 @@ def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
     rows = slopes[(slopes["verdict"] == CLEAR) & (np.sign(slopes["slope"]) == sign)]
     numbers = rows["technique"].value_counts(sort=False)
     return [f"{name}{f' ({number} texts)' if number > 1 else ''}" for name, number in numbers.items()]
+
+
+def ten_times(found: Sequence[Result]) -> str:
+    """The gaps of both pairs of models on each text, and by context who is ahead: attention, the MLP, or the MLP with a larger budget."""
+    by_text, by_context = (frame[frame["n"] > 1] for frame in (gaps.gaps(found), gaps.by_context(found)))
+    pairs = [_pair(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
+    texts = [_contexts(rows) for _, rows in by_context.groupby("corpus", sort=False)]
+    flops = power(select(found, role="context")[0].run.budget) if texts else ""
+    contexts = f"at {flops} FLOPs, by characters of context (n = {by_context['n'].min()}), {'; '.join(texts)}" if texts else ""
+    return _told(*pairs, contexts, sentences.more_flops(found, ATTENTION))
+
+
+def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
+    """The gap of a pair on each text, and what more text does to it."""
+    numbers = [
+        f"on {titles.text(row.corpus, row.tokens)} {interval(row.gap, row.low, row.high)}" for row in rows[rows["than"] == 0].itertuples()
+    ]
+    grown = [
+        f"{data.info(row.corpus).n_tokens['train'] / row.than:.0f} times the text changes it by {interval(row.gap, row.low, row.high)}, "
+        f"which is {row.verdict}"
+        for row in rows[rows["than"] > 0].itertuples()
+    ]
+    names, flops = " minus ".join(rows.iloc[0][["first", "second"]]), power(select(found, role="gap")[0].run.budget)
+    return "; ".join([f"in test NLL {names} at {flops} FLOPs (n = {rows['n'].min()}) is {' and '.join(numbers)}", *grown])
+
+
+def _contexts(rows: pd.DataFrame) -> str:
+    """With which contexts attention and the MLP are clearly ahead on a text, and with which neither is."""
+    clear = rows["verdict"] == CLEAR
+    ahead = {"Self-Attention is ahead with": rows[clear & (rows["gap"] > 0)], "the MLP is ahead with": rows[clear & (rows["gap"] < 0)]}
+    told = {who: ", ".join(map(str, of["length"])) for who, of in (ahead | {"neither is clearly ahead with": rows[~clear]}).items()}
+    return f"on {titles.corpus(rows['corpus'].iloc[0])} {', '.join(f'{who} {lengths}' for who, lengths in told.items() if lengths)}"
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, families, folds, significance, summaries
+from tinylm.analysis import agreement, budgets, families, folds, gaps, significance, summaries
 from tinylm.analysis import depth as layers
 from tinylm.analysis.claim_list import Expectation
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost, whole_verdicts
@@ -20,6 +20,7 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
 from tinylm.study import Planned, select, teachers, titles
+from tinylm.study.titles import MLP
 
 LITTLE = 0.01  # nats
 
@@ -532,12 +533,12 @@ def depth(found: Sequence[Result]) -> str:
 
 def _hurting(pairs: Sequence[layers.Pair]) -> str:
     """Below how many steps a parameter one more layer hurts, as far as the pairs of a text tell."""
-    at, gaps = layers.threshold(pairs), [pair.gap.mean for pair in pairs]
+    at, effects = layers.threshold(pairs), [pair.gap.mean for pair in pairs]
     if not math.isnan(at.steps):
         return f"it hurts below {_steps(at)} a parameter"
-    if min(gaps) > 0:
+    if min(effects) > 0:
         return "it hurts at every number of steps a parameter tried"
-    return "it hurts at none" if max(gaps) <= 0 else "no number of steps a parameter tells where it hurts"
+    return "it hurts at none" if max(effects) <= 0 else "no number of steps a parameter tells where it hurts"
 
 
 def _steps(at: layers.Threshold) -> str:
@@ -574,3 +575,30 @@ def studied_depth(swept: Sequence[Result]) -> str:
 def _where(note: str) -> str:
     """The FLOPs that a comparison at equal cost is made at."""
     return note.partition(";")[0]
+
+
+def converged(found: Sequence[Result]) -> str:
+    """In how many runs of the MLP's larger budget the last validation is the best, by text, and what that budget changes on test."""
+    told = []
+    for (text, model), records in gaps.by_text(found).items():
+        if model == MLP:
+            last = sum(record.best_step == record.curve[-1]["step"] for record in records)
+            fall = np.mean([record.curve[0]["valid_nll"] - record.curve[-1]["valid_nll"] for record in records])
+            told.append(f"on {titles.text(*text)} in {last} of {len(records)} runs, {fall:.3f} below the first")
+    if not told:
+        return ""
+    flops, more = select(found, role="gap", rung=MLP)[0].run.budget, more_flops(found, MLP)
+    best = f"The last validation of an MLP of {power(flops)} FLOPs is its best {'; '.join(told)}."
+    return f"{best} In test NLL {more}." if more else best
+
+
+def more_flops(found: Sequence[Result], against: str) -> str:
+    """How far the test NLL of the MLP of the larger budget is above that of a model of the smaller one, by text."""
+    rows = gaps.more_flops(found)
+    rows = rows[(rows["against"] == against) & (rows["n"] > 1)]
+    if not len(rows):
+        return ""
+    larger, smaller = (power(select(found, role=role)[0].run.budget) for role in ("gap", "context"))
+    numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
+    other = "one" if against == MLP else against
+    return f"an MLP of {larger} FLOPs minus {other} of {smaller} is {' and '.join(numbers)} (n = {rows['n'].min()})"

@@ -40,6 +40,7 @@ LEFT_OUT = {  # by group of plays
 CORPORA |= {f"{plays.PLAYS}-without-{group}": title for group, title in LEFT_OUT.items()}
 MOST_FIELDS = 3  # of a model that a name shows
 NAMES = {title: name for name, title in TITLES.items()}
+MLP, ATTENTION, LEARNED, ROTARY = TITLES["mlp"], TITLES["self-attention"], POSITIONS["learned"], POSITIONS["rope"]
 
 
 def title(name: str) -> str:
@@ -50,6 +51,11 @@ def title(name: str) -> str:
 def corpus(name: str) -> str:
     """What a sentence calls a corpus, or the play that is left out of it."""
     return CORPORA.get(name, name)
+
+
+def text(name: str, train_tokens: int) -> str:
+    """What a sentence calls the text that is trained on: a corpus, or so many of its first tokens (0: all)."""
+    return f"the first {train_tokens:,} tokens of {corpus(name)}" if train_tokens else corpus(name)
 
 
 def recipe_name(title: str) -> str:

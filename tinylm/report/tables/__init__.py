@@ -25,6 +25,7 @@ from tinylm.report.tables.budget import (
 )
 from tinylm.report.tables.capacity import depths, forecasts, laws, optima, shapes
 from tinylm.report.tables.corpora import corpora, entropies, headings
+from tinylm.report.tables.gaps import gaps_by_context, gaps_by_text
 from tinylm.report.tables.literature import published
 from tinylm.report.tables.losses import counted, decomposition, excess, floors, neighbours, overfitting, reproduced, results, sister
 from tinylm.report.tables.plans import continuations, flop_parts, planned
@@ -58,6 +59,8 @@ __all__ = [
     "floors",
     "flop_parts",
     "forecasts",
+    "gaps_by_context",
+    "gaps_by_text",
     "headings",
     "in_minutes",
     "ladder",

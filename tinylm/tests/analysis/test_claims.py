@@ -147,6 +147,16 @@ def test_over_fitting_is_the_rise_after_an_epoch():
     assert judged([result("a", over_fitted(0))], too_late)["note"] == "the runs end with epoch 3"
 
 
+def test_the_growth_of_a_gap_is_over_the_seeds_that_all_four_rows_have():
+    rows = {"a": [2.5, 2.51, 2.49, 2.5], "b": [2.0, 2.0, 2.01, 2.0], "c": [2.3, 2.31, 2.3], "d": [2.0, 2.01, 2.0]}
+    runs = tuple(Which(name, {"architecture": name}) for name in rows)
+    claim = Claim(text="t", source="s", contrast="c", runs=runs, measure=claims.gap_growth, above=0.0)
+    row = judged(results(**rows), claim)
+    assert row["effect"] == pytest.approx(0.5 - 0.3, abs=0.01) and (row["n"], row["verdict"]) == (3, "supported")
+    apart = [one for one in results(**rows) if (one.record.spec.seed > 2) == (one.run.name == "a")]
+    assert judged(apart, claim)["note"] == "the runs share no seed"
+
+
 def test_a_claim_in_words_is_refuted_by_one_statement_and_supported_by_all_of_them():
     assert claims.claim_verdict(["supported", "supported"]) == "supported"
     assert claims.claim_verdict(["supported", "undecided"]) == "undecided"

@@ -48,3 +48,8 @@ def test_an_architecture_of_ones_own_is_called_by_its_kind_whatever_its_class_sa
 def test_every_group_of_plays_has_a_title():
     assert titles.LEFT_OUT.keys() == plays.GROUPS.keys()
     assert titles.corpus(f"{plays.PLAYS}-without-tempest") == "The Tempest" and titles.corpus("my-text") == "my-text"
+
+
+def test_a_text_is_a_corpus_or_its_beginning():
+    assert titles.text("tiny_shakespeare", 0) == titles.corpus("tiny_shakespeare") == "Tiny Shakespeare"
+    assert titles.text("wikitext-2-char", 1_000) == "the first 1,000 tokens of WikiText-2 as characters"
