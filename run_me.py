@@ -9,18 +9,20 @@ import time
 
 from tinylm.cli import terminal
 
+INTERRUPTED = "stopped; the same command continues"
+
 
 def main() -> int:
     """Run the steps in order; 0 when all went well and the retraining check agrees."""
     started = time.perf_counter()
-    with terminal.imports():
+    with terminal.imports(INTERRUPTED):
         from tinylm.cli import rebuild
         from tinylm.report.request import describe
     request = rebuild.request(__doc__)
     print(f"1. Plan: {describe(request)}", flush=True)
     if request.only_status:
         return 0
-    with terminal.imports():  # they take seconds, which a mistake in the flags and the plan need not wait for
+    with terminal.imports(INTERRUPTED):  # they take seconds, which a mistake in the flags and the plan need not wait for
         from tinylm.report import pipeline
 
     with pipeline.alone(request):
@@ -43,4 +45,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(terminal.carry_out(main, interrupted="stopped; the same command continues", failed=1))
+    sys.exit(terminal.carry_out(main, interrupted=INTERRUPTED, failed=1))

@@ -62,7 +62,7 @@ def run(request: EvaluateRequest) -> int:
     as_recorded = is_run and not (request.file or request.stride or request.context or request.others)
     recorded = getattr(ledger.known().find(model.spec), request.split, None) if as_recorded else None
     found["record_nll"] = recorded.nll if recorded else None
-    print(shown.json_text(found) if request.json else shown.printable(_text(found)))
+    print(shown.json_text(found) if request.json else shown.printable(_text(found, is_run)))
     return 0
 
 
@@ -73,17 +73,17 @@ def _corpus(model: "Model", data_dir: Path | None) -> data.Corpus:
         raise UsageError(f"{error}\nA text of your own needs no corpus: --file FILE") from error
 
 
-def _text(found: dict[str, Any]) -> str:
-    """The score as text."""
+def _text(found: dict[str, Any], is_run: bool) -> str:
+    """The score as text, of a single model with the windows that it reads."""
     error = "" if found["se"] is None else f" +- {found['se']:.4f} (block SE)"
     unknown = f", {found['unknown']:,} of them <unk>" if found["unknown"] else ""
     warning = "" if found["unknown"] <= MANY_UNKNOWN * found["tokens"] else f"\n{TOO_MANY_UNKNOWN}"
     recorded = f"\nits record says {found['record_nll']:.4f}" if found["record_nll"] is not None else ""
     sums = f"the probabilities of all {found['vocabulary']:,} tokens sum to one within {found['sum_error']:.0e}"
     sums += "" if found["sum_error"] < SUM_TOLERANCE else NO_DISTRIBUTION
+    read = f"; windows of {found['context']} tokens score their last {found['stride']}, so each token sees {found['min_context']} or more"
     return (
         f"{found['model']} on {found['text']}: NLL {found['nll']:.4f}{error} nats per token, perplexity "
         f"{found['perplexity']:.4g}, {found['bits_per_character']:.4f} bits per character\n{found['tokens']:,} tokens from token "
-        f"{found['start']:,} on{unknown}; windows of {found['context']} tokens score their last {found['stride']}, so each token sees "
-        f"{found['min_context']} or more\n{sums}{warning}{recorded}"
+        f"{found['start']:,} on{unknown}{read if is_run else ''}\n{sums}{warning}{recorded}"
     )

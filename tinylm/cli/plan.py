@@ -15,6 +15,7 @@ from tinylm import data, files
 from tinylm.cli import specs, train
 from tinylm.cli.common import DEVICES, Parser, Request, UsageError, command, folder, minutes, table
 from tinylm.config import shown
+from tinylm.config.fields import MOST
 from tinylm.config.shown import duration, short
 from tinylm.data import own_texts
 
@@ -48,6 +49,8 @@ class PlanRequest(Request):
     def __post_init__(self) -> None:
         if bool(self.budget) == bool(self.minutes):
             raise UsageError("say how much may be spent by one of the two: --budget FLOPS or --minutes M")
+        if (self.budget or 0) > MOST[int]:
+            raise UsageError(f"--budget: must be at most {MOST[int]:.1e} FLOPs")
         if self.go and self.json:
             raise UsageError("--json prints a plan, and --go trains it; the command in the plan takes --json too")
 

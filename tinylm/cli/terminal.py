@@ -91,15 +91,15 @@ def _silenced() -> int:
 
 
 @contextlib.contextmanager
-def imports() -> Iterator[None]:
+def imports(interrupted: str = "interrupted") -> Iterator[None]:
     """Imports that nothing is lost with: Ctrl-C ends the process in one line, where a half imported package would end it in many."""
-    before = signal.signal(signal.SIGINT, _end)
+    before = signal.signal(signal.SIGINT, lambda *_: _end(interrupted))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _end(*_: object) -> None:
-    os.write(2, b"interrupted\n")
+def _end(said: str) -> None:
+    os.write(2, f"{said}\n".encode())
     os._exit(INTERRUPTED)

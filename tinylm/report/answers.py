@@ -11,7 +11,7 @@ from tinylm import data
 from tinylm.analysis import agreement, factorial, fits, folds, forecasts, gaps, positions, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR
-from tinylm.analysis.numbers import interval, percent, perplexity, power, signed
+from tinylm.analysis.numbers import interval, percent, perplexity, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.evaluation.probes import COMPRESSION
@@ -60,7 +60,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
-        best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts)[0] if gated else counts.run
+        best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts.record)[0] if gated else counts.run
         which = f"{'Gated counts m' if gated else 'M'}ixed with the {best.architecture} of {power(best.budget)} FLOPs"
         return (
             f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}{which}{'' if gated else ' they'} reach "
@@ -82,16 +82,16 @@ def _trained(networks: Sequence[Result], architecture: str) -> str:
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:
     """What the cheapest network that weighs counts brings their loss to; nothing where none is recorded."""
-    run, records = _gated(bought, counts)
+    run, records = _gated(bought, counts.record)
     if run is None:
         return ""
     cost = f"{_in_time([run], '{}, ')}n = {len(records)}"
     return f"A network of {records[0].n_params:,} parameters that weighs them (*gated counts*) reaches {_nll(records):.3f} ({cost}). "
 
 
-def _gated(bought: Sequence[Result], counts: Result) -> tuple[Planned | None, list[RunRecord]]:
-    """The cheapest row of gated counts that is scored on the tokens of those counts, and its records."""
-    found = [result for result in select(bought, role="gated") if summaries.same_tokens(result.record, counts.record)]
+def _gated(bought: Sequence[Result], other: RunRecord) -> tuple[Planned | None, list[RunRecord]]:
+    """The cheapest row of gated counts that is scored on the tokens of another record, and its records."""
+    found = [result for result in select(bought, role="gated") if summaries.same_tokens(result.record, other)]
     return min(summaries.by_row(found).items(), key=lambda row: row[0].budget, default=(None, []))
 
 
@@ -104,7 +104,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     if not mixed:
         return ""
     cheapest = min(mixed, key=lambda run: run.budget)
-    run, records = _gated(bought, counts)
+    run, records = _gated(bought, counts.record)
     weighed = (
         f"a network of {records[0].n_params:,} parameters that weighs what counts predict lowers their test NLL of "
         f"{counts.record.test.nll:.3f} to {_nll(records):.3f} for {power(run.budget)} FLOPs ({_in_time([run], '{}, ')}n = {len(records)})"
@@ -244,8 +244,8 @@ def _rope_by_length(gains: pd.DataFrame, slopes: pd.DataFrame) -> str:
 def _with_length(slopes: pd.DataFrame) -> str:
     """By how much windows of twice the length raise the gain of rotary positions on each text."""
     rows = slopes[(slopes["positions"] == "rope") & (slopes["n"] > 1)]
-    numbers = " and ".join(signed(row.gain, 3) for row in rows.itertuples())
-    return f"; windows of twice the length change that by {numbers}" if numbers else ""
+    changes = [f"{interval(row.gain, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
+    return f"; with windows of twice the length the gain changes by {' and by '.join(changes)}" if changes else ""
 
 
 def capacity(found: Sequence[Result]) -> str:
@@ -501,8 +501,10 @@ def _lookup(bought: Sequence[Result]) -> str:
         return ""
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
+    worth = frame.set_index("contrast")["effect"]
+    more = "more" if worth[lookup] > worth[[with_it, without]].abs().max() else "no more"
     return (
-        "A lookup is worth more than the choice between a Transformer and an LSTM: copying what followed the same characters "
+        f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
         f"(*induction*, with its long window) is worth {_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs "
         f"(n = {frame['n'].min()}){_lookup_mixed(bought, frame['budget'].max())}; a Transformer is {_ahead(frame, with_it, ends=False)} "
         f"with it, {_ahead(frame, without, ends=False, whom='')} without."
@@ -543,9 +545,9 @@ def _pointed(bought: Sequence[Result]) -> str:
             ours.append(f"{perplexity(_nll(records))} on {titles.corpus(records[0].spec.corpus)}")
             costs.append(f"{power(records[0].spec.train.flops)} FLOPs, n = {len(records)}")
             theirs += [perplexity(cached.test.nll)] if cached else []
-            gated = [r.record for r in select(bought, role="gated") if summaries.same_tokens(r.record, records[0])]
-            weighed += [perplexity(_nll(gated))] if gated else []
-            weights |= dict.fromkeys([f"{power(r.spec.train.flops)} FLOPs, n = {len(gated)}" for r in gated])
+            run, gated = _gated(bought, records[0])
+            weighed += [perplexity(_nll(gated))] if run else []
+            weights |= {f"{power(run.budget)} FLOPs, n = {len(gated)}": None} if run else {}
     beside = f"; counts with a cache {' and '.join(theirs)}" if theirs else ""
     beside = f"; gated counts {' and '.join(weighed)} ({'; '.join(weights)})" if weighed and len(weighed) == len(ours) else beside
     if not ours:

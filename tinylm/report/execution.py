@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
@@ -85,9 +85,9 @@ def execute(sections: Sequence[str], profile: str, folder: Path) -> list[Path]:
                 pass
         except KeyboardInterrupt:
             stop.set()
-            logging.getLogger("papermill").setLevel(logging.CRITICAL)  # which would say of each kernel that it died
-            while wait(running, timeout=0.1).not_done:
-                _kill(started)  # again, since a kernel may only be starting now
+            with _silent("papermill"):  # which would say of each kernel that it died
+                while wait(running, timeout=0.1).not_done:
+                    _kill(started)  # again, since a kernel may only be starting now
             raise
     return [path for one in running if (path := one.result())]
 
@@ -137,6 +137,18 @@ def _run(source: Path, target: Path, parameters: dict[str, Any], place: Path, ke
     clean(new)
     ledger.write_text(target, new.read_text(encoding="utf-8"))
     _failed(target).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Nothing is heard of a logger."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _kill(kernels: Iterable[AsyncKernelManager]) -> None:

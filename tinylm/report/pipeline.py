@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 NAMED = 20  # edited files
 UNDO = (
-    "restore them with `git checkout -- docs/ledger figures`; what came by a merge, or was deleted on purpose, is taken by "
-    "`python -m tinylm ledger verify --accept`, which leaves edited records out"
+    "restore them with `git checkout -- docs/ledger figures`, or `git pull` where this version never had them; what came by a merge, or "
+    "was deleted on purpose, is taken by `python -m tinylm ledger verify --accept`, which leaves edited records out"
 )
 
 
@@ -47,7 +47,7 @@ def alone(request: Request) -> Iterator[None]:
             request.folder.mkdir(parents=True, exist_ok=True)
             held.enter_context(lock.acquire(blocking=False))
         except filelock.Timeout:
-            raise PipelineError(f"{_process(holder)} is at the profile {request.profile}; repeat when it has ended") from None
+            raise PipelineError(f"{_process(holder)} is already running the profile {request.profile}; repeat when it has ended") from None
         except OSError as error:
             problem = f"cannot write into {request.folder}: {error.strerror or error}"
             raise PipelineError(f"{problem}; make it writable or free some space") from error

@@ -199,6 +199,8 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     """What the check says as a whole, and where it disagrees, which runs do, by how much, and what to do."""
     outside = [each for each in comparisons if not each.agrees]
     if not outside:
+        if len(comparisons) == 1:
+            return "one run agrees with its record, which is a weak check; --verify MINUTES makes it longer"
         return f"all {len(comparisons)} runs agree with their records"
     lines = [f"{each.name}: {each.apart:.4f} apart where {each.band:.4f} is allowed" for each in outside]
     return "\n".join([f"{len(outside)} of {len(comparisons)} runs do NOT agree with their records:", *lines, REMEDY])

@@ -77,9 +77,15 @@ def test_other_windows_score_the_records_tokens(call, keys):
 
 @pytest.mark.parametrize(("unknown", "warns"), [(20, False), (21, True)])
 def test_a_text_mostly_outside_the_vocabulary_is_said_to_tell_little(unknown, warns):
-    assert (evaluate.TOO_MANY_UNKNOWN in evaluate._text(FOUND | {"unknown": unknown})) is warns
+    assert (evaluate.TOO_MANY_UNKNOWN in evaluate._text(FOUND | {"unknown": unknown}, True)) is warns
 
 
 @pytest.mark.parametrize(("error", "said"), [(2e-7, "9 tokens sum to one within 2e-07"), (3.0, "within 3e+00" + evaluate.NO_DISTRIBUTION)])
 def test_a_score_of_what_is_no_distribution_is_said_to_tell_nothing(error, said):
-    assert evaluate._text(FOUND | {"sum_error": error}).endswith(said)
+    assert evaluate._text(FOUND | {"sum_error": error}, True).endswith(said)
+
+
+def test_a_mixture_whose_models_read_windows_of_their_own_says_nothing_of_windows():
+    assert "windows of" in evaluate._text(FOUND | {"unknown": 0}, True) and "windows of" not in evaluate._text(
+        FOUND | {"unknown": 0}, False
+    )

@@ -8,7 +8,7 @@ from tinylm import data, files, ledger
 from tinylm.cli import plan
 
 PUBLISHED = files.LEDGER
-FLAGS = ["--budget 1e11 --go --json", "--budget 1e11 --level letter"]
+FLAGS = ["--budget 1e11 --go --json", "--budget 1e11 --level letter", "--budget 1e30"]
 
 
 @pytest.fixture

@@ -171,3 +171,33 @@ def test_claims_are_tallied_by_verdict_and_the_undecided_by_what_they_lack():
     assert answers.claims(judged) == (
         "**Answer.** Of 3 claims 1 are supported, 0 are refuted, 2 are undecided. Of the undecided, 1 are open, 1 lean."
     )
+
+
+def test_the_lookup_stands_beside_the_choice_of_architecture_alone_and_mixed(monkeypatch):
+    effects = pd.DataFrame({"contrast": list(factorial.contrasts()), "effect": 0.1, "low": 0.05, "high": 0.15, "budget": 1e12, "n": 3})
+    is_lookup = effects["contrast"] == answers.LOOKUP[0]
+    worth = {"alone": 0.3, "mixed": 0.2}
+    monkeypatch.setattr(answers.mixtures, "mixed", lambda found, gated=False: "mixed")
+    monkeypatch.setattr(
+        answers.factorial,
+        "effects",
+        lambda found: effects.assign(effect=effects["effect"].where(~is_lookup, worth["mixed" if found == "mixed" else "alone"])),
+    )
+    (told,) = answers.findings([], [], [], "grammar-char")
+    assert told.startswith("A lookup is worth more than the choice between a Transformer and an LSTM: ")
+    assert "is worth 0.300 [0.050, 0.150] nats at $10^{12}$ FLOPs (n = 3), and 0.200 [0.050, 0.150] mixed with counts (n = 3); a" in told
+    worth["alone"] = 0.09
+    assert answers.findings([], [], [], "grammar-char")[0].startswith("A lookup is worth no more than the choice")
+
+
+def test_words_have_the_best_purchase_and_the_cheapest_gated_counts_beside_it():
+    words = seeds("Transformer", 10**12, [4.0, 4.0], "purchase")
+    gated = [*seeds("Gated counts", 500, [5.0, 5.0, 5.0], "gated"), *seeds("Gated counts", 900, [4.5], "gated")]
+    (told,) = answers.findings([], [read(one, "grammar-word") for one in [*words, *gated]], [], "grammar-char")
+    assert "reach perplexity 54.60 on grammar-word ($10^{12}$ FLOPs, n = 2); gated counts 148.4 ($5 \\times 10^{2}$ FLOPs, n = 3)." in told
+
+
+def read(one, corpus):
+    """The result with another text."""
+    spec = dataclasses.replace(one.record.spec, corpus=corpus)
+    return Result(dataclasses.replace(one.run, spec=spec), dataclasses.replace(one.record, spec=spec))

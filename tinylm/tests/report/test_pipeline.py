@@ -84,7 +84,7 @@ def holder(tmp_path):
 def test_a_second_rebuild_is_told_which_process_is_at_it(holder, tmp_path, monkeypatch):
     environment = os.environ | {"TINYLM_HOME": str(tmp_path)}
     done = run_me("--profile", "smoke", env=environment)
-    expected = f"error: process {holder.pid} is at the profile smoke; repeat when it has ended"
+    expected = f"error: process {holder.pid} is already running the profile smoke; repeat when it has ended"
     assert done.returncode == 1 and done.stderr.splitlines()[-1] == expected and "2. Train" not in done.stdout
     assert run_me("--profile", "smoke", "--status", env=environment).returncode == 0
     monkeypatch.setattr(files, "OUT", tmp_path)

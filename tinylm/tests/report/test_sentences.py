@@ -232,6 +232,13 @@ def test_a_search_of_one_architecture_is_not_divided_and_induction_is_told_apart
     assert "Self-Attention 1 ($10^{2}$), Transformer 1 (" in text and "Transformer without induction 1 (" in text
 
 
+def test_searches_on_words_are_told_apart_by_their_pointers():
+    shapes = ({"n_layer": 3, "induction": (2,)}, {"n_layer": 3, "pointer": 8})
+    found = [record(corpus="grammar-word", model=TransformerConfig(context_length=8, d_model=8, **shape), flops=100) for shape in shapes]
+    text = sentences.searched(found)
+    assert "Transformer 1 (" in text and "Transformer without pointer 1 (" in text
+
+
 def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_window():
     bought = result("a", record(3.0, corpus="grammar-word"), role="purchase")  # which reads 8 tokens
     near, far = (result(f"{n}", record(2.0 - n / 10, corpus="grammar-word", model=NgramConfig(order=2, cache=n))) for n in (8, 9))
