@@ -26,13 +26,13 @@ from tinylm.analysis.claims import (
 )
 from tinylm.analysis.families import CLEAR
 from tinylm.study import titles
+from tinylm.study.sections.ten_times import SHORT
 from tinylm.study.techniques import BASELINE
 
 FAR = 0.5
 CLOSE = 0.05
 PAPER, SISTER, OURS = "study", "sister", "asked here"
 STANDARD = ("SwiGLU", "RMSNorm", "GQA", "qk-norm", "Muon")  # what large models of today have, rotary positions beside them
-SHORT = 892_117  # characters: as many as Tiny Shakespeare has to train on
 TEXTS = ("tiny_shakespeare", "wikitext-2-char")
 CONVENTIONS = {"executed": "flops", "textbook": "flops_textbook"}
 

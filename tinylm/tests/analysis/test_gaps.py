@@ -1,12 +1,9 @@
-from dataclasses import replace
-
 import pytest
 import transfers
 
 from tinylm import study
 from tinylm.analysis import gaps
 from tinylm.analysis.families import CLEAR, OPEN
-from tinylm.analysis.summaries import Result
 from tinylm.study import select
 from tinylm.study.titles import ATTENTION, LEARNED, MLP, ROTARY
 
@@ -24,13 +21,7 @@ def lower(run):
 
 @pytest.fixture(scope="module")
 def found():
-    return [Result(run, made(run)) for run in study.section_plan("ten_times", "full")]
-
-
-def made(run):
-    """A record whose valid NLL is its test NLL."""
-    record = transfers.lowered(run, lower(run))
-    return replace(record, valid=replace(record.valid, nll=record.test.nll))
+    return [transfers.alike(run, lower(run)) for run in study.section_plan("ten_times", "full")]
 
 
 def row(frame, **values):

@@ -22,13 +22,7 @@ def lower(run):
 
 @pytest.fixture(scope="module")
 def found():
-    return [Result(run, made(run)) for run in study.section_plan("ten_times", "full")]
-
-
-def made(run):
-    """A record whose valid NLL is its test NLL."""
-    record = transfers.lowered(run, lower(run))
-    return replace(record, valid=replace(record.valid, nll=record.test.nll))
+    return [transfers.alike(run, lower(run)) for run in study.section_plan("ten_times", "full")]
 
 
 def test_a_pair_has_its_texts_and_then_the_growth(found):
