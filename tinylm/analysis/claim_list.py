@@ -26,8 +26,7 @@ from tinylm.analysis.claims import (
 )
 from tinylm.analysis.families import CLEAR
 from tinylm.study import titles
-from tinylm.study.sections.ten_times import SHORT
-from tinylm.study.techniques import BASELINE
+from tinylm.study.techniques import BASELINE, SHORT
 
 FAR = 0.5
 CLOSE = 0.05

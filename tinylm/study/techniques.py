@@ -21,6 +21,7 @@ Shape = tuple[int, int, int]  # context length, layers, width
 Numbers = TypeVar("Numbers")
 SEPARATOR = " + "  # between the names of techniques that are used together
 ROWS = 16_384  # of a table of bigrams
+SHORT = 892_117  # tokens of a longer text's beginning that are as many as Tiny Shakespeare has to train on
 BASELINE = Rung(
     name="baseline",
     about="pre-norm blocks with LayerNorm, rotary positions, ReLU, biases and no dropout; AdamW, a warm-up of 3 % and a linear decay",

@@ -9,12 +9,11 @@ from tinylm.config import RunSpec
 from tinylm.study import recipes, techniques, titles
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, with_seeds
-from tinylm.study.techniques import Budget, Shape
+from tinylm.study.techniques import SHORT, Budget, Shape
 from tinylm.study.titles import ATTENTION, LEARNED, MLP, ROTARY
 
 # Text, how many of its first training tokens are used and how many tokens scored (0: all), validations of a Transformer: the best counts
 Text = tuple[str, int, int, int]
-SHORT = 892_117  # characters of the longer text: as many as Tiny Shakespeare has to train on
 # How many times the rate is best, of those tried at 1e12 FLOPs on the whole text, by valid of a seed that is not reported.
 TIMES: dict[str, dict[str, float]] = {
     "wikitext-2-char": {ATTENTION: 2.0, LEARNED: 0.5, ROTARY: 4.0},
