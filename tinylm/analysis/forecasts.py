@@ -75,6 +75,15 @@ def miss(results: Sequence[Result], forecast: dict[str, Any], form: str) -> floa
     return 100 * (float(np.mean(nlls)) / forecast["forms"][form]["nll"] - 1) if nlls else math.nan
 
 
+def above_best(results: Sequence[Result], forecast: dict[str, Any], form: str) -> float:
+    """How far the mean valid NLL of the foreseen size is above that of the best size trained there; NaN where it is the only one."""
+    at = select(results, role=[ROLE, TEST], corpus=forecast["corpus"], budget=forecast["flops"])
+    widths = {result.run.spec.model.d_model for result in at}
+    nlls = {width: float(np.mean([one.record.valid.nll for one in select(at, d_model=width)])) for width in widths}
+    width = forecast["forms"][form]["width"]
+    return nlls[width] - min(nlls.values()) if width in nlls and len(nlls) > 1 else math.nan
+
+
 def outcome(results: Sequence[Result], forecast: dict[str, Any], form: str) -> list[float]:
     """The valid NLLs of the runs at the size and budget of a forecast, that were trained since."""
     at = {"corpus": forecast["corpus"], "budget": forecast["flops"], "d_model": forecast["forms"][form]["width"]}

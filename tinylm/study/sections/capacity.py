@@ -14,7 +14,7 @@ from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, with_seeds
 
 Curve = tuple[int, int, int, int, int, int, int, int]  # FLOPs, seeds, and six widths from small to large
-Test = tuple[str, int, int, int]  # text, FLOPs, width and seeds of what a forecast says
+Test = tuple[str, int, int, int]  # text, FLOPs, width and seeds of what a forecast says, or of half and double of its size
 Timed = tuple[str, int, int, int]  # architecture, and the FLOPs of a short, a middle and a long run
 CURVES: Sequence[Curve] = (
     (100_000_000_000, 3, 16, 24, 32, 40, 48, 64),
@@ -30,6 +30,10 @@ TESTS: Sequence[Test] = (
     ("tiny_shakespeare", 30_000_000_000_000, 136, 2),
     ("wikitext-2-char", 30_000_000_000_000, 72, 2),
     ("wikitext-2-char", 30_000_000_000_000, 104, 2),
+    ("tiny_shakespeare", 30_000_000_000_000, 96, 1),  # half and double of what was foreseen
+    ("tiny_shakespeare", 30_000_000_000_000, 192, 1),
+    ("wikitext-2-char", 30_000_000_000_000, 48, 1),
+    ("wikitext-2-char", 30_000_000_000_000, 144, 1),
 )
 TIMED: Sequence[Timed] = (  # one minute, five and fifteen on two cores
     ("Transformer", 1_900_000_000_000, 22_000_000_000_000, 66_000_000_000_000),
@@ -58,8 +62,9 @@ def capacity(
     """For each text and budget: Transformers of several widths, and at the width in the middle of other depths and contexts.
 
     At some budgets each width is also trained with one layer fewer. A row of `curves` has FLOPs, the number of seeds, and six widths;
-    one of `tests` has the text, the FLOPs and the width of a forecast in docs/ledger/forecasts, and the number of seeds that test it; one
-    of `timed` an architecture and the FLOPs of what it can train in few and in more minutes, beside tuned and gated counts.
+    one of `tests` has the text, the FLOPs and the width of a forecast in docs/ledger/forecasts, or of half or double of its size, and the
+    number of seeds that test it; one of `timed` an architecture and the FLOPs of what it can train in few and in more minutes, beside
+    tuned and gated counts.
     """
     planned: list[Planned] = []
     for corpus, (flops, n_seeds, *widths) in itertools.product(corpora, curves):

@@ -1,10 +1,12 @@
+import math
+
 import capacity
 import pytest
 from commandline import run
 
 from tinylm import files, ledger
 from tinylm.analysis import fits, forecasts, frames
-from tinylm.study import StudyError
+from tinylm.study import StudyError, select
 
 
 def test_a_forecast_rests_on_smaller_budgets_alone_and_hits_a_true_law():
@@ -41,6 +43,22 @@ def test_a_forecast_is_made_once_and_compared_with_what_came(tmp_path, monkeypat
     assert len(outcome) == 2
     assert outcome[0] == pytest.approx(made["forms"]["additive"]["nll"], rel=0.01)
     assert forecasts.outcome(capacity.results(largest=10**12), back, "additive") == []
+
+
+def test_the_foreseen_size_is_compared_with_the_best_that_was_trained(tmp_path, monkeypatch):
+    found = capacity.results()
+    made = forecasts.made(found, "wikitext-2-char", 10**13, "2026-01-02")
+    trained = select(found, role=["isoflop", "forecast"], budget=10**13)
+    at = {one.run.spec.model.d_model: one.record.valid.nll for one in trained}
+    best = min(at, key=at.get)
+    for width in (best, max(at)):
+        made["forms"]["additive"]["width"] = width
+        assert forecasts.above_best(found, made, "additive") == pytest.approx(at[width] - at[best])
+    made["forms"]["additive"]["width"] = 8  # nothing was trained there
+    assert math.isnan(forecasts.above_best(found, made, "additive"))
+    alone = [one for one in found if one.run.spec.model.d_model == best]
+    made["forms"]["additive"]["width"] = best
+    assert math.isnan(forecasts.above_best(alone, made, "additive"))
 
 
 def test_the_command_writes_a_forecast_and_says_what_it_rests_on(tmp_path, monkeypatch, capsys):
