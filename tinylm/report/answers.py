@@ -249,7 +249,7 @@ def _with_length(slopes: pd.DataFrame) -> str:
 
 
 def capacity(found: Sequence[Result]) -> str:
-    """How the best size of each text grows with the budget, by several methods, and how far forecasts made before the runs missed."""
+    """How the best size of each text grows with the budget, by several methods, and what came of forecasts made before the runs."""
     told = []
     for corpus in forecasts.corpora(found):
         points = fits.points(forecasts.fitted(found, corpus))
@@ -258,20 +258,27 @@ def capacity(found: Sequence[Result]) -> str:
         tried = points.at(points.budget == largest)
         best = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
         told.append(
-            f"on {titles.corpus(corpus)} the best size grows as the budget to a power of {min(powers):.2f} to {max(powers):.2f}, by "
-            f"several methods; at {power(largest)} FLOPs the best one tried has {best:,.0f} parameters{_missed(found, corpus)}"
+            f"on {titles.corpus(corpus)} ten times the FLOPs pay for {10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the "
+            f"parameters, by several methods (a power of {min(powers):.2f} to {max(powers):.2f}); at {power(largest)} FLOPs the best size "
+            f"tried has {best:,.0f}{_came(found, corpus)}"
         )
     return _told(*told) if told else ""
 
 
-def _missed(found: Sequence[Result], corpus: str) -> str:
-    """How far the outcomes of a text's forecasts are above what was foreseen; nothing where none is trained."""
-    told = []
-    for made in forecasts.recorded():
-        misses = [forecasts.miss(found, made, form) for form in made["forms"]] if made["corpus"] == corpus else []
-        if shown := [percent(miss) for miss in misses if not math.isnan(miss)]:
-            told.append(f"{' and '.join(shown)} at {power(made['flops'])} FLOPs")
-    return f"; losses came out {', '.join(told)} from what forms of a law had foreseen" if told else ""
+def _came(found: Sequence[Result], corpus: str) -> str:
+    """What came of a text's forecasts by the law, and in brackets by its other form: how far the losses and the sizes were off."""
+    made = [one for one in forecasts.recorded() if one["corpus"] == corpus]
+    misses = {one["flops"]: [forecasts.miss(found, one, form) for form in fits.FORMS] for one in made}
+    tested = [one for one in made if not any(map(math.isnan, misses[one["flops"]]))]
+    if not tested:
+        return ""
+    at = [power(one["flops"]) for one in tested]
+    law, other = zip(*(map(percent, misses[one["flops"]]) for one in tested), strict=True)
+    shown = " and ".join(f"{miss} at {flops}" for miss, flops in zip(law, at, strict=True))
+    told = f"; losses came out {shown} FLOPs from forecasts made before the runs (another form of the law: {', '.join(other)})"
+    law_s, other_s = (forecasts.above_best(found, tested[-1], form) for form in fits.FORMS)
+    best = f"the size foreseen at {at[-1]} is {law_s:.3f} nats (the other form's: {other_s:.3f}) above the best of those trained there"
+    return told if math.isnan(law_s + other_s) else f"{told}; {best}"
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
