@@ -17,7 +17,7 @@ from tinylm.typesetting.notebooks import Block, Chapter, Figure, Printed, Prose,
 from tinylm.typesetting.pandoc import Node
 from tinylm.typesetting.typstsyntax import booktabs, call, lines_of, literal, plain_text, raw_block
 
-APPENDIX = "Plans, full tables and evidence"
+APPENDIX = "Full tables and evidence"
 REFERENCES = '#bibliography("references.bib", style: "ieee", title: "References")'
 POWER_OF_TEN = re.compile(r"([-−]?\d(?:\.\d+)?)e(-?\d+)")
 PLACE_MARK = "// "

@@ -34,7 +34,7 @@ def _known(rows: pd.DataFrame) -> str:
 
 
 def claims(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per statement that is tested for a claim, under the claim's words: effect with its 95 % interval, test, n and verdict."""
+    """One row per statement that is tested for a claim, under the claim's words: effect with its 95 % interval, test, n, p and verdict."""
     first = ~judged.duplicated("text")
     return pd.DataFrame(
         {
@@ -44,6 +44,7 @@ def claims(judged: pd.DataFrame) -> pd.DataFrame:
             "effect, 95 %": interval(row["effect"], row["low"], row["high"]),
             "test": row["test"] or NONE,
             "n": row["n"],
+            "p": p_value(row["p_holm"]),
             "verdict": row["verdict"],
         }
         for index, row in judged.iterrows()

@@ -75,11 +75,11 @@ def test_what_is_tagged_stands_in_an_appendix_under_the_title_of_its_section(rep
     table = code(shown(display.table, [{"n": 1}], "sizes", "Sizes."), "appendix")
     page = report(["# First", table, text("### Detail", "appendix"), f"See {SIZES}."], ["# Second", "The end."])
     sections = [title for title in words(page, "h2") if title != "Contents"]
-    assert sections == ["1 First", "2 Second", "A Plans, full tables and evidence"]
+    assert sections == ["1 First", "2 Second", "A Full tables and evidence"]
     assert words(page, "h3")[-1] == "A.1 First" and words(page, "h4")[-1] == "A.1.1 Detail"
     seen = words_of(page)
     assert seen.index("The end.") < seen.index("Table 1. Sizes.") and "See Table 1." in seen
-    assert "Plans, full tables" not in words_of(report(["# First", "Text."], folder="other"))
+    assert "Full tables" not in words_of(report(["# First", "Text."], folder="other"))
 
 
 def test_a_notebook_whose_title_is_tagged_is_a_section_of_the_appendix(report, shown):
@@ -90,7 +90,7 @@ def test_a_notebook_whose_title_is_tagged_is_a_section_of_the_appendix(report, s
         ["# Third", "## Appendix", text("More of [it](#appendix), in [that](#Appendix-2).", "appendix")],
     )
     titles = [title for title in words(page, "h2") if title != "Contents"]
-    assert titles == ["1 First", "2 Third", "References", "A Plans, full tables and evidence"]
+    assert titles == ["1 First", "2 Third", "References", "A Full tables and evidence"]
     assert words(page, "h3") == ["2.1 Appendix", "A.1 First", "A.2 Speed", "A.3 Third"]
     assert words(page, "h4") == ["A.1.1 Late", "A.2.1 Roofline"] and words(page, "h5") == ["Peak"]
     seen = words_of(page)
