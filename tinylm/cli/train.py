@@ -305,10 +305,19 @@ def _report(request: TrainRequest, planned: list[Planned], records: dict[str, Ru
     if left := _without(records, planned):
         print(f"{amount(len(left), 'run')} left; continue with: {request.command_line}")
     elif mixed:
-        print(GENERATE.format(mixed[0].key))
+        print(GENERATE.format(_best(request, planned, records, mixed)))
     elif not request.is_study:
         run = next((run for run in planned if not run.spec.is_counts), planned[0])
         print(_next_command(run.spec, records[run.spec.key]))
+
+
+def _best(request: TrainRequest, planned: Sequence[Planned], records: dict[str, RunRecord], mixed: Sequence[quick.Mixed]) -> str:
+    """The key of the best model on valid: of the mixtures, and unless one was asked for, of what is here alone, which wins a tie."""
+    models = [(one.valid_nll, one.key) for one in mixed]
+    if not (isinstance(request.runs, specs.SingleRuns) and request.runs.mix):
+        here = [records[run.spec.key] for run in planned if run.spec.is_counts or _weights(run.spec)]
+        models = [(record.valid.nll, record.spec.key) for record in here if record.valid] + models
+    return min(models, key=lambda model: round(model[0], 3))[1]
 
 
 def _next_command(spec: RunSpec, record: RunRecord) -> str:

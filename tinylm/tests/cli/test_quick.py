@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from tinylm import data
-from tinylm.cli import quick
+from tinylm.cli import quick, specs, train
 from tinylm.explore.checkpoints import Checkpoints
 from tinylm.study import recipes, single
 
@@ -54,6 +54,22 @@ def test_a_test_text_without_an_error_has_none_in_json_either():
     said = {"run": network, "record": SimpleNamespace(flops=10**10), "key": "a" * 16, "file": Path("a"), "weights": [0.5, 0.5]}
     mixed = quick.Mixed(**said, valid_nll=1.5, test=score, seconds=1.0)
     assert mixed.facts()["test_se"] is None and "1.5000" in mixed.row("a")
+
+
+def test_the_next_command_is_for_the_best_model_and_a_mixture_that_gains_nothing_is_not(monkeypatch):
+    runs = [single.of_recipe("gated-counts", "grammar-char", flops=1e10), single.of_recipe("transformer", "grammar-char", flops=1e10)]
+    monkeypatch.setattr(train, "_weights", lambda spec: Path("a"))
+
+    def best(mixed, mix=None, **nlls):
+        asked = specs.SingleRuns(corpus="grammar-char", is_quick=not mix, mix=mix, fields={})
+        scored = zip(runs, nlls.values(), strict=True)
+        records = {run.spec.key: SimpleNamespace(valid=SimpleNamespace(nll=nll), spec=run.spec) for run, nll in scored}
+        return train._best(SimpleNamespace(runs=asked), runs, records, [SimpleNamespace(valid_nll=mixed, key="both")])
+
+    assert best(1.2, gated=1.3, network=1.4) == "both"
+    assert best(1.2999, gated=1.3, network=1.4) == runs[0].spec.key
+    assert best(1.2999, gated=1.4, network=1.3) == runs[1].spec.key
+    assert best(1.2999, gated=1.3, network=1.4, mix="gated-counts") == "both", "what was asked for"
 
 
 def test_nothing_is_mixed_while_a_run_is_left():
