@@ -259,8 +259,8 @@ def capacity(found: Sequence[Result]) -> str:
         best = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
         told.append(
             f"on {titles.corpus(corpus)} ten times the FLOPs pay for {10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the "
-            f"parameters, by several methods (a power of {min(powers):.2f} to {max(powers):.2f}); at {power(largest)} FLOPs the best size "
-            f"tried has {best:,.0f}{_came(found, corpus)}"
+            f"parameters, by several methods (a power of {min(powers):.2f} to {max(powers):.2f}); at {power(largest)} FLOPs the best "
+            f"tried size is {best:,.0f}{_came(found, corpus)}"
         )
     return _told(*told) if told else ""
 

@@ -84,7 +84,7 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     assert said.startswith(
         "**Answer.** On WikiText-2 as characters ten times the FLOPs pay for 3.0 to 3.1 times the parameters, by several "
     )
-    assert "methods (a power of 0.48 to 0.49); at $10^{13}$ FLOPs the best size tried has " in said
+    assert "methods (a power of 0.48 to 0.49); at $10^{13}$ FLOPs the best tried size is " in said
     assert "forecast" not in said
 
 
