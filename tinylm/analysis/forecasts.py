@@ -75,6 +75,17 @@ def miss(results: Sequence[Result], forecast: dict[str, Any], form: str) -> floa
     return 100 * (float(np.mean(nlls)) / forecast["forms"][form]["nll"] - 1) if nlls else math.nan
 
 
+def miss_refitted(results: Sequence[Result], forecast: dict[str, Any], form: str) -> float:
+    """The miss that the form would have had, fitted to all runs of the same budgets that are recorded by now; NaN as for `miss`."""
+    chosen = [result for result in fitted(results, forecast["corpus"]) if result.run.budget <= forecast["fitted_to"]]
+    nlls = outcome(results, forecast, form)
+    if not nlls or len({result.run.budget for result in chosen}) < fits.LEAST_BUDGETS:
+        return math.nan
+    found, size = fits.points(chosen), forecast["forms"][form]
+    said = fits.fit(found, form)(np.array([size["n_params"]]), np.array([size["tokens"]]), found.unique)
+    return 100 * (float(np.mean(nlls)) / float(said[0]) - 1)
+
+
 def above_best(results: Sequence[Result], forecast: dict[str, Any], form: str) -> float:
     """How far the mean valid NLL of the foreseen size is above that of the best size trained there; NaN where it is the only one."""
     at = select(results, role=[ROLE, TEST], corpus=forecast["corpus"], budget=forecast["flops"])

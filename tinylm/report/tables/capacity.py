@@ -85,6 +85,7 @@ def forecasts(found: Sequence[Result]) -> pd.DataFrame:
                     "NLL, 90 %": f"{said['nll']:.3f} ({said['low']:.3f} to {said['high']:.3f})",
                     "outcome (n)": f"{np.mean(nlls):.3f} ({len(nlls)})" if nlls else "not trained",
                     "miss": percent(foreseen.miss(found, made, form)),
+                    "refitted": percent(foreseen.miss_refitted(found, made, form)),
                     "above the best": NONE if math.isnan(above := foreseen.above_best(found, made, form)) else f"{above:.3f}",
                 }
             )

@@ -45,6 +45,19 @@ def test_a_forecast_is_made_once_and_compared_with_what_came(tmp_path, monkeypat
     assert forecasts.outcome(capacity.results(largest=10**12), back, "additive") == []
 
 
+def test_a_forecast_is_refitted_to_what_is_recorded_since_at_its_budgets():
+    found = capacity.results()
+    made = forecasts.made(found, "wikitext-2-char", 10**13, "2026-01-02")
+    for form in made["forms"].values():  # a size that is trained there
+        form |= {"width": 64, "nll": 2 * form["nll"]}  # from few and noisy runs
+    (run,) = {one.run.row.spec: one for one in select(found, role="isoflop", budget=10**13, d_model=64)}.values()
+    made["forms"]["additive"] |= {"n_params": run.record.n_params, "tokens": run.record.tokens_seen}
+    assert forecasts.miss(found, made, "additive") < -40 and abs(forecasts.miss_refitted(found, made, "additive")) < 0.2
+    assert math.isnan(forecasts.miss_refitted(capacity.results(largest=10**12), made, "additive"))
+    late = [one for one in found if one.run.budget > 10**12]
+    assert math.isnan(forecasts.miss_refitted(late, made, "additive"))
+
+
 def test_the_foreseen_size_is_compared_with_the_best_that_was_trained(tmp_path, monkeypatch):
     found = capacity.results()
     made = forecasts.made(found, "wikitext-2-char", 10**13, "2026-01-02")
