@@ -18,7 +18,7 @@ from tinylm.study.techniques import regime
 
 ROW = 0.1  # inches
 LINEAR = 0.1  # nats around zero that are drawn to scale
-TICKS = (-1, -0.1, -0.05, 0, 0.05, 0.1, 1)
+TICKS = (-1, -0.3, -0.1, 0, 0.1, 0.3, 1)
 
 
 @mpl.rc_context(STYLE)
@@ -47,7 +47,7 @@ def techniques_by_budget(found: Sequence[Result]) -> Drawn:
 def _axes(ax: Axes, order: Sequence[str], title: str) -> None:
     """Techniques from the top down; gains to scale near zero and in powers of ten beyond."""
     ax.axvline(0, color="black", linewidth=0.7)
-    ax.set_xscale("symlog", linthresh=LINEAR, linscale=1.2)
+    ax.set_xscale("symlog", linthresh=LINEAR, linscale=0.6)
     low, high = ax.get_xlim()
     ax.set_xticks([tick for tick in TICKS if low <= tick <= high], [f"{tick:g}".replace("-", "−") for tick in TICKS if low <= tick <= high])
     ax.xaxis.set_minor_locator(NullLocator())
