@@ -15,7 +15,6 @@ from tinylm.study.planned import Planned, counts, select, with_seeds
 
 Models = dict[str, tuple[str, ModelConfig]]  # by name: architecture and model
 MAPPED = 2  # seeds of a map
-DEEPER = 3  # seeds of the deepest Transformer with more steps: five cost 1.6e14 FLOPs
 
 
 @checked
@@ -51,7 +50,7 @@ def sweeps(
     cells = itertools.product(map_budgets, map_rates, map_contexts)
     mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], seeds[:MAPPED])
     depths = select(rows, architecture="Transformer")[-2:]
-    deeper = with_seeds([_longer(*depths)] if len(depths) == 2 else [], seeds[:DEEPER])
+    deeper = with_seeds([_longer(*depths)] if len(depths) == 2 else [], seeds)
     return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + deeper + mapped
 
 
