@@ -37,8 +37,8 @@ TESTS: Sequence[Test] = (
 )
 TIMED: Sequence[Timed] = (  # one minute, five and fifteen on two cores
     ("Transformer", 1_900_000_000_000, 22_000_000_000_000, 66_000_000_000_000),
-    ("LSTM", 5_000_000_000_000, 26_000_000_000_000, 78_000_000_000_000),
-    (nanogpt.TITLE, 6_000_000_000_000, 30_000_000_000_000, 90_000_000_000_000),
+    ("LSTM", 8_000_000_000_000, 40_000_000_000_000, 120_000_000_000_000),
+    (nanogpt.TITLE, 4_000_000_000_000, 20_000_000_000_000, 60_000_000_000_000),
 )
 MIDDLE = 4  # where the width of a curve stands at which depth and context are varied
 
