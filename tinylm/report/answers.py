@@ -54,9 +54,10 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         return sentences.worth_training(bought, corpus)
     cache = counts.run.spec.model.cache
     how = "Kneser-Ney counts" + (f" with {'an unbounded' if cache == UNBOUNDED else 'a'} cache" if cache else "")
-    how += f" reach a test NLL of {counts.record.test.nll:.3f} nats per {data.info(corpus).level}{_in_time([counts.run], ' in {}')}"
+    how += f" reach {counts.record.test.nll:.3f} nats per {data.info(corpus).level} on the whole test split"
+    how += _in_time([counts.run], " in {}")
     first = frames[1].iloc[0]
-    alone = f"Alone the {first['architecture']} needs {power(first['reaches'])} FLOPs to pass those counts in the mean"
+    alone = f"Alone, the {first['architecture']} passes the plain counts, in the mean, only from {power(first['reaches'])} FLOPs on"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -117,8 +118,8 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     )
     frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
-    reader = f"a network that reads {data.info(corpus).level}s"
-    alone = "" if math.isnan(misses) else f"on test {reader} alone has the higher mean loss up to {power(misses)} FLOPs"
+    reader = f"a network of {data.info(corpus).level}s without counts has a higher mean loss on test than counts"
+    alone = "" if math.isnan(misses) else f"up to {power(misses)} FLOPs {reader}"
     compressed = COMPRESSION.best(corpus)
     beside = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
     cut = summaries.counts(select(bought, role="vocabulary"))
@@ -193,18 +194,19 @@ def sweeps(found: Sequence[Result]) -> str:
         (_, a), (last, b) = rows[0], rows[-1]
         gap = significance.difference(b, a)
         low, high = gap.interval()
-        verdict = "makes {} worse, by" if low > 0 else "makes {} better, by" if high < 0 else "leaves {} undecided,"
+        which = "better" if gap.mean < 0 else "worse"
+        verdict = f"makes {last.architecture} {which}" if low > 0 or high < 0 else f"leaves {last.architecture} undecided, {which}"
         what = LARGER.get(last.architecture, "a larger size")
-        sign = -1 if high < 0 else 1
-        apart = interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus="" if low > 0 or high < 0 else "+")
-        told.append(f"{what} {verdict.format(last.architecture)} {apart}")
+        sign = -1 if gap.mean < 0 else 1
+        apart = interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus="")
+        told.append(f"{what} {verdict} by {apart}")
         n.append(gap.n)
     return _told(f"in test NLL, largest against smallest size (n = {min(n)}, uncorrected): {'; '.join(told)}") if told else ""
 
 
 def rope(found: Sequence[Result]) -> str:
     """How far rotary positions are from learned ones, in our runs and in the study's, and at which lengths of our own training."""
-    return _told(_rope_pair(select(found, role="ablation")), _rope_by_length(positions.gains(found), positions.slopes(found)))
+    return _told(_rope_pair(select(found, role="ablation")), _rope_by_length(positions.gains(found)))
 
 
 def _rope_pair(found: Sequence[Result]) -> str:
@@ -226,26 +228,29 @@ def _rope_pair(found: Sequence[Result]) -> str:
     return f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}"
 
 
-def _rope_by_length(gains: pd.DataFrame, slopes: pd.DataFrame) -> str:
-    """At which lengths rotary positions are clearly ahead of learned ones, and behind, and what longer windows do to that."""
+def _rope_by_length(gains: pd.DataFrame) -> str:
+    """At which lengths rotary positions are clearly ahead of learned ones, and behind, and by how much at both ends."""
     rotary = gains[(gains["positions"] == "rope") & (gains["n"] > 1)]
     if not len(rotary):
         return ""
     n_texts, lengths = rotary["corpus"].nunique(), sorted(rotary["length"].unique())
-    numbers = f"{rotary['gain'].min():.3f} to {rotary['gain'].max():.3f} nats (n = {rotary['n'].min()})".replace("-", "−")
+    numbers = f"{_at_both_lengths(rotary)} (n = {rotary['n'].min()})"
     span = f"windows of {lengths[0]:,} to {lengths[-1]:,} and the loss at every position"
     if all(rotary["verdict"] == CLEAR) and all(rotary["gain"] > 0):
-        return f"with {span} it is ahead at every length on {n_texts} texts, by {numbers}{_with_length(slopes)}"
+        return f"with {span} it is ahead at every length on {n_texts} texts: by {numbers}"
     ahead, behind = (rotary[(rotary["verdict"] == CLEAR) & (sign * rotary["gain"] > 0)] for sign in (1, -1))
     cases = f"clearly ahead in {len(ahead)} and behind in {len(behind)} of {len(rotary)} cases"
-    return f"with {span} it is {cases}, by {numbers}{_with_length(slopes)}"
+    return f"with {span} it is {cases}: by {numbers}"
 
 
-def _with_length(slopes: pd.DataFrame) -> str:
-    """By how much windows of twice the length raise the gain of rotary positions on each text."""
-    rows = slopes[(slopes["positions"] == "rope") & (slopes["n"] > 1)]
-    changes = [f"{interval(row.gain, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
-    return f"; with windows of twice the length the gain changes by {' and by '.join(changes)}" if changes else ""
+def _at_both_lengths(rotary: pd.DataFrame) -> str:
+    """The gain of rotary positions with the shortest and the longest windows of each text."""
+    told = []
+    for corpus, rows in rotary.groupby("corpus", sort=False):
+        ends = rows.sort_values("length").iloc[[0, -1]].itertuples()
+        gains = [f"{interval(row.gain, math.nan, math.nan, plus='')} at {row.length:,}" for row in ends]
+        told.append(f"{' and '.join(gains)} on {titles.corpus(corpus)}")
+    return ", by ".join(told)
 
 
 def capacity(found: Sequence[Result]) -> str:
@@ -259,8 +264,7 @@ def capacity(found: Sequence[Result]) -> str:
         best = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
         told.append(
             f"on {titles.corpus(corpus)} ten times the FLOPs pay for {10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the "
-            f"parameters, by several methods (a power of {min(powers):.2f} to {max(powers):.2f}); at {power(largest)} FLOPs the best "
-            f"tried size is {best:,.0f}{_came(found, corpus)}"
+            f"parameters, by several methods; at {power(largest)} FLOPs the best size tried has {best:,.0f}{_came(found, corpus)}"
         )
     return _told(*told) if told else ""
 
@@ -275,10 +279,12 @@ def _came(found: Sequence[Result], corpus: str) -> str:
     at = [power(one["flops"]) for one in tested]
     law, other = zip(*(map(percent, misses[one["flops"]]) for one in tested), strict=True)
     shown = " and ".join(f"{miss} at {flops}" for miss, flops in zip(law, at, strict=True))
-    told = f"; losses came out {shown} FLOPs from forecasts made before the runs (another form of the law: {', '.join(other)})"
-    law_s, other_s = (forecasts.above_best(found, tested[-1], form) for form in fits.FORMS)
-    best = f"the size foreseen at {at[-1]} is {law_s:.3f} nats (the other form's: {other_s:.3f}) above the best of those trained there"
-    return told if math.isnan(law_s + other_s) else f"{told}; {best}"
+    told = f"; losses came out {shown} FLOPs from forecasts made before the runs (by another form of the law {' and '.join(other)})"
+    above = [forecasts.above_best(found, tested[-1], form) for form in fits.FORMS]
+    if any(map(math.isnan, above)):
+        return told
+    sizes = "the best of those" if max(above) == 0 else f"{' and '.join(f'{value:.3f}' for value in above)} nats above the best"
+    return f"{told}; the sizes foreseen at {at[-1]} are {sizes} trained there"
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -303,14 +309,14 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame], budget: str) -> Iterator[str]
         return
     clear = {name: of[of["verdict"] == CLEAR].sort_values("gain", ascending=False) for name, of in rows.items()}
     up = {name: list(of["technique"][of["gain"] > 0]) for name, of in clear.items()}
-    counted = {name: (len(names), len(clear[name]) - len(names), len(rows[name])) for name, names in up.items()}
-    numbers = [f"on {name} {better} of {n} lower it and {worse} raise it" for name, (better, worse, n) in counted.items()]
+    counts = [f"{len(names)} and {len(clear[name]) - len(names)} on {name}" for name, names in up.items()]
     seeds = sorted({int(n) for of in rows.values() for n in of["n"]})
     n_seeds = f"n = {seeds[0]}{f' to {seeds[-1]}' if len(seeds) > 1 else ''}"
-    yield f"techniques that change the test NLL clearly at {budget} FLOPs ({n_seeds}): {'; '.join(numbers)}"
-    if len(rows) > 1:
-        everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
-        yield f"on every text a clear gain comes from {', '.join(everywhere) or 'none of them'}"
+    everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
+    where = "every text" if len(rows) > 1 else next(iter(rows))
+    which = f"a clear gain on {where} comes from {', '.join(everywhere) or 'none'}"
+    told = f"of {max(map(len, rows.values()))} techniques at {budget} FLOPs ({n_seeds}) {which}"
+    yield f"{told}; so many lower and raise the test NLL clearly: {', '.join(counts)}"
     if most := [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]:
         yield f"the most is gained by {', by '.join(most)}"
 
@@ -355,15 +361,17 @@ def ten_times(found: Sequence[Result]) -> str:
 def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
     """The gap of a pair on each text, and what more text does to it."""
     numbers = [
-        f"on {titles.text(row.corpus, row.tokens)} {interval(row.gap, row.low, row.high)}" for row in rows[rows["than"] == 0].itertuples()
+        f"{interval(row.gap, row.low, row.high, plus='')} on {titles.text(row.corpus, row.tokens)}"
+        for row in rows[rows["than"] == 0].itertuples()
     ]
     grown = [
-        f"{data.info(row.corpus).n_tokens['train'] / row.than:.0f} times the text changes it by {interval(row.gap, row.low, row.high)}, "
+        f"{data.info(row.corpus).n_tokens['train'] / row.than:.0f} times the text changes that by {interval(row.gap, row.low, row.high)}, "
         f"which is {row.verdict}"
         for row in rows[rows["than"] > 0].itertuples()
     ]
-    names, flops = " minus ".join(rows.iloc[0][["first", "second"]]), power(select(found, role="gap")[0].run.budget)
-    return "; ".join([f"in test NLL {names} at {flops} FLOPs (n = {rows['n'].min()}) is {' and '.join(numbers)}", *grown])
+    (first, second), flops = rows.iloc[0][["first", "second"]], power(select(found, role="gap")[0].run.budget)
+    told = f"at {flops} FLOPs (n = {rows['n'].min()}) the test NLL of {second} is below that of {first} by {' and by '.join(numbers)}"
+    return "; ".join([told, *grown])
 
 
 def _contexts(rows: pd.DataFrame) -> str:
@@ -414,8 +422,9 @@ def _bought(found: Sequence[Result], corpus: str) -> str:
     run, records = min(rows.items(), key=lambda row: _valid(row[1]), default=(None, []))
     if run is None:
         return ""
+    made = "" if run.spec.corpus == corpus else f" that reads a text made from train ({run.spec.corpus})"
     return (
-        f"alone the {_trained(networks, run.architecture)}, trained on {run.spec.corpus} for {power(run.budget)} FLOPs, has a test NLL of "
+        f"alone the {_trained(networks, run.architecture)}{made}, trained for {power(run.budget)} FLOPs, has a test NLL of "
         f"{_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "
         f"{counts.record.test.nll:.3f}{_better_mixed(networks, counts, _nll(records))}"
     )
@@ -512,7 +521,7 @@ def _lookup(bought: Sequence[Result]) -> str:
     more = "more" if worth[lookup] > worth[[with_it, without]].abs().max() else "no more"
     return (
         f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
-        f"(*induction*, with its long window) is worth {_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs "
+        f"(*induction*, with its long window) lowers the loss by {_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs "
         f"(n = {frame['n'].min()}){_lookup_mixed(bought, frame['budget'].max())}; a Transformer is {_ahead(frame, with_it, ends=False)} "
         f"with it, {_ahead(frame, without, ends=False, whom='')} without."
     )
@@ -522,7 +531,7 @@ def _lookup_mixed(bought: Sequence[Result], budget: int) -> str:
     """What is left of the lookup's worth at a budget where every cell is mixed with counts; nothing where that is not recorded."""
     effects = factorial.effects(mixtures.mixed(select(bought, role=["factorial", "factorial-control"])))
     frame = effects[(effects["budget"] == budget) & (effects["contrast"] == LOOKUP[0])]
-    return f", and {_effects(frame, LOOKUP[0])[0]} mixed with counts (n = {frame['n'].min()})" if len(frame) else ""
+    return f", and by {_effects(frame, LOOKUP[0])[0]} where counts are mixed in (n = {frame['n'].min()})" if len(frame) else ""
 
 
 def _in_time(runs: Sequence[Planned], told: str) -> str:

@@ -31,13 +31,13 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
     best = lines.iloc[0]
     below = lines[lines["test_nll"] < floor["test"] - 2 * lines["test_se"]]
     verdict = (
-        "no model is below that by more than two standard errors of the test text"
+        "no model is below that"
         if below.empty
-        else f"**below it, which must be an error: {', '.join(below['name'])}**"
+        else f"**below it, by more than two standard errors of the test text, which must be an error: {', '.join(below['name'])}**"
     )
     return (
-        f"On {found[0].record.spec.corpus} the least possible test NLL is {floor['test']:.3f} nats; {verdict}: the best, {best['name']}, "
-        f"has {best['test_nll']:.3f} (n = {best['n']})."
+        f"On {found[0].record.spec.corpus} the least possible test NLL is {floor['test']:.3f} nats; {verdict}, and the best, "
+        f"{best['name']}, has {best['test_nll']:.3f} (n = {best['n']})."
     )
 
 
@@ -67,8 +67,8 @@ def reproduction(found: Sequence[Result]) -> str:
     alike = "lie where further seeds of ours would" if joint.is_alike else "differ from further seeds of ours"
     return (
         f"The study states {joint.n_rows} losses, sweeps and words included. Taken together they {alike} (Fisher "
-        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). A shift within the {len(margins)} margins could be "
-        f"missed: {margins.min():.3f} to {margins.max():.3f} nats, with a median of {margins.median():.3f}."
+        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). A difference of {margins.median():.3f} nats, the "
+        f"median margin, would go unseen ({margins.min():.3f} to {margins.max():.3f})."
     )
 
 
@@ -197,7 +197,7 @@ def climb(frame: pd.DataFrame) -> str:
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
     parts = [
         f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} make a clear difference after Holm's "
-        + (f"correction; {families.clear_alone(tested)} of these do so without pooled spread as well." if len(clear) else "correction.")
+        + (f"correction, {families.clear_alone(tested)} of them by their own seeds' spread alone." if len(clear) else "correction.")
     ]
     parts += [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction."] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
@@ -589,7 +589,7 @@ def converged(found: Sequence[Result]) -> str:
         return ""
     flops, more = select(found, role="gap", rung=MLP)[0].run.budget, more_flops(found, MLP)
     best = f"The last validation of an MLP of {power(flops)} FLOPs is its best {'; '.join(told)}."
-    return f"{best} In test NLL {more}." if more else best
+    return f"{best} {more[:1].upper()}{more[1:]}." if more else best
 
 
 def more_flops(found: Sequence[Result], against: str) -> str:
@@ -599,6 +599,8 @@ def more_flops(found: Sequence[Result], against: str) -> str:
     if not len(rows):
         return ""
     larger, smaller = (power(select(found, role=role)[0].run.budget) for role in ("gap", "context"))
-    numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
+    numbers = [f"{interval(row.gap, row.low, row.high, plus='')} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
     other = "one" if against == MLP else against
-    return f"an MLP of {larger} FLOPs minus {other} of {smaller} is {' and '.join(numbers)} (n = {rows['n'].min()})"
+    return (
+        f"the test NLL of {other} of {smaller} FLOPs is below that of an MLP of {larger} by {' and '.join(numbers)} (n = {rows['n'].min()})"
+    )

@@ -90,8 +90,8 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
     said = sentences.climb(frame)
     assert said.startswith(
-        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 make a clear difference after Holm's correction; "
-        "0 of these do so without pooled spread as well. 1 more is clear only before the correction."
+        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 make a clear difference after Holm's correction, "
+        "0 of them by their own seeds' spread alone. 1 more is clear only before the correction."
     )
     assert said.endswith(" The other 3 are open, 1 of them with fewer than 5 seeds.")
     few = sentences.climb(frame.assign(n=3, verdict="open"))
@@ -184,7 +184,7 @@ def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     )
     assert "differ from further seeds of ours" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
-    assert alike.endswith("A shift within the 4 margins could be missed: 0.037 to 0.049 nats, with a median of 0.042.")
+    assert alike.endswith("A difference of 0.042 nats, the median margin, would go unseen (0.037 to 0.049).")
 
 
 def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
@@ -198,7 +198,7 @@ def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():
 def test_the_control_reading_names_the_model_nearest_to_the_floor():
     text = sentences.control(results(a=[2.0, 2.2], b=[2.05]), {"test": 1.9})
     assert text.startswith("On grammar-char the least possible test NLL is 1.900 nats; no") and text.endswith(
-        ": the best, b, has 2.050 (n = 1)."
+        "; no model is below that, and the best, b, has 2.050 (n = 1)."
     )
 
 

@@ -45,12 +45,10 @@ def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch
     assert len(table) == 4
     said = answers.capacity(found)
     assert re.search(
-        r"; losses came out [+−]0\.\d % at \$10\^\{13\}\$ FLOPs from forecasts made before the runs \(another form of the law: ", said
+        r"; losses came out [+−]0\.\d % at \$10\^\{13\}\$ FLOPs from forecasts made before the runs \(by another form of the law ", said
     )
     assert "10^{14}" not in said  # for nothing was trained there
-    assert re.search(
-        r"; the size foreseen at \$10\^\{13\}\$ is 0\.\d{3} nats \(the other form's: 0\.\d{3}\) above the best of those ", said
-    )
+    assert re.search(r"; the sizes foreseen at \$10\^\{13\}\$ are 0\.\d{3} and 0\.\d{3} nats above the best trained there\.$", said)
 
 
 def test_depths_and_contexts_have_columns_in_order(found):
@@ -84,7 +82,7 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     assert said.startswith(
         "**Answer.** On WikiText-2 as characters ten times the FLOPs pay for 3.0 to 3.1 times the parameters, by several "
     )
-    assert "methods (a power of 0.48 to 0.49); at $10^{13}$ FLOPs the best tried size is " in said
+    assert "methods; at $10^{13}$ FLOPs the best size tried has " in said
     assert "forecast" not in said
 
 

@@ -3,10 +3,8 @@ import transfers
 
 from tinylm import study
 from tinylm.analysis import positions
-from tinylm.analysis.numbers import interval
 from tinylm.analysis.summaries import Result
 from tinylm.report import answers, tables
-from tinylm.study import titles
 
 GAINS = {"rope": 0.1, "alibi": 0.05, "none": 0.0, "learned": 0.0}
 
@@ -36,12 +34,12 @@ def test_longer_windows_have_a_column_for_each_length_of_training(found):
 
 
 def test_the_answer_says_where_rotary_positions_are_ahead(found):
-    assert "it is ahead at every length on 2 texts, by 0." in answers.rope(found)
-    slopes = positions.slopes(found)
-    rotary = slopes[slopes["positions"] == "rope"].iloc[0]
-    told = f"the gain changes by {interval(rotary['gain'], rotary['low'], rotary['high'])} on {titles.corpus(rotary['corpus'])} and by "
+    gains = positions.gains(found)
+    rotary = gains[(gains["positions"] == "rope") & (gains["corpus"] == "wikitext-2-char")].sort_values("length")
+    first, last = rotary["gain"].iloc[[0, -1]]
+    told = f"it is ahead at every length on 2 texts: by {first:.3f} at 128 and {last:.3f} at 1,024 on WikiText-2 as characters, by 0."
     assert told in answers.rope(found)
-    assert "ahead in 0 and behind in 8 of 8 cases, by −0." in answers.rope(results(rope=-0.1))
+    assert "ahead in 0 and behind in 8 of 8 cases: by −0." in answers.rope(results(rope=-0.1))
 
 
 def test_without_records_a_line_says_so():
