@@ -14,7 +14,6 @@ from tinylm.analysis.families import BEFORE, CLEAR
 from tinylm.analysis.numbers import interval, percent, perplexity, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
-from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
@@ -36,7 +35,7 @@ def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequ
 
 def findings(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> list[str]:
     """The findings of `abstract`, one by one."""
-    pointed = _pointed(bought)
+    pointed = _pointed(bought, brief=True)
     words = f"On words, {pointed}." if pointed else ""
     return list(filter(None, [answer(bought, corpus), _lookup(bought), _retrained(found, everything), words]))
 
@@ -57,7 +56,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how += f" reach {counts.record.test.nll:.3f} nats per {data.info(corpus).level} on the whole test split"
     how += _in_time([counts.run], " in {}")
     first = frames[1].iloc[0]
-    alone = f"Alone, the {first['architecture']} passes the plain counts, in the mean, only from {power(first['reaches'])} FLOPs on"
+    alone = f"Alone, the {first['architecture']} passes the plain counts only from {power(first['reaches'])} FLOPs on"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -97,9 +96,7 @@ def _gated(bought: Sequence[Result], other: RunRecord) -> tuple[Planned | None, 
 
 
 def count_or_train(bought: Sequence[Result], corpus: str) -> str:
-    """What counts gain by a network that weighs them, or by one beside them, up to which budget they are better than one alone, and what
-    counts of subwords have, or else a compressor.
-    """
+    """What counts gain by a network that weighs them, or by one beside them, and up to which budget they are better than one alone."""
     networks, counts = _rivals(bought, corpus)
     mixed = _mixed(networks, counts) if networks else {}
     if not mixed:
@@ -120,12 +117,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
     reader = f"a network of {data.info(corpus).level}s without counts has a higher mean loss on test than counts"
     alone = "" if math.isnan(misses) else f"up to {power(misses)} FLOPs {reader}"
-    compressed = COMPRESSION.best(corpus)
-    beside = f"{compressed.name}, a compressor, has {compressed.test:.3f}" if compressed else ""
-    cut = summaries.counts(select(bought, role="vocabulary"))
-    if best := min((result.record for result in cut), key=lambda record: record.valid.nll_per_character, default=None):
-        beside = f"counts of subwords, pieces of words, have {best.test.nll_per_character:.3f}"
-    return _told("both", weighed or gains, alone, beside)
+    return _told("both", weighed or gains, alone)
 
 
 def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:
@@ -552,8 +544,10 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     )
 
 
-def _pointed(bought: Sequence[Result]) -> str:
-    """The best recipe on words of each text, in perplexity, and gated counts of the same tokens; without those the best counts."""
+def _pointed(bought: Sequence[Result], brief: bool = False) -> str:
+    """The best recipe on words of each text, in perplexity, and unless in brief gated counts of the same tokens; without those the best
+    counts.
+    """
     ours, theirs, weighed, costs, weights = [], [], [], [], {}
     for records in sentences.best_purchases(bought).values():
         if data.info(records[0].spec.corpus).level == "word":
@@ -569,4 +563,4 @@ def _pointed(bought: Sequence[Result]) -> str:
     if not ours:
         return ""
     cost = "; ".join(dict.fromkeys(costs))
-    return f"Transformers with a *pointer* reach perplexity {' and '.join(ours)} ({cost}){beside}"
+    return f"Transformers with a *pointer* reach perplexity {' and '.join(ours)} ({cost}){'' if brief else beside}"

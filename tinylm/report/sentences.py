@@ -120,7 +120,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
 
 
 def together(found: Sequence[Result]) -> str:
-    """How far each architecture lowers the test NLL of the best counts when it is mixed with them, at its first budget and at its last.
+    """How far each architecture lowers the test NLL of the best counts when it is mixed with them, at its largest budget.
 
     Architectures that change it little at every budget are told together. A single seed has no interval.
     """
@@ -130,7 +130,9 @@ def together(found: Sequence[Result]) -> str:
         gap = significance.difference([rival.record], records)
         rows.setdefault(run.architecture, []).append((run, gap))
     most = {name: max(abs(gap.mean) for _, gap in each) for name, each in rows.items()}
-    told = [f"the {name} lowers the counts' test NLL by {_at_both_ends(each)}" for name, each in rows.items() if most[name] >= LITTLE]
+    largest = sorted((name for name in rows if most[name] >= LITTLE), key=lambda name: -rows[name][-1][1].mean)
+    told = [f"the {name} lowers the counts' test NLL by {_at(*rows[name][-1])}" for name in largest[:1]]
+    told += [f"the {name} by {_at(*rows[name][-1])}" for name in largest[1:]]
     little = [name for name in rows if most[name] < LITTLE]
     if little:
         what = "it" if told else "the counts' test NLL"
@@ -139,11 +141,9 @@ def together(found: Sequence[Result]) -> str:
     return f"In a mixture {'; '.join(told)}." if told else ""
 
 
-def _at_both_ends(rows: Sequence[tuple[Planned, significance.Estimate]]) -> str:
-    """The gaps at the smallest and at the largest of some budgets."""
-    ends = [*rows[:1], *rows[1:][-1:]]
-    told = [(interval(gap.mean, *gap.interval(), plus=""), f"{power(run.budget)} FLOPs (n = {gap.n})") for run, gap in ends]
-    return " and by ".join(f"{apart} at {where}" for apart, where in told)
+def _at(run: Planned, gap: significance.Estimate) -> str:
+    """A gap, its budget and n."""
+    return f"{interval(gap.mean, *gap.interval(), plus='')} at {power(run.budget)} FLOPs (n = {gap.n})"
 
 
 def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[list[pd.DataFrame], str]:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tinylm import data, files
 from tinylm.analysis import budgets, factorial, families, folds, significance, summaries
-from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, plus_minus, signed, spread
+from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, plus_minus, power, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
@@ -158,7 +158,7 @@ def advice(
         affordable = lines[lines["flops"] <= budget]
         if len(affordable):
             best = affordable.loc[affordable["valid_nll"].idxmin()]
-            row = {"FLOPs": amount(best["flops"], 2), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
+            row = {"FLOPs": power(best["run"].budget), "do this": _told(best["run"]) + best["how"], "test NLL ± SD (n)": mean(best)}
             rows.append(row | {"time": timings.shown(*filter(None, [best["partner"], best["run"]]))})
     return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 

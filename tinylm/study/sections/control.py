@@ -13,7 +13,16 @@ from tinylm.study.planned import Planned, counts, with_seeds
 @checked
 def control(
     *,
-    corpora: Sequence[str] = ("tiny_shakespeare", "ptb", "wikitext-2", "ptb-eos", "wikitext-2-eos", "grammar-char", "grammar-word"),
+    corpora: Sequence[str] = (
+        "tiny_shakespeare",
+        "wikitext-2-char",
+        "ptb",
+        "wikitext-2",
+        "ptb-eos",
+        "wikitext-2-eos",
+        "grammar-char",
+        "grammar-word",
+    ),
     control_corpus: str = "grammar-char",
     context_length: int = 64,
     d_model: int = 64,

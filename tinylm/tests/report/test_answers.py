@@ -24,13 +24,12 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
     text = answers.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
     assert text.startswith("On grammar-char, do not train with $10^{3}$ FLOPs or less: Kneser-Ney counts with a cache ")
-    assert "Alone, the MLP passes the plain counts, in the mean, only from $10^{5}$ FLOPs on; the best recipe has 1.800" in text
+    assert "Alone, the MLP passes the plain counts only from $10^{5}$ FLOPs on; the best recipe has 1.800" in text
     assert text.endswith("times too low."), "no counts are recorded on its slice"
     assert "its 4 losses agree with ours" in text and "On words" not in text and len(text.split()) < 150
 
 
 def test_networks_that_weigh_counts_stand_beside_them(monkeypatch):
-    monkeypatch.setattr(answers, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
     monkeypatch.setattr(
         answers.mixtures, "mixed", lambda results, gated=False: [mixture(one) for one in results if one.run.role == "frontier"]
     )
@@ -193,8 +192,11 @@ def test_the_lookup_stands_beside_the_choice_of_architecture_alone_and_mixed(mon
 def test_words_have_the_best_purchase_and_the_cheapest_gated_counts_beside_it():
     words = seeds("Transformer", 10**12, [4.0, 4.0], "purchase")
     gated = [*seeds("Gated counts", 500, [5.0, 5.0, 5.0], "gated"), *seeds("Gated counts", 900, [4.5], "gated")]
-    (told,) = answers.findings([], [read(one, "grammar-word") for one in [*words, *gated]], [], "grammar-char")
-    assert "reach perplexity 54.60 on grammar-word ($10^{12}$ FLOPs, n = 2); gated counts 148.4 ($5 \\times 10^{2}$ FLOPs, n = 3)." in told
+    bought = [read(one, "grammar-word") for one in [*words, *gated]]
+    reach = "reach perplexity 54.60 on grammar-word ($10^{12}$ FLOPs, n = 2)"
+    assert f"{reach}; gated counts 148.4 ($5 \\times 10^{{2}}$ FLOPs, n = 3)." in answers.words([], bought)
+    (brief,) = answers.findings([], bought, [], "grammar-char")
+    assert brief.endswith(f"{reach}.")
 
 
 def read(one, corpus):
