@@ -126,7 +126,7 @@ def _nonlinear() -> list[Claim]:
 
 def _depths() -> list[Claim]:
     """Whether a fourth layer is held back by too few steps alone."""
-    longer = _which("Transformer, 4 layers, more steps", "sweeps", role="depth", architecture="Transformer")
+    longer = _which("Transformer, 4 layers, more steps", "sweeps", role="depth", architecture="Transformer", n_layer=4)
     at_equal_cost = Claim(
         text="A fourth layer pays at equal FLOPs",
         source=OURS,

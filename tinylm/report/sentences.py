@@ -554,7 +554,9 @@ def _amount(value: float) -> str:
 
 
 def studied_depth(swept: Sequence[Result]) -> str:
-    """What one more layer does under the study's own recipe: after equally many steps, at equal FLOPs, and with equal steps a parameter."""
+    """What one more layer does under the study's own recipe: after equally many steps, at equal FLOPs, with equal steps a parameter,
+    and after as many of both.
+    """
     rows = summaries.by_row(select(swept, architecture="Transformer"))
     by_depth = {(run.role, run.spec.model.n_layer): records for run, records in rows.items()}
     depths = sorted(n_layer for role, n_layer in by_depth if role == "sweep")[-2:]
@@ -569,6 +571,9 @@ def studied_depth(swept: Sequence[Result]) -> str:
         more = significance.difference(longer, shallow)
         steps = f"{longer[0].steps:,} steps of the deeper, as many a parameter"
         told.append(f"{interval(more.mean, *more.interval())} on test with {steps} (n = {more.n})")
+    if longer and (both := by_depth.get(("depth", depths[0]))):
+        alike = significance.difference(longer, both)
+        told.append(f"{interval(alike.mean, *alike.interval())} on test after {both[0].steps:,} steps of both (n = {alike.n})")
     return f"Under the study's own recipe {depths[1]} layers change the NLL of {depths[0]} by {'; by '.join(told)}."
 
 

@@ -38,8 +38,8 @@ def sweeps(
 ) -> list[Planned]:
     """One size at a time: context of Linear, width of the MLP, heads of Self-Attention, depth of the Transformer; beside them counts.
 
-    The last depth is also trained with as many steps for each parameter as the last but one has. A map of Linear has each of its
-    contexts at each budget in FLOPs and each learning rate, with the first seeds.
+    The last depth is also trained with as many steps for each parameter as the last but one has, and the last but one with as many steps.
+    A map of Linear has each of its contexts at each budget in FLOPs and each learning rate, with the first seeds.
     """
     train = TrainConfig(epochs=epochs, windows_per_epoch=windows_per_epoch, n_evals=epochs, eval_tokens=eval_tokens)
     shape: dict[str, Any] = {"context_length": context_length, "d_model": d_model}
@@ -50,7 +50,7 @@ def sweeps(
     cells = itertools.product(map_budgets, map_rates, map_contexts)
     mapped = with_seeds([_linear(corpus, d_model, eval_tokens, *cell) for cell in cells], seeds[:MAPPED])
     depths = select(rows, architecture="Transformer")[-2:]
-    deeper = with_seeds([_longer(*depths)] if len(depths) == 2 else [], seeds)
+    deeper = with_seeds(_longer(*depths) if len(depths) == 2 else [], seeds)
     return counts("sweeps", {corpus: "Sweeps "}, orders, counting) + with_seeds(rows, seeds) + deeper + mapped
 
 
@@ -75,12 +75,15 @@ def _transformers(shape: dict[str, Any], head_counts: Sequence[int], layer_count
     return found
 
 
-def _longer(shallow: Planned, deep: Planned) -> Planned:
-    """The deep one with as many steps for each of its parameters as the shallow one has."""
-    spec = deep.spec
-    sizes = [n_params(run.spec.model, data.vocab_size(spec.corpus)) for run in (shallow, deep)]
-    train = replace(spec.train, windows_per_epoch=round(spec.train.windows_per_epoch * sizes[1] / sizes[0]))
-    return replace(deep, role="depth", name=f"{deep.name}, more steps", spec=replace(spec, train=train))
+def _longer(shallow: Planned, deep: Planned) -> list[Planned]:
+    """The deep one with as many steps for each of its parameters as the shallow one has, and that one with as many steps."""
+    sizes = [n_params(run.spec.model, data.vocab_size(run.spec.corpus)) for run in (shallow, deep)]
+    windows = round(deep.spec.train.windows_per_epoch * sizes[1] / sizes[0])
+    rows = []
+    for run in (deep, shallow):
+        spec = replace(run.spec, train=replace(run.spec.train, windows_per_epoch=windows))
+        rows.append(replace(run, role="depth", name=f"{run.name}, more steps", spec=spec))
+    return rows
 
 
 def _linear(corpus: str, d_model: int, eval_tokens: int, flops: int, lr: float, context_length: int) -> Planned:

@@ -272,7 +272,7 @@ def test_one_more_layer_is_said_to_hurt_below_some_steps_a_parameter():
     assert sentences.depth([]) == ""
 
 
-def test_a_fourth_layer_of_the_study_is_compared_in_three_ways():
+def test_a_fourth_layer_of_the_study_is_compared_in_four_ways():
     three, four = TransformerConfig(n_layer=3), TransformerConfig(n_layer=4)
     rows = [("sweep", three, [2.0, 2.1], 1_000), ("sweep", four, [2.05, 2.15], 1_500), ("depth", four, [1.9, 2.0], 2_000)]
     found = [
@@ -283,6 +283,8 @@ def test_a_fourth_layer_of_the_study_is_compared_in_three_ways():
     said = sentences.studied_depth(found)
     assert said.startswith("Under the study's own recipe 4 layers change the NLL of 3 by +0.050 [")
     assert said.count(";") == 2 and "by −0.100 [" in said and said.endswith("as many a parameter (n = 2).")
+    steps = [result("depth 3", record(nll, seed, three), role="depth", architecture="Transformer") for seed, nll in enumerate([1.88, 1.98])]
+    assert "; by +0.020 [" in (told := sentences.studied_depth([*found, *steps])) and told.endswith("steps of both (n = 2).")
     assert sentences.studied_depth(found[:4]).count(";") == 1
     assert sentences.studied_depth(found[:2]) == sentences.studied_depth([]) == ""
 

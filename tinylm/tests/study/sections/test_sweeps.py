@@ -49,10 +49,11 @@ def test_the_map_of_linear_crosses_contexts_budgets_and_rates():
 
 def test_the_deepest_transformer_is_trained_again_with_as_many_steps_a_parameter_as_the_next_one():
     runs = study.section_plan("sweeps", "full")
-    (longer,) = select(runs, role="depth", seed=0)
+    longer, control = select(runs, role="depth", seed=0)
     shallow, deep = (select(runs, role="sweep", architecture="Transformer", n_layer=layers, seed=0)[0] for layers in (3, 4))
     windows = {"windows_per_epoch": deep.spec.train.windows_per_epoch}
     assert replace(longer.spec, train=replace(longer.spec.train, **windows)) == deep.spec
     a_parameter = [run.cost.steps / n_params(run.spec.model, data.vocab_size(run.spec.corpus)) for run in (shallow, longer)]
     assert a_parameter[0] == pytest.approx(a_parameter[1], rel=1e-3)
+    assert control.spec == replace(longer.spec, model=shallow.spec.model), "what the steps alone bring"
     assert select(plan(layer_counts=[2]), role="depth") == []
