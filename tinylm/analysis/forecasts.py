@@ -54,6 +54,11 @@ def made(results: Sequence[Result], corpus: str, flops: int, date: str) -> dict[
     }
 
 
+def trained_at(results: Sequence[Result], corpus: str, flops: int) -> int:
+    """How many runs of the curves, or of tests of a forecast, a text has at a budget or above."""
+    return sum(result.run.budget >= flops for result in select(results, role=[ROLE, TEST], corpus=corpus))
+
+
 def write(forecast: dict[str, Any], folder: Path | None = None) -> Path:
     """Write a forecast beside the records, where it is named by text and budget; StudyError where there is one, which stays as it was."""
     path = (folder or files.study_ledger()) / FOLDER / f"{forecast['corpus']}-{short(forecast['flops'])}.json"
@@ -88,7 +93,8 @@ def miss_refitted(results: Sequence[Result], forecast: dict[str, Any], form: str
 
 def above_best(results: Sequence[Result], forecast: dict[str, Any], form: str) -> float:
     """How far the mean valid NLL of the foreseen size is above that of the best size trained there; NaN where it is the only one."""
-    at = select(results, role=[ROLE, TEST], corpus=forecast["corpus"], budget=forecast["flops"])
+    there = select(results, role=[ROLE, TEST], corpus=forecast["corpus"], budget=forecast["flops"])
+    at = [result for result in there if result.record.valid is not None]
     widths = {result.run.spec.model.d_model for result in at}
     nlls = {width: float(np.mean([one.record.valid.nll for one in select(at, d_model=width)])) for width in widths}
     width = forecast["forms"][form]["width"]

@@ -9,10 +9,12 @@ from collections.abc import Hashable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm.analysis import families, summaries
+from tinylm.analysis import families, significance, summaries
+from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.study import select
+from tinylm.study import Planned, select
+from tinylm.study.factorial import ROLE as FACTORIAL
 from tinylm.study.titles import ATTENTION, LEARNED, MLP, ROTARY
 
 PAIRS = ((MLP, ATTENTION), (LEARNED, ROTARY))
@@ -87,6 +89,42 @@ def more_flops(found: Sequence[Result]) -> pd.DataFrame:
         corpora, against = zip(*frame["contrast"], strict=True)
         frame = frame.assign(corpus=corpora, against=against)
     return families.joined([frame], ["corpus", "against", *TESTED], {"effect": "gap"})
+
+
+def at_best(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per text: what the MLP lacks to attention at the smaller budget, each with the context that is best for it on valid.
+
+    `lengths` are those contexts. All rows are one family, whose noise is all that of seeds.
+    """
+    cells, contrasts = {}, {}
+    for corpus in _corpora(found):
+        smaller = by_length(found, corpus)
+        best = tuple(best_length(smaller, model) for model in (MLP, ATTENTION))
+        if None not in best:
+            cells |= {((corpus, best), model): smaller[length, model] for model, length in zip((MLP, ATTENTION), best, strict=True)}
+            contrasts[corpus, best] = _gap((corpus, best), MLP, ATTENTION)
+    frame = _family(cells, contrasts, within=False)
+    if len(frame):
+        corpora, lengths = zip(*frame["contrast"], strict=True)
+        frame = frame.assign(corpus=corpora, lengths=lengths)
+    return families.joined([frame], ["corpus", "lengths", *TESTED], {"effect": "gap"})
+
+
+def searched(found: Sequence[Result], cells: Sequence[Result]) -> tuple[Planned | None, dict[int, Estimate]]:
+    """The best MLP without induction of a factorial on valid at the larger budget, and what it lacks to attention of each budget.
+
+    Attention reads the same text, and has at the smaller budget the context that is best for it.
+    """
+    budgets = {run.budget for run in (one.run for one in select(found, role="gap"))}
+    rows = summaries.by_row([one for one in select(cells, role=FACTORIAL, architecture=MLP) if one.run.budget in budgets])
+    plain = {run: records for run, records in rows.items() if not run.spec.model.induction}
+    run = min(plain, key=lambda one: np.mean([record.valid.nll for record in plain[one]]), default=None)
+    if run is None:
+        return None, {}
+    smaller = by_length(found, run.spec.corpus)
+    rivals = [by_text(found).get(((run.spec.corpus, 0), ATTENTION)), smaller.get((best_length(smaller, ATTENTION), ATTENTION))]
+    kept = [records for records in rivals if records]
+    return run, {records[0].spec.train.flops: significance.difference(plain[run], records) for records in kept}
 
 
 def _corpora(found: Sequence[Result]) -> list[str]:

@@ -122,7 +122,13 @@ def _forecast(request: ForecastRequest) -> int:
     with terminal.imports():
         from tinylm.analysis import forecasts, frames
 
-    made = forecasts.made(frames.recorded(), request.corpus, request.budget, datetime.date.today().isoformat())
+    found = frames.recorded()
+    if trained := forecasts.trained_at(found, request.corpus, request.budget):
+        raise UsageError(
+            f"{trained} runs of {request.corpus} are recorded at {short(request.budget)} FLOPs or more already, and a forecast is made "
+            "before the runs; take a larger budget"
+        )
+    made = forecasts.made(found, request.corpus, request.budget, datetime.date.today().isoformat())
     path = forecasts.write(made)
     rows = [
         [form, str(said["width"]), f"{said['n_params']:,}", f"{said['nll']:.4f}", f"{said['low']:.4f} to {said['high']:.4f}"]

@@ -61,6 +61,7 @@ A text file is split by position: train first, then valid and test with a twenti
 Words are separated by spaces; those that occur once in train become <unk>. The corpus is named after the file's content: the
 file may move, and a changed file is another corpus.
 exit code: 0 when no run is left, 1 when runs are left or failed, or when one that was named diverged"""
+LITTLE = 0.001  # nats, which are no reason to mix
 GENERATE = "generate text with: python -m tinylm generate --model {} --prompt TEXT"
 MIX = "counts and a network mixed are often better than either; what mixes them is said at the end"
 SEVERAL = {"nargs": "+", "action": "extend"}  # values of a flag
@@ -312,12 +313,13 @@ def _report(request: TrainRequest, planned: list[Planned], records: dict[str, Ru
 
 
 def _best(request: TrainRequest, planned: Sequence[Planned], records: dict[str, RunRecord], mixed: Sequence[quick.Mixed]) -> str:
-    """The key of the best model on valid: of the mixtures, and unless one was asked for, of what is here alone, which wins a tie."""
-    models = [(one.valid_nll, one.key) for one in mixed]
-    if not (isinstance(request.runs, specs.SingleRuns) and request.runs.mix):
-        here = [records[run.spec.key] for run in planned if run.spec.is_counts or _weights(run.spec)]
-        models = [(record.valid.nll, record.spec.key) for record in here if record.valid] + models
-    return min(models, key=lambda model: round(model[0], 3))[1]
+    """The key of the best model on valid: of the mixtures, and unless one was asked for, of what is here alone, if mixing gains nothing."""
+    best = min(mixed, key=lambda one: one.valid_nll)
+    if isinstance(request.runs, specs.SingleRuns) and request.runs.mix:
+        return best.key
+    here = [records[run.spec.key] for run in planned if run.spec.is_counts or _weights(run.spec)]
+    alone = min((record for record in here if record.valid), key=lambda record: record.valid.nll, default=None)
+    return alone.spec.key if alone and alone.valid.nll < best.valid_nll + LITTLE else best.key
 
 
 def _next_command(spec: RunSpec, record: RunRecord) -> str:

@@ -18,7 +18,6 @@ from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
 from tinylm.study.techniques import regime
-from tinylm.study.titles import ATTENTION
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
@@ -56,7 +55,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how += f" reach {counts.record.test.nll:.3f} nats per {data.info(corpus).level} on the whole test split"
     how += _in_time([counts.run], " in {}")
     first = frames[1].iloc[0]
-    alone = f"Alone, the {first['architecture']} passes the plain counts only from {power(first['reaches'])} FLOPs on"
+    alone = f"Alone, the {first['architecture']} passes those counts only from {power(first['reaches'])} FLOPs on, in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -115,7 +114,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
     )
     frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
     misses = math.nan if frame.empty else frame.iloc[0]["misses"]
-    reader = f"a network of {data.info(corpus).level}s without counts has a higher mean loss on test than counts"
+    reader = f"a network of {data.info(corpus).level}s alone has a higher mean loss on test than these counts"
     alone = "" if math.isnan(misses) else f"up to {power(misses)} FLOPs {reader}"
     return _told("both", weighed or gains, alone)
 
@@ -275,8 +274,9 @@ def _came(found: Sequence[Result], corpus: str) -> str:
     above = [forecasts.above_best(found, tested[-1], form) for form in fits.FORMS]
     if any(map(math.isnan, above)):
         return told
-    sizes = "the best of those" if max(above) == 0 else f"{' and '.join(f'{value:.3f}' for value in above)} nats above the best"
-    return f"{told}; the sizes foreseen at {at[-1]} are {sizes} trained there"
+    n = len(forecasts.outcome(found, tested[-1], next(iter(fits.FORMS))))
+    sizes = "the best" if max(above) == 0 else f"{' and '.join(f'{value:.3f}' for value in above)} nats above the best"
+    return f"{told}; the sizes foreseen at {at[-1]} are {sizes} of those tried there (valid, n = {n})"
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -301,14 +301,16 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame], budget: str) -> Iterator[str]
         return
     clear = {name: of[of["verdict"] == CLEAR].sort_values("gain", ascending=False) for name, of in rows.items()}
     up = {name: list(of["technique"][of["gain"] > 0]) for name, of in clear.items()}
-    counts = [f"{len(names)} and {len(clear[name]) - len(names)} on {name}" for name, names in up.items()]
+    numbers = {name: (len(names), len(clear[name]) - len(names)) for name, names in up.items()}
+    counts = [f"{better} and {worse} on {name}" for name, (better, worse) in numbers.items()]
+    counts[0] = "clearly {} lower the test NLL and {} raise it on {}".format(*next(iter(numbers.values())), next(iter(numbers)))
     seeds = sorted({int(n) for of in rows.values() for n in of["n"]})
     n_seeds = f"n = {seeds[0]}{f' to {seeds[-1]}' if len(seeds) > 1 else ''}"
     everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
     where = "every text" if len(rows) > 1 else next(iter(rows))
     which = f"a clear gain on {where} comes from {', '.join(everywhere) or 'none'}"
     told = f"of {max(map(len, rows.values()))} techniques at {budget} FLOPs ({n_seeds}) {which}"
-    yield f"{told}; so many lower and raise the test NLL clearly: {', '.join(counts)}"
+    yield f"{told}; {', '.join(counts)}"
     if most := [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]:
         yield f"the most is gained by {', by '.join(most)}"
 
@@ -340,21 +342,23 @@ def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
     return [f"{name}{f' ({number} texts)' if number > 1 else ''}" for name, number in numbers.items()]
 
 
-def ten_times(found: Sequence[Result]) -> str:
-    """The gaps of both pairs of models on each text, and by context who is ahead: attention, the MLP, or the MLP with a larger budget."""
+def ten_times(found: Sequence[Result], cells: Sequence[Result] = ()) -> str:
+    """The gaps of both pairs of models on each text, by context who is ahead, and how both compare with contexts and an MLP of their best.
+
+    `cells` are those of the factorial of [13_copying], which searched the MLP further.
+    """
     by_text, by_context = (frame[frame["n"] > 1] for frame in (gaps.gaps(found), gaps.by_context(found)))
     pairs = [_pair(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
     texts = [_contexts(rows) for _, rows in by_context.groupby("corpus", sort=False)]
     flops = power(select(found, role="context")[0].run.budget) if texts else ""
     contexts = f"at {flops} FLOPs, by characters of context (n = {by_context['n'].min()}), {'; '.join(texts)}" if texts else ""
-    return _told(*pairs, contexts, sentences.more_flops(found, ATTENTION))
+    return _told(*pairs, sentences.searched_mlp(found, cells), contexts, sentences.at_best_contexts(found))
 
 
 def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
     """The gap of a pair on each text, and what more text does to it."""
     numbers = [
-        f"{interval(row.gap, row.low, row.high, plus='')} on {titles.text(row.corpus, row.tokens)}"
-        for row in rows[rows["than"] == 0].itertuples()
+        f"{interval(row.gap, row.low, row.high)} on {titles.text(row.corpus, row.tokens)}" for row in rows[rows["than"] == 0].itertuples()
     ]
     grown = [
         f"{data.info(row.corpus).n_tokens['train'] / row.than:.0f} times the text changes that by {interval(row.gap, row.low, row.high)}, "
@@ -362,7 +366,7 @@ def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
         for row in rows[rows["than"] > 0].itertuples()
     ]
     (first, second), flops = rows.iloc[0][["first", "second"]], power(select(found, role="gap")[0].run.budget)
-    told = f"at {flops} FLOPs (n = {rows['n'].min()}) the test NLL of {second} is below that of {first} by {' and by '.join(numbers)}"
+    told = f"at {flops} FLOPs (n = {rows['n'].min()}) the test NLL of {first} minus that of {second} is {' and '.join(numbers)}"
     return "; ".join([told, *grown])
 
 

@@ -67,8 +67,8 @@ def reproduction(found: Sequence[Result]) -> str:
     alike = "lie where further seeds of ours would" if joint.is_alike else "differ from further seeds of ours"
     return (
         f"The study states {joint.n_rows} losses, sweeps and words included. Taken together they {alike} (Fisher "
-        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). A difference of {margins.median():.3f} nats, the "
-        f"median margin, would go unseen ({margins.min():.3f} to {margins.max():.3f})."
+        f"p = {p_value(joint.fisher)}, Kolmogorov-Smirnov p = {p_value(joint.ks)}). Differences below the margins, "
+        f"{margins.median():.3f} nats in the median ({margins.min():.3f} to {margins.max():.3f}), could be missed."
     )
 
 
@@ -597,6 +597,29 @@ def converged(found: Sequence[Result]) -> str:
     return f"{best} {more[:1].upper()}{more[1:]}." if more else best
 
 
+def at_best_contexts(found: Sequence[Result]) -> str:
+    """What the MLP lacks to attention on each text, each with the context that is best for it on valid."""
+    rows = gaps.at_best(found)
+    rows = rows[rows["n"] > 1]
+    numbers = [
+        f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)} ({' and '.join(map(str, row.lengths))} characters)"
+        for row in rows.itertuples()
+    ]
+    best = f"each with the best on valid of these contexts, the MLP's test NLL minus Self-Attention's is {' and '.join(numbers)}"
+    return f"{best} (n = {rows['n'].min()})" if numbers else ""
+
+
+def searched_mlp(found: Sequence[Result], cells: Sequence[Result]) -> str:
+    """What the MLP of a larger search lacks to attention of both budgets."""
+    run, apart = gaps.searched(found, cells)
+    numbers = [f"{interval(gap.mean, *gap.interval())} at {power(flops)} FLOPs (n = {gap.n})" for flops, gap in apart.items()]
+    if run is None or not numbers:
+        return ""
+    which = f"of {power(run.budget)} FLOPs from the larger search of [13_copying](13_copying.ipynb), which reads "
+    which += f"{run.spec.model.context_length} characters"
+    return f"with an MLP {which}, the difference on {titles.corpus(run.spec.corpus)} to Self-Attention is {' and '.join(numbers)}"
+
+
 def more_flops(found: Sequence[Result], against: str) -> str:
     """How far the test NLL of the MLP of the larger budget is above that of a model of the smaller one, by text."""
     rows = gaps.more_flops(found)
@@ -604,8 +627,6 @@ def more_flops(found: Sequence[Result], against: str) -> str:
     if not len(rows):
         return ""
     larger, smaller = (power(select(found, role=role)[0].run.budget) for role in ("gap", "context"))
-    numbers = [f"{interval(row.gap, row.low, row.high, plus='')} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
-    other = "one" if against == MLP else against
-    return (
-        f"the test NLL of {other} of {smaller} FLOPs is below that of an MLP of {larger} by {' and '.join(numbers)} (n = {rows['n'].min()})"
-    )
+    numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
+    which = f"{'one' if against == MLP else against} of {smaller} FLOPs, with the best of its contexts on valid,"
+    return f"the test NLL of an MLP of {larger} FLOPs minus that of {which} is {' and '.join(numbers)} (n = {rows['n'].min()})"

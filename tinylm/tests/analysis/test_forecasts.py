@@ -1,7 +1,9 @@
 import math
+from dataclasses import replace
 
 import capacity
 import pytest
+import records
 from commandline import run
 
 from tinylm import files, ledger
@@ -54,11 +56,15 @@ def test_a_forecast_is_refitted_to_what_is_recorded_since_at_its_budgets():
     made["forms"]["additive"] |= {"n_params": run.record.n_params, "tokens": run.record.tokens_seen}
     assert forecasts.miss(found, made, "additive") < -40 and abs(forecasts.miss_refitted(found, made, "additive")) < 0.2
     assert math.isnan(forecasts.miss_refitted(capacity.results(largest=10**12), made, "additive"))
+    others = [one for one in found if one.run.budget == 10**13 and one.run.role == "isoflop" and one.run.spec.model.d_model != 64]
+    worse = [replace(one, record=records.made(spec=one.run.spec)) if one in others else one for one in found]
+    changed = abs(forecasts.miss_refitted(worse, made, "additive"))
+    assert changed < 0.2, "runs larger than those that the forecast rests on are no part of it"
     late = [one for one in found if one.run.budget > 10**12]
     assert math.isnan(forecasts.miss_refitted(late, made, "additive"))
 
 
-def test_the_foreseen_size_is_compared_with_the_best_that_was_trained(tmp_path, monkeypatch):
+def test_the_foreseen_size_is_compared_with_the_best_that_was_trained():
     found = capacity.results()
     made = forecasts.made(found, "wikitext-2-char", 10**13, "2026-01-02")
     trained = select(found, role=["isoflop", "forecast"], budget=10**13)
@@ -83,6 +89,8 @@ def test_the_command_writes_a_forecast_and_says_what_it_rests_on(tmp_path, monke
     assert (tmp_path / "forecasts" / "wikitext-2-char-3e12.json").exists()
     code, _, err = run(capsys, "ledger forecast wikitext-2-char 3e12")
     assert code != 0 and "made once" in err
+    code, _, err = run(capsys, "ledger forecast wikitext-2-char 1e12")
+    assert code == 2 and "are recorded at 1e12 FLOPs or more already" in err
     code, _, err = run(capsys, "ledger forecast nonsense 3e12")
     assert code != 0 and "0 are recorded" in err
     code, _, err = run(capsys, "ledger forecast wikitext-2-char -5")

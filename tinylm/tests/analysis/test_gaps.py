@@ -82,3 +82,24 @@ def test_a_part_of_the_records_has_the_rows_that_it_can(found):
     one_seed = select(found, seed=0)
     assert set(gaps.gaps(one_seed)["verdict"]) == {OPEN} and set(gaps.by_context(one_seed)["n"]) == {1}
     assert len(gaps.by_context(select(found, role="context"))) == 2 * 5
+
+
+def test_both_are_compared_with_the_context_that_is_best_for_each(found):
+    frame = gaps.at_best([transfers.alike(one.run, lower(one.run) + 0.2 * _is_best(one.run)) for one in found])
+    assert list(frame["lengths"]) == [(4, 32), (4, 32)] and set(frame["n"]) == {5}
+    assert list(frame["gap"]) == pytest.approx([28 * PER_TOKEN] * 2, abs=0.01)
+    assert len(gaps.at_best([])) == 0
+
+
+def _is_best(run):
+    return run.role == "context" and run.spec.model.context_length == (32 if run.rung == ATTENTION else 4)
+
+
+def test_the_mlp_of_the_factorial_stands_beside_attention_of_both_budgets(found):
+    cells = [run for run in study.section_plan("copying", "full") if run.role == "factorial" and run.architecture == "MLP"]
+    made = [transfers.alike(run, 0.02 if run.spec.train.optimizer == "adamw" else 0.0) for run in cells]
+    run, apart = gaps.searched(found, made)
+    assert run.spec.train.optimizer == "adamw" and not run.spec.model.induction and run.budget == 10**13
+    assert list(apart) == [10**13, 10**12] or sorted(apart) == sorted({r.spec.train.flops for r in (one.record for one in found)})
+    assert apart[10**13].mean == pytest.approx(MORE_FLOPS + ATTENTION_GAIN - 0.02, abs=0.01)
+    assert gaps.searched(found, []) == (None, {})

@@ -80,7 +80,7 @@ def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_bet
     assert more.startswith(
         "**Answer.** Both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
     )
-    assert "FLOPs a network of characters without counts has a higher mean loss on test than counts." in more
+    assert "FLOPs a network of characters alone has a higher mean loss on test than these counts." in more
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):

@@ -184,7 +184,7 @@ def test_rows_are_tested_together_and_say_how_large_a_shift_they_rule_out():
     )
     assert "differ from further seeds of ours" in other and sentences.reproduction(results(a=[2.0])) == ""
     # 0.003 and 0.015, and t(0.95, 2) = 2.92 times 0.01 sqrt(1 + 1 / 3)
-    assert alike.endswith("A difference of 0.042 nats, the median margin, would go unseen (0.037 to 0.049).")
+    assert alike.endswith("Differences below the margins, 0.042 nats in the median (0.037 to 0.049), could be missed.")
 
 
 def test_one_seed_is_compared_with_the_counts_by_the_texts_noise():

@@ -45,13 +45,14 @@ def test_contexts_stand_below_each_other(found):
 
 def test_the_answer_has_each_gap_and_says_who_is_ahead_with_which_context(found):
     told = answers.ten_times(found)
-    assert "At $10^{13}$ FLOPs (n = 3) the test NLL of Self-Attention is below that of MLP by 0." in told
+    assert "At $10^{13}$ FLOPs (n = 3) the test NLL of MLP minus that of Self-Attention is +0." in told
     assert "] on the first 892,117 tokens of WikiText-2 as characters" in told and "; 12 times the text changes that by " in told
     assert (
         "on Tiny Shakespeare Self-Attention is ahead with 8, 16, 32, the MLP is ahead with 2, neither is clearly ahead with 4; on Wiki"
         in told
     )
-    assert "The test NLL of Self-Attention of $10^{12}$ FLOPs is below that of an MLP of $10^{13}$ by 0." in told
+    assert ". Each with the best on valid of these contexts, the MLP's test NLL minus Self-Attention's is " in told
+    assert "13_copying" not in told
     assert answers.ten_times([]) == answers.ten_times(select(found, seed=0)) == ""
     assert answers.ten_times(select(found, role="context")).startswith("**Answer.** At $10^{12}$ FLOPs")
 
@@ -61,9 +62,12 @@ def test_the_mlps_best_validation_is_told(found):
     assert told.startswith(
         "The last validation of an MLP of $10^{13}$ FLOPs is its best on Tiny Shakespeare in 3 of 3 runs, 0.000 below the"
     )
-    assert ". The test NLL of one of $10^{12}$ FLOPs is below that of an MLP of $10^{13}$ by " in told
+    assert (
+        ". The test NLL of an MLP of $10^{13}$ FLOPs minus that of one of $10^{12}$ FLOPs, with the best of its contexts on valid, is "
+        in told
+    )
     early = [Result(one.run, replace(one.record, best_step=1)) for one in select(found, role="gap", rung=MLP)]
-    assert "in 0 of 3 runs" in sentences.converged(early) and "is below that" not in sentences.converged(early)
+    assert "in 0 of 3 runs" in sentences.converged(early) and "with the best of its contexts" not in sentences.converged(early)
     assert sentences.converged([]) == ""
 
 
