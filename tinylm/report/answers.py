@@ -349,7 +349,10 @@ def ten_times(found: Sequence[Result], cells: Sequence[Result] = ()) -> str:
     """
     by_text, by_context = (frame[frame["n"] > 1] for frame in (gaps.gaps(found), gaps.by_context(found)))
     pairs = [_pair(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
-    texts = [_contexts(rows) for _, rows in by_context.groupby("corpus", sort=False)]
+    alike: dict[str, list[str]] = {}
+    for corpus, rows in by_context.groupby("corpus", sort=False):
+        alike.setdefault(_contexts(rows), []).append(f"on {titles.corpus(corpus)}")
+    texts = [f"{' and '.join(where)} {who}" for who, where in alike.items()]
     flops = power(select(found, role="context")[0].run.budget) if texts else ""
     contexts = f"at {flops} FLOPs, by characters of context (n = {by_context['n'].min()}), {'; '.join(texts)}" if texts else ""
     return _told(*pairs, sentences.searched_mlp(found, cells), contexts, sentences.at_best_contexts(found))
@@ -371,11 +374,11 @@ def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
 
 
 def _contexts(rows: pd.DataFrame) -> str:
-    """With which contexts attention and the MLP are clearly ahead on a text, and with which neither is."""
+    """With which contexts attention and the MLP are clearly ahead, and with which neither is."""
     clear = rows["verdict"] == CLEAR
     ahead = {"Self-Attention is ahead with": rows[clear & (rows["gap"] > 0)], "the MLP is ahead with": rows[clear & (rows["gap"] < 0)]}
     told = {who: ", ".join(map(str, of["length"])) for who, of in (ahead | {"neither is clearly ahead with": rows[~clear]}).items()}
-    return f"on {titles.corpus(rows['corpus'].iloc[0])} {', '.join(f'{who} {lengths}' for who, lengths in told.items() if lengths)}"
+    return ", ".join(f"{who} {lengths}" for who, lengths in told.items() if lengths)
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
