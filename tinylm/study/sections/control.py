@@ -9,20 +9,13 @@ from tinylm.study import recipes
 from tinylm.study.parameters import Section, checked
 from tinylm.study.planned import Planned, counts, with_seeds
 
+CORPORA = ("tiny_shakespeare", "wikitext-2-char", "ptb", "wikitext-2", "ptb-eos", "wikitext-2-eos", "grammar-char", "grammar-word")
+
 
 @checked
 def control(
     *,
-    corpora: Sequence[str] = (
-        "tiny_shakespeare",
-        "wikitext-2-char",
-        "ptb",
-        "wikitext-2",
-        "ptb-eos",
-        "wikitext-2-eos",
-        "grammar-char",
-        "grammar-word",
-    ),
+    corpora: Sequence[str] = CORPORA,
     control_corpus: str = "grammar-char",
     context_length: int = 64,
     d_model: int = 64,
