@@ -130,7 +130,8 @@ def minutes() -> str:
         "Test NLL in nats per character of the best on valid that trains within the time, with its number of seeds and its own time; "
         "scoring is left out. Mixed: a network and gated counts, one after the other; Transformer: with induction or without; nanoGPT: "
         "its recipe for Shakespeare on a CPU, in our code and in fp32, with as many steps as the time allows; it has one row a time, while "
-        "the others are the best on valid of all rows of this study that fit."
+        "the others are the best on valid of all rows of this study that fit. Where a time is far below the limit, "
+        "no longer run is recorded."
     )
     return _table(" ".join(filter(None, [caption, timings.of_runs()])), table, n_left=2)
 
