@@ -9,11 +9,11 @@ from tinylm.config import shown
 NONE = "–"
 
 
-def amount(value: float, n_digits: int = 3) -> str:
-    """A count with so many digits, as $a \\times 10^b$; a dash for none."""
+def amount(value: float) -> str:
+    """A count with three digits, as $a \\times 10^b$; a dash for none."""
     if not value:
         return NONE
-    digits, exponent = f"{value:.{n_digits - 1}e}".split("e")
+    digits, exponent = f"{value:.2e}".split("e")
     return rf"${digits} \times 10^{{{int(exponent)}}}$"
 
 

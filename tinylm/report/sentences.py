@@ -592,7 +592,7 @@ def converged(found: Sequence[Result]) -> str:
             told.append(f"on {titles.text(*text)} in {last} of {len(records)} runs, {fall:.3f} below the first")
     if not told:
         return ""
-    flops, more = select(found, role="gap", rung=MLP)[0].run.budget, more_flops(found, MLP)
+    flops, more = select(found, role="gap", rung=MLP)[0].run.budget, _more_flops(found)
     best = f"The last validation of an MLP of {power(flops)} FLOPs is its best {'; '.join(told)}."
     return f"{best} {more[:1].upper()}{more[1:]}." if more else best
 
@@ -620,13 +620,13 @@ def searched_mlp(found: Sequence[Result], cells: Sequence[Result]) -> str:
     return f"with an MLP {which}, the difference on {titles.corpus(run.spec.corpus)} to Self-Attention is {' and '.join(numbers)}"
 
 
-def more_flops(found: Sequence[Result], against: str) -> str:
-    """How far the test NLL of the MLP of the larger budget is above that of a model of the smaller one, by text."""
+def _more_flops(found: Sequence[Result]) -> str:
+    """How far the test NLL of the MLP of the larger budget is above that of the smaller one with its best context, by text."""
     rows = gaps.more_flops(found)
-    rows = rows[(rows["against"] == against) & (rows["n"] > 1)]
+    rows = rows[(rows["against"] == MLP) & (rows["n"] > 1)]
     if not len(rows):
         return ""
     larger, smaller = (power(select(found, role=role)[0].run.budget) for role in ("gap", "context"))
     numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
-    which = f"{'one' if against == MLP else against} of {smaller} FLOPs, with the best of its contexts on valid,"
+    which = f"one of {smaller} FLOPs, with the best of its contexts on valid,"
     return f"the test NLL of an MLP of {larger} FLOPs minus that of {which} is {' and '.join(numbers)} (n = {rows['n'].min()})"

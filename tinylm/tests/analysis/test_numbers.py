@@ -4,7 +4,7 @@ from tinylm.analysis import numbers
 
 
 def test_amounts_spreads_and_signs_are_written_one_way():
-    assert numbers.amount(5.554e13) == r"$5.55 \times 10^{13}$" and numbers.amount(1.01e12, 2) == r"$1.0 \times 10^{12}$"
+    assert numbers.amount(5.554e13) == r"$5.55 \times 10^{13}$" and numbers.amount(1e12) == r"$1.00 \times 10^{12}$"
     assert numbers.plus_minus(-0.0204, -0.0304, -0.0104) == "−0.020 ± 0.010"
     assert numbers.amount(0) == numbers.spread(float("nan")) == "–"
     assert numbers.signed(-0.12345) == "−0.1235"
