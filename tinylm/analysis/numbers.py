@@ -51,6 +51,11 @@ def interval(effect: float, low: float, high: float, plus: str = "+") -> str:
     return f"{effect:+.3f}{'' if pd.isna(low) else f' [{ends[0]}, {ends[1]}]'}".replace("-", "−").replace("+", plus)
 
 
+def distance(effect: float, low: float, high: float) -> str:
+    """How far apart two are, with the interval, where words say which of them is ahead."""
+    return interval(effect, low, high, plus="") if effect >= 0 else interval(-effect, -high, -low, plus="")
+
+
 def plus_minus(effect: float, low: float, high: float) -> str:
     """A difference in nats with three decimals and half its interval, which has equal sides."""
     return f"{effect:+.3f} ± {(high - low) / 2:.3f}".replace("-", "−")

@@ -308,8 +308,9 @@ def _report(request: TrainRequest, planned: list[Planned], records: dict[str, Ru
     elif mixed:
         print(GENERATE.format(_best(request, planned, records, mixed)))
     elif not request.is_study:
-        run = next((run for run in planned if not run.spec.is_counts), planned[0])
-        print(_next_command(run.spec, records[run.spec.key]))
+        networks = [records[run.spec.key] for run in planned if not run.spec.is_counts]
+        record = min(networks or records.values(), key=_valid_nll)
+        print(_next_command(record.spec, record))
 
 
 def _best(request: TrainRequest, planned: Sequence[Planned], records: dict[str, RunRecord], mixed: Sequence[quick.Mixed]) -> str:
@@ -318,8 +319,13 @@ def _best(request: TrainRequest, planned: Sequence[Planned], records: dict[str, 
     if isinstance(request.runs, specs.SingleRuns) and request.runs.mix:
         return best.key
     here = [records[run.spec.key] for run in planned if run.spec.is_counts or _weights(run.spec)]
-    alone = min((record for record in here if record.valid), key=lambda record: record.valid.nll, default=None)
-    return alone.spec.key if alone and alone.valid.nll < best.valid_nll + LITTLE else best.key
+    alone = min(here, key=_valid_nll, default=None)
+    return alone.spec.key if alone and _valid_nll(alone) < best.valid_nll + LITTLE else best.key
+
+
+def _valid_nll(record: RunRecord) -> float:
+    """What models are chosen by; infinite of a run that diverged."""
+    return record.valid.nll if record.valid else math.inf
 
 
 def _next_command(spec: RunSpec, record: RunRecord) -> str:

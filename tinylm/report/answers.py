@@ -11,7 +11,7 @@ from tinylm import data
 from tinylm.analysis import agreement, factorial, fits, folds, forecasts, gaps, positions, significance, summaries, techniques
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR
-from tinylm.analysis.numbers import interval, percent, perplexity, power
+from tinylm.analysis.numbers import distance, interval, percent, perplexity, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.ledger import RunRecord
@@ -188,9 +188,7 @@ def sweeps(found: Sequence[Result]) -> str:
         which = "better" if gap.mean < 0 else "worse"
         verdict = f"makes {last.architecture} {which}" if low > 0 or high < 0 else f"leaves {last.architecture} undecided, {which}"
         what = LARGER.get(last.architecture, "a larger size")
-        sign = -1 if gap.mean < 0 else 1
-        apart = interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus="")
-        told.append(f"{what} {verdict} by {apart}")
+        told.append(f"{what} {verdict} by {distance(gap.mean, low, high)}")
         n.append(gap.n)
     return _told(f"in test NLL, largest against smallest size (n = {min(n)}, uncorrected): {'; '.join(told)}") if told else ""
 
@@ -208,12 +206,8 @@ def _rope_pair(found: Sequence[Result]) -> str:
     gap = significance.difference(b, a)
     stated = [reported.paper_row(run.spec) for run in (first, second)]
     where = "behind" if gap.interval()[0] > 0 else "ahead of" if gap.interval()[1] < 0 else "level with"
-    low, high = gap.interval()
-    sign = -1 if where == "ahead of" else 1
-    if where == "level with":
-        apart = f": {interval(gap.mean, low, high)}"
-    else:
-        apart = f", by {interval(sign * gap.mean, *sorted((sign * low, sign * high)), plus='')}"
+    known, sign = (gap.mean, *gap.interval()), -1 if where == "ahead of" else 1
+    apart = f": {interval(*known)}" if where == "level with" else f", by {distance(*known)}"
     told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
     theirs = f"; in the study's single runs by {told}" if told else ""
     return f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}"
@@ -475,9 +469,8 @@ def _ahead(effects: pd.DataFrame, name: str, ends: bool = True, whom: str = " an
     if low < 0 < high:
         return f"level{whom and f' with{whom}'} ({interval(effect, low, high)})"
     low, high = (low, high) if ends else (math.nan, math.nan)
-    if effect < 0:
-        return f"behind{whom} by {interval(-effect, -high, -low, plus='')}"
-    return f"ahead{whom and f' of{whom}'} by {interval(effect, low, high, plus='')}"
+    where = f"behind{whom}" if effect < 0 else f"ahead{whom and f' of{whom}'}"
+    return f"{where} by {distance(effect, low, high)}"
 
 
 STILL = {BEFORE: "lean", LACKS: "lack seeds or runs"}  # what undecided claims do

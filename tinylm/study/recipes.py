@@ -315,15 +315,16 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     if not is_long_enough(corpus):
         least = min(about.n_tokens.values())
         raise RecipeError(
-            f"{corpus} is too short for a recipe: its least split has {least:,} tokens, {EVAL_START} are context only; {remedy}"
+            f"{data.called(corpus)} is too short for a recipe: its least split has {least:,} tokens, {EVAL_START} are context only; "
+            f"{remedy}"
         )
     if not 0 < flops < math.inf:
         raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
     nearest = min(RECIPES[text, architecture], key=lambda known: abs(math.log(known.flops / flops)))
     if nearest.model.context_length >= about.n_tokens["train"]:
         raise RecipeError(
-            f"{corpus} is too short for this recipe: it reads {nearest.model.context_length:,} tokens at a time, and train has "
-            f"{about.n_tokens['train']:,}; {remedy}"
+            f"{data.called(corpus)} is too short for this recipe: it reads {nearest.model.context_length:,} tokens at a time, and "
+            f"train has {about.n_tokens['train']:,}; {remedy}"
         )
     model = _matching(nearest.model, about.vocab_size)
     train = TrainConfig(**nearest.train, flops=int(flops), n_evals=N_EVALS, loss_at="all" if model.predicts_every_position else "last")

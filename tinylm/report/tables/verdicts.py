@@ -44,7 +44,7 @@ def claims(judged: pd.DataFrame) -> pd.DataFrame:
             "effect, 95 %": interval(row["effect"], row["low"], row["high"]),
             "test": row["test"] or NONE,
             "n": row["n"],
-            "p": p_value(row["p_holm"]),
+            "p, Holm": p_value(row["p_holm"]),
             "verdict": row["verdict"],
         }
         for index, row in judged.iterrows()

@@ -24,6 +24,12 @@ def test_an_interval_says_what_is_known_of_it():
     assert numbers.interval(math.nan, math.nan, math.nan) == "–"
 
 
+def test_a_distance_has_no_sign_and_its_interval_turns_with_it():
+    assert numbers.distance(-0.5, -0.6, 0.1) == "0.500 [−0.100, 0.600]"
+    assert numbers.distance(0.5, 0.4, 0.6) == "0.500 [0.400, 0.600]"
+    assert numbers.distance(-0.5, math.nan, math.nan) == "0.500"
+
+
 def test_a_p_value_is_not_shown_below_a_thousandth():
     assert [numbers.p_value(p) for p in (0.0, 0.00099, 0.001, 0.04567, 1.0)] == ["< 0.001", "< 0.001", "0.001", "0.046", "1"]
     assert numbers.p_value(math.nan) == "–"

@@ -72,6 +72,18 @@ def test_the_next_command_is_for_the_best_model_and_a_mixture_that_gains_nothing
     assert best(1.2999, gated=1.3, network=1.4, mix="gated-counts") == "both", "what was asked for"
 
 
+def test_without_a_mixture_the_next_command_is_for_the_best_network(monkeypatch, capsys):
+    monkeypatch.setattr(train, "_weights", lambda spec: Path(spec.key))
+    monkeypatch.setattr(train, "outcome", lambda name, record: [name] * len(train.OUTCOME))
+    runs = [single.of_recipe("transformer", "grammar-char", flops=1e10, seed=seed) for seed in range(3)]
+    valid = [SimpleNamespace(nll=1.5), SimpleNamespace(nll=1.4), None]  # the last one diverged
+    records = {
+        run.spec.key: SimpleNamespace(spec=run.spec, valid=score, test=None, diverged="") for run, score in zip(runs, valid, strict=True)
+    }
+    train._report(SimpleNamespace(is_study=False, label=lambda run: run.name), runs, records, [])
+    assert f"--model {runs[1].spec.key} " in capsys.readouterr().out
+
+
 def test_nothing_is_mixed_while_a_run_is_left():
     network = single.of_recipe("transformer", "grammar-char", flops=1e10)
     assert not list(quick.mixtures([*quick.counts_beside([network]), network], {}, None))

@@ -54,6 +54,17 @@ def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch
     )
 
 
+def test_a_size_that_was_foreseen_and_is_the_best_tried_is_called_so(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
+    made = forecasts.made(found, "wikitext-2-char", 10**13, "2026-01-02")
+    at = [one for one in found if one.run.budget == 10**13 and one.run.role in (forecasts.ROLE, forecasts.TEST)]
+    best = min(at, key=lambda one: one.record.valid.nll).run.spec.model.d_model
+    for form in made["forms"].values():
+        form["width"] = best
+    forecasts.write(made, tmp_path)
+    assert answers.capacity(found).endswith("; the sizes foreseen at $10^{13}$ are the best of those tried there (valid, n = 2).")
+
+
 def test_depths_and_contexts_have_columns_in_order(found):
     table = tables.shapes(found)
     assert list(table.columns[3:]) == ["2 layers", "3 layers", "4 layers", "8 layers", "T = 64", "T = 256"]

@@ -93,6 +93,11 @@ def test_a_budget_of_which_only_one_seed_is_recorded_is_not_the_one_that_is_told
     assert "**Answer.** With one seed no difference can be tested; no run at $10^{13}$ FLOPs is recorded yet; only 15 of 75 runs" in said
 
 
+def test_no_technique_that_gains_on_every_text_is_called_none(found):
+    some = [one for one in found if not (one.run.spec.corpus == "ptb-eos" and one.run.rung in ("Muon", "short convolution"))]
+    assert "a clear gain on every text comes from none; clearly 2 lower" in answers.transfer(some)
+
+
 def test_the_answer_counts_what_is_clear(found):
     said = answers.transfer(found, [one.run for one in found])
     assert said.startswith(

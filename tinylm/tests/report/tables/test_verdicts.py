@@ -17,7 +17,7 @@ def test_tables_and_readings_say_what_the_frame_says():
     shown = tables.claims(frame)
     assert list(shown["verdict"]) == ["supported", "undecided"]
     assert shown.loc[0, "effect, 95 %"].startswith("−0.502 [−0.5") and shown.loc[1, "effect, 95 %"] == "–"
-    assert list(shown["p"]) == ["< 0.001", "–"]
+    assert list(shown["p, Holm"]) == ["< 0.001", "–"]
     assert list(tables.claim_evidence(frame)["remarks"]) == ["–", "waits for RoPE"]
     text = sentences.claims(frame)
     assert "Of 2 claimed effects 1 are tested" in text and "efuted:" not in text
