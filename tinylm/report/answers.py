@@ -55,14 +55,15 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how += f" reach {counts.record.test.nll:.3f} nats per {data.info(corpus).level} on the whole test split"
     how += _in_time([counts.run], " in {}")
     first = frames[1].iloc[0]
-    alone = f"Alone, the {first['architecture']} passes those counts only from {power(first['reaches'])} FLOPs on, in the mean"
+    which = "the counts with a cache" if cache else "those counts"
+    alone = f"Alone, the {first['architecture']} passes {which} only from {power(first['reaches'])} FLOPs on, in the mean"
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
         best, partner = min(mixed, key=lambda run: _valid(mixed[run])), _gated(bought, counts.record)[0] if gated else counts.run
         which = f"{'Gated counts m' if gated else 'M'}ixed with the {best.architecture} of {power(best.budget)} FLOPs"
         return (
-            f"On {titles.corpus(corpus)}, count and train: {how}. {_weighed(bought, counts)}{which}{'' if gated else ' they'} reach "
+            f"On {titles.corpus(corpus)}, count and train. {how}. {_weighed(bought, counts)}{which}{'' if gated else ' they'} reach "
             f"{_nll(mixed[best]):.3f} ({_in_time([partner, best], '{}, ') if partner else ''}n = {len(mixed[best])}). {alone}."
         )
     best, records = min(summaries.by_row(networks).items(), key=lambda row: _valid(row[1]))
@@ -71,12 +72,6 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         f"{alone}; the best recipe has {_nll(records):.3f} at {power(records[0].flops)} ({_in_time([best], '{}, ')}"
         f"n = {len(records)})."
     )
-
-
-def _trained(networks: Sequence[Result], architecture: str) -> str:
-    """What a network is called where nothing has been said of its recipe yet."""
-    copies = any(getattr(run.spec.model, "induction", ()) for run in summaries.by_row(select(networks, architecture=architecture)))
-    return architecture + (" with induction" if copies else "")
 
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:
@@ -95,7 +90,7 @@ def _gated(bought: Sequence[Result], other: RunRecord) -> tuple[Planned | None, 
 
 
 def count_or_train(bought: Sequence[Result], corpus: str) -> str:
-    """What counts gain by a network that weighs them, or by one beside them, and up to which budget they are better than one alone."""
+    """What counts gain by a network that weighs them, or by one beside them."""
     networks, counts = _rivals(bought, corpus)
     mixed = _mixed(networks, counts) if networks else {}
     if not mixed:
@@ -112,11 +107,7 @@ def count_or_train(bought: Sequence[Result], corpus: str) -> str:
         f"from {power(cheapest.budget)} FLOPs on, mixing a network in lowers the loss of counts, there to {_nll(mixed[cheapest]):.3f} "
         f"({_in_time([counts.run, cheapest], '{}, ')}n = {len(mixed[cheapest])})"
     )
-    frame = sentences.brackets(networks, counts.record.valid.nll, counts.record.test.nll)[0][1]
-    misses = math.nan if frame.empty else frame.iloc[0]["misses"]
-    reader = f"a network of {data.info(corpus).level}s alone has a higher mean loss on test than these counts"
-    alone = "" if math.isnan(misses) else f"up to {power(misses)} FLOPs {reader}"
-    return _told("both", weighed or gains, alone)
+    return _told("both", weighed or gains)
 
 
 def _rivals(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Result | None]:
@@ -210,7 +201,8 @@ def _rope_pair(found: Sequence[Result]) -> str:
     apart = f": {interval(*known)}" if where == "level with" else f", by {distance(*known)}"
     told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
     theirs = f"; in the study's single runs by {told}" if told else ""
-    return f"{second.name} is {where} {first.name}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}"
+    ours, other = (titles.POSITIONS[run.spec.model.position] for run in (second, first))
+    return f"{ours[0].upper()}{ours[1:]} are {where} {other}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}"
 
 
 def _rope_by_length(gains: pd.DataFrame) -> str:
@@ -417,7 +409,7 @@ def _bought(found: Sequence[Result], corpus: str) -> str:
         return ""
     made = "" if run.spec.corpus == corpus else f" that reads a text made from train ({run.spec.corpus})"
     return (
-        f"alone the {_trained(networks, run.architecture)}{made}, trained for {power(run.budget)} FLOPs, has a test NLL of "
+        f"alone the {titles.network(run)}{made}, trained for {power(run.budget)} FLOPs, has a test NLL of "
         f"{_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "
         f"{counts.record.test.nll:.3f}{_better_mixed(networks, counts, _nll(records))}"
     )
@@ -463,14 +455,12 @@ def _effects(effects: pd.DataFrame, *names: str) -> list[str]:
     return [interval(*by_name.loc[name, ["effect", "low", "high"]], plus="") for name in names if name in by_name.index]
 
 
-def _ahead(effects: pd.DataFrame, name: str, ends: bool = True, whom: str = " an LSTM") -> str:
-    """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name, with its interval or without."""
+def _ahead(effects: pd.DataFrame, name: str) -> str:
+    """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name, with its interval."""
     effect, low, high = effects.set_index("contrast").loc[name, ["effect", "low", "high"]]
     if low < 0 < high:
-        return f"level{whom and f' with{whom}'} ({interval(effect, low, high)})"
-    low, high = (low, high) if ends else (math.nan, math.nan)
-    where = f"behind{whom}" if effect < 0 else f"ahead{whom and f' of{whom}'}"
-    return f"{where} by {distance(effect, low, high)}"
+        return f"level with an LSTM ({interval(effect, low, high)})"
+    return f"{'behind' if effect < 0 else 'ahead of'} an LSTM by {distance(effect, low, high)}"
 
 
 STILL = {BEFORE: "lean", LACKS: "lack seeds or runs"}  # what undecided claims do
@@ -510,12 +500,12 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     worth = frame.set_index("contrast")["effect"]
-    more = "more" if worth[lookup] > worth[[with_it, without]].abs().max() else "no more"
+    choice = worth[[with_it, without]].abs().max()
+    more = "more" if worth[lookup] > choice else "no more"
     return (
         f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
         f"(*induction*, with its long window) lowers the loss by {_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs "
-        f"(n = {frame['n'].min()}){_lookup_mixed(bought, frame['budget'].max())}; a Transformer is {_ahead(frame, with_it, ends=False)} "
-        f"with it, {_ahead(frame, without, ends=False, whom='')} without."
+        f"(n = {frame['n'].min()}){_lookup_mixed(bought, frame['budget'].max())}; that choice changes it by at most {choice:.3f}."
     )
 
 
@@ -523,7 +513,7 @@ def _lookup_mixed(bought: Sequence[Result], budget: int) -> str:
     """What is left of the lookup's worth at a budget where every cell is mixed with counts; nothing where that is not recorded."""
     effects = factorial.effects(mixtures.mixed(select(bought, role=["factorial", "factorial-control"])))
     frame = effects[(effects["budget"] == budget) & (effects["contrast"] == LOOKUP[0])]
-    return f", and by {_effects(frame, LOOKUP[0])[0]} where counts are mixed in (n = {frame['n'].min()})" if len(frame) else ""
+    return f", by {_effects(frame, LOOKUP[0])[0]} where counts are mixed in (n = {frame['n'].min()})" if len(frame) else ""
 
 
 def _in_time(runs: Sequence[Planned], told: str) -> str:
@@ -539,8 +529,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, brief=True)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; counted exactly, the costs of its {len(lines)} "
-        f"networks are stated {ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs that it states of its {len(lines)} networks "
+        f"are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
     )
 
 

@@ -81,14 +81,17 @@ def best_purchases(found: Sequence[Result]) -> dict[str, list[RunRecord]]:
 
 
 def purchases(found: Sequence[Result]) -> str:
-    """For each training text the recipe that is best on valid: cost, size, test NLL and n, and the best counts of the same tokens."""
+    """For each training text the recipe that is best on valid: cost, size, test NLL and n, and counts of the same tokens.
+
+    Those are the best without a cache, and with one no longer than the network's window.
+    """
     sentences = []
     for text, best in best_purchases(found).items():
         nll, by_word = float(np.mean([r.test.nll for r in best])), data.info(text).level == "word"
         plain, cached = summaries.rivals([r.record for r in found], best[0])
         size = f"{power(best[0].flops)} FLOPs and {best[0].n_params:,} parameters"
-        beside = f", counts {_score(plain.test.nll, by_word)}" if plain else ""
-        beside += f", with a cache of its window {_score(cached.test.nll, by_word)}" if cached is not plain else ""
+        counted = [record for record in (plain, cached if cached is not plain else None) if record]
+        beside = "".join(f", {record.spec.model.title} {_score(record.test.nll, by_word)}" for record in counted)
         sentences.append(f"{best[0].spec.corpus}, {size}: {_score(nll, by_word)} (n = {len(best)}){beside}")
     return f"The best recipes reach on whole test splits: {'; '.join(sentences)}." if sentences else ""
 
@@ -180,9 +183,9 @@ def rivals(found: Sequence[Result], base: str) -> str:
     for _, rows in budgets.rivals(found, base).groupby("place"):
         run = rows.iloc[0]["run"]
         score = _score(_mean(groups[run], "test"), data.info(run.spec.corpus).level == "word")
-        beaten = f"{run.architecture}, {score} (n = {len(groups[run])})" if len(rows) > 1 else f"{run.architecture} alone is recorded"
+        beaten = f"the {run.architecture}, {score} (n = {len(groups[run])})" if len(rows) > 1 else f"{run.architecture} alone is recorded"
         sentences.append(f"on {titles.corpus(run.spec.corpus)} at {power(run.budget)} FLOPs {beaten}")
-    return f"Of the recipes compared at equal FLOPs the best on valid are {'; '.join(sentences)}." if sentences else ""
+    return f"Best on valid at equal FLOPs: {'; '.join(sentences)}." if sentences else ""
 
 
 def _score(nll: float, by_word: bool) -> str:
@@ -294,7 +297,7 @@ def expectations(judged: pd.DataFrame, expected: Sequence[Expectation]) -> str:
         rows = judged[judged["contrast"].isin([claim.contrast for claim in one.claims])]
         if len(rows) and rows["effect"].notna().all():
             held[one.holds(rows)].append(one.text)
-    told = [f"As expected, {'; '.join(held[True])}."] if held[True] else []
+    told = [f"As expected, in the means of the effects: {'; '.join(held[True])}."] if held[True] else []
     told += [f"Also expected, and not found: {'; '.join(held[False])}."] if held[False] else []
     return " ".join(told)
 
@@ -365,8 +368,8 @@ def expected_costs(found: Sequence[Result]) -> str:
         return ""
     shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
     as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
-    told = [f"{shares[name]:.2g} times those for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
-    return f"Beside the stated FLOPs the executed ones are {', '.join(told)}." if told else ""
+    told = [f"{shares[name]:.2g} times for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
+    return f"The executed FLOPs are so many times the stated ones: {', '.join(told)}." if told else ""
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:
@@ -480,7 +483,7 @@ def vocabularies(found: Sequence[Result], architecture: str) -> str:
         gaps.append(f"{interval(gap.mean, *gap.interval())} at {power(budget)}")
     counted = summaries.counts(select(found, role="vocabulary"))
     beside = min((result.record for result in counted), key=lambda record: record.valid.nll_per_character, default=None)
-    rival = f"; the best counts of subwords have {beside.test.nll_per_character:.3f}" if beside else ""
+    rival = f"; the counts of subwords that are best on valid have {beside.test.nll_per_character:.3f}" if beside else ""
     return (
         f"Reading subwords, their number chosen on valid, changes the {architecture}'s test NLL per character by "
         f"{' and by '.join([*gaps[:1], *gaps[1:][-1:]])} FLOPs (n = {n}), where it reaches {reached:.3f}{rival}."

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tinylm.config import ModelConfig, ModuleConfig, NgramConfig, RunSpec, TransformerConfig
 from tinylm.data import plays
-from tinylm.study.planned import COUNTS
+from tinylm.study.planned import COUNTS, Planned
 
 TITLES = {  # by the name of a recipe or a kind of model
     "linear": "Linear",
@@ -46,6 +46,11 @@ MLP, ATTENTION, LEARNED, ROTARY = TITLES["mlp"], TITLES["self-attention"], POSIT
 def title(name: str) -> str:
     """The title of a recipe's architecture or of a kind of model; one without a title is called as it is."""
     return TITLES.get(name, name)
+
+
+def network(run: Planned) -> str:
+    """The architecture of a run, and that it copies where the reader could take it for the plain one."""
+    return run.architecture + (" with induction" if getattr(run.spec.model, "induction", ()) else "")
 
 
 def corpus(name: str) -> str:

@@ -148,11 +148,11 @@ class Document:
         cells = [[self._line(cell, scope) for cell in block.header]]
         cells += [[_stressed(self._line(cell, scope), i in block.bold) for cell in row] for i, row in enumerate(block.rows)]
         plain = [[plain_text(cell) for cell in line] for line in (block.header, *block.rows)]
-        body = booktabs(f"{block.name} ({block.place})", block.align, plain, cells, block.wide)
-        note = [", note: ", self._line(block.note, scope)] if block.note else []
+        note = self._line(block.note, scope) if block.note else None
+        body = booktabs(f"{block.name} ({block.place})", block.align, plain, cells, block.wide, note)
         caption = self._line(block.caption, scope)
         end = f", lines: {lines_of(plain)}) <{to_label(_key(block))}>"
-        return [call("#report-table(", *body, *note, ", caption: ", caption, end)]
+        return [call("#report-table(", *body, ", caption: ", caption, end)]
 
     def _line(self, text: str, scope: Scope) -> list[Node]:
         return markdown.line(self.lines[text], scope)

@@ -37,11 +37,16 @@ def raw_inline(source: str) -> Node:
 
 
 def booktabs(
-    name: str, align: list[str], plain: list[list[str]], cells: list[list[list[Node]]], wide: bool = False
+    name: str,
+    align: list[str],
+    plain: list[list[str]],
+    cells: list[list[list[Node]]],
+    wide: bool = False,
+    note: list[Node] | None = None,
 ) -> list[str | list[Node]]:
     """The parts of a `call` of paper.typ's booktabs for a table whose first line is its header, each cell as plain text and as inlines.
 
-    `name` stands in the error of a table that is too wide, `wide` lets it reach into the margins. Columns with a cell of more than
+    `name` stands in the error of a table that is too wide, `wide` lets it reach into the margins, `note` stands below the rows. Columns with a cell of more than
     LONG_CELL characters may break into lines, numbers with an interval before it, and every header between its words.
     """
     columns = list(zip(*plain, strict=True))
@@ -54,7 +59,8 @@ def booktabs(
     labels = [stringify(cell) for cell in cells[0]]
     options = {"name": name, "wide": wide, "align": align, "wraps": wraps, "short": short, "labels": labels, "words": words, "parts": parts}
     written = ", ".join(f"{key}: {literal(value)}" for key, value in options.items())
-    return [f"booktabs({written}, header: ", *header, "rows: (", *rows, "))"]
+    below: list[str | list[Node]] = [", note: ", note] if note else []
+    return [f"booktabs({written}, header: ", *header, "rows: (", *rows, ")", *below, ")"]
 
 
 def plain_text(cell: str) -> str:

@@ -19,9 +19,9 @@ from tinylm.report.plots.style import COUNT_COLOUR, FAMILIES, SMALL, STYLE, Draw
 from tinylm.study import Planned
 
 ROOM = 0.5  # decades between two times on the upper axis, at least
-HIGHEST = 1.1  # times the largest loss of a best recipe; the study's networks above it are marked at the edge, in two rows
+HIGHEST = 1.35  # times the largest loss of a best recipe; the study's networks above it are marked at the edge, in two rows
 STEP = 0.2  # of the axis, from one to the next
-SPAN = 1.0  # decades that a name takes up, at most
+SPAN = 1.1  # decades that a name takes up, at most
 COUNTS_WIN, OPEN = "#dedede", "#f1f1f1"
 MIXED = "#117733"
 ROW = ["name", "architecture", "flops", "n", "n_params", "valid_nll", "test_nll", "half"]  # of what is drawn
@@ -46,7 +46,7 @@ def answer(
     _require_same_tokens([*results, *counts, *study, *mixed, *gated])
     best = _best(results)
     levels = _levels(results, counts)
-    fig, (ax,) = panels(1, 6.3, 2.0)
+    fig, (ax,) = panels(1, 6.3, 2.1)
     rows = [*_draw_best(ax, best, bool(gated)), *({"name": name, "test_nll": nll} for _, name, nll in levels)]
     top = HIGHEST * best["test_nll"].max()
     rows += _draw_study(ax, study, top)
@@ -116,7 +116,7 @@ def _draw_mixed(ax: Axes, best: pd.DataFrame) -> list[dict[str, Any]]:
     _number(ax, best, -6, "top")
     first = best.iloc[0]
     place = {"textcoords": "offset points", "va": "top", "fontsize": 9}
-    ax.annotate("the same + gated counts", (first["flops"], first["test_nll"]), (8, -5), color=ink(MIXED), **place)
+    ax.annotate("recipe + gated counts", (first["flops"], first["test_nll"]), (8, -5), color=ink(MIXED), **place)
     return best[ROW].to_dict("records")
 
 
@@ -170,12 +170,12 @@ def _shade(ax: Axes, gaps: Sequence[tuple[float, float, float]]) -> None:
     end = high if not ahead else math.sqrt(ahead[0] * middle[-1]) if middle else ahead[0]
     if behind:
         ax.axvspan(low, start, color=COUNTS_WIN, linewidth=0, zorder=0)
-        _at_top(ax, low, 4, "counts ahead", "left")
+        _at_top(ax, low, 4, "counts are ahead", "left")
     if middle:
         ax.axvspan(start, end, color=OPEN, linewidth=0, zorder=0)
         _at_top(ax, math.sqrt(start * end), 0, "open", "center")
     if ahead:
-        _at_top(ax, high, -4, "network", "right")
+        _at_top(ax, high, -4, "recipe", "right")
     ax.set_xlim(low, high)
 
 

@@ -168,7 +168,7 @@ def _told(run: Planned) -> str:
     if run.spec.is_counts:
         return f"count: {run.spec.model.title}"
     text = "" if data.source(run.spec.corpus) == run.spec.corpus else f", on {run.spec.corpus}"
-    return f"train: {run.architecture}{text}"
+    return f"train: {titles.network(run)}{text}"
 
 
 def mixtures(found: Sequence[Result]) -> pd.DataFrame:

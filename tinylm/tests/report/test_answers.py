@@ -7,7 +7,7 @@ from synthetic import record, reproduced, result, rungs, seeds
 
 from tinylm.analysis import budgets, factorial, summaries
 from tinylm.analysis.summaries import Result
-from tinylm.config import NgramConfig
+from tinylm.config import NgramConfig, TransformerConfig
 from tinylm.report import answers, sentences
 from tinylm.study.ladder import RUNGS
 
@@ -24,7 +24,7 @@ def test_the_abstract_answers_the_title_and_has_a_finding_a_sentence():
     counts = result("KN-4", record(1.9, model=NgramConfig(order=4, cache=8)), role="tuned")
     text = answers.abstract(study_rows, [*runs, counts], study_rows, "grammar-char")
     assert text.startswith("On grammar-char, do not train with $10^{3}$ FLOPs or less: Kneser-Ney counts with a cache ")
-    assert "Alone, the MLP passes those counts only from $10^{5}$ FLOPs on, in the mean; the best recipe has 1.800" in text
+    assert "Alone, the MLP passes the counts with a cache only from $10^{5}$ FLOPs on, in the mean; the best recipe has 1.800" in text
     assert text.endswith("times too low."), "no counts are recorded on its slice"
     assert "its 4 losses agree with ours" in text and "On words" not in text and len(text.split()) < 150
 
@@ -102,12 +102,16 @@ def test_sweeps_compare_the_smallest_size_with_the_largest():
 
 def test_a_pair_of_positions_is_ahead_behind_or_level():
     def pair(second):
-        rows = {"Learned": [2.0, 2.01, 2.02], "RoPE": second}
-        return [result(name, record(nll, seed=s), role="ablation") for name, values in rows.items() for s, nll in enumerate(values)]
+        rows = {"learned": [2.0, 2.01, 2.02], "rope": second}
+        return [
+            result(position, record(nll, seed=s, model=TransformerConfig(context_length=8, d_model=8, position=position)), role="ablation")
+            for position, values in rows.items()
+            for s, nll in enumerate(values)
+        ]
 
-    assert "RoPE is behind Learned, by 0.100" in answers.rope(pair([2.1, 2.111, 2.12]))
-    assert "RoPE is ahead of Learned, by 0.100" in answers.rope(pair([1.9, 1.911, 1.92]))
-    assert "RoPE is level with Learned: +0." in answers.rope(pair([2.1, 1.9, 2.03]))
+    assert "Rotary positions are behind learned positions, by 0.100" in answers.rope(pair([2.1, 2.111, 2.12]))
+    assert "Rotary positions are ahead of learned positions, by 0.100" in answers.rope(pair([1.9, 1.911, 1.92]))
+    assert "Rotary positions are level with learned positions: +0." in answers.rope(pair([2.1, 1.9, 2.03]))
     assert answers.rope(pair([])) == answers.rope([]) == ""
 
 
@@ -182,7 +186,7 @@ def test_the_lookup_stands_beside_the_choice_of_architecture_alone_and_mixed(mon
     (told,) = answers.findings([], [], [], "grammar-char")
     assert told.startswith("A lookup is worth more than the choice between a Transformer and an LSTM: ")
     assert (
-        "lowers the loss by 0.300 [0.050, 0.150] nats at $10^{12}$ FLOPs (n = 3), and by 0.200 [0.050, 0.150] where counts are mixed in"
+        "lowers the loss by 0.300 [0.050, 0.150] nats at $10^{12}$ FLOPs (n = 3), by 0.200 [0.050, 0.150] where counts are mixed in"
         in told
     )
     worth["alone"] = 0.09

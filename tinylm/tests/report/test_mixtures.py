@@ -71,16 +71,13 @@ def test_purchases_stand_in_perplexity_beside_their_mixtures_and_the_counts(reco
 
 def test_the_answer_is_the_best_mixture_and_then_from_which_budget_on_one_is_better_than_counts(recorded):
     text = answers.answer([*RUNS, COUNTS], "grammar-char")
-    assert text.startswith("On grammar-char, count and train: Kneser-Ney counts with a cache reach 1.500")
+    assert text.startswith("On grammar-char, count and train. Kneser-Ney counts with a cache reach 1.500")
     assert (
         "nats per character on the whole test split. Mixed with the LSTM of $10^{13}$ FLOPs they reach 1.300 (n = 2). Alone, the LSTM "
         in text
     )
     more = answers.count_or_train([*RUNS, COUNTS], "grammar-char")
-    assert more.startswith(
-        "**Answer.** Both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
-    )
-    assert "FLOPs a network of characters alone has a higher mean loss on test than these counts." in more
+    assert more == "**Answer.** Both. From $10^{12}$ FLOPs on, mixing a network in lowers the loss of counts, there to 1.400 (n = 2)."
 
 
 def test_a_mixture_of_one_seed_is_no_answer(recorded):
@@ -134,7 +131,7 @@ def test_where_the_order_of_network_and_counts_is_open_is_said():
 def test_mixtures_are_drawn_beside_the_networks(recorded):
     fig, rows = plots.answer(RUNS, [COUNTS], mixed=mixtures.mixed(RUNS))
     assert [row["test_nll"] for row in rows[-3:]] == [1.55, 1.4, 1.3]
-    assert "the same + gated counts" in [text.get_text() for text in fig.axes[0].texts]
+    assert "recipe + gated counts" in [text.get_text() for text in fig.axes[0].texts]
 
 
 def test_the_sentence_has_what_each_architecture_adds_at_its_largest_budget(recorded):

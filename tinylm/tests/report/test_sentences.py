@@ -39,7 +39,7 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
 def test_the_best_of_rivals_is_told_for_each_text_and_budget():
     found = [*seeds("Transformer", 1_000, [2.0, 2.2], "rival"), *seeds("LSTM", 1_000, [2.4], "rival"), *seeds("LSTM", 10, [3.0], "rival")]
     assert sentences.rivals(found, "Transformer") == (
-        "Of the recipes compared at equal FLOPs the best on valid are on grammar-char at $10^{3}$ FLOPs Transformer, 2.100 nats (n = 2); "
+        "Best on valid at equal FLOPs: on grammar-char at $10^{3}$ FLOPs the Transformer, 2.100 nats (n = 2); "
         "on grammar-char at $10^{1}$ FLOPs LSTM alone is recorded."
     )
     assert sentences.rivals([], "Transformer") == ""
@@ -49,7 +49,7 @@ def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_ri
     made = [*seeds("A", 1_000, [1.5, 1.6], "purchase"), *seeds("A", 10_000, [1.4], "purchase"), *seeds("Linear", 10_000, [1.0])]
     kn = result("KN-6", record(1.7, model=NgramConfig(order=6), eval_start=made[0].record.valid.start))
     text = sentences.purchases([*made, kn])
-    assert "1.400 nats (n = 1), counts 1.700 nats" in text and "1.0" not in text.replace("1.00", "")
+    assert "1.400 nats (n = 1), KN-6 1.700 nats" in text and "1.0" not in text.replace("1.00", "")
     assert sentences.purchases([]) == ""
 
 
@@ -122,7 +122,7 @@ def test_what_was_expected_is_said_to_hold_or_not_once_it_is_recorded():
     expected = claim_list.EXPECTED
     judged = pd.DataFrame([{"contrast": claim.contrast, "effect": -0.1, "grade": OPEN} for one in expected for claim in one.claims])
     told = sentences.expectations(judged, expected)
-    assert told.startswith(f"As expected, {expected[0].text}; {expected[2].text}") and told.endswith(f"not found: {expected[1].text}.")
+    assert told.startswith(f"As expected, in the means of the effects: {expected[0].text}; {expected[2].text}") and told.endswith(f"not found: {expected[1].text}.")
     clear = sentences.expectations(judged.assign(grade=CLEAR), expected)
     assert f"not found: {expected[1].text}; {expected[2].text}." in clear
     assert sentences.expectations(judged.assign(effect=math.nan), expected) == ""
@@ -244,8 +244,8 @@ def test_a_purchase_on_words_has_a_perplexity_and_counts_with_a_cache_of_its_win
     near, far = (result(f"{n}", record(2.0 - n / 10, corpus="grammar-word", model=NgramConfig(order=2, cache=n))) for n in (8, 9))
     plain = result("plain", record(2.5, corpus="grammar-word", model=NgramConfig(order=2)))
     text = sentences.purchases([bought, plain, near, far])
-    assert "a perplexity of 20.09 (n = 1), counts a perplexity of 12.18, with a cache of its window a perplexity of 3.320." in text
-    assert "with a cache" not in sentences.purchases([bought, plain, far])
+    assert "a perplexity of 20.09 (n = 1), KN-2 a perplexity of 12.18, KN-2 + cache 8 a perplexity of 3.320." in text
+    assert "cache" not in sentences.purchases([bought, plain, far])
 
 
 def layered(gap, largest=10**11):
@@ -297,7 +297,7 @@ def test_costs_that_were_not_expected_are_named():
         for s in (0, 1)
     ]
     assert sentences.expected_costs(rows) == (
-        "Beside the stated FLOPs the executed ones are 1 times those for MLP (not as expected), 0.5 times those for Self-Attention (not "
-        "as expected), 2 times those for Transformer (as expected)."
+        "The executed FLOPs are so many times the stated ones: 1 times for MLP (not as expected), 0.5 times for Self-Attention (not "
+        "as expected), 2 times for Transformer (as expected)."
     )
     assert sentences.expected_costs([]) == ""

@@ -62,7 +62,7 @@ def test_several_machines_of_a_device_show_the_range_of_each_gain(home):
     "said",
     [
         "On some processor, 2 threads, Python 3.11.7, torch 2.13.0, 2026-01-02, 1 of 2 gains are reached; "
-        "short are dense against a product (0.50, aim 0.65).",
+        "short of their aim are dense against a product (0.50, aim 0.65).",
         "In fp32 one large product runs at 400 GFLOP/s; the fastest step, with width 64, reaches 300, 75 per cent of it.",
         "In bf16 one large product runs at 800 GFLOP/s; the fastest step, with width 64, reaches 200, 25 per cent of it.",
         "as one size grows: width from 32 to 64: 3.0; depth from 1 to 2: 0.5.",

@@ -3,7 +3,7 @@ from dataclasses import dataclass, replace
 from tinylm.config import LSTMConfig, MLPConfig, ModuleConfig, NgramConfig, RunSpec, TrainConfig, TransformerConfig
 from tinylm.config.serialise import model_kinds
 from tinylm.data import plays
-from tinylm.study import plan, recipes, titles
+from tinylm.study import plan, recipes, single, titles
 
 
 def test_every_recipe_and_every_kind_of_network_of_the_library_has_one_title():
@@ -48,6 +48,11 @@ def test_an_architecture_of_ones_own_is_called_by_its_kind_whatever_its_class_sa
 def test_every_group_of_plays_has_a_title():
     assert titles.LEFT_OUT.keys() == plays.GROUPS.keys()
     assert titles.corpus(f"{plays.PLAYS}-without-tempest") == "The Tempest" and titles.corpus("my-text") == "my-text"
+
+
+def test_a_network_that_copies_is_called_so():
+    copying, plain = (single.of_recipe(name, "tiny_shakespeare", flops=1e12) for name in ("transformer", "transformer-no-induction"))
+    assert titles.network(copying) == "Transformer with induction" and titles.network(plain) == plain.architecture
 
 
 def test_a_text_is_a_corpus_or_its_beginning():
