@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -214,10 +215,10 @@ def _rope_by_length(gains: pd.DataFrame) -> str:
     numbers = f"{_at_both_lengths(rotary)} (n = {rotary['n'].min()})"
     span = f"windows of {lengths[0]:,} to {lengths[-1]:,} and the loss at every position"
     if all(rotary["verdict"] == CLEAR) and all(rotary["gain"] > 0):
-        return f"with {span} it is ahead at every length on {n_texts} texts: by {numbers}"
+        return f"with {span} they are ahead at every length on {n_texts} texts: by {numbers}"
     ahead, behind = (rotary[(rotary["verdict"] == CLEAR) & (sign * rotary["gain"] > 0)] for sign in (1, -1))
     cases = f"clearly ahead in {len(ahead)} and behind in {len(behind)} of {len(rotary)} cases"
-    return f"with {span} it is {cases}: by {numbers}"
+    return f"with {span} they are {cases}: by {numbers}"
 
 
 def _at_both_lengths(rotary: pd.DataFrame) -> str:
@@ -243,7 +244,26 @@ def capacity(found: Sequence[Result]) -> str:
             f"on {titles.corpus(corpus)} ten times the FLOPs pay for {10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the "
             f"parameters, by several methods; at {power(largest)} FLOPs the best size tried has {best:,.0f}{_came(found, corpus)}"
         )
-    return _told(*told) if told else ""
+    return _told(*told, _best_shapes(found)) if told else ""
+
+
+def _best_shapes(found: Sequence[Result]) -> str:
+    """At the largest budget with other depths and windows, tried at one width, the best of them by valid, and the best width without."""
+    varied = select(found, role=forecasts.SHAPES)
+    budget, told, n = max((result.run.budget for result in varied), default=0), [], []
+    for corpus in dict.fromkeys(result.run.spec.corpus for result in select(varied, budget=budget)):
+        others, usual = (
+            summaries.by_row(select(found, role=role, corpus=corpus, budget=budget)) for role in (forecasts.SHAPES, forecasts.ROLE)
+        )
+        if usual:
+            run, records = min(others.items(), key=lambda row: _valid(row[1]))
+            _, beside = min(usual.items(), key=lambda row: _valid(row[1]))
+            which = f"{run.spec.model.n_layer} layers and windows of {run.spec.model.context_length} on {titles.corpus(corpus)}"
+            told.append(f"{which} (valid NLL {_valid(records):.3f}; the best width of the usual shape {_valid(beside):.3f})")
+            n += [len(records), len(beside)]
+    if not told:
+        return ""
+    return f"at {power(budget)} FLOPs the best of other depths and windows, tried at one width, is {_and(told)} (n = {min(n)})"
 
 
 def _came(found: Sequence[Result], corpus: str) -> str:
@@ -346,17 +366,30 @@ def ten_times(found: Sequence[Result], cells: Sequence[Result] = ()) -> str:
 
 def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
     """The gap of a pair on each text, and what more text does to it."""
-    numbers = [
-        f"{interval(row.gap, row.low, row.high)} on {titles.text(row.corpus, row.tokens)}" for row in rows[rows["than"] == 0].itertuples()
-    ]
-    grown = [
-        f"{data.info(row.corpus).n_tokens['train'] / row.than:.0f} times the text changes that by {interval(row.gap, row.low, row.high)}, "
-        f"which is {row.verdict}"
-        for row in rows[rows["than"] > 0].itertuples()
-    ]
+    texts = rows[rows["than"] == 0]
+    is_above = bool((texts["gap"] > 0).all())
+    numbers = [f"{_size(row, is_above)} on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
     (first, second), flops = rows.iloc[0][["first", "second"]], power(select(found, role="gap")[0].run.budget)
-    told = f"at {flops} FLOPs (n = {rows['n'].min()}) the test NLL of {first} minus that of {second} is {' and '.join(numbers)}"
-    return "; ".join([told, *grown])
+    which = f"of {first} is above that of {second} by" if is_above else f"of {first} minus that of {second} is"
+    told = f"at {flops} FLOPs (n = {rows['n'].min()}) the test NLL {which} {_and(numbers)}"
+    return "; ".join([told, *(_with_more_text(row) for row in rows[rows["than"] > 0].itertuples())])
+
+
+def _size(row: Any, is_above: bool) -> str:
+    """A gap with its interval, without its sign where all have the same."""
+    return distance(row.gap, row.low, row.high) if is_above else interval(row.gap, row.low, row.high)
+
+
+def _with_more_text(row: Any) -> str:
+    """What so many times the text does to a gap."""
+    times = f"{data.info(row.corpus).n_tokens['train'] / row.than:.0f} times the text"
+    if row.verdict != CLEAR:
+        return f"{times} does not change that clearly ({interval(row.gap, row.low, row.high)})"
+    return f"{times} {'raises' if row.gap > 0 else 'lowers'} that by {distance(row.gap, row.low, row.high)}"
+
+
+def _and(parts: Sequence[str]) -> str:
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
 def _contexts(rows: pd.DataFrame) -> str:
@@ -529,8 +562,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, brief=True)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs that it states of its {len(lines)} networks "
-        f"are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs that it states of its {len(lines)} "
+        f"networks are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
     )
 
 

@@ -104,7 +104,9 @@ def reading(facts: dict[str, Any]) -> str:
     short = [
         f"{row['work']} against {row['against']} ({row['ratio']:.2f}, aim {row['aim']:g})" for row in aimed if row["ratio"] < row["aim"]
     ]
-    reached = f"{len(aimed) - len(short)} of {len(aimed)} gains are reached" + (f"; short of their aim are {'; '.join(short)}" if short else "")
+    reached = f"{len(aimed) - len(short)} of {len(aimed)} gains are reached" + (
+        f"; short of their aim are {'; '.join(short)}" if short else ""
+    )
     sentences = [f"On {describe(facts)}, {reached}."]
     for precision, ceiling in facts["peaks"].items():
         best = max((p for p in facts["points"] if p["precision"] == precision), key=lambda p: p["gflops"])

@@ -46,8 +46,9 @@ def booktabs(
 ) -> list[str | list[Node]]:
     """The parts of a `call` of paper.typ's booktabs for a table whose first line is its header, each cell as plain text and as inlines.
 
-    `name` stands in the error of a table that is too wide, `wide` lets it reach into the margins, `note` stands below the rows. Columns with a cell of more than
-    LONG_CELL characters may break into lines, numbers with an interval before it, and every header between its words.
+    `name` stands in the error of a table that is too wide, `wide` lets it reach into the margins, `note` stands below the rows.
+    Columns with a cell of more than LONG_CELL characters may break into lines, numbers with an interval before it, and every header
+    between its words.
     """
     columns = list(zip(*plain, strict=True))
     wraps = [_breaks(column[1:]) for column in columns]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from tinylm.report.plots.style import COLOURS, MARKERS, STYLE, Drawn, legend_above, panels
 
@@ -19,10 +19,14 @@ def roofline(facts: dict[str, Any]) -> Drawn:
             ax.plot([p["value"] for p in chosen], [p["gflops"] for p in chosen], color=colour, marker=marker, label=precision)
             ax.axhline(facts["peaks"][precision], color=colour, linestyle="--", linewidth=1, label=f"{precision} product")
         ax.set(xscale="log", yscale="log", xlabel=size, xticks=[p["value"] for p in chosen], xticklabels=[p["value"] for p in chosen])
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        for axis in (ax.xaxis, ax.yaxis):
+            axis.set_minor_formatter(NullFormatter())
         ax.tick_params(axis="x", labelsize=7)
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter(ScalarFormatter())
         ax.sharey(axes[0])
-    axes[0].set_ylabel("GFLOP/s")
+    rates = [*(point["gflops"] for point in facts["points"]), *facts["peaks"].values()]
+    axes[0].set(ylabel="GFLOP/s", ylim=(0.8 * min(rates), 1.25 * max(rates)))  # of all panels
     legend_above(fig, axes[0])
     return fig, facts["points"] + [{"size": "one product", "precision": name, "gflops": rate} for name, rate in facts["peaks"].items()]
 

@@ -14,8 +14,6 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.study import select, titles
 
-SHAPES = ("depth", "context")  # roles of runs at one width
-
 
 def optima(found: Sequence[Result], form: str = "additive") -> pd.DataFrame:
     """One row per text and budget: the best size tried, by the parabola of its curve, and by the law of all curves, with their NLLs."""
@@ -94,9 +92,9 @@ def forecasts(found: Sequence[Result]) -> pd.DataFrame:
 
 def shapes(found: Sequence[Result]) -> pd.DataFrame:
     """One row per text, budget and width: the mean valid NLL of each number of layers, and of each context at the usual number."""
-    chosen = select(found, role=[foreseen.ROLE, *SHAPES])
+    chosen = select(found, role=[foreseen.ROLE, *foreseen.SHAPES])
     rows: dict[tuple[str, int, int], dict[tuple[bool, int], str]] = {}  # by what varies, the context after the depth, and its value
-    varied = {(run.spec.corpus, run.budget, run.spec.model.d_model) for run in (one.run for one in select(chosen, role=SHAPES))}
+    varied = {(run.spec.corpus, run.budget, run.spec.model.d_model) for run in (one.run for one in select(chosen, role=foreseen.SHAPES))}
     for run, records in summaries.by_row(chosen).items():
         model, key = run.spec.model, (run.spec.corpus, run.budget, run.spec.model.d_model)
         if key in varied:

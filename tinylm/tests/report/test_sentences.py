@@ -122,7 +122,9 @@ def test_what_was_expected_is_said_to_hold_or_not_once_it_is_recorded():
     expected = claim_list.EXPECTED
     judged = pd.DataFrame([{"contrast": claim.contrast, "effect": -0.1, "grade": OPEN} for one in expected for claim in one.claims])
     told = sentences.expectations(judged, expected)
-    assert told.startswith(f"As expected, in the means of the effects: {expected[0].text}; {expected[2].text}") and told.endswith(f"not found: {expected[1].text}.")
+    assert told.startswith(f"As expected, in the means of the effects: {expected[0].text}; {expected[2].text}") and told.endswith(
+        f"not found: {expected[1].text}."
+    )
     clear = sentences.expectations(judged.assign(grade=CLEAR), expected)
     assert f"not found: {expected[1].text}; {expected[2].text}." in clear
     assert sentences.expectations(judged.assign(effect=math.nan), expected) == ""

@@ -9,6 +9,7 @@ def test_each_size_has_a_panel_below_the_ceilings():
     curves = [[list(line.get_ydata()) for line in ax.lines] for ax in fig.axes]
     assert curves[0] == [[100.0, 300.0], [400.0, 400.0], [100.0, 200.0], [800.0, 800.0]]
     assert curves[1] == [[40.0, 20.0], [400.0, 400.0], [50.0, 60.0], [800.0, 800.0]]
+    assert all(ax.get_ylim()[0] < 20 and ax.get_ylim()[1] > 800 for ax in fig.axes), "every point lies within its panel"
     assert [label.get_text() for label in fig.axes[1].get_xticklabels()] == ["1", "2"]
     assert drawn[-2:] == [{"size": "one product", "precision": name, "gflops": rate} for name, rate in (("fp32", 400.0), ("bf16", 800.0))]
 

@@ -49,7 +49,7 @@ def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch
     )
     assert "10^{14}" not in said  # for nothing was trained there
     assert re.search(
-        r"; the sizes foreseen at \$10\^\{13\}\$ are 0\.\d{3} and 0\.\d{3} nats above the best of those tried there \(valid, n = 2\)\.$",
+        r"; the sizes foreseen at \$10\^\{13\}\$ are 0\.\d{3} and 0\.\d{3} nats above the best of those tried there \(valid, n = 2\)\. At",
         said,
     )
 
@@ -62,7 +62,7 @@ def test_a_size_that_was_foreseen_and_is_the_best_tried_is_called_so(found, tmp_
     for form in made["forms"].values():
         form["width"] = best
     forecasts.write(made, tmp_path)
-    assert answers.capacity(found).endswith("; the sizes foreseen at $10^{13}$ are the best of those tried there (valid, n = 2).")
+    assert "; the sizes foreseen at $10^{13}$ are the best of those tried there (valid, n = 2). At " in answers.capacity(found)
 
 
 def test_depths_and_contexts_have_columns_in_order(found):
@@ -98,6 +98,18 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     )
     assert "methods; at $10^{13}$ FLOPs the best size tried has " in said
     assert "forecast" not in said
+
+
+def test_the_answer_has_the_best_shape_beside_the_best_width_of_the_usual_one(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
+    said = answers.capacity([one for one in found if one.run.role in ("isoflop", "depth", "context")])
+    assert re.search(
+        r"\. At \$10\^\{13\}\$ FLOPs the best of other depths and windows, tried at one width, is [238] layers and windows of 128 on "
+        r"WikiText-2 as characters \(valid NLL \d\.\d{3}; the best width of the usual shape \d\.\d{3}\) \(n = 2\)\.$",
+        said,
+    )
+    usual = [one for one in found if one.run.role == "isoflop"]
+    assert "windows" not in answers.capacity(usual)
 
 
 def test_a_budget_with_two_sizes_has_no_parabola(found):

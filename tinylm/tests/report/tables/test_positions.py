@@ -37,7 +37,7 @@ def test_the_answer_says_where_rotary_positions_are_ahead(found):
     gains = positions.gains(found)
     rotary = gains[(gains["positions"] == "rope") & (gains["corpus"] == "wikitext-2-char")].sort_values("length")
     first, last = rotary["gain"].iloc[[0, -1]]
-    told = f"it is ahead at every length on 2 texts: by {first:.3f} at 128 and {last:.3f} at 1,024 on WikiText-2 as characters, by 0."
+    told = f"they are ahead at every length on 2 texts: by {first:.3f} at 128 and {last:.3f} at 1,024 on WikiText-2 as characters, by 0."
     assert told in answers.rope(found)
     assert "ahead in 0 and behind in 8 of 8 cases: by −0." in answers.rope(results(rope=-0.1))
 
