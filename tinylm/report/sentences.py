@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm import data
-from tinylm.analysis import agreement, budgets, families, folds, gaps, significance, summaries
+from tinylm.analysis import agreement, budgets, families, folds, gaps, positions, significance, summaries
 from tinylm.analysis import depth as layers
 from tinylm.analysis.claim_list import Expectation
 from tinylm.analysis.claims import DECIDED, UNDECIDED, VERDICTS, at_largest_cost, whole_verdicts
@@ -207,6 +207,26 @@ def climb(frame: pd.DataFrame) -> str:
     which = f"{'all' if len(few) == len(still_open) else f'{len(few)} of them'} with fewer than {ENOUGH} seeds"
     parts += [f"The other {len(still_open)} are open{f', {which}' if len(few) else ''}."] if len(still_open) else []
     return " ".join(parts)
+
+
+def expected_steps(frame: pd.DataFrame, names: Sequence[str]) -> str:
+    """What the steps that were expected to gain most, in this order, gain, and which of those that are kept do gain most."""
+    gains = frame[frame["climbed"]].dropna(subset="gain").set_index("rung")["gain"]
+    if not set(names) <= set(gains.index):
+        return ""
+    told = ", ".join(f"{name} ({signed(gains[name], 3)})" for name in names)
+    most = ", ".join(gains.nlargest(len(names)).index)
+    return f"Expected to gain most, in this order, were {told}; those that do are {most}."
+
+
+def growth_with_length(found: Sequence[Result], kind: str) -> str:
+    """By how much windows of twice the length change the gain of a kind of positions, which was expected to grow."""
+    slopes = positions.slopes(found)
+    rows = slopes[slopes["positions"] == kind].dropna(subset="gain")
+    told = [f"{interval(row.gain, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
+    came = "came" if len(rows) and (rows["low"] > 0).all() else "did not come"
+    which = f"twice the length changes the gain of {titles.POSITIONS[kind]} by {' and by '.join(told)}"
+    return f"The growth that was expected {came}: {which}." if told else ""
 
 
 def seeds(n: pd.Series) -> str:

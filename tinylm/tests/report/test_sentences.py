@@ -303,3 +303,23 @@ def test_costs_that_were_not_expected_are_named():
         "as expected), 2 times for Transformer (as expected)."
     )
     assert sentences.expected_costs([]) == ""
+
+
+def test_steps_that_were_expected_to_gain_most_stand_beside_those_that_do():
+    frame = pd.DataFrame({"rung": ["a", "b", "c", "d"], "climbed": [True, True, True, False], "gain": [-0.1, 0.3, 0.2, 0.9]})
+    told = sentences.expected_steps(frame, ["a", "b"])
+    assert told == "Expected to gain most, in this order, were a (−0.100), b (+0.300); those that do are b, c."
+    assert sentences.expected_steps(frame, ["a", "d"]) == "", "one that was only tried"
+
+
+def test_the_growth_with_length_came_or_did_not(monkeypatch):
+    slopes = pd.DataFrame(
+        {"corpus": ["ptb", "wikitext-2"], "positions": "rope", "gain": [0.1, 0.2], "low": [0.05, 0.1], "high": [0.15, 0.3]}
+    )
+    monkeypatch.setattr(sentences.positions, "slopes", lambda found: slopes)
+    assert sentences.growth_with_length([], "rope") == (
+        "The growth that was expected came: twice the length changes the gain of rotary positions by +0.100 [+0.050, +0.150] on the Penn "
+        "Treebank and by +0.200 [+0.100, +0.300] on WikiText-2."
+    )
+    slopes.loc[0, "low"] = -0.05
+    assert "did not come" in sentences.growth_with_length([], "rope") and sentences.growth_with_length([], "alibi") == ""
