@@ -102,8 +102,11 @@ class Document:
             yield from self._blocks(chapter, chapter.blocks)
 
     def _appendix(self, chapters: Sequence[Chapter]) -> Iterator[Node]:
-        """What chapters have for the appendix, each under its own title; some are there as a whole."""
-        having = [chapter for chapter in chapters if chapter.appendix]
+        """What chapters have for the appendix, each under its own title; those that are there as a whole come last.
+
+        So that A.4 is the appendix of section 4, as long as every section before it has one.
+        """
+        having = sorted((chapter for chapter in chapters if chapter.appendix), key=lambda chapter: not chapter.blocks)
         if having:
             yield raw_block(f"#show: appendix.with({literal(APPENDIX)})")
         for chapter in having:

@@ -91,11 +91,11 @@ def test_a_notebook_whose_title_is_tagged_is_a_section_of_the_appendix(report, s
     )
     titles = [title for title in words(page, "h2") if title != "Contents"]
     assert titles == ["1 First", "2 Third", "References", "A Full tables and evidence"]
-    assert words(page, "h3") == ["2.1 Appendix", "A.1 First", "A.2 Speed", "A.3 Third"]
-    assert words(page, "h4") == ["A.1.1 Late", "A.2.1 Roofline"] and words(page, "h5") == ["Peak"]
+    assert words(page, "h3") == ["2.1 Appendix", "A.1 First", "A.2 Third", "A.3 Speed"]
+    assert words(page, "h4") == ["A.1.1 Late", "A.3.1 Roofline"] and words(page, "h5") == ["Peak"]
     seen = words_of(page)
-    assert "See Appendix A.2, Appendix A.2.1, Appendix A.3 and Table 1." in seen
-    assert "More of Appendix A.3, in Section 2.1." in seen
+    assert "See Appendix A.3, Appendix A.3.1, Appendix A.2 and Table 1." in seen
+    assert "More of Appendix A.2, in Section 2.1." in seen
 
 
 def test_every_work_of_the_bibliography_can_be_cited(report):
