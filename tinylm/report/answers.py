@@ -232,19 +232,22 @@ def _at_both_lengths(rotary: pd.DataFrame) -> str:
 
 
 def capacity(found: Sequence[Result]) -> str:
-    """How the best size of each text grows with the budget, by several methods, and what came of forecasts made before the runs."""
-    told = []
-    for corpus in forecasts.corpora(found):
-        points = fits.points(forecasts.fitted(found, corpus))
-        laws, largest = [fits.fit(points, form) for form in fits.FORMS], int(points.budget.max())
+    """How the best size of each text grows with the budget, what came of the last forecasts made before the runs, and other shapes."""
+    texts = {corpus: fits.points(forecasts.fitted(found, corpus)) for corpus in forecasts.corpora(found)}
+    grown, best, largest = [], [], min((int(points.budget.max()) for points in texts.values()), default=0)
+    for corpus, points in texts.items():
+        laws = [fits.fit(points, form) for form in fits.FORMS]
         powers = [value for value in [*(fits.growth(law, points) for law in laws), fits.growth_of_parabolas(points)] if value > 0]
         tried = points.at(points.budget == largest)
-        best = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
-        told.append(
-            f"on {titles.corpus(corpus)} ten times the FLOPs pay for {10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the "
-            f"parameters, by several methods; at {power(largest)} FLOPs the best size tried has {best:,.0f}{_came(found, corpus)}"
-        )
-    return _told(*told, _best_shapes(found)) if told else ""
+        size = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
+        grown.append(f"{10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the parameters on {titles.corpus(corpus)}")
+        best.append(f"{size:,.0f} on {titles.corpus(corpus)}")
+    if not grown:
+        return ""
+    sizes = (
+        f"ten times the FLOPs pay for {_and(grown)}, by several methods; of the sizes tried at {power(largest)} the best have {_and(best)}"
+    )
+    return _told(sizes, _came(found), _best_shapes(found))
 
 
 def _best_shapes(found: Sequence[Result]) -> str:
@@ -266,23 +269,23 @@ def _best_shapes(found: Sequence[Result]) -> str:
     return f"at {power(budget)} FLOPs the best of other depths and windows, tried at one width, is {_and(told)} (n = {min(n)})"
 
 
-def _came(found: Sequence[Result], corpus: str) -> str:
-    """What came of a text's forecasts by the law, and in brackets by its other form: how far the losses and the sizes were off."""
-    made = [one for one in forecasts.recorded() if one["corpus"] == corpus]
-    misses = {one["flops"]: [forecasts.miss(found, one, form) for form in fits.FORMS] for one in made}
-    tested = [one for one in made if not any(map(math.isnan, misses[one["flops"]]))]
-    if not tested:
+def _came(found: Sequence[Result]) -> str:
+    """What came of the forecasts for the largest budget that any was tested at, by the law and in brackets by its other form."""
+    law, other = fits.FORMS
+    tested = [one for one in forecasts.recorded() if all(forecasts.outcome(found, one, form) for form in fits.FORMS)]
+    last = [one for one in tested if one["flops"] == max(each["flops"] for each in tested)]
+    if not last:
         return ""
-    at = [power(one["flops"]) for one in tested]
-    law, other = zip(*(map(percent, misses[one["flops"]]) for one in tested), strict=True)
-    shown = " and ".join(f"{miss} at {flops}" for miss, flops in zip(law, at, strict=True))
-    told = f"; losses came out {shown} FLOPs from forecasts made before the runs (by another form of the law {' and '.join(other)})"
-    above = [forecasts.above_best(found, tested[-1], form) for form in fits.FORMS]
+    at, texts = power(last[0]["flops"]), [titles.corpus(one["corpus"]) for one in last]
+    misses, others = ([percent(forecasts.miss(found, one, form)) for one in last] for form in (law, other))
+    shown = [f"{miss} on {text}" for miss, text in zip(misses, texts, strict=True)]
+    told = f"at {at} FLOPs the losses missed forecasts made before the runs by {_and(shown)} (another form of the law: {_and(others)})"
+    above = [forecasts.above_best(found, one, form) for one in last for form in fits.FORMS]
     if any(map(math.isnan, above)):
         return told
-    n = len(forecasts.outcome(found, tested[-1], next(iter(fits.FORMS))))
-    sizes = "the best" if max(above) == 0 else f"{' and '.join(f'{value:.3f}' for value in above)} nats above the best"
-    return f"{told}; the sizes foreseen at {at[-1]} are {sizes} of those tried there (valid, n = {n})"
+    n = min(len(forecasts.outcome(found, one, form)) for one in last for form in fits.FORMS)
+    sizes = "the best" if max(above) == 0 else f"at most {max(above):.3f} nats above the best"
+    return f"{told}; the sizes foreseen are {sizes} of those tried there (valid, n = {n})"
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
