@@ -289,46 +289,51 @@ def _came(found: Sequence[Result]) -> str:
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
-    """How many techniques gain and lose clearly on each text at one budget, what gains on all, what gains most, and what the budget does.
+    """How many techniques gain and lose clearly on each text, what gains on all, what gains most, and what the budget does.
 
-    Says which of the planned runs are not recorded.
+    Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
     gains = techniques.gains(found)
-    budget = techniques.fullest_budget(gains)
-    texts = {regime(select(found, corpus=corpus)[0].run.spec): corpus for corpus in techniques.corpora(found)}
-    rows = {name: gains[(gains["corpus"] == corpus) & (gains["budget"] == budget)] for name, corpus in texts.items()}
+    texts = {regime(select(found, corpus=corpus)[0].run.spec): gains[gains["corpus"] == corpus] for corpus in techniques.corpora(found)}
+    rows = {name: of[of["budget"] == techniques.fullest_budget(of)] for name, of in texts.items()}
     return _told(
-        *_clear_gains({name: of for name, of in rows.items() if of["n"].max() > 1}, power(budget)),
+        *_clear_gains({name: of for name, of in rows.items() if of["n"].max() > 1}),
         _with_budget(techniques.slopes(found)),
         _not_recorded(found, planned),
     )
 
 
-def _clear_gains(rows: Mapping[str, pd.DataFrame], budget: str) -> Iterator[str]:
-    """What the gains on each text at a budget say, of texts whose differences can be tested."""
+def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """What the gains on each text say, of texts whose differences can be tested."""
     if not rows:
         return
     clear = {name: of[of["verdict"] == CLEAR].sort_values("gain", ascending=False) for name, of in rows.items()}
     up = {name: list(of["technique"][of["gain"] > 0]) for name, of in clear.items()}
     numbers = {name: (len(names), len(clear[name]) - len(names)) for name, names in up.items()}
-    counts = [f"{better} and {worse} on {name}" for name, (better, worse) in numbers.items()]
-    counts[0] = "clearly {} lower the test NLL and {} raise it on {}".format(*next(iter(numbers.values())), next(iter(numbers)))
-    seeds = sorted({int(n) for of in rows.values() for n in of["n"]})
-    n_seeds = f"n = {seeds[0]}{f' to {seeds[-1]}' if len(seeds) > 1 else ''}"
+    where = {name: f"on {name} ({power(of['budget'].iloc[0])} FLOPs, n = {_n_seeds(of)})" for name, of in rows.items()}
+    counts = [f"{better} and {worse} {where[name]}" for name, (better, worse) in numbers.items()]
+    first = next(iter(rows))
+    counts[0] = f"{numbers[first][0]} clearly lower the test NLL and {numbers[first][1]} clearly raise it {where[first]}"
     everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
-    where = "every text" if len(rows) > 1 else next(iter(rows))
-    which = f"a clear gain on {where} comes from {', '.join(everywhere) or 'none'}"
-    told = f"of {max(map(len, rows.values()))} techniques at {budget} FLOPs ({n_seeds}) {which}"
-    yield f"{told}; {', '.join(counts)}"
+    yield f"of {max(map(len, rows.values()))} techniques {', '.join(counts)}"
+    if len(rows) > 1:
+        yield f"a clear gain on every text comes from {', '.join(everywhere) or 'none'}"
     if most := [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]:
         yield f"the most is gained by {', by '.join(most)}"
 
 
+def _n_seeds(rows: pd.DataFrame) -> str:
+    few, many = int(rows["n"].min()), int(rows["n"].max())
+    return f"{few}{f' to {many}' if many > few else ''}"
+
+
 def _with_budget(slopes: pd.DataFrame) -> str:
-    """Whose gains clearly grow and fall with the budget, where two budgets are recorded."""
-    grown = {name: _growing(slopes, sign) for name, sign in (("grows", 1), ("falls", -1))}
-    changes = [f"with the budget the gain clearly {verb} of {', '.join(names)}" for verb, names in grown.items() if names]
-    return "; ".join(changes) or ("no technique's gain clearly changes with the budget" if (slopes["n"] > 1).any() else "")
+    """What clearly does better and worse beside the plain model with ten times the budget, where two budgets are recorded."""
+    grown = {name: _growing(slopes, sign) for name, sign in (("better", 1), ("worse", -1))}
+    changes = [f"clearly {how} for {', '.join(names)}" for how, names in grown.items() if names]
+    if changes:
+        return f"beside the plain Transformer, ten times the budget is {' and '.join(changes)}"
+    return "no technique's gain clearly changes with the budget" if (slopes["n"] > 1).any() else ""
 
 
 def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
