@@ -238,35 +238,35 @@ def capacity(found: Sequence[Result]) -> str:
     for corpus, points in texts.items():
         laws = [fits.fit(points, form) for form in fits.FORMS]
         powers = [value for value in [*(fits.growth(law, points) for law in laws), fits.growth_of_parabolas(points)] if value > 0]
-        tried = points.at(points.budget == largest)
-        size = min(set(tried.n_params), key=lambda size: tried.nll[tried.n_params == size].mean())
+        tried = summaries.by_row(select(found, role=[forecasts.ROLE, forecasts.TEST], corpus=corpus, budget=largest))
+        size = min(tried.values(), key=_valid)[0].n_params
         grown.append(f"{10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the parameters on {titles.corpus(corpus)}")
         best.append(f"{size:,.0f} on {titles.corpus(corpus)}")
     if not grown:
         return ""
-    sizes = (
-        f"ten times the FLOPs pay for {_and(grown)}, by several methods; of the sizes tried at {power(largest)} the best have {_and(best)}"
-    )
-    return _told(sizes, _came(found), _best_shapes(found))
+    sizes = f"ten times the FLOPs pay for {_and(grown)}, by three fits to the same runs"
+    return _told(f"{sizes}; of the sizes tried at {power(largest)} the best have {_and(best)}", _came(found), _best_shapes(found))
 
 
 def _best_shapes(found: Sequence[Result]) -> str:
-    """At the largest budget with other depths and windows, tried at one width, the best of them by valid, and the best width without."""
+    """At the largest budget with other depths and windows, the best of them by valid, and how far it is from the best width without."""
     varied = select(found, role=forecasts.SHAPES)
     budget, told, n = max((result.run.budget for result in varied), default=0), [], []
     for corpus in dict.fromkeys(result.run.spec.corpus for result in select(varied, budget=budget)):
         others, usual = (
-            summaries.by_row(select(found, role=role, corpus=corpus, budget=budget)) for role in (forecasts.SHAPES, forecasts.ROLE)
+            summaries.by_row(select(found, role=role, corpus=corpus, budget=budget)) for role in (forecasts.OTHERS, forecasts.ROLE)
         )
         if usual:
             run, records = min(others.items(), key=lambda row: _valid(row[1]))
             _, beside = min(usual.items(), key=lambda row: _valid(row[1]))
-            which = f"{run.spec.model.n_layer} layers and windows of {run.spec.model.context_length} on {titles.corpus(corpus)}"
-            told.append(f"{which} (valid NLL {_valid(records):.3f}; the best width of the usual shape {_valid(beside):.3f})")
+            gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
+            which = f"{run.spec.model.n_layer} layers of width {run.spec.model.d_model} and windows of {run.spec.model.context_length}"
+            apart = f"{_valid(records):.3f}, {interval(gap.mean, *gap.interval())} from the best width of the usual shape"
+            told.append(f"{which} on {titles.corpus(corpus)} (valid NLL {apart})")
             n += [len(records), len(beside)]
     if not told:
         return ""
-    return f"at {power(budget)} FLOPs the best of other depths and windows, tried at one width, is {_and(told)} (n = {min(n)})"
+    return f"at {power(budget)} FLOPs the best of other depths and windows is {_and(told)} (n = {min(n)})"
 
 
 def _came(found: Sequence[Result]) -> str:
@@ -315,7 +315,7 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     first = next(iter(rows))
     counts[0] = f"{numbers[first][0]} clearly lower the test NLL and {numbers[first][1]} clearly raise it {where[first]}"
     everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
-    yield f"of {max(map(len, rows.values()))} techniques {', '.join(counts)}"
+    yield f"of {max(map(len, rows.values()))} techniques, at rates searched at the smallest budget, {', '.join(counts)}"
     if len(rows) > 1:
         yield f"a clear gain on every text comes from {', '.join(everywhere) or 'none'}"
     if most := [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]:
@@ -378,6 +378,8 @@ def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
     is_above = bool((texts["gap"] > 0).all())
     numbers = [f"{_size(row, is_above)} on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
     (first, second), flops = rows.iloc[0][["first", "second"]], power(select(found, role="gap")[0].run.budget)
+    if first == titles.MLP:
+        first = f"the {first}'s recipe ({select(found, role='gap', rung=first)[0].run.spec.model.context_length} characters)"
     which = f"of {first} is above that of {second} by" if is_above else f"of {first} minus that of {second} is"
     told = f"at {flops} FLOPs (n = {rows['n'].min()}) the test NLL {which} {_and(numbers)}"
     return "; ".join([told, *(_with_more_text(row) for row in rows[rows["than"] > 0].itertuples())])
@@ -541,12 +543,13 @@ def _lookup(bought: Sequence[Result]) -> str:
     frame = effects[effects["budget"] == effects["budget"].max()]
     lookup, with_it, without = LOOKUP
     worth = frame.set_index("contrast")["effect"]
-    choice = worth[[with_it, without]].abs().max()
+    choice, mixed = worth[[with_it, without]].abs().max(), _lookup_mixed(bought, frame["budget"].max())
     more = "more" if worth[lookup] > choice else "no more"
     return (
         f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
-        f"(*induction*, with its long window) lowers the loss by {_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs "
-        f"(n = {frame['n'].min()}){_lookup_mixed(bought, frame['budget'].max())}; that choice changes it by at most {choice:.3f}."
+        f"(*induction*, with its long window) lowers the mean loss of three architectures by "
+        f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}){mixed}; that choice changes "
+        f"it by at most {choice:.3f}."
     )
 
 
@@ -571,7 +574,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
         f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs that it states of its {len(lines)} "
-        f"networks are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low{f'; {beaten}' if beaten else ''}."
+        f"networks are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low by the textbook count"
+        f"{f'; {beaten}' if beaten else ''}."
     )
 
 

@@ -92,8 +92,8 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity(found)
     assert said.startswith(
-        "**Answer.** Ten times the FLOPs pay for 3.0 to 3.1 times the parameters on WikiText-2 as characters, by several methods; of the "
-        "sizes tried at $10^{13}$ the best have "
+        "**Answer.** Ten times the FLOPs pay for 3.0 to 3.1 times the parameters on WikiText-2 as characters, by three fits to the same "
+        "runs; of the sizes tried at $10^{13}$ the best have "
     )
     assert "forecast" not in said
 
@@ -102,8 +102,8 @@ def test_the_answer_has_the_best_shape_beside_the_best_width_of_the_usual_one(fo
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity([one for one in found if one.run.role in ("isoflop", "depth", "context")])
     assert re.search(
-        r"\. At \$10\^\{13\}\$ FLOPs the best of other depths and windows, tried at one width, is [238] layers and windows of 128 on "
-        r"WikiText-2 as characters \(valid NLL \d\.\d{3}; the best width of the usual shape \d\.\d{3}\) \(n = 2\)\.$",
+        r"\. At \$10\^\{13\}\$ FLOPs the best of other depths and windows is [238] layers of width 128 and windows of 128 on WikiText-2 as "
+        r"characters \(valid NLL \d\.\d{3}, [+−]0\.\d{3} \[.*\] from the best width of the usual shape\) \(n = 2\)\.$",
         said,
     )
     usual = [one for one in found if one.run.role == "isoflop"]
