@@ -35,9 +35,10 @@ def control(found: Sequence[Result], floor: dict[str, float]) -> str:
         if below.empty
         else f"**below it, by more than two standard errors of the test text, which must be an error: {', '.join(below['name'])}**"
     )
+    n = "" if best["run"].spec.is_counts else f" (n = {best['n']})"
     return (
         f"On {found[0].record.spec.corpus} the least possible test NLL is {floor['test']:.3f} nats; {verdict}, and the best, "
-        f"{best['name']}, has {best['test_nll']:.3f} (n = {best['n']})."
+        f"{best['name']}, has {best['test_nll']:.3f}{n}."
     )
 
 

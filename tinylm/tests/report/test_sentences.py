@@ -19,6 +19,8 @@ from tinylm.study.ladder import RUNGS
 def test_the_control_reading_reports_a_model_below_the_floor_as_an_error():
     assert "no model is below that" in sentences.control(results(a=[2.0]), {"test": 1.9})
     assert "must be an error: a" in sentences.control(results(a=[2.0]), {"test": 2.5})
+    counts = result("KN-2", record(1.8, model=NgramConfig(order=2)))
+    assert sentences.control([counts], {"test": 1.5}).endswith("the best, KN-2, has 1.800."), "counts have no seed"
 
 
 @pytest.mark.parametrize(("counts", "where"), [(1.5, "below"), (2.5, "above"), (2.0, "level with")])
