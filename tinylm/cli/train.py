@@ -409,7 +409,7 @@ def _advice(runs: specs.SingleRuns, corpus: str, budgets: Sequence[int]) -> list
         best = found[0]
         if best.is_known and best.recipe != runs.recipe and not (runs.is_quick and best.recipe in pilots.COUNTED) and not runs.mix:
             instead = f"the records recommend {best.title} instead, with a valid NLL of {best.loss}; train it with: {best.command}"
-            lines += [f"{short(budget)} FLOPs: {instead}", *[MIX] * best.is_counts]
+            lines += [f"{short(budget)} FLOPs: {instead}", *[MIX] * (best.is_counts and runs.recipe not in pilots.COUNTED)]
     return list(dict.fromkeys(lines))
 
 

@@ -234,18 +234,19 @@ def _at_both_lengths(rotary: pd.DataFrame) -> str:
 def capacity(found: Sequence[Result]) -> str:
     """How the best size of each text grows with the budget, what came of the last forecasts made before the runs, and other shapes."""
     texts = {corpus: fits.points(forecasts.fitted(found, corpus)) for corpus in forecasts.corpora(found)}
-    grown, best, largest = [], [], min((int(points.budget.max()) for points in texts.values()), default=0)
+    shared = [set(points.budget.astype(int)) for points in texts.values()]
+    grown, best, largest = [], [], max(set.intersection(*shared), default=0) if shared else 0
     for corpus, points in texts.items():
         laws = [fits.fit(points, form) for form in fits.FORMS]
         powers = [value for value in [*(fits.growth(law, points) for law in laws), fits.growth_of_parabolas(points)] if value > 0]
         tried = summaries.by_row(select(found, role=[forecasts.ROLE, forecasts.TEST], corpus=corpus, budget=largest))
-        size = min(tried.values(), key=_valid)[0].n_params
         grown.append(f"{10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the parameters on {titles.corpus(corpus)}")
-        best.append(f"{size:,.0f} on {titles.corpus(corpus)}")
+        if tried:
+            best.append(f"{min(tried.values(), key=_valid)[0].n_params:,} on {titles.corpus(corpus)}")
     if not grown:
         return ""
-    sizes = f"ten times the FLOPs pay for {_and(grown)}, by three fits to the same runs"
-    return _told(f"{sizes}; of the sizes tried at {power(largest)} the best have {_and(best)}", _came(found), _best_shapes(found))
+    sizes = f"; of the sizes tried at {power(largest)} the best have {_and(best)}" if best else ""
+    return _told(f"ten times the FLOPs pay for {_and(grown)}, by several fits to the same runs{sizes}", _came(found), _best_shapes(found))
 
 
 def _best_shapes(found: Sequence[Result]) -> str:
@@ -323,6 +324,7 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
 
 
 def _n_seeds(rows: pd.DataFrame) -> str:
+    """Of how many seeds some rows are, least and most."""
     few, many = int(rows["n"].min()), int(rows["n"].max())
     return f"{few}{f' to {many}' if many > few else ''}"
 
@@ -399,6 +401,7 @@ def _with_more_text(row: Any) -> str:
 
 
 def _and(parts: Sequence[str]) -> str:
+    """Parts of a sentence, the last after *and*."""
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
 

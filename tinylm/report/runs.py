@@ -402,7 +402,7 @@ def _more_tokens(rows: Sequence[Sequence[RunRecord]], names: Sequence[str]) -> s
         for (record, *_), name in zip(rows, names, strict=True)
         if record.test and record.test.n_tokens < FEW_SCORED and record.spec.train.eval_tokens
     ]
-    return f"; a narrower interval takes more tokens: tl.train(..., eval_tokens=10_000) for {' and '.join(few)}" if few else ""
+    return f"; a narrower interval takes more tokens: tl.train(..., protocol='full') for {' and '.join(few)}" if few else ""
 
 
 def _compared_seeds(estimate: significance.Estimate, *rows: Sequence[RunRecord]) -> str:

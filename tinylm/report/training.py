@@ -174,6 +174,8 @@ def train(
     """
     corpus = _corpus(text, level, "the text comes first: tl.train(text, model)")
     chosen, on = _seeds(seed, seeds), _settings(device, minutes, live)
+    if not (flops is None or _is_number(flops)):
+        raise ConfigError(f"flops must be a number above zero, got {flops!r}")
     settings |= {} if flops is None else {"flops": flops}
     request = RunRequest(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
     request = request if seconds is None else _within(request, seconds, on)
@@ -257,7 +259,7 @@ def _within(request: RunRequest, seconds: float, on: "machine.Settings") -> RunR
     if "flops" in request.settings:
         raise ConfigError("give flops or seconds, not both")
     if not _is_number(seconds) or seconds <= 0:
-        raise ConfigError(f"seconds must be above zero, got {seconds!r}")
+        raise ConfigError(f"seconds must be a number above zero, got {seconds!r}")
 
     def spending(flops: float) -> RunRequest:
         return replace(request, settings=request.settings | {"flops": flops})

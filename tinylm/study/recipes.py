@@ -319,7 +319,7 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
             f"{remedy}"
         )
     if not 0 < flops < math.inf:
-        raise RecipeError(f"a budget must be above zero FLOPs, got {flops}")
+        raise RecipeError(f"a budget must be a finite number of FLOPs above zero, got {flops}")
     nearest = min(RECIPES[text, architecture], key=lambda known: abs(math.log(known.flops / flops)))
     if nearest.model.context_length >= about.n_tokens["train"]:
         raise RecipeError(

@@ -148,7 +148,7 @@ def test_a_comparison_of_few_tokens_says_how_there_are_more():
     short = made(spec=replace(made().spec, train=replace(made().spec.train, eval_tokens=20)))
     whole = replace(short, spec=replace(short.spec, train=replace(short.spec.train, eval_tokens=0)))
     said = repr(runs.compare(a_run(short), a_run(whole)))
-    assert said.endswith(f"; a narrower interval takes more tokens: tl.train(..., eval_tokens=10_000) for {said.partition(' minus ')[0]}")
+    assert said.endswith(f"; a narrower interval takes more tokens: tl.train(..., protocol='full') for {said.partition(' minus ')[0]}")
     assert "narrower" not in repr(runs.compare(a_run(whole), a_run(whole)))
 
 

@@ -102,7 +102,7 @@ def test_an_interrupt_before_the_training_is_one_line(home, monkeypatch):
 MISTAKES = {
     "say for how long: flops=1e11, seconds=60": {"model": SMALL},
     "give flops or seconds, not both": {"model": SMALL, "flops": 1e6, "seconds": 1},
-    "seconds must be above zero": {"model": SMALL, "seconds": -1},
+    "seconds must be a number above zero": {"model": SMALL, "seconds": -1},
     "give a model or recipe=..., not both": {"model": SMALL, "recipe": "mlp", "flops": 1e6},
     "the recipe 'transformer' needs a budget": {},
     "a recipe sets all but text, budget, seed and protocol; leave out lr": {"recipe": "mlp", "flops": 1e9, "lr": 1},
@@ -111,7 +111,8 @@ MISTAKES = {
     r"each once, got \[1, 1\]": {"model": SMALL, "steps": 1, "seeds": [1, 1]},
     r"at least one, .* got \[\]": {"model": SMALL, "steps": 1, "seeds": []},
     "give seed or seeds, not both": {"model": SMALL, "steps": 1, "seed": 0, "seeds": [1]},
-    "seconds must be above zero, got '5'": {"model": SMALL, "seconds": "5"},
+    "flops must be a number above zero, got '1e9'": {"recipe": "transformer", "flops": "1e9"},
+    "seconds must be a number above zero, got '5'": {"model": SMALL, "seconds": "5"},
     "minutes must be a number, zero or above, got 'a'": {"model": SMALL, "steps": 1, "minutes": "a"},
     "minutes must be a number, zero or above, got -1": {"model": SMALL, "steps": 1, "minutes": -1},
     "minutes must be a number, zero or above, got inf": {"model": SMALL, "steps": 1, "minutes": float("inf")},

@@ -169,7 +169,8 @@ def test_subwords_stand_beside_characters_by_what_a_character_costs():
     assert shown["counts"].tolist() == ["–", "–"]
     counted = [result("KN-2", scored(1.4, 0), role="tuned"), result("KN-2 of subwords", scored(2.6, 2_000), role="vocabulary")]
     assert tables.vocabularies([*found, *counted])["counts"].tolist() == ["1.400", "1.300"]
-    assert sentences.vocabularies([*found, counted[1]], "Transformer").endswith("; the best counts of subwords have 1.300.")
+    said = sentences.vocabularies([*found, counted[1]], "Transformer")
+    assert said.endswith("; the counts of subwords that are best on valid have 1.300.")
     told = sentences.vocabularies(found, "Transformer")
     assert "per character by −0.300 [" in told and told.endswith("] at $10^{11}$ FLOPs (n = 2), where it reaches 1.550.")
     assert sentences.vocabularies(found[:4], "Transformer") == ""

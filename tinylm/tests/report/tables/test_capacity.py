@@ -92,7 +92,7 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity(found)
     assert said.startswith(
-        "**Answer.** Ten times the FLOPs pay for 3.0 to 3.1 times the parameters on WikiText-2 as characters, by three fits to the same "
+        "**Answer.** Ten times the FLOPs pay for 3.0 to 3.1 times the parameters on WikiText-2 as characters, by several fits to the same "
         "runs; of the sizes tried at $10^{13}$ the best have "
     )
     assert "forecast" not in said
@@ -108,6 +108,13 @@ def test_the_answer_has_the_best_shape_beside_the_best_width_of_the_usual_one(fo
     )
     usual = [one for one in found if one.run.role == "isoflop"]
     assert "windows" not in answers.capacity(usual)
+
+
+def test_best_sizes_are_those_of_the_largest_budget_that_all_texts_have(found, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LEDGER", tmp_path)
+    plays = [one for one in capacity.results(corpus="tiny_shakespeare") if one.run.budget != 3 * 10**12]
+    smaller = [one for one in found if one.run.budget <= 3 * 10**12]
+    assert "of the sizes tried at $10^{12}$ the best have " in answers.capacity([*plays, *smaller])
 
 
 def test_a_budget_with_two_sizes_has_no_parabola(found):

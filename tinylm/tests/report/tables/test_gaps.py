@@ -1,11 +1,12 @@
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import transfers
 
 from tinylm import study
 from tinylm.analysis import gaps
-from tinylm.analysis.families import CLEAR
+from tinylm.analysis.families import CLEAR, OPEN
 from tinylm.analysis.summaries import Result
 from tinylm.report import answers, sentences, tables
 from tinylm.study import select
@@ -74,3 +75,13 @@ def test_the_mlps_best_validation_is_told(found):
 def test_without_records_a_line_says_so():
     for table in (tables.gaps_by_text([]), tables.gaps_by_context([])):
         assert table.iloc[0].tolist() == ["none is recorded"]
+
+
+def test_more_text_raises_or_lowers_a_gap_or_does_neither_clearly():
+    row = SimpleNamespace(corpus="wikitext-2-char", than=892_117, gap=-0.08, low=-0.1, high=-0.06, verdict=CLEAR)
+    assert answers._with_more_text(row) == "12 times the text lowers that by 0.080 [0.060, 0.100]"
+    row.gap, row.low, row.high = 0.08, 0.06, 0.1
+    assert answers._with_more_text(row) == "12 times the text raises that by 0.080 [0.060, 0.100]"
+    row.verdict = OPEN
+    assert answers._with_more_text(row) == "12 times the text does not change that clearly (+0.080 [+0.060, +0.100])"
+    assert answers._size(row, True) == "0.080 [0.060, 0.100]" and answers._size(row, False).startswith("+0.080 [")
