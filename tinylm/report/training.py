@@ -174,9 +174,7 @@ def train(
     """
     corpus = _corpus(text, level, "the text comes first: tl.train(text, model)")
     chosen, on = _seeds(seed, seeds), _settings(device, minutes, live)
-    if not (flops is None or _is_number(flops)):
-        raise ConfigError(f"flops must be a number above zero, got {flops!r}")
-    settings |= {} if flops is None else {"flops": flops}
+    settings |= _bound(flops)
     request = RunRequest(corpus=corpus, model=model, recipe=recipe, context_length=context_length, protocol=protocol, settings=settings)
     request = request if seconds is None else _within(request, seconds, on)
     runs = _finished([request.planned(one) for one in chosen], on, live)
@@ -249,6 +247,13 @@ def _settings(device: str, minutes: float, live: bool) -> "machine.Settings":
 def _is_number(value: Any) -> bool:
     """Whether it is a finite number."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _bound(flops: float | None) -> dict[str, float]:
+    """A number of FLOPs as a setting, where one is given; ConfigError for what is no number."""
+    if not (flops is None or _is_number(flops)):
+        raise ConfigError(f"flops must be a number above zero, got {flops!r}")
+    return {} if flops is None else {"flops": flops}
 
 
 def _within(request: RunRequest, seconds: float, on: "machine.Settings") -> RunRequest:
