@@ -551,8 +551,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     return (
         f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
         f"(*induction*, with its long window) lowers the mean loss of three architectures by "
-        f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}){mixed}; that choice changes "
-        f"it by at most {choice:.3f}."
+        f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}){mixed}; Transformer and "
+        f"LSTM differ by at most {choice:.3f}."
     )
 
 
@@ -576,8 +576,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], _beaten(found, brief=True)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; the costs that it states of its {len(lines)} "
-        f"networks are up to {ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low by the textbook count"
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; its stated costs are up to "
+        f"{ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low by the textbook count"
         f"{f'; {beaten}' if beaten else ''}."
     )
 

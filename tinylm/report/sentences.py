@@ -215,9 +215,9 @@ def expected_steps(frame: pd.DataFrame, names: Sequence[str]) -> str:
     gains = frame[frame["climbed"]].dropna(subset="gain").set_index("rung")["gain"]
     if not set(names) <= set(gains.index):
         return ""
-    told = ", ".join(f"{name} ({signed(gains[name], 3)})" for name in names)
-    most = ", ".join(gains.nlargest(len(names)).index)
-    return f"Expected to gain most, in this order, were {told}; those that do are {most}."
+    told = "; ".join(f"{name} ({signed(gains[name], 3)})" for name in names)
+    most = "; ".join(gains.nlargest(len(names)).index)
+    return f"Expected to gain most, in this order, were {told}. Those that do are {most}."
 
 
 def growth_with_length(found: Sequence[Result], kind: str) -> str:
@@ -225,7 +225,7 @@ def growth_with_length(found: Sequence[Result], kind: str) -> str:
     slopes = positions.slopes(found)
     rows = slopes[slopes["positions"] == kind].dropna(subset="gain")
     told = [f"{interval(row.gain, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
-    came = "came" if len(rows) and (rows["low"] > 0).all() else "did not come"
+    came = "came" if (rows["low"] > 0).all() else "did not come"
     which = f"twice the length changes the gain of {titles.POSITIONS[kind]} by {' and by '.join(told)}"
     return f"The growth that was expected {came}: {which}." if told else ""
 

@@ -310,7 +310,7 @@ def test_costs_that_were_not_expected_are_named():
 def test_steps_that_were_expected_to_gain_most_stand_beside_those_that_do():
     frame = pd.DataFrame({"rung": ["a", "b", "c", "d"], "climbed": [True, True, True, False], "gain": [-0.1, 0.3, 0.2, 0.9]})
     told = sentences.expected_steps(frame, ["a", "b"])
-    assert told == "Expected to gain most, in this order, were a (−0.100), b (+0.300); those that do are b, c."
+    assert told == "Expected to gain most, in this order, were a (−0.100); b (+0.300). Those that do are b; c."
     assert sentences.expected_steps(frame, ["a", "d"]) == "", "one that was only tried"
 
 
