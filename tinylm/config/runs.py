@@ -27,6 +27,7 @@ class TrainConfig(Checked):
     - `sampling`: `random`, windows drawn with replacement; `shuffled`, each visited once an epoch; `tiled`, windows side by side from a
       random offset, so that each token is predicted once an epoch
     - `train_tokens`: the first tokens of the training text that are used; 0: all
+    - `token_noise`: share of the tokens read in training that others, drawn from the training text, replace (Xie et al. 2017)
     - `optimizer`: `muon` is for hidden matrices, at the rate lr; AdamW has the rest
     - `lr`: the highest rate of the schedule
     - `adam_lr`: the rate of muon's AdamW; 0: lr
@@ -58,6 +59,7 @@ class TrainConfig(Checked):
     windows_per_epoch: int = 50_000
     sampling: Literal["random", "shuffled", "tiled"] = "random"
     train_tokens: int = 0
+    token_noise: float = 0.0
     optimizer: Literal["adam", "adamw", "muon"] = "adam"
     lr: float = 3e-4
     adam_lr: float = 0.0
@@ -96,6 +98,7 @@ class TrainConfig(Checked):
         self.require(0 < self.n_evals <= MAX_EVALS, f"n_evals must be at least 1 and at most {MAX_EVALS:,}")
         self.require(self.eval_stride > 0, "eval_stride must be at least 1")
         self.require(self.warmup <= 1, f"warmup is a fraction of the run, got {self.warmup}")
+        self.require(self.token_noise < 1, f"token_noise is a share of the tokens below 1, got {self.token_noise}")
         self.require(self.swa_share <= 1, f"swa_share is a fraction of the run, got {self.swa_share}")
         self.require(self.lr_floor <= 1, f"lr_floor is a share of the highest rate, got {self.lr_floor}")
         side_by_side = self.sampling != "tiled" or self.windows_per_epoch == TrainConfig.windows_per_epoch
@@ -175,6 +178,7 @@ class RunSpec(Checked):
         train = self.train
         self.require(train.loss_at == "all", "gated-counts learns at every position; set loss_at='all'")
         self.require(train.n_targets != 1, "gated-counts is normalised over the tokens of a batch; n_targets must be 0 or at least 2")
+        self.require(not train.token_noise, "gated-counts reads no tokens; leave token_noise out")
         self.require(train.average == "none", "gated-counts cannot average its weights; leave average out")
         self.require(not train.micro_batch, "gated-counts is normalised over a whole batch; leave micro_batch out")
         self.require(train.precision == "fp32", "gated-counts computes in fp32; leave precision out")

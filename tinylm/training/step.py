@@ -122,16 +122,23 @@ class Update:
         rows = starts_B[:, None] + self.offsets
         window, places_BN = self.tokens_N[rows].long(), rows[:, -self.n_out :]
         x_BT, y_BN = window[:, :-1], window[:, -self.n_out :]
+        read_BT = self._noised(x_BT) if self.train.token_noise else x_BT
         if self.teacher:
-            logits_BNV = self.computing.model(x_BT, self.n_out)
+            logits_BNV = self.computing.model(read_BT, self.n_out)
             nll = target_nlls(logits_BNV, y_BN).mean()
             loss = self.teacher.loss(nll, logits_BNV, x_BT, places_BN)
         else:
             said = () if self.evidence_NE is None else (self.evidence_NE[places_BN],)
-            nll, loss = self.computing.model.losses(x_BT, y_BN, *said)
+            nll, loss = self.computing.model.losses(read_BT, y_BN, *said)
         (loss * share).backward()
         self.computing.return_gradients()
         return nll.detach() * share
+
+    def _noised(self, x_BT: Tensor) -> Tensor:
+        """The tokens with a share of them replaced by others of the training text: frequent tokens replace more often."""
+        drawn = torch.randint(self.train.train_tokens or len(self.tokens_N), x_BT.shape, device=x_BT.device)
+        is_replaced = torch.rand(x_BT.shape, device=x_BT.device) < self.train.token_noise
+        return torch.where(is_replaced, self.tokens_N[drawn].long(), x_BT)
 
 
 class CapturedUpdate(Update):

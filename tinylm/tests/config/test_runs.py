@@ -91,6 +91,7 @@ def test_any_other_setting_has_another_key(spec, seed):
         ("ema_decay", 1, "below 1"),
         ("average", "mean", "none, ema, swa"),
         ("swa_share", 1.5, "a fraction of the run"),
+        ("token_noise", 1, "a share of the tokens below 1"),
         ("optimizer", "sgd", "adam, adamw, muon"),
         ("loss_at", ["last"], "last, all"),
         ("schedule", 1, "constant, cosine, linear, wsd"),

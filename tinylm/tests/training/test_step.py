@@ -73,6 +73,22 @@ def test_a_step_says_the_loss_of_the_next_token_and_learns_the_further_ones_too(
     assert all(not torch.equal(tensor, before[name]) for name, tensor in model.further[0].state_dict().items() if name.endswith("weight"))
 
 
+def test_noise_replaces_a_share_of_what_is_read_by_tokens_of_the_training_text_and_no_target(corpus):
+    planned = spec(PLAIN, loss_at="all", token_noise=0.3, train_tokens=500)
+    model, seen = build(PLAIN, VOCAB_SIZE).train(), []
+    text = torch.from_numpy(corpus.train.astype("int64"))
+    text[:500] %= 5  # of which every noisy token is one
+    update = make_update(planned, model, text, 1)
+    losses = update.computing.model.losses
+    update.computing.model.losses = lambda x_BT, y_BN: seen.append((x_BT, y_BN)) or losses(x_BT, y_BN)
+    starts = torch.arange(500, len(text) - 20, 7)
+    update(starts, 0)
+    (x_BT, y_BN), clean = seen[0], text[starts[:, None] + torch.arange(9)]
+    replaced = x_BT != clean[:, :-1]
+    assert torch.equal(y_BN, clean[:, 1:]) and x_BT[replaced].max() < 5
+    assert 0.3 * (clean[:, :-1] >= 5).double().mean() - 0.05 < replaced.double().mean() < 0.33
+
+
 # Without biases: a key's bias has no gradient but rounding's, which Adam makes as large as any other.
 @pytest.mark.parametrize(
     "config", [dataclasses.replace(PLAIN, bias=False), LINEAR, LSTM, MOGRIFIED, dataclasses.replace(MLP, dropout=0.0)], ids=lambda c: c.kind
