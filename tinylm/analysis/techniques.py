@@ -12,8 +12,8 @@ import pandas as pd
 from tinylm.analysis import families, summaries
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
-from tinylm.study import select
-from tinylm.study.techniques import BASELINE, SEPARATOR
+from tinylm.study import recipes, select, titles
+from tinylm.study.techniques import BASELINE, SEPARATOR, regime
 
 ROLES = ["technique", "largest"]
 TESTED = ["n", "gain", "low", "high", "p_alone", "p", "p_holm", "verdict"]
@@ -23,6 +23,12 @@ Cells = Mapping[str, Sequence[RunRecord]]
 def corpora(found: Sequence[Result]) -> list[str]:
     """The texts of the recorded runs, in the order of the plan."""
     return list(dict.fromkeys(result.run.spec.corpus for result in found))
+
+
+def texts(found: Sequence[Result]) -> dict[str, str]:
+    """What a reader calls each text: how often it is read, or where that does not tell them apart its name."""
+    regimes = {corpus: regime(select(found, corpus=corpus)[0].run.spec) for corpus in corpora(found)}
+    return regimes if len({*regimes.values()}) == len(regimes) else {corpus: titles.corpus(corpus) for corpus in regimes}
 
 
 def budgets(found: Sequence[Result], corpus: str) -> list[int]:
@@ -73,6 +79,22 @@ def slopes(found: Sequence[Result]) -> pd.DataFrame:
         frames.append(families.slopes(by_budget, BASELINE.name).assign(corpus=corpus))
     names = {"contrast": "technique", "effect": "slope"}
     return families.joined(frames, ["corpus", "technique", "n", "slope", "low", "high", "p", "p_holm", "verdict"], names)
+
+
+def minima(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per `corpus`, `budget` and `technique`, the baseline's too: after how many passes the valid NLL is lowest, and what follows.
+
+    Means over `n` seeds: `passes` of the whole run, `best_pass` at which the best validation is, `rise` in valid NLL from it to the end.
+    """
+    rows = []
+    for run, records in summaries.by_row(found).items():
+        passes = recipes.passes(run.spec)
+        best = [min(record.curve, key=lambda point: point["valid_nll"]) for record in records]
+        ends = [(point, record.curve[-1]) for point, record in zip(best, records, strict=True)]
+        row = {"corpus": run.spec.corpus, "budget": run.budget, "technique": run.rung, "n": len(records), "passes": passes}
+        row["best_pass"] = passes * float(np.mean([point["tokens_seen"] / end["tokens_seen"] for point, end in ends]))
+        rows.append(row | {"rise": float(np.mean([end["valid_nll"] - point["valid_nll"] for point, end in ends]))})
+    return pd.DataFrame(rows, columns=["corpus", "budget", "technique", "n", "passes", "best_pass", "rise"])
 
 
 def together(found: Sequence[Result]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from tinylm.config.models import UNBOUNDED
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures, sentences, timings
 from tinylm.study import Planned, reported, select, titles
-from tinylm.study.techniques import regime
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
@@ -261,13 +260,13 @@ def _best_shapes(found: Sequence[Result]) -> str:
             run, records = min(others.items(), key=lambda row: _valid(row[1]))
             _, beside = min(usual.items(), key=lambda row: _valid(row[1]))
             gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
-            which = f"{run.spec.model.n_layer} layers of width {run.spec.model.d_model} and windows of {run.spec.model.context_length}"
-            apart = f"{_valid(records):.3f}, {interval(gap.mean, *gap.interval())} from the best width of the usual shape"
-            told.append(f"{which} on {titles.corpus(corpus)} (valid NLL {apart})")
+            which = f"{run.spec.model.n_layer} layers of width {run.spec.model.d_model} with windows of {run.spec.model.context_length}"
+            told.append(f"{which} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
             n += [len(records), len(beside)]
     if not told:
         return ""
-    return f"at {power(budget)} FLOPs the best of other depths and windows is {_and(told)} (n = {min(n)})"
+    at = f"at {power(budget)} FLOPs the best of other depths and windows, beside the best width of the usual shape (valid, n = {min(n)})"
+    return f"{at}, is {_and(told)}"
 
 
 def _came(found: Sequence[Result]) -> str:
@@ -295,7 +294,7 @@ def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
     Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
     gains = techniques.gains(found)
-    texts = {regime(select(found, corpus=corpus)[0].run.spec): gains[gains["corpus"] == corpus] for corpus in techniques.corpora(found)}
+    texts = {title: gains[gains["corpus"] == corpus] for corpus, title in techniques.texts(found).items()}
     rows = {name: of[of["budget"] == techniques.fullest_budget(of)] for name, of in texts.items()}
     return _told(
         *_clear_gains({name: of for name, of in rows.items() if of["n"].max() > 1}),
@@ -329,6 +328,43 @@ def _n_seeds(rows: pd.DataFrame) -> str:
     return f"{few}{f' to {many}' if many > few else ''}"
 
 
+def regularisation(found: Sequence[Result], studied: Sequence[Result] = ()) -> str:
+    """What lowers the test NLL most on each text without more of it, what more of it brings, what a larger budget says, and when the valid
+    NLL is lowest, beside `studied`, the study's own runs.
+    """
+    tried, kept = (select(found, role=role) for role in techniques.ROLES)
+    gains, more = techniques.gains(tried), {one.run.rung for one in tried if not one.run.spec.train.train_tokens}
+    told = [_best_change(gains[gains["corpus"] == corpus], title, more) for corpus, title in techniques.texts(tried).items()]
+    return _told(*told, _confirmed(kept), _minima(select(tried, rung=techniques.BASELINE.name), studied))
+
+
+def _confirmed(kept: Sequence[Result]) -> str:
+    """What the changes that went to the larger budget bring there."""
+    rows, texts = techniques.gains(kept), techniques.texts(kept)
+    told = [f"{row.technique} {interval(row.gain, row.low, row.high)} on {texts[row.corpus]}" for row in rows.itertuples()]
+    return f"with {power(rows['budget'].max())} FLOPs (n = {_n_seeds(rows)}): {', '.join(told)}" if told else ""
+
+
+def _best_change(gains: pd.DataFrame, text: str, more: Collection[str]) -> str:
+    """The change of the largest gain on a text, how many gain at all, and what more of the text brings."""
+    if not len(gains):
+        return ""
+    alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
+    best, n = alike.iloc[-1], _n_seeds(gains)
+    told = f"on {text} ({power(best['budget'])} FLOPs, n = {n}) {best['technique']} brings most of {len(alike)} changes"
+    told += f" ({interval(*best[['gain', 'low', 'high']])} nats in test NLL); {(alike['gain'] > 0).sum()} lower it at all"
+    return told + (f"; {longer.iloc[-1]['technique']} bring {interval(*longer.iloc[-1][['gain', 'low', 'high']])}" if len(longer) else "")
+
+
+def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
+    """After which pass the valid NLL is lowest in the study's runs and in those of the plain Transformer."""
+    ours = techniques.minima(plain).itertuples()
+    told = [f"after {row.best_pass:.1f} of {row.passes:.1f} passes on {titles.corpus(row.corpus)}" for row in ours]
+    theirs = [f"{row.best_pass:.1f} of {row.passes:.0f}" for row in techniques.minima(studied).itertuples()]
+    beside = f"; that of the study's runs after {_and(theirs)}" if theirs else ""
+    return f"the plain Transformer's valid NLL is lowest {_and(told)}{beside}" if told else ""
+
+
 def _with_budget(slopes: pd.DataFrame) -> str:
     """What clearly does better and worse beside the plain model with ten times the budget, where two budgets are recorded."""
     grown = {name: _growing(slopes, sign) for name, sign in (("better", 1), ("worse", -1))}
@@ -358,11 +394,8 @@ def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
     return [f"{name}{f' ({number} texts)' if number > 1 else ''}" for name, number in numbers.items()]
 
 
-def ten_times(found: Sequence[Result], cells: Sequence[Result] = ()) -> str:
-    """The gaps of both pairs of models on each text, by context who is ahead, and how both compare with contexts and an MLP of their best.
-
-    `cells` are those of the factorial of [13_copying], which searched the MLP further.
-    """
+def ten_times(found: Sequence[Result]) -> str:
+    """The gaps of both pairs of models on a part of a text and on all of it, who is ahead by context, and how both compare at best."""
     by_text, by_context = (frame[frame["n"] > 1] for frame in (gaps.gaps(found), gaps.by_context(found)))
     pairs = [_pair(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
     alike: dict[str, list[str]] = {}
@@ -371,12 +404,14 @@ def ten_times(found: Sequence[Result], cells: Sequence[Result] = ()) -> str:
     texts = [f"{' and '.join(where)} {who}" for who, where in alike.items()]
     flops = power(select(found, role="context")[0].run.budget) if texts else ""
     contexts = f"at {flops} FLOPs, by characters of context (n = {by_context['n'].min()}), {'; '.join(texts)}" if texts else ""
-    return _told(*pairs, sentences.searched_mlp(found, cells), contexts, sentences.at_best_contexts(found))
+    return _told(*pairs, contexts, sentences.at_best_contexts(found))
 
 
 def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
-    """The gap of a pair on each text, and what more text does to it."""
+    """The gap of a pair on each text that is read in part and as a whole, else on every text, and what more text does to it."""
     texts = rows[rows["than"] == 0]
+    longer = texts[texts["corpus"].isin(rows[rows["than"] > 0]["corpus"])]
+    texts = longer if len(longer) else texts
     is_above = bool((texts["gap"] > 0).all())
     numbers = [f"{_size(row, is_above)} on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
     (first, second), flops = rows.iloc[0][["first", "second"]], power(select(found, role="gap")[0].run.budget)

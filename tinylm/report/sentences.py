@@ -625,10 +625,7 @@ def at_best_contexts(found: Sequence[Result]) -> str:
     """What the MLP lacks to attention on each text, each with the context that is best for it on valid."""
     rows = gaps.at_best(found)
     rows = rows[rows["n"] > 1]
-    numbers = [
-        f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)} ({' and '.join(map(str, row.lengths))} characters)"
-        for row in rows.itertuples()
-    ]
+    numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
     best = f"each with the best on valid of these contexts, the MLP's test NLL minus Self-Attention's is {' and '.join(numbers)}"
     return f"{best} (n = {rows['n'].min()})" if numbers else ""
 
@@ -641,7 +638,7 @@ def searched_mlp(found: Sequence[Result], cells: Sequence[Result]) -> str:
         return ""
     which = f"of {power(run.budget)} FLOPs from the larger search of [13_copying](13_copying.ipynb), which reads "
     which += f"{run.spec.model.context_length} characters"
-    return f"with an MLP {which}, the difference on {titles.corpus(run.spec.corpus)} to Self-Attention is {' and '.join(numbers)}"
+    return f"With an MLP {which}, the difference on {titles.corpus(run.spec.corpus)} to Self-Attention is {' and '.join(numbers)}."
 
 
 def _more_flops(found: Sequence[Result]) -> str:

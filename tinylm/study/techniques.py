@@ -197,6 +197,11 @@ def regime(spec: RunSpec) -> str:
     return "repeated characters" if spec.train.train_tokens else "fresh characters"
 
 
+def with_baseline(names: Sequence[str]) -> list[str]:
+    """Each name once, the baseline first."""
+    return list(dict.fromkeys([BASELINE.name, *names]))
+
+
 def factor(names: Sequence[str], corpus: str) -> float:
     """How many times the text's rate is best with these techniques, each searched alone: each multiplies what is best for the baseline."""
     known = _known(FACTORS, corpus)

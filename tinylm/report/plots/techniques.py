@@ -13,8 +13,6 @@ from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import power
 from tinylm.analysis.summaries import Result
 from tinylm.report.plots.style import STYLE, Drawn, legend_above, panels
-from tinylm.study import select
-from tinylm.study.techniques import regime
 
 ROW = 0.1  # inches
 LINEAR = 0.1  # nats around zero that are drawn to scale
@@ -25,16 +23,16 @@ TICKS = (-1, -0.3, -0.1, 0, 0.1, 0.3, 1)
 def techniques_by_budget(found: Sequence[Result]) -> Drawn:
     """The gain of each technique, a panel a text and a dot a budget, filled where it is clear; sorted by the mean gain over texts."""
     gains, slopes = techniques.gains(found), techniques.slopes(found)
-    order, corpora, budgets = techniques.order(gains), techniques.corpora(found), sorted(gains["budget"].unique())
-    fig, axes = panels(max(1, len(corpora)), 7.0, 0.9 + ROW * max(5, len(order)))
+    order, texts, budgets = techniques.order(gains), techniques.texts(found), sorted(gains["budget"].unique())
+    fig, axes = panels(max(1, len(texts)), 7.0, 0.9 + ROW * max(5, len(order)))
     colours = dict(zip(budgets, map(to_hex, mpl.colormaps["viridis"](np.linspace(0, 0.85, len(budgets)))), strict=True))
-    for ax, corpus in zip(axes, corpora, strict=bool(corpora)):
+    for ax, (corpus, title) in zip(axes, texts.items(), strict=bool(texts)):
         for row in gains[gains["corpus"] == corpus].itertuples():
             colour, y = colours[row.budget], order.index(row.technique)
             ax.plot([row.low, row.high], [y, y], color=colour, linewidth=0.7, alpha=0.6)
             filled = colour if row.verdict == CLEAR else "white"
             ax.plot(row.gain, y, "o", markersize=3, markeredgewidth=0.7, color=colour, markerfacecolor=filled)
-        _axes(ax, order, regime(select(found, corpus=corpus)[0].run.spec))
+        _axes(ax, order, title)
     for ax in axes[1:]:
         ax.tick_params(labelleft=False)
     for budget, colour in colours.items():

@@ -31,7 +31,7 @@ from tinylm.report.tables.losses import counted, decomposition, excess, floors, 
 from tinylm.report.tables.plans import continuations, flop_parts, planned
 from tinylm.report.tables.positions import positions_beyond, positions_by_length
 from tinylm.report.tables.speed import LIMITS, in_minutes, timed
-from tinylm.report.tables.techniques import techniques_by_budget, techniques_expected, techniques_together, techniques_tried
+from tinylm.report.tables.techniques import regularisers, techniques_by_budget, techniques_expected, techniques_together, techniques_tried
 from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "positions_by_length",
     "published",
     "purchased",
+    "regularisers",
     "reproduced",
     "results",
     "rivals",

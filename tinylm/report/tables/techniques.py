@@ -10,7 +10,8 @@ from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.study import select
-from tinylm.study.techniques import TECHNIQUES, factor, regime
+from tinylm.study.regularisers import REGULARISERS
+from tinylm.study.techniques import SEPARATOR, TECHNIQUES, factor
 
 WIDEST = "half the widest interval"
 
@@ -23,10 +24,10 @@ def techniques_expected(found: Sequence[Result], expected: Mapping[str, str]) ->
     gains = techniques.gains(found)
     gains = gains[gains["budget"] == techniques.fullest_budget(gains)]
     cells = {(row.corpus, row.technique): _starred(row) for row in gains.itertuples()}
-    texts = {corpus: _regime(found, corpus) for corpus in techniques.corpora(found)}
+    texts = techniques.texts(found).items()
     return pd.DataFrame(
         [
-            {"technique": name, "expected": what} | {title: cells.get((corpus, name), NONE) for corpus, title in texts.items()}
+            {"technique": name, "expected": what} | {title: cells.get((corpus, name), NONE) for corpus, title in texts}
             for name, what in expected.items()
         ]
     )
@@ -39,8 +40,7 @@ def techniques_by_budget(found: Sequence[Result]) -> pd.DataFrame:
     """
     gains, slopes = techniques.gains(found), techniques.slopes(found)
     columns: dict[str, pd.Series] = {}
-    for corpus in techniques.corpora(found):
-        text = _regime(found, corpus)
+    for corpus, text in techniques.texts(found).items():
         for budget, rows in gains[gains["corpus"] == corpus].groupby("budget"):
             columns[f"{text}, {short(budget)}"] = _column(rows, rows["gain"])
         grown = slopes[slopes["corpus"] == corpus]
@@ -60,10 +60,11 @@ def _column(rows: pd.DataFrame, values: pd.Series) -> pd.Series:
 
 def techniques_together(found: Sequence[Result]) -> pd.DataFrame:
     """One row per text and pair of techniques: what both gain together, and how far that is from the sum of their gains."""
+    texts = techniques.texts(found)
     return pd.DataFrame(
         [
             {
-                "text": _regime(found, row.corpus),
+                "text": texts[row.corpus],
                 "pair": row.pair,
                 "FLOPs": short(row.budget),
                 "both": interval(row.both, float("nan"), float("nan")),
@@ -81,18 +82,35 @@ def techniques_together(found: Sequence[Result]) -> pd.DataFrame:
 def techniques_tried(found: Sequence[Result]) -> pd.DataFrame:
     """One row per technique of the recorded runs: what it changes, and its multiple of the baseline's learning rate on each text."""
     names = dict.fromkeys(result.run.rung for result in select(found, role=techniques.ROLES))
-    texts = {_regime(found, corpus): corpus for corpus in techniques.corpora(found)}
+    texts = techniques.texts(found).items()
     return pd.DataFrame(
         [
             {"technique": name, "what it changes": TECHNIQUES[name].about}
-            | {f"rate, {title}": f"{factor([name], corpus):g}" for title, corpus in texts.items()}
+            | {f"rate, {title}": f"{factor([name], corpus):g}" for corpus, title in texts}
             for name in names
         ]
     )
 
 
-def _regime(found: Sequence[Result], corpus: str) -> str:
-    return regime(select(found, corpus=corpus)[0].run.spec)
+def regularisers(found: Sequence[Result]) -> pd.DataFrame:
+    """One row per change of the recorded runs: what it is, and on each text after which pass, of how many, its valid NLL is lowest.
+
+    Behind them by how much the valid NLL rises from there to the run's end. At the budget at which all changes are tried.
+    """
+    minima = techniques.minima(select(found, role=techniques.ROLES[0]))
+    texts = techniques.texts(found).items()
+    cells = {(row.corpus, row.technique): f"{row.best_pass:.1f} of {row.passes:.1f}, {signed(row.rise, 3)}" for row in minima.itertuples()}
+    return pd.DataFrame(
+        [
+            {"change": name, "what it is": _about(name)} | {title: cells.get((corpus, name), NONE) for corpus, title in texts}
+            for name in dict.fromkeys(minima["technique"])
+        ]
+        or [{"change": "none is recorded"}]
+    )
+
+
+def _about(changes: str) -> str:
+    return "; ".join(REGULARISERS[name].about for name in changes.split(SEPARATOR))
 
 
 def _starred(row: Any) -> str:

@@ -39,17 +39,12 @@ def transfer(
     planned: list[Planned] = []
     for regime in regimes:
         row = partial(_planned, regime=regime, context_length=context_length, n_layer=n_layer, eval_tokens=eval_tokens)
-        rows = [("technique", budget, [name]) for budget in budgets for name in _with_baseline(tried)]
-        rows += [("pair", budgets[-1], pair) for pair in itertools.combinations(_with_baseline(combined)[1:], 2)]
-        rows += [("largest", largest, [name]) for name in _with_baseline(kept)]
+        rows = [("technique", budget, [name]) for budget in budgets for name in techniques.with_baseline(tried)]
+        rows += [("pair", budgets[-1], pair) for pair in itertools.combinations(techniques.with_baseline(combined)[1:], 2)]
+        rows += [("largest", largest, [name]) for name in techniques.with_baseline(kept)]
         for role, (flops, n_seeds, d_model), names in rows:
             planned += with_seeds([row(role, names, flops=flops, d_model=d_model)], range(n_seeds))
     return planned
-
-
-def _with_baseline(names: Sequence[str]) -> list[str]:
-    """Each name once, the baseline first."""
-    return list(dict.fromkeys([BASELINE, *names]))
 
 
 def _planned(

@@ -102,8 +102,8 @@ def test_the_answer_has_the_best_shape_beside_the_best_width_of_the_usual_one(fo
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity([one for one in found if one.run.role in ("isoflop", "depth", "context")])
     assert re.search(
-        r"\. At \$10\^\{13\}\$ FLOPs the best of other depths and windows is [238] layers of width 128 and windows of 128 on WikiText-2 as "
-        r"characters \(valid NLL \d\.\d{3}, [+−]0\.\d{3} \[.*\] from the best width of the usual shape\) \(n = 2\)\.$",
+        r"\. At \$10\^\{13\}\$ FLOPs the best of other depths and windows, beside the best width of the usual shape \(valid, n = 2\), is "
+        r"[238] layers of width 128 with windows of 128 on WikiText-2 as characters \([+−]0\.\d{3} \[.*\]\)\.$",
         said,
     )
     usual = [one for one in found if one.run.role == "isoflop"]
