@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tinylm import data, ledger
 from tinylm.analysis import pilots
-from tinylm.cli.common import relative
+from tinylm.cli.common import UsageError, relative
 from tinylm.config import RunSpec, TinylmError
 from tinylm.config.shown import short
 from tinylm.evaluation import pretrained
@@ -78,7 +78,12 @@ def _is_counted(run: Planned) -> bool:
 
 
 def counts_to_mix(planned: Sequence[Planned], recipe: str) -> list[Planned]:
-    """The counts that the networks are to be mixed with: those of a recipe; TinylmError where the text has none."""
+    """The counts that the networks are to be mixed with: those of a recipe.
+
+    UsageError where no network is trained, TinylmError where the text has no such counts.
+    """
+    if all(map(_is_counted, planned)):
+        raise UsageError("--mix needs a network to mix the counts with: also give --recipe transformer, or a --model")
     budget = {} if recipe == single.COUNTS else {"flops": pilots.GATED_FLOPS}
     return [single.of_recipe(recipe, planned[0].spec.corpus, protocol=None if recipe == single.COUNTS else single.FULL, **budget)]
 

@@ -237,14 +237,14 @@ def seeds(n: pd.Series) -> str:
 
 
 def searched(records: Sequence[RunRecord], by_architecture: bool = True) -> str:
-    """How many runs and FLOPs the search for the recipes took, in all and by architecture."""
+    """How many runs and FLOPs the searches for recipes and rates took, in all and by architecture."""
     families: dict[str, list[int]] = {}
     for record in records:
         families.setdefault(_family(record), []).append(record.flops)
     parts = [f"{name} {len(flops)} ({power(sum(flops))})" for name, flops in sorted(families.items())]
     total = power(sum(record.flops for record in records))
     by_family = f"; by architecture, runs (FLOPs): {', '.join(parts)}" if by_architecture and len(parts) > 1 else ""
-    return f"The search took {len(records)} runs of one seed each and {total} FLOPs{by_family}."
+    return f"All searches, of later sections too, took {len(records)} runs of one seed each and {total} FLOPs{by_family}."
 
 
 def _family(record: RunRecord) -> str:

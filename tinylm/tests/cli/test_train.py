@@ -298,6 +298,12 @@ def test_counts_that_are_made_anyway_are_not_recommended(call, trained):
     assert "counts of the text come first, and at the end each network is mixed with them" in out and "recommend" not in out
 
 
+@pytest.mark.parametrize("counted", ["counts", "gated-counts --budget 1e9"])
+def test_counts_alone_are_mixed_with_nothing(call, trained, counted):
+    code, out, err = call(f"train --corpus grammar-char --recipe {counted} --mix counts")
+    assert code == 2 and "--mix needs a network" in err and not trained.calls
+
+
 def test_a_short_own_text_gets_a_smaller_budget_and_counts_to_compare_with(call, trained, home):
     (home / "my.txt").write_text("".join(f"the cat {i} sat on the mat\n" for i in range(1500)))
     code, out, _ = call("train --recipe transformer --corpus my.txt --budget 1e12")
