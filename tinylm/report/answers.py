@@ -317,7 +317,7 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
     yield f"of {max(map(len, rows.values()))} techniques, at rates searched at the smallest budget, {', '.join(counts)}"
     if len(rows) > 1:
-        yield f"a clear gain on every text comes from {', '.join(everywhere) or 'none'}"
+        yield f"a clear gain on every text comes from {', '.join(everywhere)}" if everywhere else "none clearly gains on every text"
     if most := [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]:
         yield f"the most is gained by {', by '.join(most)}"
 

@@ -102,7 +102,7 @@ def test_a_budget_of_which_only_one_seed_is_recorded_is_not_the_one_that_is_told
 
 def test_no_technique_that_gains_on_every_text_is_called_none(found):
     some = [one for one in found if not (one.run.spec.corpus == "ptb-eos" and one.run.rung in ("Muon", "short convolution"))]
-    assert "A clear gain on every text comes from none." in answers.transfer(some)
+    assert "None clearly gains on every text." in answers.transfer(some)
 
 
 def test_the_answer_counts_what_is_clear(found):
