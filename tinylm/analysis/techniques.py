@@ -26,9 +26,9 @@ def corpora(found: Sequence[Result]) -> list[str]:
 
 
 def texts(found: Sequence[Result]) -> dict[str, str]:
-    """What a reader calls each text: how often it is read, or where that does not tell them apart its name."""
+    """What a reader calls each text: how often it is read, or where that does not tell several apart its name."""
     regimes = {corpus: regime(select(found, corpus=corpus)[0].run.spec) for corpus in corpora(found)}
-    return regimes if len({*regimes.values()}) == len(regimes) else {corpus: titles.corpus(corpus) for corpus in regimes}
+    return regimes if len({*regimes.values()}) == len(regimes) > 1 else {corpus: titles.corpus(corpus) for corpus in regimes}
 
 
 def budgets(found: Sequence[Result], corpus: str) -> list[int]:

@@ -328,14 +328,15 @@ def _n_seeds(rows: pd.DataFrame) -> str:
     return f"{few}{f' to {many}' if many > few else ''}"
 
 
-def regularisation(found: Sequence[Result], studied: Sequence[Result] = ()) -> str:
+def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), planned: Sequence[Planned] = ()) -> str:
     """What lowers the test NLL most on each text without more of it, what more of it brings, what a larger budget says, and when the valid
-    NLL is lowest, beside `studied`, the study's own runs.
+    NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
     """
     tried, kept = (select(found, role=role) for role in techniques.ROLES)
     gains, more = techniques.gains(tried), {one.run.rung for one in tried if not one.run.spec.train.train_tokens}
     told = [_best_change(gains[gains["corpus"] == corpus], title, more) for corpus, title in techniques.texts(tried).items()]
-    return _told(*told, _confirmed(kept), _minima(select(tried, rung=techniques.BASELINE.name), studied))
+    minima = _minima(select(tried, rung=techniques.BASELINE.name), studied)
+    return _told(*told, _confirmed(kept), minima, _not_recorded(found, planned))
 
 
 def _confirmed(kept: Sequence[Result]) -> str:
@@ -351,8 +352,10 @@ def _best_change(gains: pd.DataFrame, text: str, more: Collection[str]) -> str:
         return ""
     alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
     best, n = alike.iloc[-1], _n_seeds(gains)
-    told = f"on {text} ({power(best['budget'])} FLOPs, n = {n}) {best['technique']} brings most of {len(alike)} changes"
-    told += f" ({interval(*best[['gain', 'low', 'high']])} nats in test NLL); {(alike['gain'] > 0).sum()} lower it at all"
+    told = (
+        f"on {text} ({power(best['budget'])} FLOPs, n = {n}) {(alike['gain'] > 0).sum()} of {len(alike)} changes lower the test NLL, most "
+    )
+    told += f"{best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
     return told + (f"; {longer.iloc[-1]['technique']} bring {interval(*longer.iloc[-1][['gain', 'low', 'high']])}" if len(longer) else "")
 
 

@@ -25,6 +25,16 @@ class Rung:
     augmentation: str = ""
     climbed: bool = True
 
+    @classmethod
+    def of_model(cls, name: str, about: str, **fields: Any) -> "Rung":
+        """A change of these fields of the model."""
+        return cls(name=name, about=about, model=fields)
+
+    @classmethod
+    def of_training(cls, name: str, about: str, **fields: Any) -> "Rung":
+        """A change of these fields of the training."""
+        return cls(name=name, about=about, train=fields)
+
     def change(self, spec: RunSpec) -> RunSpec:
         """The spec with this rung's change."""
         model, train = replace(spec.model, **self.model), replace(spec.train, **self.train)

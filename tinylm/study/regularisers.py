@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from tinylm import data
 from tinylm.config import RunSpec
@@ -16,14 +15,6 @@ TIMES = {"ptb-eos": 0.25, "wikitext-2-eos": 0.25}
 TIMES_OF_ALL = {"ptb-eos": 1.0, "wikitext-2-eos": 1.0}
 
 
-def _model(name: str, about: str, **fields: Any) -> Rung:
-    return Rung(name=name, about=about, model=fields)
-
-
-def _train(name: str, about: str, **fields: Any) -> Rung:
-    return Rung(name=name, about=about, train=fields)
-
-
 def _everywhere(share: float) -> dict[str, float]:
     """Dropout of all activations that have one, but for attention weights."""
     return dict.fromkeys(("embedding_dropout", "projection_dropout", "ffn_dropout", "output_dropout"), share)
@@ -33,48 +24,54 @@ REGULARISERS: dict[str, Rung] = {
     rung.name: rung
     for rung in (
         BASELINE,
-        _model(
+        Rung.of_model(
             "dropout 0.1",
             "of embeddings, of what attention and FFN give, and before the head "
             "[(Srivastava et al. 2014)](https://jmlr.org/papers/v15/srivastava14a.html)",
             **_everywhere(0.1),
         ),
-        _model("dropout 0.3", "the same, three tenths", **_everywhere(0.3)),
-        _model("dropout 0.5", "the same, half", **_everywhere(0.5)),
-        _model(
+        Rung.of_model("dropout 0.3", "the same, three tenths", **_everywhere(0.3)),
+        Rung.of_model("dropout 0.5", "the same, half", **_everywhere(0.5)),
+        Rung.of_model(
             "one mask a window",
             "dropout of 0.3 that is the same at each position [(Gal and Ghahramani 2016)](https://arxiv.org/abs/1512.05287)",
             **_everywhere(0.3),
             dropout_kind="variational",
         ),
-        _model("embedding dropout", "0.3 of the embeddings alone", embedding_dropout=0.3),
-        _model("output dropout", "0.3 before the head alone", output_dropout=0.3),
-        _model("attention dropout", "0.3 of the attention weights alone", attention_dropout=0.3),
-        _model(
+        Rung.of_model("embedding dropout", "0.3 of the embeddings alone", embedding_dropout=0.3),
+        Rung.of_model("output dropout", "0.3 before the head alone", output_dropout=0.3),
+        Rung.of_model("attention dropout", "0.3 of the attention weights alone", attention_dropout=0.3),
+        Rung.of_model(
             "weight dropout", "0.3 of the blocks' matrices [(Merity et al. 2018)](https://arxiv.org/abs/1708.02182)", weight_dropout=0.3
         ),
-        _train("weight decay 0.1", "times the rate [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)", weight_decay=0.1),
-        _train("weight decay 1", "the same, ten times as strong", weight_decay=1.0),
-        _train("weight decay 10", "the same, a hundred times as strong", weight_decay=10.0),
-        _train(
+        Rung.of_training(
+            "weight decay 0.1", "times the rate [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)", weight_decay=0.1
+        ),
+        Rung.of_training("weight decay 1", "the same, ten times as strong", weight_decay=1.0),
+        Rung.of_training("weight decay 10", "the same, a hundred times as strong", weight_decay=10.0),
+        Rung.of_training(
             "token noise 0.1",
             "of the words read, others of the text in their place [(Xie et al. 2017)](https://arxiv.org/abs/1703.02573)",
             token_noise=0.1,
         ),
-        _train("token noise 0.3", "the same, three tenths", token_noise=0.3),
-        _train("averaged weights", "a running mean of about 100 steps is scored", average="ema", ema_decay=0.99),
-        _train(
+        Rung.of_training("token noise 0.3", "the same, three tenths", token_noise=0.3),
+        Rung.of_training("averaged weights", "a running mean of about 100 steps is scored", average="ema", ema_decay=0.99),
+        Rung.of_training(
             "mean of the last weights",
             "those of the last tenth of the run [(Izmailov et al. 2018)](https://arxiv.org/abs/1803.05407)",
             average="swa",
         ),
-        _train("constant rate", "no decay after the warm-up: early stopping alone", schedule="constant"),
-        _model("tied head", "embedding and head share their matrix [(Press and Wolf 2017)](https://arxiv.org/abs/1608.05859)", tied=True),
-        _model("half the width", "states of 48, not 96", d_model=48, d_ff=192),
-        _model("one layer", "not four", n_layer=1),
-        _model("shared layers", "one block runs four times [(Dehghani et al. 2019)](https://arxiv.org/abs/1807.03819)", n_layer=1, loops=4),
-        _model("twice the context", "128 words, not 64", context_length=128),
-        _train("all words", "the whole training text, of which fewer passes are read", train_tokens=0),
+        Rung.of_training("constant rate", "no decay after the warm-up: early stopping alone", schedule="constant"),
+        Rung.of_model(
+            "tied head", "embedding and head share their matrix [(Press and Wolf 2017)](https://arxiv.org/abs/1608.05859)", tied=True
+        ),
+        Rung.of_model("half the width", "states of 48, not 96", d_model=48, d_ff=192),
+        Rung.of_model("half the layers", "two, not four", n_layer=2),
+        Rung.of_model(
+            "shared layers", "one block runs four times [(Dehghani et al. 2019)](https://arxiv.org/abs/1807.03819)", n_layer=1, loops=4
+        ),
+        Rung.of_model("twice the context", "128 words, not 64", context_length=128),
+        Rung.of_training("all words", "the whole training text, of which fewer passes are read", train_tokens=0),
         Rung(name="all words, dropout 0.1", about="both", model=_everywhere(0.1), train={"train_tokens": 0}),
     )
 }

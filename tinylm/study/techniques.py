@@ -28,93 +28,101 @@ BASELINE = Rung(
 )
 
 
-def _model(name: str, about: str, **fields: Any) -> Rung:
-    return Rung(name=name, about=about, model=fields)
-
-
-def _train(name: str, about: str, **fields: Any) -> Rung:
-    return Rung(name=name, about=about, train=fields)
-
-
 TECHNIQUES: dict[str, Rung] = {
     rung.name: rung
     for rung in (
         BASELINE,
-        _model(
+        Rung.of_model(
             "RMSNorm", "normalisation without a mean or a bias [(Zhang and Sennrich 2019)](https://arxiv.org/abs/1910.07467)", norm="rms"
         ),
-        _model("SwiGLU", "a gated FFN, two thirds as wide [(Shazeer 2020)](https://arxiv.org/abs/2002.05202)", ffn="swiglu"),
-        _model("ReLU squared", "the FFN squares what its ReLU lets pass [(So et al. 2021)](https://arxiv.org/abs/2109.08668)", ffn="relu2"),
-        _model("GELU", "a smooth activation in the FFN [(Hendrycks and Gimpel 2016)](https://arxiv.org/abs/1606.08415)", ffn="gelu"),
-        _model("GQA", "two heads share keys and values [(Ainslie et al. 2023)](https://arxiv.org/abs/2305.13245)", n_kv_head=2),
-        _model("MQA", "all heads share keys and values [(Shazeer 2019)](https://arxiv.org/abs/1911.02150)", n_kv_head=1),
-        _model(
+        Rung.of_model("SwiGLU", "a gated FFN, two thirds as wide [(Shazeer 2020)](https://arxiv.org/abs/2002.05202)", ffn="swiglu"),
+        Rung.of_model(
+            "ReLU squared", "the FFN squares what its ReLU lets pass [(So et al. 2021)](https://arxiv.org/abs/2109.08668)", ffn="relu2"
+        ),
+        Rung.of_model("GELU", "a smooth activation in the FFN [(Hendrycks and Gimpel 2016)](https://arxiv.org/abs/1606.08415)", ffn="gelu"),
+        Rung.of_model("GQA", "two heads share keys and values [(Ainslie et al. 2023)](https://arxiv.org/abs/2305.13245)", n_kv_head=2),
+        Rung.of_model("MQA", "all heads share keys and values [(Shazeer 2019)](https://arxiv.org/abs/1911.02150)", n_kv_head=1),
+        Rung.of_model(
             "learned positions",
             "a vector for each position, in place of rotations [(Vaswani et al. 2017)](https://arxiv.org/abs/1706.03762)",
             position="learned",
         ),
-        _model("ALiBi", "scores fall with the distance [(Press et al. 2022)](https://arxiv.org/abs/2108.12409)", position="alibi"),
-        _model(
+        Rung.of_model("ALiBi", "scores fall with the distance [(Press et al. 2022)](https://arxiv.org/abs/2108.12409)", position="alibi"),
+        Rung.of_model(
             "no positions", "the causal mask alone tells positions [(Haviv et al. 2022)](https://arxiv.org/abs/2203.16634)", position="none"
         ),
-        _model("qk-norm", "an RMSNorm on queries and keys [(Henry et al. 2020)](https://arxiv.org/abs/2010.04245)", qk_norm=True),
-        _model("no biases", "linear layers without biases [(Chowdhery et al. 2022)](https://arxiv.org/abs/2204.02311)", bias=False),
-        _model("tied head", "embedding and head share their matrix [(Press and Wolf 2017)](https://arxiv.org/abs/1608.05859)", tied=True),
-        _model("post-norm", "normalisation after each sum [(Vaswani et al. 2017)](https://arxiv.org/abs/1706.03762)", norm_place="post"),
-        _model(
+        Rung.of_model("qk-norm", "an RMSNorm on queries and keys [(Henry et al. 2020)](https://arxiv.org/abs/2010.04245)", qk_norm=True),
+        Rung.of_model("no biases", "linear layers without biases [(Chowdhery et al. 2022)](https://arxiv.org/abs/2204.02311)", bias=False),
+        Rung.of_model(
+            "tied head", "embedding and head share their matrix [(Press and Wolf 2017)](https://arxiv.org/abs/1608.05859)", tied=True
+        ),
+        Rung.of_model(
+            "post-norm", "normalisation after each sum [(Vaswani et al. 2017)](https://arxiv.org/abs/1706.03762)", norm_place="post"
+        ),
+        Rung.of_model(
             "parallel blocks",
             "attention and FFN side by side [(Wang and Komatsuzaki 2021)](https://github.com/kingoflolz/mesh-transformer-jax)",
             parallel=True,
         ),
-        _model("logit soft-cap", "a tanh bounds the logits at 15 [(Gemma Team 2024)](https://arxiv.org/abs/2408.00118)", softcap=15.0),
-        _model(
+        Rung.of_model(
+            "logit soft-cap", "a tanh bounds the logits at 15 [(Gemma Team 2024)](https://arxiv.org/abs/2408.00118)", softcap=15.0
+        ),
+        Rung.of_model(
             "value residual",
             "later blocks take a share of the first one's values [(Zhou et al. 2024)](https://arxiv.org/abs/2410.17897)",
             value_residual=True,
         ),
-        _model(
+        Rung.of_model(
             "x0 residual",
             "each block reads the states and the first block's input, by learned shares "
             "[(Jordan et al. 2024)](https://github.com/KellerJordan/modded-nanogpt)",
             residual_scalars=True,
         ),
-        _model(
+        Rung.of_model(
             "U-net skips",
             "upper blocks get what the lower ones read added [(Ronneberger et al. 2015)](https://arxiv.org/abs/1505.04597)",
             skips=True,
         ),
-        _model(
+        Rung.of_model(
             "short convolution",
             "attention reads the last four positions mixed [(So et al. 2021)](https://arxiv.org/abs/2109.08668)",
             convolution=4,
         ),
-        _model(
+        Rung.of_model(
             "bigram embedding",
             f"an embedding of the last two tokens too, hashed to {ROWS:,} rows [(Joulin et al. 2017)](https://arxiv.org/abs/1607.01759)",
             bigrams=ROWS,
         ),
-        _model(
+        Rung.of_model(
             "multi-token prediction",
             "a second block on top learns the token after the next one [(Gloeckle et al. 2024)](https://arxiv.org/abs/2404.19737)",
             n_future=2,
         ),
-        _model(
+        Rung.of_model(
             "dropout",
             "a tenth of the embeddings and of what attention and FFN give [(Srivastava et al. 2014)](https://jmlr.org/papers/v15/srivastava14a.html)",
             embedding_dropout=0.1,
             projection_dropout=0.1,
             ffn_dropout=0.1,
         ),
-        _train("Muon", "orthogonalised updates [(Jordan et al. 2024)](https://kellerjordan.github.io/posts/muon/)", optimizer="muon"),
-        _train("weight decay", "a tenth of the rate [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)", weight_decay=0.1),
-        _train("averaged weights", "a running mean of about 100 steps is scored", average="ema", ema_decay=0.99),
-        _train("gradient clipping", "gradients of norm 1 at most [(Pascanu et al. 2013)](https://arxiv.org/abs/1211.5063)", clip=1.0),
-        _train("no warm-up", "the highest rate from the first step on", warmup=0.0),
-        _train("constant rate", "no decay after the warm-up", schedule="constant"),
-        _train(
+        Rung.of_training(
+            "Muon", "orthogonalised updates [(Jordan et al. 2024)](https://kellerjordan.github.io/posts/muon/)", optimizer="muon"
+        ),
+        Rung.of_training(
+            "weight decay", "a tenth of the rate [(Loshchilov and Hutter 2019)](https://arxiv.org/abs/1711.05101)", weight_decay=0.1
+        ),
+        Rung.of_training("averaged weights", "a running mean of about 100 steps is scored", average="ema", ema_decay=0.99),
+        Rung.of_training(
+            "gradient clipping", "gradients of norm 1 at most [(Pascanu et al. 2013)](https://arxiv.org/abs/1211.5063)", clip=1.0
+        ),
+        Rung.of_training("no warm-up", "the highest rate from the first step on", warmup=0.0),
+        Rung.of_training("constant rate", "no decay after the warm-up", schedule="constant"),
+        Rung.of_training(
             "cosine decay", "half a cosine, not a line [(Loshchilov and Hutter 2017)](https://arxiv.org/abs/1608.03983)", schedule="cosine"
         ),
-        _train("late decay", "a linear decay in the last fifth only [(Hu et al. 2024)](https://arxiv.org/abs/2404.06395)", schedule="wsd"),
+        Rung.of_training(
+            "late decay", "a linear decay in the last fifth only [(Hu et al. 2024)](https://arxiv.org/abs/2404.06395)", schedule="wsd"
+        ),
     )
 }
 # The baseline's learning rate times its width, by text.
@@ -187,6 +195,9 @@ FACTORS: dict[str, dict[str, float]] = {
         "late decay": 0.5,
     },
 }
+SEARCHED_AGAIN = 1_000_000_000_000  # FLOPs
+# The same by a search at that budget, for it and for larger ones, of the texts that have one.
+LARGER_FACTORS: dict[str, dict[str, float]] = {}
 NEAREST = {"character": "wikitext-2-char", "subword": "wikitext-2-char", "word": "ptb-eos"}  # whose numbers a text without its own takes
 
 
@@ -202,9 +213,10 @@ def with_baseline(names: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([BASELINE.name, *names]))
 
 
-def factor(names: Sequence[str], corpus: str) -> float:
+def factor(names: Sequence[str], corpus: str, flops: int) -> float:
     """How many times the text's rate is best with these techniques, each searched alone: each multiplies what is best for the baseline."""
-    known = _known(FACTORS, corpus)
+    again = flops >= SEARCHED_AGAIN and data.source(corpus) in LARGER_FACTORS
+    known = _known(LARGER_FACTORS if again else FACTORS, corpus)
     best = known.get(BASELINE.name, 1.0)
     return best * math.prod(known.get(name, 1.0) / best for name in names)
 
@@ -233,7 +245,7 @@ def spec(names: Sequence[str], regime: Regime, shape: Shape, flops: int, times: 
     made = RunSpec(corpus=corpus, model=TransformerConfig(context_length=context_length, **blocks, **plain), train=train)
     for name in names:
         made = TECHNIQUES[name].change(made)
-    return _fitted(made, times or factor(names, corpus))
+    return _fitted(made, times or factor(names, corpus, flops))
 
 
 def _fitted(made: RunSpec, times: float) -> RunSpec:

@@ -77,7 +77,7 @@ def architecture(model: ModelConfig) -> str:
         return model.name
     if isinstance(model, NgramConfig):
         return COUNTS
-    is_studied = isinstance(model, TransformerConfig) and model.n_layer == 1 and model.d_ff == 4 * model.d_model
+    is_studied = isinstance(model, TransformerConfig) and model.depth == 1 and model.d_ff == 4 * model.d_model
     return title("self-attention" if is_studied else model.kind)
 
 

@@ -13,7 +13,7 @@ from tinylm.report.plots.positions import positions_by_length
 from tinylm.report.plots.published import literature
 from tinylm.report.plots.speed import roofline, time_shares
 from tinylm.report.plots.style import COLOURS, FAMILY_COLOURS, colours, line_styles
-from tinylm.report.plots.techniques import techniques_by_budget
+from tinylm.report.plots.techniques import techniques_by_budget, techniques_curves
 from tinylm.report.plots.verdicts import VERDICTS, claims
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "run_curves",
     "sweep_panels",
     "techniques_by_budget",
+    "techniques_curves",
     "test_against_flops",
     "time_shares",
     "trajectories",

@@ -1,18 +1,20 @@
 """Gains of techniques by budget and text -> a figure."""
 
+import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import EngFormatter, NullLocator
 
 from tinylm.analysis import techniques
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import power
 from tinylm.analysis.summaries import Result
-from tinylm.report.plots.style import STYLE, Drawn, legend_above, panels
+from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, panels
 
 ROW = 0.1  # inches
 LINEAR = 0.1  # nats around zero that are drawn to scale
@@ -40,6 +42,21 @@ def techniques_by_budget(found: Sequence[Result]) -> Drawn:
     legend_above(fig, axes[0])
     ranked = gains.merge(slopes[["corpus", "technique", "slope"]], on=["corpus", "technique"], how="left")
     return fig, ranked.to_dict("records")
+
+
+@mpl.rc_context(STYLE)
+def techniques_curves(found: Sequence[Result]) -> Drawn:
+    """Valid NLL against the tokens read, repetitions included, a line a run with the name of its technique."""
+    fig, (ax,) = panels(1, 5.6, 3.4)
+    rows: list[dict[str, Any]] = []
+    for result, colour in zip(found, itertools.cycle(COLOURS), strict=False):
+        tokens, nlls = ([point[field] for point in result.record.curve] for field in ("tokens_seen", "valid_nll"))
+        ax.plot(tokens, nlls, color=colour, linewidth=1, marker=".", markersize=4, label=result.run.rung)
+        rows += [{"technique": result.run.rung, "tokens_seen": x, "valid_nll": y} for x, y in zip(tokens, nlls, strict=True)]
+    ax.set(xlabel="tokens read", ylabel="valid NLL (nats per token)")
+    ax.xaxis.set_major_formatter(EngFormatter())
+    legend_above(fig, ax)
+    return fig, rows
 
 
 def _axes(ax: Axes, order: Sequence[str], title: str) -> None:

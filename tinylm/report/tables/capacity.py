@@ -111,18 +111,24 @@ def shapes(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def depths(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per text and width: how far one more layer raises the test NLL at each budget, and the budget from which on it does not."""
+    """One row per text and width: how far one more layer raises the test NLL at each budget, and the budget from which on it does not.
+
+    A budget stands with the seeds that all its differences have.
+    """
     pairs = depth.pairs(found)
+    budgets = {
+        budget: f"{short(budget)} ({min(pair.gap.n for pair in pairs if pair.budget == budget)})"
+        for budget in sorted({pair.budget for pair in pairs})
+    }
     rows = []
     for corpus, width in dict.fromkeys((pair.corpus, pair.width) for pair in pairs):
         of_width = [pair for pair in pairs if (pair.corpus, pair.width) == (corpus, width)]
-        cells = {short(pair.budget): f"{pair.gap.mean:+.3f} ± {_half(pair):.3f} ({pair.gap.n})".replace("-", "−") for pair in of_width}
+        cells = {budgets[pair.budget]: f"{pair.gap.mean:+.3f} ± {_half(pair):.3f}".replace("-", "−") for pair in of_width}
         level = depth.level_at(of_width)
         largest, smallest = (short(choose(pair.budget for pair in of_width)) for choose in (max, min))
         said = f"above {largest}" if math.isinf(level) else short(float(f"{level:.2g}")) if level else f"below {smallest}"
         rows.append({"text": titles.corpus(corpus), "width": str(width)} | cells | {"level at": said})
-    budgets = [short(budget) for budget in sorted({pair.budget for pair in pairs})]
-    return pd.DataFrame(rows, columns=["text", "width", *budgets, "level at"] if rows else ["text"]).fillna(NONE)
+    return pd.DataFrame(rows, columns=["text", "width", *budgets.values(), "level at"] if rows else ["text"]).fillna(NONE)
 
 
 def _half(pair: depth.Pair) -> float:

@@ -80,16 +80,25 @@ def techniques_together(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def techniques_tried(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per technique of the recorded runs: what it changes, and its multiple of the baseline's learning rate on each text."""
+    """One row per technique of the recorded runs: what it changes, and its multiples of the baseline's learning rate on each text.
+
+    One for all budgets, or several: of each budget from the smallest.
+    """
     names = dict.fromkeys(result.run.rung for result in select(found, role=techniques.ROLES))
     texts = techniques.texts(found).items()
     return pd.DataFrame(
         [
             {"technique": name, "what it changes": TECHNIQUES[name].about}
-            | {f"rate, {title}": f"{factor([name], corpus):g}" for corpus, title in texts}
+            | {f"rate, {title}": _rates(name, corpus, techniques.budgets(found, corpus)) for corpus, title in texts}
             for name in names
         ]
     )
+
+
+def _rates(name: str, corpus: str, budgets: Sequence[int]) -> str:
+    """A technique's multiples of a text's rate at these budgets, once where all are the same."""
+    factors = [f"{factor([name], corpus, budget):g}" for budget in budgets]
+    return "; ".join(factors if len({*factors}) > 1 else factors[:1])
 
 
 def regularisers(found: Sequence[Result]) -> pd.DataFrame:

@@ -22,7 +22,7 @@ def regularisation(
     budget: Budget = (10_000_000_000_000, 1, 96),
     tried: Sequence[str] = tuple(REGULARISERS),
     largest: Budget = (30_000_000_000_000, 3, 96),
-    kept: Sequence[str] = ("tied head",),
+    kept: Sequence[str] = ("embedding dropout", "token noise 0.1"),
     context_length: int = 64,
     n_layer: int = 4,
     eval_tokens: int = 20_000,
@@ -62,6 +62,7 @@ QUICK = {
     "budget": [20_000_000_000, 2, 24],
     "tried": ["dropout 0.1", "weight decay 1", "tied head", "token noise 0.1"],
     "largest": [40_000_000_000, 2, 24],
+    "kept": ["tied head"],
     "eval_tokens": 4_000,
 }
 SMOKE = QUICK | {

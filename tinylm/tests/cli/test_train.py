@@ -300,7 +300,7 @@ def test_counts_that_are_made_anyway_are_not_recommended(call, trained):
 
 @pytest.mark.parametrize("counted", ["counts", "gated-counts --budget 1e9"])
 def test_counts_alone_are_mixed_with_nothing(call, trained, counted):
-    code, out, err = call(f"train --corpus grammar-char --recipe {counted} --mix counts")
+    code, _, err = call(f"train --corpus grammar-char --recipe {counted} --mix counts")
     assert code == 2 and "--mix needs a network" in err and not trained.calls
 
 

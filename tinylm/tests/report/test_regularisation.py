@@ -53,14 +53,24 @@ def test_texts_that_are_read_alike_are_called_by_their_names(found):
     assert [ax.get_title() for ax in fig.axes] == ["the Penn Treebank", "WikiText-2"] and len(drawn) == 8
 
 
+def test_a_curve_has_a_colour_and_the_name_of_its_change(found):
+    fig, drawn = plots.techniques_curves(select(found, corpus="ptb-eos", role="technique", seed=0))
+    lines = fig.axes[0].get_lines()
+    assert [line.get_label() for line in lines] == ["baseline", *GAINS] and len({line.get_color() for line in lines}) == 4
+    assert [row["valid_nll"] for row in drawn[:4]] == [6.5, 6.2, 6.0, 6.05] and len(drawn) == 16
+
+
 def test_the_answer_keeps_more_text_apart(found):
     told = answers.regularisation(found, select(found, corpus="ptb-eos", role="technique", rung="baseline"))
-    assert "On the Penn Treebank ($10^{13}$ FLOPs, n = 2) tied head brings most of 2 changes (+0.2" in told
-    assert "1 lower it at all; all words bring +0.5" in told
+    assert "On the Penn Treebank ($10^{13}$ FLOPs, n = 2) 1 of 2 changes lower the test NLL, most tied head (+0.2" in told
+    assert "; all words bring +0.5" in told
     assert "With $3 \\times 10^{13}$ FLOPs (n = 3): tied head +0.2" in told
     assert "10.8 of 14.3 passes on the Penn Treebank and" in told and "that of the study's runs after 10.8 of 14" in told
 
 
 def test_the_answer_to_no_runs_is_silent_and_one_seed_has_no_interval():
     assert answers.regularisation([]) == ""
-    assert "[" not in answers.regularisation(select(results(n_seeds=1), role="technique"))
+    some = select(results(n_seeds=1), role="technique")
+    told = answers.regularisation(some, planned=[one.run for one in results(n_seeds=1)])
+    assert "[" not in told and told.endswith(" is not known: no run at $3 \\times 10^{13}$ FLOPs is recorded yet.")
+    assert "With one seed no difference can be tested" in told

@@ -26,6 +26,7 @@ def test_a_model_has_the_title_that_the_study_gives_its_architecture():
 
 
 def test_a_transformer_of_one_layer_that_the_study_does_not_have_is_a_transformer():
+    assert titles.architecture(TransformerConfig(n_layer=1, loops=4, d_ff=512)) == "Transformer", "whose block runs four times"
     assert titles.architecture(TransformerConfig(n_layer=1)) == titles.architecture(TransformerConfig(d_ff=512)) == "Transformer"
 
 

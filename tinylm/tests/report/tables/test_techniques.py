@@ -61,6 +61,8 @@ def test_each_technique_has_its_multiple_of_the_rate(found, monkeypatch):
     monkeypatch.setattr(techniques, "FACTORS", {"wikitext-2-char": {"Muon": 2.0}, "tiny_shakespeare": {}, "ptb-eos": {"Muon": 0.5}})
     row = tables.techniques_tried(found).set_index("technique").loc["Muon"]
     assert list(row)[1:] == ["2", "1", "0.5"]
+    monkeypatch.setattr(techniques, "LARGER_FACTORS", {"ptb-eos": {"Muon": 4.0}})
+    assert tables.techniques_tried(found).set_index("technique").loc["Muon", "rate, words"] == "0.5; 4; 4"
 
 
 def test_what_is_not_recorded_leaves_a_line_that_says_so():

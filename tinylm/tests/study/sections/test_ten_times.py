@@ -39,7 +39,7 @@ def test_runs_that_others_plan_too_share_their_records(planned):
     shared = [run.name for run in planned if run.spec.key in keys and run.spec.seed == 0]
     assert shared == [f"tiny_shakespeare, {name}" for name in (MLP, ATTENTION, f"{MLP}, T = 16", f"{ATTENTION}, T = 32")]
     baseline = select(study.section_plan("transfer", "full"), role="largest", corpus="wikitext-2-char", rung="baseline", seed=0)[0]
-    assert ten_times.spec(ROTARY, TEXT, 10**13, SHAPE, times=techniques.factor(["baseline"], TEXT[0])) == baseline.spec
+    assert ten_times.spec(ROTARY, TEXT, 10**13, SHAPE, times=techniques.factor(["baseline"], TEXT[0], 10**13)) == baseline.spec
 
 
 def test_positions_differ_in_nothing_else_and_the_beginning_of_a_text_in_its_length():
