@@ -1,4 +1,5 @@
 import pytest
+import regularised
 import transfers
 
 from tinylm.analysis import techniques
@@ -79,3 +80,16 @@ def test_a_part_of_the_records_has_the_rows_that_it_can(found):
     assert {row.pair for row in techniques.together(lacking).itertuples()} == {"Muon + dropout"}
     assert techniques.gains([]).empty and list(techniques.gains([]).columns[:3]) == ["corpus", "budget", "technique"]
     assert techniques.budgets(select(found, role="technique"), "ptb-eos") == [SMALL, MIDDLE]
+
+
+def test_the_minimum_stands_with_its_pass_and_the_rise_behind_it():
+    found = regularised.results()
+    minima = techniques.minima(select(found, corpus="ptb-eos", role="technique", rung="baseline")).iloc[0]
+    assert minima["best_pass"] == pytest.approx(0.75 * minima["passes"], rel=1e-4) and minima["passes"] > 10
+    assert minima["n"] == 2 and minima["rise"] == pytest.approx(0.05)
+
+
+def test_texts_that_are_read_alike_are_called_by_their_names(found):
+    assert techniques.texts(regularised.results()) == {"ptb-eos": "the Penn Treebank", "wikitext-2-eos": "WikiText-2"}
+    assert techniques.texts(found) == {"wikitext-2-char": "fresh characters", "ptb-eos": "words"}
+    assert techniques.texts(select(found, corpus="ptb-eos")) == {"ptb-eos": "the Penn Treebank"}

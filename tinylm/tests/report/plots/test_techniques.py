@@ -1,6 +1,8 @@
+import regularised
 import transfers
 
 from tinylm.report import plots
+from tinylm.study import select
 
 REGIMES = [["wikitext-2-char", 0, 1], ["ptb-eos", 0, 1]]
 GAINS = {"Muon": (0.05, 0.02), "RMSNorm": 0.0, "short convolution": (0.06, -0.02)}
@@ -22,3 +24,16 @@ def test_a_panel_a_text_and_a_row_a_technique_from_the_best():
 def test_without_records_the_panel_is_empty():
     fig, drawn = plots.techniques_by_budget([])
     assert drawn == [] and len(fig.axes) == 1
+
+
+def test_a_curve_has_a_colour_and_the_name_of_its_change():
+    found = regularised.results()
+    fig, drawn = plots.techniques_curves(select(found, corpus="ptb-eos", role="technique", seed=0))
+    lines = fig.axes[0].get_lines()
+    assert [line.get_label() for line in lines] == ["baseline", *regularised.GAINS] and len({line.get_color() for line in lines}) == 4
+    assert [row["valid_nll"] for row in drawn[:4]] == [6.5, 6.2, 6.0, 6.05] and len(drawn) == 16
+
+
+def test_texts_that_are_read_alike_have_their_names_above():
+    fig, drawn = plots.techniques_by_budget(regularised.results())
+    assert [ax.get_title() for ax in fig.axes] == ["the Penn Treebank", "WikiText-2"] and len(drawn) == 8

@@ -1,9 +1,12 @@
+from dataclasses import replace
+
 import pytest
+import regularised
 import transfers
 
 from tinylm.analysis import techniques as analysis
 from tinylm.report import answers, tables
-from tinylm.study import techniques
+from tinylm.study import select, techniques
 
 REGIMES = [["wikitext-2-char", 0, 1], ["tiny_shakespeare", 100_000, 5], ["ptb-eos", 0, 1]]
 GAINS = {"Muon": (0.05, 0.02), "RMSNorm": 0.0, "dropout": -0.03, "short convolution": (0.06, -0.02)}
@@ -118,3 +121,35 @@ def test_the_answer_counts_what_is_clear(found):
         "Beside the plain Transformer, ten times the budget is clearly better for Muon (3 texts) and clearly worse for short convolution "
         "(3 texts)."
     )
+
+
+def test_the_table_says_what_a_change_is_and_when_its_minimum_comes():
+    found = regularised.results()
+    table = tables.regularisers(found).set_index("change")
+    assert list(table.index) == ["baseline", *regularised.GAINS] and list(table.columns) == [
+        "what it is",
+        "the Penn Treebank",
+        "WikiText-2",
+    ]
+    assert table.loc["baseline", "the Penn Treebank"] == "10.8 of 14.3, +0.050"
+    both = [replace(one, run=replace(one.run, rung="tied head + dropout 0.3")) for one in found if one.run.rung == "tied head"]
+    plain = select(found, rung="baseline")
+    assert "share their matrix" in tables.regularisers([*plain, *both])["what it is"].iloc[1]
+    assert tables.regularisers([]).to_dict("list") == {"change": ["none is recorded"]}
+
+
+def test_the_answer_keeps_more_text_apart():
+    found = regularised.results()
+    told = answers.regularisation(found, select(found, corpus="ptb-eos", role="technique", rung="baseline"))
+    assert "On the Penn Treebank ($10^{13}$ FLOPs, n = 2) 1 of 2 changes lower the test NLL, most tied head (+0.2" in told
+    assert "; all words bring +0.5" in told
+    assert "With $3 \\times 10^{13}$ FLOPs (n = 3): tied head +0.2" in told
+    assert "10.8 of 14.3 passes on the Penn Treebank and" in told and "that of the study's runs after 10.8 of 14" in told
+
+
+def test_the_answer_to_no_runs_is_silent_and_one_seed_has_no_interval():
+    assert answers.regularisation([]) == ""
+    some = select(regularised.results(n_seeds=1), role="technique")
+    told = answers.regularisation(some, planned=[one.run for one in regularised.results(n_seeds=1)])
+    assert "[" not in told and told.endswith(" is not known: no run at $3 \\times 10^{13}$ FLOPs is recorded yet.")
+    assert "With one seed no difference can be tested" in told
