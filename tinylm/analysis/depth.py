@@ -22,13 +22,14 @@ ROLES = (ROLE, "depth", "shallower")
 class Pair:
     """Runs of a text, budget and width: how far the deeper one's test NLL is above the other's.
 
-    `steps` are the deeper one's optimizer steps a parameter, `valid` is its mean valid NLL.
+    `steps` and `tokens` are the deeper one's optimizer steps and tokens read a parameter, `valid` is its mean valid NLL.
     """
 
     corpus: str
     budget: int
     width: int
     steps: float
+    tokens: float
     valid: float
     gap: Estimate
 
@@ -47,8 +48,8 @@ def pairs(found: Sequence[Result]) -> list[Pair]:
         if len(row) == 2 and significance.common_seeds(row[deep], row[deep - 1]):
             record, gap = row[deep][0], significance.difference(row[deep], row[deep - 1])
             valid = float(np.mean([one.valid.nll for one in row[deep]]))
-            steps = record.steps / record.n_params
-            made.append(Pair(corpus=corpus, budget=budget, width=width, steps=steps, valid=valid, gap=gap))
+            steps, tokens = record.steps / record.n_params, record.tokens_seen / record.n_params
+            made.append(Pair(corpus=corpus, budget=budget, width=width, steps=steps, tokens=tokens, valid=valid, gap=gap))
     return [_pooled(pair, [one.gap.gaps for one in made if one.corpus == pair.corpus]) for pair in made]
 
 
@@ -100,6 +101,14 @@ def threshold(found: Sequence[Pair]) -> Threshold:
     at = x.mean() - y.mean() / line.slope
     low, high = _fieller(x, y, line.slope)
     return Threshold(math.exp(at), math.exp(low), math.exp(high), len(found))
+
+
+def explained(found: Sequence[Pair], field: str) -> float:
+    """The share of the gaps' variance that a line over the logarithm of a field, `steps` or `tokens`, explains; NaN of fewer than three."""
+    if len(found) < 3:
+        return math.nan
+    line = stats.linregress(np.log([getattr(pair, field) for pair in found]), [pair.gap.mean for pair in found])
+    return float(line.rvalue) ** 2
 
 
 def _fieller(x: np.ndarray, y: np.ndarray, slope: float) -> tuple[float, float]:

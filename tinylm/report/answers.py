@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from tinylm.study import Planned, reported, select, titles
 
 STUDY = "[(Bhatti 2025)](https://arxiv.org/abs/2512.20877)"
 LOOKUP = (factorial.LOOKUP, factorial.AGAINST["LSTM"][True], factorial.AGAINST["LSTM"][False])  # lookup or architecture, in effects
+SHAPED = (("depth", "n_layer", "numbers of layers"), ("context", "context_length", "windows"))  # roles, fields, and what they are called
 LARGER = {"Linear": "a longer context", "MLP": "a wider layer", "Self-Attention": "a larger number of heads", "Transformer": "more depth"}
 
 
@@ -249,24 +250,26 @@ def capacity(found: Sequence[Result]) -> str:
 
 
 def _best_shapes(found: Sequence[Result]) -> str:
-    """At the largest budget with other depths and windows, the best of them by valid, and how far it is from the best width without."""
-    varied = select(found, role=forecasts.SHAPES)
-    budget, told, n = max((result.run.budget for result in varied), default=0), [], []
-    for corpus in dict.fromkeys(result.run.spec.corpus for result in select(varied, budget=budget)):
-        others, usual = (
-            summaries.by_row(select(found, role=role, corpus=corpus, budget=budget)) for role in (forecasts.OTHERS, forecasts.ROLE)
-        )
-        if usual:
+    """The best of other depths, and of other windows, by valid, beside the usual shape of the same width, at their largest budget."""
+    return "; ".join(filter(None, (_varied(found, role, field, name) for role, field, name in SHAPED)))
+
+
+def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
+    """What the best value of a field that a role varies does to the valid NLL, by text; nothing where no budget has two seeds of it."""
+    seeds = Counter((result.run.row, result.run.budget) for result in select(found, role=role))
+    budget = max((budget for (_, budget), n in seeds.items() if n > 1), default=0)
+    told, n, width = [], [], 0
+    for corpus in dict.fromkeys(result.run.spec.corpus for result in select(found, role=role, budget=budget)):
+        others = summaries.by_row(select(found, role=role, corpus=corpus, budget=budget))
+        width = next(iter(others)).spec.model.d_model
+        usual = summaries.by_row(select(found, role=forecasts.ROLE, corpus=corpus, budget=budget, d_model=width))
+        for plain, beside in usual.items():
             run, records = min(others.items(), key=lambda row: _valid(row[1]))
-            _, beside = min(usual.items(), key=lambda row: _valid(row[1]))
             gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
-            which = f"{run.spec.model.n_layer} layers of width {run.spec.model.d_model} with windows of {run.spec.model.context_length}"
-            told.append(f"{which} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
+            values = [f"{getattr(one.spec.model, field)}" for one in (run, plain)]
+            told.append(f"{values[0]} instead of {values[1]} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
             n += [len(records), len(beside)]
-    if not told:
-        return ""
-    at = f"at {power(budget)} FLOPs the best of other depths and windows, beside the best width of the usual shape (valid, n = {min(n)})"
-    return f"{at}, is {_and(told)}"
+    return f"at {power(budget)} FLOPs and width {width} the best of other {name} is {_and(told)} (valid, n = {min(n)})" if told else ""
 
 
 def _came(found: Sequence[Result]) -> str:
@@ -285,7 +288,7 @@ def _came(found: Sequence[Result]) -> str:
         return told
     n = min(len(forecasts.outcome(found, one, form)) for one in last for form in fits.FORMS)
     sizes = "the best" if max(above) == 0 else f"at most {max(above):.3f} nats above the best"
-    return f"{told}; the sizes foreseen are {sizes} of those tried there (valid, n = {n})"
+    return f"{told}; the sizes foreseen (n = {n}) are {sizes} of those tried there, by valid NLL"
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -329,14 +332,49 @@ def _n_seeds(rows: pd.DataFrame) -> str:
 
 
 def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), planned: Sequence[Planned] = ()) -> str:
-    """What lowers the test NLL most on each text without more of it, what more of it brings, what a larger budget says, and when the valid
-    NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
+    """What lowers the test NLL most on each text without more of it, what more of it and counts bring, what a larger budget says, and when
+    the valid NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
     """
     tried, kept = (select(found, role=role) for role in techniques.ROLES)
+    told = [_best_change(select(tried, corpus=corpus), title) for corpus, title in techniques.texts(tried).items()]
+    plain = select(tried, rung=techniques.BASELINE.name)
+    counted = _counted(select(found, role="counts"), plain)
+    missing = _not_recorded([*tried, *kept], select(planned, role=techniques.ROLES))
+    return _told(*told, counted, _confirmed(kept), _minima(plain, studied), missing)
+
+
+def _best_change(tried: Sequence[Result], text: str) -> str:
+    """The change of a text with the largest gain, how many lower each NLL, and what more of the text brings."""
     gains, more = techniques.gains(tried), {one.run.rung for one in tried if not one.run.spec.train.train_tokens}
-    told = [_best_change(gains[gains["corpus"] == corpus], title, more) for corpus, title in techniques.texts(tried).items()]
-    minima = _minima(select(tried, rung=techniques.BASELINE.name), studied)
-    return _told(*told, _confirmed(kept), minima, _not_recorded(found, planned))
+    alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
+    if not len(alike):
+        return ""
+    best, lower = (
+        alike.iloc[-1],
+        {split: _lowered(select(tried, rung=list(alike["technique"])), tried, split) for split in ("test", "valid")},
+    )
+    told = f"on {text} ({power(best['budget'])} FLOPs, n = {_n_seeds(gains)}) {lower['test']} of {len(alike)} changes lower the test NLL "
+    told += f"and {lower['valid']} the valid NLL, on test most {best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
+    told += f"; {longer.iloc[-1]['technique']} bring {interval(*longer.iloc[-1][['gain', 'low', 'high']])}" if len(longer) else ""
+    return told
+
+
+def _lowered(changed: Sequence[Result], tried: Sequence[Result], split: str) -> int:
+    """How many changes have a lower mean NLL on a split than the baseline."""
+    means = [np.mean([getattr(one, split).nll for one in records]) for records in summaries.by_row(changed).values()]
+    (plain,) = summaries.by_row(select(tried, rung=techniques.BASELINE.name)).values()
+    return sum(mean < np.mean([getattr(one, split).nll for one in plain]) for mean in means)
+
+
+def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
+    """What counts of the same words have beside the plain Transformer, on test."""
+    nets = {records[0].spec.corpus: _nll(records) for records in summaries.by_row(plain).values()}
+    told = [
+        f"{one.run.spec.model.title} has {one.record.test.nll:.3f} on {titles.corpus(corpus)}, the plain Transformer {nets[corpus]:.3f}"
+        for one in counts
+        if (corpus := one.run.spec.corpus) in nets
+    ]
+    return f"counts of the same words, on test: {_and(told)}" if told else ""
 
 
 def _confirmed(kept: Sequence[Result]) -> str:
@@ -346,25 +384,13 @@ def _confirmed(kept: Sequence[Result]) -> str:
     return f"with {power(rows['budget'].max())} FLOPs (n = {_n_seeds(rows)}): {', '.join(told)}" if told else ""
 
 
-def _best_change(gains: pd.DataFrame, text: str, more: Collection[str]) -> str:
-    """The change of the largest gain on a text, how many gain at all, and what more of the text brings."""
-    if not len(gains):
-        return ""
-    alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
-    best, n = alike.iloc[-1], _n_seeds(gains)
-    told = (
-        f"on {text} ({power(best['budget'])} FLOPs, n = {n}) {(alike['gain'] > 0).sum()} of {len(alike)} changes lower the test NLL, most "
-    )
-    told += f"{best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
-    return told + (f"; {longer.iloc[-1]['technique']} bring {interval(*longer.iloc[-1][['gain', 'low', 'high']])}" if len(longer) else "")
-
-
 def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
     """After which pass the valid NLL is lowest in the study's runs and in those of the plain Transformer."""
-    ours = techniques.minima(plain).itertuples()
-    told = [f"after {row.best_pass:.1f} of {row.passes:.1f} passes on {titles.corpus(row.corpus)}" for row in ours]
-    theirs = [f"{row.best_pass:.1f} of {row.passes:.0f}" for row in techniques.minima(studied).itertuples()]
-    beside = f"; that of the study's runs after {_and(theirs)}" if theirs else ""
+    ours, theirs = (
+        [f"{row.best_pass:.0f} of {row.passes:.0f} passes on {titles.corpus(row.corpus)}" for row in techniques.minima(runs).itertuples()]
+        for runs in (plain, studied)
+    )
+    told, beside = [f"after {one}" for one in ours], f"; that of the study's runs after {_and(theirs)}" if theirs else ""
     return f"the plain Transformer's valid NLL is lowest {_and(told)}{beside}" if told else ""
 
 

@@ -540,10 +540,10 @@ def over_folds(frame: pd.DataFrame) -> str:
 
 
 def depth(found: Sequence[Result]) -> str:
-    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, and what it does at the best width of
-    the largest budget.
+    """Below how many steps a parameter one more layer raises the test NLL at equal FLOPs, by text, what it does at the best width of the
+    largest budget, and whether steps or tokens order the pairs.
     """
-    told, pairs = [], layers.pairs(found)
+    told, orders, pairs = [], [], layers.pairs(found)
     for corpus in dict.fromkeys(pair.corpus for pair in pairs):
         own = [pair for pair in pairs if pair.corpus == corpus]
         last = min(own, key=lambda pair: (-pair.budget, pair.valid))
@@ -552,24 +552,36 @@ def depth(found: Sequence[Result]) -> str:
             f"{_amount(max(p.steps for p in own))}); at {power(last.budget)} FLOPs and width {last.width}, with {_amount(last.steps)}, it "
             f"changes the loss by {interval(last.gap.mean, *last.gap.interval())} (n = {last.gap.n})"
         )
-    return f"One more layer at equal FLOPs: {'; '.join(told)}." if told else ""
+        orders.append((layers.explained(own, "tokens"), layers.explained(own, "steps")))
+    return f"One more layer at equal FLOPs: {'; '.join(told)}. {_order(orders)}".strip() if told else ""
+
+
+def _order(explained: Sequence[tuple[float, float]]) -> str:
+    """How much of what a layer does tokens and steps a parameter explain, on each text."""
+    tokens, steps = (" and ".join(f"{share:.0%}" for share in shares) for shares in zip(*explained, strict=True))
+    if "nan" in tokens:
+        return ""
+    return (
+        "Steps are larger at larger budgets, so that their number is no measure across budgets: "
+        f"a line over log tokens a parameter explains {tokens} of the differences, one over log steps {steps}."
+    )
 
 
 def _hurting(pairs: Sequence[layers.Pair]) -> str:
     """Below how many steps a parameter one more layer hurts, as far as the pairs of a text tell."""
     at, effects = layers.threshold(pairs), [pair.gap.mean for pair in pairs]
     if not math.isnan(at.steps):
-        return f"it hurts below {_steps(at)} a parameter"
+        return f"it hurts below {_steps(at, max(pair.steps for pair in pairs))} a parameter"
     if min(effects) > 0:
         return "it hurts at every number of steps a parameter tried"
     return "it hurts at none" if max(effects) <= 0 else "no number of steps a parameter tells where it hurts"
 
 
-def _steps(at: layers.Threshold) -> str:
-    """Steps a parameter with their interval, which may have no ends."""
+def _steps(at: layers.Threshold, most: float) -> str:
+    """Steps a parameter with their interval, which may have no ends; an end beyond the most that were tried is no number."""
     if not at.low or math.isinf(at.high):
         return f"{_amount(at.steps)} steps (95 %: not bounded)"
-    return f"{_amount(at.steps)} steps ({_amount(at.low)} to {_amount(at.high)})"
+    return f"{_amount(at.steps)} steps ({_amount(at.low)} to {_amount(at.high) if at.high <= most else 'more than were tried'})"
 
 
 def _amount(value: float) -> str:

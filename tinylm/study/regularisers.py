@@ -56,11 +56,6 @@ REGULARISERS: dict[str, Rung] = {
         ),
         Rung.of_training("token noise 0.3", "the same, three tenths", token_noise=0.3),
         Rung.of_training("averaged weights", "a running mean of about 100 steps is scored", average="ema", ema_decay=0.99),
-        Rung.of_training(
-            "mean of the last weights",
-            "those of the last tenth of the run [(Izmailov et al. 2018)](https://arxiv.org/abs/1803.05407)",
-            average="swa",
-        ),
         Rung.of_training("constant rate", "no decay after the warm-up: early stopping alone", schedule="constant"),
         Rung.of_model(
             "tied head", "embedding and head share their matrix [(Press and Wolf 2017)](https://arxiv.org/abs/1608.05859)", tied=True

@@ -135,8 +135,9 @@ class Update:
         return nll.detach() * share
 
     def _noised(self, x_BT: Tensor) -> Tensor:
-        """The tokens with a share of them replaced by others of the training text: frequent tokens replace more often."""
-        drawn = torch.randint(self.train.train_tokens or len(self.tokens_N), x_BT.shape, device=x_BT.device)
+        """The tokens with a share of them replaced by draws from the training text: frequent tokens replace more often."""
+        n_train = min(self.train.train_tokens or len(self.tokens_N), len(self.tokens_N))
+        drawn = torch.randint(n_train, x_BT.shape, device=x_BT.device)
         is_replaced = torch.rand(x_BT.shape, device=x_BT.device) < self.train.token_noise
         return torch.where(is_replaced, self.tokens_N[drawn].long(), x_BT)
 

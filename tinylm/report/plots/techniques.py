@@ -38,7 +38,7 @@ def techniques_by_budget(found: Sequence[Result]) -> Drawn:
     for ax in axes[1:]:
         ax.tick_params(labelleft=False)
     for budget, colour in colours.items():
-        axes[0].plot([], [], "o", color=colour, label=f"{power(budget)} FLOPs")
+        axes[0].plot([], [], color=colour, linewidth=2, label=f"{power(budget)} FLOPs")
     legend_above(fig, axes[0])
     ranked = gains.merge(slopes[["corpus", "technique", "slope"]], on=["corpus", "technique"], how="left")
     return fig, ranked.to_dict("records")

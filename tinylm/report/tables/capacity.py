@@ -91,7 +91,7 @@ def forecasts(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def shapes(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per text, budget and width: the mean valid NLL of each number of layers, and of each context at the usual number."""
+    """One row per text, budget and width: the mean valid NLL of each number of layers, and of each context at the usual number; with n."""
     chosen = select(found, role=[foreseen.ROLE, *foreseen.SHAPES])
     rows: dict[tuple[str, int, int], dict[tuple[bool, int], str]] = {}  # by what varies, the context after the depth, and its value
     varied = {(run.spec.corpus, run.budget, run.spec.model.d_model) for run in (one.run for one in select(chosen, role=foreseen.SHAPES))}
@@ -99,7 +99,7 @@ def shapes(found: Sequence[Result]) -> pd.DataFrame:
         model, key = run.spec.model, (run.spec.corpus, run.budget, run.spec.model.d_model)
         if key in varied:
             column = (True, model.context_length) if run.role == "context" else (False, model.n_layer)
-            rows.setdefault(key, {})[column] = f"{np.mean([record.valid.nll for record in records]):.3f}"
+            rows.setdefault(key, {})[column] = f"{np.mean([record.valid.nll for record in records]):.3f} ({len(records)})"
     columns = sorted({column for row in rows.values() for column in row})
     names = {(varies, value): f"T = {value}" if varies else f"{value} layers" for varies, value in columns}
     table = [

@@ -3,12 +3,13 @@
 import itertools
 from collections.abc import Sequence
 
-from tinylm.config import RunSpec
+from tinylm.config import RunSpec, TrainConfig
 from tinylm.config.errors import unknown
 from tinylm.config.shown import short
 from tinylm.study import regularisers
 from tinylm.study.parameters import Section, StudyError, checked
-from tinylm.study.planned import Planned, with_seeds
+from tinylm.study.planned import Planned, counts, with_seeds
+from tinylm.study.recipes import EVAL_START
 from tinylm.study.regularisers import REGULARISERS
 from tinylm.study.techniques import SEPARATOR, Budget, Regime, with_baseline
 
@@ -22,12 +23,15 @@ def regularisation(
     budget: Budget = (10_000_000_000_000, 1, 96),
     tried: Sequence[str] = tuple(REGULARISERS),
     largest: Budget = (30_000_000_000_000, 3, 96),
-    kept: Sequence[str] = ("embedding dropout", "token noise 0.1"),
+    kept: Sequence[str] = ("embedding dropout", "token noise 0.1"),  # the best two by valid at the smaller budget
     context_length: int = 64,
     n_layer: int = 4,
+    order: int = 5,
     eval_tokens: int = 20_000,
 ) -> list[Planned]:
     """On each text every change that is tried at the one budget, and those that are kept at the larger one too, both with the baseline.
+
+    The larger budget has seeds that the choice did not see. Counts of the given order read the same tokens.
 
     A row of `texts` has the text, how many of its first training tokens are used, and how many validations choose the weights. A budget
     has FLOPs, seeds and the Transformer's width. Changes that are kept may be several, joined as in `A + B`.
@@ -36,13 +40,17 @@ def regularisation(
         if name not in REGULARISERS:
             raise StudyError(unknown("regulariser", name, REGULARISERS))
     planned: list[Planned] = []
-    parts = (("technique", budget, tried), ("largest", largest, kept))
-    for text, (role, (flops, n_seeds, d_model), names) in itertools.product(texts, parts):
+    seeds = range(budget[1]), range(budget[1], budget[1] + largest[1])
+    parts = (("technique", budget, tried, seeds[0]), ("largest", largest, kept, seeds[1]))
+    for text, (role, (flops, _, d_model), names, own) in itertools.product(texts, parts):
         shape = (context_length, n_layer, d_model)
         specs = {
             name: regularisers.spec(name.split(SEPARATOR), text, shape, flops, eval_tokens=eval_tokens) for name in with_baseline(names)
         }
-        planned += with_seeds([_planned(role, name, made) for name, made in specs.items()], range(n_seeds))
+        planned += with_seeds([_planned(role, name, made) for name, made in specs.items()], own)
+    for corpus, train_tokens, _ in texts:
+        counting = TrainConfig(epochs=1, train_tokens=train_tokens, eval_start=EVAL_START, eval_tokens=eval_tokens)
+        planned += counts("regularisation", {corpus: f"{corpus}, "}, [order], counting)
     return planned
 
 

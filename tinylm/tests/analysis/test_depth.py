@@ -10,7 +10,9 @@ from tinylm.analysis.significance import paired
 
 
 def pair(budget, gap, width=32, steps=0.01, corpus="grammar-char"):
-    return Pair(corpus=corpus, budget=budget, width=width, steps=steps, valid=2.0, gap=paired([gap - 0.01, gap, gap + 0.01]))
+    return Pair(
+        corpus=corpus, budget=budget, width=width, steps=steps, tokens=1_000 * steps, valid=2.0, gap=paired([gap - 0.01, gap, gap + 0.01])
+    )
 
 
 def test_pairs_have_one_width_and_budget_and_differ_in_depth():
@@ -50,3 +52,10 @@ def test_an_unclear_slope_has_an_interval_without_ends():
     found = [pair(10**11, gap, steps=10.0**at) for at, gap in enumerate([0.1, -0.1, 0.1, -0.11])]
     said = depth.threshold(found)
     assert (said.low, said.high) == (0, math.inf) and math.isfinite(said.steps)
+
+
+def test_a_line_explains_what_lies_on_it():
+    exact = [pair(10**11, -0.05 * at, steps=10.0**at) for at in range(4)]
+    assert depth.explained(exact, "steps") == pytest.approx(1) == depth.explained(exact, "tokens")
+    assert depth.explained([pair(10**11, gap, steps=10.0**at) for at, gap in enumerate([0.1, -0.1, 0.1])], "steps") < 0.1
+    assert math.isnan(depth.explained(exact[:2], "steps"))

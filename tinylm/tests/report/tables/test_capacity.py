@@ -49,7 +49,9 @@ def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch
         said,
     )
     assert "10^{14}" not in said  # for nothing was trained there
-    assert re.search(r"; the sizes foreseen are at most 0\.\d{3} nats above the best of those tried there \(valid, n = 2\)\. At", said)
+    assert re.search(
+        r"; the sizes foreseen \(n = 2\) are at most 0\.\d{3} nats above the best of those tried there, by valid NLL\. At", said
+    )
 
 
 def test_a_size_that_was_foreseen_and_is_the_best_tried_is_called_so(found, tmp_path, monkeypatch):
@@ -60,7 +62,7 @@ def test_a_size_that_was_foreseen_and_is_the_best_tried_is_called_so(found, tmp_
     for form in made["forms"].values():
         form["width"] = best
     forecasts.write(made, tmp_path)
-    assert "; the sizes foreseen are the best of those tried there (valid, n = 2). At " in answers.capacity(found)
+    assert "; the sizes foreseen (n = 2) are the best of those tried there, by valid NLL. At " in answers.capacity(found)
 
 
 def test_depths_and_contexts_have_columns_in_order(found):
@@ -97,12 +99,13 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     assert "forecast" not in said
 
 
-def test_the_answer_has_the_best_shape_beside_the_best_width_of_the_usual_one(found, tmp_path, monkeypatch):
+def test_the_answer_has_the_best_depth_and_window_beside_the_usual_ones_of_the_same_width(found, tmp_path, monkeypatch):
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity([one for one in found if one.run.role in ("isoflop", "depth", "context")])
     assert re.search(
-        r"\. At \$10\^\{13\}\$ FLOPs the best of other depths and windows, beside the best width of the usual shape \(valid, n = 2\), is "
-        r"[238] layers of width 128 with windows of 128 on WikiText-2 as characters \([+−]0\.\d{3} \[.*\]\)\.$",
+        r"\. At \$10\^\{13\}\$ FLOPs and width 128 the best of other numbers of layers is [238] instead of 4 on WikiText-2 as characters "
+        r"\([+−]0\.\d{3} \[.*\]\) \(valid, n = 2\); at \$10\^\{12\}\$ FLOPs and width 64 "
+        r"the best of other windows is (64|256) instead of 128 on",
         said,
     )
     usual = [one for one in found if one.run.role == "isoflop"]
