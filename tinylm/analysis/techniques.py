@@ -21,8 +21,8 @@ Cells = Mapping[str, Sequence[RunRecord]]
 
 
 def corpora(found: Sequence[Result]) -> list[str]:
-    """The texts of the recorded runs, in the order of the plan."""
-    return list(dict.fromkeys(result.run.spec.corpus for result in found))
+    """The texts of the recorded networks, in the order of the plan."""
+    return list(dict.fromkeys(result.run.spec.corpus for result in found if not result.run.spec.is_counts))
 
 
 def texts(found: Sequence[Result]) -> dict[str, str]:

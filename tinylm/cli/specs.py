@@ -268,7 +268,8 @@ def _flag(name: str) -> str:
     """The flag of a field, such as train.lr, or of an argument, such as protocol or flops."""
     if "." in name:
         return (FLAGS | BOUNDS).get(name, [f"--set {name}"])[0]
-    return FLAG_OF.get(name, f"--{name}")
+    own = f"--set train.{name}" if name in get_type_hints(TrainConfig) else f"--{name}"  # a setting may have no flag of its own
+    return FLAG_OF.get(name, own)
 
 
 def _of_recipe(recipe: str, seed: int, runs: SingleRuns, corpus: str) -> list[Planned]:

@@ -245,7 +245,7 @@ def capacity(found: Sequence[Result]) -> str:
             best.append(f"{min(tried.values(), key=_valid)[0].n_params:,} on {titles.corpus(corpus)}")
     if not grown:
         return ""
-    sizes = f"; of the sizes tried at {power(largest)} the best have {_and(best)}" if best else ""
+    sizes = f"; of the sizes tried at {power(largest)}, those of forecasts too, the best have {_and(best)}" if best else ""
     return _told(f"ten times the FLOPs pay for {_and(grown)}, by several fits to the same runs{sizes}", _came(found), _best_shapes(found))
 
 
@@ -339,7 +339,7 @@ def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), plan
     told = [_best_change(select(tried, corpus=corpus), title) for corpus, title in techniques.texts(tried).items()]
     plain = select(tried, rung=techniques.BASELINE.name)
     counted = _counted(select(found, role="counts"), plain)
-    missing = _not_recorded([*tried, *kept], select(planned, role=techniques.ROLES))
+    missing = _not_recorded(tried, select(planned, role=techniques.ROLES[0]))
     return _told(*told, counted, _confirmed(kept), _minima(plain, studied), missing)
 
 
@@ -396,10 +396,10 @@ def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
 
 def _with_budget(slopes: pd.DataFrame) -> str:
     """What clearly does better and worse beside the plain model with ten times the budget, where two budgets are recorded."""
-    grown = {name: _growing(slopes, sign) for name, sign in (("better", 1), ("worse", -1))}
-    changes = [f"clearly {how} for {', '.join(names)}" for how, names in grown.items() if names]
+    grown = {name: _growing(slopes, sign) for name, sign in (("grows", 1), ("falls", -1))}
+    changes = [f"the gain of {', '.join(names)} clearly {how}" for how, names in grown.items() if names]
     if changes:
-        return f"beside the plain Transformer, ten times the budget is {' and '.join(changes)}"
+        return f"with ten times the budget {' and '.join(changes)}"
     return "no technique's gain clearly changes with the budget" if (slopes["n"] > 1).any() else ""
 
 
@@ -410,10 +410,9 @@ def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
     some = [f"{recorded[b]:,} of {numbers[b]:,} runs at {power(b)}" for b in sorted(numbers) if 0 < recorded[b] < numbers[b]]
     told = [f"no run at {' or '.join(none)} FLOPs is recorded yet"] if none else []
     told += [f"only {', '.join(some)} FLOPs are recorded"] if some else []
-    alone = "with one budget so far, whether a gain grows or shrinks with the budget is not known: " if len(recorded) == 1 else ""
-    if found and max(Counter(one.run.row for one in found).values()) == 1:
-        alone = f"with one seed no difference can be tested; {alone}"
-    return f"{alone}{'; '.join(told)}" if told else ""
+    alone = ["with one seed no difference can be tested"] if found and max(Counter(one.run.row for one in found).values()) == 1 else []
+    alone += ["with one budget whether a gain grows with the budget is not known"] if len(recorded) == 1 else []
+    return "; ".join([*alone, *told])
 
 
 def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
@@ -615,7 +614,7 @@ def _lookup(bought: Sequence[Result]) -> str:
     return (
         f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
         f"(*induction*, with its long window) lowers the mean loss of three architectures by "
-        f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}){mixed}; Transformer and "
+        f"{_effects(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}){mixed}; there Transformer and "
         f"LSTM differ by at most {choice:.3f}."
     )
 

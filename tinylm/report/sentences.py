@@ -558,7 +558,7 @@ def depth(found: Sequence[Result]) -> str:
 
 def _order(explained: Sequence[tuple[float, float]]) -> str:
     """How much of what a layer does tokens and steps a parameter explain, on each text."""
-    tokens, steps = (" and ".join(f"{share:.0%}" for share in shares) for shares in zip(*explained, strict=True))
+    tokens, steps = (" and ".join(f"{100 * share:.0f} %" for share in shares) for shares in zip(*explained, strict=True))
     if "nan" in tokens:
         return ""
     return (

@@ -39,6 +39,9 @@ def regularisation(
     for name in itertools.chain(*(names.split(SEPARATOR) for names in (*tried, *kept))):
         if name not in REGULARISERS:
             raise StudyError(unknown("regulariser", name, REGULARISERS))
+    for parameter, (_, n_seeds, _) in (("budget", budget), ("largest", largest)):
+        if n_seeds < 1:
+            raise StudyError(f"{parameter}: needs at least one seed, its second entry; got {n_seeds}")
     planned: list[Planned] = []
     seeds = range(budget[1]), range(budget[1], budget[1] + largest[1])
     parts = (("technique", budget, tried, seeds[0]), ("largest", largest, kept, seeds[1]))

@@ -93,3 +93,4 @@ def test_texts_that_are_read_alike_are_called_by_their_names(found):
     assert techniques.texts(regularised.results()) == {"ptb-eos": "the Penn Treebank", "wikitext-2-eos": "WikiText-2"}
     assert techniques.texts(found) == {"wikitext-2-char": "fresh characters", "ptb-eos": "words"}
     assert techniques.texts(select(found, corpus="ptb-eos")) == {"ptb-eos": "the Penn Treebank"}
+    assert techniques.texts(select(regularised.results(), role="counts")) == {}, "which have no techniques"

@@ -30,6 +30,7 @@ MISTAKES = {
     "train --corpus grammar-char --recipe mlp --budget 1e10 --lr 1": "budget, seed and protocol; leave out --lr",
     "train --corpus grammar-char --recipe mlp --budget 1e10 --protocol paper": "unknown protocol 'paper'; there are: dense, full",
     "train --corpus grammar-char --recipe counts --budget 1e10": "counts are not trained; leave out --budget",
+    "train --corpus grammar-char --model counts --set train.clip=1": "counts are not trained; leave out --set train.clip",
     "train --quick --corpus grammar-char --recipe mlp --search": "leave out --search",
     "train --quick --corpus grammar-char --recipe mlp --set train.beta2=0.9": "leave out --set train.beta2",
     "train --corpus grammar-word --recipe mlp --budget 1e10": "no recipe of 'mlp' for a corpus of words",

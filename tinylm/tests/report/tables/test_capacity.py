@@ -94,9 +94,9 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     said = answers.capacity(found)
     assert said.startswith(
         "**Answer.** Ten times the FLOPs pay for 3.0 to 3.1 times the parameters on WikiText-2 as characters, by several fits to the same "
-        "runs; of the sizes tried at $10^{13}$ the best have "
+        "runs; of the sizes tried at $10^{13}$, those of forecasts too, the best have "
     )
-    assert "forecast" not in said
+    assert "foreseen" not in said
 
 
 def test_the_answer_has_the_best_depth_and_window_beside_the_usual_ones_of_the_same_width(found, tmp_path, monkeypatch):
@@ -116,7 +116,7 @@ def test_best_sizes_are_those_of_the_largest_budget_that_all_texts_have(found, t
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     plays = [one for one in capacity.results(corpus="tiny_shakespeare") if one.run.budget != 3 * 10**12]
     smaller = [one for one in found if one.run.budget <= 3 * 10**12]
-    assert "of the sizes tried at $10^{12}$ the best have " in answers.capacity([*plays, *smaller])
+    assert "of the sizes tried at $10^{12}$, those of forecasts too, the best have " in answers.capacity([*plays, *smaller])
 
 
 def test_a_budget_with_two_sizes_has_no_parabola(found):

@@ -66,3 +66,9 @@ def test_counts_read_and_are_scored_on_the_same_tokens(planned):
         train = run.spec.train
         assert (train.train_tokens, train.eval_start, train.eval_tokens) == (plain.train_tokens, plain.eval_start, plain.eval_tokens)
     assert len(select(planned, role="counts")) == 2
+
+
+@pytest.mark.parametrize("parameter", ["budget", "largest"])
+def test_a_budget_has_a_seed(parameter):
+    with pytest.raises(StudyError, match=f"{parameter}: needs at least one seed, its second entry; got 0"):
+        plan(**{parameter: [80_000_000, 0, 8]})
