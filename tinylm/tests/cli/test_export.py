@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tinylm import files
+from tinylm import data, files
 from tinylm.evaluation import onnx_file
 from tinylm.report import cards, live_page
 
@@ -26,6 +26,8 @@ MISTAKES = {
 
 @pytest.mark.parametrize("line", MISTAKES)
 def test_a_mistake_is_one_clear_message(refused, home, line):
+    if line.endswith(" counts") and not data.available("tiny_shakespeare"):
+        pytest.skip("tiny_shakespeare, which the counts read, is neither in TINYLM_DATA nor in datasets/")
     (home / "README.md").touch()
     assert MISTAKES[line] in refused(line)
 
