@@ -20,7 +20,6 @@ from tinylm.study import StudyError, select
 FOLDER = "forecasts"
 ROLE, TEST = "isoflop", "forecast"  # of the runs that a law is fitted to, and of those that test it
 SHAPES = ("depth", "context")  # roles of runs at one width whose depth or context is another
-OTHERS = (*SHAPES, "shallower")  # with those of every width that have one layer fewer
 
 
 def fitted(results: Sequence[Result], corpus: str, below: float = np.inf) -> list[Result]:

@@ -27,7 +27,7 @@ class TrainConfig(Checked):
     - `sampling`: `random`, windows drawn with replacement; `shuffled`, each visited once an epoch; `tiled`, windows side by side from a
       random offset, so that each token is predicted once an epoch
     - `train_tokens`: the first tokens of the training text that are used; 0: all
-    - `token_noise`: share of the tokens read in training that others, drawn from the training text, replace (Xie et al. 2017)
+    - `token_noise`: share of the tokens read in training that draws from the training text replace (Xie et al. 2017)
     - `optimizer`: `muon` is for hidden matrices, at the rate lr; AdamW has the rest
     - `lr`: the highest rate of the schedule
     - `adam_lr`: the rate of muon's AdamW; 0: lr

@@ -256,8 +256,8 @@ def _best_shapes(found: Sequence[Result]) -> str:
 
 def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
     """What the best value of a field that a role varies does to the valid NLL, by text; nothing where no budget has two seeds of it."""
-    seeds = Counter((result.run.row, result.run.budget) for result in select(found, role=role))
-    budget = max((budget for (_, budget), n in seeds.items() if n > 1), default=0)
+    seeds = Counter(result.run.row for result in select(found, role=role))
+    budget = max((row.budget for row, n in seeds.items() if n > 1), default=0)
     told, n, width = [], [], 0
     for corpus in dict.fromkeys(result.run.spec.corpus for result in select(found, role=role, budget=budget)):
         others = summaries.by_row(select(found, role=role, corpus=corpus, budget=budget))
@@ -266,8 +266,8 @@ def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
         for plain, beside in usual.items():
             run, records = min(others.items(), key=lambda row: _valid(row[1]))
             gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
-            values = [f"{getattr(one.spec.model, field)}" for one in (run, plain)]
-            told.append(f"{values[0]} instead of {values[1]} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
+            best, before = (getattr(one.spec.model, field) for one in (run, plain))
+            told.append(f"{best} instead of {before} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
             n += [len(records), len(beside)]
     return f"at {power(budget)} FLOPs and width {width} the best of other {name} is {_and(told)} (valid, n = {min(n)})" if told else ""
 
@@ -349,10 +349,8 @@ def _best_change(tried: Sequence[Result], text: str) -> str:
     alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
     if not len(alike):
         return ""
-    best, lower = (
-        alike.iloc[-1],
-        {split: _lowered(select(tried, rung=list(alike["technique"])), tried, split) for split in ("test", "valid")},
-    )
+    best, changed = alike.iloc[-1], select(tried, rung=list(alike["technique"]))
+    lower = {split: _lowered(changed, tried, split) for split in ("test", "valid")}
     told = f"on {text} ({power(best['budget'])} FLOPs, n = {_n_seeds(gains)}) {lower['test']} of {len(alike)} changes lower the test NLL "
     told += f"and {lower['valid']} the valid NLL, on test most {best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
     told += f"; {longer.iloc[-1]['technique']} bring {interval(*longer.iloc[-1][['gain', 'low', 'high']])}" if len(longer) else ""
