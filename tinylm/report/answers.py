@@ -26,7 +26,7 @@ LARGER = {"Linear": "a longer context", "MLP": "a wider layer", "Self-Attention"
 
 
 def abstract(found: Sequence[Result], bought: Sequence[Result], everything: Sequence[Result], corpus: str) -> str:
-    """The report's abstract, one finding a sentence: what to train on a corpus, what the study's rows and costs are, and words.
+    """The report's abstract, one finding a sentence: what to train on a corpus, the study's rows and costs, words, and what carries over.
 
     `found` are the study's baselines, `bought` the recipes with their rivals, `everything` all rows that the study has too.
     """
@@ -37,7 +37,8 @@ def findings(found: Sequence[Result], bought: Sequence[Result], everything: Sequ
     """The findings of `abstract`, one by one."""
     pointed = _pointed(bought, brief=True)
     words = f"On words, {pointed}." if pointed else ""
-    return list(filter(None, [answer(bought, corpus), _lookup(bought), _retrained(found, everything), words]))
+    carried = _carried_over(select(everything, section="transfer"))
+    return list(filter(None, [answer(bought, corpus), _lookup(bought), _retrained(found, everything), words, carried]))
 
 
 def answer(bought: Sequence[Result], corpus: str) -> str:
@@ -296,33 +297,57 @@ def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
 
     Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
+    return _told(*_clear_gains(_tested(found)), _with_budget(techniques.slopes(found)), _not_recorded(found, planned))
+
+
+def _tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
+    """The gains on each text at its largest budget of those with most gains known, of texts whose differences can be tested."""
     gains = techniques.gains(found)
     texts = {title: gains[gains["corpus"] == corpus] for corpus, title in techniques.texts(found).items()}
     rows = {name: of[of["budget"] == techniques.fullest_budget(of)] for name, of in texts.items()}
-    return _told(
-        *_clear_gains({name: of for name, of in rows.items() if of["n"].max() > 1}),
-        _with_budget(techniques.slopes(found)),
-        _not_recorded(found, planned),
-    )
+    return {name: of for name, of in rows.items() if of["n"].max() > 1}
+
+
+def _helpful(rows: Mapping[str, pd.DataFrame]) -> tuple[dict[str, list[str]], list[str]]:
+    """What clearly gains on each text, most first, and what does on all."""
+    clear = {name: of[(of["verdict"] == CLEAR) & (of["gain"] > 0)].sort_values("gain", ascending=False) for name, of in rows.items()}
+    up = {name: list(of["technique"]) for name, of in clear.items()}
+    return up, [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
+
+
+def _carried_over(found: Sequence[Result]) -> str:
+    """How many techniques of large models clearly gain on each text, and what does on all; a sentence of the abstract."""
+    rows = _tested(found)
+    if not rows:
+        return ""
+    up, everywhere = _helpful(rows)
+    budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
+    at = f"{_and([*budgets])} FLOPs, n = {_n_seeds(pd.concat(rows.values()))}"
+    first, *others = [(len(names) or "none", name) for name, names in up.items()]
+    told = [f"{first[0]} clearly help on {first[1]}", *(f"{number} on {name}" for number, name in others)]
+    on_all = f"; on all {_and(everywhere) or 'none'}" if others else ""
+    return f"Of {max(map(len, rows.values()))} techniques of large models {_and(told)}{on_all} ({at})."
 
 
 def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
-    """What the gains on each text say, of texts whose differences can be tested."""
+    """What the gains on each text say."""
     if not rows:
         return
-    clear = {name: of[of["verdict"] == CLEAR].sort_values("gain", ascending=False) for name, of in rows.items()}
-    up = {name: list(of["technique"][of["gain"] > 0]) for name, of in clear.items()}
-    numbers = {name: (len(names), len(clear[name]) - len(names)) for name, names in up.items()}
+    up, everywhere = _helpful(rows)
+    numbers = {name: (len(up[name]), int((of["verdict"] == CLEAR).sum()) - len(up[name])) for name, of in rows.items()}
     where = {name: f"on {name} ({power(of['budget'].iloc[0])} FLOPs, n = {_n_seeds(of)})" for name, of in rows.items()}
     counts = [f"{better} and {worse} {where[name]}" for name, (better, worse) in numbers.items()]
     first = next(iter(rows))
     counts[0] = f"{numbers[first][0]} clearly lower the test NLL and {numbers[first][1]} clearly raise it {where[first]}"
-    everywhere = [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
     yield f"of {max(map(len, rows.values()))} techniques, at rates searched at the smallest budget, {', '.join(counts)}"
     if len(rows) > 1:
         yield f"a clear gain on every text comes from {', '.join(everywhere)}" if everywhere else "none clearly gains on every text"
-    if most := [f"{names[0]} on {name} ({clear[name]['gain'].iloc[0]:.3f} nats)" for name, names in up.items() if names]:
+    if most := [f"{names[0]} on {name} ({_gain(rows[name], names[0]):.3f} nats)" for name, names in up.items() if names]:
         yield f"the most is gained by {', by '.join(most)}"
+
+
+def _gain(rows: pd.DataFrame, technique: str) -> float:
+    return float(rows["gain"][rows["technique"] == technique].iloc[0])
 
 
 def _n_seeds(rows: pd.DataFrame) -> str:
@@ -421,57 +446,54 @@ def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
 
 
 def ten_times(found: Sequence[Result]) -> str:
-    """The gaps of both pairs of models on a part of a text and on all of it, who is ahead by context, and how both compare at best."""
+    """The leads of both pairs of models on all of a text and on a part, who is ahead by context, and how both compare at best."""
     by_text, by_context = (frame[frame["n"] > 1] for frame in (gaps.gaps(found), gaps.by_context(found)))
-    pairs = [_pair(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
+    pairs = [_lead(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
+    at = f"at {power(select(found, role='gap')[0].run.budget)} FLOPs (n = {by_text['n'].min()}) " if pairs else ""
     alike: dict[str, list[str]] = {}
     for corpus, rows in by_context.groupby("corpus", sort=False):
-        alike.setdefault(_contexts(rows), []).append(f"on {titles.corpus(corpus)}")
-    texts = [f"{' and '.join(where)} {who}" for who, where in alike.items()]
+        alike.setdefault(_contexts(rows), []).append(titles.corpus(corpus))
+    texts = [f"on {_and(where)} {who}" for who, where in alike.items()]
     flops = power(select(found, role="context")[0].run.budget) if texts else ""
     contexts = f"at {flops} FLOPs, by characters of context (n = {by_context['n'].min()}), {'; '.join(texts)}" if texts else ""
-    return _told(*pairs, contexts, sentences.at_best_contexts(found))
+    return _told(at + "; ".join(pairs), contexts, sentences.at_best_contexts(found))
 
 
-def _pair(found: Sequence[Result], rows: pd.DataFrame) -> str:
-    """The gap of a pair on each text that is read in part and as a whole, else on every text, and what more text does to it."""
-    texts = rows[rows["than"] == 0]
-    longer = texts[texts["corpus"].isin(rows[rows["than"] > 0]["corpus"])]
-    texts = longer if len(longer) else texts
-    is_above = bool((texts["gap"] > 0).all())
-    numbers = [f"{_size(row, is_above)} on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
-    (first, second), flops = rows.iloc[0][["first", "second"]], power(select(found, role="gap")[0].run.budget)
+def _lead(found: Sequence[Result], rows: pd.DataFrame) -> str:
+    """By how much the second model of a pair is ahead on all of a text, and on its part; on every text where none is read in part."""
+    (first, second), texts, grown = rows.iloc[0][["first", "second"]], rows[rows["than"] == 0], rows[rows["than"] > 0]
     if first == titles.MLP:
         first = f"the {first}'s recipe ({select(found, role='gap', rung=first)[0].run.spec.model.context_length} characters)"
-    which = f"of {first} is above that of {second} by" if is_above else f"of {first} minus that of {second} is"
-    told = f"at {flops} FLOPs (n = {rows['n'].min()}) the test NLL {which} {_and(numbers)}"
-    return "; ".join([told, *(_with_more_text(row) for row in rows[rows["than"] > 0].itertuples())])
+    told = [_with_more_text(texts, row) for row in grown.itertuples()]
+    told = told or [f"{_size(row)} on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
+    return f"the lead of {second} over {first} is {_and(told)}"
 
 
-def _size(row: Any, is_above: bool) -> str:
-    """A gap with its interval, without its sign where all have the same."""
-    return distance(row.gap, row.low, row.high) if is_above else interval(row.gap, row.low, row.high)
+def _size(row: Any) -> str:
+    """A lead in nats with its interval."""
+    return interval(row.gap, row.low, row.high, plus="")
 
 
-def _with_more_text(row: Any) -> str:
-    """What so many times the text does to a gap."""
-    times = f"{data.info(row.corpus).n_tokens['train'] / row.than:.0f} times the text"
-    if row.verdict != CLEAR:
-        return f"{times} does not change that clearly ({interval(row.gap, row.low, row.high)})"
-    return f"{times} {'raises' if row.gap > 0 else 'lowers'} that by {distance(row.gap, row.low, row.high)}"
+def _with_more_text(texts: pd.DataFrame, row: Any) -> str:
+    """A lead on all of a text and on its part, and whether both differ clearly."""
+    whole, part = (next(texts[(texts["corpus"] == row.corpus) & (texts["tokens"] == n)].itertuples()) for n in (0, row.than))
+    clearly = f"clearly {'more' if row.gap > 0 else 'less'}" if row.verdict == CLEAR else "no clear change"
+    text = f"{titles.text(row.corpus, 0)}, {_size(part)} on its first {row.than:,} tokens"
+    return f"{_size(whole)} nats on {text} ({clearly}: {interval(row.gap, row.low, row.high)})"
 
 
 def _and(parts: Sequence[str]) -> str:
     """Parts of a sentence, the last after *and*."""
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
 
 
 def _contexts(rows: pd.DataFrame) -> str:
     """With which contexts attention and the MLP are clearly ahead, and with which neither is."""
     clear = rows["verdict"] == CLEAR
-    ahead = {"Self-Attention is ahead with": rows[clear & (rows["gap"] > 0)], "the MLP is ahead with": rows[clear & (rows["gap"] < 0)]}
-    told = {who: ", ".join(map(str, of["length"])) for who, of in (ahead | {"neither is clearly ahead with": rows[~clear]}).items()}
-    return ", ".join(f"{who} {lengths}" for who, lengths in told.items() if lengths)
+    ahead, behind = (rows[clear & (sign * rows["gap"] > 0)] for sign in (1, -1))
+    cases = (("Self-Attention is ahead", ahead), ("the MLP", behind), ("neither", rows[~clear]))
+    told = [f"{who} with {_and([*map(str, of['length'])])}" for who, of in cases if len(of)]
+    return ", ".join(told)
 
 
 def words(found: Sequence[Result], bought: Sequence[Result]) -> str:

@@ -638,7 +638,7 @@ def at_best_contexts(found: Sequence[Result]) -> str:
     rows = gaps.at_best(found)
     rows = rows[rows["n"] > 1]
     numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
-    best = f"each with the best on valid of these contexts, the MLP's test NLL minus Self-Attention's is {' and '.join(numbers)}"
+    best = f"with the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is {' and '.join(numbers)}"
     return f"{best} (n = {rows['n'].min()})" if numbers else ""
 
 

@@ -67,19 +67,20 @@ def test_part_of_a_text_is_read_and_the_best_of_several_validations_counts():
 
 
 SEARCHED = {"wikitext-2-char": FRESH, "tiny_shakespeare": (recipes.SEARCHED, 100_000, 5), "ptb-eos": WORDS}
+SEARCHES = [(text, 10**11, 24, techniques.FACTORS) for text in SEARCHED]
+SEARCHES += [(text, techniques.SEARCHED_AGAIN, 48, techniques.LARGER_FACTORS) for text in techniques.LARGER_FACTORS]
 
 
-@pytest.mark.parametrize("text", SEARCHED)
-def test_every_factor_is_the_best_of_its_search_and_bracketed_on_both_sides(text):
+@pytest.mark.parametrize(("text", "flops", "width", "factors"), SEARCHES)
+def test_every_factor_is_the_best_of_its_search_and_bracketed_on_both_sides(text, flops, width, factors):
     known = ledger.Ledger([files.LEDGER / ledger.SEARCH])
     for name in TECHNIQUES:
-        specs = {
-            times: techniques.spec([name], SEARCHED[text], (128, 4, 24), 10**11, times, 80_000) for times in [2.0**i for i in range(-5, 6)]
-        }
+        tried = [2.0**i for i in range(-6, 7)]
+        specs = {times: techniques.spec([name], SEARCHED[text], (128, 4, width), flops, times, 80_000) for times in tried}
         found = {times: record for times, one in specs.items() if (record := known.find(replace(one, seed=100)))}
         if not found:
-            assert name not in techniques.FACTORS[text]
+            assert name not in factors[text]
             continue
         nlls = {times: record.valid.nll if record.valid else float("inf") for times, record in found.items()}
-        best = techniques.FACTORS[text].get(name, 1.0)
+        best = factors[text].get(name, 1.0)
         assert min(nlls, key=nlls.__getitem__) == best and min(nlls) < best < max(nlls), (name, nlls)

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 import transfers
 
@@ -9,7 +10,7 @@ from tinylm.analysis import gaps
 from tinylm.analysis.families import CLEAR, OPEN
 from tinylm.analysis.summaries import Result
 from tinylm.report import answers, sentences, tables
-from tinylm.study import select
+from tinylm.study import select, techniques
 from tinylm.study.titles import ATTENTION, LEARNED, MLP, ROTARY
 
 GAINS = {MLP: 0.0, ATTENTION: 0.1, LEARNED: 0.0, ROTARY: 0.2}
@@ -46,16 +47,15 @@ def test_contexts_stand_below_each_other(found):
 
 def test_the_answer_has_each_gap_and_says_who_is_ahead_with_which_context(found):
     told = answers.ten_times(found)
-    assert "At $10^{13}$ FLOPs (n = 3) the test NLL of the MLP's recipe (32 characters) is above that of Self-Attention by 0." in told
-    assert "] on the first 892,117 tokens of WikiText-2 as characters" in told and "; 12 times the text " in told
-    assert (
-        ", on Tiny Shakespeare and on WikiText-2 as characters Self-Attention is ahead with 8, 16, 32, the MLP is ahead with 2, neither "
-        "is clearly ahead with 4." in told
-    )
-    assert ". Each with the best on valid of these contexts, the MLP's test NLL minus Self-Attention's is " in told
+    assert "At $10^{13}$ FLOPs (n = 3) the lead of Self-Attention over the MLP's recipe (32 characters) is 0." in told
+    assert "] nats on WikiText-2 as characters, 0." in told and "] on its first 892,117 tokens (no clear change: " in told
+    assert "by characters of context (n = 5), on Tiny Shakespeare and WikiText-2 as characters Self-Attention is ahead with 8, " in told
+    assert ", 16 and 32, the MLP with 2, neither with 4. With the context that is best for each on valid, the MLP's test NLL minus" in told
     assert sentences.searched_mlp(found, []) == "" and "Tiny Shakespeare" not in told.partition("characters of context")[0]
     assert answers.ten_times([]) == answers.ten_times(select(found, seed=0)) == ""
     assert answers.ten_times(select(found, role="context")).startswith("**Answer.** At $10^{12}$ FLOPs")
+    parts = [one for one in select(found, role="gap") if one.run.spec.train.train_tokens != techniques.SHORT]
+    assert "] on Tiny Shakespeare and 0." in answers.ten_times(parts) and "its first" not in answers.ten_times(parts)
 
 
 def test_the_mlps_best_validation_is_told(found):
@@ -77,11 +77,15 @@ def test_without_records_a_line_says_so():
         assert table.iloc[0].tolist() == ["none is recorded"]
 
 
-def test_more_text_raises_or_lowers_a_gap_or_does_neither_clearly():
-    row = SimpleNamespace(corpus="wikitext-2-char", than=892_117, gap=-0.08, low=-0.1, high=-0.06, verdict=CLEAR)
-    assert answers._with_more_text(row) == "12 times the text lowers that by 0.080 [0.060, 0.100]"
+def test_a_lead_on_all_of_a_text_stands_beside_that_on_its_part():
+    row = SimpleNamespace(corpus="wikitext-2-char", than=900, gap=-0.08, low=-0.1, high=-0.06, verdict=CLEAR)
+    leads = [{"corpus": row.corpus, "tokens": tokens, "gap": gap, "low": gap - 0.01, "high": gap + 0.01} for tokens, gap in TEXTS]
+    told = "0.010 [0.000, 0.020] nats on WikiText-2 as characters, 0.090 [0.080, 0.100] on its first 900 tokens"
+    assert answers._with_more_text(pd.DataFrame(leads), row) == f"{told} (clearly less: −0.080 [−0.100, −0.060])"
     row.gap, row.low, row.high = 0.08, 0.06, 0.1
-    assert answers._with_more_text(row) == "12 times the text raises that by 0.080 [0.060, 0.100]"
+    assert answers._with_more_text(pd.DataFrame(leads), row) == f"{told} (clearly more: +0.080 [+0.060, +0.100])"
     row.verdict = OPEN
-    assert answers._with_more_text(row) == "12 times the text does not change that clearly (+0.080 [+0.060, +0.100])"
-    assert answers._size(row, True) == "0.080 [0.060, 0.100]" and answers._size(row, False).startswith("+0.080 [")
+    assert answers._with_more_text(pd.DataFrame(leads), row) == f"{told} (no clear change: +0.080 [+0.060, +0.100])"
+
+
+TEXTS = ((0, 0.01), (900, 0.09))

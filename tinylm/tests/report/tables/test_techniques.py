@@ -122,6 +122,18 @@ def test_the_answer_counts_what_is_clear(found):
     )
 
 
+def test_the_abstract_counts_what_helps_on_each_text_and_names_what_helps_on_all(found):
+    two = [one for one in found if one.run.budget == 10**11 or one.run.spec.corpus != "ptb-eos"]
+    (told,) = answers.findings([], [], two, "grammar-char")
+    assert told == (
+        "Of 4 techniques of large models 2 clearly help on fresh characters, 2 on repeated characters and 2 on words; "
+        "on all Muon and short convolution ($10^{12}$ and $10^{11}$ FLOPs, n = 5)."
+    )
+    (one,) = answers.findings([], [], [each for each in two if each.run.spec.corpus == "ptb-eos"], "grammar-char")
+    assert one.endswith("2 clearly help on the Penn Treebank ($10^{11}$ FLOPs, n = 5).")
+    assert not answers.findings([], [], [each for each in two if each.run.spec.seed == 0], "grammar-char")
+
+
 def test_the_table_says_what_a_change_is_and_when_its_minimum_comes():
     found = regularised.results()
     table = tables.regularisers(found).set_index("change")
