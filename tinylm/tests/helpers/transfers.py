@@ -14,6 +14,14 @@ from tinylm.study.techniques import SEPARATOR
 N_BLOCKS = 40
 NOISE, SEED_NOISE, TEXT_NOISE = 0.002, 0.05, 0.002  # of a run beside its seed's, of a seed in all rows, of a block's gap
 
+GAINS = {"Muon": (0.05, 0.02), "RMSNorm": 0.0, "dropout": -0.03, "short convolution": (0.06, -0.02)}
+
+
+def usual():
+    """Results on three texts of a few techniques with these gains."""
+    regimes = [["wikitext-2-char", 0, 1], ["tiny_shakespeare", 100_000, 5], ["ptb-eos", 0, 1]]
+    return results(GAINS, regimes=regimes, tried=list(GAINS), kept=["Muon", "GELU"], combined=["Muon", "RMSNorm"])
+
 
 def gain(name, budget, gains):
     """The sum of the gains of the parts: each a number, or a number at 1e11 FLOPs and by how much ten times the budget raises it."""

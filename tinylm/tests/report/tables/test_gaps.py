@@ -1,13 +1,11 @@
 from dataclasses import replace
-from types import SimpleNamespace
 
-import pandas as pd
 import pytest
 import transfers
 
 from tinylm import study
 from tinylm.analysis import gaps
-from tinylm.analysis.families import CLEAR, OPEN
+from tinylm.analysis.families import CLEAR
 from tinylm.analysis.summaries import Result
 from tinylm.report import answers, sentences, tables
 from tinylm.study import select, techniques
@@ -75,17 +73,3 @@ def test_the_mlps_best_validation_is_told(found):
 def test_without_records_a_line_says_so():
     for table in (tables.gaps_by_text([]), tables.gaps_by_context([])):
         assert table.iloc[0].tolist() == ["none is recorded"]
-
-
-def test_a_lead_on_all_of_a_text_stands_beside_that_on_its_part():
-    row = SimpleNamespace(corpus="wikitext-2-char", than=900, gap=-0.08, low=-0.1, high=-0.06, verdict=CLEAR)
-    leads = [{"corpus": row.corpus, "tokens": tokens, "gap": gap, "low": gap - 0.01, "high": gap + 0.01} for tokens, gap in TEXTS]
-    told = "0.010 [0.000, 0.020] nats on WikiText-2 as characters, 0.090 [0.080, 0.100] on its first 900 tokens"
-    assert answers._with_more_text(pd.DataFrame(leads), row) == f"{told} (clearly less: −0.080 [−0.100, −0.060])"
-    row.gap, row.low, row.high = 0.08, 0.06, 0.1
-    assert answers._with_more_text(pd.DataFrame(leads), row) == f"{told} (clearly more: +0.080 [+0.060, +0.100])"
-    row.verdict = OPEN
-    assert answers._with_more_text(pd.DataFrame(leads), row) == f"{told} (no clear change: +0.080 [+0.060, +0.100])"
-
-
-TEXTS = ((0, 0.01), (900, 0.09))

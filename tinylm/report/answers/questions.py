@@ -1,0 +1,155 @@
+"""Records -> the answers of the sections on size, more text, and architecture or lookup."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from tinylm.analysis import fits, folds, forecasts, gaps, significance, summaries
+from tinylm.analysis.families import CLEAR
+from tinylm.analysis.numbers import distance, interval, percent, power
+from tinylm.analysis.summaries import Result
+from tinylm.report import sentences
+from tinylm.report.answers.headline import LOOKUP
+from tinylm.report.answers.phrases import listed, mean_valid, say, with_intervals
+from tinylm.study import select, titles
+
+SHAPED = (("depth", "n_layer", "numbers of layers"), ("context", "context_length", "windows"))  # roles, fields, and what they are called
+
+
+def capacity(found: Sequence[Result]) -> str:
+    """How the best size of each text grows with the budget, what came of the last forecasts made before the runs, and other shapes."""
+    texts = {corpus: fits.points(forecasts.fitted(found, corpus)) for corpus in forecasts.corpora(found)}
+    shared = [set(points.budget.astype(int)) for points in texts.values()]
+    grown, best, largest = [], [], max(set.intersection(*shared), default=0) if shared else 0
+    for corpus, points in texts.items():
+        laws = [fits.fit(points, form) for form in fits.FORMS]
+        powers = [value for value in [*(fits.growth(law, points) for law in laws), fits.growth_of_parabolas(points)] if value > 0]
+        tried = summaries.by_row(select(found, role=[forecasts.ROLE, forecasts.TEST], corpus=corpus, budget=largest))
+        grown.append(f"{10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the parameters on {titles.corpus(corpus)}")
+        if tried:
+            best.append(f"{min(tried.values(), key=mean_valid)[0].n_params:,} on {titles.corpus(corpus)}")
+    if not grown:
+        return ""
+    sizes = f"; of the sizes tried at {power(largest)}, those of forecasts too, the best have {listed(best)}" if best else ""
+    return say(f"ten times the FLOPs pay for {listed(grown)}, by several fits to the same runs{sizes}", _came(found), _best_shapes(found))
+
+
+def _best_shapes(found: Sequence[Result]) -> str:
+    """The best of other depths, and of other windows, by valid, beside the usual shape of the same width, at their largest budget."""
+    return "; ".join(filter(None, (_varied(found, role, field, name) for role, field, name in SHAPED)))
+
+
+def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
+    """What the best value of a field that a role varies does to the valid NLL, by text; nothing where no budget has two seeds of it."""
+    seeds = Counter(result.run.row for result in select(found, role=role))
+    budget = max((row.budget for row, n in seeds.items() if n > 1), default=0)
+    told, n, width = [], [], 0
+    for corpus in dict.fromkeys(result.run.spec.corpus for result in select(found, role=role, budget=budget)):
+        others = summaries.by_row(select(found, role=role, corpus=corpus, budget=budget))
+        width = next(iter(others)).spec.model.d_model
+        usual = summaries.by_row(select(found, role=forecasts.ROLE, corpus=corpus, budget=budget, d_model=width))
+        for plain, beside in usual.items():
+            run, records = min(others.items(), key=lambda row: mean_valid(row[1]))
+            gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
+            best, before = (getattr(one.spec.model, field) for one in (run, plain))
+            told.append(f"{best} instead of {before} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
+            n += [len(records), len(beside)]
+    return f"at {power(budget)} FLOPs and width {width} the best of other {name} is {listed(told)} (valid, n = {min(n)})" if told else ""
+
+
+def _came(found: Sequence[Result]) -> str:
+    """What came of the forecasts for the largest budget that any was tested at, by the law and in brackets by its other form."""
+    law, other = fits.FORMS
+    tested = [one for one in forecasts.recorded() if all(forecasts.outcome(found, one, form) for form in fits.FORMS)]
+    last = [one for one in tested if one["flops"] == max(each["flops"] for each in tested)]
+    if not last:
+        return ""
+    at, texts = power(last[0]["flops"]), [titles.corpus(one["corpus"]) for one in last]
+    misses, others = ([percent(forecasts.miss(found, one, form)) for one in last] for form in (law, other))
+    shown = [f"{miss} on {text}" for miss, text in zip(misses, texts, strict=True)]
+    told = f"at {at} FLOPs the losses missed forecasts made before the runs by {listed(shown)} (another form of the law: {listed(others)})"
+    above = [forecasts.above_best(found, one, form) for one in last for form in fits.FORMS]
+    if any(map(math.isnan, above)):
+        return told
+    n = min(len(forecasts.outcome(found, one, form)) for one in last for form in fits.FORMS)
+    sizes = "the best" if max(above) == 0 else f"at most {max(above):.3f} nats above the best"
+    return f"{told}; the sizes foreseen (n = {n}) are {sizes} of those tried there, by valid NLL"
+
+
+def ten_times(found: Sequence[Result]) -> str:
+    """The leads of both pairs of models on all of a text and on a part, who is ahead by context, and how both compare at best."""
+    by_text, by_context = (frame[frame["n"] > 1] for frame in (gaps.gaps(found), gaps.by_context(found)))
+    pairs = [_lead(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
+    at = f"at {power(select(found, role='gap')[0].run.budget)} FLOPs (n = {by_text['n'].min()}) " if pairs else ""
+    alike: dict[str, list[str]] = {}
+    for corpus, rows in by_context.groupby("corpus", sort=False):
+        alike.setdefault(_contexts(rows), []).append(titles.corpus(corpus))
+    texts = [f"on {listed(where)} {who}" for who, where in alike.items()]
+    flops = power(select(found, role="context")[0].run.budget) if texts else ""
+    contexts = f"at {flops} FLOPs, by characters of context (n = {by_context['n'].min()}), {'; '.join(texts)}" if texts else ""
+    return say(at + "; ".join(pairs), contexts, sentences.at_best_contexts(found))
+
+
+def _lead(found: Sequence[Result], rows: pd.DataFrame) -> str:
+    """By how much the second model of a pair is ahead on all of a text, and on its part; on every text where none is read in part."""
+    (first, second), texts, grown = rows.iloc[0][["first", "second"]], rows[rows["than"] == 0], rows[rows["than"] > 0]
+    if first == titles.MLP:
+        first = f"the {first}'s recipe ({select(found, role='gap', rung=first)[0].run.spec.model.context_length} characters)"
+    told = [_with_more_text(texts, row) for row in grown.itertuples()]
+    told = told or [f"{_size(row)} on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
+    return f"the lead of {second} over {first} is {listed(told)}"
+
+
+def _size(row: Any) -> str:
+    """A lead in nats with its interval."""
+    return interval(row.gap, row.low, row.high, plus="")
+
+
+def _with_more_text(texts: pd.DataFrame, row: Any) -> str:
+    """A lead on all of a text and on its part, and whether both differ clearly."""
+    whole, part = (next(texts[(texts["corpus"] == row.corpus) & (texts["tokens"] == n)].itertuples()) for n in (0, row.than))
+    clearly = f"clearly {'more' if row.gap > 0 else 'less'}" if row.verdict == CLEAR else "no clear change"
+    text = f"{titles.text(row.corpus, 0)}, {_size(part)} on its first {row.than:,} tokens"
+    return f"{_size(whole)} nats on {text} ({clearly}: {interval(row.gap, row.low, row.high)})"
+
+
+def _contexts(rows: pd.DataFrame) -> str:
+    """With which contexts attention and the MLP are clearly ahead, and with which neither is."""
+    clear = rows["verdict"] == CLEAR
+    ahead, behind = (rows[clear & (sign * rows["gap"] > 0)] for sign in (1, -1))
+    cases = (("Self-Attention is ahead", ahead), ("the MLP", behind), ("neither", rows[~clear]))
+    told = [f"{who} with {listed([*map(str, of['length'])])}" for who, of in cases if len(of)]
+    return ", ".join(told)
+
+
+def copying(effects: pd.DataFrame, by_fold: pd.DataFrame, fold_budget: int) -> str:
+    """What induction and the architecture are worth at the largest budget, and what induction is on parts that were left out."""
+    told = []
+    if len(effects):
+        frame, (lookup, with_it, without) = effects[effects["budget"] == effects["budget"].max()], LOOKUP
+        told.append(
+            f"at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}) induction and its long window lower the test NLL by "
+            f"{with_intervals(frame, lookup)[0]} nats in the mean of three architectures; a Transformer is {_ahead(frame, with_it)} with "
+            f"induction and {_ahead(frame, without)} without"
+        )
+    names = [titles.title(name) for name in ("transformer-no-induction", "transformer")]
+    if set(names) <= set(folds.architectures(by_fold)):
+        gap = folds.over_folds(by_fold, *names)
+        wins = sum(value > 0 for value in gap.gaps)
+        worth = interval(gap.mean, *gap.interval(), plus="")
+        told.append(
+            f"on {wins} of {gap.n} parts of the text that were left out induction helps the Transformer's recipe, by {worth} in the mean "
+            f"({power(fold_budget)} FLOPs, one seed each)"
+        )
+    return say(*told)
+
+
+def _ahead(effects: pd.DataFrame, name: str) -> str:
+    """By how far a Transformer is ahead of an LSTM, or behind, in an effect of that name, with its interval."""
+    effect, low, high = effects.set_index("contrast").loc[name, ["effect", "low", "high"]]
+    if low < 0 < high:
+        return f"level with an LSTM ({interval(effect, low, high)})"
+    return f"{'behind' if effect < 0 else 'ahead of'} an LSTM by {distance(effect, low, high)}"

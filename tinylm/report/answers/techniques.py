@@ -1,0 +1,161 @@
+"""Records -> the answers of the sections on techniques of large models and on regularisation."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from tinylm.analysis import summaries, techniques
+from tinylm.analysis.families import CLEAR
+from tinylm.analysis.numbers import interval, power
+from tinylm.analysis.summaries import Result
+from tinylm.report.answers.phrases import listed, mean_nll, say, seeds_of
+from tinylm.study import Planned, select, titles
+
+
+def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
+    """How many techniques gain and lose clearly on each text, what gains on all, what gains most, and what the budget does.
+
+    Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
+    """
+    return say(*_clear_gains(_tested(found)), _with_budget(techniques.slopes(found)), _not_recorded(found, planned))
+
+
+def _tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
+    """The gains on each text at its largest budget of those with most gains known, of texts whose differences can be tested."""
+    gains = techniques.gains(found)
+    texts = {title: gains[gains["corpus"] == corpus] for corpus, title in techniques.texts(found).items()}
+    rows = {name: of[of["budget"] == techniques.fullest_budget(of)] for name, of in texts.items()}
+    return {name: of for name, of in rows.items() if of["n"].max() > 1}
+
+
+def _helpful(rows: Mapping[str, pd.DataFrame]) -> tuple[dict[str, list[str]], list[str]]:
+    """What clearly gains on each text, most first, and what does on all."""
+    clear = {name: of[(of["verdict"] == CLEAR) & (of["gain"] > 0)].sort_values("gain", ascending=False) for name, of in rows.items()}
+    up = {name: list(of["technique"]) for name, of in clear.items()}
+    return up, [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
+
+
+def carried_over(found: Sequence[Result]) -> str:
+    """How many techniques of large models clearly gain on each text, and what does on all; a sentence of the abstract."""
+    rows = _tested(found)
+    if not rows:
+        return ""
+    up, everywhere = _helpful(rows)
+    budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
+    at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
+    first, *others = [(len(names) or "none", name) for name, names in up.items()]
+    told = [f"{first[0]} clearly help on {first[1]}", *(f"{number} on {name}" for number, name in others)]
+    on_all = f"; on all {listed(everywhere) or 'none'}" if others else ""
+    return f"Of {max(map(len, rows.values()))} techniques of large models {listed(told)}{on_all} ({at})."
+
+
+def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
+    """What the gains on each text say."""
+    if not rows:
+        return
+    up, everywhere = _helpful(rows)
+    numbers = {name: (len(up[name]), int((of["verdict"] == CLEAR).sum()) - len(up[name])) for name, of in rows.items()}
+    where = {name: f"on {name} ({power(of['budget'].iloc[0])} FLOPs, n = {seeds_of(of)})" for name, of in rows.items()}
+    counts = [f"{better} and {worse} {where[name]}" for name, (better, worse) in numbers.items()]
+    first = next(iter(rows))
+    counts[0] = f"{numbers[first][0]} clearly lower the test NLL and {numbers[first][1]} clearly raise it {where[first]}"
+    yield f"of {max(map(len, rows.values()))} techniques, at rates searched at the smallest budget, {', '.join(counts)}"
+    if len(rows) > 1:
+        yield f"a clear gain on every text comes from {', '.join(everywhere)}" if everywhere else "none clearly gains on every text"
+    if most := [f"{names[0]} on {name} ({_gain(rows[name], names[0]):.3f} nats)" for name, names in up.items() if names]:
+        yield f"the most is gained by {', by '.join(most)}"
+
+
+def _gain(rows: pd.DataFrame, technique: str) -> float:
+    return float(rows["gain"][rows["technique"] == technique].iloc[0])
+
+
+def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), planned: Sequence[Planned] = ()) -> str:
+    """What lowers the test NLL most on each text without more of it, what more of it and counts bring, what a larger budget says, and when
+    the valid NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
+    """
+    tried, kept = (select(found, role=role) for role in techniques.ROLES)
+    told = [_best_change(select(tried, corpus=corpus), title) for corpus, title in techniques.texts(tried).items()]
+    plain = select(tried, rung=techniques.BASELINE.name)
+    counted = _counted(select(found, role="counts"), plain)
+    missing = _not_recorded(tried, select(planned, role=techniques.ROLES[0]))
+    return say(*told, counted, _confirmed(kept), _minima(plain, studied), missing)
+
+
+def _best_change(tried: Sequence[Result], text: str) -> str:
+    """The change of a text with the largest gain, how many lower each NLL, and what more of the text brings."""
+    gains, more = techniques.gains(tried), {one.run.rung for one in tried if not one.run.spec.train.train_tokens}
+    alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
+    if not len(alike):
+        return ""
+    best, changed = alike.iloc[-1], select(tried, rung=list(alike["technique"]))
+    lower = {split: _lowered(changed, tried, split) for split in ("test", "valid")}
+    told = f"on {text} ({power(best['budget'])} FLOPs, n = {seeds_of(gains)}) {lower['test']} of {len(alike)} changes lower the test NLL "
+    told += f"and {lower['valid']} the valid NLL, on test most {best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
+    told += f"; {longer.iloc[-1]['technique']} bring {interval(*longer.iloc[-1][['gain', 'low', 'high']])}" if len(longer) else ""
+    return told
+
+
+def _lowered(changed: Sequence[Result], tried: Sequence[Result], split: str) -> int:
+    """How many changes have a lower mean NLL on a split than the baseline."""
+    means = [np.mean([getattr(one, split).nll for one in records]) for records in summaries.by_row(changed).values()]
+    (plain,) = summaries.by_row(select(tried, rung=techniques.BASELINE.name)).values()
+    return sum(mean < np.mean([getattr(one, split).nll for one in plain]) for mean in means)
+
+
+def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
+    """What counts of the same words have beside the plain Transformer, on test."""
+    nets = {records[0].spec.corpus: mean_nll(records) for records in summaries.by_row(plain).values()}
+    told = [
+        f"{one.run.spec.model.title} has {one.record.test.nll:.3f} on {titles.corpus(corpus)}, the plain Transformer {nets[corpus]:.3f}"
+        for one in counts
+        if (corpus := one.run.spec.corpus) in nets
+    ]
+    return f"counts of the same words, on test: {listed(told)}" if told else ""
+
+
+def _confirmed(kept: Sequence[Result]) -> str:
+    """What the changes that went to the larger budget bring there."""
+    rows, texts = techniques.gains(kept), techniques.texts(kept)
+    told = [f"{row.technique} {interval(row.gain, row.low, row.high)} on {texts[row.corpus]}" for row in rows.itertuples()]
+    return f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)}): {', '.join(told)}" if told else ""
+
+
+def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
+    """After which pass the valid NLL is lowest in the study's runs and in those of the plain Transformer."""
+    ours, theirs = (
+        [f"{row.best_pass:.0f} of {row.passes:.0f} passes on {titles.corpus(row.corpus)}" for row in techniques.minima(runs).itertuples()]
+        for runs in (plain, studied)
+    )
+    told, beside = [f"after {one}" for one in ours], f"; that of the study's runs after {listed(theirs)}" if theirs else ""
+    return f"the plain Transformer's valid NLL is lowest {listed(told)}{beside}" if told else ""
+
+
+def _with_budget(slopes: pd.DataFrame) -> str:
+    """What clearly does better and worse beside the plain model with ten times the budget, where two budgets are recorded."""
+    grown = {name: _growing(slopes, sign) for name, sign in (("grows", 1), ("falls", -1))}
+    changes = [f"the gain of {', '.join(names)} clearly {how}" for how, names in grown.items() if names]
+    if changes:
+        return f"with ten times the budget {' and '.join(changes)}"
+    return "no technique's gain clearly changes with the budget" if (slopes["n"] > 1).any() else ""
+
+
+def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
+    """The planned budgets of which runs are missing, and what follows where fewer than two have any."""
+    numbers, recorded = Counter(run.budget for run in planned), Counter(one.run.budget for one in found)
+    none = [power(budget) for budget in sorted(numbers) if not recorded[budget]]
+    some = [f"{recorded[b]:,} of {numbers[b]:,} runs at {power(b)}" for b in sorted(numbers) if 0 < recorded[b] < numbers[b]]
+    told = [f"no run at {' or '.join(none)} FLOPs is recorded yet"] if none else []
+    told += [f"only {', '.join(some)} FLOPs are recorded"] if some else []
+    alone = ["with one seed no difference can be tested"] if found and max(Counter(one.run.row for one in found).values()) == 1 else []
+    alone += ["with one budget whether a gain grows with the budget is not known"] if len(recorded) == 1 else []
+    return "; ".join([*alone, *told])
+
+
+def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
+    """The techniques whose gain clearly grows, or falls, with the budget on some text, and on how many where on several."""
+    rows = slopes[(slopes["verdict"] == CLEAR) & (np.sign(slopes["slope"]) == sign)]
+    numbers = rows["technique"].value_counts(sort=False)
+    return [f"{name}{f' ({number} texts)' if number > 1 else ''}" for name, number in numbers.items()]

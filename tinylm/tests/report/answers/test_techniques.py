@@ -1,0 +1,94 @@
+import pytest
+import regularised
+import transfers
+
+from tinylm.report import answers, tables
+from tinylm.study import select
+
+
+@pytest.fixture(scope="module")
+def found():
+    return transfers.usual()
+
+
+def test_one_budget_has_no_growth_and_says_so(found):
+    plan = [one.run for one in found]
+    some = [one for one in found if one.run.spec.corpus != "ptb-eos" and one.run.budget == 10**11]
+    assert list(tables.techniques_by_budget(some).columns) == ["technique", "fresh characters, 1e11", "repeated characters, 1e11"]
+    said = answers.transfer(some, plan)
+    assert "on fresh characters ($10^{11}$ FLOPs, n = 5), " in said and ". A clear gain on every text comes from" in said
+    assert "on words" not in said
+    one = answers.transfer([result for result in some if result.run.spec.corpus == "wikitext-2-char"])
+    assert "clearly lower the test NLL" in one and "every text" not in one
+    assert said.endswith(
+        "With one budget whether a gain grows with the budget is not known; no run at $10^{12}$ or $10^{13}$ FLOPs is recorded yet; "
+        "only 50 of 75 runs at $10^{11}$ FLOPs are recorded."
+    )
+
+
+def test_each_text_is_told_at_its_own_budget(found):
+    some = [one for one in found if one.run.spec.corpus == "wikitext-2-char" or one.run.budget == 10**11]
+    said = answers.transfer(some)
+    assert "on fresh characters ($10^{12}$ FLOPs, n = 5)" in said and "on words ($10^{11}$ FLOPs, n = 5)" in said
+
+
+def test_a_budget_of_which_only_one_seed_is_recorded_is_not_the_one_that_is_told(found):
+    some = [one for one in found if one.run.budget == 10**11 or (one.run.budget == 10**12 and one.run.spec.seed == 0)]
+    assert "($10^{11}$ FLOPs, n = 5)" in answers.transfer(some) and "$10^{12}$" not in answers.transfer(some)
+    alone = [one for one in some if one.run.spec.seed == 0]
+    said = answers.transfer(alone, [one.run for one in found])
+    assert "**Answer.** With one seed no difference can be tested; no run at $10^{13}$ FLOPs is recorded yet; only 15 of 75 runs" in said
+
+
+def test_no_technique_that_gains_on_every_text_is_called_none(found):
+    some = [one for one in found if not (one.run.spec.corpus == "ptb-eos" and one.run.rung in ("Muon", "short convolution"))]
+    assert "None clearly gains on every text." in answers.transfer(some)
+
+
+def test_the_answer_counts_what_is_clear(found):
+    said = answers.transfer(found, [one.run for one in found])
+    assert said.startswith(
+        "**Answer.** Of 4 techniques, at rates searched at the smallest budget, 2 clearly lower the test NLL and 1 clearly raise it "
+        "on fresh characters ($10^{12}$ FLOPs, n = 5), 2 and 1 on repeated characters ($10^{12}$ FLOPs, n = 5), 2 and 1 on words ("
+    )
+    assert ". A clear gain on every text comes from Muon, short convolution. The most is gained by Muon on fresh characters (0.07" in said
+    assert said.endswith(
+        "With ten times the budget the gain of Muon (3 texts) clearly grows and the gain of short convolution (3 texts) clearly falls."
+    )
+
+
+def test_the_abstract_counts_what_helps_on_each_text_and_names_what_helps_on_all(found):
+    two = [one for one in found if one.run.budget == 10**11 or one.run.spec.corpus != "ptb-eos"]
+    (told,) = answers.findings([], [], two, "grammar-char")
+    assert told == (
+        "Of 4 techniques of large models 2 clearly help on fresh characters, 2 on repeated characters and 2 on words; "
+        "on all Muon and short convolution ($10^{12}$ and $10^{11}$ FLOPs, n = 5)."
+    )
+    (one,) = answers.findings([], [], [each for each in two if each.run.spec.corpus == "ptb-eos"], "grammar-char")
+    assert one.endswith("2 clearly help on the Penn Treebank ($10^{11}$ FLOPs, n = 5).")
+    assert not answers.findings([], [], [each for each in two if each.run.spec.seed == 0], "grammar-char")
+
+
+def test_the_answer_keeps_more_text_apart():
+    found = regularised.results()
+    told = answers.regularisation(found, select(found, corpus="ptb-eos", role="technique", rung="baseline"))
+    assert (
+        "On the Penn Treebank ($10^{13}$ FLOPs, n = 2) 1 of 2 changes lower the test NLL and 1 the valid NLL, on test most tied head (+0.2"
+        in told
+    )
+    assert "; all words bring +0.5" in told
+    assert "With $3 \\times 10^{13}$ FLOPs (n = 3): tied head +0." in told
+    assert "Counts of the same words, on test: KN-5 has 3.250 on the Penn Treebank, the plain Transformer " in told
+    assert (
+        "lowest after 11 of 14 passes on the Penn Treebank and after 4 of 6 passes on WikiText-2; that of the study's runs after 11 of"
+        in told
+    )
+
+
+def test_the_answer_to_no_runs_is_silent_and_one_seed_has_no_interval():
+    assert answers.regularisation([]) == ""
+    some = select(regularised.results(n_seeds=1), role="technique")
+    told = answers.regularisation(some, planned=[one.run for one in regularised.results(n_seeds=1)])
+    assert "[" not in told and told.endswith(
+        " With one seed no difference can be tested; with one budget whether a gain grows with the budget is not known."
+    )
