@@ -27,11 +27,12 @@ QUICKLY_COUNTED = 2_000_000  # tokens: in some seconds
 class Mixed:
     """A network mixed with counts: the run, its record, the mixture's key, file and weights, its scores, and what mixing took.
 
-    `valid_nll` is that of the tokens that the weights were fitted to.
+    `beside` says what the network is mixed with. `valid_nll` is that of the tokens that the weights were fitted to.
     """
 
     run: Planned
     record: RunRecord
+    beside: str
     key: str
     file: Path
     weights: list[float]
@@ -49,12 +50,18 @@ class Mixed:
         error = "" if self.test_se is None else f" +- {self.test_se:.4f}"
         scores = [f"{self.valid_nll:.4f}", f"{self.test.nll:.4f}{error}", f"{self.test.perplexity:.4g}"]
         costs = ["-", "-", short(self.record.flops)]
-        return [f"{label}, with counts", str(self.run.spec.seed), *costs, *scores, f"{self.seconds:.0f}", "mixed", self.key]
+        return [f"{label}, with {self.beside}", str(self.run.spec.seed), *costs, *scores, f"{self.seconds:.0f}", "mixed", self.key]
 
     def facts(self) -> dict[str, Any]:
         """What is printed as JSON."""
         scores = {"valid_nll": self.valid_nll, "test_nll": self.test.nll, "test_se": self.test_se}
-        return {"network": self.run.spec.key, "key": self.key, "file": relative(self.file), "weights": self.weights} | scores
+        return {
+            "network": self.run.spec.key,
+            "beside": self.beside,
+            "key": self.key,
+            "file": relative(self.file),
+            "weights": self.weights,
+        } | scores
 
 
 def counts_beside(planned: Sequence[Planned]) -> list[Planned]:
@@ -106,6 +113,7 @@ def mixtures(planned: Sequence[Planned], records: Mapping[str, RunRecord], data_
         return
     from tinylm.evaluation import loading, mixture  # torch is loaded only by the commands that compute
 
+    beside = " and ".join("counts" if run.spec.is_counts else "gated counts" for run in counted)
     for run in planned:
         record = records[run.spec.key]
         if run in counted or record.diverged or run.spec.key not in pretrained.at_hand():
@@ -114,5 +122,12 @@ def mixtures(planned: Sequence[Planned], records: Mapping[str, RunRecord], data_
         models = [loading.load(one.spec.key, data_dir) for one in (*counted, run)]
         both = mixture.fitted(models, corpus.valid, counted[0].spec)
         test = both.score(corpus)
-        said: dict[str, Any] = {"run": run, "record": record, "key": both.key, "file": both.save(), "weights": both.weights.tolist()}
+        said: dict[str, Any] = {
+            "run": run,
+            "record": record,
+            "beside": beside,
+            "key": both.key,
+            "file": both.save(),
+            "weights": both.weights.tolist(),
+        }
         yield Mixed(**said, valid_nll=both.fitted_nll, test=test, seconds=time.perf_counter() - started)

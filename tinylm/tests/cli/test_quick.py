@@ -22,6 +22,7 @@ def test_a_quick_training_counts_first_and_ends_with_a_mixture_that_is_a_model_l
     said = json.loads(out)
     network = said["runs"][-1]
     (mixed,) = said["mixtures"]
+    assert mixed["beside"] == "counts and gated counts"
     assert [run["model"] for run in said["runs"]] == ["ngram", "gated-counts", "transformer"] and mixed["network"] == network["key"], err
     assert all(mixed["valid_nll"] <= run["valid_nll"] + 1e-4 for run in said["runs"]) and sum(mixed["weights"]) == pytest.approx(1)
     assert f"generate text with: python -m tinylm generate --model {mixed['key']} --prompt TEXT" in err
@@ -48,12 +49,13 @@ def test_counts_are_made_beside_networks_of_texts_that_are_quickly_counted(monke
     assert not quick.counts_beside([network])
 
 
-def test_a_test_text_without_an_error_has_none_in_json_either():
+def test_the_row_of_a_mixture_says_what_the_network_is_mixed_with_and_has_no_error_where_there_is_none():
     score = SimpleNamespace(nll=1.5, se=math.nan, perplexity=4.5)
     network = single.of_recipe("transformer", "grammar-char", flops=1e10)
     said = {"run": network, "record": SimpleNamespace(flops=10**10), "key": "a" * 16, "file": Path("a"), "weights": [0.5, 0.5]}
-    mixed = quick.Mixed(**said, valid_nll=1.5, test=score, seconds=1.0)
-    assert mixed.facts()["test_se"] is None and "1.5000" in mixed.row("a")
+    mixed = quick.Mixed(**said, beside="counts and gated counts", valid_nll=1.5, test=score, seconds=1.0)
+    assert mixed.facts()["test_se"] is None and mixed.facts()["beside"] == "counts and gated counts"
+    assert mixed.row("a")[0] == "a, with counts and gated counts" and "1.5000" in mixed.row("a")
 
 
 def test_the_next_command_is_for_the_best_model_and_a_mixture_that_gains_nothing_is_not(monkeypatch):
