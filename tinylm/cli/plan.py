@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files
+from tinylm.analysis import advice
 from tinylm.cli import specs, train
 from tinylm.cli.common import DEVICES, Parser, Request, UsageError, command, folder, minutes, table
 from tinylm.config import shown
@@ -113,7 +114,18 @@ def _said(plan: "Plan") -> list[str]:
     lines += [f"  {best.offer.command}"]
     if best.seconds == 0 and not best.offer.beside:
         lines.append("It is trained already; the same command says how to use it.")
-    return lines
+    return lines + _passed_over([choice.offer for choice in plan.choices])
+
+
+def _passed_over(offers: Sequence[advice.Offer]) -> list[str]:
+    """Why the first offer leads, where another one is expected to be lower."""
+    best, *others = offers
+    lower = [one for one in others if best.seen and one.is_known and one.seen and one.seen.nll < best.seen.nll]
+    first = min(lower, key=lambda one: one.seen.nll, default=None)
+    if first is None:
+        return []
+    gain = f"{best.seen.nll - first.seen.nll:.3f} lower, {100 * (1 - first.seen.nll / best.seen.nll):.1f} %"
+    return [f"{first.title}: expected {gain}. Of models within {100 * advice.SIMPLER:g} % the simplest is advised."]
 
 
 def _tried(plan: "Plan") -> list[str]:

@@ -1,6 +1,7 @@
 """`plan` as it is typed, on a text of one's own."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,6 +82,15 @@ def test_a_bad_budget_is_one_line(refused, text, words):
 def test_a_budget_below_a_step_leaves_counts(call, text):
     code, out, _ = call(f"plan --corpus {text} --budget 5 --device cpu")
     assert code == 0 and "Train: Counts (" in out and "--recipe counts" in out
+
+
+def test_a_simpler_model_that_leads_says_why():
+    def offer(title, nll, is_known=True):
+        return SimpleNamespace(title=title, is_known=is_known, seen=SimpleNamespace(nll=nll))
+
+    offers = [offer("Counts", 1.000), offer("Both", 0.997), offer("Transformer", 0.999), offer("LSTM", 0.5, is_known=False)]
+    told = "Both: expected 0.003 lower, 0.3 %. Of models within 0.4 % the simplest is advised."
+    assert plan._passed_over(offers) == [told] and plan._passed_over(offers[1:]) == []
 
 
 def test_the_largest_file_is_said_in_megabytes():
