@@ -26,7 +26,8 @@ from tinylm.analysis.claims import (
 )
 from tinylm.analysis.families import CLEAR
 from tinylm.study import titles
-from tinylm.study.techniques import BASELINE, SHORT
+from tinylm.study.regularisers import KEPT, MORE_TEXT
+from tinylm.study.techniques import BASELINE, SEARCHED_AGAIN, SHORT
 
 FAR = 0.5
 CLOSE = 0.05
@@ -173,8 +174,8 @@ def _contexts() -> list[Claim]:
     ]
 
 
-def _transferred(technique: str, corpus: str = "wikitext-2-char", budget: int = 10**11) -> Which:
-    """A row of the section on techniques: at the budget that rates were searched at, on the text that is read but once."""
+def _transferred(technique: str, corpus: str = "wikitext-2-char", budget: int = SEARCHED_AGAIN) -> Which:
+    """A row of the section on techniques: at the larger budget that rates were searched at, on the text that is read but once."""
     label = "plain Transformer" if technique == BASELINE.name else f"Transformer with {technique}"
     return _which(label, "transfer", role="technique", rung=technique, corpus=corpus, budget=budget)
 
@@ -234,6 +235,20 @@ def _words() -> list[Claim]:
     )
     raw = _versus(vocabulary, PAPER, WORDS["WikiText-2"], WORDS["PTB"], above=0.0)
     return [*overfits, replace(raw, n_texts=2), excess]
+
+
+def _on_few_words() -> list[Claim]:
+    """The open question on over-fitting: runs of the larger budget that read a few words again and again, or all of them."""
+    helps, more = "On few words regularisation lowers the loss", "More text lowers the loss by more than regularisation does"
+    claims = []
+    for corpus in ("ptb-eos", "wikitext-2-eos"):
+        plain, *changed, longer = (
+            _which(f"{name} on {titles.corpus(corpus)}", "regularisation", role="largest", corpus=corpus, rung=rung)
+            for name, rung in (("plain Transformer", BASELINE.name), *((rung, rung) for rung in (*KEPT, MORE_TEXT)))
+        )
+        claims += [_versus(helps, OURS, one, plain, below=0.0) for one in changed]
+        claims += [_versus(more, OURS, longer, one, below=0.0) for one in changed]
+    return claims
 
 
 def _sister_models() -> list[Claim]:
@@ -310,6 +325,7 @@ CLAIMS = (
     *_positions(),
     *_more_text(),
     *_words(),
+    *_on_few_words(),
     *_sister_models(),
     *_counts(),
 )

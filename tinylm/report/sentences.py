@@ -20,7 +20,7 @@ from tinylm.evaluation.probes import COMPRESSION
 from tinylm.ledger import RunRecord
 from tinylm.report import mixtures
 from tinylm.study import Planned, select, teachers, titles
-from tinylm.study.titles import MLP
+from tinylm.study.titles import ATTENTION, MLP
 
 LITTLE = 0.01  # nats
 
@@ -375,7 +375,7 @@ def equal_cost(found: Sequence[Result]) -> str:
     for name, convention in (("executed", "flops"), ("textbook", "flops_textbook")):
         budget = getattr(mlp[0], convention)
         if budget < summaries.spent(attention[0], convention)[0]:
-            parts.append(f"for the same {name} FLOPs it would stop before its first validation")
+            parts.append(f"for the same {name} FLOPs it would end before its first validation, so that nothing can be compared")
             continue
         at_budget = float(np.mean([summaries.best_valid_at(record, budget, convention) for record in attention]))
         parts.append(f"for the same {name} FLOPs it has {at_budget:.3f} (n = {len(attention)})")
@@ -389,8 +389,8 @@ def expected_costs(found: Sequence[Result]) -> str:
         return ""
     shares = dict(zip((run.architecture for run in lines["run"]), lines["flops"] / lines["flops_2nd"], strict=True))
     as_expected = {name: share < 1 if name == "MLP" else share > 1 for name, share in shares.items() if name != "Linear"}
-    told = [f"{shares[name]:.2g} times for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
-    return f"The executed FLOPs are so many times the stated ones: {', '.join(told)}." if told else ""
+    told = [f"{shares[name]:.2g} for {name} ({'' if held else 'not '}as expected)" for name, held in as_expected.items()]
+    return f"Executed divided by stated FLOPs: {', '.join(told)}." if told else ""
 
 
 def _records(found: Sequence[Result]) -> list[RunRecord]:
@@ -634,12 +634,27 @@ def converged(found: Sequence[Result]) -> str:
 
 
 def at_best_contexts(found: Sequence[Result]) -> str:
-    """What the MLP lacks to attention on each text, each with the context that is best for it on valid."""
+    """What the MLP lacks to attention on each text, each with the context that is best for it on valid, and with more FLOPs than that."""
     rows = gaps.at_best(found)
     rows = rows[rows["n"] > 1]
-    numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
-    best = f"with the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is {' and '.join(numbers)}"
-    return f"{best} (n = {rows['n'].min()})" if numbers else ""
+    if not len(rows):
+        return ""
+    best = f"with the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is {_by_text(rows)}"
+    longer = _with_more_flops(found, ATTENTION)
+    more = f"; with {power(select(found, role='gap')[0].run.budget)} FLOPs for the MLP alone {_by_text(longer)}" if len(longer) else ""
+    return f"{best}{more}"
+
+
+def _by_text(rows: pd.DataFrame) -> str:
+    """A gap on each text, and the number of seeds."""
+    told = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
+    return f"{' and '.join(told)} (n = {rows['n'].min()})"
+
+
+def _with_more_flops(found: Sequence[Result], against: str) -> pd.DataFrame:
+    """The gaps between the MLP of the larger budget and a model of the smaller one, of two seeds or more."""
+    rows = gaps.more_flops(found)
+    return rows[(rows["against"] == against) & (rows["n"] > 1)]
 
 
 def searched_mlp(found: Sequence[Result], cells: Sequence[Result]) -> str:
@@ -655,11 +670,9 @@ def searched_mlp(found: Sequence[Result], cells: Sequence[Result]) -> str:
 
 def _more_flops(found: Sequence[Result]) -> str:
     """How far the test NLL of the MLP of the larger budget is above that of the smaller one with its best context, by text."""
-    rows = gaps.more_flops(found)
-    rows = rows[(rows["against"] == MLP) & (rows["n"] > 1)]
+    rows = _with_more_flops(found, MLP)
     if not len(rows):
         return ""
     larger, smaller = (power(select(found, role=role)[0].run.budget) for role in ("gap", "context"))
-    numbers = [f"{interval(row.gap, row.low, row.high)} on {titles.corpus(row.corpus)}" for row in rows.itertuples()]
     which = f"one of {smaller} FLOPs, with the best of its contexts on valid,"
-    return f"the test NLL of an MLP of {larger} FLOPs minus that of {which} is {' and '.join(numbers)} (n = {rows['n'].min()})"
+    return f"the test NLL of an MLP of {larger} FLOPs minus that of {which} is {_by_text(rows)}"

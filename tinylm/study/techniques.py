@@ -197,7 +197,37 @@ FACTORS: dict[str, dict[str, float]] = {
 }
 SEARCHED_AGAIN = 1_000_000_000_000  # FLOPs
 # The same by a search at that budget, for it and for larger ones, of the texts that have one.
-LARGER_FACTORS: dict[str, dict[str, float]] = {}
+LARGER_FACTORS: dict[str, dict[str, float]] = {
+    "wikitext-2-char": {
+        "baseline": 4.0,
+        "RMSNorm": 2.0,
+        "SwiGLU": 2.0,
+        "ReLU squared": 2.0,
+        "GELU": 2.0,
+        "GQA": 4.0,
+        "MQA": 4.0,
+        "learned positions": 0.5,
+        "no positions": 4.0,
+        "qk-norm": 2.0,
+        "no biases": 4.0,
+        "post-norm": 2.0,
+        "parallel blocks": 2.0,
+        "logit soft-cap": 2.0,
+        "x0 residual": 4.0,
+        "U-net skips": 4.0,
+        "short convolution": 4.0,
+        "bigram embedding": 4.0,
+        "multi-token prediction": 4.0,
+        "dropout": 2.0,
+        "Muon": 2.0,
+        "weight decay": 8.0,
+        "averaged weights": 4.0,
+        "gradient clipping": 2.0,
+        "constant rate": 0.5,
+        "cosine decay": 4.0,
+        "late decay": 4.0,
+    },
+}
 NEAREST = {"character": "wikitext-2-char", "subword": "wikitext-2-char", "word": "ptb-eos"}  # whose numbers a text without its own takes
 
 

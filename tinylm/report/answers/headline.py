@@ -102,8 +102,8 @@ def _lookup(bought: Sequence[Result]) -> str:
     return (
         f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
         f"(*induction*, with its long window) lowers the mean loss of three architectures by "
-        f"{with_intervals(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}){mixed}; "
-        f"there Transformer and LSTM differ by at most {choice:.3f}."
+        f"{with_intervals(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}), where Transformer and "
+        f"LSTM differ by at most {choice:.3f}{mixed}."
     )
 
 
@@ -111,7 +111,7 @@ def _lookup_mixed(bought: Sequence[Result], budget: int) -> str:
     """What is left of the lookup's worth at a budget where every cell is mixed with counts; nothing where that is not recorded."""
     effects = factorial.effects(mixtures.mixed(select(bought, role=["factorial", "factorial-control"])))
     frame = effects[(effects["budget"] == budget) & (effects["contrast"] == LOOKUP[0])]
-    return f", by {with_intervals(frame, LOOKUP[0])[0]} where counts are mixed in (n = {frame['n'].min()})" if len(frame) else ""
+    return f"; where counts are mixed in, by {with_intervals(frame, LOOKUP[0])[0]} (n = {frame['n'].min()})" if len(frame) else ""
 
 
 def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:

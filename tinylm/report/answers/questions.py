@@ -16,7 +16,7 @@ from tinylm.report.answers.headline import LOOKUP
 from tinylm.report.answers.phrases import listed, mean_valid, say, with_intervals
 from tinylm.study import select, titles
 
-SHAPED = (("depth", "n_layer", "numbers of layers"), ("context", "context_length", "windows"))  # roles, fields, and what they are called
+SHAPED = (("depth", "n_layer", "number of layers"), ("context", "context_length", "window"))  # roles, fields, and what they are called
 
 
 def capacity(found: Sequence[Result]) -> str:
@@ -33,7 +33,7 @@ def capacity(found: Sequence[Result]) -> str:
             best.append(f"{min(tried.values(), key=mean_valid)[0].n_params:,} on {titles.corpus(corpus)}")
     if not grown:
         return ""
-    sizes = f"; of the sizes tried at {power(largest)}, those of forecasts too, the best have {listed(best)}" if best else ""
+    sizes = f"; the best sizes tried at {power(largest)} FLOPs have {listed(best)}" if best else ""
     return say(f"ten times the FLOPs pay for {listed(grown)}, by several fits to the same runs{sizes}", _came(found), _best_shapes(found))
 
 
@@ -46,7 +46,7 @@ def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
     """What the best value of a field that a role varies does to the valid NLL, by text; nothing where no budget has two seeds of it."""
     seeds = Counter(result.run.row for result in select(found, role=role))
     budget = max((row.budget for row, n in seeds.items() if n > 1), default=0)
-    told, n, width = [], [], 0
+    told, n, width, before = [], [], 0, 0
     for corpus in dict.fromkeys(result.run.spec.corpus for result in select(found, role=role, budget=budget)):
         others = summaries.by_row(select(found, role=role, corpus=corpus, budget=budget))
         width = next(iter(others)).spec.model.d_model
@@ -55,9 +55,10 @@ def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
             run, records = min(others.items(), key=lambda row: mean_valid(row[1]))
             gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
             best, before = (getattr(one.spec.model, field) for one in (run, plain))
-            told.append(f"{best} instead of {before} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
+            told.append(f"{best} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
             n += [len(records), len(beside)]
-    return f"at {power(budget)} FLOPs and width {width} the best of other {name} is {listed(told)} (valid, n = {min(n)})" if told else ""
+    which = f"at {power(budget)} FLOPs and width {width} the best {name} other than {before} is"
+    return f"{which} {listed(told)} (valid, n = {min(n)})" if told else ""
 
 
 def _came(found: Sequence[Result]) -> str:

@@ -74,7 +74,9 @@ def sweeps(found: Sequence[Result]) -> str:
         gap = significance.difference(b, a)
         low, high = gap.interval()
         which = "better" if gap.mean < 0 else "worse"
-        verdict = f"makes {last.architecture} {which}" if low > 0 or high < 0 else f"leaves {last.architecture} undecided, {which}"
+        verdict = (
+            f"makes {last.architecture} {which}" if low > 0 or high < 0 else f"makes no clear difference to {last.architecture}, {which}"
+        )
         what = LARGER.get(last.architecture, "a larger size")
         told.append(f"{what} {verdict} by {distance(gap.mean, low, high)}")
         n.append(gap.n)

@@ -47,7 +47,7 @@ def carried_over(found: Sequence[Result]) -> str:
     at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
     first, *others = [(len(names) or "none", name) for name, names in up.items()]
     told = [f"{first[0]} clearly help on {first[1]}", *(f"{number} on {name}" for number, name in others)]
-    on_all = f"; on all {listed(everywhere) or 'none'}" if others else ""
+    on_all = f"; {listed(everywhere) or 'none'} on all of them" if others else ""
     return f"Of {max(map(len, rows.values()))} techniques of large models {listed(told)}{on_all} ({at})."
 
 
@@ -61,7 +61,7 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     counts = [f"{better} and {worse} {where[name]}" for name, (better, worse) in numbers.items()]
     first = next(iter(rows))
     counts[0] = f"{numbers[first][0]} clearly lower the test NLL and {numbers[first][1]} clearly raise it {where[first]}"
-    yield f"of {max(map(len, rows.values()))} techniques, at rates searched at the smallest budget, {', '.join(counts)}"
+    yield f"of {max(map(len, rows.values()))} techniques, each at its own learning rate, {', '.join(counts)}"
     if len(rows) > 1:
         yield f"a clear gain on every text comes from {', '.join(everywhere)}" if everywhere else "none clearly gains on every text"
     if most := [f"{names[0]} on {name} ({_gain(rows[name], names[0]):.3f} nats)" for name, names in up.items() if names]:

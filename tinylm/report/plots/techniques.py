@@ -18,7 +18,7 @@ from tinylm.report.plots.style import COLOURS, STYLE, Drawn, legend_above, panel
 
 ROW = 0.1  # inches
 LINEAR = 0.1  # nats around zero that are drawn to scale
-TICKS = (-1, -0.3, -0.1, 0, 0.1, 0.3, 1)
+TICKS = (-2, -0.7, -0.3, -0.1, 0, 0.1, 0.3, 0.7, 2)
 
 
 @mpl.rc_context(STYLE)

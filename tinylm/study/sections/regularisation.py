@@ -10,7 +10,7 @@ from tinylm.study import regularisers
 from tinylm.study.parameters import Section, StudyError, checked
 from tinylm.study.planned import Planned, counts, with_seeds
 from tinylm.study.recipes import EVAL_START
-from tinylm.study.regularisers import REGULARISERS
+from tinylm.study.regularisers import KEPT, MORE_TEXT, REGULARISERS
 from tinylm.study.techniques import SEPARATOR, Budget, Regime, with_baseline
 
 WORDS = 80_000  # of each text, as many as the study reads
@@ -23,7 +23,7 @@ def regularisation(
     budget: Budget = (10_000_000_000_000, 1, 96),
     tried: Sequence[str] = tuple(REGULARISERS),
     largest: Budget = (30_000_000_000_000, 3, 96),
-    kept: Sequence[str] = ("embedding dropout", "token noise 0.1"),  # the best two by valid at the smaller budget
+    kept: Sequence[str] = (*KEPT, MORE_TEXT),
     context_length: int = 64,
     n_layer: int = 4,
     order: int = 5,

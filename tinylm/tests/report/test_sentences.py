@@ -35,7 +35,9 @@ def test_equal_cost_is_read_off_the_curve_or_said_to_be_out_of_reach():
     text = sentences.cost(found)
     assert "Self-Attention: for the same executed FLOPs it has 1.750 (n = 1); for the same textbook FLOPs it has" in text
     costlier = [*results(MLP=[2.0]), result("Self-Attention", record(1.5, flops=10_000))]
-    assert "for the same executed FLOPs it would stop before its first validation" in sentences.cost(costlier)
+    assert "for the same executed FLOPs it would end before its first validation, so that nothing can be compared" in sentences.cost(
+        costlier
+    )
 
 
 def test_the_best_of_rivals_is_told_for_each_text_and_budget():
@@ -301,8 +303,8 @@ def test_costs_that_were_not_expected_are_named():
         for s in (0, 1)
     ]
     assert sentences.expected_costs(rows) == (
-        "The executed FLOPs are so many times the stated ones: 1 times for MLP (not as expected), 0.5 times for Self-Attention (not "
-        "as expected), 2 times for Transformer (as expected)."
+        "Executed divided by stated FLOPs: 1 for MLP (not as expected), 0.5 for Self-Attention (not "
+        "as expected), 2 for Transformer (as expected)."
     )
     assert sentences.expected_costs([]) == ""
 

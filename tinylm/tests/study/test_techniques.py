@@ -42,6 +42,7 @@ def test_a_factor_scales_every_rate():
 
 def test_a_searched_factor_is_taken_where_none_is_given(monkeypatch):
     monkeypatch.setattr(techniques, "FACTORS", {"wikitext-2-char": {"RMSNorm": 2.0, "Muon": 0.5}, "ptb-eos": {"RMSNorm": 4.0}})
+    monkeypatch.setattr(techniques, "LARGER_FACTORS", {})
     assert spec("RMSNorm", times=0.0) == spec("RMSNorm", times=2.0)
     assert spec("GELU", times=0.0) == spec("GELU", times=1.0)
     assert techniques.factor(["RMSNorm", "Muon"], "tiny_shakespeare", 10**11) == 1.0, "a text of its level, and the product of two"

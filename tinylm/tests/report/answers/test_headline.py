@@ -106,8 +106,8 @@ def test_the_lookup_stands_beside_the_choice_of_architecture_alone_and_mixed(mon
     (told,) = answers.findings([], [], [], "grammar-char")
     assert told.startswith("A lookup is worth more than the choice between a Transformer and an LSTM: ")
     assert (
-        "lowers the mean loss of three architectures by 0.300 [0.050, 0.150] nats at $10^{12}$ FLOPs (n = 3), by 0.200 "
-        "[0.050, 0.150] where counts are mixed in" in told
+        "lowers the mean loss of three architectures by 0.300 [0.050, 0.150] nats at $10^{12}$ FLOPs (n = 3), where "
+        "Transformer and LSTM differ by at most 0.100; where counts are mixed in, by 0.200 [0.050, 0.150] (n = 3)." in told
     )
     worth["alone"] = 0.09
     assert answers.findings([], [], [], "grammar-char")[0].startswith("A lookup is worth no more than the choice")

@@ -48,7 +48,7 @@ def test_no_technique_that_gains_on_every_text_is_called_none(found):
 def test_the_answer_counts_what_is_clear(found):
     said = answers.transfer(found, [one.run for one in found])
     assert said.startswith(
-        "**Answer.** Of 4 techniques, at rates searched at the smallest budget, 2 clearly lower the test NLL and 1 clearly raise it "
+        "**Answer.** Of 4 techniques, each at its own learning rate, 2 clearly lower the test NLL and 1 clearly raise it "
         "on fresh characters ($10^{12}$ FLOPs, n = 5), 2 and 1 on repeated characters ($10^{12}$ FLOPs, n = 5), 2 and 1 on words ("
     )
     assert ". A clear gain on every text comes from Muon, short convolution. The most is gained by Muon on fresh characters (0.07" in said
@@ -62,7 +62,7 @@ def test_the_abstract_counts_what_helps_on_each_text_and_names_what_helps_on_all
     (told,) = answers.findings([], [], two, "grammar-char")
     assert told == (
         "Of 4 techniques of large models 2 clearly help on fresh characters, 2 on repeated characters and 2 on words; "
-        "on all Muon and short convolution ($10^{12}$ and $10^{11}$ FLOPs, n = 5)."
+        "Muon and short convolution on all of them ($10^{12}$ and $10^{11}$ FLOPs, n = 5)."
     )
     (one,) = answers.findings([], [], [each for each in two if each.run.spec.corpus == "ptb-eos"], "grammar-char")
     assert one.endswith("2 clearly help on the Penn Treebank ($10^{11}$ FLOPs, n = 5).")

@@ -94,7 +94,7 @@ def test_the_answer_says_how_the_size_grows(found, tmp_path, monkeypatch):
     said = answers.capacity(found)
     assert said.startswith(
         "**Answer.** Ten times the FLOPs pay for 3.0 to 3.1 times the parameters on WikiText-2 as characters, by several fits to the same "
-        "runs; of the sizes tried at $10^{13}$, those of forecasts too, the best have "
+        "runs; the best sizes tried at $10^{13}$ FLOPs have "
     )
     assert "foreseen" not in said
 
@@ -103,9 +103,9 @@ def test_the_answer_has_the_best_depth_and_window_beside_the_usual_ones_of_the_s
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     said = answers.capacity([one for one in found if one.run.role in ("isoflop", "depth", "context")])
     assert re.search(
-        r"\. At \$10\^\{13\}\$ FLOPs and width 128 the best of other numbers of layers is [238] instead of 4 on WikiText-2 as characters "
+        r"\. At \$10\^\{13\}\$ FLOPs and width 128 the best number of layers other than 4 is [238] on WikiText-2 as characters "
         r"\([+−]0\.\d{3} \[.*\]\) \(valid, n = 2\); at \$10\^\{12\}\$ FLOPs and width 64 "
-        r"the best of other windows is (64|256) instead of 128 on",
+        r"the best window other than 128 is (64|256) on",
         said,
     )
     usual = [one for one in found if one.run.role == "isoflop"]
@@ -116,7 +116,7 @@ def test_best_sizes_are_those_of_the_largest_budget_that_all_texts_have(found, t
     monkeypatch.setattr(files, "LEDGER", tmp_path)
     plays = [one for one in capacity.results(corpus="tiny_shakespeare") if one.run.budget != 3 * 10**12]
     smaller = [one for one in found if one.run.budget <= 3 * 10**12]
-    assert "of the sizes tried at $10^{12}$, those of forecasts too, the best have " in answers.capacity([*plays, *smaller])
+    assert "the best sizes tried at $10^{12}$ FLOPs have " in answers.capacity([*plays, *smaller])
 
 
 def test_a_budget_with_two_sizes_has_no_parabola(found):

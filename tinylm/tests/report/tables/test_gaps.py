@@ -49,6 +49,7 @@ def test_the_answer_has_each_gap_and_says_who_is_ahead_with_which_context(found)
     assert "] nats on WikiText-2 as characters, 0." in told and "] on its first 892,117 tokens (no clear change: " in told
     assert "by characters of context (n = 5), on Tiny Shakespeare and WikiText-2 as characters Self-Attention is ahead with 8, " in told
     assert ", 16 and 32, the MLP with 2, neither with 4. With the context that is best for each on valid, the MLP's test NLL minus" in told
+    assert "; with $10^{13}$ FLOPs for the MLP alone " in told
     assert sentences.searched_mlp(found, []) == "" and "Tiny Shakespeare" not in told.partition("characters of context")[0]
     assert answers.ten_times([]) == answers.ten_times(select(found, seed=0)) == ""
     assert answers.ten_times(select(found, role="context")).startswith("**Answer.** At $10^{12}$ FLOPs")
