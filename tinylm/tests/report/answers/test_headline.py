@@ -10,6 +10,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config import NgramConfig
 from tinylm.report import answers, mixtures, sentences
 from tinylm.report.answers import headline
+from tinylm.report.sentences import bought
 from tinylm.study.ladder import RUNGS
 
 
@@ -62,7 +63,7 @@ def mixture(one):
 
 
 def test_without_a_bracket_the_answer_is_told_at_length(monkeypatch):
-    monkeypatch.setattr(sentences, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
+    monkeypatch.setattr(bought, "COMPRESSION", SimpleNamespace(best=lambda corpus: None))
     runs, counts = seeds("MLP", 1_000, [2.1]), [result("KN-9", record(0.5, model=NgramConfig(order=4)))]
     assert answers.answer([*runs, *counts], "grammar-char") == sentences.worth_training([*runs, *counts], "grammar-char") != ""
     assert answers.answer(runs, "grammar-char") == answers.answer(counts, "grammar-char") == ""

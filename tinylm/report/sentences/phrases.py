@@ -1,0 +1,26 @@
+"""What sentences of several themes share."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tinylm.analysis import summaries
+from tinylm.analysis.summaries import Result
+from tinylm.ledger import RunRecord
+
+
+def seeds(n: pd.Series) -> str:
+    """How many seeds some rows have."""
+    few, many = n.min(), n.max()
+    return f"{few} seeds" if few == many else f"{few} to {many} seeds"
+
+
+def mean(records: Sequence[RunRecord], split: str) -> float:
+    """Mean NLL over seeds on a split."""
+    return float(np.mean([getattr(record, split).nll for record in records]))
+
+
+def records_of(found: Sequence[Result]) -> list[RunRecord]:
+    """The finished records of results of one row."""
+    return [record for records in summaries.by_row(found).values() for record in records]
