@@ -14,7 +14,7 @@ from tinylm.analysis.numbers import distance, interval
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 from tinylm.report import sentences
-from tinylm.report.answers.phrases import say, with_pointer
+from tinylm.report.answers.phrases import on_each, say, with_pointer
 from tinylm.study import Planned, reported, select, titles
 
 LARGER = {"Linear": "a longer context", "MLP": "a wider layer", "Self-Attention": "a larger number of heads", "Transformer": "more depth"}
@@ -140,19 +140,12 @@ def words(found: Sequence[Result], bought: Sequence[Result]) -> str:
             gap = significance.difference(records, [counts])
             beaten.append(f"{interval(gap.mean, *gap.interval(), plus='')} on {titles.corpus(run.spec.corpus)}")
     return say(
-        f"the valid loss of the study's Transformer, averaged over seeds, is lowest after epoch {_on_each(epochs)}; then it overfits"
+        f"the valid loss of the study's Transformer, averaged over seeds, is lowest after epoch {on_each(epochs)}; then it overfits"
         if epochs
         else "",
         f"on its slice counts of the same words are better, by {' and by '.join(beaten)}, in nats per word" if beaten else "",
         f"trained on the whole texts, {pointed}" if pointed else "",
     )
-
-
-def _on_each(told: Sequence[tuple[str, str]]) -> str:
-    """What is told of each text, once where it is the same."""
-    if len(told) > 1 and len({what for what, _ in told}) == 1:
-        return f"{told[0][0]} on {' and on '.join(text for _, text in told)}"
-    return " and ".join(f"{what} on {text}" for what, text in told)
 
 
 def claims(judged: pd.DataFrame) -> str:

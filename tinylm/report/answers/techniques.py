@@ -10,7 +10,7 @@ from tinylm.analysis import summaries, techniques
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, power
 from tinylm.analysis.summaries import Result
-from tinylm.report.answers.phrases import listed, mean_nll, say, seeds_of
+from tinylm.report.answers.phrases import listed, mean_nll, on_each, say, seeds_of
 from tinylm.study import Planned, select, titles
 
 
@@ -77,25 +77,42 @@ def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), plan
     the valid NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
     """
     tried, kept = (select(found, role=role) for role in techniques.ROLES)
-    told = [_best_change(select(tried, corpus=corpus), title) for corpus, title in techniques.texts(tried).items()]
     plain = select(tried, rung=techniques.BASELINE.name)
-    counted = _counted(select(found, role="counts"), plain)
     missing = _not_recorded(tried, select(planned, role=techniques.ROLES[0]))
-    return say(*told, counted, _confirmed(kept), _minima(plain, studied), missing)
+    counted = _counted(select(found, role="counts"), plain)
+    return say(*_changes(tried), counted, _confirmed(kept), _minima(plain, studied), missing)
 
 
-def _best_change(tried: Sequence[Result], text: str) -> str:
-    """The change of a text with the largest gain, how many lower each NLL, and what more of the text brings."""
+def _changes(tried: Sequence[Result]) -> Iterator[str]:
+    """How many changes lower each NLL on each text, the largest gain, and what all of the text brings."""
     gains, more = techniques.gains(tried), {one.run.rung for one in tried if not one.run.spec.train.train_tokens}
     alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
-    if not len(alike):
+    texts = techniques.texts(tried)
+    told = [_best_change(select(tried, corpus=corpus), alike[alike["corpus"] == corpus], text) for corpus, text in texts.items()]
+    if len(alike):
+        at = f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)}) "
+        yield at + "; ".join([*filter(None, told), *_on_every_text(alike)])
+    best = longer.drop_duplicates("corpus", keep="last").set_index("corpus")
+    brings = [f"{interval(*best.loc[corpus, ['gain', 'low', 'high']])} on {text}" for corpus, text in texts.items() if corpus in best.index]
+    if brings:
+        yield f"{best['technique'].iloc[0]} bring {listed(brings)}"
+
+
+def _best_change(tried: Sequence[Result], gains: pd.DataFrame, text: str) -> str:
+    """The change of a text with the largest gain, and how many lower each NLL."""
+    if not len(gains):
         return ""
-    best, changed = alike.iloc[-1], select(tried, rung=list(alike["technique"]))
+    best, changed = gains.iloc[-1], select(tried, rung=list(gains["technique"]))
     lower = {split: _lowered(changed, tried, split) for split in ("test", "valid")}
-    told = f"on {text} ({power(best['budget'])} FLOPs, n = {seeds_of(gains)}) {lower['test']} of {len(alike)} changes lower the test NLL "
-    told += f"and {lower['valid']} the valid NLL, on test most {best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
-    told += f"; {longer.iloc[-1]['technique']} bring {interval(*longer.iloc[-1][['gain', 'low', 'high']])}" if len(longer) else ""
-    return told
+    most = f"most {best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
+    return f"on {text} {lower['test']} of {len(gains)} changes lower the test NLL, {most}, and {lower['valid']} the valid NLL"
+
+
+def _on_every_text(gains: pd.DataFrame) -> list[str]:
+    """Which changes lower the test NLL on every text, of several."""
+    n_texts, lower = gains["corpus"].nunique(), gains[gains["gain"] > 0]["technique"].value_counts()
+    names = list(lower.index[lower == n_texts])
+    return [f"{listed(names) or 'no change'} does so on every text"] if n_texts > 1 else []
 
 
 def _lowered(changed: Sequence[Result], tried: Sequence[Result], split: str) -> int:
@@ -108,12 +125,9 @@ def _lowered(changed: Sequence[Result], tried: Sequence[Result], split: str) -> 
 def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
     """What counts of the same words have beside the plain Transformer, on test."""
     nets = {records[0].spec.corpus: mean_nll(records) for records in summaries.by_row(plain).values()}
-    told = [
-        f"{one.run.spec.model.title} has {one.record.test.nll:.3f} on {titles.corpus(corpus)}, the plain Transformer {nets[corpus]:.3f}"
-        for one in counts
-        if (corpus := one.run.spec.corpus) in nets
-    ]
-    return f"counts of the same words, on test: {listed(told)}" if told else ""
+    beside = [one for one in counts if one.run.spec.corpus in nets]
+    told = [f"{one.record.test.nll:.3f} against {nets[one.run.spec.corpus]:.3f} on {titles.corpus(one.run.spec.corpus)}" for one in beside]
+    return f"on test {beside[0].run.spec.model.title} of the same words and the plain Transformer have {listed(told)}" if told else ""
 
 
 def _confirmed(kept: Sequence[Result]) -> str:
@@ -126,11 +140,11 @@ def _confirmed(kept: Sequence[Result]) -> str:
 def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
     """After which pass the valid NLL is lowest in the study's runs and in those of the plain Transformer."""
     ours, theirs = (
-        [f"{row.best_pass:.0f} of {row.passes:.0f} passes on {titles.corpus(row.corpus)}" for row in techniques.minima(runs).itertuples()]
+        on_each([(f"{row.best_pass:.0f} of {row.passes:.0f}", titles.corpus(row.corpus)) for row in techniques.minima(runs).itertuples()])
         for runs in (plain, studied)
     )
-    told, beside = [f"after {one}" for one in ours], f"; that of the study's runs after {listed(theirs)}" if theirs else ""
-    return f"the plain Transformer's valid NLL is lowest {listed(told)}{beside}" if told else ""
+    beside = f", in the study's runs after {theirs}" if theirs else ""
+    return f"the plain Transformer's valid NLL is lowest after pass {ours}{beside}" if ours else ""
 
 
 def _with_budget(slopes: pd.DataFrame) -> str:

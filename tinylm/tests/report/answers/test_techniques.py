@@ -72,17 +72,15 @@ def test_the_abstract_counts_what_helps_on_each_text_and_names_what_helps_on_all
 def test_the_answer_keeps_more_text_apart():
     found = regularised.results()
     told = answers.regularisation(found, select(found, corpus="ptb-eos", role="technique", rung="baseline"))
-    assert (
-        "On the Penn Treebank ($10^{13}$ FLOPs, n = 2) 1 of 2 changes lower the test NLL and 1 the valid NLL, on test most tied head (+0.2"
-        in told
-    )
-    assert "; all words bring +0.5" in told
+    assert "At $10^{13}$ FLOPs (n = 2) on the Penn Treebank 1 of 2 changes lower the test NLL, most tied head (+0.2" in told
+    assert " nats), and 1 the valid NLL; on WikiText-2 1 of 2 changes " in told and "; tied head does so on every text. " in told
+    assert "All words bring +0.5" in told and "] on the Penn Treebank and +0." in told
+    worse = [one for one in found if (one.run.spec.corpus, one.run.rung) != ("ptb-eos", "tied head")]
+    assert "; no change does so on every text." in answers.regularisation(worse)
+    assert "every text" not in answers.regularisation(select(found, corpus="ptb-eos"))
     assert "With $3 \\times 10^{13}$ FLOPs (n = 3): tied head +0." in told
-    assert "Counts of the same words, on test: KN-5 has 3.250 on the Penn Treebank, the plain Transformer " in told
-    assert (
-        "lowest after 11 of 14 passes on the Penn Treebank and after 4 of 6 passes on WikiText-2; that of the study's runs after 11 of"
-        in told
-    )
+    assert "On test KN-5 of the same words and the plain Transformer have 3.250 against " in told
+    assert "lowest after pass 11 of 14 on the Penn Treebank and 4 of 6 on WikiText-2, in the study's runs after 11 of 14 on the" in told
 
 
 def test_the_answer_to_no_runs_is_silent_and_one_seed_has_no_interval():
