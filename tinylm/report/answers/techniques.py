@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from tinylm.analysis import summaries, techniques
+from tinylm.analysis import families, summaries, techniques
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, power
 from tinylm.analysis.summaries import Result
 from tinylm.report.answers.phrases import listed, mean_nll, on_each, say, seeds_of
 from tinylm.study import Planned, select, titles
+from tinylm.study.techniques import rates_are_of
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -19,7 +20,8 @@ def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
 
     Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
-    return say(*_clear_gains(_tested(found)), _with_budget(techniques.slopes(found)), _not_recorded(found, planned))
+    changes = _with_budget(techniques.slopes(found), techniques.texts(found))
+    return say(*_clear_gains(_tested(found)), changes, _not_recorded(found, planned))
 
 
 def _tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
@@ -61,11 +63,19 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     counts = [f"{better} and {worse} {where[name]}" for name, (better, worse) in numbers.items()]
     first = next(iter(rows))
     counts[0] = f"{numbers[first][0]} clearly lower the test NLL and {numbers[first][1]} clearly raise it {where[first]}"
-    yield f"of {max(map(len, rows.values()))} techniques, each at its own learning rate, {', '.join(counts)}"
+    alone = sum(families.clear_alone(of) for of in rows.values())
+    counts[-1] += f"; {alone} of these are clear by the spread of their own seeds alone"
+    yield f"of {max(map(len, rows.values()))} techniques, each at its own learning rate{_older_rates(rows)}, {', '.join(counts)}"
     if len(rows) > 1:
         yield f"a clear gain on every text comes from {', '.join(everywhere)}" if everywhere else "none clearly gains on every text"
     if most := [f"{names[0]} on {name} ({_gain(rows[name], names[0]):.3f} nats)" for name, names in up.items() if names]:
         yield f"the most is gained by {', by '.join(most)}"
+
+
+def _older_rates(rows: Mapping[str, pd.DataFrame]) -> str:
+    """On which of the texts the rates are those of a smaller budget."""
+    older = [name for name, of in rows.items() if not rates_are_of(of["corpus"].iloc[0], int(of["budget"].iloc[0]))]
+    return f" (on {listed(older)} that of a smaller budget)" if older else ""
 
 
 def _gain(rows: pd.DataFrame, technique: str) -> float:
@@ -147,12 +157,14 @@ def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
     return f"the plain Transformer's valid NLL is lowest after pass {ours}{beside}" if ours else ""
 
 
-def _with_budget(slopes: pd.DataFrame) -> str:
-    """What clearly does better and worse beside the plain model with ten times the budget, where two budgets are recorded."""
-    grown = {name: _growing(slopes, sign) for name, sign in (("grows", 1), ("falls", -1))}
-    changes = [f"the gain of {', '.join(names)} clearly {how}" for how, names in grown.items() if names]
-    if changes:
-        return f"with ten times the budget {' and '.join(changes)}"
+def _with_budget(slopes: pd.DataFrame, texts: Mapping[str, str]) -> str:
+    """What clearly does better and worse beside the plain model with ten times the budget, by text, where two budgets are recorded."""
+    told = []
+    for corpus, rows in slopes[slopes["verdict"] == CLEAR].groupby("corpus", sort=False):
+        names = {how: list(rows["technique"][sign * rows["slope"] > 0]) for how, sign in (("grows", 1), ("falls", -1))}
+        told.append(f"on {texts[corpus]} {' and '.join(f'that of {listed(who)} clearly {how}' for how, who in names.items() if who)}")
+    if told:
+        return f"with ten times the budget the gain changes: {'; '.join(told)}"
     return "no technique's gain clearly changes with the budget" if (slopes["n"] > 1).any() else ""
 
 
@@ -166,10 +178,3 @@ def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
     alone = ["with one seed no difference can be tested"] if found and max(Counter(one.run.row for one in found).values()) == 1 else []
     alone += ["with one budget whether a gain grows with the budget is not known"] if len(recorded) == 1 else []
     return "; ".join([*alone, *told])
-
-
-def _growing(slopes: pd.DataFrame, sign: int) -> list[str]:
-    """The techniques whose gain clearly grows, or falls, with the budget on some text, and on how many where on several."""
-    rows = slopes[(slopes["verdict"] == CLEAR) & (np.sign(slopes["slope"]) == sign)]
-    numbers = rows["technique"].value_counts(sort=False)
-    return [f"{name}{f' ({number} texts)' if number > 1 else ''}" for name, number in numbers.items()]

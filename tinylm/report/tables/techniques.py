@@ -17,17 +17,18 @@ WIDEST = "half the widest interval"
 
 
 def techniques_expected(found: Sequence[Result], expected: Mapping[str, str]) -> pd.DataFrame:
-    """One row per technique of which something was expected: that, and its gain on each text at the budget that has most techniques.
+    """One row per technique of which something was expected: that, and its gain on each text at its budget that has most techniques.
 
     Gains have a 95 % interval, and * where they are not clear after Holm's correction.
     """
     gains = techniques.gains(found)
-    gains = gains[gains["budget"] == techniques.fullest_budget(gains)]
-    cells = {(row.corpus, row.technique): _starred(row) for row in gains.itertuples()}
-    texts = techniques.texts(found).items()
+    budgets = {corpus: techniques.fullest_budget(rows) for corpus, rows in gains.groupby("corpus")}
+    cells = {(row.corpus, row.budget, row.technique): _starred(row) for row in gains.itertuples()}
+    titles = {corpus: f"{title}, {short(budgets[corpus])}" for corpus, title in techniques.texts(found).items() if corpus in budgets}
     return pd.DataFrame(
         [
-            {"technique": name, "expected": what} | {title: cells.get((corpus, name), NONE) for corpus, title in texts}
+            {"technique": name, "expected": what}
+            | {title: cells.get((corpus, budgets[corpus], name), NONE) for corpus, title in titles.items()}
             for name, what in expected.items()
         ]
     )

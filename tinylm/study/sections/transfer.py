@@ -12,7 +12,7 @@ from tinylm.study.planned import Planned, with_seeds
 from tinylm.study.techniques import TECHNIQUES, Budget, Regime
 
 BASELINE = techniques.BASELINE.name
-BEST = ("Muon", "bigram embedding", "post-norm", "short convolution")  # by valid at the second budget on fresh characters, two seeds
+BEST = ("Muon", "bigram embedding", "short convolution", "late decay")  # by valid of the second search of rates on fresh characters
 
 
 @checked
@@ -22,7 +22,7 @@ def transfer(
     budgets: Sequence[Budget] = ((100_000_000_000, 5, 24), (1_000_000_000_000, 5, 48)),
     tried: Sequence[str] = tuple(TECHNIQUES),
     largest: Budget = (10_000_000_000_000, 3, 96),
-    kept: Sequence[str] = (*BEST, "value residual", "tied head"),
+    kept: Sequence[str] = (*BEST, "weight decay", "value residual"),
     combined: Sequence[str] = BEST,
     context_length: int = 128,
     n_layer: int = 4,
