@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tinylm import data, files
-from tinylm.analysis import advice
 from tinylm.cli import specs, train
 from tinylm.cli.common import DEVICES, Parser, Request, UsageError, command, folder, minutes, table
 from tinylm.config import shown
@@ -21,6 +20,7 @@ from tinylm.config.shown import duration, short
 from tinylm.data import own_texts
 
 if TYPE_CHECKING:
+    from tinylm.analysis import advice
     from tinylm.report.plans import Choice, Plan
 
 EXAMPLES = """
@@ -117,8 +117,10 @@ def _said(plan: "Plan") -> list[str]:
     return lines + _passed_over([choice.offer for choice in plan.choices])
 
 
-def _passed_over(offers: Sequence[advice.Offer]) -> list[str]:
+def _passed_over(offers: "Sequence[advice.Offer]") -> list[str]:
     """Why the first offer leads, where another one is expected to be lower."""
+    from tinylm.analysis import advice  # scipy is loaded only by the commands that compute
+
     best, *others = offers
     lower = [one for one in others if best.seen and one.is_known and one.seen and one.seen.nll < best.seen.nll]
     first = min(lower, key=lambda one: one.seen.nll, default=None)
