@@ -247,7 +247,7 @@ def factor(names: Sequence[str], corpus: str, flops: int) -> float:
 
 
 def rates_are_of(corpus: str, flops: int) -> bool:
-    """Whether a text's factors were searched at the budget nearest to this one of the two that searches were made at."""
+    """Whether a text's factors at a budget are not those of a search at a smaller one."""
     return flops < SEARCHED_AGAIN or data.source(corpus) in LARGER_FACTORS
 
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from tinylm import data
@@ -13,6 +12,7 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
 from tinylm.ledger import RunRecord
 from tinylm.report import sentences, timings
+from tinylm.report.sentences.phrases import mean
 from tinylm.study import Planned, select, titles
 
 
@@ -62,12 +62,12 @@ def say(*findings: str) -> str:
 
 def mean_nll(records: Sequence[RunRecord]) -> float:
     """Mean test NLL over seeds."""
-    return float(np.mean([record.test.nll for record in records]))
+    return mean(records, "test")
 
 
 def mean_valid(records: Sequence[RunRecord]) -> float:
     """Mean valid NLL over seeds."""
-    return float(np.mean([record.valid.nll for record in records]))
+    return mean(records, "valid")
 
 
 def in_time(runs: Sequence[Planned], told: str) -> str:
