@@ -2,10 +2,10 @@
 
 from functools import singledispatch
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tinylm.config import ConfigError, ModelConfig
+from tinylm.models.networks.cross_entropy import cross_entropy
 
 
 class LanguageModel(nn.Module):
@@ -46,7 +46,7 @@ class LanguageModel(nn.Module):
 
 def target_nlls(logits: Tensor, y: Tensor) -> Tensor:
     """Cross-entropy in nats, float32, of each target (...) by its logits (..., V)."""
-    return F.cross_entropy(logits.flatten(0, -2).float(), y.flatten(), reduction="none").view(y.shape)
+    return cross_entropy(logits.flatten(0, -2), y.flatten()).float().view(y.shape)
 
 
 def build(config: ModelConfig, vocab_size: int) -> LanguageModel:

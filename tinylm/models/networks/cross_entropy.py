@@ -1,0 +1,61 @@
+"""Cross-entropy of large vocabularies on a CPU, some rows of logits at a time."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from tinylm.models.networks.layers import accumulating
+
+LARGE = 2**20  # logits; fewer stay in a CPU's caches anyway
+PART = 2**18  # logits for each thread that its cache holds in fp32
+
+
+def cross_entropy(logits_NV: Tensor, y_N: Tensor) -> Tensor:
+    """NLL in nats (N,), in fp32 or the logits' own wider precision, of targets by their logits."""
+    if logits_NV.is_cuda or logits_NV.numel() < LARGE:
+        return F.cross_entropy(logits_NV.to(accumulating(logits_NV.dtype)), y_N, reduction="none")
+    return _InParts.apply(logits_NV, y_N)
+
+
+class _InParts(torch.autograd.Function):
+    """log(sum of exp(logits)) - logit of the target, row by row: a CPU waits for memory that is not in its cache longer than it computes.
+
+    The logits are read once in each direction, and only their gradient is written. With 33,278 words PyTorch's own function took twice to
+    four times as long.
+    """
+
+    @staticmethod
+    def forward(ctx, logits_NV: Tensor, y_N: Tensor) -> Tensor:
+        wide = _Wide(logits_NV)
+        lse_N = logits_NV.new_empty(len(logits_NV), dtype=wide.dtype)
+        for rows in wide.parts:
+            part = wide(rows)
+            most = part.amax(-1, keepdim=True)
+            lse_N[rows] = part.sub_(most).exp_().sum(-1).log_().add_(most[:, 0])
+        ctx.save_for_backward(logits_NV, y_N, lse_N)
+        return lse_N - logits_NV.gather(1, y_N[:, None])[:, 0]
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx, grad_N: Tensor) -> tuple[Tensor, None]:
+        logits_NV, y_N, lse_N = ctx.saved_tensors
+        grad_NV, wide = torch.empty_like(logits_NV), _Wide(logits_NV)
+        for rows in wide.parts:
+            part = wide(rows).sub_(lse_N[rows, None]).exp_()
+            part.scatter_add_(1, y_N[rows, None], part.new_full((len(part), 1), -1.0))
+            grad_NV[rows] = part.mul_(grad_N[rows, None])
+        return grad_NV, None
+
+
+class _Wide:
+    """Rows of logits, some at a time, in the precision to add up in; all in the same memory."""
+
+    def __init__(self, logits_NV: Tensor) -> None:
+        self.logits_NV, self.dtype = logits_NV, accumulating(logits_NV.dtype)
+        n_rows, size = logits_NV.shape
+        step = max(1, PART * torch.get_num_threads() // size)
+        self.parts = [slice(first, min(first + step, n_rows)) for first in range(0, n_rows, step)]
+        self.room = logits_NV.new_empty(min(step, n_rows), size, dtype=self.dtype)
+
+    def __call__(self, rows: slice) -> Tensor:
+        return self.room[: rows.stop - rows.start].copy_(self.logits_NV[rows])
