@@ -94,20 +94,16 @@ def more_flops(found: Sequence[Result]) -> pd.DataFrame:
 def at_best(found: Sequence[Result]) -> pd.DataFrame:
     """One row per text: what the MLP lacks to attention at the smaller budget, each with the context that is best for it on valid.
 
-    `lengths` are those contexts. All rows are one family, whose noise is all that of seeds.
+    All rows are one family, whose noise is all that of seeds.
     """
     cells, contrasts = {}, {}
     for corpus in _corpora(found):
         smaller = by_length(found, corpus)
         best = tuple(best_length(smaller, model) for model in (MLP, ATTENTION))
         if None not in best:
-            cells |= {((corpus, best), model): smaller[length, model] for model, length in zip((MLP, ATTENTION), best, strict=True)}
-            contrasts[corpus, best] = _gap((corpus, best), MLP, ATTENTION)
-    frame = _family(cells, contrasts, within=False)
-    if len(frame):
-        corpora, lengths = zip(*frame["contrast"], strict=True)
-        frame = frame.assign(corpus=corpora, lengths=lengths)
-    return families.joined([frame], ["corpus", "lengths", *TESTED], {"effect": "gap"})
+            cells |= {(corpus, model): smaller[length, model] for model, length in zip((MLP, ATTENTION), best, strict=True)}
+            contrasts[corpus] = _gap(corpus, MLP, ATTENTION)
+    return families.joined([_family(cells, contrasts, within=False)], ["corpus", *TESTED], {"contrast": "corpus", "effect": "gap"})
 
 
 def searched(found: Sequence[Result], cells: Sequence[Result]) -> tuple[Planned | None, dict[int, Estimate]]:

@@ -25,6 +25,8 @@ CORPORA = {  # in sentences, and what is left out of one for a play; elsewhere a
     "wikitext-2": "WikiText-2",
     "wikitext-2-eos": "WikiText-2",
     "wikitext-2-char": "WikiText-2 as characters",
+    "tiny_shakespeare-recast": "Tiny Shakespeare with invented speakers",
+    "tiny_shakespeare-respelled": "Tiny Shakespeare with speakers named in random letters",
 }
 POSITIONS = {"learned": "learned positions", "rope": "rotary positions", "alibi": "ALiBi", "none": "no positions"}
 LEFT_OUT = {  # by group of plays

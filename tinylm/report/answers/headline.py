@@ -164,7 +164,7 @@ def _bought(found: Sequence[Result], corpus: str) -> str:
     run, records = min(rows.items(), key=lambda row: mean_valid(row[1]), default=(None, []))
     if run is None:
         return ""
-    made = "" if run.spec.corpus == corpus else f" that reads a text made from train ({run.spec.corpus})"
+    made = "" if run.spec.corpus == corpus else f" that reads {titles.corpus(run.spec.corpus)}"
     return (
         f"alone the {titles.network(run)}{made}, trained for {power(run.budget)} FLOPs, has a test NLL of "
         f"{mean_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "

@@ -16,21 +16,28 @@ from tinylm.study import select, titles
 
 @mpl.rc_context(STYLE)
 def isoflops(found: Sequence[Result], form: str = "additive") -> Drawn:
-    """The mean valid NLL of each size at each budget, a panel a text; the lines are the fitted law's, a star the best size by it."""
+    """The mean valid NLL of each size at each budget, a panel a text; the lines are the fitted law's, a star the best size by it.
+
+    Budgets beyond those that the law is fitted to are hollow, its lines there broken.
+    """
     corpora = forecasts.corpora(found)
     fig, axes = panels(max(1, len(corpora)), height=2.6)
     rows = []
     for ax, corpus in zip(axes, corpora, strict=bool(corpora)):
-        points = fits.points(forecasts.fitted(found, corpus))
-        law, budgets = fits.fit(points, form), np.unique(points.budget)
+        known = fits.points(forecasts.fitted(found, corpus))
+        law, last = fits.fit(known, form), known.budget.max()
+        beyond = [one for one in select(found, role=forecasts.TEST, corpus=corpus) if one.run.budget > last]
+        points = fits.points([*forecasts.fitted(found, corpus), *beyond])
+        budgets = np.unique(points.budget)
         for budget, colour in zip(budgets, mpl.colormaps["viridis"](np.linspace(0, 0.85, len(budgets))), strict=True):
             at, shown = points.at(points.budget == budget), {"color": to_hex(colour)}
+            fill, dash = ("full", "-") if budget <= last else ("none", "--")
             means = {size: at.nll[at.n_params == size].mean() for size in np.unique(at.n_params)}
-            ax.plot(list(means), list(means.values()), "o", label=f"{power(budget)} FLOPs", **shown)
+            ax.plot(list(means), list(means.values()), "o", fillstyle=fill, label=f"{power(budget)} FLOPs", **shown)
             sizes = fits.sizes(corpus, int(budget), points.n_layer, points.context_length)
             sizes = sizes[:, (sizes[1] >= 0.7 * min(means)) & (sizes[1] <= 1.4 * max(means))]
             nlls = law(sizes[1], sizes[2], points.unique)
-            ax.plot(sizes[1], nlls, **shown)
+            ax.plot(sizes[1], nlls, dash, **shown)
             best = int(np.argmin(nlls))
             ax.plot(sizes[1, best], nlls[best], "*", markersize=11, markeredgecolor="black", markeredgewidth=0.7, zorder=3, **shown)
             rows += [{"corpus": corpus, "FLOPs": int(budget), "parameters": int(size), "valid NLL": nll} for size, nll in means.items()]

@@ -22,6 +22,7 @@ STUDY_DASHES = dict(zip(DASHES, (":", (0, (1, 3)), (0, (1, 5))), strict=True))  
 AXES, LOSSES = ("flops", "step", "tokens_seen"), ("valid_nll", "train_nll")  # the fields of a curve
 SIZES = {"context_length": "context length", "d_hidden": "hidden width", "n_head": "heads", "n_layer": "layers"}  # axes of sweeps
 PANEL = 3.8  # inches of height below the names of runs, however many there are
+GREY = "#777777"  # in a legend, of what has many colours
 COUNT_GREYS = ("#555555", "#999999", "#bbbbbb", "#222222")
 
 
@@ -203,7 +204,7 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
         values = [getattr(run.spec.model, field) for run in summary["run"]]
         errors = summary["seed_sd"].fillna(summary["test_se"])
         colour, marker = FAMILIES[architecture]
-        ax.errorbar(range(len(values)), summary["test_nll"], errors, color=colour, marker=marker, capsize=2, label="ours")
+        ax.errorbar(range(len(values)), summary["test_nll"], errors, color=colour, marker=marker, capsize=2)
         study = [row.test_nll if (row := reported.paper_row(run.spec)) else np.nan for run in summary["run"]]
         if not np.isnan(study).all():
             ax.plot(range(len(values)), study, "kx", linestyle=":", linewidth=0.8, label="study")
@@ -213,6 +214,8 @@ def sweep_panels(results: Sequence[Result], fields: dict[str, str]) -> Drawn:
             for name, value, n, nll, error in zip(summary["name"], values, summary["n"], summary["test_nll"], errors, strict=True)
         ]
     axes[0].set_ylabel(f"test NLL ({nats(results)})")
+    if rows:
+        axes[0].plot([], [], color=GREY, marker="o", label="ours")  # of no panel's colour
     _explain_bars(axes[0], [row["n"] for row in rows])
     legend_above(fig, axes[0])
     return fig, rows

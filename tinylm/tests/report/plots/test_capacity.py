@@ -20,6 +20,16 @@ def test_a_panel_a_text_a_colour_a_budget_and_a_star_at_the_lowest_point():
     assert len(drawn) == 2 * 5 * 6
 
 
+def test_budgets_beyond_the_fitted_ones_are_hollow_and_their_lines_broken():
+    fig, drawn = plots.isoflops(capacity.results(3 * 10**13))
+    lines = fig.axes[0].lines
+    assert [line.get_fillstyle() for line in lines if line.get_marker() == "o"] == ["full"] * 5 + ["none"]
+    assert [line.get_linestyle() for line in lines if line.get_marker() == "None"] == ["-"] * 5 + ["--"]
+    assert len(drawn) == 5 * 6 + 4
+    fitted = plots.isoflops(capacity.results())[0].axes[0].lines
+    assert all((line.get_ydata() == before.get_ydata()).all() for line, before in zip(lines, fitted, strict=False)), "they are in no fit"
+
+
 def test_without_records_the_panel_is_empty():
     fig, drawn = plots.isoflops([])
     assert drawn == [] and len(fig.axes) == 1
