@@ -57,7 +57,9 @@ def distance(effect: float, low: float, high: float) -> str:
 
 
 def plus_minus(effect: float, low: float, high: float) -> str:
-    """A difference in nats with three decimals and half its interval, which has equal sides."""
+    """A difference in nats with three decimals and half its interval, which has equal sides, for a table; without one, as `interval`."""
+    if pd.isna(low) or math.isinf(high):
+        return interval(effect, low, high)
     return f"{effect:+.3f} ± {(high - low) / 2:.3f}".replace("-", "−")
 
 

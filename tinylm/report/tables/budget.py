@@ -10,7 +10,7 @@ import pandas as pd
 
 from tinylm import data, files
 from tinylm.analysis import budgets, factorial, families, folds, significance, summaries
-from tinylm.analysis.numbers import NONE, amount, interval, p_value, perplexity, plus_minus, power, signed, spread
+from tinylm.analysis.numbers import NONE, amount, p_value, perplexity, plus_minus, power, signed, spread
 from tinylm.analysis.significance import Estimate
 from tinylm.analysis.summaries import Result
 from tinylm.config.models import UNBOUNDED
@@ -35,7 +35,7 @@ def ladder(frame: pd.DataFrame) -> pd.DataFrame:
             "climbed": "yes" if row.climbed else "tried",
             "n": row.n,
             "test": f"{row.test_nll:.4f}",
-            "gain, 95 %": interval(row.gain, row.low, row.high),
+            "gain, 95 %": plus_minus(row.gain, row.low, row.high),
             "p alone": p_value(row.p_alone),
             "p, Holm": p_value(row.p_holm),
             "verdict": NONE if pd.isna(row.verdict) else row.verdict,
@@ -87,7 +87,7 @@ def bought(found: Sequence[Result]) -> pd.DataFrame:
         row |= {"perplexity": perplexity(line["test_nll"])} if data.info(run.spec.corpus).level == "word" else {}
         for title, rival in zip(("counts", "with cache"), summaries.rivals(everything, records[0]), strict=True):
             gap = significance.difference(records, [rival]) if rival and not run.spec.is_counts else None
-            row |= {f"test − {title}, 95 %": interval(gap.mean, *gap.interval()) if gap else NONE}
+            row |= {f"test − {title}, 95 %": plus_minus(gap.mean, *gap.interval()) if gap else NONE}
         rows.append(row)
     return pd.DataFrame(rows or [{"run": "none is recorded", "n": NONE}])
 
@@ -111,7 +111,7 @@ def rivals(found: Sequence[Result], base: str) -> pd.DataFrame:
     lines = {line["run"]: line for _, line in summaries.summary(found).iterrows()}
     rows = []
     for row in budgets.rivals(found, base).itertuples():
-        compared = [NONE, NONE] if pd.isna(row.verdict) else [interval(row.effect, row.low, row.high), row.verdict]
+        compared = [NONE, NONE] if pd.isna(row.verdict) else [plus_minus(row.effect, row.low, row.high), row.verdict]
         rows.append([*_recipe(lines[row.run]), *compared])
     return _recipes(rows, f"minus {base}, 95 %", "verdict") if rows else pd.DataFrame([{"text": "none is recorded"}])
 
@@ -187,7 +187,7 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
         row = {"network": run.architecture, "FLOPs": amount(run.budget), "alone": f"{nll:.3f}", "mixed ± SD (n)": mean(lines[run])}
         for name, other in (("− counts", [rival.record]), ("− network", alone)):
             gap = significance.difference(together, other)
-            row[f"mixed {name}"] = interval(gap.mean, *gap.interval())
+            row[f"mixed {name}"] = plus_minus(gap.mean, *gap.interval())
         row |= {"weight": f"{mixed_runs.share(together, found):.2f}"}
         rows.append(row | ({"+ gated ± SD (n)": gated.get(run, NONE)} if gated else {}))
     return pd.DataFrame(rows or [{"network": "none is recorded"}])
@@ -214,7 +214,7 @@ def together(found: Sequence[Result]) -> pd.DataFrame:
 def against_counts(found: Sequence[Result], architecture: str) -> pd.DataFrame:
     """One row per budget of an architecture's recipe: its test NLL minus that of the best counts, and n."""
     rows = [
-        {"FLOPs": short(run.budget), "test − counts, 95 %": interval(gap.mean, *gap.interval()), "n": gap.n}
+        {"FLOPs": short(run.budget), "test − counts, 95 %": plus_minus(gap.mean, *gap.interval()), "n": gap.n}
         for run, gap in mixed_runs.against_counts(found, architecture).items()
     ]
     return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
@@ -248,7 +248,7 @@ def taught(found: Sequence[Result]) -> pd.DataFrame:
             "network": row.contrast,
             "test ± SD (n)": alone[row.run],
             "the recipe ± SD (n)": alone[row.recipe],
-            "taught − recipe, 95 %": interval(row.effect, row.low, row.high),
+            "taught − recipe, 95 %": plus_minus(row.effect, row.low, row.high),
             "p alone": p_value(row.p_alone),
             "p, Holm": p_value(row.p_holm),
             "verdict": row.verdict,
@@ -372,7 +372,7 @@ def effects(frame: pd.DataFrame) -> pd.DataFrame:
         ({"FLOPs": short(row.budget)} if several else {})
         | {
             "effect": row.contrast,
-            "nats, 95 %": interval(row.effect, row.low, row.high),
+            "nats, 95 %": plus_minus(row.effect, row.low, row.high),
             "n": row.n,
             "p alone": p_value(row.p_alone),
             "p, Holm": p_value(row.p_holm),
@@ -417,7 +417,7 @@ def by_fold(frame: pd.DataFrame) -> pd.DataFrame:
     gaps = {name: folds.over_folds(frame, name, best) for name in others}
     rows.append(
         {"left out": f"minus {best}, 95 %", "tokens": NONE, best: NONE}
-        | {n: interval(gap.mean, *gap.interval()) for n, gap in gaps.items()}
+        | {n: plus_minus(gap.mean, *gap.interval()) for n, gap in gaps.items()}
     )
     return pd.DataFrame(rows)
 

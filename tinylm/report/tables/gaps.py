@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm.analysis import families, gaps
-from tinylm.analysis.numbers import NONE, interval
+from tinylm.analysis.numbers import NONE, plus_minus
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 from tinylm.report.tables.positions import EMPTY
@@ -49,4 +49,4 @@ def _mean(records: Sequence[RunRecord]) -> str:
 
 
 def _told(row: Any) -> str:
-    return interval(row.gap, row.low, row.high) + families.star(row.verdict)
+    return plus_minus(row.gap, row.low, row.high) + families.star(row.verdict)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from tinylm.analysis import families, positions
-from tinylm.analysis.numbers import NONE, plus_minus, signed
+from tinylm.analysis.numbers import NONE, plus_minus
 from tinylm.analysis.summaries import Result
 from tinylm.study import titles
 from tinylm.study.titles import POSITIONS
@@ -51,5 +51,4 @@ def _cells(rows: pd.DataFrame) -> dict[str, str]:
 
 
 def _told(row: Any) -> str:
-    told = signed(row.gain, 3) if pd.isna(row.low) else plus_minus(row.gain, row.low, row.high)
-    return told + families.star(row.verdict)
+    return plus_minus(row.gain, row.low, row.high) + families.star(row.verdict)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tinylm.analysis import families, techniques
-from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
+from tinylm.analysis.numbers import NONE, p_value, plus_minus, signed, spread
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.study import select
@@ -68,8 +68,8 @@ def techniques_together(found: Sequence[Result]) -> pd.DataFrame:
                 "text": texts[row.corpus],
                 "pair": row.pair,
                 "FLOPs": short(row.budget),
-                "both": interval(row.both, float("nan"), float("nan")),
-                "both − sum, 95 %": interval(row.gain, row.low, row.high),
+                "both": plus_minus(row.both, float("nan"), float("nan")),
+                "both − sum, 95 %": plus_minus(row.gain, row.low, row.high),
                 "n": row.n,
                 "p alone": p_value(row.p_alone),
                 "p, Holm": p_value(row.p_holm),
@@ -124,4 +124,4 @@ def _about(changes: str) -> str:
 
 
 def _starred(row: Any) -> str:
-    return interval(row.gain, row.low, row.high) + families.star(row.verdict)
+    return plus_minus(row.gain, row.low, row.high) + families.star(row.verdict)

@@ -4,7 +4,7 @@ import pandas as pd
 
 from tinylm.analysis.claims import UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE
-from tinylm.analysis.numbers import NONE, interval, p_value, signed, spread
+from tinylm.analysis.numbers import NONE, p_value, plus_minus, signed, spread
 
 
 def verdicts(judged: pd.DataFrame) -> pd.DataFrame:
@@ -41,7 +41,7 @@ def claims(judged: pd.DataFrame) -> pd.DataFrame:
             "claim": row["text"] if first[index] else "",
             "source": row["source"] if first[index] else "",
             "statement": f"as for {row['follows']}" if row["follows"] else row["statement"],
-            "effect, 95 %": interval(row["effect"], row["low"], row["high"]),
+            "effect, 95 %": plus_minus(row["effect"], row["low"], row["high"]),
             "test": row["test"] or NONE,
             "n": row["n"],
             "p, Holm": p_value(row["p_holm"]),

@@ -33,7 +33,7 @@ def test_rivals_show_what_they_cost_and_how_far_they_are_from_the_base():
     base, rival = tables.rivals([*found, *seeds("MLP", 1_000, [1.0])], "Transformer").to_dict("records")
     assert (base["recipe"], base["minus Transformer, 95 %"], base["verdict"]) == ("Transformer", "–", "–")
     assert rival["recipe"] == "LSTM" and rival["FLOPs"] == "1e3" and rival["test NLL ± SD (n)"] == "2.400 ± 0.100 (3)"
-    assert rival["minus Transformer, 95 %"].startswith("+0.300 [") and rival["verdict"] == "clear"
+    assert rival["minus Transformer, 95 %"].startswith("+0.300 ± 0.2") and rival["verdict"] == "clear"
     assert "perplexity (n)" not in rival and tables.rivals([], "Transformer").values.tolist() == [["none is recorded"]]
 
 
@@ -44,7 +44,7 @@ def test_left_out_plays_end_in_means_and_differences():
     shown = tables.by_fold(folds.by_fold(found))
     assert list(shown.columns) == ["left out", "tokens", "B", "A"], "the best first"
     assert list(shown["left out"]) == ["The Tempest", "The Winter's Tale *", "mean by tokens", "minus B, 95 %"]
-    assert list(shown["A"][:3]) == ["2.0000", "2.3000", "2.1500"] and shown["A"][3].startswith("+0.700 [")
+    assert list(shown["A"][:3]) == ["2.0000", "2.3000", "2.1500"] and shown["A"][3].startswith("+0.700 ± ")
 
 
 def test_the_ladder_tells_what_each_rung_gains_how_sure_that_is_and_whether_it_was_climbed():
@@ -53,7 +53,7 @@ def test_the_ladder_tells_what_each_rung_gains_how_sure_that_is_and_whether_it_w
     assert list(frame["rung"]) == names
     assert list(frame["climbed"]) == ["yes"] * 4 + ["tried"]
     assert list(frame["test"]) == ["2.0100", "1.9100", "1.8100", "1.7100", "1.6100"]
-    assert frame["gain, 95 %"][0] == "–" and frame["gain, 95 %"][1].startswith("+0.100 [+")
+    assert frame["gain, 95 %"][0] == "–" and frame["gain, 95 %"][1].startswith("+0.100 ± ")
     assert frame.loc[0, ["p alone", "p, Holm", "verdict"]].tolist() == ["–"] * 3
     assert frame.loc[1, ["p, Holm", "verdict"]].tolist() == ["0.0035", "clear"] and list(frame["n"]) == [2] * 5
 

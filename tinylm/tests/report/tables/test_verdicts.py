@@ -16,7 +16,7 @@ def test_tables_and_readings_say_what_the_frame_says():
     frame = claims.judge([BETTER, dataclasses.replace(BETTER, contrast="c", runs=(ROPE,))], results(**CLEAR))
     shown = tables.claims(frame)
     assert list(shown["verdict"]) == ["supported", "undecided"]
-    assert shown.loc[0, "effect, 95 %"].startswith("−0.502 [−0.5") and shown.loc[1, "effect, 95 %"] == "–"
+    assert shown.loc[0, "effect, 95 %"].startswith("−0.502 ± 0.0") and shown.loc[1, "effect, 95 %"] == "–"
     assert list(shown["p, Holm"]) == ["< 0.001", "–"]
     assert list(tables.claim_evidence(frame)["remarks"]) == ["–", "waits for RoPE"]
     text = sentences.claims(frame)
