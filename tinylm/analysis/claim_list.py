@@ -205,8 +205,8 @@ def _positions() -> list[Claim]:
     claims = []
     for length, corpus in itertools.product((128, 1024), ("tiny_shakespeare", "wikitext-2-char")):
         where = {"role": "length", "corpus": corpus, "context_length": length}
-        kinds = {"RoPE": "rope", "Learned": "learned"}
-        rotary, learned = (_which(f"{kind}, T = {length:,}, {corpus}", "rope", position=name, **where) for kind, name in kinds.items())
+        at = f"on {titles.corpus(corpus)}, T = {length:,}"
+        rotary, learned = (_which(f"{titles.POSITIONS[kind]} {at}", "rope", position=kind, **where) for kind in ("rope", "learned"))
         claims.append(_versus(text, OURS, rotary, learned, below=0.0))
     return claims
 
