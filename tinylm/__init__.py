@@ -16,7 +16,8 @@
     tl.compare(run, counts); tl.plot(run, counts)    the difference with its interval; the curves
 
 The models are `Transformer`, `MLP`, `Linear`, `LSTM`, `Counts` and `GatedCounts`; `train` also takes a class of nn.Module of your own.
-`explore` holds panels to click on. docs/library.md shows each name at work. Modules are loaded when they are first used.
+`explore` holds panels to click on; a mistake raises a `TinylmError`. docs/library.md shows each name at work. Modules are loaded when
+they are first used.
 
 The notebooks of the report use more: `study`, `recipes`, `tables`, `plots`, `sentences`, `display` and others (docs/architecture.md).
 """

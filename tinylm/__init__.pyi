@@ -28,6 +28,7 @@ from tinylm.config import LinearConfig as Linear
 from tinylm.config import LSTMConfig as LSTM
 from tinylm.config import MLPConfig as MLP
 from tinylm.config import NgramConfig as Counts
+from tinylm.config import TinylmError
 from tinylm.config import TransformerConfig as Transformer
 from tinylm.data import corpus
 from tinylm.evaluation.loading import list_models, load
@@ -45,6 +46,7 @@ __all__ = [
     "Counts",
     "GatedCounts",
     "Linear",
+    "TinylmError",
     "Transformer",
     "compare",
     "corpus",

@@ -95,13 +95,17 @@ def real(text: str) -> float:
         return math.nan
 
 
+MOST_MINUTES = 1e6  # two years
+
+
 def minutes(or_zero: bool = False) -> Callable[[str], float]:
     """An argument type: a finite number above zero, or zero too."""
 
     def parse(text: str) -> float:
         value = real(text)
-        if not 0 <= value < 1e6 or (value == 0 and not or_zero):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes{', zero or above' if or_zero else ' above zero'}")
+        if not 0 <= value < MOST_MINUTES or (value == 0 and not or_zero):
+            least = "from zero" if or_zero else "above zero"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes {least} and below {MOST_MINUTES:,.0f}")
         return value
 
     return parse

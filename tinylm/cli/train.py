@@ -357,8 +357,8 @@ def _facts(name: str, run: Planned, record: RunRecord | None) -> dict[str, Any]:
 
 
 def _weights(spec: RunSpec) -> Path | None:
-    """The weights file of a run, where it is here."""
-    return pretrained.at_hand().get(spec.key)
+    """The weights file of a run, where it is here and whole."""
+    return pretrained.usable(spec.key)
 
 
 def _pack(file: Path | None, planned: Sequence[Planned], records: dict[str, RunRecord]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-MOST_NAMES = 10
+MOST_NAMES = 15
 # What other libraries call a setting.
 ALSO_CALLED = {
     "learning_rate": "lr",
@@ -129,7 +129,7 @@ def no_file(path: Path, remedy: str) -> str:
 
 
 def listed(names: Iterable[str]) -> str:
-    """Names separated by commas; of many the first ten, and how many more there are."""
+    """Names separated by commas; of many the first fifteen, and how many more there are."""
     shown = list(names)
     more = len(shown) - MOST_NAMES
     return ", ".join(shown[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "") or "none"

@@ -206,6 +206,11 @@ class Model(ABC, Spelt):
             warnings.warn(message, UnknownTokens, stacklevel=_outside())
         return ids
 
+    @public()
+    def decode(self, ids: np.ndarray) -> str:
+        """The text of ids (n,), as `encode` gives them; DataError for what are no ids."""
+        return self.vocabulary.decode(ids)
+
     def _some(self, text: str) -> np.ndarray:
         """The ids of a text that has some; ModelError for one that has none."""
         ids = self.encode(text)

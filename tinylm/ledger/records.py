@@ -20,6 +20,7 @@ from tinylm.ledger import versions
 from tinylm.ledger.storage import LedgerError, store, text_of
 
 SEARCH = "search"  # the folder of runs that choose recipes, of which no test score is kept: a search cannot see the test
+NEAR = 2  # settings that a recorded run may differ in and still be worth naming
 REMEDY = "restore it with git checkout, or delete it"
 # What no field of a record passes: FLOPs nobody will spend, the largest number of float32, the validations or blocks of a run, a sentence.
 MOST, LARGEST, LONGEST, MOST_CHARACTERS = 10**30, 3.5e38, 10 * MAX_EVALS, 500
@@ -379,17 +380,18 @@ class Ledger:
         return None if record is None or record.is_stale else record
 
     def explain(self, spec: RunSpec) -> str:
-        """Why `find` gave what it gave: a record, a stale one, or none, and in what the nearest record differs."""
+        """Why `find` gave what it gave: a record, a stale one, or none, and in what the nearest record of the text differs if in little."""
         record = self.record(spec.key)
         if record is not None:
             now = versions.current(spec)
             return f"recorded by older code, {record.version}, which is now {now}" if record.is_stale else "recorded"
         asked = flatten(to_dict(spec))
-        others = [flatten(to_dict(r.spec)) for r in self.records.values() if r.spec.model.kind == spec.model.kind]
-        if not others:
-            return f"not recorded, and no other {spec.model.kind} is"
+        alike = [r.spec for r in self.records.values() if (r.spec.model.kind, r.spec.corpus) == (spec.model.kind, spec.corpus)]
+        others = [flatten(to_dict(other)) for other in alike]
         gaps = [{name: (other.get(name), value) for name, value in asked.items() if other.get(name) != value} for other in others]
-        nearest = min(gaps, key=len)
+        nearest = min(gaps, key=len, default={})
+        if not 0 < len(nearest) <= NEAR:
+            return "not recorded"
         there = [f"{name}={value!r} instead of {asked[name]!r}" for name, (value, _) in nearest.items()]
         return f"not recorded; the nearest recorded run has {listed(there)}"
 

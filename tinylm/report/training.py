@@ -3,7 +3,8 @@
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -67,7 +68,8 @@ class RunRequest:
         if isinstance(self.model, Model | Run):
             raise ConfigError(f"this {type(self.model).__name__} is trained already; give its shape: {self.model.spec.model!r}")
         if self.model is None:
-            return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said, self.protocol)
+            with nullcontext() if self.recipe else _unasked_recipe():
+                return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said, self.protocol)
         if self.recipe is not None:
             raise ConfigError("a recipe sets the model too; give a model or recipe=..., not both")
         if isinstance(self.model, str):
@@ -132,6 +134,15 @@ def train(text: Text, model: Trainable | None = None, *, seeds: None = None, **s
 
 @overload
 def train(text: Text, model: Trainable | None = None, *, seeds: Iterable[int], **settings: Any) -> Seeds: ...
+
+
+@contextmanager
+def _unasked_recipe() -> Iterator[None]:
+    """An error of the recipe that is taken where nobody named one says that first."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"without a model the recipe {RECIPE!r} is taken; {error}") from error
 
 
 def _is_shape(model: Any) -> bool:
@@ -283,8 +294,8 @@ def _finished(planned: Sequence[Planned], on: "machine.Settings", live: bool) ->
     with uninterrupted():
         from tinylm.training import pool
 
-    known, here = ledger.known(), pretrained.at_hand()
-    missing = [run for run in planned if not _is_finished(run, known.find(run.spec), here)]
+    known = ledger.known()
+    missing = [run for run in planned if not _is_finished(run, known.find(run.spec))]
     if missing:
         print(pool.require_allowed(missing, on, "tl.train(..., minutes={minutes})"))
         for caution in dict.fromkeys(caution for run in missing if (caution := recipes.over_fitting(run.spec))):
@@ -300,6 +311,6 @@ def _finished(planned: Sequence[Planned], on: "machine.Settings", live: bool) ->
     return runs
 
 
-def _is_finished(run: Planned, record: RunRecord | None, weights: Container[str]) -> bool:
+def _is_finished(run: Planned, record: RunRecord | None) -> bool:
     """Whether nothing is left to train: a run that diverged has no weights, and would diverge again."""
-    return record is not None and (run.spec.is_counts or record.status == "diverged" or run.spec.key in weights)
+    return record is not None and (run.spec.is_counts or record.status == "diverged" or pretrained.usable(run.spec.key) is not None)

@@ -311,12 +311,12 @@ def recipe(architecture: str, corpus: str, flops: float) -> RunSpec:
     if architecture == "counts":
         return counted(corpus, tuned_counts(corpus))
     text, about = nearest_text(architecture, corpus), data.info(corpus)
-    remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} tokens), or give a model with a short context"
+    remedy = f"take a longer text (one of your own: of {21 * EVAL_START:,} {about.level}s or more), or train a model with a short context"
     if not is_long_enough(corpus):
         least = min(about.n_tokens.values())
         raise RecipeError(
-            f"{data.called(corpus)} is too short for a recipe: its least split has {least:,} tokens, {EVAL_START} are context only; "
-            f"{remedy}"
+            f"{data.called(corpus)} is too short for a recipe: its least split has {least:,} {about.level}s, and {EVAL_START} are context "
+            f"only; {remedy}"
         )
     if not 0 < flops < math.inf:
         raise RecipeError(f"a budget must be a finite number of FLOPs above zero, got {flops}")

@@ -59,7 +59,7 @@ class Settings:
 def require_memory(spec: RunSpec) -> None:
     """ConfigError for a network that this machine's memory does not hold in training: its weights, their gradients and an optimizer's."""
     if lacking := memory.lacking(BYTES * n_params(spec.model, data.vocab_size(spec.corpus))):
-        raise ConfigError(f"{spec.model.kind} {lacking}; lower d_model, d_ff or the number of layers")
+        raise ConfigError(f"{spec.model.kind} {lacking}; take a smaller one")
 
 
 def device(name: str) -> str:

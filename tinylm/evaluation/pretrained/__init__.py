@@ -6,6 +6,7 @@ To add a model: write its name and the key of its run into MODELS, then run `pyt
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from tinylm import files, ledger
 from tinylm.config.interrupts import uninterrupted
@@ -50,16 +51,27 @@ def trained_here() -> dict[str, Path]:
     return {path.stem: path for path in sorted(files.WEIGHTS.glob("*.safetensors"))}
 
 
-def mixed(path: Path) -> list[str]:
-    """The keys of the models that a file mixes; none where it holds a model of its own, or cannot be read."""
+def usable(key: str) -> Path | None:
+    """The weights file of a run; None where none is here, or one that is cut: training again replaces it."""
+    path = at_hand().get(key)
+    return path if path and _facts(path) is not None else None
+
+
+def _facts(path: Path) -> Any:
+    """What a weights file says of itself; None where it is no such file or is cut."""
     with uninterrupted():
         from safetensors import SafetensorError, safe_open  # loaded only where a file is looked into
 
     try:
         with safe_open(path, framework="numpy") as file:
-            said = json.loads((file.metadata() or {}).get("facts", "{}"))
+            return json.loads((file.metadata() or {}).get("facts", "{}"))
     except (OSError, SafetensorError, ValueError, RecursionError):
-        return []
+        return None
+
+
+def mixed(path: Path) -> list[str]:
+    """The keys of the models that a file mixes; none where it holds a model of its own, or cannot be read."""
+    said = _facts(path)
     keys = said.get("models") if isinstance(said, dict) else None
     return keys if isinstance(keys, list) and all(isinstance(key, str) for key in keys) else []
 

@@ -95,3 +95,14 @@ def test_a_simpler_model_that_leads_says_why():
 
 def test_the_largest_file_is_said_in_megabytes():
     assert plan.LARGEST == 100 * 10**6
+
+
+@pytest.mark.parametrize(
+    ("recorded", "is_known", "shown"), [((10**11,), False, "above 0.629"), ((10**9,), False, "below 0.629"), ((10**10,), True, "0.629")]
+)
+def test_a_loss_at_another_budget_than_is_recorded_is_a_bound(recorded, is_known, shown):
+    facts = {"title": "MLP", "n_params": 9, "context": 8, "steps": 7, "passes": 0.5, "flops": 10**10, "low": None, "bits_per_byte": 0.9}
+    offer = SimpleNamespace(budget=10**10, recorded=recorded)
+    choice = SimpleNamespace(facts=lambda: facts | {"known": is_known, "valid_nll": 0.629}, offer=offer, seconds=None)
+    row = dict(zip(plan.HEADER, plan._row(choice), strict=True))
+    assert row["valid NLL"] == shown and row["bits per byte"] == shown.replace("0.629", "0.900")

@@ -174,7 +174,7 @@ FILES = {
     "--corpus binary.txt": "binary.txt is not UTF-8 (byte 1); name a text file, or save it as UTF-8",
     "--corpus empty.txt": "empty.txt is empty; take a text with words in it",
     "--corpus short.txt": "short.txt is too short",
-    "--corpus brief.txt": ") is too short for a recipe: its least split has 18 tokens, 256 are context only; take a longer text",
+    "--corpus brief.txt": ") is too short for a recipe: its least split has 18 characters, and 256 are context only; take a longer text",
     "--corpus brief.txt --model mlp": "--context-length 128 leaves nothing to score: valid or test of text-",
     "--corpus brief.txt --level words": "unknown value 'words'; did you mean 'word'?",
 }

@@ -55,10 +55,10 @@ def test_arguments_are_named_in_python_unless_others_are_put_in_their_place():
     assert str(error) == "leave out lr, or set flops=1e11" and error.args[1:] == ("lr", "flops=1e11")
 
 
-def test_of_many_names_ten_are_shown_and_each_once():
-    names = [f"name-{n:02}" for n in range(13)]
-    assert errors.listed(names).endswith("name-08, name-09 and 3 more")
-    assert errors.listed(names[:10]).endswith("name-08, name-09")
+def test_of_many_names_fifteen_are_shown_and_each_once():
+    names = [f"name-{n:02}" for n in range(18)]
+    assert errors.listed(names).endswith("name-13, name-14 and 3 more")
+    assert errors.listed(names[:15]).endswith("name-13, name-14")
     assert errors.instead("x", ["a", "b", "a"], "its fields are") == "its fields are a, b"
 
 

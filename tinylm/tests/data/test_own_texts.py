@@ -216,6 +216,6 @@ def test_what_is_known_of_a_text_opens_none_of_its_files(write):
 
 def test_a_recipe_needs_more_than_its_context(write):
     short, long = (own_texts.add(write(LINE * n), "character") for n in (50, 500))
-    with pytest.raises(RecipeError, match="least split has 54 tokens, 256 are context only; take a longer text"):
+    with pytest.raises(RecipeError, match="least split has 54 characters, and 256 are context only; take a longer text"):
         recipes.recipe("transformer", short, 1e10)
     assert recipes.recipe("transformer", long, 1e10).corpus == long

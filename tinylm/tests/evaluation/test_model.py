@@ -78,6 +78,7 @@ def test_tab_offers_what_a_user_asks_of_a_model(model):
 
 def test_logits_surprise_top_and_distribution_say_the_same(model, text):
     ids = model.encode(text)
+    assert model.decode(ids) == text
     logits, surprise = model.logits(text), model.surprise(text)
     assert logits.shape == (len(ids), VOCAB_SIZE) and len(surprise) == len(ids) and math.isnan(surprise.iloc[0])
     np.testing.assert_allclose(

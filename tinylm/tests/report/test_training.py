@@ -23,8 +23,10 @@ def test_a_run_is_trained_recorded_and_found_again(home, capsys):
     assert run.record.spec.key in ledger.known().records and list(files.WEIGHTS.glob(f"{run.record.spec.key}*"))
     again = training.train(TEXT, SMALL, steps=5)
     assert again.record.test == run.record.test and "to train" not in capsys.readouterr().out
-    (files.WEIGHTS / f"{run.record.spec.key}.safetensors").unlink()
-    assert training.train(TEXT, SMALL, steps=5).model.spec == run.record.spec and "1 run to train" in capsys.readouterr().out
+    weights = files.WEIGHTS / f"{run.record.spec.key}.safetensors"
+    for damage in (lambda: weights.unlink(), lambda: weights.write_bytes(weights.read_bytes()[:-8]), lambda: weights.write_bytes(b"")):
+        damage()
+        assert training.train(TEXT, SMALL, steps=5).model.spec == run.record.spec and "1 run to train" in capsys.readouterr().out
 
 
 def test_a_run_has_one_name_whether_it_is_trained_found_or_counted(home):
@@ -104,7 +106,7 @@ MISTAKES = {
     "give flops or seconds, not both": {"model": SMALL, "flops": 1e6, "seconds": 1},
     "seconds must be a number above zero": {"model": SMALL, "seconds": -1},
     "give a model or recipe=..., not both": {"model": SMALL, "recipe": "mlp", "flops": 1e6},
-    "the recipe 'transformer' needs a budget": {},
+    "without a model the recipe 'transformer' is taken; the recipe 'transformer' needs a budget": {},
     "a recipe sets all but text, budget, seed and protocol; leave out lr": {"recipe": "mlp", "flops": 1e9, "lr": 1},
     "did you mean 'n_evals'": {"model": SMALL, "steps": 1, "n_eval": 3},
     r"write seeds=range\(3\)": {"model": SMALL, "steps": 1, "seeds": 3},

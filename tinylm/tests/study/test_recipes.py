@@ -110,7 +110,7 @@ def test_a_text_that_is_too_short_for_a_recipe_is_refused(monkeypatch):
 
     sized(test=recipes.EVAL_START)
     assert not recipes.is_long_enough("grammar-char")
-    with pytest.raises(RecipeError, match="its least split has 256 tokens, 256 are context only"):
+    with pytest.raises(RecipeError, match="its least split has 256 characters, and 256 are context only"):
         recipe("linear", "grammar-char", 1e12)
     sized(train=1_024)
     assert recipes.is_long_enough("grammar-char") and recipe("linear", "grammar-char", 1e12)
