@@ -83,14 +83,14 @@ def _gain(rows: pd.DataFrame, technique: str) -> float:
 
 
 def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), planned: Sequence[Planned] = ()) -> str:
-    """What lowers the test NLL most on each text without more of it, what more of it and counts bring, what a larger budget says, and when
-    the valid NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
+    """What the changes that were kept bring at the larger budget, what was tried at the smaller one, what counts bring, and when the valid
+    NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
     """
     tried, kept = (select(found, role=role) for role in techniques.ROLES)
     plain = select(tried, rung=techniques.BASELINE.name)
-    missing = _not_recorded(tried, select(planned, role=techniques.ROLES[0]))
+    missing = _not_recorded([*tried, *kept], select(planned, role=list(techniques.ROLES)))
     counted = _counted(select(found, role="counts"), plain)
-    return say(*_changes(tried), counted, _confirmed(kept), _minima(plain, studied), missing)
+    return say(_confirmed(kept), *_changes(tried), counted, _minima(plain, studied), missing)
 
 
 def _changes(tried: Sequence[Result]) -> Iterator[str]:
@@ -100,7 +100,8 @@ def _changes(tried: Sequence[Result]) -> Iterator[str]:
     texts = techniques.texts(tried)
     told = [_best_change(select(tried, corpus=corpus), alike[alike["corpus"] == corpus], text) for corpus, text in texts.items()]
     if len(alike):
-        at = f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)}) "
+        untested = "" if gains["n"].max() > 1 else ", too few to test"
+        at = f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)}{untested}) "
         yield at + "; ".join([*filter(None, told), *_on_every_text(alike)])
     best = longer.drop_duplicates("corpus", keep="last").set_index("corpus")
     brings = [f"{interval(*best.loc[corpus, ['gain', 'low', 'high']])} on {text}" for corpus, text in texts.items() if corpus in best.index]
@@ -141,10 +142,17 @@ def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
 
 
 def _confirmed(kept: Sequence[Result]) -> str:
-    """What the changes that went to the larger budget bring there."""
+    """What the changes that went to the larger budget bring there, most first."""
     rows, texts = techniques.gains(kept), techniques.texts(kept)
-    told = [f"{row.technique} {interval(row.gain, row.low, row.high)} on {texts[row.corpus]}" for row in rows.itertuples()]
-    return f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)}): {', '.join(told)}" if told else ""
+    order = rows.groupby("technique")["gain"].mean().sort_values(ascending=False)
+    told = []
+    for name in order.index:
+        on = [
+            f"{interval(one.gain, one.low, one.high, plus='')} on {texts[one.corpus]}"
+            for one in rows[rows["technique"] == name].itertuples()
+        ]
+        told.append(f"{name} {listed(on)}")
+    return f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)}) the test NLL falls by: {'; '.join(told)}" if told else ""
 
 
 def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
