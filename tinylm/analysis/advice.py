@@ -65,8 +65,9 @@ class Known:
 class Offer:
     """A model to have for a budget: a recipe's, or counts; `seen` is what the records let expect of it, None where there are none.
 
-    `recorded` are its budgets. `is_known` says whether they reach down to this one: below them the NLL is a bound, which the model will
-    not reach. `beside` is the recipe of the counts that a network is mixed with, if it is.
+    `recorded` are its budgets. `is_known` says whether they say something of this one: otherwise the NLL is a bound, above which a model
+    with fewer FLOPs stays, and below which one with more may come. `beside` is the recipe of the counts that a network is mixed with, if
+    it is.
     """
 
     recipe: str

@@ -104,7 +104,7 @@ def minutes(or_zero: bool = False) -> Callable[[str], float]:
     def parse(text: str) -> float:
         value = real(text)
         if not 0 <= value < MOST_MINUTES or (value == 0 and not or_zero):
-            least = "from zero" if or_zero else "above zero"
+            least = "from 0" if or_zero else "above 0"
             raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes {least} and below {MOST_MINUTES:,.0f}")
         return value
 

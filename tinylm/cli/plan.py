@@ -143,7 +143,9 @@ def _row(choice: "Choice") -> list[str]:
     loss = ["-", "-", "-"]
     if facts["valid_nll"] is not None:
         about = "" if facts["known"] else "above " if choice.offer.budget < min(choice.offer.recorded) else "below "
-        interval = "-" if facts["low"] is None else f"{facts['low']:.3f} to {facts['high']:.3f} ({facts['percent']} %)"
+        interval = (
+            "-" if facts["low"] is None or not facts["known"] else f"{facts['low']:.3f} to {facts['high']:.3f} ({facts['percent']} %)"
+        )
         loss = [f"{about}{facts['valid_nll']:.3f}", interval, f"{about}{facts['bits_per_byte']:.3f}"]
     size = [f"{facts['n_params'] or 0:,}", str(facts["context"]), f"{facts['steps']:,}", f"{facts['passes']:.1f}", short(facts["flops"])]
     return [facts["title"], *size, *loss, "-" if choice.seconds is None else f"{choice.seconds:.0f}"]

@@ -357,7 +357,7 @@ def _facts(name: str, run: Planned, record: RunRecord | None) -> dict[str, Any]:
 
 
 def _weights(spec: RunSpec) -> Path | None:
-    """The weights file of a run, where it is here and whole."""
+    """The weights file of a run, where it is here and not cut."""
     return pretrained.usable(spec.key)
 
 

@@ -380,7 +380,7 @@ class Ledger:
         return None if record is None or record.is_stale else record
 
     def explain(self, spec: RunSpec) -> str:
-        """Why `find` gave what it gave: a record, a stale one, or none, and in what the nearest record of the text differs if in little."""
+        """Why `find` gave what it gave: a record, a stale one, or none, and where one or two settings differ the nearest of the text."""
         record = self.record(spec.key)
         if record is not None:
             now = versions.current(spec)

@@ -202,10 +202,10 @@ def page(outcome: Outcome) -> str:
     """The page of a run in which nothing failed."""
     rows = [[fault.name, fault.provoked, f"{cases(fault, outcome):,}"] for fault in FAULTS]
     where = f"{platform.system()}, Python {platform.python_version()}"
-    return f"""# What can go wrong, and nothing is lost
+    return f"""# What can go wrong
 
 Written by `python -m tinylm.tests.faults` ({where}), which provokes each fault and fails if a finished run, an old file or a right
-number is lost, if a process stays behind, or if the message is a traceback. In the cases below nothing was. `pytest` repeats it in a short
+number is lost, if a process stays behind, or if the message is a traceback. None of the cases below failed. `pytest` repeats it in a short
 form.
 
 {layout.markdown(HEADER, rows, ["left", "left", "right"])}

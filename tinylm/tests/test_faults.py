@@ -18,7 +18,7 @@ def test_the_tests_of_every_fault_exist(fault):
         assert f"def {name}" in (files.PACKAGE / "tests" / path).read_text(encoding="utf-8")
 
 
-def test_the_page_has_every_fault_and_nothing_was_lost():
+def test_the_page_has_every_fault_with_its_cases():
     rows = [
         re.split(r" *(?<!\\)\| *", line)[1:-1] for line in faults.PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| ")
     ]

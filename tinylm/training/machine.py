@@ -59,7 +59,7 @@ class Settings:
 def require_memory(spec: RunSpec) -> None:
     """ConfigError for a network that this machine's memory does not hold in training: its weights, their gradients and an optimizer's."""
     if lacking := memory.lacking(BYTES * n_params(spec.model, data.vocab_size(spec.corpus))):
-        raise ConfigError(f"{spec.model.kind} {lacking}; take a smaller one")
+        raise ConfigError(f"{spec.model.kind} {lacking}; make the model smaller")
 
 
 def device(name: str) -> str:

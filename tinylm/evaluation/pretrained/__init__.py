@@ -53,8 +53,8 @@ def trained_here() -> dict[str, Path]:
 
 def usable(key: str) -> Path | None:
     """The weights file of a run; None where none is here, or one that is cut: training again replaces it."""
-    path = at_hand().get(key)
-    return path if path and _facts(path) is not None else None
+    packed = [weights_file(name) for name, other in MODELS.items() if other == key]
+    return next((path for path in (files.WEIGHTS / f"{key}.safetensors", *packed) if path.is_file() and _facts(path) is not None), None)
 
 
 def _facts(path: Path) -> Any:

@@ -100,8 +100,7 @@ def _changes(tried: Sequence[Result]) -> Iterator[str]:
     texts = techniques.texts(tried)
     told = [_best_change(select(tried, corpus=corpus), alike[alike["corpus"] == corpus], text) for corpus, text in texts.items()]
     if len(alike):
-        untested = "" if gains["n"].max() > 1 else ", too few to test"
-        at = f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)}{untested}) "
+        at = f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)}) "
         yield at + "; ".join([*filter(None, told), *_on_every_text(alike)])
     best = longer.drop_duplicates("corpus", keep="last").set_index("corpus")
     brings = [f"{interval(*best.loc[corpus, ['gain', 'low', 'high']])} on {text}" for corpus, text in texts.items() if corpus in best.index]
@@ -148,11 +147,15 @@ def _confirmed(kept: Sequence[Result]) -> str:
     told = []
     for name in order.index:
         on = [
-            f"{interval(one.gain, one.low, one.high, plus='')} on {texts[one.corpus]}"
+            f"{interval(one.gain, one.low, one.high, plus='')}{'' if one.verdict == CLEAR else ' (open)'} on {texts[one.corpus]}"
             for one in rows[rows["technique"] == name].itertuples()
         ]
         told.append(f"{name} {listed(on)}")
-    return f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)}) the test NLL falls by: {'; '.join(told)}" if told else ""
+    return (
+        f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)}) the test NLL is below the plain Transformer's by: {'; '.join(told)}"
+        if told
+        else ""
+    )
 
 
 def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:

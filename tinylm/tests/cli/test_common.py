@@ -53,7 +53,7 @@ def test_whole_numbers_are_written_in_digits(text):
 def test_a_minute_is_above_zero():
     assert common.minutes()("0.5") == 0.5
     for text in ("0", "-1", "inf", "nan", "soon"):
-        with pytest.raises(argparse.ArgumentTypeError, match="is not a number of minutes above zero"):
+        with pytest.raises(argparse.ArgumentTypeError, match="is not a number of minutes above 0"):
             common.minutes()(text)
 
 

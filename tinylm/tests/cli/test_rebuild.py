@@ -6,8 +6,8 @@ from tinylm import study
 from tinylm.cli import rebuild
 
 MISTAKES = {
-    "--verify soon": "argument --verify: 'soon' is not a number of minutes from zero and below 1,000,000",
-    "--verify -1e1": "argument --verify: '-1e1' is not a number of minutes from zero and below 1,000,000",
+    "--verify soon": "argument --verify: 'soon' is not a number of minutes from 0 and below 1,000,000",
+    "--verify -1e1": "argument --verify: '-1e1' is not a number of minutes from 0 and below 1,000,000",
     "--only ropes": "unknown section or notebook 'ropes'",
     "--data-dir nowhere": "argument --data-dir: nowhere is not a folder",
     "--profile fast": "unknown value 'fast'; there are: full, quick, smoke",

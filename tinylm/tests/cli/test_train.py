@@ -31,7 +31,7 @@ MISTAKES = {
     "train --missing --seeds -1": "'-1' is not a whole number from 0 up",
     "train --missing --seeds x": "'x' is not a whole number from 0 up",
     "train --missing --heads 2": "--heads describes a single run and does not go with --missing",
-    "train --missing --minutes 0": "'0' is not a number of minutes above zero",
+    "train --missing --minutes 0": "'0' is not a number of minutes above 0",
     "train --missing --minutes nan": "'nan' is not a number of minutes",
     "train --missing --workers 0": "'0' is not a whole number from 1 up",
     "train --missing --device tpu": "unknown value 'tpu'",

@@ -44,12 +44,12 @@ def test_the_smoke_study_trains_runs_every_notebook_and_typesets_the_report():
     [
         (["--profile", "huge"], "unknown value 'huge'; there are: full, quick, smoke"),
         (["--only", "03_sweep"], "unknown section or notebook '03_sweep'; did you mean '03_sweeps'? There are: 00_answer"),
-        (["--verify", "-1"], "is not a number of minutes from zero and below 1,000,000"),
+        (["--verify", "-1"], "is not a number of minutes from 0 and below 1,000,000"),
         (["--verify", "soon"], "a number of minutes"),
         (["--device", "abacus"], "unknown value 'abacus'"),
         (["--data-dir", "no/such/folder"], "is not a folder"),
         pytest.param(["--device", "cuda"], "no CUDA device here", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="it is here")),
-        (["--verify", "inf"], "is not a number of minutes from zero and below 1,000,000"),
+        (["--verify", "inf"], "is not a number of minutes from 0 and below 1,000,000"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_clear_line_and_exit_code_2(arguments, message):

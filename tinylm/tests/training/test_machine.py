@@ -57,5 +57,7 @@ def test_a_network_that_memory_does_not_hold_is_refused_before_it_is_built(monke
         if d_model == 128:
             machine.require_memory(spec)
             continue
-        with pytest.raises(ConfigError, match=r"transformer needs about .* GB of memory, and this machine has 24 GB; take a smaller one"):
+        with pytest.raises(
+            ConfigError, match=r"transformer needs about .* GB of memory, and this machine has 24 GB; make the model smaller"
+        ):
             machine.require_memory(spec)

@@ -41,6 +41,13 @@ def test_logits_too_large_to_exponentiate_and_a_row_wider_than_a_part():
     assert cross_entropy(logits_NV, torch.tensor([2, 2, 0])).tolist() == [0.0, 0.0, 2e4]
 
 
+def test_what_all_logits_have_in_common_costs_no_digits():
+    logits_NV, y_N, _ = drawn(torch.float32)
+    shifted_NV = (logits_NV.detach() + 1e4).requires_grad_()
+    exact = F.cross_entropy(shifted_NV.double(), y_N, reduction="none").float()
+    torch.testing.assert_close(cross_entropy(shifted_NV, y_N), exact)
+
+
 def test_the_logits_stay_as_they_are():
     logits_NV, y_N, grad_N = drawn(torch.float32)
     before = logits_NV.detach().clone()
