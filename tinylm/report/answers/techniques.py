@@ -151,11 +151,8 @@ def _confirmed(kept: Sequence[Result]) -> str:
             for one in rows[rows["technique"] == name].itertuples()
         ]
         told.append(f"{name} {listed(on)}")
-    return (
-        f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)}) the test NLL is below the plain Transformer's by: {'; '.join(told)}"
-        if told
-        else ""
-    )
+    at = f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)})" if told else ""
+    return f"{at} the test NLL is below the plain Transformer's by: {'; '.join(told)}" if told else ""
 
 
 def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:

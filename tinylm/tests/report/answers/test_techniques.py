@@ -48,7 +48,7 @@ def test_no_technique_that_gains_on_every_text_is_called_none(found):
 def test_the_answer_counts_what_is_clear(found):
     said = answers.transfer(found, [one.run for one in found])
     assert said.startswith(
-        "**Answer.** Of 4 techniques, each at its own learning rate (on repeated characters and words that of a smaller budget), "
+        "**Answer.** Of 4 techniques, each at its own learning rate (on repeated characters that of a smaller budget), "
         "2 clearly lower the test NLL and 1 clearly raise it "
         "on fresh characters ($10^{12}$ FLOPs, n = 5), 2 and 1 on repeated characters ($10^{12}$ FLOPs, n = 5), 2 and 1 on words ("
     )
