@@ -12,6 +12,7 @@ import sys
 import commandline
 import pytest
 from records import made
+from safetensors.numpy import save_file
 
 from tinylm import explore, files, ledger, study
 from tinylm.__main__ import main
@@ -347,7 +348,10 @@ def test_a_recorded_run_is_trained_again_for_its_weights(call, home, monkeypatch
     code, out, _ = call(f"train --run {record.spec.key}")
     assert code == 0 and [run.spec for run in asked] == [record.spec] and "1 to train" in out
     files.WEIGHTS.mkdir(parents=True)
-    (files.WEIGHTS / f"{record.spec.key}.safetensors").touch()
+    weights = files.WEIGHTS / f"{record.spec.key}.safetensors"
+    weights.touch()
+    assert "1 to train" in call(f"train --run {record.spec.key}")[1], "a file that is cut counts as none"
+    save_file({}, weights)
     assert "1 recorded, 0 to train" in call(f"train --run {record.spec.key}")[1]
 
 
