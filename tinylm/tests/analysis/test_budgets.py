@@ -54,7 +54,7 @@ def test_the_table_of_taught_recipes_has_mixtures_where_they_are_recorded(monkey
     shown = tables.taught(found).to_dict("records")
     assert [row["network"] for row in shown] == ["by 1 for 1000"] and "taught + counts" not in shown[0]
     assert shown[0]["test ± SD (n)"] == "1.913 ± 0.015 (3)" and shown[0]["the recipe ± SD (n)"] == "2.010 ± 0.010 (3)"
-    assert shown[0]["taught − recipe, 95 %"].startswith("−0.097 [")
+    assert shown[0]["taught − recipe, 95 %"].startswith("−0.097 ± ")
     monkeypatch.setattr(tables.budget.mixed_runs, "mixed", lambda results: [one for one in results if one.run.role == "taught"])
     (row,) = tables.taught(found).to_dict("records")
     assert (row["taught + counts"], row["the recipe + counts"]) == ("1.913 ± 0.015 (3)", "–")
