@@ -3,8 +3,7 @@
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
@@ -68,8 +67,11 @@ class RunRequest:
         if isinstance(self.model, Model | Run):
             raise ConfigError(f"this {type(self.model).__name__} is trained already; give its shape: {self.model.spec.model!r}")
         if self.model is None:
-            with nullcontext() if self.recipe else _unasked_recipe():
+            try:
                 return single.check_recipe(self.recipe or RECIPE, self.corpus, self._said, self.protocol)
+            except ConfigError as error:
+                taken = "" if self.recipe else f"without a model the recipe {RECIPE!r} is taken; "
+                raise ConfigError(f"{taken}{error}") from error
         if self.recipe is not None:
             raise ConfigError("a recipe sets the model too; give a model or recipe=..., not both")
         if isinstance(self.model, str):
@@ -134,15 +136,6 @@ def train(text: Text, model: Trainable | None = None, *, seeds: None = None, **s
 
 @overload
 def train(text: Text, model: Trainable | None = None, *, seeds: Iterable[int], **settings: Any) -> Seeds: ...
-
-
-@contextmanager
-def _unasked_recipe() -> Iterator[None]:
-    """An error of the recipe that is taken where nobody named one says that first."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"without a model the recipe {RECIPE!r} is taken; {error}") from error
 
 
 def _is_shape(model: Any) -> bool:
