@@ -36,18 +36,6 @@ def seeds_of(rows: pd.DataFrame) -> str:
     return f"{few}{f' to {many}' if many > few else ''}"
 
 
-def listed(parts: Sequence[str]) -> str:
-    """Parts of a sentence, the last after *and*."""
-    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
-
-
-def on_each(told: Sequence[tuple[str, str]]) -> str:
-    """What is told of each text, once where it is the same."""
-    if len(told) > 1 and len({what for what, _ in told}) == 1:
-        return f"{told[0][0]} on {' and on '.join(text for _, text in told)}"
-    return " and ".join(f"{what} on {text}" for what, text in told)
-
-
 def with_intervals(effects: pd.DataFrame, *names: str) -> list[str]:
     """Effects of a factorial with their intervals, those that are known."""
     by_name = effects.set_index("contrast")

@@ -13,7 +13,8 @@ from tinylm.analysis.numbers import distance, interval, percent, power
 from tinylm.analysis.summaries import Result
 from tinylm.report import sentences
 from tinylm.report.answers.headline import LOOKUP
-from tinylm.report.answers.phrases import listed, mean_valid, say, with_intervals
+from tinylm.report.answers.phrases import mean_valid, say, with_intervals
+from tinylm.report.sentences.phrases import listed
 from tinylm.study import select, titles
 
 SHAPED = (("depth", "n_layer", "number of layers"), ("context", "context_length", "window"))  # roles, fields, and what they are called

@@ -14,7 +14,8 @@ from tinylm.analysis.numbers import distance, interval
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 from tinylm.report import sentences
-from tinylm.report.answers.phrases import on_each, say, with_pointer
+from tinylm.report.answers.phrases import say, with_pointer
+from tinylm.report.sentences.phrases import on_each
 from tinylm.study import Planned, reported, select, titles
 
 LARGER = {"Linear": "a longer context", "MLP": "a wider layer", "Self-Attention": "a larger number of heads", "Transformer": "more depth"}

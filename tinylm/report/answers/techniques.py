@@ -10,7 +10,8 @@ from tinylm.analysis import families, summaries, techniques
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, power
 from tinylm.analysis.summaries import Result
-from tinylm.report.answers.phrases import listed, mean_nll, on_each, say, seeds_of
+from tinylm.report.answers.phrases import mean_nll, say, seeds_of
+from tinylm.report.sentences.phrases import listed, on_each
 from tinylm.study import Planned, select, titles
 from tinylm.study.techniques import rates_are_of
 

@@ -26,12 +26,12 @@ from tinylm.report.sentences.questions import (
     depth,
     factorial_effects,
     growth_with_length,
-    only_repeated,
     over_folds,
     searched_mlp,
     studied_depth,
 )
 from tinylm.report.sentences.reproduced import control, cost, equal_cost, expected_costs, reproduction
+from tinylm.report.sentences.techniques import only_repeated
 
 __all__ = [
     "against_counts",

@@ -24,3 +24,15 @@ def mean(records: Sequence[RunRecord], split: str) -> float:
 def records_of(found: Sequence[Result]) -> list[RunRecord]:
     """The finished records of results of one row."""
     return [record for records in summaries.by_row(found).values() for record in records]
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Parts of a sentence, the last after *and*."""
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else "".join(parts)
+
+
+def on_each(told: Sequence[tuple[str, str]]) -> str:
+    """What is told of each text, once where it is the same."""
+    if len(told) > 1 and len({what for what, _ in told}) == 1:
+        return f"{told[0][0]} on {' and on '.join(text for _, text in told)}"
+    return " and ".join(f"{what} on {text}" for what, text in told)

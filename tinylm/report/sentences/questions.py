@@ -8,27 +8,14 @@ import numpy as np
 import pandas as pd
 
 from tinylm.analysis import depth as layers
-from tinylm.analysis import families, folds, gaps, positions, significance, summaries, techniques
+from tinylm.analysis import families, folds, gaps, positions, significance, summaries
 from tinylm.analysis.claims import at_largest_cost
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import amount
 from tinylm.study import select, titles
-from tinylm.study.techniques import FRESH, REPEATED, regime
 from tinylm.study.titles import ATTENTION, MLP
-
-
-def only_repeated(found: Sequence[Result], names: Sequence[str]) -> str:
-    """Which techniques clearly gain on repeated characters and on fresh ones, of those that were expected to gain on the former only."""
-    gains, told = techniques.gains(found), []
-    for corpus in techniques.corpora(found):
-        rows = gains[(gains["corpus"] == corpus) & gains["technique"].isin(names)]
-        kind, rows = regime(select(found, corpus=corpus)[0].run.spec), rows[rows["budget"] == techniques.fullest_budget(rows)]
-        if kind in (FRESH, REPEATED) and len(rows):
-            clear = list(rows["technique"][(rows["verdict"] == CLEAR) & (rows["gain"] > 0)])
-            told.append(f"on {kind} {', '.join(clear) or 'none'}")
-    return f"Of the techniques that were expected to gain on {REPEATED} only, these clearly gain: {'; '.join(told)}." if told else ""
 
 
 def growth_with_length(found: Sequence[Result], kind: str) -> str:

@@ -3,7 +3,6 @@ import math
 
 import capacity
 import pandas as pd
-import transfers
 from synthetic import record, result
 
 from tinylm.analysis import folds, positions
@@ -75,14 +74,3 @@ def test_the_growth_with_length_came_or_did_not(monkeypatch):
     )
     slopes.loc[0, "low"] = -0.05
     assert "did not come" in sentences.growth_with_length([], "rope") and sentences.growth_with_length([], "alibi") == ""
-
-
-def test_what_was_expected_of_repeated_text_alone_is_told_of_both():
-    found = transfers.usual()
-    told = sentences.only_repeated(found, ["Muon", "dropout"])
-    assert told == (
-        "Of the techniques that were expected to gain on repeated characters only, these clearly gain: on fresh characters Muon; "
-        "on repeated characters Muon."
-    )
-    assert sentences.only_repeated(found, ["dropout"]).endswith("on fresh characters none; on repeated characters none.")
-    assert sentences.only_repeated([], ["Muon"]) == ""
