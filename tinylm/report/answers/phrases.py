@@ -30,12 +30,6 @@ def rivals_of(bought: Sequence[Result], corpus: str) -> tuple[list[Result], Resu
     return [r for r in recipes if rival and summaries.same_tokens(r.record, rival.record)], rival
 
 
-def seeds_of(rows: pd.DataFrame) -> str:
-    """Of how many seeds some rows are, least and most."""
-    few, many = int(rows["n"].min()), int(rows["n"].max())
-    return f"{few}{f' to {many}' if many > few else ''}"
-
-
 def with_intervals(effects: pd.DataFrame, *names: str) -> list[str]:
     """Effects of a factorial with their intervals, those that are known."""
     by_name = effects.set_index("contrast")

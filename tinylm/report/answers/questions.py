@@ -1,78 +1,43 @@
 """Records -> the answers of the sections on size, more text, and architecture or lookup."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from tinylm.analysis import fits, folds, forecasts, gaps, significance, summaries
+from tinylm.analysis import fits, folds, forecasts, gaps
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import distance, interval, percent, power
 from tinylm.analysis.summaries import Result
-from tinylm.report import sentences
 from tinylm.report.answers.headline import LOOKUP
-from tinylm.report.answers.phrases import mean_valid, say, with_intervals
+from tinylm.report.answers.phrases import say, with_intervals
 from tinylm.report.sentences.phrases import listed
 from tinylm.study import select, titles
 
-SHAPED = (("depth", "n_layer", "number of layers"), ("context", "context_length", "window"))  # roles, fields, and what they are called
-
 
 def capacity(found: Sequence[Result]) -> str:
-    """How the best size of each text grows with the budget, what came of the last forecasts made before the runs, and other shapes."""
-    texts = {corpus: fits.points(forecasts.fitted(found, corpus)) for corpus in forecasts.corpora(found)}
-    shared = [set(points.budget.astype(int)) for points in texts.values()]
-    grown, best, largest = [], [], max(set.intersection(*shared), default=0) if shared else 0
-    for corpus, points in texts.items():
+    """How the best size of each text grows with the budget, and what came of the last forecasts made before the runs."""
+    grown = []
+    for corpus in forecasts.corpora(found):
+        points = fits.points(forecasts.fitted(found, corpus))
         laws = [fits.fit(points, form) for form in fits.FORMS]
         powers = [value for value in [*(fits.growth(law, points) for law in laws), fits.growth_of_parabolas(points)] if value > 0]
-        tried = summaries.by_row(select(found, role=[forecasts.ROLE, forecasts.TEST], corpus=corpus, budget=largest))
         grown.append(f"{10 ** min(powers):.1f} to {10 ** max(powers):.1f} times the parameters on {titles.corpus(corpus)}")
-        if tried:
-            best.append(f"{min(tried.values(), key=mean_valid)[0].n_params:,} on {titles.corpus(corpus)}")
     if not grown:
         return ""
-    sizes = f"; the best sizes tried at {power(largest)} FLOPs have {listed(best)}" if best else ""
-    return say(f"ten times the FLOPs pay for {listed(grown)}, by several fits to the same runs{sizes}", _came(found), _best_shapes(found))
-
-
-def _best_shapes(found: Sequence[Result]) -> str:
-    """The best of other depths, and of other windows, by valid, beside the usual shape of the same width, at their largest budget."""
-    return "; ".join(filter(None, (_varied(found, role, field, name) for role, field, name in SHAPED)))
-
-
-def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
-    """What the best value of a field that a role varies does to the valid NLL, by text; nothing where no budget has two seeds of it."""
-    seeds = Counter(result.run.row for result in select(found, role=role))
-    budget = max((row.budget for row, n in seeds.items() if n > 1), default=0)
-    told, n, width, before = [], [], 0, 0
-    for corpus in dict.fromkeys(result.run.spec.corpus for result in select(found, role=role, budget=budget)):
-        others = summaries.by_row(select(found, role=role, corpus=corpus, budget=budget))
-        width = next(iter(others)).spec.model.d_model
-        usual = summaries.by_row(select(found, role=forecasts.ROLE, corpus=corpus, budget=budget, d_model=width))
-        for plain, beside in usual.items():
-            run, records = min(others.items(), key=lambda row: mean_valid(row[1]))
-            gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
-            best, before = (getattr(one.spec.model, field) for one in (run, plain))
-            told.append(f"{best} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
-            n += [len(records), len(beside)]
-    which = f"at {power(budget)} FLOPs and width {width} the best {name} other than {before} is"
-    return f"{which} {listed(told)} (valid, n = {min(n)})" if told else ""
+    return say(f"ten times the FLOPs pay for {listed(grown)}, by several fits to the same runs", _came(found))
 
 
 def _came(found: Sequence[Result]) -> str:
-    """What came of the forecasts for the largest budget that any was tested at, by the law and in brackets by its other form."""
-    law, other = fits.FORMS
+    """What came of the forecasts for the largest budget that any was tested at, and of the sizes that were foreseen."""
+    law, _ = fits.FORMS
     tested = [one for one in forecasts.recorded() if all(forecasts.outcome(found, one, form) for form in fits.FORMS)]
     last = [one for one in tested if one["flops"] == max(each["flops"] for each in tested)]
     if not last:
         return ""
-    at, texts = power(last[0]["flops"]), [titles.corpus(one["corpus"]) for one in last]
-    misses, others = ([percent(forecasts.miss(found, one, form)) for one in last] for form in (law, other))
-    shown = [f"{miss} on {text}" for miss, text in zip(misses, texts, strict=True)]
-    told = f"at {at} FLOPs the losses missed forecasts made before the runs by {listed(shown)} (another form of the law: {listed(others)})"
+    misses = [f"{percent(forecasts.miss(found, one, law))} on {titles.corpus(one['corpus'])}" for one in last]
+    told = f"at {power(last[0]['flops'])} FLOPs the losses missed forecasts made before the runs by {listed(misses)}"
     above = [forecasts.above_best(found, one, form) for one in last for form in fits.FORMS]
     if any(map(math.isnan, above)):
         return told
@@ -82,7 +47,7 @@ def _came(found: Sequence[Result]) -> str:
 
 
 def ten_times(found: Sequence[Result]) -> str:
-    """The leads of both pairs of models on all of a text and on a part, who is ahead by context, and how both compare at best."""
+    """The leads of both pairs of models on a part of a text and on all of it, and who is ahead by context."""
     by_text, by_context = (frame[frame["n"] > 1] for frame in (gaps.gaps(found), gaps.by_context(found)))
     pairs = [_lead(found, rows) for _, rows in by_text.groupby(["first", "second"], sort=False)]
     at = f"at {power(select(found, role='gap')[0].run.budget)} FLOPs (n = {by_text['n'].min()}) " if pairs else ""
@@ -92,16 +57,16 @@ def ten_times(found: Sequence[Result]) -> str:
     texts = [f"on {listed(where)} {who}" for who, where in alike.items()]
     flops = power(select(found, role="context")[0].run.budget) if texts else ""
     contexts = f"at {flops} FLOPs, by characters of context (n = {by_context['n'].min()}), {'; '.join(texts)}" if texts else ""
-    return say(at + "; ".join(pairs), contexts, sentences.at_best_contexts(found))
+    return say(at + "; ".join(pairs), contexts)
 
 
 def _lead(found: Sequence[Result], rows: pd.DataFrame) -> str:
-    """By how much the second model of a pair is ahead on all of a text, and on its part; on every text where none is read in part."""
+    """By how much the second model of a pair is ahead on a part of a text, and on all of it; on every text where none is read in part."""
     (first, second), texts, grown = rows.iloc[0][["first", "second"]], rows[rows["than"] == 0], rows[rows["than"] > 0]
     if first == titles.MLP:
         first = f"the {first}'s recipe ({select(found, role='gap', rung=first)[0].run.spec.model.context_length} characters)"
     told = [_with_more_text(texts, row) for row in grown.itertuples()]
-    told = told or [f"{_size(row)} on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
+    told = told or [f"{_size(row)} nats on {titles.text(row.corpus, row.tokens)}" for row in texts.itertuples()]
     return f"the lead of {second} over {first} is {listed(told)}"
 
 
@@ -111,11 +76,11 @@ def _size(row: Any) -> str:
 
 
 def _with_more_text(texts: pd.DataFrame, row: Any) -> str:
-    """A lead on all of a text and on its part, and whether both differ clearly."""
+    """A lead on a part of a text and on all of it, and whether both differ clearly."""
     whole, part = (next(texts[(texts["corpus"] == row.corpus) & (texts["tokens"] == n)].itertuples()) for n in (0, row.than))
     clearly = f"clearly {'more' if row.gap > 0 else 'less'}" if row.verdict == CLEAR else "no clear change"
-    text = f"{titles.text(row.corpus, 0)}, {_size(part)} on its first {row.than:,} tokens"
-    return f"{_size(whole)} nats on {text} ({clearly}: {interval(row.gap, row.low, row.high)})"
+    text = f"{_size(part)} nats on the first {row.than:,} tokens of {titles.text(row.corpus, 0)}, and {_size(whole)} on all of it"
+    return f"{text} ({clearly}: {interval(row.gap, row.low, row.high)})"
 
 
 def _contexts(rows: pd.DataFrame) -> str:

@@ -3,26 +3,25 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from tinylm.analysis import families, summaries, techniques
 from tinylm.analysis.families import CLEAR
-from tinylm.analysis.numbers import interval, power
+from tinylm.analysis.numbers import interval, power, signed
 from tinylm.analysis.summaries import Result
-from tinylm.report.answers.phrases import mean_nll, say, seeds_of
-from tinylm.report.sentences.phrases import listed, on_each
+from tinylm.report import sentences
+from tinylm.report.answers.phrases import mean_nll, say
+from tinylm.report.sentences.phrases import listed, on_each, seeds_of
 from tinylm.study import Planned, select, titles
 from tinylm.study.techniques import rates_are_of
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
-    """How many techniques gain and lose clearly on each text, what gains on all, what gains most, and what the budget does.
+    """What clearly gains on all texts, what does on each, how many techniques clearly lose, and what gains at the largest budget.
 
     Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
-    changes = _with_budget(techniques.slopes(found), techniques.texts(found))
-    return say(*_clear_gains(_tested(found)), changes, _not_recorded(found, planned))
+    return say(*_clear_gains(_tested(found)), _largest(found), _not_recorded(found, planned))
 
 
 def _tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
@@ -59,18 +58,33 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     if not rows:
         return
     up, everywhere = _helpful(rows)
-    numbers = {name: (len(up[name]), int((of["verdict"] == CLEAR).sum()) - len(up[name])) for name, of in rows.items()}
-    where = {name: f"on {name} ({power(of['budget'].iloc[0])} FLOPs, n = {seeds_of(of)})" for name, of in rows.items()}
-    counts = [f"{better} and {worse} {where[name]}" for name, (better, worse) in numbers.items()]
-    first = next(iter(rows))
-    counts[0] = f"{numbers[first][0]} clearly lower the test NLL and {numbers[first][1]} clearly raise it {where[first]}"
-    alone = sum(families.clear_alone(of) for of in rows.values())
-    counts[-1] += f"; {alone} of these are clear by the spread of their own seeds alone"
-    yield f"of {max(map(len, rows.values()))} techniques, each at its own learning rate{_older_rates(rows)}, {', '.join(counts)}"
+    number = f"of {max(map(len, rows.values()))} techniques, each at its own learning rate{_older_rates(rows)}, "
     if len(rows) > 1:
-        yield f"a clear gain on every text comes from {', '.join(everywhere)}" if everywhere else "none clearly gains on every text"
-    if most := [f"{names[0]} on {name} ({_gain(rows[name], names[0]):.3f} nats)" for name, names in up.items() if names]:
-        yield f"the most is gained by {', by '.join(most)}"
+        lowers = "lower" if len(everywhere) > 1 else "lowers"
+        yield f"{number}{listed(everywhere) or 'none'} clearly {lowers} the test NLL on every text"
+    alone = sum(families.clear_alone(of[of["gain"] > 0]) for of in rows.values())
+    clear = f"{_better(rows, up)}; {alone} of these {'is' if alone == 1 else 'are'} clear by the spread of their own seeds alone"
+    yield clear if len(rows) > 1 else number + clear
+    worse = [f"{((of['verdict'] == CLEAR) & (of['gain'] < 0)).sum()} on {name}" for name, of in rows.items()]
+    yield f"clearly worse are {listed(worse)}"
+
+
+def _better(rows: Mapping[str, pd.DataFrame], up: Mapping[str, Sequence[str]]) -> str:
+    """The techniques that clearly gain on each text, with what each gains; the budget once where all texts have the same."""
+    budgets = {name: power(of["budget"].iloc[0]) for name, of in rows.items()}
+    is_shared, told = len({*budgets.values()}) == 1, []
+    for name, of in rows.items():
+        seeds = f"n = {seeds_of(of)}" if is_shared else f"{budgets[name]} FLOPs, n = {seeds_of(of)}"
+        told.append(f"on {name} ({seeds}) {listed([f'{one} {_gain(of, one):.3f}' for one in up[name]]) or 'none'}")
+    at = f" at {next(iter(budgets.values()))} FLOPs" if is_shared else ""
+    return f"clearly better{at}, in nats, are {'; '.join(told)}"
+
+
+def _largest(found: Sequence[Result]) -> str:
+    """What clearly gains at the largest budget, which only some techniques go to, by text."""
+    gains, texts = techniques.gains(select(found, role="largest")), techniques.texts(found)
+    rows = {texts[corpus]: of for corpus, of in gains.groupby("corpus", sort=False) if of["n"].max() > 1}
+    return f"of {max(map(len, rows.values()))} that were tried with more FLOPs, {_better(rows, _helpful(rows)[0])}" if rows else ""
 
 
 def _older_rates(rows: Mapping[str, pd.DataFrame]) -> str:
@@ -84,61 +98,25 @@ def _gain(rows: pd.DataFrame, technique: str) -> float:
 
 
 def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), planned: Sequence[Planned] = ()) -> str:
-    """What the changes that were kept bring at the larger budget, what was tried at the smaller one, what counts bring, and when the valid
-    NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
+    """What the changes that were kept bring at the larger budget, what helps on every text at the smaller one, how counts do, and when
+    the valid NLL is lowest, beside `studied`, the study's own runs. Says which of the planned runs are not recorded.
     """
     tried, kept = (select(found, role=role) for role in techniques.ROLES)
     plain = select(tried, rung=techniques.BASELINE.name)
     missing = _not_recorded([*tried, *kept], select(planned, role=list(techniques.ROLES)))
     counted = _counted(select(found, role="counts"), plain)
-    return say(_confirmed(kept), *_changes(tried), counted, _minima(plain, studied), missing)
-
-
-def _changes(tried: Sequence[Result]) -> Iterator[str]:
-    """How many changes lower each NLL on each text, the largest gain, and what all of the text brings."""
-    gains, more = techniques.gains(tried), {one.run.rung for one in tried if not one.run.spec.train.train_tokens}
-    alike, longer = (gains[gains["technique"].isin(more) == is_longer].sort_values("gain") for is_longer in (False, True))
-    texts = techniques.texts(tried)
-    told = [_best_change(select(tried, corpus=corpus), alike[alike["corpus"] == corpus], text) for corpus, text in texts.items()]
-    if len(alike):
-        at = f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)}) "
-        yield at + "; ".join([*filter(None, told), *_on_every_text(alike)])
-    best = longer.drop_duplicates("corpus", keep="last").set_index("corpus")
-    brings = [f"{interval(*best.loc[corpus, ['gain', 'low', 'high']])} on {text}" for corpus, text in texts.items() if corpus in best.index]
-    if brings:
-        yield f"{best['technique'].iloc[0]} bring {listed(brings)}"
-
-
-def _best_change(tried: Sequence[Result], gains: pd.DataFrame, text: str) -> str:
-    """The change of a text with the largest gain, and how many lower each NLL."""
-    if not len(gains):
-        return ""
-    best, changed = gains.iloc[-1], select(tried, rung=list(gains["technique"]))
-    lower = {split: _lowered(changed, tried, split) for split in ("test", "valid")}
-    most = f"most {best['technique']} ({interval(*best[['gain', 'low', 'high']])} nats)"
-    return f"on {text} {lower['test']} of {len(gains)} changes lower the test NLL, {most}, and {lower['valid']} the valid NLL"
-
-
-def _on_every_text(gains: pd.DataFrame) -> list[str]:
-    """Which changes lower the test NLL on every text, of several."""
-    n_texts, lower = gains["corpus"].nunique(), gains[gains["gain"] > 0]["technique"].value_counts()
-    names = list(lower.index[lower == n_texts])
-    return [f"{listed(names) or 'no change'} does so on every text"] if n_texts > 1 else []
-
-
-def _lowered(changed: Sequence[Result], tried: Sequence[Result], split: str) -> int:
-    """How many changes have a lower mean NLL on a split than the baseline."""
-    means = [np.mean([getattr(one, split).nll for one in records]) for records in summaries.by_row(changed).values()]
-    (plain,) = summaries.by_row(select(tried, rung=techniques.BASELINE.name)).values()
-    return sum(mean < np.mean([getattr(one, split).nll for one in plain]) for mean in means)
+    return say(_confirmed(kept), sentences.on_every_text(tried), counted, _minima(plain, studied), missing)
 
 
 def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
-    """What counts of the same words have beside the plain Transformer, on test."""
+    """How far the test NLL of counts of the same words is from the plain Transformer's."""
     nets = {records[0].spec.corpus: mean_nll(records) for records in summaries.by_row(plain).values()}
     beside = [one for one in counts if one.run.spec.corpus in nets]
-    told = [f"{one.record.test.nll:.3f} against {nets[one.run.spec.corpus]:.3f} on {titles.corpus(one.run.spec.corpus)}" for one in beside]
-    return f"on test {beside[0].run.spec.model.title} of the same words and the plain Transformer have {listed(told)}" if told else ""
+    gaps = [one.record.test.nll - nets[one.run.spec.corpus] for one in beside]
+    told = [f"{signed(gap, 3)} on {titles.corpus(one.run.spec.corpus)}" for gap, one in zip(gaps, beside, strict=True)]
+    if not told:
+        return ""
+    return f"the test NLL of {beside[0].run.spec.model.title} of the same words minus the plain Transformer's is {listed(told)}"
 
 
 def _confirmed(kept: Sequence[Result]) -> str:
@@ -151,9 +129,9 @@ def _confirmed(kept: Sequence[Result]) -> str:
             f"{interval(one.gain, one.low, one.high, plus='')}{'' if one.verdict == CLEAR else ' (open)'} on {texts[one.corpus]}"
             for one in rows[rows["technique"] == name].itertuples()
         ]
-        told.append(f"{name} {listed(on)}")
+        told.append(f"{name} by {listed(on)}")
     at = f"with {power(rows['budget'].max())} FLOPs (n = {seeds_of(rows)})" if told else ""
-    return f"{at} the test NLL is below the plain Transformer's by: {'; '.join(told)}" if told else ""
+    return f"{at} the plain Transformer's test NLL falls, in nats, with {'; with '.join(told)}" if told else ""
 
 
 def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
@@ -164,17 +142,6 @@ def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
     )
     beside = f", in the study's runs after {theirs}" if theirs else ""
     return f"the plain Transformer's valid NLL is lowest after pass {ours}{beside}" if ours else ""
-
-
-def _with_budget(slopes: pd.DataFrame, texts: Mapping[str, str]) -> str:
-    """What clearly does better and worse beside the plain model with ten times the budget, by text, where two budgets are recorded."""
-    told = []
-    for corpus, rows in slopes[slopes["verdict"] == CLEAR].groupby("corpus", sort=False):
-        names = {how: list(rows["technique"][sign * rows["slope"] > 0]) for how, sign in (("grows", 1), ("falls", -1))}
-        told.append(f"on {texts[corpus]} {' and '.join(f'that of {listed(who)} clearly {how}' for how, who in names.items() if who)}")
-    if told:
-        return f"with ten times the budget the gain changes: {'; '.join(told)}"
-    return "no technique's gain clearly changes with the budget" if (slopes["n"] > 1).any() else ""
 
 
 def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:

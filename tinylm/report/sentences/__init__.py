@@ -22,6 +22,7 @@ from tinylm.report.sentences.claims import buried, claims, expectations, turning
 from tinylm.report.sentences.phrases import seeds
 from tinylm.report.sentences.questions import (
     at_best_contexts,
+    best_shapes,
     converged,
     depth,
     factorial_effects,
@@ -31,15 +32,17 @@ from tinylm.report.sentences.questions import (
     studied_depth,
 )
 from tinylm.report.sentences.reproduced import control, cost, equal_cost, expected_costs, reproduction
-from tinylm.report.sentences.techniques import only_repeated
+from tinylm.report.sentences.techniques import changes, growth_with_budget, on_every_text, only_repeated
 
 __all__ = [
     "against_counts",
     "at_best_contexts",
     "averages",
     "best_purchases",
+    "best_shapes",
     "brackets",
     "buried",
+    "changes",
     "claims",
     "climb",
     "control",
@@ -53,8 +56,10 @@ __all__ = [
     "factorial_effects",
     "gated",
     "gated_together",
+    "growth_with_budget",
     "growth_with_length",
     "improvement",
+    "on_every_text",
     "only_repeated",
     "over_folds",
     "purchases",

@@ -16,6 +16,12 @@ def seeds(n: pd.Series) -> str:
     return f"{few} seeds" if few == many else f"{few} to {many} seeds"
 
 
+def seeds_of(rows: pd.DataFrame) -> str:
+    """Of how many seeds some rows are, least and most."""
+    few, many = int(rows["n"].min()), int(rows["n"].max())
+    return f"{few}{f' to {many}' if many > few else ''}"
+
+
 def mean(records: Sequence[RunRecord], split: str) -> float:
     """Mean NLL over seeds on a split."""
     return float(np.mean([getattr(record, split).nll for record in records]))

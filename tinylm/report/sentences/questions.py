@@ -2,20 +2,24 @@
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from tinylm.analysis import depth as layers
-from tinylm.analysis import families, folds, gaps, positions, significance, summaries
+from tinylm.analysis import families, folds, forecasts, gaps, positions, significance, summaries
 from tinylm.analysis.claims import at_largest_cost
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, power
 from tinylm.analysis.summaries import Result
 from tinylm.config.shown import amount
+from tinylm.report.sentences.phrases import listed, mean
 from tinylm.study import select, titles
 from tinylm.study.titles import ATTENTION, MLP
+
+SHAPED = (("depth", "n_layer", "number of layers"), ("context", "context_length", "window"))  # roles, fields, and what they are called
 
 
 def growth_with_length(found: Sequence[Result], kind: str) -> str:
@@ -51,6 +55,31 @@ def over_folds(frame: pd.DataFrame) -> str:
         told.append(f"{better} {'are' if better.endswith('s') else 'is'} ahead of {worse} on {wins} of {gap.n} parts, by {gain}")
     text = "; ".join(told)
     return f"{text[:1].upper()}{text[1:]} (nats; means weighted by length; 95 % over the parts)." if told else ""
+
+
+def best_shapes(found: Sequence[Result]) -> str:
+    """The best of other depths, and of other windows, by valid, beside the usual shape of the same width, at their largest budget."""
+    told = "; ".join(filter(None, (_varied(found, role, field, name) for role, field, name in SHAPED)))
+    return f"{told[:1].upper()}{told[1:]}." if told else ""
+
+
+def _varied(found: Sequence[Result], role: str, field: str, name: str) -> str:
+    """What the best value of a field that a role varies does to the valid NLL, by text; nothing where no budget has two seeds of it."""
+    seeds = Counter(result.run.row for result in select(found, role=role))
+    budget = max((row.budget for row, n in seeds.items() if n > 1), default=0)
+    told, n, width, before = [], [], 0, 0
+    for corpus in dict.fromkeys(result.run.spec.corpus for result in select(found, role=role, budget=budget)):
+        others = summaries.by_row(select(found, role=role, corpus=corpus, budget=budget))
+        width = next(iter(others)).spec.model.d_model
+        usual = summaries.by_row(select(found, role=forecasts.ROLE, corpus=corpus, budget=budget, d_model=width))
+        for plain, beside in usual.items():
+            run, records = min(others.items(), key=lambda row: mean(row[1], "valid"))
+            gap = significance.welch(*([record.valid.nll for record in group] for group in (records, beside)))
+            best, before = (getattr(one.spec.model, field) for one in (run, plain))
+            told.append(f"{best} on {titles.corpus(corpus)} ({interval(gap.mean, *gap.interval())})")
+            n += [len(records), len(beside)]
+    which = f"at {power(budget)} FLOPs and width {width} the best {name} other than {before} is"
+    return f"{which} {listed(told)} (valid, n = {min(n)})" if told else ""
 
 
 def depth(found: Sequence[Result]) -> str:
@@ -153,10 +182,10 @@ def at_best_contexts(found: Sequence[Result]) -> str:
     rows = rows[rows["n"] > 1]
     if not len(rows):
         return ""
-    best = f"with the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is {_by_text(rows)}"
     longer = _with_more_flops(found, ATTENTION)
     more = f"; with {power(select(found, role='gap')[0].run.budget)} FLOPs for the MLP alone {_by_text(longer)}" if len(longer) else ""
-    return f"{best}{more}"
+    which = "With the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is"
+    return f"{which} {_by_text(rows)}{more}."
 
 
 def _by_text(rows: pd.DataFrame) -> str:
