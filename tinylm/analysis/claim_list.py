@@ -37,8 +37,8 @@ TEXTS = ("tiny_shakespeare", "wikitext-2-char")
 CONVENTIONS = {"executed": "flops", "textbook": "flops_textbook"}
 
 
-def _which(label: str, section: str, **fields: Any) -> Which:
-    return Which(label, {"section": section, **fields})
+def _which(label: str, section: str, at: str = "", **fields: Any) -> Which:
+    return Which(label, {"section": section, **fields}, at)
 
 
 LINEAR, MLP, ATTENTION, TRANSFORMER = (
@@ -79,9 +79,10 @@ def _layers(n: int) -> Which:
 
 def _versus(text: str, source: str, first: Which, second: Which, **bounds: float) -> Claim:
     """A claim about the test NLL of one run minus that of another."""
-    return Claim(
-        text=text, source=source, contrast=f"{first.label} − {second.label}", runs=(first, second), measure=test_difference, **bounds
-    )
+    contrast = f"{first.name} − {second.name}"
+    if first.where == second.where:
+        contrast = f"{first.label} − {second.name}"
+    return Claim(text=text, source=source, contrast=contrast, runs=(first, second), measure=test_difference, **bounds)
 
 
 def _at_equal(name: str) -> list[Claim]:
@@ -206,7 +207,7 @@ def _positions() -> list[Claim]:
     for length, corpus in itertools.product((128, 1024), ("tiny_shakespeare", "wikitext-2-char")):
         where = {"role": "length", "corpus": corpus, "context_length": length}
         at = f"on {titles.corpus(corpus)}, T = {length:,}"
-        rotary, learned = (_which(f"{titles.POSITIONS[kind]} {at}", "rope", position=kind, **where) for kind in ("rope", "learned"))
+        rotary, learned = (_which(titles.POSITIONS[kind], "rope", at, position=kind, **where) for kind in ("rope", "learned"))
         claims.append(_versus(text, OURS, rotary, learned, below=0.0))
     return claims
 
@@ -240,15 +241,16 @@ def _words() -> list[Claim]:
 def _on_few_words() -> list[Claim]:
     """The open question on over-fitting: runs of the larger budget that read a few words again and again, or all of them."""
     helps, more = "On few words regularisation lowers the loss", "More text lowers the loss by more than regularisation does"
-    claims = []
+    gains, longer_texts = [], []
     for corpus in ("ptb-eos", "wikitext-2-eos"):
+        where = f"on {titles.corpus(corpus)}"
         plain, *changed, longer = (
-            _which(f"{name} on {titles.corpus(corpus)}", "regularisation", role="largest", corpus=corpus, rung=rung)
+            _which(name, "regularisation", where, role="largest", corpus=corpus, rung=rung)
             for name, rung in (("plain Transformer", BASELINE.name), *((rung, rung) for rung in (*KEPT, MORE_TEXT)))
         )
-        claims += [_versus(helps, OURS, one, plain, below=0.0) for one in changed]
-        claims += [_versus(more, OURS, longer, one, below=0.0) for one in changed]
-    return claims
+        gains += [_versus(helps, OURS, one, plain, below=0.0) for one in changed]
+        longer_texts += [_versus(more, OURS, longer, one, below=0.0) for one in changed]
+    return [*gains, *longer_texts]
 
 
 def _sister_models() -> list[Claim]:
@@ -277,10 +279,10 @@ def _counts() -> list[Claim]:
 def _on_text(name: str, corpus: str, context_length: int = 0, train_tokens: int = 0) -> Which:
     """A row of the section on ten times the text: with a context at the smaller budget, or at the larger one."""
     where: dict[str, Any] = {"role": "gap", "train_tokens": train_tokens}
-    label = f"{name} on {titles.text(corpus, train_tokens)}"
+    at = f"on {titles.text(corpus, train_tokens)}"
     if context_length:
-        where, label = {"role": "context", "context_length": context_length}, f"{label}, T = {context_length}"
-    return _which(label, "ten_times", rung=name, corpus=corpus, **where)
+        where, at = {"role": "context", "context_length": context_length}, f"{at}, T = {context_length}"
+    return _which(name, "ten_times", at, rung=name, corpus=corpus, **where)
 
 
 def _more_text() -> list[Claim]:

@@ -69,16 +69,24 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Which:
-    """One row of the study by what it is: `fields` are those of `study.select`; `label` is what a claim calls it."""
+    """One row of the study by what it is: `fields` are those of `study.select`; `label` is what a claim calls it, and `where` its text and
+    context, which a claim says once of two rows that share them.
+    """
 
     label: str
     fields: dict[str, Any]
+    where: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the row is called alone."""
+        return f"{self.label} {self.where}".strip()
 
     def records(self, groups: Mapping[Planned, Records]) -> Records:
         """The records of the row, none where it is not recorded; ValueError where the fields are those of several rows."""
         rows = study.select(groups, **self.fields)
         if len(rows) > 1:
-            raise ValueError(f"{self.label} may be any of {', '.join(row.name for row in rows)}; say more of it")
+            raise ValueError(f"{self.name} may be any of {', '.join(row.name for row in rows)}; say more of it")
         return groups[rows[0]] if rows else []
 
 
@@ -150,8 +158,8 @@ class Claim:
 def _waiting(missing: Sequence[Which]) -> str:
     """Which runs are not recorded, and which of them no study plans."""
     plan = study.plan("full")
-    unplanned = [which.label for which in missing if not study.select(plan, **which.fields)]
-    planned = [which.label for which in missing if which.label not in unplanned]
+    unplanned = [which.name for which in missing if not study.select(plan, **which.fields)]
+    planned = [which.name for which in missing if which.name not in unplanned]
     waits = f"waits for {' and '.join(planned)}" if planned else ""
     return _sentences(waits, f"no study plans {' or '.join(unplanned)}" if unplanned else "")
 

@@ -57,9 +57,11 @@ def distance(effect: float, low: float, high: float) -> str:
 
 
 def plus_minus(effect: float, low: float, high: float) -> str:
-    """A difference in nats with three decimals and half its interval, which has equal sides, for a table; without one, as `interval`."""
-    if pd.isna(low) or math.isinf(high):
+    """A difference in nats with three decimals and half its interval, which has equal sides, for a table; a bound with its low end."""
+    if pd.isna(low):
         return interval(effect, low, high)
+    if math.isinf(high):
+        return f"≥ {effect:+.3f} ({low:+.3f})".replace("-", "−")
     return f"{effect:+.3f} ± {(high - low) / 2:.3f}".replace("-", "−")
 
 

@@ -54,7 +54,7 @@ def booktabs(
     wraps = [_breaks(column[1:]) for column in columns]
     short = [len(column[0]) + max(map(len, column[1:]), default=0) <= SHORT_LINE for column in columns]
     words = [max(re.split(r"\s+", column[0]), key=len) for column in columns]
-    parts = [max((piece for cell in column[1:] for piece in _pieces(cell)), key=len, default="") for column in columns]
+    parts = [_longest_part(column[1:]) for column in columns]
     lines = [["(", *(part for cell in line for part in (cell, ", ")), "), "] for line in cells]
     header, rows = lines[0], [part for line in lines[1:] for part in line]
     labels = [stringify(cell) for cell in cells[0]]
@@ -78,9 +78,11 @@ def _breaks(column: Sequence[str]) -> bool:
     return any(len(cell) > LONG_CELL and not INTERVAL.fullmatch(cell) for cell in column)
 
 
-def _pieces(cell: str) -> tuple[str, ...]:
-    found = INTERVAL.fullmatch(cell)
-    return found.groups() if found else (cell,)
+def _longest_part(column: Sequence[str]) -> str:
+    """The longest piece of a column in which intervals may stand below their numbers; nothing where there is no interval."""
+    found = [INTERVAL.fullmatch(cell) for cell in column]
+    pieces = [piece for cell, match in zip(column, found, strict=True) for piece in (match.groups() if match else (cell,))]
+    return max(pieces, key=len) if any(found) else ""
 
 
 def _content(inlines: list[Node]) -> list[Node]:

@@ -2,7 +2,6 @@
 
 from tinylm.report.tables.budget import (
     advice,
-    against_counts,
     at_test_time,
     averages,
     block_lengths,
@@ -37,7 +36,6 @@ from tinylm.report.tables.verdicts import claim_evidence, claims, verdicts
 __all__ = [
     "LIMITS",
     "advice",
-    "against_counts",
     "at_test_time",
     "averages",
     "block_lengths",

@@ -172,7 +172,7 @@ def _told(run: Planned) -> str:
 
 
 def mixtures(found: Sequence[Result]) -> pd.DataFrame:
-    """One row per network that was mixed with counts: both losses, how far the mixture is below counts and network, and its weight.
+    """One row per network that was mixed with counts: both losses, how far the mixture is below counts, and its weight.
 
     The counts are the best of `found` by valid. Beside it the loss of the network mixed with gated counts.
     """
@@ -184,10 +184,9 @@ def mixtures(found: Sequence[Result]) -> pd.DataFrame:
     for run in sorted(pairs, key=lambda run: (architectures.index(run.architecture), run.budget)):
         alone, together = pairs[run]
         nll = float(np.mean([record.test.nll for record in alone]))
-        row = {"network": run.architecture, "FLOPs": amount(run.budget), "alone": f"{nll:.3f}", "mixed ± SD (n)": mean(lines[run])}
-        for name, other in (("− counts", [rival.record]), ("− network", alone)):
-            gap = significance.difference(together, other)
-            row[f"mixed {name}"] = plus_minus(gap.mean, *gap.interval())
+        row = {"network": run.architecture, "FLOPs": short(run.budget), "alone": f"{nll:.3f}", "mixed ± SD (n)": mean(lines[run])}
+        gap = significance.difference(together, [rival.record])
+        row |= {"mixed − counts": plus_minus(gap.mean, *gap.interval())}
         row |= {"weight": f"{mixed_runs.share(together, found):.2f}"}
         rows.append(row | ({"+ gated ± SD (n)": gated.get(run, NONE)} if gated else {}))
     return pd.DataFrame(rows or [{"network": "none is recorded"}])
@@ -209,15 +208,6 @@ def together(found: Sequence[Result]) -> pd.DataFrame:
             rows.setdefault(run, cost)[way] = perplexity(line["test_nll"]) + seeds
     frame = pd.DataFrame(rows.values(), columns=["text", "model", "FLOPs", "size", "time", *ways], dtype=object).fillna(NONE)
     return frame.sort_values("text", kind="stable") if rows else pd.DataFrame([{"text": "none is recorded"}])
-
-
-def against_counts(found: Sequence[Result], architecture: str) -> pd.DataFrame:
-    """One row per budget of an architecture's recipe: its test NLL minus that of the best counts, and n."""
-    rows = [
-        {"FLOPs": short(run.budget), "test − counts, 95 %": plus_minus(gap.mean, *gap.interval()), "n": gap.n}
-        for run, gap in mixed_runs.against_counts(found, architecture).items()
-    ]
-    return pd.DataFrame(rows or [{"FLOPs": "none is recorded"}])
 
 
 def averages(frame: pd.DataFrame) -> pd.DataFrame:
@@ -248,10 +238,8 @@ def taught(found: Sequence[Result]) -> pd.DataFrame:
             "network": row.contrast,
             "test ± SD (n)": alone[row.run],
             "the recipe ± SD (n)": alone[row.recipe],
-            "taught − recipe, 95 %": plus_minus(row.effect, row.low, row.high),
-            "p alone": p_value(row.p_alone),
+            "taught − recipe, 95 %": _starred(row),
             "p, Holm": p_value(row.p_holm),
-            "verdict": row.verdict,
         }
         for row in pairs
     ]
@@ -366,20 +354,13 @@ def cells(found: Sequence[Result]) -> pd.DataFrame:
 
 
 def effects(frame: pd.DataFrame) -> pd.DataFrame:
-    """One row per effect of a factorial on test NLL, at each budget: its interval, n, p values and verdict."""
-    several = frame["budget"].nunique() > 1
-    rows = [
-        ({"FLOPs": short(row.budget)} if several else {})
-        | {
-            "effect": row.contrast,
-            "nats, 95 %": plus_minus(row.effect, row.low, row.high),
-            "n": row.n,
-            "p alone": p_value(row.p_alone),
-            "p, Holm": p_value(row.p_holm),
-            "verdict": row.verdict,
-        }
-        for row in frame.itertuples()
-    ]
+    """One row per effect of a factorial on test NLL: at each budget, in brackets n, its interval and p value; * where it is not clear."""
+    columns: dict[str, dict[str, str]] = {}
+    for budget, part in frame.groupby("budget"):
+        columns[f"{short(budget)} ({part['n'].min()})"] = {row.contrast: _starred(row) for row in part.itertuples()}
+        columns[f"p, Holm, {short(budget)}"] = {row.contrast: p_value(row.p_holm) for row in part.itertuples()}
+    names = frame["contrast"].unique()
+    rows = [{"effect": name} | {column: cells.get(name, NONE) for column, cells in columns.items()} for name in names]
     return pd.DataFrame(rows or [{"effect": "not every cell is recorded"}])
 
 

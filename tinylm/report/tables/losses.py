@@ -16,7 +16,7 @@ from tinylm.config.shown import short
 from tinylm.data import grammar
 from tinylm.evaluation.probes import COMPRESSION
 from tinylm.report import timings
-from tinylm.study import Planned, reported
+from tinylm.study import reported
 
 
 def results(found: Sequence[Result]) -> pd.DataFrame:
@@ -148,7 +148,9 @@ def decomposition(found: Sequence[Result]) -> pd.DataFrame:
             row = rows.setdefault(title, {"class": title.replace("_", ", "), "share": f"{100 * share:.2f} %"})
             row[run] = f"{nll:.3f} ({100 * share * nll / total:.1f} %)"
     frame = pd.DataFrame(list(rows.values()) or [{"class": NONE, "share": NONE}])
-    return frame.set_axis([column.name if isinstance(column, Planned) else column for column in frame.columns], axis=1)
+    is_one_text = len({run.spec.corpus for run in groups}) == 1 and all(run.spec.is_counts for run in groups)
+    names = {run: run.spec.model.title if is_one_text else run.name for run in groups}
+    return frame.set_axis([names.get(column, column) for column in frame.columns], axis=1)
 
 
 def neighbours(found: Sequence[Result]) -> pd.DataFrame:

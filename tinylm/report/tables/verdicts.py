@@ -34,7 +34,7 @@ def _known(rows: pd.DataFrame) -> str:
 
 
 def claims(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per statement that is tested for a claim, under the claim's words: effect with its 95 % interval, test, n, p and verdict."""
+    """One row per statement that is tested for a claim, under the claim's words: effect with its 95 % interval, n, p and verdict."""
     first = ~judged.duplicated("text")
     return pd.DataFrame(
         {
@@ -42,7 +42,6 @@ def claims(judged: pd.DataFrame) -> pd.DataFrame:
             "source": row["source"] if first[index] else "",
             "statement": f"as for {row['follows']}" if row["follows"] else row["statement"],
             "effect, 95 %": plus_minus(row["effect"], row["low"], row["high"]),
-            "test": row["test"] or NONE,
             "n": row["n"],
             "p, Holm": p_value(row["p_holm"]),
             "verdict": row["verdict"],
@@ -52,13 +51,14 @@ def claims(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def claim_evidence(judged: pd.DataFrame) -> pd.DataFrame:
-    """One row per tested claim: the paper's own effect, the text's share of the standard error, p before and after Holm, remarks."""
+    """One row per tested claim: the paper's own effect, the text's share of the standard error, the test, both p, remarks."""
     tested = judged[judged["follows"] == ""]
     return pd.DataFrame(
         {
             "evidence": row["contrast"],
             "paper": NONE if pd.isna(row["reported"]) else signed(row["reported"]),
             "text SE": spread(row["text_se"]),
+            "test": row["test"] or NONE,
             "p": p_value(row["p"]),
             "p, Holm": p_value(row["p_holm"]),
             "remarks": row["note"] or NONE,

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from tinylm import study
@@ -11,11 +13,19 @@ def test_the_list_names_each_effect_once_and_every_run_but_the_unplanned():
     assert len(set(contrasts)) == len(contrasts)
     assert {claim.follows for claim in claim_list.CLAIMS} - {""} <= set(contrasts)
     assert all(claim.above < claim.below for claim in claim_list.CLAIMS)
+    texts = [claim.text for claim in claim_list.CLAIMS]
+    assert len([*itertools.groupby(texts)]) == len(set(texts)), "the statements of a claim stand together"
+
+
+def test_what_two_rows_share_is_said_once():
+    contrasts = [claim.contrast for claim in claim_list.CLAIMS]
+    assert "rotary positions − learned positions on Tiny Shakespeare, T = 128" in contrasts
+    assert "Self-Attention on Tiny Shakespeare, T = 32 − MLP on Tiny Shakespeare" in contrasts
 
 
 def test_every_run_of_a_claim_is_one_row_of_the_study():
     groups = {run.row: [run] for run in study.plan("full")}
-    for which in {which.label: which for claim in claim_list.CLAIMS for which in claim.runs}.values():
+    for which in {which.name: which for claim in claim_list.CLAIMS for which in claim.runs}.values():
         assert which.records(groups), which
     with pytest.raises(ValueError, match="words may be any of PTB Transformer, WikiText-2 Transformer; say more of it"):
         Which("words", {"section": "words", "role": "baseline"}).records(groups)

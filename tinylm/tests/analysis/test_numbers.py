@@ -7,7 +7,7 @@ def test_amounts_spreads_and_signs_are_written_one_way():
     assert numbers.amount(5.554e13) == r"$5.55 \times 10^{13}$" and numbers.amount(1e12) == r"$1.00 \times 10^{12}$"
     assert numbers.plus_minus(-0.0204, -0.0304, -0.0104) == "−0.020 ± 0.010"
     assert numbers.plus_minus(0.5, math.nan, math.nan) == "+0.500" and numbers.plus_minus(math.nan, math.nan, math.nan) == "–"
-    assert numbers.plus_minus(0.5, 0.2, float("inf")) == "at least +0.500 (from +0.200)"
+    assert numbers.plus_minus(0.5, 0.2, float("inf")) == "≥ +0.500 (+0.200)"
     assert numbers.amount(0) == numbers.spread(float("nan")) == "–"
     assert numbers.signed(-0.12345) == "−0.1235"
     assert (numbers.perplexity(2.0), numbers.perplexity(10.4126)) == ("7.389", "33,276")

@@ -122,9 +122,6 @@ def test_where_the_order_of_network_and_counts_is_open_is_said():
     told = sentences.against_counts([*RUNS, COUNTS], "LSTM")
     assert told.startswith("The LSTM's test NLL minus that of these counts is +0.600 [") and "at $10^{13}$ FLOPs; the order" in told
     assert told.endswith("the order is open at $10^{11}$ to $10^{13}$, since one test text is noisy.")
-    rows = tables.against_counts([*RUNS, COUNTS], "LSTM")
-    assert rows["FLOPs"].tolist() == ["1e11", "1e12", "1e13"] and rows["test − counts, 95 %"][0].startswith("+0.600 ± ")
-    assert tables.against_counts(RUNS, "LSTM").values.tolist() == [["none is recorded"]]
     assert sentences.against_counts(RUNS, "LSTM") == sentences.against_counts([COUNTS], "LSTM") == ""
 
 

@@ -46,15 +46,17 @@ def test_contexts_stand_below_each_other(found):
 def test_the_answer_has_each_gap_and_says_who_is_ahead_with_which_context(found):
     told = answers.ten_times(found)
     assert "At $10^{13}$ FLOPs (n = 3) the lead of Self-Attention over the MLP's recipe (32 characters) is 0." in told
-    assert "] nats on WikiText-2 as characters, 0." in told and "] on its first 892,117 tokens (no clear change: " in told
+    assert "] nats on the first 892,117 tokens of WikiText-2 as characters, and 0." in told and "] on all of it (no clear change: " in told
     assert "by characters of context (n = 5), on Tiny Shakespeare and WikiText-2 as characters Self-Attention is ahead with 8, " in told
-    assert ", 16 and 32, the MLP with 2, neither with 4. With the context that is best for each on valid, the MLP's test NLL minus" in told
-    assert "; with $10^{13}$ FLOPs for the MLP alone " in told
+    assert told.endswith(", 16 and 32, the MLP with 2, neither with 4.")
+    best = sentences.at_best_contexts(found)
+    assert best.startswith("With the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is ")
+    assert "; with $10^{13}$ FLOPs for the MLP alone " in best and sentences.at_best_contexts([]) == ""
     assert sentences.searched_mlp(found, []) == "" and "Tiny Shakespeare" not in told.partition("characters of context")[0]
     assert answers.ten_times([]) == answers.ten_times(select(found, seed=0)) == ""
     assert answers.ten_times(select(found, role="context")).startswith("**Answer.** At $10^{12}$ FLOPs")
     parts = [one for one in select(found, role="gap") if one.run.spec.train.train_tokens != techniques.SHORT]
-    assert "] on Tiny Shakespeare and 0." in answers.ten_times(parts) and "its first" not in answers.ten_times(parts)
+    assert "] nats on Tiny Shakespeare and 0." in answers.ten_times(parts) and "the first" not in answers.ten_times(parts)
 
 
 def test_the_mlps_best_validation_is_told(found):
