@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tinylm import data, files, ledger
+from tinylm import data, files, ledger, study
 from tinylm.cli import terminal
 from tinylm.cli.common import OUTCOME, Request, UsageError, command, outcome, relative, subparser, table
 from tinylm.cli.specs import count
@@ -27,7 +27,7 @@ stale: made by code of another version    changed, missing, unlisted: not what S
 
 @dataclass(frozen=True, kw_only=True)
 class ImportRequest(Request):
-    """A bundle of records and the ledger that takes them; None means the published one in a clone, else the user's."""
+    """A bundle of records and the ledger that takes them; None means the user's, in a clone for planned runs the published one."""
 
     file: Path
     into: Path | None
@@ -64,7 +64,9 @@ def add(commands: Any) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     one = command(actions, "import", ImportRequest, _import, "merge the records of a tar file into the ledger", EXAMPLES.splitlines()[1])
     one.add_argument("file", type=Path, metavar="FILE.tar")
-    one.add_argument("--into", type=Path, metavar="FOLDER", help="the ledger to add them to (docs/ledger in a clone, else yours)")
+    one.add_argument(
+        "--into", type=Path, metavar="FOLDER", help="the ledger to add all of them to (yours, in a clone docs/ledger for runs of the study)"
+    )
     summary = "compare every record with the arithmetic of its spec, and files with their sums; 1 where one is at odds"
     one = command(actions, "verify", VerifyRequest, _verify, summary, f"{EXAMPLES.splitlines()[2]}\n\n{KINDS}")
     one.add_argument("folders", nargs="*", type=Path, metavar="FOLDER", help="(the published ledger and yours)")
@@ -81,14 +83,15 @@ def add(commands: Any) -> None:
 
 
 def _import(request: ImportRequest) -> int:
-    into = request.into or files.study_ledger()
-    merged = bundle.merge(request.file, into)
+    into, apart = request.into or files.LOCAL_LEDGER, None if request.into else files.study_ledger()
+    merged = bundle.merge(request.file, into, apart, {run.spec.key for run in study.plan("full")} if apart else ())
     for line in merged:
         if line.action != "kept":
             print(f"{line.action}: {line.name}" + (f": {line.reason}" if line.reason else ""))
     counts = Counter(line.action for line in merged)
     text = ", ".join(f"{counts[action]} {action}" for action in ("added", "replaced", "kept", "differs", "refused") if counts[action])
-    print(f"{relative(into)}: {text or 'the tar holds no record'}")
+    folders = dict.fromkeys(relative(folder) for folder in (apart, into) if folder)
+    print(f"{', '.join(folders)}: {text or 'the tar holds no record'}")
     return 1 if counts["refused"] else 0
 
 

@@ -4,7 +4,7 @@ import io
 import os
 import re
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -147,13 +147,18 @@ def _place(member: tarfile.TarInfo) -> tuple[str, str]:
     return section, path.name
 
 
-def merge(file: Path, into: Path) -> list[Merged]:
-    """Write the tar's records into `into/SECTION`, and say what became of each member.
+def merge(file: Path, into: Path, apart: Path | None = None, keys: Container[str] = ()) -> list[Merged]:
+    """Write the tar's records into `into/SECTION`, those with one of the `keys` into `apart/SECTION`; say what became of each member.
 
-    A record that is there stays, unless it is stale or broken; a stale one is never added.
+    A record that is in either folder stays, unless it is stale or broken; a stale one is never added.
     """
-    present = {match[1]: path for path in into.glob("**/*.json") if (match := RECORD_NAME.fullmatch(path.name))}
-    return [_merge(entry, into, present) for entry in entries(file)]
+    paths = (path for folder in (into, apart) if folder for path in folder.glob("**/*.json"))
+    present = {match[1]: path for path in paths if (match := RECORD_NAME.fullmatch(path.name))}
+    return [_merge(entry, apart if apart and _key(entry) in keys else into, present) for entry in entries(file)]
+
+
+def _key(entry: Entry) -> str:
+    return entry.record.spec.key if entry.record else ""
 
 
 def _merge(entry: Entry, into: Path, present: dict[str, Path]) -> Merged:

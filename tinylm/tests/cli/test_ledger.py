@@ -1,11 +1,12 @@
 """`ledger import`, `verify` and `show`."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from records import EDITS, made
 
-from tinylm import files, ledger
+from tinylm import files, ledger, study
 from tinylm.ledger import bundle
 
 MISTAKES = {
@@ -25,14 +26,24 @@ def test_a_mistake_is_one_clear_message(refused, line):
 def test_import_merges(call, home):
     bundle.pack([("rope", made(0)), ("words", made(1))], home / "a.tar")
     code, out, _ = call(f"ledger import {home / 'a.tar'}")
-    assert code == 0 and out.splitlines()[-1] == "docs/ledger: 2 added"
+    assert code == 0 and out.splitlines()[-1] == "docs/ledger, out/ledger: 2 added"
     code, out, _ = call(f"ledger import {home / 'a.tar'}")
-    assert (code, out) == (0, "docs/ledger: 2 kept\n")
+    assert (code, out) == (0, "docs/ledger, out/ledger: 2 kept\n")
     bundle.pack([("rope", made(0, seconds=5.0)), ("words", made(1, version="last-0 adam-0"))], home / "b.tar")
     code, out, _ = call(f"ledger import {home / 'b.tar'}")
-    assert code == 1 and out.splitlines()[-1] == "docs/ledger: 1 differs, 1 refused" and "differs: rope/" in out
+    assert code == 1 and out.splitlines()[-1] == "docs/ledger, out/ledger: 1 differs, 1 refused" and "differs: rope/" in out
     assert call(f"ledger import {home / 'b.tar'} --into {home / 'other'}")[0] == 1
     assert len(list((home / "other" / "rope").iterdir())) == 1
+
+
+def test_in_a_clone_only_runs_of_the_study_are_added_to_its_ledger(call, home, monkeypatch):
+    bundle.pack([("rope", made(0)), ("local", made(1))], home / "a.tar")
+    monkeypatch.setattr(study, "plan", lambda profile: [SimpleNamespace(spec=made(0).spec)])
+    assert call(f"ledger import {home / 'a.tar'}")[0] == 0
+    assert [path.parent.name for path in files.LEDGER.glob("*/*.json")] == ["rope"]
+    assert [path.parent.name for path in files.LOCAL_LEDGER.glob("*/*.json")] == ["local"]
+    monkeypatch.setattr(study, "plan", lambda profile: [])
+    assert call(f"ledger import {home / 'a.tar'}")[1] == "docs/ledger, out/ledger: 2 kept\n", "wherever they are"
 
 
 def test_outside_a_clone_records_are_added_to_the_users(call, home, monkeypatch):
@@ -47,7 +58,7 @@ def test_outside_a_clone_records_are_added_to_the_users(call, home, monkeypatch)
 
 def test_import_into_a_place_that_cannot_be_written(call, home):
     bundle.pack([("rope", made())], home / "a.tar")
-    (home / "docs").touch()
+    (home / "out").touch()
     code, _, err = call(f"ledger import {home / 'a.tar'}")
     assert code == 2 and "cannot write" in err
 
@@ -113,7 +124,7 @@ def test_an_edited_record_is_not_imported(call, home):
     flops = made(1).flops
     bundle.pack([("rope", made(0)), ("rope", made(1, flops=flops - 1))], home / "a.tar")
     code, out, _ = call(f"ledger import {home / 'a.tar'}")
-    assert code == 1 and out.splitlines()[-1] == "docs/ledger: 1 added, 1 refused"
+    assert code == 1 and out.splitlines()[-1] == "docs/ledger, out/ledger: 1 added, 1 refused"
     assert f"flops is {flops - 1}, but must be {flops}" in out
     assert call("ledger verify")[0] == 0
 
