@@ -14,7 +14,7 @@ from tinylm.analysis.advice import Known, Offer
 from tinylm.config import ConfigError, RunSpec, TinylmError
 from tinylm.config.interrupts import uninterrupted
 from tinylm.config.shown import amount, short
-from tinylm.evaluation import counts
+from tinylm.evaluation import counts, pretrained
 from tinylm.ledger import RunRecord
 from tinylm.study import Planned, recipes, single
 
@@ -245,11 +245,16 @@ def _steps(spec: RunSpec) -> int:
 
 
 def _seconds(offer: Offer, clock: Clock, times: dict[str, float]) -> float | None:
-    """The seconds of an offer's run, timed once for all offers of it; 0 where it is recorded. None on a GPU, of which nothing is known."""
+    """The seconds of an offer's run, timed once for all offers of it; 0 where it is recorded, and for a mixture its weights are here.
+
+    None on a GPU, of which nothing is known.
+    """
     if clock.settings.device != "cpu":
         return None
     key = offer.spec.key
+    is_enough = not offer.beside or offer.is_counts or pretrained.usable(key) is not None
+    if is_enough and ledger.known().find(offer.spec) is not None:
+        return 0.0
     if key not in times:
-        is_done = ledger.known().find(offer.spec) is not None
-        times[key] = 0.0 if is_done else clock.seconds(single.unplanned(offer.spec))
+        times[key] = clock.seconds(single.unplanned(offer.spec))
     return times[key]

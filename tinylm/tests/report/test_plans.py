@@ -86,6 +86,9 @@ def test_records_of_the_study_are_advice_enough(trained):
     made = plan("tiny_shakespeare", 1e12)
     assert not trained and made.spent == 0
     assert made.choices[0].offer.recipe in ("transformer", "gated-counts") and made.choices[0].offer.seen.nll < 1.36
+    (alone,) = (one for one in made.choices if one.offer.recipe == "transformer" and not one.offer.beside)
+    (mixed,) = (one for one in made.choices if one.offer.recipe == "transformer" and one.offer.beside)
+    assert alone.seconds == 0 and mixed.seconds > 0, "what is mixed needs weights, which a record does not have"
 
 
 def test_a_nat_is_told_in_bits_of_a_byte(corpus):
