@@ -55,7 +55,8 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how += in_time([counts.run], " in {}")
     first = frames[1].iloc[0]
     which = "the counts with a cache" if cache else "those counts"
-    alone = f"Alone, the {first['architecture']} passes {which} only from {power(first['reaches'])} FLOPs on, in the mean"
+    alone = f"Alone, the {first['architecture']} has a lower mean loss than {which} only from {power(first['reaches'])} FLOPs on"
+    alone += _clearly(select(networks, corpus=corpus), counts, first["architecture"])
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
     if mixed:
@@ -72,6 +73,13 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
         f"{alone}; the best recipe has {mean_nll(records):.3f} at {power(records[0].flops)} ({in_time([best], '{}, ')}"
         f"n = {len(records)})."
     )
+
+
+def _clearly(networks: Sequence[Result], counts: Result, architecture: str) -> str:
+    """From which budget on an architecture is clearly ahead of counts, which are measured on one test text."""
+    gaps = mixtures.against_counts([*networks, counts], architecture)
+    clear = [run.budget for run, gap in gaps.items() if gap.interval()[1] < 0]
+    return f", a clearly lower one from {power(min(clear))} on" if clear else ""
 
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:
@@ -100,10 +108,9 @@ def _lookup(bought: Sequence[Result]) -> str:
     choice, mixed = worth[[with_it, without]].abs().max(), _lookup_mixed(bought, frame["budget"].max())
     more = "more" if worth[lookup] > choice else "no more"
     return (
-        f"A lookup is worth {more} than the choice between a Transformer and an LSTM: copying what followed the same characters "
-        f"(*induction*, with its long window) lowers the mean loss of three architectures by "
-        f"{with_intervals(frame, lookup)[0]} nats at {power(frame['budget'].max())} FLOPs (n = {frame['n'].min()}), where Transformer and "
-        f"LSTM differ by at most {choice:.3f}{mixed}."
+        f"A lookup is worth {more} than the choice between a Transformer and an LSTM. At {power(frame['budget'].max())} FLOPs copying what "
+        f"followed the same characters (*induction*, with its long window) lowers the mean loss of three architectures by "
+        f"{with_intervals(frame, lookup)[0]} nats (n = {frame['n'].min()}){mixed}; Transformer and LSTM differ by at most {choice:.3f}."
     )
 
 
@@ -111,7 +118,7 @@ def _lookup_mixed(bought: Sequence[Result], budget: int) -> str:
     """What is left of the lookup's worth at a budget where every cell is mixed with counts; nothing where that is not recorded."""
     effects = factorial.effects(mixtures.mixed(select(bought, role=["factorial", "factorial-control"])))
     frame = effects[(effects["budget"] == budget) & (effects["contrast"] == LOOKUP[0])]
-    return f"; where counts are mixed in, by {with_intervals(frame, LOOKUP[0])[0]} (n = {frame['n'].min()})" if len(frame) else ""
+    return f", with counts mixed in by {with_intervals(frame, LOOKUP[0])[0]} (n = {frame['n'].min()})" if len(frame) else ""
 
 
 def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
@@ -122,8 +129,8 @@ def _retrained(found: Sequence[Result], everything: Sequence[Result]) -> str:
     ratios, beaten = lines["flops_2nd"] / lines["flops_textbook"], beaten_by_counts(found, brief=True)
     where = "agree with ours" if joint.is_alike else "differ from ours by more than seeds do"
     return (
-        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; its stated costs are up to "
-        f"{ratios.max():.2g} times too high and {1 / ratios.min():.2g} times too low by the textbook count"
+        f"A published study {STUDY} was retrained: its {joint.n_rows} losses {where}; by the textbook count its stated costs are from "
+        f"{ratios.max():.2g} times too high to {1 / ratios.min():.2g} times too low"
         f"{f'; {beaten}' if beaten else ''}."
     )
 
@@ -164,11 +171,11 @@ def _bought(found: Sequence[Result], corpus: str) -> str:
     run, records = min(rows.items(), key=lambda row: mean_valid(row[1]), default=(None, []))
     if run is None:
         return ""
-    made = "" if run.spec.corpus == corpus else f" that reads {titles.corpus(run.spec.corpus)}"
+    made = "" if run.spec.corpus == corpus else f" when it is trained on {titles.corpus(run.spec.corpus)}"
     return (
-        f"alone the {titles.network(run)}{made}, trained for {power(run.budget)} FLOPs, has a test NLL of "
-        f"{mean_nll(records):.3f} (n = {len(records)}), the best counts of {data.info(corpus).level}s "
-        f"{counts.record.test.nll:.3f}{_better_mixed(networks, counts, mean_nll(records))}"
+        f"for {power(run.budget)} FLOPs the {titles.network(run)} has a test NLL of {mean_nll(records):.3f} (n = {len(records)}){made}; "
+        f"the best counts of {data.info(corpus).level}s have {counts.record.test.nll:.3f}"
+        f"{_better_mixed(networks, counts, mean_nll(records))}"
     )
 
 
@@ -178,7 +185,5 @@ def _better_mixed(networks: Sequence[Result], counts: Result, nll: float) -> str
     best = min(mixed, key=lambda run: mean_valid(mixed[run]), default=None)
     if best is None or mean_nll(mixed[best]) >= nll:
         return ""
-    return (
-        f"; mixed with gated counts the {best.architecture} of {power(best.budget)} has {mean_nll(mixed[best]):.3f} "
-        "([00_answer](00_answer.ipynb))"
-    )
+    which = f"the {best.architecture} of {power(best.budget)} FLOPs has {mean_nll(mixed[best]):.3f} (n = {len(mixed[best])}, "
+    return f"; trained on {titles.corpus(best.spec.corpus)} and mixed with gated counts, {which}[00_answer](00_answer.ipynb))"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from tinylm import data
 from tinylm.analysis import fits, folds, forecasts, gaps
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import distance, interval, percent, power
@@ -30,20 +31,21 @@ def capacity(found: Sequence[Result]) -> str:
 
 
 def _came(found: Sequence[Result]) -> str:
-    """What came of the forecasts for the largest budget that any was tested at, and of the sizes that were foreseen."""
-    law, _ = fits.FORMS
+    """What came of the forecasts for the largest budget that any was tested at, by each form of the law, and of the sizes foreseen."""
     tested = [one for one in forecasts.recorded() if all(forecasts.outcome(found, one, form) for form in fits.FORMS)]
     last = [one for one in tested if one["flops"] == max(each["flops"] for each in tested)]
     if not last:
         return ""
-    misses = [f"{percent(forecasts.miss(found, one, law))} on {titles.corpus(one['corpus'])}" for one in last]
-    told = f"at {power(last[0]['flops'])} FLOPs the losses missed forecasts made before the runs by {listed(misses)}"
+    by_form = [[percent(forecasts.miss(found, one, form)) for form in fits.FORMS] for one in last]
+    misses = [f"{' and '.join(forms)} on {titles.corpus(one['corpus'])}" for forms, one in zip(by_form, last, strict=True)]
+    laws = f"two forms of the law ({' and '.join(fits.FORMS)})"
+    told = f"at {power(last[0]['flops'])} FLOPs the valid losses missed the forecasts of {laws} by {' and by '.join(misses)}"
     above = [forecasts.above_best(found, one, form) for one in last for form in fits.FORMS]
     if any(map(math.isnan, above)):
         return told
     n = min(len(forecasts.outcome(found, one, form)) for one in last for form in fits.FORMS)
     sizes = "the best" if max(above) == 0 else f"at most {max(above):.3f} nats above the best"
-    return f"{told}; the sizes foreseen (n = {n}) are {sizes} of those tried there, by valid NLL"
+    return f"{told}; the sizes that they foresaw (n = {n}) are {sizes} of those tried there"
 
 
 def ten_times(found: Sequence[Result]) -> str:
@@ -79,8 +81,9 @@ def _with_more_text(texts: pd.DataFrame, row: Any) -> str:
     """A lead on a part of a text and on all of it, and whether both differ clearly."""
     whole, part = (next(texts[(texts["corpus"] == row.corpus) & (texts["tokens"] == n)].itertuples()) for n in (0, row.than))
     clearly = f"clearly {'more' if row.gap > 0 else 'less'}" if row.verdict == CLEAR else "no clear change"
-    text = f"{_size(part)} nats on the first {row.than:,} tokens of {titles.text(row.corpus, 0)}, and {_size(whole)} on all of it"
-    return f"{text} ({clearly}: {interval(row.gap, row.low, row.high)})"
+    first = f"the first {row.than:,} {data.info(row.corpus).level}s of {titles.text(row.corpus, 0)}"
+    change = f"{clearly}: {interval(row.gap, row.low, row.high)}"
+    return f"{_size(part)} nats on {first}, and {_size(whole)} on all of it ({change})"
 
 
 def _contexts(rows: pd.DataFrame) -> str:

@@ -102,7 +102,9 @@ def _rope_pair(found: Sequence[Result]) -> str:
     told = f"{sign * (stated[1].test_nll - stated[0].test_nll):.3f}".replace("-", "−") if all(stated) else ""
     theirs = f"; in the study's single runs by {told}" if told else ""
     ours, other = (titles.POSITIONS[run.spec.model.position] for run in (second, first))
-    return f"{ours[0].upper()}{ours[1:]} are {where} {other}{apart} nats on the same text and seeds (n = {gap.n}, uncorrected){theirs}"
+    return (
+        f"{ours[0].upper()}{ours[1:]} are {where} {other}{apart} nats on the study's slice, seed by seed (n = {gap.n}, uncorrected){theirs}"
+    )
 
 
 def _rope_by_length(gains: pd.DataFrame) -> str:

@@ -13,7 +13,9 @@ from tinylm.report import sentences
 from tinylm.report.answers.phrases import mean_nll, say
 from tinylm.report.sentences.phrases import listed, on_each, seeds_of
 from tinylm.study import Planned, select, titles
-from tinylm.study.techniques import rates_are_of
+from tinylm.study.techniques import FRESH, REPEATED, rates_are_of
+
+ABOUT = {FRESH: "characters that are hardly read twice", REPEATED: "characters that are read again and again"}  # for the abstract
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -47,9 +49,9 @@ def carried_over(found: Sequence[Result]) -> str:
     up, everywhere = _helpful(rows)
     budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
     at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
-    first, *others = [(len(names) or "none", name) for name, names in up.items()]
+    first, *others = [(len(names) or "none", ABOUT.get(name, name)) for name, names in up.items()]
     told = [f"{first[0]} clearly help on {first[1]}", *(f"{number} on {name}" for number, name in others)]
-    on_all = f"; {listed(everywhere) or 'none'} on all of them" if others else ""
+    on_all = f"; {listed(everywhere) or 'none'} {'help' if len(everywhere) > 1 else 'helps'} on all {len(up)} texts" if others else ""
     return f"Of {max(map(len, rows.values()))} techniques of large models {listed(told)}{on_all} ({at})."
 
 
@@ -62,9 +64,9 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     if len(rows) > 1:
         lowers = "lower" if len(everywhere) > 1 else "lowers"
         yield f"{number}{listed(everywhere) or 'none'} clearly {lowers} the test NLL on every text"
+    yield _better(rows, up) if len(rows) > 1 else number + _better(rows, up)
     alone = sum(families.clear_alone(of[of["gain"] > 0]) for of in rows.values())
-    clear = f"{_better(rows, up)}; {alone} of these {'is' if alone == 1 else 'are'} clear by the spread of their own seeds alone"
-    yield clear if len(rows) > 1 else number + clear
+    yield f"by the spread of its own seeds alone {alone} of these {sum(map(len, up.values()))} {'is' if alone == 1 else 'are'} clear"
     worse = [f"{((of['verdict'] == CLEAR) & (of['gain'] < 0)).sum()} on {name}" for name, of in rows.items()]
     yield f"clearly worse are {listed(worse)}"
 
@@ -77,7 +79,7 @@ def _better(rows: Mapping[str, pd.DataFrame], up: Mapping[str, Sequence[str]]) -
         seeds = f"n = {seeds_of(of)}" if is_shared else f"{budgets[name]} FLOPs, n = {seeds_of(of)}"
         told.append(f"on {name} ({seeds}) {listed([f'{one} {_gain(of, one):.3f}' for one in up[name]]) or 'none'}")
     at = f" at {next(iter(budgets.values()))} FLOPs" if is_shared else ""
-    return f"clearly better{at}, in nats, are {'; '.join(told)}"
+    return f"these clearly lower the test NLL{at}, in nats: {'; '.join(told)}"
 
 
 def _largest(found: Sequence[Result]) -> str:
@@ -116,7 +118,10 @@ def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
     told = [f"{signed(gap, 3)} on {titles.corpus(one.run.spec.corpus)}" for gap, one in zip(gaps, beside, strict=True)]
     if not told:
         return ""
-    return f"the test NLL of {beside[0].run.spec.model.title} of the same words minus the plain Transformer's is {listed(told)}"
+    which = f"counts of the same words ({beside[0].run.spec.model.title})"
+    if max(gaps) < 0:
+        return f"{which} are ahead of that plain Transformer on test, in nats by {listed(told).replace('−', '')}"
+    return f"the test NLL of {which} minus that of that plain Transformer is {listed(told)}"
 
 
 def _confirmed(kept: Sequence[Result]) -> str:
@@ -148,9 +153,9 @@ def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:
     """The planned budgets of which runs are missing, and what follows where fewer than two have any."""
     numbers, recorded = Counter(run.budget for run in planned), Counter(one.run.budget for one in found)
     none = [power(budget) for budget in sorted(numbers) if not recorded[budget]]
-    some = [f"{recorded[b]:,} of {numbers[b]:,} runs at {power(b)}" for b in sorted(numbers) if 0 < recorded[b] < numbers[b]]
+    some = [f"{recorded[b]:,} of {numbers[b]:,} at {power(b)}" for b in sorted(numbers) if 0 < recorded[b] < numbers[b]]
     told = [f"no run at {' or '.join(none)} FLOPs is recorded yet"] if none else []
-    told += [f"only {', '.join(some)} FLOPs are recorded"] if some else []
+    told += [f"of the planned runs {listed(some)} FLOPs are recorded"] if some else []
     alone = ["with one seed no difference can be tested"] if found and max(Counter(one.run.row for one in found).values()) == 1 else []
     alone += ["with one budget whether a gain grows with the budget is not known"] if len(recorded) == 1 else []
     return "; ".join([*alone, *told])

@@ -55,8 +55,8 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
     rival = min(counts, key=lambda result: result.record.valid.nll)
     frames, told = brackets(networks, rival.record.valid.nll, rival.record.test.nll)
     read = f"{data.info(corpus).level}s"
-    text = f"The best counts of {read} by valid are {rival.run.spec.model.title}. The first network of {read} to reach their loss is, "
-    text += f"{told}."
+    text = f"The best counts of {read} by valid are {rival.run.spec.model.title}. The cheapest network without counts that reaches their "
+    text += f"loss in the mean is {told}."
     misses = [frame.iloc[0]["misses"] for frame in frames if len(frame)]
     if any(frame.empty for frame in frames):
         text = f"{text} Where no network reaches it, count."
@@ -67,7 +67,7 @@ def worth_training(found: Sequence[Result], corpus: str) -> str:
         return text
     reached = brackets(networks, compressed.valid, compressed.test)[1]
     scored = f"{compressed.name} has {compressed.valid:.3f} on valid and {compressed.test:.3f} on test"
-    return f"{text} {scored}; the first network to reach that is, {reached}."
+    return f"{text} {scored}; the cheapest network that reaches that is {reached}."
 
 
 def together(found: Sequence[Result]) -> str:
@@ -101,7 +101,7 @@ def brackets(networks: Sequence[Result], valid: float, test: float) -> tuple[lis
     """The architectures that reach a loss on valid and on test, cheapest first, and the cheapest in words."""
     nlls = {"valid": valid, "test": test}
     frames = {split: budgets.to_target(networks, nll, split).dropna(subset="reaches").sort_values("reaches") for split, nll in nlls.items()}
-    return list(frames.values()), ", and ".join(f"on {split}, {_reaching(frame)}" for split, frame in frames.items())
+    return list(frames.values()), ", and ".join(f"on {split} {_reaching(frame)}" for split, frame in frames.items())
 
 
 def _reaching(frame: pd.DataFrame) -> str:
@@ -110,7 +110,8 @@ def _reaching(frame: pd.DataFrame) -> str:
         return "none here"
     first = frame.iloc[0]
     smallest = ", its smallest budget" if math.isnan(first["misses"]) else ""
-    return f"{first['architecture']} at {power(first['reaches'])} FLOPs{smallest} ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
+    which = f"the {first['architecture']} of {power(first['reaches'])} FLOPs{smallest}"
+    return f"{which} ({first['n_reach']:.0f} of {first['n']:.0f} seeds)"
 
 
 def improvement(found: Sequence[Result], without: str, whole: str) -> str:
@@ -126,14 +127,18 @@ def improvement(found: Sequence[Result], without: str, whole: str) -> str:
 
 
 def rivals(found: Sequence[Result], base: str) -> str:
-    """For each text and budget that recipes are compared at: the best by valid, its test loss and n."""
+    """For each text and budget that recipes are compared at: the best by valid, its test loss and n, and how clearly it beats the base."""
     groups, sentences = summaries.by_row(found), []
     for _, rows in budgets.rivals(found, base).groupby("place"):
-        run = rows.iloc[0]["run"]
+        best, run = rows.iloc[0], rows.iloc[0]["run"]
         score = _score(mean(groups[run], "test"), data.info(run.spec.corpus).level == "word")
-        beaten = f"the {run.architecture}, {score} (n = {len(groups[run])})" if len(rows) > 1 else f"{run.architecture} alone is recorded"
-        sentences.append(f"on {titles.corpus(run.spec.corpus)} at {power(run.budget)} FLOPs {beaten}")
-    return f"Best on valid at equal FLOPs: {'; '.join(sentences)}." if sentences else ""
+        where = f"on {titles.corpus(run.spec.corpus)} at {power(run.budget)} FLOPs"
+        if len(rows) == 1:
+            sentences.append(f"{where} {run.architecture} alone is recorded")
+            continue
+        ahead = "" if run.architecture == base else f", {'clearly' if best['verdict'] == CLEAR else 'not clearly'} ahead of the {base}"
+        sentences.append(f"{where} the {run.architecture} is best, with {score} on test (n = {len(groups[run])}){ahead}")
+    return f"Recipes are compared by valid at equal FLOPs: {'; '.join(sentences)}." if sentences else ""
 
 
 def _score(nll: float, by_word: bool) -> str:
@@ -146,10 +151,12 @@ def climb(frame: pd.DataFrame) -> str:
     if tested.empty:
         return ""
     clear, before, still_open = (tested[tested["verdict"] == verdict] for verdict in (CLEAR, BEFORE, OPEN))
-    parts = [
-        f"Of {len(tested)} changes, kept or only tried ({seeds(tested['n'])} each), {len(clear)} make a clear difference after Holm's "
-        + (f"correction, {families.clear_alone(tested)} of them by their own seeds' spread alone." if len(clear) else "correction.")
-    ]
+    kinds = f"{len(tested)} changes, kept or only tried ({seeds(tested['n'])} each)"
+    parts = [f"Of {kinds}, {len(clear)} make a clear difference after Holm's correction."]
+    if len(clear):
+        better, alone = int((clear["gain"] > 0).sum()), families.clear_alone(tested)
+        parts = [f"{parts[0][:-1]}, {better} for the better and {len(clear) - better} for the worse."]
+        parts += [f"By the spread of their own seeds alone, {alone} of these {'is' if alone == 1 else 'are'} clear."]
     parts += [f"{len(before)} more {'is' if len(before) == 1 else 'are'} clear only before the correction."] if len(before) else []
     few = still_open[still_open["n"] < ENOUGH]
     which = f"{'all' if len(few) == len(still_open) else f'{len(few)} of them'} with fewer than {ENOUGH} seeds"

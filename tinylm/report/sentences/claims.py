@@ -26,8 +26,8 @@ def buried(found: Sequence[Result]) -> str:
         run, records = min(sister.items(), key=lambda item: mean(item[1], "valid"))
         order = "below" if mean(records, "test") < min(mean(study, "test") for study in baselines.values()) else "not below"
         told.append(
-            f"On the same slice the sister project's best model on valid, {run.name}, has {mean(records, 'test'):.3f} for "
-            f"{power(records[0].flops)} FLOPs (n = {len(records)}), {order} every network of the study."
+            f"On the same slice {run.name}, on valid the best of the sister project's models that were trained here, has "
+            f"{mean(records, 'test'):.3f} for {power(records[0].flops)} FLOPs (n = {len(records)}), {order} every network of the study."
         )
     return " ".join(told)
 
@@ -43,9 +43,9 @@ def _trained_on(mlp: Sequence[RunRecord], transformer: Sequence[RunRecord]) -> s
     ]
     below = sum(gap < 0 for gap in gaps)
     return (
-        f"Trained longer, the study's MLP is ahead of its Transformer on valid, at {below} of {len(gaps)} equal executed costs. On the "
-        f"test slice only their ends can be compared, at unequal costs: the MLP {mean(mlp, 'test'):.3f} ({power(mlp[0].flops)} FLOPs), "
-        f"the Transformer {mean(transformer, 'test'):.3f} ({power(transformer[0].flops)})."
+        f"Trained longer, the study's MLP has a lower valid NLL than its Transformer at {below} of the {len(gaps)} executed costs that can "
+        f"be compared. On the test slice only their ends can be, at unequal costs: the MLP {mean(mlp, 'test'):.3f} "
+        f"({power(mlp[0].flops)} FLOPs), the Transformer {mean(transformer, 'test'):.3f} ({power(transformer[0].flops)})."
     )
 
 

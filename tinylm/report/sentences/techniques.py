@@ -33,7 +33,7 @@ def growth_with_budget(found: Sequence[Result]) -> str:
         names = {how: list(rows["technique"][sign * rows["slope"] > 0]) for how, sign in (("grows", 1), ("falls", -1))}
         told.append(f"on {texts[corpus]} {' and '.join(f'that of {listed(who)} clearly {how}' for how, who in names.items() if who)}")
     if told:
-        return f"With ten times the budget the gain changes: {'; '.join(told)}."
+        return f"With ten times the budget the gain, which may be below zero, changes: {'; '.join(told)}."
     return "No technique's gain clearly changes with the budget." if (slopes["n"] > 1).any() else ""
 
 
@@ -44,9 +44,9 @@ def on_every_text(tried: Sequence[Result]) -> str:
         return ""
     lower = gains[gains["gain"] > 0]["technique"].value_counts()
     names = list(lower.index[lower == gains["corpus"].nunique()])
-    where = "every text" if gains["corpus"].nunique() > 1 else "the text"
-    which = f"of {gains['technique'].nunique()} changes beside more text {listed(names) or 'none'}"
-    return f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)}), {which} lower{'s' * (len(names) < 2)} it on {where}"
+    where = "both texts" if gains["corpus"].nunique() > 1 else "the text"
+    which = f"of {gains['technique'].nunique()} changes that leave the text as it is {listed(names) or 'none'}"
+    return f"{which} lower{'s' * (len(names) < 2)} it on {where} ({power(gains['budget'].max())} FLOPs, n = {seeds_of(gains)})"
 
 
 def changes(tried: Sequence[Result]) -> str:

@@ -78,7 +78,7 @@ def test_tables_and_the_sentence_have_every_cell_and_effect():
     assert f"of {len(frame)} effects at $10^{{12}}$ FLOPs " in sentences.factorial_effects(frame, frame.iloc[:0])
     told = answers.abstract([], found(), [], "grammar-char")
     assert "lowers the mean loss of three architectures by 0.133" in told and told.endswith(
-        ", where Transformer and LSTM differ by at most 0.100."
+        "; Transformer and LSTM differ by at most 0.100."
     )
 
 
@@ -110,7 +110,7 @@ def test_a_second_budget_is_a_family_of_its_own_and_left_out_until_every_cell_is
     columns = tables.worth(both, both).columns.tolist()
     assert columns[1:] == ["1e12 (2)", "1e13 (2)", "1e12 + counts (2)", "1e13 + counts (2)"]
     assert sentences.factorial_effects(both, both).count(" are clear") == 4
-    worth = "lowers the mean loss of three architectures by 0.133 [A] nats at $10^{13}$ FLOPs (n = 2), where Transformer and LSTM differ"
+    worth = "lowers the mean loss of three architectures by 0.133 [A] nats (n = 2); Transformer and LSTM differ"
     assert re.search(re.escape(worth).replace("A", "[^]]+"), answers.abstract([], [*small, *large], [], "grammar-char"))
 
 

@@ -28,7 +28,7 @@ def test_copying_counts_the_parts_on_which_induction_is_ahead():
 def test_a_lead_on_a_part_of_a_text_stands_before_that_on_all_of_it():
     row = SimpleNamespace(corpus="wikitext-2-char", than=900, gap=-0.08, low=-0.1, high=-0.06, verdict=CLEAR)
     leads = [{"corpus": row.corpus, "tokens": tokens, "gap": gap, "low": gap - 0.01, "high": gap + 0.01} for tokens, gap in TEXTS]
-    told = "0.090 [0.080, 0.100] nats on the first 900 tokens of WikiText-2 as characters, and 0.010 [0.000, 0.020] on all of it"
+    told = "0.090 [0.080, 0.100] nats on the first 900 characters of WikiText-2 as characters, and 0.010 [0.000, 0.020] on all of it"
     assert questions._with_more_text(pd.DataFrame(leads), row) == f"{told} (clearly less: −0.080 [−0.100, −0.060])"
     row.gap, row.low, row.high = 0.08, 0.06, 0.1
     assert questions._with_more_text(pd.DataFrame(leads), row) == f"{told} (clearly more: +0.080 [+0.060, +0.100])"

@@ -17,13 +17,13 @@ def test_one_budget_has_no_growth_and_says_so(found):
     assert list(tables.techniques_by_budget(some).columns) == ["technique", "fresh characters, 1e11", "repeated characters, 1e11"]
     said = answers.transfer(some, plan)
     assert "learning rate, short convolution and Muon clearly lower the test NLL on every text. " in said
-    assert "Clearly better at $10^{11}$ FLOPs, in nats, are on fresh characters (n = 5) short convolution 0.0" in said
+    assert "These clearly lower the test NLL at $10^{11}$ FLOPs, in nats: on fresh characters (n = 5) short convolution 0.0" in said
     assert "on words" not in said
     one = answers.transfer([result for result in some if result.run.spec.corpus == "wikitext-2-char"])
-    assert "learning rate, clearly better at $10^{11}$ FLOPs, in nats, are on" in one and "every text" not in one
+    assert "learning rate, these clearly lower the test NLL at $10^{11}$ FLOPs, in nats: on" in one and "every text" not in one
     assert said.endswith(
         "With one budget whether a gain grows with the budget is not known; no run at $10^{12}$ or $10^{13}$ FLOPs is recorded yet; "
-        "only 50 of 75 runs at $10^{11}$ FLOPs are recorded."
+        "of the planned runs 50 of 75 at $10^{11}$ FLOPs are recorded."
     )
 
 
@@ -35,10 +35,13 @@ def test_each_text_is_told_at_its_own_budget(found):
 
 def test_a_budget_of_which_only_one_seed_is_recorded_is_not_the_one_that_is_told(found):
     some = [one for one in found if one.run.budget == 10**11 or (one.run.budget == 10**12 and one.run.spec.seed == 0)]
-    assert "better at $10^{11}$ FLOPs, in nats" in answers.transfer(some) and "$10^{12}$" not in answers.transfer(some)
+    assert "test NLL at $10^{11}$ FLOPs, in nats: " in answers.transfer(some) and "$10^{12}$" not in answers.transfer(some)
     alone = [one for one in some if one.run.spec.seed == 0]
     said = answers.transfer(alone, [one.run for one in found])
-    assert "**Answer.** With one seed no difference can be tested; no run at $10^{13}$ FLOPs is recorded yet; only 15 of 75 runs" in said
+    assert (
+        "**Answer.** With one seed no difference can be tested; no run at $10^{13}$ FLOPs is recorded yet; of the planned runs 15 of 75 at"
+        in said
+    )
 
 
 def test_no_technique_that_gains_on_every_text_is_called_none(found):
@@ -50,11 +53,14 @@ def test_the_answer_counts_what_is_clear(found):
     said = answers.transfer(found, [one.run for one in found])
     assert said.startswith(
         "**Answer.** Of 4 techniques, each at its own learning rate (on repeated characters that of a smaller budget), Muon and short "
-        "convolution clearly lower the test NLL on every text. Clearly better at $10^{12}$ FLOPs, in nats, are on fresh characters (n = 5) "
-        "Muon 0.07"
+        "convolution clearly lower the test NLL on every text. These clearly lower the test NLL at $10^{12}$ FLOPs, in nats: on fresh "
+        "characters (n = 5) Muon 0.07"
     )
-    assert "; 6 of these are clear by the spread of their own seeds alone. Clearly worse are 1 on fresh characters, 1 on repeated " in said
-    assert " that were tried with more FLOPs, clearly better at $10^{13}$ FLOPs, in nats, are on fresh characters (n = 3) Muon 0." in said
+    assert " By the spread of its own seeds alone 6 of these 6 are clear. Clearly worse are 1 on fresh characters, 1 on repeated " in said
+    assert (
+        " that were tried with more FLOPs, these clearly lower the test NLL at $10^{13}$ FLOPs, in nats: on fresh characters (n = 3)"
+        in said
+    )
     assert said.endswith("; on words (n = 3) Muon 0.088.")
 
 
@@ -62,8 +68,8 @@ def test_the_abstract_counts_what_helps_on_each_text_and_names_what_helps_on_all
     two = [one for one in found if one.run.budget == 10**11 or one.run.spec.corpus != "ptb-eos"]
     (told,) = answers.findings([], [], two, "grammar-char")
     assert told == (
-        "Of 4 techniques of large models 2 clearly help on fresh characters, 2 on repeated characters and 2 on words; "
-        "Muon and short convolution on all of them ($10^{12}$ and $10^{11}$ FLOPs, n = 5)."
+        "Of 4 techniques of large models 2 clearly help on characters that are hardly read twice, 2 on characters that are read again and "
+        "again and 2 on words; Muon and short convolution help on all 3 texts ($10^{12}$ and $10^{11}$ FLOPs, n = 5)."
     )
     (one,) = answers.findings([], [], [each for each in two if each.run.spec.corpus == "ptb-eos"], "grammar-char")
     assert one.endswith("2 clearly help on the Penn Treebank ($10^{11}$ FLOPs, n = 5).")
@@ -76,11 +82,11 @@ def test_the_answer_keeps_more_text_apart():
     assert told.startswith(
         "**Answer.** With $3 \\times 10^{13}$ FLOPs (n = 3) the plain Transformer's test NLL falls, in nats, with tied head by 0."
     )
-    assert " At $10^{13}$ FLOPs (n = 2), of 2 changes beside more text tied head lowers it on every text. " in told
+    assert " Of 2 changes that leave the text as it is tied head lowers it on both texts ($10^{13}$ FLOPs, n = 2). " in told
     worse = [one for one in found if (one.run.spec.corpus, one.run.rung) != ("ptb-eos", "tied head")]
-    assert ", of 2 changes beside more text none lowers it on every text. " in answers.regularisation(worse)
-    assert " lowers it on the text. " in answers.regularisation(select(found, corpus="ptb-eos"))
-    assert " The test NLL of KN-5 of the same words minus the plain Transformer's is " in told and "not known" not in told
+    assert " Of 2 changes that leave the text as it is none lowers it on both texts (" in answers.regularisation(worse)
+    assert " lowers it on the text (" in answers.regularisation(select(found, corpus="ptb-eos"))
+    assert " The test NLL of counts of the same words (KN-5) minus that of that plain Transformer is " in told and "not known" not in told
     assert "lowest after pass 11 of 14 on the Penn Treebank and 4 of 6 on WikiText-2, in the study's runs after 11 of 14 on the" in told
 
 

@@ -16,10 +16,12 @@ from tinylm.study.ladder import RUNGS
 def test_the_best_of_rivals_is_told_for_each_text_and_budget():
     found = [*seeds("Transformer", 1_000, [2.0, 2.2], "rival"), *seeds("LSTM", 1_000, [2.4], "rival"), *seeds("LSTM", 10, [3.0], "rival")]
     assert sentences.rivals(found, "Transformer") == (
-        "Best on valid at equal FLOPs: on grammar-char at $10^{3}$ FLOPs the Transformer, 2.100 nats (n = 2); "
+        "Recipes are compared by valid at equal FLOPs: on grammar-char at $10^{3}$ FLOPs the Transformer is best, with 2.100 nats on test "
+        "(n = 2); "
         "on grammar-char at $10^{1}$ FLOPs LSTM alone is recorded."
     )
     assert sentences.rivals([], "Transformer") == ""
+    assert "the Transformer is best, with 2.100 nats on test (n = 2), not clearly ahead of the LSTM; " in sentences.rivals(found, "LSTM")
 
 
 def test_the_purchases_reading_takes_the_recipe_that_is_best_on_valid_and_its_rival():
@@ -35,19 +37,21 @@ def test_counts_are_the_model_of_budgets_too_small_to_pass_them(monkeypatch):
     runs = [*seeds("MLP", 1_000, [2.1, 2.1]), *seeds("MLP", 100_000, [1.9, 1.7]), *seeds("Linear", 1_000, [3.0, 3.1])]
     counts = [result("KN-4", record(nll, model=NgramConfig(order=4))) for nll in (1.9, 2.5)]
     text = sentences.worth_training([*runs, *counts], "grammar-char")
-    assert "The first network of characters to reach their loss is, on valid, MLP at $10^{5}$ FLOPs (2 of 2 seeds), and on test" in text
-    assert "on test, MLP at" in text and text.endswith("With $10^{3}$ FLOPs or less, counts alone have the lower mean loss on both splits.")
+    assert "without counts that reaches their loss in the mean is on valid the MLP of $10^{5}$ FLOPs (2 of 2 seeds), and on test" in text
+    assert "on test the MLP of" in text and text.endswith(
+        "With $10^{3}$ FLOPs or less, counts alone have the lower mean loss on both splits."
+    )
     easy = sentences.worth_training([*runs, result("KN-1", record(2.9, model=NgramConfig(order=1)))], "grammar-char")
     assert "FLOPs, its smallest budget (2 of 2 seeds)" in easy and "count." not in easy
     hard = sentences.worth_training([*runs, result("KN-9", record(0.5, model=NgramConfig(order=4)))], "grammar-char")
-    assert "on valid, none here" in hard and hard.endswith("Where no network reaches it, count.")
+    assert "on valid none here" in hard and hard.endswith("Where no network reaches it, count.")
     assert sentences.worth_training(counts, "grammar-char") == sentences.worth_training(runs, "grammar-char") == ""
     tuned = result("tuned", record(1.75, model=NgramConfig(order=8)), role="tuned")
     said = sentences.worth_training([*runs, *counts, tuned], "grammar-char")
     assert said.startswith("The best counts of characters by valid are KN-8.")
     assert sentences.worth_training([*runs, *counts], "ptb") == ""
     monkeypatch.setattr(bought, "COMPRESSION", SimpleNamespace(best=lambda corpus: Compressed("PPMd", 1.75, 1.85)))
-    assert "PPMd has 1.750 on valid and 1.850 on test; the first network to reach that is, on valid" in (
+    assert "PPMd has 1.750 on valid and 1.850 on test; the cheapest network that reaches that is on valid" in (
         sentences.worth_training([*runs, *counts], "grammar-char")
     )
 
@@ -67,8 +71,8 @@ def test_steps_of_the_ladder_are_clear_after_correction_or_before_it_or_open():
     frame = frame.assign(gain=gains, verdict=verdicts, n=[3, 3, 3, 3, 5, 3, 5])
     said = sentences.climb(frame)
     assert said.startswith(
-        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 make a clear difference after Holm's correction, "
-        "0 of them by their own seeds' spread alone. 1 more is clear only before the correction."
+        "Of 6 changes, kept or only tried (3 to 5 seeds each), 2 make a clear difference after Holm's correction, 1 for the better and 1 "
+        "for the worse. By the spread of their own seeds alone, 0 of these are clear. 1 more is clear only before the correction."
     )
     assert said.endswith(" The other 3 are open, 1 of them with fewer than 5 seeds.")
     few = sentences.climb(frame.assign(n=3, verdict="open"))

@@ -21,9 +21,11 @@ def test_a_model_that_is_trained_on_and_a_better_one_of_another_project_are_not_
     text = sentences.buried([*study_rows, longer, sister])
     # At 1,000, the one validation of the Transformer that the longer run has reached: 2.1 + 0.5 against 2.0 + 0.125.
     assert text.startswith(
-        "Trained longer, the study's MLP is ahead of its Transformer on valid, at 0 of 1 equal executed costs. On the test"
+        "Trained longer, the study's MLP has a lower valid NLL than its Transformer at 0 of the 1 executed costs that can be compared. On"
     )
-    assert "best model on valid, GELU MLP, has 1.900 for $3 \\times 10^{2}$" in text
+    assert (
+        "slice GELU MLP, on valid the best of the sister project's models that were trained here, has 1.900 for $3 \\times 10^{2}$" in text
+    )
     assert text.endswith("FLOPs (n = 1), below every network of the study.")
     assert sentences.buried(study_rows) == ""
 

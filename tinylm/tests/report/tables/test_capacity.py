@@ -45,11 +45,11 @@ def test_forecasts_are_shown_with_what_came_of_them(found, tmp_path, monkeypatch
     assert len(table) == 4
     said = answers.capacity(found)
     assert re.search(
-        r"\. At \$10\^\{13\}\$ FLOPs the losses missed forecasts made before the runs by [+−]0\.\d % on WikiText-2 as characters;",
+        r"\. At \$10\^\{13\}\$ FLOPs the valid losses missed the forecasts of two forms of the law \(additive and joint\) by [+−]0\.\d %",
         said,
     )
     assert "10^{14}" not in said  # for nothing was trained there
-    assert re.search(r"; the sizes foreseen \(n = 2\) are at most 0\.\d{3} nats above the best of those tried there, by valid NLL\.$", said)
+    assert re.search(r"; the sizes that they foresaw \(n = 2\) are at most 0\.\d{3} nats above the best of those tried there\.$", said)
 
 
 def test_a_size_that_was_foreseen_and_is_the_best_tried_is_called_so(found, tmp_path, monkeypatch):
@@ -60,7 +60,7 @@ def test_a_size_that_was_foreseen_and_is_the_best_tried_is_called_so(found, tmp_
     for form in made["forms"].values():
         form["width"] = best
     forecasts.write(made, tmp_path)
-    assert "; the sizes foreseen (n = 2) are the best of those tried there, by valid NLL." in answers.capacity(found)
+    assert "; the sizes that they foresaw (n = 2) are the best of those tried there." in answers.capacity(found)
 
 
 def test_depths_and_contexts_have_columns_in_order(found):

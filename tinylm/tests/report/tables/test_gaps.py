@@ -46,7 +46,9 @@ def test_contexts_stand_below_each_other(found):
 def test_the_answer_has_each_gap_and_says_who_is_ahead_with_which_context(found):
     told = answers.ten_times(found)
     assert "At $10^{13}$ FLOPs (n = 3) the lead of Self-Attention over the MLP's recipe (32 characters) is 0." in told
-    assert "] nats on the first 892,117 tokens of WikiText-2 as characters, and 0." in told and "] on all of it (no clear change: " in told
+    assert (
+        "] nats on the first 892,117 characters of WikiText-2 as characters, and 0." in told and "] on all of it (no clear change: " in told
+    )
     assert "by characters of context (n = 5), on Tiny Shakespeare and WikiText-2 as characters Self-Attention is ahead with 8, " in told
     assert told.endswith(", 16 and 32, the MLP with 2, neither with 4.")
     best = sentences.at_best_contexts(found)
