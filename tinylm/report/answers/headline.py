@@ -55,7 +55,7 @@ def answer(bought: Sequence[Result], corpus: str) -> str:
     how += in_time([counts.run], " in {}")
     first = frames[1].iloc[0]
     which = "the counts with a cache" if cache else "those counts"
-    alone = f"Alone, the {first['architecture']} has a lower mean loss than {which} only from {power(first['reaches'])} FLOPs on"
+    alone = f"Alone, the {first['architecture']} is ahead of {which} only from {power(first['reaches'])} FLOPs on in the mean"
     alone += _clearly(select(networks, corpus=corpus), counts, first["architecture"])
     gated = _mixed(networks, counts, gated=True)
     mixed = gated or _mixed(networks, counts)
@@ -79,7 +79,7 @@ def _clearly(networks: Sequence[Result], counts: Result, architecture: str) -> s
     """From which budget on an architecture is clearly ahead of counts, which are measured on one test text."""
     gaps = mixtures.against_counts([*networks, counts], architecture)
     clear = [run.budget for run, gap in gaps.items() if gap.interval()[1] < 0]
-    return f", a clearly lower one from {power(min(clear))} on" if clear else ""
+    return f", clearly from {power(min(clear))}" if clear else ""
 
 
 def _weighed(bought: Sequence[Result], counts: Result) -> str:

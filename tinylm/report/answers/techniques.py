@@ -13,9 +13,7 @@ from tinylm.report import sentences
 from tinylm.report.answers.phrases import mean_nll, say
 from tinylm.report.sentences.phrases import listed, on_each, seeds_of
 from tinylm.study import Planned, select, titles
-from tinylm.study.techniques import FRESH, REPEATED, rates_are_of
-
-ABOUT = {FRESH: "characters that are hardly read twice", REPEATED: "characters that are read again and again"}  # for the abstract
+from tinylm.study.techniques import rates_are_of
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -42,17 +40,16 @@ def _helpful(rows: Mapping[str, pd.DataFrame]) -> tuple[dict[str, list[str]], li
 
 
 def carried_over(found: Sequence[Result]) -> str:
-    """How many techniques of large models clearly gain on each text, and what does on all; a sentence of the abstract."""
+    """Which techniques of large models clearly gain on all texts; a sentence of the abstract."""
     rows = _tested(found)
     if not rows:
         return ""
     up, everywhere = _helpful(rows)
     budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
     at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
-    first, *others = [(len(names) or "none", ABOUT.get(name, name)) for name, names in up.items()]
-    told = [f"{first[0]} clearly help on {first[1]}", *(f"{number} on {name}" for number, name in others)]
-    on_all = f"; {listed(everywhere) or 'none'} {'help' if len(everywhere) > 1 else 'helps'} on all {len(up)} texts" if others else ""
-    return f"Of {max(map(len, rows.values()))} techniques of large models {listed(told)}{on_all} ({at})."
+    where = f"all {len(up)} texts" if len(up) > 1 else next(iter(up))
+    which = f"{listed(everywhere) or 'none'} clearly {'help' if len(everywhere) > 1 else 'helps'} on {where}"
+    return f"Of {max(map(len, rows.values()))} techniques of large models {which} ({at})."
 
 
 def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:

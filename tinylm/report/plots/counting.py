@@ -91,7 +91,7 @@ def _levels(results: Sequence[Result], counts: Sequence[Result]) -> list[tuple[s
 
 def _draw_best(ax: Axes, best: pd.DataFrame, has_room: bool) -> list[dict[str, Any]]:
     """The best recipe at each budget, named to the left of its first point where smaller budgets give room."""
-    side = {"xytext": (-8, 0), "ha": "right", "va": "center"} if has_room else {"xytext": (8, 4)}
+    side = {"xytext": (-6, 2), "ha": "right", "va": "bottom"} if has_room else {"xytext": (8, 4)}
     ax.plot(best["flops"], best["test_nll"], color="#888888", linewidth=1, zorder=2)
     for name, rows in best.groupby("architecture", sort=False):
         colour, marker = FAMILIES.get(name, ("black", "o"))
