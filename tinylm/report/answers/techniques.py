@@ -21,15 +21,21 @@ def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
 
     Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
-    return say(*_clear_gains(_tested(found)), _largest(found), _not_recorded(found, planned))
+    rows = _tested(found)
+    return say(*_clear_gains(rows), _left_out(found, rows), _largest(found), _not_recorded(found, planned))
 
 
 def _tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
-    """The gains on each text at its largest budget of those with most gains known, of texts whose differences can be tested."""
+    """The gains on each text at its largest budget of those with most gains known, of texts whose differences can be tested.
+
+    Where some texts have learning rates searched at that budget, only those: at others a gain may be that of a rate.
+    """
     gains = techniques.gains(found)
     texts = {title: gains[gains["corpus"] == corpus] for corpus, title in techniques.texts(found).items()}
     rows = {name: of[of["budget"] == techniques.fullest_budget(of)] for name, of in texts.items()}
-    return {name: of for name, of in rows.items() if of["n"].max() > 1}
+    tested = {name: of for name, of in rows.items() if of["n"].max() > 1}
+    searched = {name: of for name, of in tested.items() if rates_are_of(of["corpus"].iloc[0], int(of["budget"].iloc[0]))}
+    return searched or tested
 
 
 def _helpful(rows: Mapping[str, pd.DataFrame]) -> tuple[dict[str, list[str]], list[str]]:
@@ -40,15 +46,14 @@ def _helpful(rows: Mapping[str, pd.DataFrame]) -> tuple[dict[str, list[str]], li
 
 
 def carried_over(found: Sequence[Result]) -> str:
-    """Which techniques of large models clearly gain on all texts; a sentence of the abstract."""
+    """Which techniques of large models clearly gain on all texts with rates of their own; a sentence of the abstract."""
     rows = _tested(found)
     if not rows:
         return ""
     up, everywhere = _helpful(rows)
     budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
     at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
-    where = f"all {len(up)} texts" if len(up) > 1 else next(iter(up))
-    which = f"{listed(everywhere) or 'none'} clearly {'help' if len(everywhere) > 1 else 'helps'} on {where}"
+    which = f"{listed(everywhere) or 'none'} clearly {'help' if len(everywhere) > 1 else 'helps'} on {listed([*up])}"
     return f"Of {max(map(len, rows.values()))} techniques of large models {which} ({at})."
 
 
@@ -57,10 +62,10 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     if not rows:
         return
     up, everywhere = _helpful(rows)
-    number = f"of {max(map(len, rows.values()))} techniques, each at its own learning rate{_older_rates(rows)}, "
+    number = f"of {max(map(len, rows.values()))} techniques, each at its own learning rate, "
     if len(rows) > 1:
         lowers = "lower" if len(everywhere) > 1 else "lowers"
-        yield f"{number}{listed(everywhere) or 'none'} clearly {lowers} the test NLL on every text"
+        yield f"{number}{listed(everywhere) or 'none'} clearly {lowers} the test NLL on {listed([*rows])}"
     yield _better(rows, up) if len(rows) > 1 else number + _better(rows, up)
     alone = sum(families.clear_alone(of[of["gain"] > 0]) for of in rows.values())
     yield f"by the spread of its own seeds alone {alone} of these {sum(map(len, up.values()))} {'is' if alone == 1 else 'are'} clear"
@@ -86,10 +91,10 @@ def _largest(found: Sequence[Result]) -> str:
     return f"of {max(map(len, rows.values()))} that were tried with more FLOPs, {_better(rows, _helpful(rows)[0])}" if rows else ""
 
 
-def _older_rates(rows: Mapping[str, pd.DataFrame]) -> str:
-    """On which of the texts the rates are those of a smaller budget."""
-    older = [name for name, of in rows.items() if not rates_are_of(of["corpus"].iloc[0], int(of["budget"].iloc[0]))]
-    return f" (on {listed(older)} that of a smaller budget)" if older else ""
+def _left_out(found: Sequence[Result], rows: Mapping[str, pd.DataFrame]) -> str:
+    """On which texts the gains are not told, because their rates were not searched at that budget."""
+    older = [name for name in techniques.texts(found).values() if name not in rows] if rows else []
+    return f"gains on {listed(older)} are left out here: their learning rates are those of a smaller budget" if older else ""
 
 
 def _gain(rows: pd.DataFrame, technique: str) -> float:
