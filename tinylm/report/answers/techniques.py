@@ -93,7 +93,11 @@ def _largest(found: Sequence[Result]) -> str:
 
 def _left_out(found: Sequence[Result], rows: Mapping[str, pd.DataFrame]) -> str:
     """On which texts the gains are not told, because their rates were not searched at that budget."""
-    older = [name for name in techniques.texts(found).values() if name not in rows] if rows else []
+    gains, older = techniques.gains(found), []
+    for corpus, name in techniques.texts(found).items():
+        budget = techniques.fullest_budget(gains[gains["corpus"] == corpus])
+        if rows and name not in rows and budget and not rates_are_of(corpus, budget):
+            older.append(name)
     return f"gains on {listed(older)} are left out here: their learning rates are those of a smaller budget" if older else ""
 
 

@@ -67,6 +67,12 @@ def test_the_answer_names_what_is_clear_where_rates_were_searched(found, monkeyp
     assert said.endswith("; on words (n = 3) Muon 0.088.")
 
 
+def test_a_text_with_too_few_seeds_is_not_said_to_have_older_rates(found):
+    few = [one for one in found if one.run.spec.corpus != "ptb-eos" or one.run.spec.seed == 0]
+    said = answers.transfer(few)
+    assert "on fresh characters (n = 5)" in said and "words are left out" not in said
+
+
 def test_the_abstract_names_what_helps_on_all_texts(found, monkeypatch):
     monkeypatch.delitem(LARGER_FACTORS, "tiny_shakespeare", raising=False)
     two = [one for one in found if one.run.budget == 10**11 or one.run.spec.corpus != "ptb-eos"]
