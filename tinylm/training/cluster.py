@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import distributed
 import torch
+from distributed.utils import sync
 
 from tinylm import __version__, data, files, ledger
 from tinylm.config import RunSpec
@@ -225,8 +226,8 @@ class _Asked:
     """Whether the driver wants a run to stop, or is gone; asked of the scheduler at most once in a while."""
 
     def __init__(self, worker: distributed.Worker, topic: str) -> None:
-        self._worker, self._key = worker, worker.get_current_task()
-        self._event, self._last, self._answer = distributed.Event(topic), time.monotonic(), False
+        self._worker, self._key, self._topic = worker, worker.get_current_task(), topic
+        self._last, self._answer = time.monotonic(), False
 
     def is_set(self) -> bool:
         if not self._answer and time.monotonic() - self._last >= EVERY:
@@ -237,7 +238,7 @@ class _Asked:
         task = self._worker.state.tasks.get(self._key)
         if task is None or task.state == "cancelled":  # nobody waits for its outcome
             return True
-        try:
-            return self._event.is_set()
+        try:  # not by distributed.Event: it makes a client in the worker, which a busy machine may not have running when it is asked
+            return sync(self._worker.loop, self._worker.scheduler.event_is_set, name=self._topic)
         except (OSError, RuntimeError, TimeoutError):  # the scheduler is gone
             return True
