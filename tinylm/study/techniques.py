@@ -197,7 +197,7 @@ FACTORS: dict[str, dict[str, float]] = {
     },
 }
 SEARCHED_AGAIN = 1_000_000_000_000  # FLOPs
-# The same by a search at that budget, for it and for larger ones, of the texts that have one.
+# The same by a search at that budget, for it and for larger ones.
 LARGER_FACTORS: dict[str, dict[str, float]] = {
     "wikitext-2-char": {
         "baseline": 2.0,
@@ -221,6 +221,32 @@ LARGER_FACTORS: dict[str, dict[str, float]] = {
         "gradient clipping": 2.0,
         "constant rate": 0.5,
         "cosine decay": 2.0,
+    },
+    "tiny_shakespeare": {
+        "baseline": 0.5,
+        "RMSNorm": 0.5,
+        "SwiGLU": 0.5,
+        "ReLU squared": 0.5,
+        "GELU": 4.0,
+        "ALiBi": 0.5,
+        "no positions": 0.5,
+        "qk-norm": 0.5,
+        "no biases": 0.5,
+        "tied head": 2.0,
+        "post-norm": 2.0,
+        "logit soft-cap": 0.5,
+        "x0 residual": 0.5,
+        "U-net skips": 0.5,
+        "short convolution": 0.5,
+        "bigram embedding": 0.5,
+        "multi-token prediction": 0.5,
+        "weight decay": 0.5,
+        "averaged weights": 0.5,
+        "gradient clipping": 0.5,
+        "no warm-up": 0.5,
+        "constant rate": 0.5,
+        "cosine decay": 0.5,
+        "late decay": 0.5,
     },
     "ptb-eos": {
         "baseline": 0.5,
@@ -270,15 +296,9 @@ def with_baseline(names: Sequence[str]) -> list[str]:
 
 def factor(names: Sequence[str], corpus: str, flops: int) -> float:
     """How many times the text's rate is best with these techniques, each searched alone: each multiplies what is best for the baseline."""
-    is_again = flops >= SEARCHED_AGAIN and rates_are_of(corpus, flops)
-    known = _known(LARGER_FACTORS if is_again else FACTORS, corpus)
+    known = _known(LARGER_FACTORS if flops >= SEARCHED_AGAIN else FACTORS, corpus)
     best = known.get(BASELINE.name, 1.0)
     return best * math.prod(known.get(name, 1.0) / best for name in names)
-
-
-def rates_are_of(corpus: str, flops: int) -> bool:
-    """Whether a text's factors at a budget are not those of a search at a smaller one."""
-    return flops < SEARCHED_AGAIN or data.source(corpus) in LARGER_FACTORS
 
 
 def spec(names: Sequence[str], regime: Regime, shape: Shape, flops: int, times: float = 0.0, eval_tokens: int = 0) -> RunSpec:

@@ -13,7 +13,6 @@ from tinylm.report import sentences
 from tinylm.report.answers.phrases import mean_nll, say
 from tinylm.report.sentences.phrases import listed, on_each, seeds_of
 from tinylm.study import Planned, select, titles
-from tinylm.study.techniques import rates_are_of
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
@@ -22,50 +21,52 @@ def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
     Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
     rows = _tested(found)
-    return say(*_clear_gains(rows), _left_out(found, rows), _largest(found), _not_recorded(found, planned))
+    return say(*_clear_gains(rows), _largest(found), _not_recorded(found, planned))
 
 
 def _tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
-    """The gains on each text at its largest budget of those with most gains known, of texts whose differences can be tested.
-
-    Where some texts have learning rates searched at that budget, only those: at others a gain may be that of a rate.
-    """
+    """The gains on each text at its largest budget of those with most gains known, of texts whose differences can be tested."""
     gains = techniques.gains(found)
     texts = {title: gains[gains["corpus"] == corpus] for corpus, title in techniques.texts(found).items()}
     rows = {name: of[of["budget"] == techniques.fullest_budget(of)] for name, of in texts.items()}
-    tested = {name: of for name, of in rows.items() if of["n"].max() > 1}
-    searched = {name: of for name, of in tested.items() if rates_are_of(of["corpus"].iloc[0], int(of["budget"].iloc[0]))}
-    return searched or tested
+    return {name: of for name, of in rows.items() if of["n"].max() > 1}
 
 
-def _helpful(rows: Mapping[str, pd.DataFrame]) -> tuple[dict[str, list[str]], list[str]]:
-    """What clearly gains on each text, most first, and what does on all."""
+def _helpful(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
+    """What clearly gains on each text, most first."""
     clear = {name: of[(of["verdict"] == CLEAR) & (of["gain"] > 0)].sort_values("gain", ascending=False) for name, of in rows.items()}
-    up = {name: list(of["technique"]) for name, of in clear.items()}
-    return up, [name for name in next(iter(up.values())) if all(name in names for names in up.values())]
+    return {name: list(of["technique"]) for name, of in clear.items()}
+
+
+def _together(helpful: Mapping[str, Sequence[str]], verbs: Sequence[str]) -> str:
+    """What clearly gains on all texts, or on all where anything does, with the verb for one or for several."""
+    told = [name for name, names in helpful.items() if names] or [*helpful]
+    shared = [one for one in helpful[told[0]] if all(one in helpful[name] for name in told)]
+    others = [name for name in helpful if name not in told] if shared else []
+    if not shared and len(helpful) > 1:
+        return f"none clearly {verbs[0]} on all of {listed([*helpful])}"
+    said = f"{listed(shared) or 'none'} clearly {verbs[len(shared) > 1]} on {listed(told)}"
+    return said + (f", none on {listed(others)}" if others else "")
 
 
 def carried_over(found: Sequence[Result]) -> str:
-    """Which techniques of large models clearly gain on all texts with rates of their own; a sentence of the abstract."""
+    """Which techniques of large models clearly gain on all texts where any does; a sentence of the abstract."""
     rows = _tested(found)
     if not rows:
         return ""
-    up, everywhere = _helpful(rows)
     budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
     at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
-    which = f"{listed(everywhere) or 'none'} clearly {'help' if len(everywhere) > 1 else 'helps'} on {listed([*up])}"
-    return f"Of {max(map(len, rows.values()))} techniques of large models {which} ({at})."
+    return f"Of {max(map(len, rows.values()))} techniques of large models {_together(_helpful(rows), ('helps', 'help'))} ({at})."
 
 
 def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     """What the gains on each text say."""
     if not rows:
         return
-    up, everywhere = _helpful(rows)
+    up = _helpful(rows)
     number = f"of {max(map(len, rows.values()))} techniques, each at its own learning rate, "
     if len(rows) > 1:
-        lowers = "lower" if len(everywhere) > 1 else "lowers"
-        yield f"{number}{listed(everywhere) or 'none'} clearly {lowers} the test NLL on {listed([*rows])}"
+        yield number + _together(up, ("lowers the test NLL", "lower the test NLL"))
     yield _better(rows, up) if len(rows) > 1 else number + _better(rows, up)
     alone = sum(families.clear_alone(of[of["gain"] > 0]) for of in rows.values())
     yield f"by the spread of its own seeds alone {alone} of these {sum(map(len, up.values()))} {'is' if alone == 1 else 'are'} clear"
@@ -88,17 +89,7 @@ def _largest(found: Sequence[Result]) -> str:
     """What clearly gains at the largest budget, which only some techniques go to, by text."""
     gains, texts = techniques.gains(select(found, role="largest")), techniques.texts(found)
     rows = {texts[corpus]: of for corpus, of in gains.groupby("corpus", sort=False) if of["n"].max() > 1}
-    return f"of {max(map(len, rows.values()))} that were tried with more FLOPs, {_better(rows, _helpful(rows)[0])}" if rows else ""
-
-
-def _left_out(found: Sequence[Result], rows: Mapping[str, pd.DataFrame]) -> str:
-    """On which texts the gains are not told, because their rates were not searched at that budget."""
-    gains, older = techniques.gains(found), []
-    for corpus, name in techniques.texts(found).items():
-        budget = techniques.fullest_budget(gains[gains["corpus"] == corpus])
-        if rows and name not in rows and budget and not rates_are_of(corpus, budget):
-            older.append(name)
-    return f"gains on {listed(older)} are left out here: their learning rates are those of a smaller budget" if older else ""
+    return f"of {max(map(len, rows.values()))} that were tried with more FLOPs, {_better(rows, _helpful(rows))}" if rows else ""
 
 
 def _gain(rows: pd.DataFrame, technique: str) -> float:

@@ -11,8 +11,9 @@ from tinylm.analysis.summaries import Result
 from tinylm.config.shown import short
 from tinylm.study import select
 from tinylm.study.regularisers import REGULARISERS
-from tinylm.study.techniques import SEPARATOR, TECHNIQUES, factor
+from tinylm.study.techniques import FRESH, REPEATED, SEPARATOR, TECHNIQUES, factor
 
+NARROW = {FRESH: "fresh", REPEATED: "repeated"}  # what heads one of many columns; the note says that they are characters
 WIDEST = "half the widest interval"
 
 
@@ -41,7 +42,8 @@ def techniques_by_budget(found: Sequence[Result]) -> pd.DataFrame:
     """
     gains, slopes = techniques.gains(found), techniques.slopes(found)
     columns: dict[str, pd.Series] = {}
-    for corpus, text in techniques.texts(found).items():
+    for corpus, title in techniques.texts(found).items():
+        text = NARROW.get(title, title)
         for budget, rows in gains[gains["corpus"] == corpus].groupby("budget"):
             columns[f"{text}, {short(budget)}"] = _column(rows, rows["gain"])
         grown = slopes[slopes["corpus"] == corpus]

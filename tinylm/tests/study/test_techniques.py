@@ -43,7 +43,7 @@ def test_a_factor_scales_every_rate():
 
 def test_a_searched_factor_is_taken_where_none_is_given(monkeypatch):
     monkeypatch.setattr(techniques, "FACTORS", {"wikitext-2-char": {"RMSNorm": 2.0, "Muon": 0.5}, "ptb-eos": {"RMSNorm": 4.0}})
-    monkeypatch.setattr(techniques, "LARGER_FACTORS", {})
+    monkeypatch.setattr(techniques, "LARGER_FACTORS", techniques.FACTORS)
     assert spec("RMSNorm", times=0.0) == spec("RMSNorm", times=2.0)
     assert spec("GELU", times=0.0) == spec("GELU", times=1.0)
     assert techniques.factor(["RMSNorm", "Muon"], "tiny_shakespeare", 10**11) == 1.0, "a text of its level, and the product of two"
@@ -54,12 +54,12 @@ def test_a_searched_factor_is_taken_where_none_is_given(monkeypatch):
     assert techniques.factor(["RMSNorm"], "tiny_shakespeare-plays", 10**11) == 2.0
 
 
-def test_a_text_that_was_searched_again_has_those_factors_from_that_budget_on(monkeypatch):
+def test_from_the_budget_of_the_second_search_on_its_factors_are_taken(monkeypatch):
     monkeypatch.setattr(techniques, "FACTORS", {"wikitext-2-char": {"Muon": 2.0}, "ptb-eos": {"Muon": 0.5}})
-    monkeypatch.setattr(techniques, "LARGER_FACTORS", {"wikitext-2-char": {"baseline": 4.0}})
+    monkeypatch.setattr(techniques, "LARGER_FACTORS", {"wikitext-2-char": {"baseline": 4.0}, "ptb-eos": {}})
     factors = [techniques.factor([name], "wikitext-2-char", 10**n) for name in ("Muon", "baseline") for n in (11, 12, 13)]
     assert factors == [2.0, 1.0, 1.0, 1.0, 4.0, 4.0]
-    assert techniques.factor(["Muon"], "ptb-eos", 10**13) == 0.5
+    assert techniques.factor(["Muon"], "ptb-eos", 10**11) == 0.5 and techniques.factor(["Muon"], "ptb-eos", 10**13) == 1.0
     assert spec("baseline", times=0.0) == spec("baseline", times=4.0)
 
 

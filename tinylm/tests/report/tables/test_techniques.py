@@ -59,10 +59,10 @@ def test_pairs_and_what_each_technique_changes(found):
 
 def test_each_technique_has_its_multiple_of_the_rate(found, monkeypatch):
     monkeypatch.setattr(techniques, "FACTORS", {"wikitext-2-char": {"Muon": 2.0}, "tiny_shakespeare": {}, "ptb-eos": {"Muon": 0.5}})
-    monkeypatch.setattr(techniques, "LARGER_FACTORS", {})
+    monkeypatch.setattr(techniques, "LARGER_FACTORS", techniques.FACTORS)
     row = tables.techniques_tried(found).set_index("technique").loc["Muon"]
     assert list(row)[1:] == ["2", "1", "0.5"]
-    monkeypatch.setattr(techniques, "LARGER_FACTORS", {"ptb-eos": {"Muon": 4.0}})
+    monkeypatch.setattr(techniques, "LARGER_FACTORS", {"wikitext-2-char": {}, "ptb-eos": {"Muon": 4.0}})
     assert tables.techniques_tried(found).set_index("technique").loc["Muon", "rate, words"] == "0.5; 4; 4"
 
 
