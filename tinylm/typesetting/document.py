@@ -19,7 +19,7 @@ from tinylm.typesetting.typstsyntax import booktabs, call, lines_of, literal, pl
 
 APPENDIX = "Full tables and evidence"
 REFERENCES = '#bibliography("references.bib", style: "ieee", title: "References")'
-POWER_OF_TEN = re.compile(r"([-−]?\d(?:\.\d+)?)e(-?\d+)")
+POWER_OF_TEN = re.compile(r"(?<![\w.@])([-−]?\d(?:\.\d+)?)e(-?\d+)(?![\w.@])")
 PLACE_MARK = "// "
 
 
@@ -180,7 +180,7 @@ def _parsed(blocks: list[Block]) -> dict[str, list[Node]]:
     """The tree of each caption and cell; texts get theirs in place."""
     texts = [block for block in blocks if isinstance(block, Prose)]
     lines = list(dict.fromkeys(line for block in blocks for line in _lines(block)))
-    trees = pandoc.parse([*(prose.source for prose in texts), *(markdown.as_line(_power_of_ten(line)) for line in lines)])
+    trees = pandoc.parse([*(prose.source for prose in texts), *(markdown.as_line(_powers_of_ten(line)) for line in lines)])
     markdown.tie(trees)
     for prose in texts:
         prose.tree[:] = trees.pop(0)
@@ -193,12 +193,14 @@ def _lines(block: Block) -> list[str]:
     return [block.caption, block.note or "", *block.header, *chain(*block.rows)] if isinstance(block, Table) else []
 
 
-def _power_of_ten(cell: str) -> str:
-    power = POWER_OF_TEN.fullmatch(cell)
-    if not power:
-        return cell
-    times = "" if power[1] == "1" else rf"{power[1]} \times "
-    return f"${times}10^{{{power[2]}}}$".replace("−", "-")
+def _powers_of_ten(line: str) -> str:
+    """Numbers such as 3e12 as formulas, but in a line that has code."""
+
+    def formula(power: re.Match[str]) -> str:
+        times = "" if power[1] == "1" else rf"{power[1]} \times "
+        return f"${times}10^{{{int(power[2])}}}$".replace("−", "-")
+
+    return line if "`" in line else POWER_OF_TEN.sub(formula, line)
 
 
 def _key(block: Figure | Table) -> str:

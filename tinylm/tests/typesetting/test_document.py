@@ -170,10 +170,13 @@ def test_a_notebook_begins_with_its_title(report, first):
     [
         ("1e13", "$10^{13}$"),
         ("7.55e13", r"$7.55 \times 10^{13}$"),
-        ("−1e-05", r"$-1 \times 10^{-05}$"),
-        ("1e13 x", "1e13 x"),
-        ("3 of 1e12", "3 of 1e12"),
+        ("−1e-05", r"$-1 \times 10^{-5}$"),
+        ("words, 1e11", "words, $10^{11}$"),
+        ("1e12 (5)", "$10^{12}$ (5)"),
+        ("3 of 1e12; 3e12", r"3 of $10^{12}$; $3 \times 10^{12}$"),
+        ("budget/x, 1e13@0", "budget/x, 1e13@0"),
+        ("`train --flops 1e12`", "`train --flops 1e12`"),
     ],
 )
-def test_a_number_alone_in_a_cell_is_a_power_of_ten(cell, set_as):
-    assert document._power_of_ten(cell) == set_as
+def test_a_number_with_an_exponent_is_a_power_of_ten(cell, set_as):
+    assert document._powers_of_ten(cell) == set_as

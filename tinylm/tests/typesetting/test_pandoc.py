@@ -21,7 +21,7 @@ typst = pytest.importorskip("typst", reason="pip install typst")
 
 LOOKED_AT = Path(__file__).with_name("formulas.png")
 FORMULA = re.compile(r'alt: "((?:[^"\\]|\\.)*)".*?, (\$[^$]*\$)\)')
-POWER_OF_TEN = re.compile(r"\$([\d.]+ times )?10\^\d+\$")
+POWER_OF_TEN = re.compile(r"\$([\d.]+ times )?10\^(\d+|\(- ?\d+\))\$")
 
 
 def typeset(tex):
