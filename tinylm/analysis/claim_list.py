@@ -175,10 +175,11 @@ def _contexts() -> list[Claim]:
     ]
 
 
-def _transferred(technique: str, corpus: str = "wikitext-2-char", budget: int = SEARCHED_AGAIN) -> Which:
+def _transferred(technique: str) -> Which:
     """A row of the section on techniques: at the larger budget that rates were searched at, on the text that is read but once."""
-    label = "plain Transformer" if technique == BASELINE.name else f"Transformer with {technique}"
-    return _which(label, "transfer", role="technique", rung=technique, corpus=corpus, budget=budget)
+    label, corpus = "plain Transformer" if technique == BASELINE.name else f"Transformer with {technique}", "wikitext-2-char"
+    where = {"role": "technique", "rung": technique, "corpus": corpus, "budget": SEARCHED_AGAIN}
+    return _which(label, "transfer", f"on {titles.corpus(corpus)}", **where)
 
 
 def _techniques() -> list[Claim]:

@@ -75,7 +75,7 @@ SEARCHES += [(text, techniques.SEARCHED_AGAIN, 48, techniques.LARGER_FACTORS) fo
 
 
 @pytest.mark.parametrize(("text", "flops", "width", "factors"), SEARCHES)
-def test_every_factor_is_the_best_of_its_search_on_shared_seeds_and_bracketed_on_both_sides(text, flops, width, factors):
+def test_every_technique_was_tried_alike_and_its_factor_is_the_best_on_shared_seeds_and_bracketed_on_both_sides(text, flops, width, factors):
     known = ledger.Ledger([files.LEDGER / ledger.SEARCH])
     for name in TECHNIQUES:
         tried: dict[float, dict[int, float]] = {}
@@ -86,6 +86,8 @@ def test_every_factor_is_the_best_of_its_search_on_shared_seeds_and_bracketed_on
         if not tried:
             assert name not in factors[text]
             continue
+        begun = 1.0 if factors is techniques.FACTORS else factors[text].get("baseline", 1.0)
+        assert tried.keys() >= {begun / 2, begun, 2 * begun}, (name, tried)
         best = factors[text].get(name, 1.0)
         assert min(tried) < best < max(tried) and len(tried[best]) == max(map(len, tried.values())), (name, tried)
         for times in tried.keys() - {best}:
