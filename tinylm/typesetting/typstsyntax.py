@@ -57,7 +57,8 @@ def booktabs(
     parts = [_longest_part(column[1:]) for column in columns]
     lines = [["(", *(part for cell in line for part in (cell, ", ")), "), "] for line in cells]
     header, rows = lines[0], [part for line in lines[1:] for part in line]
-    options = {"name": name, "wide": wide, "align": align, "wraps": wraps, "short": short, "labels": plain[0], "words": words, "parts": parts}
+    options = {"name": name, "wide": wide, "align": align, "wraps": wraps, "short": short, "labels": plain[0]}
+    options |= {"words": words, "parts": parts}
     written = ", ".join(f"{key}: {literal(value)}" for key, value in options.items())
     below: list[str | list[Node]] = [", note: ", note] if note else []
     return [f"booktabs({written}, header: ", *header, "rows: (", *rows, ")", *below, ")"]

@@ -75,7 +75,7 @@ SEARCHES += [(text, techniques.SEARCHED_AGAIN, 48, techniques.LARGER_FACTORS) fo
 
 
 @pytest.mark.parametrize(("text", "flops", "width", "factors"), SEARCHES)
-def test_every_technique_was_tried_alike_and_its_factor_is_the_best_on_shared_seeds_and_bracketed_on_both_sides(text, flops, width, factors):
+def test_every_technique_was_tried_alike_and_its_factor_is_the_best_and_bracketed_on_both_sides(text, flops, width, factors):
     known = ledger.Ledger([files.LEDGER / ledger.SEARCH])
     for name in TECHNIQUES:
         tried: dict[float, dict[int, float]] = {}

@@ -50,7 +50,9 @@ def test_texts_on_which_nothing_gains_are_told_apart_and_none_is_named_where_no_
 
     both = "Muon and short convolution clearly lower the test NLL on fresh characters and repeated characters, none on words."
     assert both in without("Muon", "short convolution")
-    apart = [one for one in found if (one.run.spec.corpus, one.run.rung) not in (("ptb-eos", "Muon"), ("tiny_shakespeare", "short convolution"))]
+    apart = [
+        one for one in found if (one.run.spec.corpus, one.run.rung) not in (("ptb-eos", "Muon"), ("tiny_shakespeare", "short convolution"))
+    ]
     assert "none clearly lowers the test NLL on all of fresh characters, repeated characters and words." in answers.transfer(
         [one for one in apart if (one.run.spec.corpus, one.run.rung) != ("wikitext-2-char", "Muon")]
     )
@@ -60,9 +62,11 @@ def test_the_answer_names_what_is_clear_on_each_text(found):
     said = answers.transfer(found, [one.run for one in found])
     assert said.startswith(
         "**Answer.** Of 4 techniques, each at its own learning rate, Muon and short convolution clearly lower the test NLL on fresh "
-        "characters, repeated characters and words. These clearly lower the test NLL at $10^{12}$ FLOPs, in nats: on fresh characters (n = 5) Muon 0.07"
+        "characters, repeated characters and words. These clearly lower the test NLL at $10^{12}$ FLOPs, in nats: on fresh "
+        "characters (n = 5) Muon 0.07"
     )
-    assert " By the spread of its own seeds alone 6 of these 6 are clear. Clearly worse are 1 on fresh characters, 1 on repeated characters and 1 on words. " in said
+    alone = " By the spread of its own seeds alone 6 of these 6 are clear. "
+    assert f"{alone}Clearly worse are 1 on fresh characters, 1 on repeated characters and 1 on words. " in said
     assert (
         " that were tried with more FLOPs, these clearly lower the test NLL at $10^{13}$ FLOPs, in nats: on fresh characters (n = 3)"
         in said
