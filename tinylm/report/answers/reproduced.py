@@ -10,12 +10,12 @@ from tinylm import data
 from tinylm.analysis import agreement, positions, significance, summaries
 from tinylm.analysis.claims import LACKS, UNDECIDED, VERDICTS, claim_grade, whole_verdicts
 from tinylm.analysis.families import BEFORE, CLEAR
-from tinylm.analysis.numbers import distance, interval
+from tinylm.analysis.numbers import distance, interval, power
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 from tinylm.report import sentences
 from tinylm.report.answers.phrases import say, with_pointer
-from tinylm.report.sentences.phrases import on_each
+from tinylm.report.sentences.phrases import listed, on_each
 from tinylm.study import Planned, reported, select, titles
 
 LARGER = {"Linear": "a longer context", "MLP": "a wider layer", "Self-Attention": "a larger number of heads", "Transformer": "more depth"}
@@ -86,7 +86,10 @@ def sweeps(found: Sequence[Result]) -> str:
 
 def rope(found: Sequence[Result]) -> str:
     """How far rotary positions are from learned ones, in our runs and in the study's, and at which lengths of our own training."""
-    return say(_rope_pair(select(found, role="ablation")), _rope_by_length(positions.gains(found)))
+    budgets = {result.run.budget: None for result in select(found, role="length")}
+    return say(
+        _rope_pair(select(found, role="ablation")), _rope_by_length(positions.gains(found), listed([power(each) for each in budgets]))
+    )
 
 
 def _rope_pair(found: Sequence[Result]) -> str:
@@ -107,14 +110,14 @@ def _rope_pair(found: Sequence[Result]) -> str:
     )
 
 
-def _rope_by_length(gains: pd.DataFrame) -> str:
+def _rope_by_length(gains: pd.DataFrame, budget: str) -> str:
     """At which lengths rotary positions are clearly ahead of learned ones, and behind, and by how much at both ends."""
     rotary = gains[(gains["positions"] == "rope") & (gains["n"] > 1)]
     if not len(rotary):
         return ""
     n_texts, lengths = rotary["corpus"].nunique(), sorted(rotary["length"].unique())
     numbers = f"{_at_both_lengths(rotary)} (n = {rotary['n'].min()})"
-    span = f"windows of {lengths[0]:,} to {lengths[-1]:,} and the loss at every position"
+    span = f"windows of {lengths[0]:,} to {lengths[-1]:,} and the loss at every position, at {budget} FLOPs,"
     if all(rotary["verdict"] == CLEAR) and all(rotary["gain"] > 0):
         return f"with {span} they are ahead at every length on {n_texts} texts: by {numbers}"
     ahead, behind = (rotary[(rotary["verdict"] == CLEAR) & (sign * rotary["gain"] > 0)] for sign in (1, -1))

@@ -38,15 +38,23 @@ def _helpful(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
     return {name: list(of["technique"]) for name, of in clear.items()}
 
 
-def _together(helpful: Mapping[str, Sequence[str]], verbs: Sequence[str]) -> str:
-    """What clearly gains on all texts, or on all where anything does, with the verb for one or for several."""
+def _harmful(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
+    """What clearly loses on each text, most first."""
+    return _helpful({name: of.assign(gain=-of["gain"]) for name, of in rows.items()})
+
+
+def _together(rows: Mapping[str, pd.DataFrame], verbs: Sequence[str]) -> str:
+    """What clearly gains on all texts, or on all where anything does, with the verb for one or for several; which of it loses elsewhere."""
+    helpful, harmful = _helpful(rows), _harmful(rows)
     told = [name for name, names in helpful.items() if names] or [*helpful]
     shared = [one for one in helpful[told[0]] if all(one in helpful[name] for name in told)]
     others = [name for name in helpful if name not in told] if shared else []
     if not shared and len(helpful) > 1:
         return f"none clearly {verbs[0]} on all of {listed([*helpful])}"
     said = f"{listed(shared) or 'none'} clearly {verbs[len(shared) > 1]} on {listed(told)}"
-    return said + (f", none on {listed(others)}" if others else "")
+    losing = [one for one in shared if any(one in harmful[name] for name in others)]
+    where = f", where {listed(losing)} clearly {'lose' if len(losing) > 1 else 'loses'}" if losing else ""
+    return said + (f", none on {listed(others)}{where}" if others else "")
 
 
 def carried_over(found: Sequence[Result]) -> str:
@@ -56,7 +64,7 @@ def carried_over(found: Sequence[Result]) -> str:
         return ""
     budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
     at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
-    return f"Of {max(map(len, rows.values()))} techniques of large models {_together(_helpful(rows), ('helps', 'help'))} ({at})."
+    return f"Of {max(map(len, rows.values()))} techniques of large models {_together(rows, ('helps', 'help'))} ({at})."
 
 
 def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
@@ -66,12 +74,11 @@ def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     up = _helpful(rows)
     number = f"of {max(map(len, rows.values()))} techniques, each at its own learning rate, "
     if len(rows) > 1:
-        yield number + _together(up, ("lowers the test NLL", "lower the test NLL"))
+        yield number + _together(rows, ("lowers the test NLL", "lower the test NLL"))
     yield _better(rows, up) if len(rows) > 1 else number + _better(rows, up)
     alone = sum(families.clear_alone(of[of["gain"] > 0]) for of in rows.values())
     yield f"by the spread of its own seeds alone {alone} of these {sum(map(len, up.values()))} {'is' if alone == 1 else 'are'} clear"
-    worse = [f"{((of['verdict'] == CLEAR) & (of['gain'] < 0)).sum()} on {name}" for name, of in rows.items()]
-    yield f"clearly worse are {listed(worse)}"
+    yield f"clearly worse are {listed([f'{len(names)} on {name}' for name, names in _harmful(rows).items()])}"
 
 
 def _better(rows: Mapping[str, pd.DataFrame], up: Mapping[str, Sequence[str]]) -> str:
@@ -89,7 +96,11 @@ def _largest(found: Sequence[Result]) -> str:
     """What clearly gains at the largest budget, which only some techniques go to, by text."""
     gains, texts = techniques.gains(select(found, role="largest")), techniques.texts(found)
     rows = {texts[corpus]: of for corpus, of in gains.groupby("corpus", sort=False) if of["n"].max() > 1}
-    return f"of {max(map(len, rows.values()))} that were tried with more FLOPs, {_better(rows, _helpful(rows))}" if rows else ""
+    worse = [
+        f"on {name} {listed([f'{one} {-_gain(rows[name], one):.3f}' for one in names])}" for name, names in _harmful(rows).items() if names
+    ]
+    raised = f"; these clearly raise it: {'; '.join(worse)}" if worse else ""
+    return f"of {max(map(len, rows.values()))} that were tried with more FLOPs, {_better(rows, _helpful(rows))}{raised}" if rows else ""
 
 
 def _gain(rows: pd.DataFrame, technique: str) -> float:
@@ -104,7 +115,8 @@ def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), plan
     plain = select(tried, rung=techniques.BASELINE.name)
     missing = _not_recorded([*tried, *kept], select(planned, role=list(techniques.ROLES)))
     counted = _counted(select(found, role="counts"), plain)
-    return say(_confirmed(kept), sentences.on_every_text(tried), counted, _minima(plain, studied), missing)
+    lowest = _minima([plain, select(kept, rung=techniques.BASELINE.name)], studied)
+    return say(_confirmed(kept), sentences.on_every_text(tried), counted, lowest, missing)
 
 
 def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
@@ -116,9 +128,7 @@ def _counted(counts: Sequence[Result], plain: Sequence[Result]) -> str:
     if not told:
         return ""
     which = f"counts of the same words ({beside[0].run.spec.model.title})"
-    if max(gaps) < 0:
-        return f"{which} are ahead of that plain Transformer on test, in nats by {listed(told).replace('−', '')}"
-    return f"the test NLL of {which} minus that of that plain Transformer is {listed(told)}"
+    return f"the test NLL of {which} minus that of the plain Transformer of this budget is {listed(told)}"
 
 
 def _confirmed(kept: Sequence[Result]) -> str:
@@ -136,14 +146,18 @@ def _confirmed(kept: Sequence[Result]) -> str:
     return f"{at} the plain Transformer's test NLL falls, in nats, with {'; with '.join(told)}" if told else ""
 
 
-def _minima(plain: Sequence[Result], studied: Sequence[Result]) -> str:
-    """After which pass the valid NLL is lowest in the study's runs and in those of the plain Transformer."""
-    ours, theirs = (
-        on_each([(f"{row.best_pass:.0f} of {row.passes:.0f}", titles.corpus(row.corpus)) for row in techniques.minima(runs).itertuples()])
-        for runs in (plain, studied)
+def _minima(plain: Sequence[Sequence[Result]], studied: Sequence[Result]) -> str:
+    """After which pass the valid NLL is lowest in the runs of the plain Transformer, by budget, and in the study's."""
+    ours = [f"{_lowest(runs)} ({power(runs[0].run.budget)} FLOPs)" for runs in plain if runs]
+    beside = f", in the study's runs after {_lowest(studied)}" if studied else ""
+    return f"the plain Transformer's valid NLL is lowest after pass {', after '.join(ours)}{beside}" if ours else ""
+
+
+def _lowest(runs: Sequence[Result]) -> str:
+    """After which pass, of how many, the valid NLL is lowest on each text."""
+    return on_each(
+        [(f"{row.best_pass:.0f} of {row.passes:.0f}", titles.corpus(row.corpus)) for row in techniques.minima(runs).itertuples()]
     )
-    beside = f", in the study's runs after {theirs}" if theirs else ""
-    return f"the plain Transformer's valid NLL is lowest after pass {ours}{beside}" if ours else ""
 
 
 def _not_recorded(found: Sequence[Result], planned: Sequence[Planned]) -> str:

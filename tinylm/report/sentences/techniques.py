@@ -38,15 +38,16 @@ def growth_with_budget(found: Sequence[Result]) -> str:
 
 
 def on_every_text(tried: Sequence[Result]) -> str:
-    """Which changes of the model or its training, not of the text, lower the test NLL on every text at the smaller budget."""
+    """Which changes that read the same words lower the test NLL on every text at the smaller budget."""
     gains, _ = _by_kind(tried)
     if not len(gains):
         return ""
     lower = gains[gains["gain"] > 0]["technique"].value_counts()
     names = list(lower.index[lower == gains["corpus"].nunique()])
     where = "both texts" if gains["corpus"].nunique() > 1 else "the text"
-    which = f"of {gains['technique'].nunique()} changes that leave the text as it is {listed(names) or 'none'}"
-    return f"{which} lower{'s' * (len(names) < 2)} it on {where} ({power(gains['budget'].max())} FLOPs, n = {seeds_of(gains)})"
+    at = f"at {power(gains['budget'].max())} FLOPs (n = {seeds_of(gains)})"
+    which = f"of {gains['technique'].nunique()} changes that bring no more text {listed(names) or 'none'}"
+    return f"{at}, {which} lower{'s' * (len(names) < 2)} it on {where}"
 
 
 def changes(tried: Sequence[Result]) -> str:

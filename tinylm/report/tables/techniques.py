@@ -126,4 +126,4 @@ def _about(changes: str) -> str:
 
 
 def _starred(row: Any) -> str:
-    return plus_minus(row.gain, row.low, row.high) + families.star(row.verdict)
+    return plus_minus(row.gain, row.low, row.high) + (families.star(row.verdict) if row.n > 1 else "")

@@ -92,12 +92,16 @@ def test_the_answer_keeps_more_text_apart():
     assert told.startswith(
         "**Answer.** With $3 \\times 10^{13}$ FLOPs (n = 3) the plain Transformer's test NLL falls, in nats, with tied head by 0."
     )
-    assert " Of 2 changes that leave the text as it is tied head lowers it on both texts ($10^{13}$ FLOPs, n = 2). " in told
+    assert " At $10^{13}$ FLOPs (n = 2), of 2 changes that bring no more text tied head lowers it on both texts. " in told
     worse = [one for one in found if (one.run.spec.corpus, one.run.rung) != ("ptb-eos", "tied head")]
-    assert " Of 2 changes that leave the text as it is none lowers it on both texts (" in answers.regularisation(worse)
-    assert " lowers it on the text (" in answers.regularisation(select(found, corpus="ptb-eos"))
-    assert " The test NLL of counts of the same words (KN-5) minus that of that plain Transformer is " in told and "not known" not in told
-    assert "lowest after pass 11 of 14 on the Penn Treebank and 4 of 6 on WikiText-2, in the study's runs after 11 of 14 on the" in told
+    assert " of 2 changes that bring no more text none lowers it on both texts." in answers.regularisation(worse)
+    assert " lowers it on the text." in answers.regularisation(select(found, corpus="ptb-eos"))
+    assert (
+        " The test NLL of counts of the same words (KN-5) minus that of the plain Transformer of this budget is " in told
+        and "not known" not in told
+    )
+    assert "lowest after pass 11 of 14 on the Penn Treebank and 4 of 6 on WikiText-2 ($10^{13}$ FLOPs), after " in told
+    assert "on WikiText-2 ($3 \\times 10^{13}$ FLOPs), in the study's runs after 11 of 14 on the Penn Treebank." in told
 
 
 def test_the_answer_to_no_runs_is_silent_and_one_seed_has_no_interval():

@@ -32,5 +32,5 @@ def test_changes_are_counted_by_text_and_more_text_is_kept_apart():
     assert told.startswith("At $10^{13}$ FLOPs (n = 2) on the Penn Treebank 1 of 2 changes lower the test NLL, most tied head (+0.2")
     assert " nats), and 1 the valid NLL; on WikiText-2 1 of 2 changes " in told and "; all words bring +0.5" in told
     assert sentences.changes([]) == sentences.on_every_text([]) == ""
-    told = "of 2 changes that leave the text as it is tied head lowers it on both texts ($10^{13}$ FLOPs, n = 2)"
+    told = "at $10^{13}$ FLOPs (n = 2), of 2 changes that bring no more text tied head lowers it on both texts"
     assert sentences.on_every_text(tried) == told
