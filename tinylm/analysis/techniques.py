@@ -62,6 +62,21 @@ def fullest_budget(gains: pd.DataFrame) -> int:
     return 0
 
 
+def tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
+    """The gains on each text at its fullest budget, by what a reader calls the text; without texts of one seed."""
+    every = gains(found)
+    by_text = {title: every[every["corpus"] == corpus] for corpus, title in texts(found).items()}
+    fullest = {title: rows[rows["budget"] == fullest_budget(rows)] for title, rows in by_text.items()}
+    return {title: rows for title, rows in fullest.items() if rows["n"].max() > 1}
+
+
+def clear(gains: pd.DataFrame, sign: int = 1) -> dict[str, float]:
+    """By how much each technique that clearly lowers the test NLL lowers it, or raises it where the sign is -1, most first."""
+    by = sign * gains["gain"]
+    rows = gains.assign(by=by)[(gains["verdict"] == families.CLEAR) & (by > 0)].sort_values("by", ascending=False)
+    return dict(zip(rows["technique"], rows["by"], strict=True))
+
+
 def order(gains: pd.DataFrame) -> list[str]:
     """The techniques from the largest mean gain over texts at the fullest budget; others last."""
     means = gains[gains["budget"] == fullest_budget(gains)].groupby("technique")["gain"].mean()

@@ -11,100 +11,60 @@ from tinylm.analysis.numbers import interval, power, signed
 from tinylm.analysis.summaries import Result
 from tinylm.report import sentences
 from tinylm.report.answers.phrases import mean_nll, say
-from tinylm.report.sentences.phrases import listed, on_each, seeds_of
+from tinylm.report.sentences.phrases import listed, on_each, seeds_of, tested_at
 from tinylm.study import Planned, select, titles
+
+LOWER = ("lowers the test NLL", "lower the test NLL")  # for one, and for several
 
 
 def transfer(found: Sequence[Result], planned: Sequence[Planned] = ()) -> str:
-    """What clearly gains on all texts, what does on each, how many techniques clearly lose, and what gains at the largest budget.
+    """What clearly gains on all texts, how many techniques gain and lose on each, and what gains at the largest budget.
 
     Each text at its largest budget of those with most gains known. Says which of the planned runs are not recorded.
     """
-    rows = _tested(found)
-    return say(*_clear_gains(rows), _largest(found), _not_recorded(found, planned))
+    rows, largest = techniques.tested(found), techniques.tested(select(found, role="largest"))
+    more = f"of {_number(largest)} that were tried with more FLOPs {_together(largest, LOWER)}" if largest else ""
+    return say(*_clear_gains(rows), more, _not_recorded(found, planned))
 
 
-def _tested(found: Sequence[Result]) -> dict[str, pd.DataFrame]:
-    """The gains on each text at its largest budget of those with most gains known, of texts whose differences can be tested."""
-    gains = techniques.gains(found)
-    texts = {title: gains[gains["corpus"] == corpus] for corpus, title in techniques.texts(found).items()}
-    rows = {name: of[of["budget"] == techniques.fullest_budget(of)] for name, of in texts.items()}
-    return {name: of for name, of in rows.items() if of["n"].max() > 1}
-
-
-def _helpful(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
-    """What clearly gains on each text, most first."""
-    clear = {name: of[(of["verdict"] == CLEAR) & (of["gain"] > 0)].sort_values("gain", ascending=False) for name, of in rows.items()}
-    return {name: list(of["technique"]) for name, of in clear.items()}
-
-
-def _harmful(rows: Mapping[str, pd.DataFrame]) -> dict[str, list[str]]:
-    """What clearly loses on each text, most first."""
-    return _helpful({name: of.assign(gain=-of["gain"]) for name, of in rows.items()})
+def _number(rows: Mapping[str, pd.DataFrame]) -> int:
+    return max(map(len, rows.values()))
 
 
 def _together(rows: Mapping[str, pd.DataFrame], verbs: Sequence[str]) -> str:
     """What clearly gains on all texts, or on all where anything does, with the verb for one or for several; which of it loses elsewhere."""
-    helpful, harmful = _helpful(rows), _harmful(rows)
+    helpful, harmful = ({name: list(techniques.clear(of, sign)) for name, of in rows.items()} for sign in (1, -1))
     told = [name for name, names in helpful.items() if names] or [*helpful]
     shared = [one for one in helpful[told[0]] if all(one in helpful[name] for name in told)]
     others = [name for name in helpful if name not in told] if shared else []
+    at = f"({tested_at(rows)})"
     if not shared and len(helpful) > 1:
-        return f"none clearly {verbs[0]} on all of {listed([*helpful])}"
+        return f"none clearly {verbs[0]} on all of {listed([*helpful])} {at}"
     said = f"{listed(shared) or 'none'} clearly {verbs[len(shared) > 1]} on {listed(told)}"
     losing = [one for one in shared if any(one in harmful[name] for name in others)]
     where = f", where {listed(losing)} clearly {'lose' if len(losing) > 1 else 'loses'}" if losing else ""
-    return said + (f", none on {listed(others)}{where}" if others else "")
+    return said + (f", none on {listed(others)}{where}" if others else "") + f" {at}"
 
 
 def carried_over(found: Sequence[Result]) -> str:
     """Which techniques of large models clearly gain on all texts where any does; a sentence of the abstract."""
-    rows = _tested(found)
-    if not rows:
-        return ""
-    budgets = {power(of["budget"].iloc[0]): None for of in rows.values()}
-    at = f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"
-    return f"Of {max(map(len, rows.values()))} techniques of large models {_together(rows, ('helps', 'help'))} ({at})."
+    rows = techniques.tested(found)
+    return f"Of {_number(rows)} techniques of large models {_together(rows, ('helps', 'help'))}." if rows else ""
 
 
 def _clear_gains(rows: Mapping[str, pd.DataFrame]) -> Iterator[str]:
     """What the gains on each text say."""
     if not rows:
         return
-    up = _helpful(rows)
-    number = f"of {max(map(len, rows.values()))} techniques, each at its own learning rate, "
-    if len(rows) > 1:
-        yield number + _together(rows, ("lowers the test NLL", "lower the test NLL"))
-    yield _better(rows, up) if len(rows) > 1 else number + _better(rows, up)
+    yield f"of {_number(rows)} techniques, each at its own learning rate, {_together(rows, LOWER)}"
+    better, worse = ({name: len(techniques.clear(of, sign)) for name, of in rows.items()} for sign in (1, -1))
+    yield f"clearly better are {_counted_on(better)}; clearly worse {_counted_on(worse)}"
     alone = sum(families.clear_alone(of[of["gain"] > 0]) for of in rows.values())
-    yield f"by the spread of its own seeds alone {alone} of these {sum(map(len, up.values()))} {'is' if alone == 1 else 'are'} clear"
-    yield f"clearly worse are {listed([f'{len(names)} on {name}' for name, names in _harmful(rows).items()])}"
+    yield f"by the spread of its own seeds alone {alone} of the {sum(better.values())} better {'is' if alone == 1 else 'are'} clear"
 
 
-def _better(rows: Mapping[str, pd.DataFrame], up: Mapping[str, Sequence[str]]) -> str:
-    """The techniques that clearly gain on each text, with what each gains; the budget once where all texts have the same."""
-    budgets = {name: power(of["budget"].iloc[0]) for name, of in rows.items()}
-    is_shared, told = len({*budgets.values()}) == 1, []
-    for name, of in rows.items():
-        seeds = f"n = {seeds_of(of)}" if is_shared else f"{budgets[name]} FLOPs, n = {seeds_of(of)}"
-        told.append(f"on {name} ({seeds}) {listed([f'{one} {_gain(of, one):.3f}' for one in up[name]]) or 'none'}")
-    at = f" at {next(iter(budgets.values()))} FLOPs" if is_shared else ""
-    return f"these clearly lower the test NLL{at}, in nats: {'; '.join(told)}"
-
-
-def _largest(found: Sequence[Result]) -> str:
-    """What clearly gains at the largest budget, which only some techniques go to, by text."""
-    gains, texts = techniques.gains(select(found, role="largest")), techniques.texts(found)
-    rows = {texts[corpus]: of for corpus, of in gains.groupby("corpus", sort=False) if of["n"].max() > 1}
-    worse = [
-        f"on {name} {listed([f'{one} {-_gain(rows[name], one):.3f}' for one in names])}" for name, names in _harmful(rows).items() if names
-    ]
-    raised = f"; these clearly raise it: {'; '.join(worse)}" if worse else ""
-    return f"of {max(map(len, rows.values()))} that were tried with more FLOPs, {_better(rows, _helpful(rows))}{raised}" if rows else ""
-
-
-def _gain(rows: pd.DataFrame, technique: str) -> float:
-    return float(rows["gain"][rows["technique"] == technique].iloc[0])
+def _counted_on(numbers: Mapping[str, int]) -> str:
+    return listed([f"{number or 'none'} on {name}" for name, number in numbers.items()])
 
 
 def regularisation(found: Sequence[Result], studied: Sequence[Result] = (), planned: Sequence[Planned] = ()) -> str:

@@ -32,7 +32,7 @@ from tinylm.report.sentences.questions import (
     studied_depth,
 )
 from tinylm.report.sentences.reproduced import control, cost, equal_cost, expected_costs, reproduction
-from tinylm.report.sentences.techniques import changes, growth_with_budget, on_every_text, only_repeated
+from tinylm.report.sentences.techniques import changes, clear_gains, growth_with_budget, on_every_text, only_repeated
 
 __all__ = [
     "against_counts",
@@ -44,6 +44,7 @@ __all__ = [
     "buried",
     "changes",
     "claims",
+    "clear_gains",
     "climb",
     "control",
     "converged",

@@ -1,11 +1,12 @@
 """What sentences of several themes share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from tinylm.analysis import summaries
+from tinylm.analysis.numbers import power
 from tinylm.analysis.summaries import Result
 from tinylm.ledger import RunRecord
 
@@ -42,3 +43,9 @@ def on_each(told: Sequence[tuple[str, str]]) -> str:
     if len(told) > 1 and len({what for what, _ in told}) == 1:
         return f"{told[0][0]} on {' and on '.join(text for _, text in told)}"
     return " and ".join(f"{what} on {text}" for what, text in told)
+
+
+def tested_at(rows: Mapping[str, pd.DataFrame]) -> str:
+    """At which budgets the gains on some texts are, and of how many seeds."""
+    budgets = dict.fromkeys(power(of["budget"].iloc[0]) for of in rows.values())
+    return f"{listed([*budgets])} FLOPs, n = {seeds_of(pd.concat(rows.values()))}"

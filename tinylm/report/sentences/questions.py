@@ -184,7 +184,8 @@ def at_best_contexts(found: Sequence[Result]) -> str:
         return ""
     longer = _with_more_flops(found, ATTENTION)
     more = f"; with {power(select(found, role='gap')[0].run.budget)} FLOPs for the MLP alone {_by_text(longer)}" if len(longer) else ""
-    which = "With the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is"
+    at = power(select(found, role="context")[0].run.budget)
+    which = f"At {at} FLOPs, with the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is"
     return f"{which} {_by_text(rows)}{more}."
 
 

@@ -1,6 +1,6 @@
 """Records -> sentences on techniques of large models and on regularisation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from tinylm.analysis import summaries, techniques
 from tinylm.analysis.families import CLEAR
 from tinylm.analysis.numbers import interval, power
 from tinylm.analysis.summaries import Result
-from tinylm.report.sentences.phrases import listed, seeds_of
+from tinylm.report.sentences.phrases import listed, seeds_of, tested_at
 from tinylm.study import select
 from tinylm.study.techniques import FRESH, REPEATED, regime
 
@@ -24,6 +24,18 @@ def only_repeated(found: Sequence[Result], names: Sequence[str]) -> str:
             clear = list(rows["technique"][(rows["verdict"] == CLEAR) & (rows["gain"] > 0)])
             told.append(f"on {kind} {', '.join(clear) or 'none'}")
     return f"Of the techniques that were expected to gain on {REPEATED} only, these clearly gain: {'; '.join(told)}." if told else ""
+
+
+def clear_gains(found: Sequence[Result]) -> str:
+    """By how much techniques clearly lower the test NLL on each text, at the fullest budget and at the largest."""
+    told = [_by_text(rows) for rows in (techniques.tested(select(found, role=role)) for role in techniques.ROLES) if rows]
+    return f"These clearly lower the test NLL, in nats, {'; '.join(told)}." if told else ""
+
+
+def _by_text(rows: Mapping[str, pd.DataFrame]) -> str:
+    """What clearly gains on each text, most first."""
+    gains = {name: [f"{one} {by:.3f}" for one, by in techniques.clear(of).items()] or ["none"] for name, of in rows.items()}
+    return f"at {tested_at(rows)}: {', '.join(f'on {name} {listed(told)}' for name, told in gains.items())}"
 
 
 def growth_with_budget(found: Sequence[Result]) -> str:

@@ -16,6 +16,16 @@ def test_what_was_expected_of_repeated_text_alone_is_told_of_both():
     assert sentences.only_repeated([], ["Muon"]) == ""
 
 
+def test_clear_gains_are_told_with_their_size_by_text_and_budget():
+    found = transfers.usual()
+    told = sentences.clear_gains(found)
+    assert told.startswith("These clearly lower the test NLL, in nats, at $10^{12}$ FLOPs, n = 5: on fresh characters Muon 0.07")
+    assert "; at $10^{13}$ FLOPs, n = 3: on fresh characters Muon 0." in told
+    nothing = [one for one in found if (one.run.spec.corpus, one.run.rung) not in (("ptb-eos", "Muon"), ("ptb-eos", "short convolution"))]
+    assert sentences.clear_gains(nothing).partition("; at")[0].endswith(", on words none")
+    assert sentences.clear_gains([]) == sentences.clear_gains(select(found, seed=0)) == ""
+
+
 def test_whose_gain_grows_and_whose_falls_with_the_budget():
     found = transfers.usual()
     grown = "that of Muon clearly grows and that of short convolution clearly falls"

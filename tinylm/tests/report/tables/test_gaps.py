@@ -52,7 +52,7 @@ def test_the_answer_has_each_gap_and_says_who_is_ahead_with_which_context(found)
     assert "by characters of context (n = 5), on Tiny Shakespeare and WikiText-2 as characters Self-Attention is ahead with 8, " in told
     assert told.endswith(", 16 and 32, the MLP with 2, neither with 4.")
     best = sentences.at_best_contexts(found)
-    assert best.startswith("With the context that is best for each on valid, the MLP's test NLL minus Self-Attention's is ")
+    assert best.startswith("At $10^{12}$ FLOPs, with the context that is best for each on valid, the MLP's test NLL minus ")
     assert "; with $10^{13}$ FLOPs for the MLP alone " in best and sentences.at_best_contexts([]) == ""
     assert sentences.searched_mlp(found, []) == "" and "Tiny Shakespeare" not in told.partition("characters of context")[0]
     assert answers.ten_times([]) == answers.ten_times(select(found, seed=0)) == ""
