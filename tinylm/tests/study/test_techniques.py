@@ -1,9 +1,8 @@
-import itertools
 from dataclasses import replace
 
 import pytest
+from searches import require_best, tried
 
-from tinylm import files, ledger
 from tinylm.study import recipes, techniques
 from tinylm.study.techniques import TECHNIQUES
 
@@ -69,27 +68,17 @@ def test_part_of_a_text_is_read_and_the_best_of_several_validations_counts():
 
 
 SEARCHED = {"wikitext-2-char": FRESH, "tiny_shakespeare": (recipes.SEARCHED, 100_000, 5), "ptb-eos": WORDS}
-SEEDS = (100, 101, 102)  # the first alone at the smaller budget
 SEARCHES = [(text, 10**11, 24, techniques.FACTORS) for text in SEARCHED]
 SEARCHES += [(text, techniques.SEARCHED_AGAIN, 48, techniques.LARGER_FACTORS) for text in techniques.LARGER_FACTORS]
 
 
 @pytest.mark.parametrize(("text", "flops", "width", "factors"), SEARCHES)
 def test_every_technique_was_tried_alike_and_its_factor_is_the_best_and_bracketed_on_both_sides(text, flops, width, factors):
-    known = ledger.Ledger([files.LEDGER / ledger.SEARCH])
     for name in TECHNIQUES:
-        tried: dict[float, dict[int, float]] = {}
-        for times, seed in itertools.product([2.0**i for i in range(-6, 7)], SEEDS):
-            made = techniques.spec([name], SEARCHED[text], (128, 4, width), flops, times, 80_000)
-            if record := known.find(replace(made, seed=seed)):
-                tried.setdefault(times, {})[seed] = record.valid.nll if record.valid else float("inf")
-        if not tried:
+        found = tried(lambda times, name=name: techniques.spec([name], SEARCHED[text], (128, 4, width), flops, times, 80_000))
+        if not found:
             assert name not in factors[text]
             continue
         begun = 1.0 if factors is techniques.FACTORS else factors[text].get("baseline", 1.0)
-        assert tried.keys() >= {begun / 2, begun, 2 * begun}, (name, tried)
-        best = factors[text].get(name, 1.0)
-        assert min(tried) < best < max(tried) and len(tried[best]) == max(map(len, tried.values())), (name, tried)
-        for times in tried.keys() - {best}:
-            shared = tried[times].keys() & tried[best].keys()
-            assert sum(tried[times][seed] - tried[best][seed] for seed in shared) > 0, (name, times, tried)
+        assert found.keys() >= {begun / 2, begun, 2 * begun}, (name, found)
+        require_best(found, factors[text].get(name, 1.0), name)
